@@ -1,0 +1,134 @@
+"""The errors of the package, and what a retry does for each.
+
+Every message says what went wrong, the value, the limit, where it happened and what to do next. Operating
+system and network errors are not wrapped: they propagate as they are and Airflow retries them. The Airflow
+layer translates the classes below in one place (``operators/base.py``): ``retryable = False`` ends the task at
+once, because the same inputs can only fail again.
+
+::
+
+    BatchInferenceError
+    ├── ConfigurationError             an argument or the wiring can never work
+    ├── ArtifactError
+    │   ├── ArtifactNotFoundError      retryable: the file may still be on its way
+    │   ├── ArtifactIntegrityError     digest, truncation, unknown schema_version
+    │   └── ArtifactConflictError      other bytes are already published under this key
+    ├── ModelError
+    │   ├── FlavorNotFoundError        no flavor knows the file
+    │   ├── FlavorNotInstalledError    names the pip extra
+    │   ├── UntrustedModelError        names what would run, or the offending types
+    │   └── ModelLoadError             the file is damaged, or from another version
+    ├── DataError
+    │   ├── SignatureMismatchError     missing, wrong type, with "did you mean"
+    │   ├── EmptyDatasetError          nothing to score
+    │   └── TooManyRejectedRowsError   counts, limit, first reasons, where the rejects lie
+    ├── PredictionError                file, row range, cause chained
+    └── DriftDetectedError             columns, scores, thresholds, report URI
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class BatchInferenceError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+    retryable: ClassVar[bool] = False
+    """Whether the same task, tried again with the same arguments, may succeed."""
+
+
+class ConfigurationError(BatchInferenceError):
+    """An argument or the wiring of tasks can never work."""
+
+    retryable: ClassVar[bool] = False
+
+
+class ArtifactError(BatchInferenceError):
+    """An artifact (model file, record, report, part) is not what it should be."""
+
+    retryable: ClassVar[bool] = False
+
+
+class ArtifactNotFoundError(ArtifactError):
+    """Nothing lies under the URI; it may still arrive, so a retry can help."""
+
+    retryable: ClassVar[bool] = True
+
+
+class ArtifactIntegrityError(ArtifactError):
+    """The bytes under the URI are not the expected ones: digest, truncation or schema version."""
+
+    retryable: ClassVar[bool] = False
+
+
+class ArtifactConflictError(ArtifactError):
+    """Other bytes are already published under this key, and they are not ours to replace."""
+
+    retryable: ClassVar[bool] = False
+
+
+class ModelError(BatchInferenceError):
+    """A model cannot be used."""
+
+    retryable: ClassVar[bool] = False
+
+
+class FlavorNotFoundError(ModelError):
+    """No flavor recognises the model file, or the named flavor does not exist."""
+
+    retryable: ClassVar[bool] = False
+
+
+class FlavorNotInstalledError(ModelError):
+    """The flavor's framework is not installed; the message names the pip extra."""
+
+    retryable: ClassVar[bool] = False
+
+
+class UntrustedModelError(ModelError):
+    """Loading the file could run code, and nobody has said that this file may."""
+
+    retryable: ClassVar[bool] = False
+
+
+class ModelLoadError(ModelError):
+    """The framework could not read the file: damaged, or written by another version."""
+
+    retryable: ClassVar[bool] = False
+
+
+class DataError(BatchInferenceError):
+    """The dataset cannot be read or does not fit the model."""
+
+    retryable: ClassVar[bool] = False
+
+
+class SignatureMismatchError(DataError):
+    """A column that the model needs is missing, or holds values of the wrong type."""
+
+    retryable: ClassVar[bool] = False
+
+
+class EmptyDatasetError(DataError):
+    """There is not a single row to score."""
+
+    retryable: ClassVar[bool] = False
+
+
+class TooManyRejectedRowsError(DataError):
+    """More rows were rejected than the run allows."""
+
+    retryable: ClassVar[bool] = False
+
+
+class PredictionError(BatchInferenceError):
+    """The model failed on a mini-batch, or returned something that cannot be its predictions."""
+
+    retryable: ClassVar[bool] = False
+
+
+class DriftDetectedError(BatchInferenceError):
+    """The data have drifted from the reference beyond the limit that was set."""
+
+    retryable: ClassVar[bool] = False

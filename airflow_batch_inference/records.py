@@ -1,0 +1,383 @@
+"""Frozen records that travel between tasks as JSON files in the artifact store.
+
+A task returns the URI of one of these; the next task reads it. What must not be relaxed: decoding is strict (an
+unknown key, a wrong type or another ``schema_version`` is an error, never a guess), counts must reconcile, and
+no record holds credentials or a NaN.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+from airflow_batch_inference.exceptions import ArtifactIntegrityError
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from pydantic import TypeAdapter
+
+SCHEMA_VERSION: Literal[1] = 1
+
+
+class DriftStatus(StrEnum):
+    """The verdict of a drift analysis, for one column or for a whole dataset."""
+
+    NO_DRIFT = "NO_DRIFT"
+    POSSIBLE_DRIFT = "POSSIBLE_DRIFT"
+    DRIFT_DETECTED = "DRIFT_DETECTED"
+    INSUFFICIENT = "INSUFFICIENT"
+    """Too few rows to judge; never to be read as "no drift"."""
+    NOT_ANALYSED = "NOT_ANALYSED"
+    """Nothing to compare with, or the analysis was switched off."""
+
+
+@cache
+def _adapter(cls: Hashable) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(cls)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """Base of the records: strict JSON in, canonical JSON out."""
+
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "strict": True}
+
+    schema_version: Literal[1] = 1
+
+    @classmethod
+    def from_json(cls, data: bytes | str, *, where: str) -> Self:
+        """Decode strictly.
+
+        Parameters
+        ----------
+        data
+            The JSON text.
+        where
+            The URI it came from, for the error message.
+
+        Raises
+        ------
+        ArtifactIntegrityError
+            An unknown key, a wrong type, another schema version, or counts that do not reconcile.
+        """
+        from pydantic import ValidationError
+
+        try:
+            record: Self = _adapter(cls).validate_json(data)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(str(part) for part in first["loc"]) or "the document"
+            message = (
+                f"{where} is not a valid {cls.__name__} (schema version {SCHEMA_VERSION}): "
+                f"{place}: {first['msg']}. It was damaged, or written by another version of the package; "
+                "run the task that wrote it again."
+            )
+            raise ArtifactIntegrityError(message) from error
+        return record
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any], *, where: str = "the given dict") -> Self:
+        """Decode a dict of plain JSON types as strictly as :meth:`from_json`."""
+        return cls.from_json(json.dumps(data), where=where)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return asdict(self)
+
+    def to_json(self) -> bytes:
+        """Return the canonical JSON text: the same record always gives the same bytes."""
+        text = json.dumps(self.to_dict(), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        return text.encode() + b"\n"
+
+
+def fingerprint(value: Any) -> str:
+    """Return the SHA-256 (64 hex digits) of a value of plain JSON types, in canonical form."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFile:
+    """One input file as it was when the run first looked at it."""
+
+    uri: str
+    size_bytes: int
+    version: str
+    """The store's etag, or the modification time in ns: what tells that a file was replaced."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnSpec:
+    """A column's name and its Arrow type in Arrow's own notation (``double``, ``string``, …)."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRecord(Record):
+    """A model that was resolved, verified, trusted and loaded once."""
+
+    kind: Literal["model"] = "model"
+    name: str
+    model_uri: str
+    conn_id: str | None
+    sha256: str
+    size_bytes: int
+    flavor: str
+    format: str
+    trust: Literal["data", "allow-list", "sha256"]
+    """Why it may be loaded: the format cannot hold code, its types were allowed, or its digest was pinned."""
+    trusted_types: tuple[str, ...]
+    inputs: tuple[ColumnSpec, ...] | None
+    """The model's input columns in its order; None where the model has no names."""
+    n_features: int | None
+    output_names: tuple[str, ...] | None
+    label_columns: tuple[str, ...] | None
+    versions: dict[str, str]
+    baseline_uri: str | None
+    tag: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One immutable output file of a prediction set."""
+
+    uri: str
+    rows: int
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionSetRecord(Record):
+    """The commit of a prediction set: once it exists, the output exists, complete.
+
+    ``rows_in`` equals ``rows_out`` and the sum over ``parts`` (where the result set is kept).
+    """
+
+    kind: Literal["prediction-set"] = "prediction-set"
+    name: str
+    batch_id: str
+    job_key: str
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    model_uri: str
+    model_sha256: str
+    model_flavor: str
+    model_record_uri: str | None
+    baseline_uri: str | None
+    dataset: tuple[DataFile, ...]
+    output_format: str
+    columns: tuple[ColumnSpec, ...]
+    feature_columns: tuple[str, ...]
+    label_columns: tuple[str, ...]
+    rows_in: int
+    rows_out: int
+    kept: bool
+    """Whether the rows were written (``log_result_set``)."""
+    parts: tuple[Part, ...]
+    seconds: dict[str, float]
+    """Wall time of each phase, in seconds."""
+    versions: dict[str, str]
+
+    def __post_init__(self) -> None:
+        """Refuse a record whose rows do not add up."""
+        in_parts = sum(part.rows for part in self.parts)
+        if self.rows_in != self.rows_out or (self.kept and in_parts != self.rows_out):
+            message = (
+                f"the rows of prediction set {self.name!r} do not add up: {self.rows_in} read, "
+                f"{self.rows_out} scored, {in_parts} in its parts"
+            )
+            raise ValueError(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumericStatistics:
+    """Statistics of a numeric (or date) column, over its finite values unless said otherwise."""
+
+    kind: Literal["numeric"] = "numeric"
+    name: str
+    type: str
+    rows: int
+    """All rows, missing ones too."""
+    missing: int
+    """Nulls and NaN."""
+    inf: int
+    """Values that are plus or minus infinity."""
+    mean: float | None
+    std: float | None
+    """Sample standard deviation (n - 1)."""
+    min: float | None
+    q25: float | None
+    q50: float | None
+    q75: float | None
+    max: float | None
+    edges: tuple[float, ...]
+    """21 equal-width edges from min to max; empty where there is no finite value."""
+    counts: tuple[int, ...]
+    """20 counts on those edges; the last bin is closed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CategoricalStatistics:
+    """Counts of a string, boolean or category column."""
+
+    kind: Literal["categorical"] = "categorical"
+    name: str
+    type: str
+    rows: int
+    missing: int
+    counts: tuple[tuple[str, int], ...]
+    """The most frequent categories, most frequent first (ties by name)."""
+    other: int
+    """Rows of all further categories together."""
+    distinct: int
+    """How many categories there are in all."""
+
+
+ColumnStatistics = NumericStatistics | CategoricalStatistics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatisticsRecord(Record):
+    """Statistics of a dataset: a model's baseline (its reference), or a batch's own."""
+
+    kind: Literal["statistics"] = "statistics"
+    rows: int
+    source: tuple[DataFile, ...]
+    columns: tuple[ColumnStatistics, ...]
+    skipped: dict[str, str]
+    """Columns that could not be summarised, and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnDrift:
+    """The comparison of one column; ``current`` against ``reference``."""
+
+    name: str
+    kind: Literal["numeric", "categorical", "none"]
+    status: DriftStatus
+    reason: str | None
+    """Why there is no number, or what is odd, in words."""
+    drift: float | None
+    """(TVD + Hellinger) / 2, in [0, 1]."""
+    tvd: float | None
+    hellinger: float | None
+    kld: float | None
+    reference_missing_fraction: float | None
+    current_missing_fraction: float | None
+    reference_inf_fraction: float | None
+    current_inf_fraction: float | None
+    out_of_range_fraction: float | None
+    """Share of the current finite values below the reference's min or above its max."""
+    unseen_fraction: float | None
+    """Share of the current values whose category is not among the reference's."""
+    unseen: tuple[tuple[str, int], ...]
+    """The most frequent unseen categories."""
+    edges: tuple[float, ...]
+    categories: tuple[str, ...]
+    reference_counts: tuple[int, ...]
+    current_counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftResult(Record):
+    """A drift analysis: verdict, reasons in words, parameters and every column's numbers."""
+
+    kind: Literal["drift"] = "drift"
+    status: DriftStatus
+    reasons: tuple[str, ...]
+    rule: str
+    parameters: dict[str, float | str]
+    drift_metric: float | None
+    """(mean TVD + mean Hellinger) / 2 over the compared columns."""
+    reference_rows: int | None
+    current_rows: int
+    columns: tuple[ColumnDrift, ...]
+    missing_columns: tuple[str, ...]
+    """In the reference, not in the current data."""
+    extra_columns: tuple[str, ...]
+    """In the current data, not in the reference."""
+    baseline_uri: str | None
+    dataset_uri: str | None
+    batch_id: str | None
+    model_sha256: str | None
+    report_uri: str | None
+    statistics_uri: str | None
+    features_drift_uri: str | None
+    """MLRun's ``features_drift_results``: a flat JSON of column name to drift."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogEntry(Record):
+    """One artifact under its name in the catalogue."""
+
+    kind: Literal["catalog-entry"] = "catalog-entry"
+    name: str
+    artifact_kind: str
+    uri: str
+    tag: str
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    batch_id: str | None
+    logged_at: str
+    """UTC, ISO 8601."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedArtifactsRecord(Record):
+    """What one run registered, and where its prediction set was published."""
+
+    kind: Literal["logged-artifacts"] = "logged-artifacts"
+    dag_id: str
+    run_id: str
+    tag: str
+    entries: dict[str, str]
+    """Artifact name to URI."""
+    published_uri: str | None
+    rows: int | None
+    model_sha256: str | None
+    drift_status: DriftStatus | None
+    drift_metric: float | None
+
+
+RECORD_TYPES: dict[str, type[Record]] = {
+    "model": ModelRecord,
+    "prediction-set": PredictionSetRecord,
+    "statistics": StatisticsRecord,
+    "drift": DriftResult,
+    "catalog-entry": CatalogEntry,
+    "logged-artifacts": LoggedArtifactsRecord,
+}
+
+
+def decode_record(data: bytes, *, where: str) -> Record:
+    """Decode a record of any kind by its ``kind`` key.
+
+    Raises
+    ------
+    ArtifactIntegrityError
+        Not JSON, not a record, or not a valid one.
+    """
+    try:
+        document = json.loads(data)
+    except (ValueError, UnicodeDecodeError) as error:
+        message = f"{where} is not a record: not JSON ({error})."
+        raise ArtifactIntegrityError(message) from error
+    kind = document.get("kind") if isinstance(document, dict) else None
+    if kind not in RECORD_TYPES:
+        message = f"{where} is not a record: its kind is {kind!r}, not one of {sorted(RECORD_TYPES)}."
+        raise ArtifactIntegrityError(message)
+    return RECORD_TYPES[kind].from_json(data, where=where)

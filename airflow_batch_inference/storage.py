@@ -1,0 +1,376 @@
+"""URIs, digests, and the two ways in which bytes become visible: put-if-absent, and all at once.
+
+What must not be relaxed: a reader never sees a file that is still being written, ``put_new`` lets exactly one of
+several writers win, and a URI never carries credentials. No heavy import here: operators read this module.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import posixpath
+import re
+import secrets
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+from airflow_batch_inference.exceptions import (
+    ArtifactIntegrityError,
+    ArtifactNotFoundError,
+    ConfigurationError,
+)
+from airflow_batch_inference.records import DataFile, Record, decode_record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fsspec import AbstractFileSystem
+
+_SCHEME = re.compile(r"^([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+_COPY_BYTES = 1 << 20
+_UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR}
+TEMPORARY_PREFIX = ".tmp-"
+
+
+def _refuse(uri: str, reason: str) -> None:
+    message = f"The URI {redact(uri)!r} is not allowed: {reason}."
+    raise ConfigurationError(message)
+
+
+def redact(uri: str) -> str:
+    """Return the URI without user info and query, for messages."""
+    return re.sub(r"\?[^/]*=.*$", "?…", re.sub(r"(://)[^/@]*@", r"\1…@", uri))
+
+
+def normalize_uri(uri: str) -> str:
+    """Return the canonical form of a URI: ``file:///a/b`` or ``scheme://bucket/key``.
+
+    Raises
+    ------
+    ConfigurationError
+        Not an absolute path or URI; ``..``; a NUL or backslash; user info, a query or a signature; a host in
+        a file URI; a chain of file systems (``::``).
+
+    Examples
+    --------
+    >>> normalize_uri("/data/day=1/")
+    'file:///data/day=1'
+    """
+    if not isinstance(uri, str) or not uri.strip():
+        message = f"A URI must be a non-empty string, got {uri!r}."
+        raise ConfigurationError(message)
+    if "\0" in uri or "\\" in uri:
+        _refuse(uri, "it holds a NUL or a backslash")
+    if "::" in uri:
+        _refuse(uri, "chained file systems ('::') are not supported")
+    match = _SCHEME.match(uri)
+    scheme, rest = (match.group(1).lower(), uri[match.end() :]) if match else ("file", uri)
+    if scheme == "local":
+        scheme = "file"
+    if scheme == "file" and not rest.startswith("/"):
+        _refuse(uri, "give an absolute path (/data/…) or a URI with a scheme (s3://bucket/…)")
+    if scheme != "file":
+        if "@" in rest.split("/", 1)[0]:
+            _refuse(uri, "credentials belong into an Airflow connection (conn_id), not into a URI")
+        if re.search(r"\?[^/]*=", rest):
+            _refuse(uri, "a query or a signature must not be part of it; use an Airflow connection (conn_id)")
+    decoded = unquote(unquote(rest))
+    if ".." in decoded.split("/"):
+        _refuse(uri, "'..' could leave the folder it starts from")
+    head = "/" if scheme == "file" else ""
+    parts = [part for part in rest.split("/") if part not in ("", ".")]
+    return f"{scheme}://{head}{'/'.join(parts)}"
+
+
+def join_uri(base: str, *names: str) -> str:
+    """Append path segments to a canonical URI."""
+    return "/".join([base.rstrip("/"), *names])
+
+
+def encode_segment(value: str) -> str:
+    """Percent-encode a value for use as one path segment; never empty, ``.`` or ``..``.
+
+    Examples
+    --------
+    >>> encode_segment("manual__2013-04-08T00:00:00+00:00")
+    'manual__2013-04-08T00%3A00%3A00%2B00%3A00'
+    """
+    encoded = quote(value, safe="")
+    return encoded.replace(".", "%2E") if encoded in ("", ".", "..") else encoded
+
+
+def _default_filesystem(protocol: str) -> AbstractFileSystem:
+    import fsspec
+
+    return fsspec.filesystem(protocol)
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Reads and writes by URI, on any fsspec file system.
+
+    Parameters
+    ----------
+    filesystem_for
+        From a protocol (``"s3"``) to a file system. The Airflow layer passes one that uses a connection.
+    """
+
+    filesystem_for: Callable[[str], AbstractFileSystem] = _default_filesystem
+
+    def filesystem(self, uri: str) -> tuple[AbstractFileSystem, str]:
+        """Return the file system and the path on it.
+
+        Raises
+        ------
+        ConfigurationError
+            The scheme is unknown, or its package is not installed.
+        """
+        uri = normalize_uri(uri)
+        protocol = uri.split("://", 1)[0]
+        try:
+            fs = self.filesystem_for(protocol)
+        except (ValueError, ImportError) as error:
+            message = f"No file system for {redact(uri)!r} ({error}). For s3 install airflow-batch-inference[s3]."
+            raise ConfigurationError(message) from error
+        return fs, uri.removeprefix("file://") if protocol == "file" else uri.split("://", 1)[1]
+
+    # -- reading ------------------------------------------------------------------------------------------
+
+    def exists(self, uri: str) -> bool:
+        """Say whether a file or folder lies there."""
+        fs, path = self.filesystem(uri)
+        return bool(fs.exists(path))
+
+    def read_bytes(self, uri: str) -> bytes:
+        """Read a whole (small) file.
+
+        Raises
+        ------
+        ArtifactNotFoundError
+            Nothing lies there.
+        """
+        fs, path = self.filesystem(uri)
+        try:
+            data: bytes = fs.cat_file(path)
+        except FileNotFoundError as error:
+            message = f"Nothing lies at {uri}. Check the URI, or run the task that writes it."
+            raise ArtifactNotFoundError(message) from error
+        return data
+
+    def read_record(self, uri: str) -> Record:
+        """Read a record of any kind; a content-addressed one (:meth:`put_record`) is verified.
+
+        Raises
+        ------
+        ArtifactNotFoundError, ArtifactIntegrityError
+            Missing, damaged, or not a record.
+        """
+        data = self.read_bytes(uri)
+        named = re.search(r"-([0-9a-f]{64})\.json$", uri)
+        if named and hashlib.sha256(data).hexdigest() != named.group(1):
+            message = f"{uri} was changed after it was written: its SHA-256 is not the one in its name."
+            raise ArtifactIntegrityError(message)
+        return decode_record(data, where=uri)
+
+    def stat(self, uri: str) -> DataFile:
+        """Return the size and version of one file.
+
+        Raises
+        ------
+        ArtifactNotFoundError
+            Nothing lies there.
+        """
+        fs, path = self.filesystem(uri)
+        try:
+            info = fs.info(path)
+        except FileNotFoundError as error:
+            message = f"Nothing lies at {uri}. Check the URI, or run the task that writes it."
+            raise ArtifactNotFoundError(message) from error
+        return _data_file(normalize_uri(uri), info)
+
+    def is_dir(self, uri: str) -> bool:
+        """Say whether a folder lies there."""
+        fs, path = self.filesystem(uri)
+        return bool(fs.isdir(path))
+
+    def list_files(self, folder: str) -> list[DataFile]:
+        """Return all files below a folder, sorted by path."""
+        fs, path = self.filesystem(folder)
+        scheme = normalize_uri(folder).split("://", 1)[0]
+        found = fs.find(path, withdirs=False, detail=True)
+        return [_data_file(f"{scheme}://{name}", found[name]) for name in sorted(found)]
+
+    def glob(self, pattern: str) -> list[str]:
+        """Return the files and folders that match a pattern, sorted."""
+        fs, path = self.filesystem(pattern)
+        scheme = normalize_uri(pattern).split("://", 1)[0]
+        return [f"{scheme}://{name}" for name in sorted(fs.glob(path))]
+
+    def copy_to_local(self, uri: str, target: Path) -> str:
+        """Copy one file to a local path and return the SHA-256 of the bytes that were copied.
+
+        Raises
+        ------
+        ArtifactNotFoundError
+            Nothing lies there.
+        """
+        fs, path = self.filesystem(uri)
+        digest = hashlib.sha256()
+        try:
+            with fs.open(path, "rb") as source, target.open("wb") as copy:
+                while chunk := source.read(_COPY_BYTES):
+                    digest.update(chunk)
+                    copy.write(chunk)
+        except FileNotFoundError as error:
+            message = f"Nothing lies at {uri}. Check the URI, or run the task that writes it."
+            raise ArtifactNotFoundError(message) from error
+        return digest.hexdigest()
+
+    # -- writing ------------------------------------------------------------------------------------------
+
+    def put_new(self, uri: str, data: bytes) -> bool:
+        """Write a small file if nothing lies there yet; of several writers exactly one gets True."""
+        fs, path = self.filesystem(uri)
+        if _is_local(fs):
+            return _put_new_local(Path(path), data)
+        try:
+            fs.pipe_file(path, data, mode="create")
+        except FileExistsError:
+            return False
+        return True
+
+    def put(self, uri: str, data: bytes) -> None:
+        """Write a small file in one atomic step, replacing what was there."""
+        with self.writing(uri) as local:
+            local.write_bytes(data)
+
+    def put_record(self, folder: str, stem: str, record: Record) -> str:
+        """Store a record under a name that holds its own digest, and return its URI.
+
+        The same record always gets the same URI, and :meth:`read_record` notices any later change.
+        """
+        data = record.to_json()
+        uri = join_uri(normalize_uri(folder), f"{stem}-{hashlib.sha256(data).hexdigest()}.json")
+        self.put_new(uri, data)
+        return uri
+
+    @contextlib.contextmanager
+    def writing(self, uri: str) -> Iterator[Path]:
+        """Give a private local path to write to; publish it under ``uri`` if the block ends without error.
+
+        Where the block raises, nothing becomes visible and the private file is removed.
+        """
+        fs, path = self.filesystem(uri)
+        if _is_local(fs):
+            target = Path(path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            private = target.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{target.suffix}"
+            try:
+                yield private
+                sync_file(private)
+                private.replace(target)
+                sync_folder(target.parent)
+            finally:
+                private.unlink(missing_ok=True)
+            return
+        with private_folder() as folder:
+            local = folder / posixpath.basename(path)
+            yield local
+            fs.put_file(str(local), path)
+
+    def remove(self, uri: str) -> None:
+        """Remove one file, if it is there."""
+        fs, path = self.filesystem(uri)
+        with contextlib.suppress(FileNotFoundError):
+            fs.rm_file(path)
+
+    def require_writable(self, folder: str) -> None:
+        """Fail early, with what to do, where a folder cannot be written to.
+
+        Raises
+        ------
+        ConfigurationError
+            A missing permission, a read-only disk, or a file where a folder should be.
+        """
+        probe = join_uri(normalize_uri(folder), f"{TEMPORARY_PREFIX}probe-{secrets.token_hex(8)}")
+        try:
+            self.put_new(probe, b"probe")
+            self.remove(probe)
+        except OSError as error:
+            if error.errno not in _UNWRITABLE:
+                raise
+            message = (
+                f"Cannot write to {folder}: {error.strerror or error}. Give the worker the right to write there, or "
+                "set another artifact_root (argument, or [batch_inference] artifact_root in the Airflow config)."
+            )
+            raise ConfigurationError(message) from error
+
+
+def _data_file(uri: str, info: dict[str, Any]) -> DataFile:
+    version = info.get("ETag") or info.get("etag") or info.get("mtime") or info.get("LastModified") or ""
+    if info.get("type") == "file" and isinstance(info.get("mtime"), float):
+        # fsspec's float loses nanoseconds; a replaced file of the same size must still be noticed.
+        with contextlib.suppress(OSError):
+            version = Path(uri.removeprefix("file://")).stat().st_mtime_ns
+    return DataFile(uri=uri, size_bytes=int(info.get("size") or 0), version=str(version).strip('"'))
+
+
+def _is_local(fs: AbstractFileSystem) -> bool:
+    protocol = fs.protocol if isinstance(fs.protocol, str) else fs.protocol[0]
+    return protocol in ("file", "local")
+
+
+def _put_new_local(target: Path, data: bytes) -> bool:
+    """Link a finished private file to its name: the one local operation that both writes whole and refuses."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    private = target.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
+    try:
+        with private.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(private, target)
+        except FileExistsError:
+            return False
+        sync_folder(target.parent)
+    finally:
+        private.unlink(missing_ok=True)
+    return True
+
+
+def sync_file(path: Path) -> None:
+    """Force a local file's bytes to the disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def sync_folder(path: Path) -> None:
+    """Force a local folder's names to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def private_folder() -> Iterator[Path]:
+    """Give a temporary folder that only this user can read, removed afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="airflow-batch-inference-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 (hex) of a local file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
