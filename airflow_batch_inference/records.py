@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from airflow_batch_inference.exceptions import ArtifactIntegrityError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-
     from pydantic import TypeAdapter
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -37,7 +35,7 @@ class DriftStatus(StrEnum):
 
 
 @cache
-def _adapter(cls: Hashable) -> TypeAdapter[Any]:
+def _adapter(cls: type[Any]) -> TypeAdapter[Any]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(cls)
@@ -70,7 +68,8 @@ class Record:
         from pydantic import ValidationError
 
         try:
-            record: Self = _adapter(cls).validate_json(data)
+            adapter: TypeAdapter[Self] = _adapter(cls)  # type: ignore[arg-type]  # mypy: a generic class is no Hashable
+            record = adapter.validate_json(data)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             place = ".".join(str(part) for part in first["loc"]) or "the document"
@@ -97,7 +96,7 @@ class Record:
         return text.encode() + b"\n"
 
 
-def fingerprint(value: Any) -> str:
+def fingerprint(value: object) -> str:
     """Return the SHA-256 (64 hex digits) of a value of plain JSON types, in canonical form."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Drift: statistics of a dataset, measures of distance, and the one place that judges them."""

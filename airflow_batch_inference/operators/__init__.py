@@ -1,0 +1,1 @@
+"""Operators: the thin layer that Airflow meets. Importing it loads no numerical package."""

@@ -1,0 +1,1 @@
+"""Reports: a drift result as a self-contained HTML page."""

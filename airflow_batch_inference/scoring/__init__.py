@@ -1,0 +1,1 @@
+"""Scoring: from a model and a dataset to a committed prediction set."""
