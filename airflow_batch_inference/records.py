@@ -103,6 +103,16 @@ def fingerprint(value: object) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaskKey:
+    """One task instance, whatever its try: the key of all that it writes."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DataFile:
     """One input file as it was when the run first looked at it."""
 
@@ -166,10 +176,7 @@ class PredictionSetRecord(Record):
     name: str
     batch_id: str
     job_key: str
-    dag_id: str
-    run_id: str
-    task_id: str
-    map_index: int
+    task: TaskKey
     model_uri: str
     model_sha256: str
     model_flavor: str
@@ -326,10 +333,7 @@ class CatalogEntry(Record):
     artifact_kind: str
     uri: str
     tag: str
-    dag_id: str
-    run_id: str
-    task_id: str
-    map_index: int
+    task: TaskKey
     batch_id: str | None
     logged_at: str
     """UTC, ISO 8601."""
@@ -340,8 +344,7 @@ class LoggedArtifactsRecord(Record):
     """What one run registered, and where its prediction set was published."""
 
     kind: Literal["logged-artifacts"] = "logged-artifacts"
-    dag_id: str
-    run_id: str
+    task: TaskKey
     tag: str
     entries: dict[str, str]
     """Artifact name to URI."""

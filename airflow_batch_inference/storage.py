@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from fsspec import AbstractFileSystem
 
+    from airflow_batch_inference.records import TaskKey
+
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _COPY_BYTES = 1 << 20
 _UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR}
@@ -88,6 +90,11 @@ def normalize_uri(uri: str) -> str:
     return f"{scheme}://{head}{'/'.join(parts)}"
 
 
+def is_record_uri(uri: object) -> bool:
+    """Say whether a URI is one that this package gives to its records (and not a dataset's or a model's)."""
+    return isinstance(uri, str) and bool(re.search(r"(/_commits/\d{10}|-[0-9a-f]{64})\.json$", uri))
+
+
 def join_uri(base: str, *names: str) -> str:
     """Append path segments to a canonical URI."""
     return "/".join([base.rstrip("/"), *names])
@@ -103,6 +110,17 @@ def encode_segment(value: str) -> str:
     """
     encoded = quote(value, safe="")
     return encoded.replace(".", "%2E") if encoded in ("", ".", "..") else encoded
+
+
+def task_folder(root: str, task: TaskKey) -> str:
+    """Return the folder of all that one task instance writes; no try number is in it."""
+    return join_uri(
+        normalize_uri(root),
+        f"dag_id={encode_segment(task.dag_id)}",
+        f"run_id={encode_segment(task.run_id)}",
+        f"task_id={encode_segment(task.task_id)}",
+        f"map_index={task.map_index}",
+    )
 
 
 def _default_filesystem(protocol: str) -> AbstractFileSystem:
@@ -255,8 +273,11 @@ class Storage:
 
         The same record always gets the same URI, and :meth:`read_record` notices any later change.
         """
-        data = record.to_json()
-        uri = join_uri(normalize_uri(folder), f"{stem}-{hashlib.sha256(data).hexdigest()}.json")
+        return self.put_content(folder, stem, ".json", record.to_json())
+
+    def put_content(self, folder: str, stem: str, suffix: str, data: bytes) -> str:
+        """Store bytes under a name that holds their digest, and return the URI."""
+        uri = join_uri(normalize_uri(folder), f"{stem}-{hashlib.sha256(data).hexdigest()}{suffix}")
         self.put_new(uri, data)
         return uri
 

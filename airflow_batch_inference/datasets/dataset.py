@@ -1,0 +1,282 @@
+"""A dataset: files of one format with one schema, read as mini-batches or column by column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_batch_inference.datasets.formats import format_of
+from airflow_batch_inference.datasets.inline import inline_table, is_inline
+from airflow_batch_inference.datasets.listing import ListedFile, list_dataset
+from airflow_batch_inference.datasets.readers import merge_types, read_schema, read_tables
+from airflow_batch_inference.exceptions import ConfigurationError, DataError
+from airflow_batch_inference.records import DataFile, fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from airflow_batch_inference.storage import Storage
+
+INLINE = "the inline dataset"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a run of rows in a mini-batch comes from."""
+
+    uri: str
+    first_row: int
+    """Number of the first of these rows within the file, from 0."""
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class MiniBatch:
+    """Rows given to one predict call, and the files and rows they come from."""
+
+    table: pa.Table
+    origins: tuple[Origin, ...]
+
+    def locate(self, row: int) -> tuple[str, int]:
+        """Return the file of a row of this mini-batch, and the row's number in the file (from 0)."""
+        for origin in self.origins:
+            if row < origin.rows:
+                return origin.uri, origin.first_row + row
+            row -= origin.rows
+        message = f"row {row} lies beyond the mini-batch"
+        raise IndexError(message)
+
+    def describe(self) -> str:
+        """Return the files and row ranges, for messages."""
+        shown = [f"{o.uri} rows {o.first_row} to {o.first_row + o.rows - 1}" for o in self.origins[:3]]
+        return ", ".join(shown) + (f" and {len(self.origins) - 3} more files" if len(self.origins) > 3 else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """Files (or an inline table) whose schema is known and fixed before the first row is read.
+
+    Attributes
+    ----------
+    schema
+        The columns: those of the files in the first file's order, then ``key=value`` folders as columns.
+    absent
+        Columns that some file lacks (they are null there), with the first such file.
+    """
+
+    name: str
+    """What to call the dataset in messages."""
+    files: tuple[ListedFile, ...]
+    file_schemas: tuple[pa.Schema, ...]
+    schema: pa.Schema
+    absent: dict[str, str]
+    inline: pa.Table | None
+    storage: Storage
+
+    @property
+    def snapshot(self) -> tuple[DataFile, ...]:
+        """The files as they were when the dataset was opened; an inline table as its digest."""
+        if self.inline is None:
+            return tuple(listed.file for listed in self.files)
+        digest = fingerprint([str(self.schema), self.inline.to_pydict()])
+        return (DataFile(uri=f"inline:{digest}", size_bytes=self.inline.nbytes, version=digest),)
+
+    def select(self, names: Sequence[str]) -> Dataset:
+        """Return the dataset with these columns only, in this order; the others are not read."""
+        schema = pa.schema([self.schema.field(name) for name in names])
+        return replace(self, schema=schema, inline=None if self.inline is None else self.inline.select(list(names)))
+
+    def mini_batches(self, rows: int, *, positions: Sequence[int] | None = None) -> Iterator[MiniBatch]:
+        """Yield the rows in input order, ``rows`` at a time (the last one may hold fewer, never 0).
+
+        Parameters
+        ----------
+        rows
+            Rows a mini-batch; borders depend on nothing else.
+        positions
+            Indices into ``files``; None for all of them.
+        """
+        pending: list[pa.Table] = []
+        origins: list[Origin] = []
+        held = 0
+        for table, uri, first_row in self._tables(positions):
+            taken = 0
+            while taken < table.num_rows:
+                piece = table.slice(taken, min(rows - held, table.num_rows - taken))
+                pending.append(piece)
+                origins.append(Origin(uri, first_row + taken, piece.num_rows))
+                taken += piece.num_rows
+                held += piece.num_rows
+                if held == rows:
+                    yield MiniBatch(pa.concat_tables(pending), _joined(origins))
+                    pending, origins, held = [], [], 0
+        if held:
+            yield MiniBatch(pa.concat_tables(pending), _joined(origins))
+
+    def _tables(self, positions: Sequence[int] | None) -> Iterator[tuple[pa.Table, str, int]]:
+        if self.inline is not None:
+            yield self.inline, INLINE, 0
+            return
+        wanted = set(self.schema.names)
+        for position in range(len(self.files)) if positions is None else positions:
+            first_row = 0
+            listed = self.files[position]
+            schema = self.file_schemas[position]
+            # At least one column must be read, or nothing would tell how many rows there are.
+            present = [name for name in schema.names if name in wanted] or schema.names[:1]
+            for table in read_tables(listed.file.uri, self.storage, schema, present):
+                yield _conform(table, listed, self.schema), listed.file.uri, first_row
+                first_row += table.num_rows
+
+    def columns(self) -> Iterator[tuple[str, pa.ChunkedArray]]:
+        """Yield the columns one after the other, each whole; one column is held at a time (for Parquet and Arrow)."""
+        columnar = self.inline is None and all(format_of(f.file.uri)[0] in ("parquet", "arrow") for f in self.files)
+        if columnar:
+            for name in self.schema.names:
+                yield name, self.select([name]).whole().column(0)
+            return
+        whole = self.whole()
+        for name in self.schema.names:
+            yield name, whole.column(name)
+
+    def count_rows(self) -> int:
+        """Return how many rows there are."""
+        return self.select(self.schema.names[:1]).whole().num_rows if self.schema.names else 0
+
+    def whole(self) -> pa.Table:
+        """Return all rows at once: for datasets that are known to be small, and for single columns."""
+        tables = [table for table, _, _ in self._tables(None)]
+        return pa.concat_tables(tables) if tables else self.schema.empty_table()
+
+    def first_unreadable_number(self, column: str) -> tuple[str, int, str] | None:
+        """Find the first value of a text column that is no number: its file, row and text."""
+        for batch in self.select([column]).mini_batches(65_536):
+            text = pc.utf8_trim_whitespace(batch.table.column(column).combine_chunks())
+            numeric = pc.match_substring_regex(text, r"^[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf|nan)$")
+            found = pc.index(pc.fill_null(numeric, fill_value=True), value=False).as_py()
+            if found >= 0:
+                uri, row = batch.locate(found)
+                return uri, row, text[found].as_py()
+        return None
+
+
+def _conform(table: pa.Table, listed: ListedFile, schema: pa.Schema) -> pa.Table:
+    """Give a file's table the columns, order and types of a schema."""
+    if table.schema.equals(schema):
+        return table
+    partition = dict(listed.partition)
+    arrays = []
+    for field in schema:
+        if field.name in table.column_names:
+            values = table.column(field.name)
+            arrays.append(values if values.type == field.type else values.cast(field.type))
+        else:
+            value = pa.scalar(partition.get(field.name)).cast(field.type)
+            arrays.append(pa.chunked_array([pa.repeat(value, table.num_rows)]))
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _joined(origins: list[Origin]) -> tuple[Origin, ...]:
+    """Join runs of rows that follow each other in one file."""
+    joined: list[Origin] = []
+    for origin in origins:
+        last = joined[-1] if joined else None
+        if last and last.uri == origin.uri and last.first_row + last.rows == origin.first_row:
+            joined[-1] = Origin(last.uri, last.first_row, last.rows + origin.rows)
+        else:
+            joined.append(origin)
+    return tuple(joined)
+
+
+def open_dataset(
+    dataset: object,
+    storage: Storage,
+    *,
+    feature_columns: Sequence[str] | None = None,
+    dropped_positions: Sequence[int] = (),
+    model_names: Sequence[str] | None = None,
+) -> Dataset:
+    """Open a file, folder, glob, list of URIs, or inline records.
+
+    Raises
+    ------
+    ConfigurationError
+        The argument is none of these.
+    ArtifactNotFoundError, DataError
+        A file is missing, damaged, of an unknown format, or does not go with the others.
+    """
+    if is_inline(dataset):
+        table = inline_table(
+            dataset, feature_columns=feature_columns, dropped=dropped_positions, model_names=model_names
+        )
+        return Dataset(
+            name=INLINE, files=(), file_schemas=(), schema=table.schema, absent={}, inline=table, storage=storage
+        )
+    if not isinstance(dataset, (str, list, tuple)):
+        message = f"dataset is a {type(dataset).__name__}; give a URI, a list of URIs, or inline records."
+        raise ConfigurationError(message)
+    files = tuple(
+        listed for listed in list_dataset(dataset, storage) if listed.file.size_bytes > 0 or _has_header(listed)
+    )
+    kinds = {format_of(listed.file.uri)[0]: listed.file.uri for listed in files}
+    if len(kinds) > 1:
+        mixed = ", ".join(f"{kind} ({uri})" for kind, uri in kinds.items())
+        message = f"The dataset mixes formats: {mixed}. Choose one with a glob, such as …/*.parquet."
+        raise DataError(message)
+    schemas = tuple(read_schema(listed.file.uri, storage) for listed in files)
+    schema, absent = _unite(files, schemas)
+    more = "" if isinstance(dataset, str) or len(dataset) == 1 else f" (and {len(dataset) - 1} more)"
+    return Dataset(
+        name=f"{dataset if isinstance(dataset, str) else next(iter(dataset), 'an empty list')}{more}",
+        files=files,
+        file_schemas=schemas,
+        schema=_with_partitions(schema, files),
+        absent=absent,
+        inline=None,
+        storage=storage,
+    )
+
+
+def _has_header(listed: ListedFile) -> bool:
+    """Say whether 0 bytes are too few for a file of this format: text may be empty, Parquet and Arrow may not."""
+    return format_of(listed.file.uri)[0] in ("parquet", "arrow")
+
+
+def _unite(files: Sequence[ListedFile], schemas: Sequence[pa.Schema]) -> tuple[pa.Schema, dict[str, str]]:
+    types: dict[str, pa.DataType] = {}
+    source: dict[str, str] = {}
+    for listed, schema in zip(files, schemas, strict=True):
+        for field in schema:
+            known = types.setdefault(field.name, field.type)
+            source.setdefault(field.name, listed.file.uri)
+            try:
+                types[field.name] = merge_types(known, field.type)
+            except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
+                message = (
+                    f"Column {field.name!r} holds {field.type} in {listed.file.uri}, but {known} in "
+                    f"{source[field.name]}. Write both with one type."
+                )
+                raise DataError(message) from error
+    absent = {
+        name: listed.file.uri
+        for listed, schema in reversed(list(zip(files, schemas, strict=True)))
+        for name in types
+        if name not in schema.names
+    }
+    return pa.schema(list(types.items())), absent
+
+
+def _with_partitions(schema: pa.Schema, files: Sequence[ListedFile]) -> pa.Schema:
+    """Add the ``key=value`` folders as columns, integers where every value is one; a file's own column wins."""
+    values: dict[str, list[str | None]] = {}
+    for listed in files:
+        for key, value in listed.partition:
+            values.setdefault(key, []).append(value)
+    for key, found in values.items():
+        if key not in schema.names:
+            whole = all(value is None or (value.isdecimal() and str(int(value)) == value) for value in found)
+            schema = schema.append(pa.field(key, pa.int64() if whole else pa.string()))
+    return schema

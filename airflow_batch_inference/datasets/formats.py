@@ -1,0 +1,63 @@
+"""Which format a file has, by its name: one table, used for reading and for writing."""
+
+from __future__ import annotations
+
+from airflow_batch_inference.exceptions import ConfigurationError, DataError
+
+SUFFIXES: dict[str, str] = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".pqt": "parquet",
+    ".csv": "csv",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+}
+COMPRESSIONS: dict[str, str] = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
+OUTPUT_SUFFIXES: dict[str, str] = {"parquet": ".parquet", "csv": ".csv", "arrow": ".arrow", "jsonl": ".jsonl"}
+
+
+def format_of(uri: str) -> tuple[str, str | None]:
+    """Return the format and the compression (or None) that a file's name tells.
+
+    Raises
+    ------
+    DataError
+        The name tells no known format.
+
+    Examples
+    --------
+    >>> format_of("s3://bucket/day.csv.gz")
+    ('csv', 'gzip')
+    """
+    name = uri.rsplit("/", 1)[-1].lower()
+    compression = None
+    for suffix, codec in COMPRESSIONS.items():
+        if name.endswith(suffix):
+            name, compression = name.removesuffix(suffix), codec
+    for suffix, kind in SUFFIXES.items():
+        if name.endswith(suffix) and not (compression and kind in ("parquet", "arrow")):
+            return kind, compression
+    message = (
+        f"The format of {uri} is unknown: its name ends with none of {', '.join(SUFFIXES)} "
+        f"(csv and json lines also with {', '.join(COMPRESSIONS)}). Rename it, or leave it out with a glob "
+        "(…/*.parquet)."
+    )
+    raise DataError(message)
+
+
+def output_suffix(output_format: str) -> str:
+    """Return the file suffix of an output format.
+
+    Raises
+    ------
+    ConfigurationError
+        The format is not one that can be written.
+    """
+    if output_format not in OUTPUT_SUFFIXES:
+        message = f"output_format is {output_format!r}; it must be one of {', '.join(OUTPUT_SUFFIXES)}."
+        raise ConfigurationError(message)
+    return OUTPUT_SUFFIXES[output_format]

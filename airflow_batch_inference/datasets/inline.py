@@ -1,0 +1,127 @@
+"""Small records given in the DAG itself (list of lists, list of dicts, dict of columns) as a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from airflow_batch_inference.exceptions import ConfigurationError, DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MAX_INLINE_ROWS = 10_000
+
+
+def is_inline(dataset: object) -> bool:
+    """Say whether a dataset is given as records rather than as URIs."""
+    if isinstance(dataset, dict):
+        return True
+    return isinstance(dataset, (list, tuple)) and any(not isinstance(item, str) for item in dataset)
+
+
+def inline_table(
+    dataset: object,
+    *,
+    feature_columns: Sequence[str] | None = None,
+    dropped: Sequence[int] = (),
+    model_names: Sequence[str] | None = None,
+) -> pa.Table:
+    """Turn inline records into a table.
+
+    Parameters
+    ----------
+    dataset
+        List of lists (rows), list of dicts (rows), or dict of columns.
+    feature_columns
+        Names for a list of lists: of all its columns, or of those that ``dropped`` leaves.
+    dropped
+        Positions that a caller will drop; only needed to match names to a list of lists.
+    model_names
+        Names to fall back to: the model's.
+
+    Raises
+    ------
+    ConfigurationError
+        Too many rows for a DAG file, or names that do not fit.
+    DataError
+        Ragged rows, or values of one column that have no common type.
+    """
+    if isinstance(dataset, dict):
+        columns = {str(name): list(values) for name, values in dataset.items()}
+    else:
+        rows = list(dataset)  # type: ignore[call-overload]  # is_inline: a list or tuple
+        _check_size(len(rows))
+        if all(isinstance(row, dict) for row in rows):
+            names = list(dict.fromkeys(name for row in rows for name in row))
+            columns = {str(name): [row.get(name) for row in rows] for name in names}
+        else:
+            columns = _columns_of_lists(rows, feature_columns, dropped, model_names)
+    lengths = {name: len(values) for name, values in columns.items()}
+    if len(set(lengths.values())) > 1:
+        message = f"The columns of the inline dataset differ in length: {lengths}. Give each the same number of values."
+        raise DataError(message)
+    _check_size(max(lengths.values(), default=0))
+    return pa.table({name: _array(name, values) for name, values in columns.items()})
+
+
+def _check_size(rows: int) -> None:
+    if rows > MAX_INLINE_ROWS:
+        message = (
+            f"The inline dataset has {rows} rows; the limit is {MAX_INLINE_ROWS}, because it travels in the DAG. "
+            "Write it to a Parquet file and give its URI."
+        )
+        raise ConfigurationError(message)
+
+
+def _columns_of_lists(
+    rows: list[Any], feature_columns: Sequence[str] | None, dropped: Sequence[int], model_names: Sequence[str] | None
+) -> dict[str, list[Any]]:
+    for position, row in enumerate(rows):
+        if not isinstance(row, (list, tuple)):
+            message = f"Row {position} of the inline dataset is a {type(row).__name__}; all rows must be lists."
+            raise DataError(message)
+        if len(row) != len(rows[0]):
+            message = f"Row {position} of the inline dataset has {len(row)} values; row 0 has {len(rows[0])}."
+            raise DataError(message)
+    width = len(rows[0]) if rows else 0
+    kept = [position for position in range(width) if position not in set(dropped)]
+    names = _names(width, kept, feature_columns, model_names)
+    return {names[position]: [row[position] for row in rows] for position in range(width)}
+
+
+def _names(
+    width: int, kept: list[int], feature_columns: Sequence[str] | None, model_names: Sequence[str] | None
+) -> list[str]:
+    given = feature_columns if feature_columns is not None else model_names
+    if given is None:
+        return [f"column_{position}" for position in range(width)]
+    if len(given) == width:
+        return list(given)
+    if len(given) == len(kept):
+        named = dict(zip(kept, given, strict=True))
+        return [named.get(position, f"column_{position}") for position in range(width)]
+    source = "feature_columns" if feature_columns is not None else "the model"
+    message = (
+        f"The inline rows have {width} values ({len(kept)} after drop_columns), but {source} names {len(given)} "
+        "columns. Give feature_columns of that length, or drop the surplus by position with drop_columns."
+    )
+    raise ConfigurationError(message)
+
+
+def _array(name: str, values: list[Any]) -> pa.Array:
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        pass
+    if all(value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)) for value in values):
+        return pa.array(values, type=pa.float64())
+    row, value = next(
+        (row, value) for row, value in enumerate(values) if value is not None and type(value) is not type(values[0])
+    )
+    message = (
+        f"Column {name!r} of the inline dataset mixes types: row 0 holds a {type(values[0]).__name__}, row {row} holds "
+        f"{value!r}. Give values of one type."
+    )
+    raise DataError(message)

@@ -1,0 +1,87 @@
+"""From what a user names (file, folder, glob, list) to the files there are, in one fixed order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_batch_inference.exceptions import ArtifactNotFoundError, ConfigurationError
+from airflow_batch_inference.storage import normalize_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_batch_inference.records import DataFile
+    from airflow_batch_inference.storage import Storage
+
+_NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedFile:
+    """A file of a dataset, and the ``key=value`` folders between the dataset's root and the file."""
+
+    file: DataFile
+    partition: tuple[tuple[str, str | None], ...] = ()
+
+
+def list_dataset(dataset: str | Sequence[str], storage: Storage) -> tuple[ListedFile, ...]:
+    """List a dataset's files, sorted by path within each given URI; a list keeps the order in which it was given.
+
+    In folders and globs, files and folders whose name starts with ``.`` or ``_`` are passed over.
+
+    Raises
+    ------
+    ArtifactNotFoundError
+        A file or folder that was named does not exist. (An empty folder, or a glob that matches nothing, gives no
+        files: whether that is an error is the caller's decision.)
+    ConfigurationError
+        A URI that is not allowed, or one file named twice.
+    """
+    uris = [dataset] if isinstance(dataset, str) else list(dataset)
+    listed = [found for uri in uris for found in _list_one(normalize_uri(uri), storage)]
+    twice = [uri for uri, count in Counter(found.file.uri for found in listed).items() if count > 1]
+    if twice:
+        message = f"The dataset names {twice[0]} more than once: its rows would be scored twice. Name each file once."
+        raise ConfigurationError(message)
+    return tuple(listed)
+
+
+def _list_one(uri: str, storage: Storage) -> list[ListedFile]:
+    if storage.exists(uri):
+        if storage.is_dir(uri):
+            return _below(uri, storage)
+        return [ListedFile(file=storage.stat(uri))]
+    if not any(mark in uri for mark in "*?["):
+        message = f"The dataset {uri} does not exist. Check the URI, or run the task that writes it first."
+        raise ArtifactNotFoundError(message)
+    root = uri[: min(uri.find(mark) for mark in "*?[" if mark in uri)].rsplit("/", 1)[0]
+    listed = []
+    for match in storage.glob(uri):
+        if _hidden(match, root):
+            continue
+        if storage.is_dir(match):
+            listed += _below(match, storage, root)
+        else:
+            listed.append(_listed(storage.stat(match), root))
+    return listed
+
+
+def _below(folder: str, storage: Storage, root: str | None = None) -> list[ListedFile]:
+    root = root or folder
+    return [_listed(file, root) for file in storage.list_files(folder) if not _hidden(file.uri, root)]
+
+
+def _segments(uri: str, root: str) -> list[str]:
+    return uri.removeprefix(root).strip("/").split("/")
+
+
+def _hidden(uri: str, root: str) -> bool:
+    return any(segment.startswith((".", "_")) for segment in _segments(uri, root))
+
+
+def _listed(file: DataFile, root: str) -> ListedFile:
+    pairs = [segment.split("=", 1) for segment in _segments(file.uri, root)[:-1] if "=" in segment]
+    partition = tuple((key, None if value == _NULL_PARTITION else value) for key, value in pairs)
+    return ListedFile(file=file, partition=partition)

@@ -1,0 +1,285 @@
+"""One reader a format: the schema of a file, and its rows as Arrow tables, with bounded memory.
+
+What must not be relaxed: a file's errors name the file; memory does not grow with the file; and a reader never
+guesses a type from the first rows only, since a later row would then fail or change.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from typing import IO, TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.json as pa_json
+import pyarrow.parquet as pq
+
+from airflow_batch_inference.datasets.formats import format_of
+from airflow_batch_inference.exceptions import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from airflow_batch_inference.storage import Storage
+
+_BLOCK_BYTES = 4 << 20
+_READ_ROWS = 65_536
+_CSV_ERROR = re.compile(r"In CSV column #(\d+):.*?CSV conversion error to ([^:]+): invalid value '(.*)'", re.DOTALL)
+
+
+@contextlib.contextmanager
+def reading(uri: str) -> Iterator[None]:
+    """Turn every parser's own error into a :class:`DataError` that names the file; real I/O errors pass through."""
+    try:
+        yield
+    except (pa.ArrowException, UnicodeDecodeError, EOFError, ValueError) as error:
+        raise DataError(_damaged(uri, error)) from error
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise DataError(_damaged(uri, error)) from error
+
+
+def _damaged(uri: str, error: Exception) -> str:
+    return (
+        f"{uri} cannot be read: {error}. The file is damaged or not what its name says: write it again, "
+        "or leave it out."
+    )
+
+
+def read_schema(uri: str, storage: Storage) -> pa.Schema:
+    """Return the columns of one file; for text formats every row is looked at, so that the types hold for all.
+
+    Raises
+    ------
+    DataError
+        The file is damaged, or a column name stands twice.
+    """
+    kind, compression = format_of(uri)
+    with reading(uri):
+        schema = _SCHEMAS[kind](uri, storage, compression)
+    decoded = pa.schema([pa.field(field.name, _plain(field.type)) for field in schema])
+    repeated = sorted({name for name in decoded.names if decoded.names.count(name) > 1})
+    if repeated:
+        message = f"{uri} has more than one column named {', '.join(map(repr, repeated))}: give each its own name."
+        raise DataError(message)
+    return decoded
+
+
+def read_tables(
+    uri: str, storage: Storage, schema: pa.Schema, columns: Sequence[str] | None = None
+) -> Iterator[pa.Table]:
+    """Yield one file's rows in order, with dictionaries decoded; ``schema`` is the file's own (:func:`read_schema`).
+
+    Raises
+    ------
+    DataError
+        The file is damaged.
+    """
+    kind, compression = format_of(uri)
+    with reading(uri):
+        for table in _TABLES[kind](uri, storage, compression, schema, columns):
+            yield _decoded(table)
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _decoded(table: pa.Table) -> pa.Table:
+    for position, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            table = table.set_column(position, field.name, table.column(position).cast(field.type.value_type))
+    return table
+
+
+def _open(uri: str, storage: Storage, compression: str | None) -> Any:  # noqa: ANN401  # a pyarrow stream
+    fs, path = storage.filesystem(uri)
+    raw = fs.open(path, "rb")
+    return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), compression) if compression else raw
+
+
+# -- Parquet --------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _parquet_file(uri: str, storage: Storage) -> Iterator[pq.ParquetFile]:
+    local = uri.removeprefix("file://") if uri.startswith("file://") else None
+    source = local or _open(uri, storage, None)
+    # pre_buffer would hold the whole file in memory; page checksums turn flipped bits into errors.
+    with pq.ParquetFile(
+        source, pre_buffer=False, memory_map=local is not None, page_checksum_verification=True
+    ) as file:
+        yield file
+
+
+def _parquet_schema(uri: str, storage: Storage, _: str | None) -> pa.Schema:
+    with _parquet_file(uri, storage) as file:
+        return file.schema_arrow.remove_metadata()
+
+
+def _parquet_tables(
+    uri: str, storage: Storage, _: str | None, schema: pa.Schema, columns: Sequence[str] | None
+) -> Iterator[pa.Table]:
+    wanted = list(schema.names if columns is None else columns)
+    with _parquet_file(uri, storage) as file:
+        for batch in file.iter_batches(batch_size=_READ_ROWS, columns=wanted):
+            yield pa.Table.from_batches([batch.replace_schema_metadata(None)])
+
+
+# -- Arrow IPC (also Feather) ---------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _arrow_file(uri: str, storage: Storage) -> Iterator[pa.RecordBatchFileReader]:
+    source = pa.memory_map(uri.removeprefix("file://")) if uri.startswith("file://") else _open(uri, storage, None)
+    with source, pa.ipc.open_file(source) as reader:
+        yield reader
+
+
+def _arrow_schema(uri: str, storage: Storage, _: str | None) -> pa.Schema:
+    with _arrow_file(uri, storage) as reader:
+        return reader.schema.remove_metadata()
+
+
+def _arrow_tables(
+    uri: str, storage: Storage, _: str | None, schema: pa.Schema, columns: Sequence[str] | None
+) -> Iterator[pa.Table]:
+    wanted = list(schema.names if columns is None else columns)
+    with _arrow_file(uri, storage) as reader:
+        for position in range(reader.num_record_batches):
+            table = pa.Table.from_batches([reader.get_batch(position)]).select(wanted)
+            yield table.replace_schema_metadata(None)
+
+
+# -- CSV ------------------------------------------------------------------------------------------------------
+
+
+def _csv_reader(source: object, types: dict[str, pa.DataType], columns: Sequence[str] | None = None) -> Any:  # noqa: ANN401
+    return pa_csv.open_csv(
+        source,
+        read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES),
+        parse_options=pa_csv.ParseOptions(newlines_in_values=True),
+        convert_options=pa_csv.ConvertOptions(
+            column_types=types, strings_can_be_null=True, include_columns=list(columns or ())
+        ),
+    )
+
+
+def _csv_schema(uri: str, storage: Storage, compression: str | None) -> pa.Schema:
+    """Read all rows, widening a column's type (integer, number, text) whenever a value does not fit."""
+    types: dict[str, pa.DataType] = {}
+    names: list[str] = []
+    while True:
+        with _open(uri, storage, compression) as source:
+            try:
+                reader = _csv_reader(source, types)
+                names = reader.schema.names
+                types = {field.name: field.type for field in reader.schema} | types
+                for _ in reader:
+                    pass
+                break
+            except pa.ArrowInvalid as error:
+                types |= _widened(error, names, types)
+    for name, kind in types.items():
+        if pa.types.is_binary(kind):
+            message = f"column {name!r} is not valid UTF-8 text"
+            raise ValueError(message)
+    return pa.schema([pa.field(name, types[name]) for name in names])
+
+
+def _widened(error: pa.ArrowInvalid, names: list[str], types: dict[str, pa.DataType]) -> dict[str, pa.DataType]:
+    match = _CSV_ERROR.search(str(error))
+    if match is None or not names:
+        raise error
+    name = names[int(match.group(1))]
+    current = types[name]
+    if pa.types.is_string(current):
+        return {name: pa.binary()}
+    if pa.types.is_null(current):
+        return {name: _type_of_text(match.group(3))}
+    return {name: pa.float64() if pa.types.is_integer(current) else pa.string()}
+
+
+def _type_of_text(text: str) -> pa.DataType:
+    """Guess the type of a column whose first value comes after a block of empty ones."""
+    table = pa_csv.read_csv(io.BytesIO(b"value\n" + text.split("\n", 1)[0].encode() + b"\n"))
+    guessed: pa.DataType = table.schema.field(0).type
+    return pa.string() if pa.types.is_null(guessed) else guessed
+
+
+def _csv_tables(
+    uri: str, storage: Storage, compression: str | None, schema: pa.Schema, columns: Sequence[str] | None
+) -> Iterator[pa.Table]:
+    types = {field.name: field.type for field in schema}
+    with _open(uri, storage, compression) as source:
+        for batch in _csv_reader(source, types, columns):
+            yield pa.Table.from_batches([batch])
+
+
+# -- JSON lines -----------------------------------------------------------------------------------------------
+
+
+def _line_blocks(source: IO[bytes]) -> Iterator[bytes]:
+    """Cut a text stream into blocks of whole lines."""
+    rest = b""
+    while chunk := source.read(_BLOCK_BYTES):
+        head, newline, tail = (rest + chunk).rpartition(b"\n")
+        if newline:
+            yield head + newline
+        rest = tail
+    if rest.strip():
+        yield rest
+
+
+def _jsonl_schema(uri: str, storage: Storage, compression: str | None) -> pa.Schema:
+    schema = pa.schema([])
+    with _open(uri, storage, compression) as source:
+        for block in _line_blocks(source):
+            if block.strip():
+                schema = _merge_json(schema, pa_json.read_json(io.BytesIO(block)).schema)
+    return schema
+
+
+def _merge_json(left: pa.Schema, right: pa.Schema) -> pa.Schema:
+    """Unite two blocks' types; text that looks like a timestamp in one block only is text."""
+    fields = {field.name: field.type for field in left}
+    for field in right:
+        known = fields.get(field.name, field.type)
+        kinds = (known, field.type)
+        if any(map(pa.types.is_string, kinds)) and any(map(pa.types.is_timestamp, kinds)):
+            fields[field.name] = pa.string()
+        else:
+            fields[field.name] = merge_types(known, field.type)
+    return pa.schema(list(fields.items()))
+
+
+def _jsonl_tables(
+    uri: str, storage: Storage, compression: str | None, schema: pa.Schema, columns: Sequence[str] | None
+) -> Iterator[pa.Table]:
+    options = pa_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
+    wanted = list(schema.names if columns is None else columns)
+    with _open(uri, storage, compression) as source:
+        for block in _line_blocks(source):
+            if block.strip():
+                yield pa_json.read_json(io.BytesIO(block), parse_options=options).select(wanted)
+
+
+def merge_types(left: pa.DataType, right: pa.DataType) -> pa.DataType:
+    """Return the type that holds both without loss of kind (integer and number: number).
+
+    Raises
+    ------
+    pyarrow.ArrowTypeError
+        There is none, such as for a number and text.
+    """
+    if left == right:
+        return left
+    schemas = [pa.schema([pa.field("_", kind)]) for kind in (left, right)]
+    return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
+
+
+_SCHEMAS = {"parquet": _parquet_schema, "arrow": _arrow_schema, "csv": _csv_schema, "jsonl": _jsonl_schema}
+_TABLES = {"parquet": _parquet_tables, "arrow": _arrow_tables, "csv": _csv_tables, "jsonl": _jsonl_tables}

@@ -1,0 +1,187 @@
+"""What a flavor is: the contract between a framework's adapter and everything else.
+
+What must not be relaxed: a flavor recognises a file by its name AND its content without importing its framework,
+states honestly whether the format can carry code, and row i of what a model returns belongs to row i of the batch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from airflow_batch_inference.exceptions import ConfigurationError, FlavorNotInstalledError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+    from types import ModuleType
+
+    import numpy as np
+    import pyarrow as pa
+
+    from airflow_batch_inference.records import ColumnSpec
+
+Trust = Literal["data", "allow-list", "code"]
+"""``data``: cannot carry code. ``allow-list``: names types, which are audited first. ``code``: can run anything."""
+
+METHODS = ("predict", "predict_proba", "decision_function")
+"""The methods that a mini-batch can be scored with, where the model has them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFormat:
+    """A file format of a flavor.
+
+    Attributes
+    ----------
+    name
+        Unique within the flavor; kept in the model record.
+    suffixes
+        The endings of file names that claim this format, lower case, with the dot.
+    trust
+        What a file of this format can do when it is loaded.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    trust: Trust
+
+    def names(self, path: Path) -> bool:
+        """Say whether the file's name claims this format.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> ModelFormat(name="skops", suffixes=(".skops",), trust="allow-list").names(Path("churn.SKOPS"))
+        True
+        """
+        return path.name.lower().endswith(self.suffixes)
+
+
+class LoadedModel(Protocol):
+    """A model in memory."""
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """The input columns in the model's order; None where the model takes them by position."""
+
+    @property
+    def n_features(self) -> int | None:
+        """How many input columns there are, where the model knows."""
+
+    @property
+    def inputs(self) -> tuple[ColumnSpec, ...] | None:
+        """The input columns with Arrow type names, ``any`` where unknown; None where ``feature_names`` is."""
+
+    @property
+    def output_names(self) -> tuple[str, ...] | None:
+        """The names of what ``predict`` returns, where the model knows."""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Those of :data:`METHODS` that the model has."""
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Installed versions of all packages that determine the predictions."""
+
+    def predict(
+        self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
+    ) -> np.ndarray:
+        """Score one mini-batch.
+
+        Parameters
+        ----------
+        batch
+            At least one row; exactly the model's columns in its order, already cast to ``inputs``.
+        method
+            One of :attr:`methods`.
+        kwargs
+            Passed to the framework's own method.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (n,) or (n, k); row i belongs to row i of the batch.
+
+        Raises
+        ------
+        ConfigurationError
+            The model does not have the method.
+        """
+
+
+class Flavor(Protocol):
+    """One framework's adapter; made without arguments, importing nothing of its framework."""
+
+    @property
+    def name(self) -> str:
+        """The name that ``flavor=`` takes."""
+
+    @property
+    def formats(self) -> tuple[ModelFormat, ...]:
+        """The formats that it loads."""
+
+    @property
+    def extra(self) -> str | None:
+        """The pip extra of this package that installs the framework; None where it is always there."""
+
+    def recognise(self, path: Path, head: bytes) -> ModelFormat | None:
+        """Return the format if both the name and the first bytes (at least 64, if there are) agree on it."""
+
+    def load(self, path: Path, *, model_format: ModelFormat, trusted: tuple[str, ...]) -> LoadedModel:
+        """Load a local file whose trust was decided before.
+
+        Parameters
+        ----------
+        path
+            A private copy that nobody else can change.
+        model_format
+            What :meth:`recognise` returned for it.
+        trusted
+            Types that an ``allow-list`` format may hold beyond the flavor's own list.
+
+        Raises
+        ------
+        UntrustedModelError
+            An ``allow-list`` file holds other types; they are named.
+        ModelLoadError, Exception
+            The file is damaged or from another version; any exception is reported as such.
+        """
+
+
+def require(module: str, *, extra: str | None) -> ModuleType:
+    """Import a framework when it is needed.
+
+    Parameters
+    ----------
+    module
+        The module's name.
+    extra
+        The pip extra of this package that installs it; None: the package itself does.
+
+    Raises
+    ------
+    FlavorNotInstalledError
+        It is not installed; the message has the pip command.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = f"airflow-batch-inference[{extra}]" if extra else "airflow-batch-inference"
+        message = f"The model needs {module}, which cannot be imported ({error}). Run: pip install '{package}'."
+        raise FlavorNotInstalledError(message) from error
+
+
+def require_method(method: str, methods: Sequence[str]) -> None:
+    """Refuse a method that the model does not have.
+
+    Raises
+    ------
+    ConfigurationError
+        Names the methods that it has.
+    """
+    if method not in methods:
+        message = f"The model has no method {method!r}. Choose one of: {', '.join(methods)}."
+        raise ConfigurationError(message)

@@ -1,0 +1,120 @@
+"""LightGBM's own text format: trees and numbers, nothing that could run.
+
+What must not be relaxed: LightGBM predicts without complaint on reordered columns, so a batch comes aligned by name;
+and its parser is not memory-safe (damaged text aborts the process), so a file that nobody vouches for is first
+loaded in a child process (:mod:`~airflow_batch_inference.flavors.trial`).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from airflow_batch_inference.exceptions import ModelLoadError
+from airflow_batch_inference.flavors.base import ModelFormat, require, require_method
+from airflow_batch_inference.flavors.categories import PandasCategories, pandas_categories
+from airflow_batch_inference.flavors.frames import matrix
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from airflow_batch_inference.records import ColumnSpec
+
+TEXT = ModelFormat(name="lightgbm-text", suffixes=(".txt", ".lgb", ".lightgbm", ".model"), trust="data")
+
+_OTHER_OUTPUTS = ("raw_score", "pred_leaf", "pred_contrib")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LightGBMModel:
+    """A booster, scored from one contiguous float64 matrix.
+
+    ``feature_names`` are the names as LightGBM keeps them: it writes blanks as underscores. A model trained without
+    names (LightGBM then invents ``Column_0``, ``Column_1``, …) takes its columns by position.
+    """
+
+    booster: Any
+    objective: str
+    categories: PandasCategories
+    feature_names: tuple[str, ...] | None
+    n_features: int
+    inputs: tuple[ColumnSpec, ...] | None
+    methods: tuple[str, ...]
+    versions: Mapping[str, str]
+    output_names: tuple[str, ...] | None = None
+
+    def predict(
+        self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
+    ) -> np.ndarray:
+        """Score one mini-batch; see :meth:`~.base.LoadedModel.predict`.
+
+        ``predict_proba`` gives (n, 2) for a binary and (n, k) for a multiclass objective. ``kwargs`` are those of
+        ``Booster.predict`` (``raw_score``, ``num_iteration``, ``pred_leaf``, …).
+        """
+        require_method(method, self.methods)
+        arguments = dict(kwargs or {})
+        predicted: np.ndarray = self.booster.predict(matrix(self.categories.encode(batch)), **arguments)
+        is_probability = not any(arguments.get(name) for name in _OTHER_OUTPUTS)
+        if method == "predict_proba" and self.objective == "binary" and is_probability:
+            return np.column_stack([1.0 - predicted, predicted])
+        return predicted
+
+
+class LightGBMFlavor:
+    """Loads LightGBM's text models (``Booster.save_model``)."""
+
+    name = "lightgbm"
+    formats = (TEXT,)
+    extra = None
+
+    def recognise(self, path: Path, head: bytes) -> ModelFormat | None:  # noqa: ARG002  # any name will do
+        """Recognise the text by its first line, whatever the file is called.
+
+        Names that belong to another flavor are refused by the registry. Windows line ends are not accepted:
+        LightGBM aborts the process on them.
+        """
+        return TEXT if head.lstrip(b" \n").startswith(b"tree\n") else None
+
+    def load(self, path: Path, *, model_format: ModelFormat, trusted: tuple[str, ...]) -> LightGBMModel:  # noqa: ARG002  # one format, no types
+        """Build a booster from the text; see :meth:`~.base.Flavor.load`."""
+        lightgbm = require("lightgbm", extra=self.extra)
+        text = path.read_text(encoding="utf-8")
+        _require_complete(text)
+        booster = lightgbm.Booster(model_str=text)
+        names = tuple(booster.feature_name())
+        has_names = names != tuple(f"Column_{position}" for position in range(len(names)))
+        categories = pandas_categories(text)
+        objective = re.search(r"^objective=(\S+)", text, re.MULTILINE)
+        kind = objective.group(1) if objective else "custom"
+        with_probabilities = kind == "binary" or kind.startswith("multiclass")
+        return LightGBMModel(
+            booster=booster,
+            objective=kind,
+            categories=categories,
+            feature_names=names if has_names else None,
+            n_features=len(names),
+            inputs=categories.inputs(names, other="double") if has_names else None,
+            methods=("predict", "predict_proba") if with_probabilities else ("predict",),
+            versions={"lightgbm": lightgbm.__version__, "numpy": np.__version__},
+        )
+
+
+def _require_complete(text: str) -> None:
+    """Refuse a text that was cut off where LightGBM itself would not notice and lose the categories.
+
+    Raises
+    ------
+    ModelLoadError
+        The end of the trees or of the parameters is missing, or the line of categories after it is cut.
+    """
+    _, found, tail = text.rpartition("\nend of parameters\n")
+    tail = tail.strip()
+    if "\nend of trees\n" not in text or not found or (tail and not tail.startswith("pandas_categorical:")):
+        message = "The LightGBM text is cut off: its last lines are missing. Save or copy the model again."
+        raise ModelLoadError(message)

@@ -1,0 +1,137 @@
+"""Which flavors there are, and which of them a file belongs to.
+
+Built-in flavors stand in a table of strings, others register under the entry-point group
+``airflow_batch_inference.flavors``. What must not be relaxed: nothing is imported before it is asked for, telling a
+file's flavor reads bytes and imports no framework, and a file whose name and content disagree is refused.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
+
+from airflow_batch_inference.exceptions import FlavorNotFoundError, FlavorNotInstalledError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from airflow_batch_inference.flavors.base import Flavor, ModelFormat
+
+GROUP = "airflow_batch_inference.flavors"
+
+_BUILT_IN = {
+    "sklearn": "airflow_batch_inference.flavors.sklearn:SklearnFlavor",
+    "lightgbm": "airflow_batch_inference.flavors.lightgbm:LightGBMFlavor",
+}
+_HEAD_BYTES = 64
+
+
+def _third_party() -> dict[str, EntryPoint]:
+    """Return the registered flavors by name; nobody can take a built-in's name. Reads every package's metadata."""
+    points = sorted(entry_points(group=GROUP), key=lambda point: point.name)
+    return {point.name: point for point in points if point.name not in _BUILT_IN}
+
+
+def _names() -> Iterator[str]:
+    yield from _BUILT_IN
+    yield from _third_party()
+
+
+def flavor_names() -> tuple[str, ...]:
+    """Return the names of all flavors, built-in ones first; imports none of them."""
+    return tuple(_names())
+
+
+def get_flavor(name: str) -> Flavor:
+    """Return a flavor by its name.
+
+    Raises
+    ------
+    FlavorNotFoundError
+        There is none of that name.
+    FlavorNotInstalledError
+        Its adapter cannot be imported.
+
+    Examples
+    --------
+    >>> get_flavor("lightgbm").formats[0].trust
+    'data'
+    """
+    if name in _BUILT_IN:
+        point = EntryPoint(name=name, value=_BUILT_IN[name], group=GROUP)
+    else:
+        others = _third_party()
+        if name not in others:
+            message = f"There is no flavor {name!r}. Known flavors: {', '.join([*_BUILT_IN, *others])}."
+            raise FlavorNotFoundError(message)
+        point = others[name]
+    try:
+        flavor: Flavor = point.load()()
+    except ImportError as error:
+        package = point.dist.name if point.dist else "airflow-batch-inference"
+        message = f"The flavor {name!r} of the package {package} cannot be imported: {error}. Install what it needs."
+        raise FlavorNotInstalledError(message) from error
+    return flavor
+
+
+def recognise(path: Path, *, flavor: str | None = None, where: str | None = None) -> tuple[Flavor, ModelFormat]:
+    """Tell the flavor and the format of a model file by its name and its first bytes.
+
+    Parameters
+    ----------
+    path
+        A local file.
+    flavor
+        The flavor that it must be of; None: all are asked in turn.
+    where
+        What to call the file in a message; None: its path.
+
+    Raises
+    ------
+    FlavorNotFoundError
+        No flavor (or not the named one) recognises it, or its name belongs to another format than its content.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    where = where or str(path)
+    for name in _names() if flavor is None else (flavor,):
+        candidate = get_flavor(name)
+        found = candidate.recognise(path, head)
+        if found is not None:
+            _require_agreement(path, candidate, found, where)
+            return candidate, found
+    raise FlavorNotFoundError(_unrecognised(path, head, flavor, where))
+
+
+def _claims(path: Path) -> dict[str, str]:
+    """Return the built-in flavors that the file's name belongs to, each with the format's name."""
+    return {name: known.name for name in _BUILT_IN for known in get_flavor(name).formats if known.names(path)}
+
+
+def _require_agreement(path: Path, flavor: Flavor, found: ModelFormat, where: str) -> None:
+    claims = _claims(path)
+    if claims and flavor.name not in claims and not found.names(path):
+        message = (
+            f"The name of {where} says {' or '.join(claims.values())}, but its content is {found.name} "
+            f"({flavor.name}). Give the file the name of what it is: it must end in {' or '.join(found.suffixes)}."
+        )
+        raise FlavorNotFoundError(message)
+
+
+def _unrecognised(path: Path, head: bytes, flavor: str | None, where: str) -> str:
+    start = f"it starts with {head[:8]!r}"
+    if flavor is not None:
+        formats = get_flavor(flavor).formats
+        known = "; ".join(f"{known.name}: {', '.join(known.suffixes)}" for known in formats)
+        return f"{where} is no file of the flavor {flavor!r}, by its name or its content ({start}). It loads {known}."
+    claims = _claims(path)
+    if claims:
+        return (
+            f"The name of {where} says {' or '.join(claims.values())}, but its content does not: {start}. Save the "
+            "model again, or give the file the name of what it is."
+        )
+    return (
+        f"No flavor recognises {where}, by its name or its content ({start}). Known flavors: "
+        f"{', '.join(flavor_names())}; pass flavor= for the reason why one of them refuses it."
+    )

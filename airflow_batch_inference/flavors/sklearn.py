@@ -1,0 +1,228 @@
+"""scikit-learn's estimators and all that behave like them (LightGBM's and XGBoost's wrappers), in three formats.
+
+joblib and pickle run whatever the file says, so :mod:`~airflow_batch_inference.loading` comes here with them only
+once the digest is pinned. A skops file names its types. What must not be relaxed: every one of them is on our list
+or on the user's before anything is built; and a model saved by another version of scikit-learn is refused, because
+it may predict something else. The list vouches for types, not for numbers: a tree crafted with indices out of range
+can still crash the process that predicts with it.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from airflow_batch_inference.exceptions import ModelLoadError, UntrustedModelError
+from airflow_batch_inference.flavors.base import METHODS, ModelFormat, require, require_method
+from airflow_batch_inference.flavors.categories import PandasCategories, pandas_categories
+from airflow_batch_inference.flavors.frames import frame, is_all_double, matrix
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import pandas as pd
+    import pyarrow as pa
+
+    from airflow_batch_inference.records import ColumnSpec
+
+_COMPRESSED = ("", ".gz", ".bz2", ".xz", ".lzma", ".lz4", ".z")
+
+JOBLIB = ModelFormat(name="joblib", suffixes=tuple(f".joblib{end}" for end in _COMPRESSED), trust="code")
+PICKLE = ModelFormat(
+    name="pickle", suffixes=tuple(f"{start}{end}" for start in (".pkl", ".pickle") for end in _COMPRESSED), trust="code"
+)
+SKOPS = ModelFormat(name="skops", suffixes=(".skops",), trust="allow-list")
+
+_ZIP = b"PK\x03\x04"
+_PICKLES = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
+# What joblib compresses with: zlib (at its levels), gzip, bzip2, xz, lzma, lz4.
+_COMPRESSIONS = (
+    *(b"\x78" + level for level in (b"\x01", b"\x5e", b"\x9c", b"\xda")),
+    b"\x1f\x8b",
+    b"BZh",
+    b"\xfd7zXZ",
+    b"\x5d\x00",
+    b"\x04\x22\x4d\x18",
+)
+
+SAFE_TYPES = frozenset(
+    {
+        # numbers and containers
+        "collections.OrderedDict",
+        "functools.partial",  # of functions that are on this list themselves
+        "numpy.dtype",
+        "numpy.random.mtrand.RandomState",
+        "numpy.random._generator.Generator",
+        # scikit-learn's trees, and what its ensembles, pipelines and searches keep
+        "sklearn.tree._tree.Tree",
+        "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.calibration._CalibratedClassifier",
+        "sklearn.calibration._SigmoidCalibration",
+        "sklearn.metrics._scorer._PassthroughScorer",
+        "sklearn.model_selection._split.KFold",
+        "sklearn.model_selection._split.StratifiedKFold",
+        "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+        "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+        "sklearn.utils._bunch.Bunch",
+        "sklearn.utils.validation.check_array",
+        *(
+            f"sklearn._loss.link.{name}"
+            for name in ("HalfLogitLink", "IdentityLink", "Interval", "LogitLink", "LogLink", "MultinomialLogit")
+        ),
+        *(
+            f"sklearn._loss.loss.{name}"
+            for name in (
+                "AbsoluteError",
+                "ExponentialLoss",
+                "HalfBinomialLoss",
+                "HalfGammaLoss",
+                "HalfMultinomialLoss",
+                "HalfPoissonLoss",
+                "HalfSquaredError",
+                "HuberLoss",
+                "PinballLoss",
+            )
+        ),
+        # gradient boosting with scikit-learn's interface
+        "lightgbm.basic.Booster",
+        *(f"lightgbm.sklearn.{name}" for name in ("LGBMClassifier", "LGBMModel", "LGBMRanker", "LGBMRegressor")),
+        "xgboost.core.Booster",
+        *(
+            f"xgboost.sklearn.{name}"
+            for name in ("XGBClassifier", "XGBModel", "XGBRanker", "XGBRegressor", "XGBRFClassifier", "XGBRFRegressor")
+        ),
+    }
+)
+"""Types that a skops file may hold beyond those that skops itself trusts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SklearnModel:
+    """An estimator with ``predict``; it gets a data frame if it was fitted on one, else an array."""
+
+    estimator: Any
+    feature_names: tuple[str, ...] | None
+    n_features: int | None
+    inputs: tuple[ColumnSpec, ...] | None
+    methods: tuple[str, ...]
+    versions: Mapping[str, str]
+    categories: PandasCategories = field(default_factory=lambda: PandasCategories({}))
+    output_names: tuple[str, ...] | None = None
+
+    def predict(
+        self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
+    ) -> np.ndarray:
+        """Score one mini-batch; see :meth:`~.base.LoadedModel.predict`."""
+        require_method(method, self.methods)
+        predicted = getattr(self.estimator, method)(self._data(batch), **dict(kwargs or {}))
+        # A multilabel classifier may return a sparse matrix.
+        return np.asarray(predicted.toarray() if hasattr(predicted, "toarray") else predicted)
+
+    def _data(self, batch: pa.Table) -> pd.DataFrame | np.ndarray:
+        if self.categories.columns:
+            return self.categories.frame(batch)
+        if self.feature_names is not None:
+            return frame(batch)
+        return matrix(batch) if is_all_double(batch) else frame(batch).to_numpy()
+
+
+class SklearnFlavor:
+    """Loads joblib, pickle and skops files that hold an object with ``predict``."""
+
+    name = "sklearn"
+    formats = (JOBLIB, PICKLE, SKOPS)
+    extra = None
+
+    def recognise(self, path: Path, head: bytes) -> ModelFormat | None:
+        """Recognise by name and magic bytes: a zip for skops, a pickle (protocol 2 to 5) or compressed data else."""
+        if SKOPS.names(path):
+            return SKOPS if head.startswith(_ZIP) else None
+        by_name = next((known for known in (JOBLIB, PICKLE) if known.names(path)), None)
+        return by_name if head.startswith((*_PICKLES, *_COMPRESSIONS)) else None
+
+    def load(self, path: Path, *, model_format: ModelFormat, trusted: tuple[str, ...]) -> SklearnModel:
+        """Load the estimator; see :meth:`~.base.Flavor.load`.
+
+        Raises
+        ------
+        UntrustedModelError
+            A skops file holds types that are neither on :data:`SAFE_TYPES` nor in ``trusted``.
+        ModelLoadError
+            Saved by another version of scikit-learn, or nothing with ``predict``.
+        """
+        saved_elsewhere = require("sklearn.exceptions", extra=self.extra).InconsistentVersionWarning
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", saved_elsewhere)
+            try:
+                estimator = _load_skops(path, trusted) if model_format is SKOPS else _load_pickle(path)
+            except saved_elsewhere as warning:
+                message = (
+                    f"The {warning.estimator_name} was saved by scikit-learn {warning.original_sklearn_version}, but "
+                    f"{warning.current_sklearn_version} is installed and may predict something else. Install "
+                    f"scikit-learn=={warning.original_sklearn_version}, or fit and save the model again."
+                )
+                raise ModelLoadError(message) from warning
+        return _describe(estimator)
+
+
+def _load_pickle(path: Path) -> object:
+    # joblib reads plain pickles too, and people save joblib's under .pkl.
+    return require("joblib", extra=None).load(path)
+
+
+def _load_skops(path: Path, trusted: tuple[str, ...]) -> object:
+    skops = require("skops.io", extra="skops")
+    held = set(skops.get_untrusted_types(file=path))
+    foreign = sorted(held - SAFE_TYPES - set(trusted))
+    if foreign:
+        message = (
+            f"The skops file holds {len(foreign)} type(s) that are not known to be safe: {', '.join(foreign)}. If you "
+            f"trust them and where the file comes from, pass trusted={foreign!r}."
+        )
+        raise UntrustedModelError(message)
+    return skops.load(path, trusted=sorted(held))
+
+
+def _describe(estimator: object) -> SklearnModel:
+    methods = tuple(name for name in METHODS if callable(getattr(estimator, name, None)))
+    if "predict" not in methods:
+        message = (
+            f"The file holds a {type(estimator).__module__}.{type(estimator).__qualname__}, which has no predict(). "
+            "Save the fitted estimator or pipeline itself."
+        )
+        raise ModelLoadError(message)
+    found = getattr(estimator, "feature_names_in_", None)
+    names = None if found is None else tuple(str(name) for name in found)
+    number = getattr(estimator, "n_features_in_", None)
+    categories = _lightgbm_categories(estimator)
+    return SklearnModel(
+        estimator=estimator,
+        feature_names=names,
+        n_features=None if number is None else int(number),
+        inputs=None if names is None else categories.inputs(names, other="any"),
+        methods=methods,
+        versions=_versions(estimator),
+        categories=categories,
+    )
+
+
+def _lightgbm_categories(estimator: object) -> PandasCategories:
+    """Return the pandas categories that LightGBM's wrapper was fitted on; it takes no plain strings for them."""
+    booster = getattr(estimator, "booster_", None)
+    if not getattr(booster, "pandas_categorical", None):
+        return PandasCategories({})
+    return pandas_categories(booster.model_to_string())  # type: ignore[union-attr]  # mypy: it has categories
+
+
+def _versions(estimator: object) -> dict[str, str]:
+    """Return the versions of the packages of the estimator and of all that it is composed of."""
+    composed = estimator.get_params(deep=True).values() if hasattr(estimator, "get_params") else ()
+    packages = {type(part).__module__.partition(".")[0] for part in (estimator, *composed)}
+    found = {name: getattr(sys.modules.get(name), "__version__", None) for name in packages | {"numpy", "sklearn"}}
+    return {name: str(version) for name, version in sorted(found.items()) if version is not None}

@@ -1,0 +1,57 @@
+"""What Airflow's provider manager reads: a static dict, so that nothing is imported to tell what there is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's description (``package-name`` must be the distribution's name)."""
+    return {
+        "package-name": "airflow-batch-inference",
+        "name": "Batch Inference",
+        "description": "Trustworthy nightly batch scoring: load a model, score a dataset, analyse drift, log artifacts.",
+        "integrations": [
+            {
+                "integration-name": "Batch Inference",
+                "external-doc-url": "https://github.com/airflow-batch-inference/airflow-batch-inference",
+                "tags": ["software"],
+            }
+        ],
+        "operators": [
+            {
+                "integration-name": "Batch Inference",
+                "python-modules": [
+                    "airflow_batch_inference.operators.load_model",
+                    "airflow_batch_inference.operators.predict",
+                    "airflow_batch_inference.operators.drift_analysis",
+                    "airflow_batch_inference.operators.log_artifacts",
+                    "airflow_batch_inference.operators.drift_gate",
+                ],
+            }
+        ],
+        "config": {
+            "batch_inference": {
+                "description": "Settings of the batch inference provider.",
+                "options": {
+                    "artifact_root": {
+                        "description": (
+                            "Folder or bucket path in which records, predictions and reports are kept, such as "
+                            "/data/artifacts or s3://bucket/artifacts. Empty: batch_inference in AIRFLOW_HOME."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "s3://bucket/artifacts",
+                        "default": "",
+                    },
+                    "artifact_conn_id": {
+                        "description": "Airflow connection that reaches artifact_root, if it is remote.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "aws_default",
+                        "default": "",
+                    },
+                },
+            }
+        },
+    }

@@ -1,0 +1,113 @@
+"""Rendered arguments: a template turns numbers and booleans into text; here they are parsed strictly."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from airflow_batch_inference.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_TRUE = frozenset({"true", "1", "yes"})
+_FALSE = frozenset({"false", "0", "no"})
+_NONE = frozenset({"", "none", "null"})
+
+
+def number(name: str, value: object, *, low: float = -math.inf, high: float = math.inf) -> float:
+    """Return a finite number within limits, also from text.
+
+    Raises
+    ------
+    ConfigurationError
+        It is none.
+
+    Examples
+    --------
+    >>> number("drift_threshold", "0.7", low=0, high=1)
+    0.7
+    """
+    try:
+        parsed = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]  # refused below
+    except (TypeError, ValueError):
+        parsed = math.nan
+    if not math.isfinite(parsed) or not low <= parsed <= high:
+        message = f"{name} is {value!r}; it must be a number from {low} to {high}."
+        raise ConfigurationError(message)
+    return parsed
+
+
+def boolean(name: str, value: object) -> bool:
+    """Return a boolean, also from the words true, false, yes, no, 1 and 0.
+
+    Raises
+    ------
+    ConfigurationError
+        Any other word.
+    """
+    word = str(value).strip().lower()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    message = f"{name} is {value!r}; it must be true or false."
+    raise ConfigurationError(message)
+
+
+def optional_boolean(name: str, value: object) -> bool | None:
+    """Return a boolean, or None for None and the words none and null."""
+    return None if value is None or str(value).strip().lower() in _NONE else boolean(name, value)
+
+
+def optional_text(value: object) -> str | None:
+    """Return text, or None for None and the words that a template makes of it."""
+    return None if value is None or str(value).strip().lower() in _NONE else str(value)
+
+
+def choice(name: str, value: object, allowed: Collection[str]) -> str:
+    """Return one of a few words.
+
+    Raises
+    ------
+    ConfigurationError
+        Another word.
+    """
+    if value not in allowed:
+        message = f"{name} is {value!r}; it must be one of {', '.join(map(repr, sorted(allowed)))}."
+        raise ConfigurationError(message)
+    return str(value)
+
+
+def names(name: str, value: Any) -> tuple[str, ...] | None:  # noqa: ANN401  # what a DAG or a template gives
+    """Return column names from a name, a list, or the JSON text of a list; None for None."""
+    items = columns(name, value)
+    if any(not isinstance(item, str) for item in items):
+        message = f"{name} is {value!r}; it must be a column name or a list of names."
+        raise ConfigurationError(message)
+    return tuple(str(item) for item in items) or None
+
+
+def columns(name: str, value: Any) -> tuple[str | int, ...]:  # noqa: ANN401  # what a DAG or a template gives
+    """Return columns by name or position from one, a list, or the JSON text of a list; () for None."""
+    value = structure(value)
+    if value is None or value == "":
+        return ()
+    items = [value] if isinstance(value, (str, int)) else value
+    if not isinstance(items, (list, tuple)) or any(
+        isinstance(item, bool) or not isinstance(item, (str, int)) for item in items
+    ):
+        message = f"{name} is {value!r}; it must be a column (name, or position from 0) or a list of columns."
+        raise ConfigurationError(message)
+    return tuple(items)
+
+
+def structure(value: Any) -> Any:  # noqa: ANN401  # what a DAG or a template gives
+    """Return a list or dict that a template turned into JSON text; everything else as it is."""
+    if isinstance(value, str) and value[:1] in ("[", "{"):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return None if isinstance(value, str) and value.strip().lower() in _NONE else value

@@ -1,0 +1,146 @@
+"""What all operators share: where artifacts lie, who the task is, how errors become Airflow's, how alerts go out.
+
+This is the one place that translates the package's errors: a retry can never mend one that is not ``retryable``,
+so it ends the task at once; all others, and the system's own errors, go through unchanged.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowFailException, conf
+from airflow.sdk import BaseOperator
+
+from airflow_batch_inference.exceptions import BatchInferenceError, ConfigurationError
+from airflow_batch_inference.records import TaskKey
+from airflow_batch_inference.storage import Storage, normalize_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from airflow.sdk.definitions.context import Context
+    from fsspec import AbstractFileSystem
+
+    from airflow_batch_inference.records import DriftResult
+
+log = logging.getLogger(__name__)
+
+CONFIG_SECTION = "batch_inference"
+
+
+def artifact_root() -> str:
+    """Return the artifact store: ``[batch_inference] artifact_root``, else a folder in AIRFLOW_HOME."""
+    configured = conf.get(CONFIG_SECTION, "artifact_root", fallback=None)
+    if configured:
+        return normalize_uri(str(configured))
+    home = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser().absolute()
+    return normalize_uri(str(home / "batch_inference"))
+
+
+def _filesystem(protocol: str, *, conn_id: str | None) -> AbstractFileSystem:
+    import fsspec
+    from airflow.sdk.io import get_fs, has_fs
+
+    if conn_id is not None or has_fs(protocol):
+        return get_fs(protocol, conn_id)
+    return fsspec.filesystem(protocol)
+
+
+def storage_for(conn_id: str | None) -> Storage:
+    """Return a storage that reaches remote file systems through an Airflow connection (None: fsspec's defaults)."""
+    return Storage(filesystem_for=functools.partial(_filesystem, conn_id=conn_id))
+
+
+@contextlib.contextmanager
+def translated_errors() -> Iterator[None]:
+    """End the task at once for errors that a retry cannot mend."""
+    try:
+        yield
+    except BatchInferenceError as error:
+        if error.retryable:
+            raise
+        message = f"{type(error).__name__}: {error}"
+        raise AirflowFailException(message) from error
+
+
+class BatchInferenceOperator(BaseOperator):
+    """Base of the operators: subclasses implement :meth:`perform`.
+
+    :param artifact_root: folder or bucket path in which records, predictions and reports are kept. (templated)
+        Default: ``[batch_inference] artifact_root`` in the Airflow config, else ``$AIRFLOW_HOME/batch_inference``.
+    :param artifact_conn_id: Airflow connection that reaches it, if it is remote. Default:
+        ``[batch_inference] artifact_conn_id``.
+    """
+
+    template_fields: Sequence[str] = ("artifact_root",)
+
+    def __init__(
+        self,
+        *,
+        artifact_root: str | None = None,
+        artifact_conn_id: str | None = None,
+        **kwargs: Any,  # noqa: ANN401  # BaseOperator's own
+    ) -> None:
+        super().__init__(**kwargs)
+        self.artifact_root = artifact_root
+        self.artifact_conn_id = artifact_conn_id
+
+    def execute(self, context: Context) -> str | None:
+        """Do the task's work and return the URI of its record."""
+        with translated_errors():
+            return self.perform(context)
+
+    def perform(self, context: Context) -> str | None:
+        """Do the work; raise this package's errors freely."""
+        message = f"{type(self).__name__} must implement perform"
+        raise ConfigurationError(message)
+
+    @property
+    def root(self) -> str:
+        """The artifact store's canonical URI."""
+        return normalize_uri(self.artifact_root) if self.artifact_root else artifact_root()
+
+    @property
+    def storage(self) -> Storage:
+        """Reaches the artifact store."""
+        return storage_for(self.artifact_conn_id or conf.get(CONFIG_SECTION, "artifact_conn_id", fallback=None) or None)
+
+
+def task_key(context: Context) -> TaskKey:
+    """Return the task instance that is running, without its try."""
+    ti = context["ti"]
+    map_index = ti.map_index if ti.map_index is not None else -1
+    return TaskKey(dag_id=ti.dag_id, run_id=ti.run_id, task_id=ti.task_id, map_index=map_index)
+
+
+def push(context: Context, values: Mapping[str, Any]) -> None:
+    """Push plain scalars by XCom, each under its own key."""
+    for key, value in values.items():
+        context["ti"].xcom_push(key=key, value=value)
+
+
+def alert(result: DriftResult, uri: str, notifiers: Sequence[Any], context: Context) -> None:
+    """Log a drift verdict at WARNING and hand it to notifiers, whose templates may use ``{{ drift.… }}``.
+
+    A notifier that fails is logged and does not change the task's outcome.
+    """
+    reasons = " ".join(result.reasons)
+    log.warning("%s: %s Report: %s", result.status, reasons, result.report_uri)
+    drift = {
+        "status": str(result.status),
+        "metric": result.drift_metric,
+        "reasons": reasons,
+        "report_uri": result.report_uri,
+        "result_uri": uri,
+        "batch_id": result.batch_id,
+    }
+    for notifier in notifiers:
+        try:
+            notifier({**context, "drift": drift})
+        except Exception:
+            log.exception("The notifier %s failed; the alert above stands in this log", type(notifier).__name__)

@@ -1,0 +1,95 @@
+"""The operator that turns a model file into a model record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_batch_inference.operators.arguments import names, optional_text, structure
+from airflow_batch_inference.operators.base import BatchInferenceOperator, push, storage_for
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk.definitions.context import Context
+
+
+class LoadModelOperator(BatchInferenceOperator):
+    """Verify a model file, load it once to prove that it loads, and store its record.
+
+    Returns the record's URI; pushes ``model_sha256`` and ``flavor`` by XCom.
+
+    :param model_uri: the model file: a path, ``file://`` or any fsspec scheme. (templated)
+    :param flavor: its framework (``sklearn``, ``lightgbm``); None: told by the file. (templated)
+    :param conn_id: Airflow connection that reaches the model and the sample set. (templated)
+    :param sha256: digest that the file must have. Formats that can run code when they are loaded (joblib, pickle)
+        are refused without it. (templated)
+    :param trusted: types that a skops file may hold beyond the package's own list. (templated)
+    :param sample_set: the data that the model was trained on (URIs, or small inline records), from which the
+        baseline for drift is computed and stored. (templated)
+    :param label_columns: names of the prediction columns; in the sample set, the label's column. (templated)
+    :param name: the model's name; None: the file's. (templated)
+    :param tag: free text to find the model by. (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        *BatchInferenceOperator.template_fields,
+        "model_uri",
+        "flavor",
+        "conn_id",
+        "sha256",
+        "trusted",
+        "sample_set",
+        "label_columns",
+        "name",
+        "tag",
+    )
+
+    def __init__(
+        self,
+        *,
+        model_uri: str,
+        flavor: str | None = None,
+        conn_id: str | None = None,
+        sha256: str | None = None,
+        trusted: Sequence[str] | None = None,
+        sample_set: object = None,
+        label_columns: str | Sequence[str] | None = None,
+        name: str | None = None,
+        tag: str | None = None,
+        **kwargs: Any,  # noqa: ANN401  # BaseOperator's own
+    ) -> None:
+        super().__init__(**kwargs)
+        self.model_uri = model_uri
+        self.flavor = flavor
+        self.conn_id = conn_id
+        self.sha256 = sha256
+        self.trusted = trusted
+        self.sample_set = sample_set
+        self.label_columns = label_columns
+        self.name = name
+        self.tag = tag
+
+    def perform(self, context: Context) -> str:
+        """Verify, load, describe, store."""
+        from airflow_batch_inference.registration import ModelRequest, register_model
+
+        request = ModelRequest(
+            model_uri=self.model_uri,
+            conn_id=optional_text(self.conn_id),
+            flavor=optional_text(self.flavor),
+            sha256=optional_text(self.sha256),
+            trusted=names("trusted", self.trusted),
+            label_columns=names("label_columns", self.label_columns),
+            name=optional_text(self.name),
+            tag=optional_text(self.tag),
+        )
+        uri, record = register_model(
+            request,
+            root=self.root,
+            sample_set=structure(self.sample_set),
+            storage=self.storage,
+            model_storage=storage_for(request.conn_id),
+        )
+        self.log.info("Model %s: %s, sha256 %s, %s", record.name, record.flavor, record.sha256, uri)
+        push(context, {"model_sha256": record.sha256, "flavor": record.flavor})
+        return uri

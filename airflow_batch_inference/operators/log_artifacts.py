@@ -1,0 +1,196 @@
+"""The operator that registers a run's artifacts, publishes its prediction set, and tells the world."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Asset, AssetAlias
+
+from airflow_batch_inference.catalog import register
+from airflow_batch_inference.exceptions import ArtifactNotFoundError, ConfigurationError
+from airflow_batch_inference.operators.arguments import optional_text, structure
+from airflow_batch_inference.operators.base import BatchInferenceOperator, push, storage_for, task_key
+from airflow_batch_inference.records import (
+    DriftResult,
+    LoggedArtifactsRecord,
+    ModelRecord,
+    PredictionSetRecord,
+)
+from airflow_batch_inference.storage import is_record_uri, normalize_uri, task_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk.definitions.context import Context
+
+    from airflow_batch_inference.records import Record, TaskKey
+
+
+class LogArtifactsOperator(BatchInferenceOperator):
+    """Register a run's artifacts under their names and a tag, publish the prediction set, emit an asset event.
+
+    Returns the URI of the record of what was logged; pushes ``rows``, ``published_uri``, ``drift_status`` and
+    ``drift_metric`` by XCom. Every asset in ``outlets`` gets an event whose extra holds ``rows``, ``model_sha256``,
+    ``drift_status``, ``drift_metric``, ``batch_id`` and the URIs; an ``AssetAlias`` gets one for the published URI.
+
+    :param artifacts: record URIs (outputs of the other operators), which are registered under the names of what they
+        hold (``model``, ``prediction``, ``drift_results``, ``drift_table_plot``, ``features_drift_results``,
+        ``dataset_statistics``); or a dict of names to URIs, of records or of any files. (templated)
+    :param artifacts_tag: tag of all of them. (templated)
+    :param publish_to: where people read the prediction set: a file (``….parquet``), or a folder; replaced in one
+        step. (templated)
+    :param conn_id: Airflow connection that reaches ``publish_to`` and files that are no records. (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        *BatchInferenceOperator.template_fields,
+        "artifacts",
+        "artifacts_tag",
+        "publish_to",
+        "conn_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        artifacts: Sequence[str] | Mapping[str, str],
+        artifacts_tag: str | None = None,
+        publish_to: str | None = None,
+        conn_id: str | None = None,
+        **kwargs: Any,  # noqa: ANN401  # BaseOperator's own
+    ) -> None:
+        super().__init__(**kwargs)
+        self.artifacts = artifacts
+        self.artifacts_tag = artifacts_tag
+        self.publish_to = publish_to
+        self.conn_id = conn_id
+
+    def perform(self, context: Context) -> str:
+        """Publish, register, announce."""
+        key, tag = task_key(context), optional_text(self.artifacts_tag) or ""
+        named, records = self._resolve()
+        predictions = next((record for record in records if isinstance(record, PredictionSetRecord)), None)
+        drift = next((record for record in records if isinstance(record, DriftResult)), None)
+        published = self._publish(predictions)
+        if published is not None:
+            named["published"] = ("dataset", published)
+        self._register(named, key, tag, predictions.batch_id if predictions else None)
+        logged = LoggedArtifactsRecord(
+            task=key,
+            tag=tag,
+            entries={name: uri for name, (_, uri) in named.items()},
+            published_uri=published,
+            rows=predictions.rows_out if predictions else None,
+            model_sha256=predictions.model_sha256 if predictions else None,
+            drift_status=drift.status if drift else None,
+            drift_metric=drift.drift_metric if drift else None,
+        )
+        uri = self.storage.put_record(task_folder(self.root, key), "artifacts", logged)
+        values = _scalars(logged)
+        push(context, values)
+        batch_id = predictions.batch_id if predictions else None
+        self._announce(context, {**values, "batch_id": batch_id, "artifacts_uri": uri}, published)
+        return uri
+
+    def _resolve(self) -> tuple[dict[str, tuple[str, str]], list[Record]]:
+        """Return name -> (kind, URI) of all artifacts, those inside of records too, and the records."""
+        given = structure(self.artifacts)
+        if isinstance(given, str):
+            given = [given]
+        pairs = list(given.items()) if isinstance(given, Mapping) else [(None, uri) for uri in given or ()]
+        if not pairs:
+            message = "artifacts is empty; give the outputs of the tasks whose artifacts should be logged."
+            raise ConfigurationError(message)
+        named: dict[str, tuple[str, str]] = {}
+        records: list[Record] = []
+        for name, uri in pairs:
+            if not is_record_uri(uri):
+                _enter(named, *self._plain_file(name, uri))
+                continue
+            record = self.storage.read_record(uri)
+            records.append(record)
+            for own_name, kind, artifact_uri in _contents(record, uri):
+                _enter(named, name if name and artifact_uri == uri else own_name, kind, artifact_uri)
+        return named, records
+
+    def _plain_file(self, name: str | None, uri: str) -> tuple[str, str, str]:
+        if name is None:
+            message = f"{uri} is no record of this package. Give other files with a name: artifacts={{name: uri}}."
+            raise ConfigurationError(message)
+        if not storage_for(optional_text(self.conn_id)).exists(uri):
+            message = f"The artifact {name!r} does not exist: nothing lies at {uri}."
+            raise ArtifactNotFoundError(message)
+        return name, "file", normalize_uri(uri)
+
+    def _publish(self, predictions: PredictionSetRecord | None) -> str | None:
+        from airflow_batch_inference.scoring.publishing import publish
+
+        target = optional_text(self.publish_to)
+        if target is None:
+            return None
+        if predictions is None:
+            message = f"publish_to is {target}, but no prediction set is among the artifacts. Add predict.output."
+            raise ConfigurationError(message)
+        target_storage = storage_for(optional_text(self.conn_id))
+        published = publish(predictions, target, storage=self.storage, target_storage=target_storage)
+        self.log.info("Published %d rows to %s", predictions.rows_out, published)
+        return published
+
+    def _register(self, named: Mapping[str, tuple[str, str]], key: TaskKey, tag: str, batch_id: str | None) -> None:
+        for name, (kind, uri) in named.items():
+            register(
+                root=self.root,
+                name=name,
+                artifact_kind=kind,
+                uri=uri,
+                tag=tag,
+                task=key,
+                batch_id=batch_id,
+                storage=self.storage,
+            )
+            self.log.info("Logged %s: %s", name, uri)
+
+    def _announce(self, context: Context, extra: dict[str, Any], published: str | None) -> None:
+        """Attach what happened to the asset events that Airflow emits if the task succeeds."""
+        events = context["outlet_events"]
+        for outlet in self.outlets:
+            if isinstance(outlet, Asset):
+                events[outlet].extra.update(extra)
+            elif isinstance(outlet, AssetAlias) and published is not None:
+                events[outlet].add(Asset(published), extra=extra)
+
+
+def _scalars(logged: LoggedArtifactsRecord) -> dict[str, Any]:
+    return {
+        "rows": logged.rows,
+        "published_uri": logged.published_uri,
+        "model_sha256": logged.model_sha256,
+        "drift_status": None if logged.drift_status is None else str(logged.drift_status),
+        "drift_metric": logged.drift_metric,
+    }
+
+
+def _contents(record: Record, uri: str) -> list[tuple[str, str, str]]:
+    """Return (name, kind, URI) of a record and of the files that it names."""
+    if isinstance(record, ModelRecord):
+        found = [("model", "model", uri), ("baseline", "statistics", record.baseline_uri)]
+    elif isinstance(record, PredictionSetRecord):
+        found = [(record.name, "prediction-set", uri)]
+    elif isinstance(record, DriftResult):
+        found = [
+            ("drift_results", "drift", uri),
+            ("drift_table_plot", "html", record.report_uri),
+            ("features_drift_results", "json", record.features_drift_uri),
+            ("dataset_statistics", "statistics", record.statistics_uri),
+        ]
+    else:
+        found = [(str(getattr(record, "kind", "record")), "record", uri)]
+    return [(name, kind, place) for name, kind, place in found if place is not None]
+
+
+def _enter(named: dict[str, tuple[str, str]], name: str, kind: str, uri: str) -> None:
+    if name in named and named[name][1] != uri:
+        message = f"Two artifacts of this run are named {name!r}: {named[name][1]} and {uri}. Name them: artifacts={{name: uri}}."
+        raise ConfigurationError(message)
+    named[name] = (kind, uri)

@@ -1,0 +1,73 @@
+"""The whole job once a day: load a model, score a batch, analyse drift, log the artifacts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from airflow.sdk import DAG, Asset, Param, task
+
+from airflow_batch_inference.operators import (
+    DriftAnalysisOperator,
+    LoadModelOperator,
+    LogArtifactsOperator,
+    PredictOperator,
+)
+
+DOC = """
+### Basic batch inference
+
+Scores a batch with a LightGBM model, compares it with the model's reference by MLRun's rule, and registers the
+prediction set, the drift result and its report. Drift is recorded and shown; it stops nothing here.
+
+For your own data give **dataset** in the form: a file, a folder or a glob of Parquet, CSV, Arrow or JSON lines that
+has the model's columns.
+"""
+
+with DAG(
+    dag_id="batch_inference_basic",
+    description="Load a model, score a batch, analyse drift, log the artifacts",
+    doc_md=DOC,
+    schedule="@daily",
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    params={
+        "batch": Param("ordinary", type="string", enum=["ordinary", "drifted"], title="Example batch"),
+        "dataset": Param(None, type=["null", "string"], title="Your own dataset's URI, instead of the example"),
+        "drift_threshold": Param(0.7, type="number", minimum=0, maximum=1, title="Drift threshold"),
+    },
+    tags=["batch-inference", "example"],
+):
+
+    @task
+    def example_data() -> dict[str, str]:
+        """Write the example's model and batches below the artifact root, where they are not there yet."""
+        from airflow_batch_inference.example_data import make_example_data
+        from airflow_batch_inference.operators.base import artifact_root
+
+        return make_example_data(f"{artifact_root()}/example-data")
+
+    data = example_data()
+    load = LoadModelOperator(
+        task_id="load",
+        model_uri=data["model_uri"],
+        sample_set=data["sample_set"],
+        label_columns=["malignant"],
+    )
+    predict = PredictOperator(
+        task_id="predict",
+        model=load.output,
+        dataset="{{ params.dataset or ti.xcom_pull(task_ids='example_data')[params.batch] }}",
+    )
+    drift = DriftAnalysisOperator(
+        task_id="drift",
+        model=load.output,
+        dataset=predict.output,
+        drift_threshold="{{ params.drift_threshold }}",
+    )
+    log = LogArtifactsOperator(
+        task_id="log",
+        artifacts=[load.output, predict.output, drift.output],
+        outlets=[Asset("tumour_predictions")],
+    )
+
+    load >> predict >> drift >> log
