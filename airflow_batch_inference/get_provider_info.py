@@ -10,7 +10,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-batch-inference",
         "name": "Batch Inference",
-        "description": "Trustworthy nightly batch scoring: load a model, score a dataset, analyse drift, log artifacts.",
+        "description": "Batch scoring to be trusted: load a model, score a dataset, analyse drift, log artifacts.",
         "integrations": [
             {
                 "integration-name": "Batch Inference",

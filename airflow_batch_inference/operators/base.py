@@ -10,13 +10,14 @@ import contextlib
 import functools
 import logging
 import os
+from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, conf
 from airflow.sdk import BaseOperator
 
-from airflow_batch_inference.exceptions import BatchInferenceError, ConfigurationError
+from airflow_batch_inference.exceptions import BatchInferenceError
 from airflow_batch_inference.records import TaskKey
 from airflow_batch_inference.storage import Storage, normalize_uri
 
@@ -95,10 +96,9 @@ class BatchInferenceOperator(BaseOperator):
         with translated_errors():
             return self.perform(context)
 
+    @abstractmethod
     def perform(self, context: Context) -> str | None:
-        """Do the work; raise this package's errors freely."""
-        message = f"{type(self).__name__} must implement perform"
-        raise ConfigurationError(message)
+        """Do the work and return the record's URI; raise this package's errors freely."""
 
     @property
     def root(self) -> str:

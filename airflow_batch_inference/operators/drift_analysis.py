@@ -129,8 +129,16 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         return uri
 
     def _analyse(self) -> tuple[DriftResult, StatisticsRecord]:
-        from airflow_batch_inference.drift.analysis import analyse
+        from airflow_batch_inference.drift.analysis import DriftRule, analyse
 
+        rule = DriftRule(
+            name=self.rule,
+            drift_threshold=number("drift_threshold", self.drift_threshold, low=0, high=1),
+            possible_drift_threshold=number("possible_drift_threshold", self.possible_drift_threshold, low=0, high=1),
+            inf_capping=number("inf_capping", self.inf_capping, low=0),
+            edges="open" if choice("edges", self.edges, {"padded", "open"}) == "open" else "padded",
+            min_rows=int(number("min_rows", self.min_rows, low=0)),
+        )
         predictions = self._prediction_set()
         dataset, dataset_uri = self._dataset(predictions)
         baseline, baseline_uri = self._reference(predictions)
@@ -140,12 +148,7 @@ class DriftAnalysisOperator(BatchInferenceOperator):
             column_names=dataset.schema.names,
             rows=predictions.rows_out if predictions else dataset.count_rows(),
             source=dataset.snapshot,
-            rule=self.rule,
-            drift_threshold=number("drift_threshold", self.drift_threshold, low=0, high=1),
-            possible_drift_threshold=number("possible_drift_threshold", self.possible_drift_threshold, low=0, high=1),
-            inf_capping=number("inf_capping", self.inf_capping, low=0),
-            edges=choice("edges", self.edges, {"padded", "open"}),
-            min_rows=int(number("min_rows", self.min_rows, low=0)),
+            rule=rule,
         )
         completed = replace(
             result,
