@@ -50,7 +50,7 @@ def score(title: str, batch: str, *, status: DriftStatus, exit_code: int) -> Non
         sys.exit(f"The catalogue below {ROOT} holds other records than expected. See {LOG}.")
     print(f"\n== {title}: {batch}  ({time.monotonic() - started:.0f} s)")
     print(f"   airflow dags test   exit {ended}")
-    print(f"   drift               {drift.status}, metric {drift.drift_metric:.3f} ({'; '.join(drift.reasons)})")
+    print(f"   drift               {drift.status}, metric {drift.drift_metric:.3f} ({' '.join(drift.reasons)})")
     print(f"   predictions         {prediction.rows_out:,} rows: {', '.join(path(p.uri) for p in prediction.parts)}")
     print(f"   report              {path(drift.report_uri)}")
     show(prediction)

@@ -191,6 +191,7 @@ def _contents(record: Record, uri: str) -> list[tuple[str, str, str]]:
 
 def _enter(named: dict[str, tuple[str, str]], name: str, kind: str, uri: str) -> None:
     if name in named and named[name][1] != uri:
-        message = f"Two artifacts of this run are named {name!r}: {named[name][1]} and {uri}. Name them: artifacts={{name: uri}}."
+        both = f"{named[name][1]} and {uri}"
+        message = f"Two artifacts of this run are named {name!r}: {both}. Give them names: artifacts={{name: uri}}."
         raise ConfigurationError(message)
     named[name] = (kind, uri)

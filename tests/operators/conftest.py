@@ -1,0 +1,111 @@
+"""A task's surroundings, without a database: what an operator reads from its context and writes to it."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+import lightgbm
+import numpy as np
+import pandas as pd
+import pytest
+from airflow.sdk.bases.operator import ExecutorSafeguard
+
+
+@dataclass
+class FakeTaskInstance:
+    """The part of a running task instance that the operators use."""
+
+    task_id: str
+    dag_id: str = "nightly"
+    run_id: str = "scheduled__2026-01-01T00:00:00+00:00"
+    map_index: int = -1
+    try_number: int = 1
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+    xcoms: dict[str, Any] = field(default_factory=dict)
+
+    def xcom_push(self, key, value):
+        self.xcoms[key] = value
+
+
+@dataclass
+class FakeEvent:
+    """An asset's event accessor."""
+
+    extra: dict[str, Any] = field(default_factory=dict)
+    added: list[tuple[Any, dict[str, Any]]] = field(default_factory=list)
+
+    def add(self, asset, extra):
+        self.added.append((asset, extra))
+
+
+class FakeEvents(dict):
+    """Outlet events by asset."""
+
+    def __missing__(self, key):
+        self[key] = FakeEvent()
+        return self[key]
+
+
+class Runner:
+    """Runs operators as the task runner does: templates rendered, execute called; keeps the XComs of each task."""
+
+    def __init__(self, root):
+        self.root = root
+        self.xcoms = {}
+        self.events = FakeEvents()
+        self.params = {}
+
+    def __call__(self, operator, **identity):
+        operator.artifact_root = operator.artifact_root or str(self.root)
+        ti = FakeTaskInstance(task_id=operator.task_id, **identity)
+        context = {"ti": ti, "outlet_events": self.events, "params": self.params, "run_id": ti.run_id}
+        operator.render_template_fields(context)
+        self.xcoms[operator.task_id] = ti.xcoms
+        sentinel = {f"{type(operator).__name__}__sentinel": ExecutorSafeguard.sentinel_value}
+        return operator.execute(context, **sentinel)
+
+
+@pytest.fixture
+def runner(tmp_path):
+    return Runner(tmp_path / "artifacts")
+
+
+@pytest.fixture(scope="session")
+def rng_frame():
+    rng = np.random.default_rng(7)
+    return pd.DataFrame({"a": rng.normal(size=400), "b": rng.normal(size=400)})
+
+
+@pytest.fixture(scope="session")
+def model_text(rng_frame):
+    target = (rng_frame["a"] + rng_frame["b"] > 0).astype(int)
+    parameters = {"objective": "binary", "num_leaves": 4, "num_threads": 1, "verbose": -1, "seed": 0}
+    return lightgbm.train(parameters, lightgbm.Dataset(rng_frame, target), num_boost_round=5).model_to_string()
+
+
+@pytest.fixture
+def model_file(tmp_path, model_text):
+    path = tmp_path / "model.txt"
+    path.write_text(model_text)
+    return path
+
+
+@pytest.fixture
+def batch(tmp_path, rng_frame):
+    """A folder of two Parquet files, 400 rows with a key."""
+    folder = tmp_path / "batch"
+    folder.mkdir()
+    keyed = rng_frame.assign(key=[f"k{i}" for i in range(len(rng_frame))])
+    keyed.iloc[:150].to_parquet(folder / "1.parquet")
+    keyed.iloc[150:].to_parquet(folder / "2.parquet")
+    return folder
+
+
+@pytest.fixture
+def sample_set(tmp_path, rng_frame, model_text):
+    path = tmp_path / "sample.parquet"
+    booster = lightgbm.Booster(model_str=model_text)
+    rng_frame.assign(score=booster.predict(rng_frame)).to_parquet(path)
+    return path
