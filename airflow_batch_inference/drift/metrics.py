@@ -43,7 +43,7 @@ def hellinger(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
     return float(np.sqrt(max(0.0, 1.0 - float(np.sum(np.sqrt(p * q))))))
 
 
-def kl_divergence(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
+def kl_divergence_symmetric(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
     """Return MLRun's symmetric Kullback-Leibler divergence, KL'(p, q) + KL'(q, p), in nats.
 
     KL'(a, b) is the sum over a > 0 of a ln(a / b), where a b of 0 stands as 1e-4. Source: MLRun's ``kld``. Shares that
@@ -51,7 +51,7 @@ def kl_divergence(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
 
     Examples
     --------
-    >>> round(kl_divergence(np.array([0.5, 0.5]), np.array([0.25, 0.75])), 6)
+    >>> round(kl_divergence_symmetric(np.array([0.5, 0.5]), np.array([0.25, 0.75])), 6)
     0.274653
     """
     return _one_sided(p, q) + _one_sided(q, p)

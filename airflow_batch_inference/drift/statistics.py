@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 BINS = 20
 MAX_CATEGORIES = 1000
+MAX_CATEGORY_CHARACTERS = 200
 COLUMN_ERRORS = (pa.ArrowException, ValueError, TypeError, OverflowError)
 
 
@@ -56,7 +57,7 @@ def dataset_statistics(
 
 
 def column_statistics(name: str, values: pa.ChunkedArray) -> ColumnStatistics:
-    """Summarise one column: numbers, dates and times as numbers; strings, booleans and categories by counts.
+    """Summarise one column: numbers, dates and times (in seconds); strings, booleans and categories by counts.
 
     Raises
     ------
@@ -100,13 +101,22 @@ def finite_values(values: pa.ChunkedArray) -> tuple[NDArray[np.float64], int, in
 
 def _as_double(values: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = values.type
-    if pa.types.is_temporal(kind):
-        width = pa.int32() if kind.bit_width == 32 else pa.int64()
-        return values.cast(width).cast(pa.float64(), safe=False)
+    if pa.types.is_date(kind) or pa.types.is_time(kind) or pa.types.is_timestamp(kind) or pa.types.is_duration(kind):
+        return _seconds(values)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
         return values.cast(pa.float64(), safe=False)
     message = f"columns of type {kind} are not compared"
     raise UnsupportedColumnError(message)
+
+
+def _seconds(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return dates and times in seconds, so that a column written in ms equals the same one written in ns."""
+    kind = values.type
+    ticks = values.cast(pa.int32() if kind.bit_width == 32 else pa.int64()).cast(pa.float64(), safe=False)
+    if pa.types.is_date32(kind):
+        return pc.multiply(ticks, 86_400.0)
+    unit = "ms" if pa.types.is_date64(kind) else kind.unit
+    return pc.divide(ticks, {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}[unit])
 
 
 def numeric_statistics(
@@ -162,7 +172,8 @@ def equal_width_edges(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
     if low == high:
         low, high = low - 0.5, high + 0.5
     if math.isfinite(high - low):
-        return np.linspace(low, high, BINS + 1)
+        # Where a width underflows, linspace's last but one edge can pass the last.
+        return np.minimum(np.linspace(low, high, BINS + 1), high)
     edges: NDArray[np.float64] = np.linspace(low / 2, high / 2, BINS + 1) * 2  # the range itself would overflow
     return edges
 
@@ -176,27 +187,48 @@ def histogram(ordered: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArr
     return np.diff(np.concatenate([[0], places, [len(ordered)]])).astype(np.int64)
 
 
-def categorical_statistics(name: str, values: pa.ChunkedArray) -> CategoricalStatistics:
-    """Count categories; the 1000 most frequent are kept by name (ties by name)."""
-    counts = category_counts(values)
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    kept = ordered[:MAX_CATEGORIES]
-    total = sum(counts.values())
+def categorical_statistics(name: str, values: pa.ChunkedArray, counts: pa.Table | None = None) -> CategoricalStatistics:
+    """Count categories; the 1000 most frequent are kept by name (ties by name).
+
+    Parameters
+    ----------
+    counts
+        What :func:`category_counts` gave for the values, where it is already known.
+    """
+    counts = category_counts(values) if counts is None else counts
+    kept = most_frequent(counts, MAX_CATEGORIES)
+    total = number_counted(counts)
     return CategoricalStatistics(
         name=name,
         type=str(values.type),
         rows=len(values),
         missing=len(values) - total,
-        counts=tuple(kept),
+        counts=kept,
         other=total - sum(count for _, count in kept),
-        distinct=len(ordered),
+        distinct=counts.num_rows,
     )
 
 
-def category_counts(values: pa.ChunkedArray) -> dict[str, int]:
-    """Count each category of a column, nulls left out; categories are written as text."""
+def category_counts(values: pa.ChunkedArray) -> pa.Table:
+    """Count each category of a column, nulls left out: columns ``name`` (text) and ``count``.
+
+    Categories are told apart by their first 200 characters, so that free text cannot swell a record.
+    """
     plain = values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values
-    counted = pc.value_counts(plain.drop_null())
-    names = counted.field("values").to_pylist()
-    counts = counted.field("counts").to_pylist()
-    return {str(name): count for name, count in zip(names, counts, strict=True)}
+    counted = pc.value_counts(plain)
+    text = counted.field("values").cast(pa.large_string())
+    names = pc.utf8_slice_codeunits(text, start=0, stop=MAX_CATEGORY_CHARACTERS)
+    table = pa.table({"name": names, "count": counted.field("counts")}).drop_null()
+    return table.group_by("name").aggregate([("count", "sum")]).rename_columns(["name", "count"])
+
+
+def most_frequent(counts: pa.Table, number: int) -> tuple[tuple[str, int], ...]:
+    """Return the most frequent categories with their counts, ties by name."""
+    order = [("count", "descending"), ("name", "ascending")]
+    top = counts.take(pc.select_k_unstable(counts, k=number, sort_keys=order))
+    return tuple(zip(top["name"].to_pylist(), top["count"].to_pylist(), strict=True))
+
+
+def number_counted(counts: pa.Table) -> int:
+    """Return the sum of all counts."""
+    return int(pc.sum(counts["count"]).as_py() or 0)

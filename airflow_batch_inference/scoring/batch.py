@@ -5,11 +5,13 @@ What must not be relaxed: as many predictions as rows, in their order, or an err
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from airflow_batch_inference.exceptions import (
     BatchInferenceError,
@@ -17,7 +19,7 @@ from airflow_batch_inference.exceptions import (
     PredictionError,
     SignatureMismatchError,
 )
-from airflow_batch_inference.signature import InputPlan, LossyCastError, cast_inputs
+from airflow_batch_inference.signature import InputPlan, LossyCastError, cast_inputs, is_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,7 +66,7 @@ class Predictor:
         except Exception as error:
             message = (
                 f"The model's {self.method} failed on {batch.describe()}: {type(error).__name__}: {error}. "
-                "Look at these rows, or score them alone to find the one."
+                f"{_text_for_number(error, table, self.inputs, batch) or 'Look at these rows, or score them alone.'}"
             )
             raise PredictionError(message) from error
         return _columns(predicted, batch, self.method)
@@ -73,6 +75,20 @@ class Predictor:
         """Predict the first few rows to learn how many prediction columns there are, and their types."""
         few = type(batch)(batch.table.slice(0, _PROBE_ROWS), batch.origins)
         return [column.type for column in self.predict(few)]
+
+
+def _text_for_number(error: Exception, table: pa.Table, inputs: InputPlan, batch: MiniBatch) -> str | None:
+    """Find the value behind "could not convert string to float: 'x'", which names neither row nor column."""
+    quoted = re.search(r"could not convert string to float: '(.*)'", str(error), re.DOTALL)
+    if quoted is None:
+        return None
+    for column, name in zip(inputs.columns, inputs.names, strict=True):
+        values = table.column(name)
+        row = pc.index(values, quoted.group(1)).as_py() if is_text(values.type) else -1
+        if row >= 0:
+            uri, number = batch.locate(row)
+            return f"Column {column!r} of {uri} holds text: row {number} (from 0) is {quoted.group(1)!r}."
+    return None
 
 
 def _columns(predicted: object, batch: MiniBatch, method: str) -> list[pa.Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
@@ -90,6 +91,12 @@ def model_file(tmp_path, model_text):
     path = tmp_path / "model.txt"
     path.write_text(model_text)
     return path
+
+
+@pytest.fixture
+def digest(model_text):
+    """Pinned, so that the file needs no trial in a child process."""
+    return hashlib.sha256(model_text.encode()).hexdigest()
 
 
 @pytest.fixture

@@ -26,8 +26,8 @@ def fails(runner, operator, match, *, retried=False):
 
 
 @pytest.fixture
-def model(runner, model_file):
-    return runner(LoadModelOperator(task_id="load", model_uri=str(model_file)))
+def model(runner, model_file, digest):
+    return runner(LoadModelOperator(task_id="load", model_uri=str(model_file), sha256=digest))
 
 
 def predict(model, dataset, **arguments):
@@ -36,7 +36,7 @@ def predict(model, dataset, **arguments):
 
 def test_a_missing_model_file_may_still_arrive(runner, tmp_path):
     operator = LoadModelOperator(task_id="load", model_uri=str(tmp_path / "absent.txt"))
-    fails(runner, operator, r"Nothing lies at file://.*/absent\.txt", retried=True)
+    fails(runner, operator, r"Nothing lies at .*/absent\.txt", retried=True)
 
 
 def test_a_wrong_digest_is_named(runner, model_file):
@@ -130,10 +130,14 @@ def test_duplicate_column_names(runner, model, tmp_path):
     fails(runner, predict(model, str(tmp_path / "x.csv")), "more than one column named 'b'")
 
 
-def test_a_corrupt_parquet_file_in_the_middle_of_a_folder(runner, model, batch):
-    good = (batch / "1.parquet").read_bytes()
+@pytest.mark.parametrize("damage", ["cut off", "bits flipped"])
+def test_a_corrupt_parquet_file_in_the_middle_of_a_folder(runner, model, batch, damage):
+    frame = pd.read_parquet(batch / "1.parquet")
+    frame.to_parquet(batch / "15.parquet", write_page_checksum=True)
+    good = (batch / "15.parquet").read_bytes()
     middle = len(good) // 3
-    (batch / "15.parquet").write_bytes(good[:middle] + bytes(64) + good[middle + 64 :])
+    bad = good[:-20] if damage == "cut off" else good[:middle] + bytes(64) + good[middle + 64 :]
+    (batch / "15.parquet").write_bytes(bad)
     fails(runner, predict(model, str(batch)), r"15\.parquet cannot be read")
 
 

@@ -37,9 +37,15 @@ def rows_of(uri):
 
 
 @pytest.fixture
-def scored(runner, model_file, batch, sample_set):
+def scored(runner, model_file, digest, batch, sample_set):
     model = runner(
-        LoadModelOperator(task_id="load", model_uri=str(model_file), sample_set=str(sample_set), label_columns="score")
+        LoadModelOperator(
+            task_id="load",
+            model_uri=str(model_file),
+            sha256=digest,
+            sample_set=str(sample_set),
+            label_columns="score",
+        )
     )
     prediction = runner(PredictOperator(task_id="predict", model=model, dataset=str(batch)))
     return runner, model, prediction
@@ -54,10 +60,14 @@ def test_load_returns_the_uri_of_a_record_and_pushes_digest_and_flavor(scored, m
     assert runner.xcoms["load"] == {"model_sha256": record.sha256, "flavor": "lightgbm"}
 
 
-def test_the_same_model_loaded_again_has_the_same_uri(scored, model_file, sample_set):
+def test_the_same_model_loaded_again_has_the_same_uri(scored, model_file, digest, sample_set):
     runner, model, _ = scored
     again = LoadModelOperator(
-        task_id="load", model_uri=str(model_file), sample_set=str(sample_set), label_columns=["score"]
+        task_id="load",
+        model_uri=str(model_file),
+        sha256=f"sha256:{digest.upper()}",
+        sample_set=str(sample_set),
+        label_columns=["score"],
     )
     assert runner(again, try_number=2, run_id="another") == model
 

@@ -1,0 +1,72 @@
+"""The example DAGs, run whole by `dag.test` in this process, against a real (SQLite) metadata database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.dags, pytest.mark.slow]
+
+DAGS = Path(__file__).resolve().parents[2] / "dags"
+NAMES = sorted(path.stem for path in DAGS.glob("*.py"))
+
+
+@pytest.fixture(scope="module")
+def dagbag(airflow_home):
+    from airflow.utils.db import initdb
+
+    initdb()
+    try:
+        from airflow.dag_processing.dagbag import DagBag
+    except ImportError:  # Airflow before 3.2
+        from airflow.models.dagbag import DagBag
+    bag = DagBag(dag_folder=str(DAGS))
+    assert not bag.import_errors
+    return bag
+
+
+def run(dagbag, name, conf=None, **arguments):
+    dag = dagbag.dags[name]
+    dag_run = dag.test(run_conf=conf or {}, **arguments)
+    return str(dag_run.state), {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()}
+
+
+def test_there_are_the_four_examples(dagbag):
+    assert set(dagbag.dags) == set(NAMES)
+    assert len(NAMES) == 4
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_example_has_a_schedule_a_form_and_documentation(dagbag, name):
+    dag = dagbag.dags[name]
+    assert dag.schedule in ("@daily", "*/30 * * * *")
+    assert dag.doc_md
+    assert all(param.schema.get("type") for param in dag.params.values() if hasattr(param, "schema"))
+    assert not dag.catchup
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_ordinary_batch_ends_green(dagbag, name):
+    state, tasks = run(dagbag, name, {"batch": "ordinary"})
+    assert state == "success", tasks
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("batch_inference_basic", "success"),
+        ("batch_inference_drift_fails", "failed"),
+        ("batch_inference_drift_alerts", "success"),
+        ("batch_inference_every_30_minutes", "failed"),
+    ],
+)
+def test_a_drifted_batch_ends_as_each_example_promises(dagbag, name, expected):
+    state, tasks = run(dagbag, name, {"batch": "drifted"})
+    assert state == expected, tasks
+    assert tasks["log"] == "success"
+
+
+def test_a_null_logical_date_is_no_obstacle(dagbag):
+    state, tasks = run(dagbag, "batch_inference_drift_alerts", {"batch": "ordinary"}, logical_date=None)
+    assert state == "success", tasks

@@ -1,0 +1,99 @@
+"""What the package promises to Airflow: a light import, a true provider description, a wheel with its examples."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+import zipfile
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from airflow_batch_inference.get_provider_info import get_provider_info
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+HEAVY = ["numpy", "pandas", "pyarrow", "scipy", "sklearn", "lightgbm", "skops", "fsspec"]
+LIGHT_MODULES = [
+    "airflow_batch_inference",
+    "airflow_batch_inference.operators",
+    "airflow_batch_inference.catalog",
+    "airflow_batch_inference.example_data",
+    "airflow_batch_inference.get_provider_info",
+    "airflow_batch_inference.operators.load_model",
+    "airflow_batch_inference.operators.predict",
+    "airflow_batch_inference.operators.drift_analysis",
+    "airflow_batch_inference.operators.log_artifacts",
+    "airflow_batch_inference.operators.drift_gate",
+]
+
+
+def loaded_by(statement):
+    """Return the heavy packages that a fresh process has loaded after a statement."""
+    code = f"import sys\n{statement}\nprint(sorted(set({HEAVY}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.strip().splitlines()[-1].replace("'", '"'))
+
+
+@pytest.mark.slow
+def test_importing_any_operator_or_parsing_any_example_loads_nothing_heavy():
+    examples = "; ".join(f"runpy.run_path({str(path)!r})" for path in sorted((REPOSITORY / "dags").glob("*.py")))
+    modules = "; ".join(f"import {module}" for module in LIGHT_MODULES)
+    alone = loaded_by("import airflow.sdk, airflow.providers.common.compat.sdk")
+    assert loaded_by(f"{modules}; import runpy; {examples}") == alone
+    assert not set(alone) - {"fsspec"}  # which Airflow may load by itself
+
+
+def test_the_provider_description_fits_airflows_schema():
+    import airflow
+
+    schema = json.loads((Path(airflow.__path__[0]) / "provider_info.schema.json").read_text())
+    jsonschema.validate(get_provider_info(), schema)
+
+
+def test_every_module_that_the_provider_names_exists():
+    for operators in get_provider_info()["operators"]:
+        for module in operators["python-modules"]:
+            importlib.import_module(module)
+
+
+def test_airflow_finds_the_provider_under_the_distributions_name():
+    from airflow.providers_manager import ProvidersManager
+
+    assert "airflow-batch-inference" in ProvidersManager().providers
+    (entry,) = [entry for entry in entry_points(group="apache_airflow_provider") if "batch_inference" in entry.value]
+    assert entry.load()()["package-name"] == "airflow-batch-inference"
+
+
+def test_every_rendered_argument_is_documented():
+    from airflow_batch_inference import operators
+
+    for name in operators.__all__:
+        operator = getattr(operators, name)
+        for field in operator.template_fields:
+            documented = [base.__doc__ or "" for base in operator.__mro__]
+            assert any(f":param {field}:" in text for text in documented), (name, field)
+
+
+@pytest.mark.slow
+def test_the_wheel_takes_the_example_dags_along(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--wheel-dir",
+        str(tmp_path),
+        str(REPOSITORY),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    for path in (REPOSITORY / "dags").glob("*.py"):
+        assert f"airflow_batch_inference/example_dags/{path.name}" in names
+    assert not [name for name in names if name.startswith(("tests/", "demo/"))]
