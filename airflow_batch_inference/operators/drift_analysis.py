@@ -129,7 +129,8 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         return uri
 
     def _analyse(self) -> tuple[DriftResult, StatisticsRecord]:
-        from airflow_batch_inference.drift.analysis import DriftRule, analyse
+        from airflow_batch_inference.drift.analysis import analyse
+        from airflow_batch_inference.drift.rules import DriftRule
 
         rule = DriftRule(
             name=self.rule,

@@ -116,12 +116,13 @@ def score_dataset(
         for plan in plan_parts(job.dataset.snapshot if job.dataset.inline is None else ()):
             parts += _score_part(plan, job, request, storage, progress, stopped)
         _check(stopped)
-        progress.tell(last=True)
-        return commit(destination.folder, _record(job, request, parts, progress), storage)
     except BaseException:
         for part in parts:
             storage.remove(part.uri)
         raise
+    progress.tell(last=True)
+    # From here on the parts stay, whatever happens: an error does not tell whether the commit was written.
+    return commit(destination.folder, _record(job, request, parts, progress), storage)
 
 
 def _check(stopped: Callable[[], bool]) -> None:
