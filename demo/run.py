@@ -37,8 +37,8 @@ def latest(name: str) -> object:
 
 
 def path(uri: str | None) -> str:
-    """Return a local URI as the shell takes it."""
-    return str(uri).removeprefix("file://")
+    """Return a local URI as the shell takes it, from the project folder."""
+    return os.path.relpath(str(uri).removeprefix("file://"))
 
 
 def score(title: str, batch: str, *, status: DriftStatus, exit_code: int) -> None:
@@ -50,7 +50,8 @@ def score(title: str, batch: str, *, status: DriftStatus, exit_code: int) -> Non
         sys.exit(f"The catalogue below {ROOT} holds other records than expected. See {LOG}.")
     print(f"\n== {title}: {batch}  ({time.monotonic() - started:.0f} s)")
     print(f"   airflow dags test   exit {ended}")
-    print(f"   drift               {drift.status}, metric {drift.drift_metric:.3f} ({' '.join(drift.reasons)})")
+    print(f"   drift               {drift.status}, metric {drift.drift_metric:.3f}")
+    print(f"   why                 {drift.reasons[0]}")
     print(f"   predictions         {prediction.rows_out:,} rows: {', '.join(path(p.uri) for p in prediction.parts)}")
     print(f"   report              {path(drift.report_uri)}")
     show(prediction)
@@ -72,7 +73,7 @@ def main() -> None:
     LOG.unlink(missing_ok=True)
     score("A spring day passes", "day=2013-04-04", status=DriftStatus.NO_DRIFT, exit_code=0)
     score("The gate stops a week of July", "week=2013-07-08", status=DriftStatus.DRIFT_DETECTED, exit_code=1)
-    print(f"\nBoth ended as they should. The tasks' logs: {LOG}. See it in the browser: make ui")
+    print(f"\nBoth ended as they should. The tasks' logs: {os.path.relpath(LOG)}. See it in the browser: make ui")
 
 
 if __name__ == "__main__":
