@@ -1,0 +1,49 @@
+"""The error tree: documented, drawn, and mapped to what Airflow does."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_batch_inference import exceptions
+from airflow_batch_inference.exceptions import BatchInferenceError
+from airflow_batch_inference.operators.base import translated_errors
+
+
+def family(cls):
+    return [cls, *(found for child in cls.__subclasses__() for found in family(child))]
+
+
+TREE = [cls for cls in family(BatchInferenceError) if cls.__module__ == exceptions.__name__]
+
+
+def test_there_is_no_error_outside_of_the_tree():
+    defined = {value for value in vars(exceptions).values() if isinstance(value, type) and issubclass(value, Exception)}
+    assert defined == set(TREE)
+    assert len(TREE) == 17
+
+
+@pytest.mark.parametrize("cls", TREE)
+def test_each_class_is_documented_drawn_and_declares_what_a_retry_does(cls):
+    assert cls.__doc__
+    assert cls.__name__ in exceptions.__doc__
+    assert isinstance(vars(cls)["retryable"], bool)
+
+
+@pytest.mark.parametrize("cls", TREE)
+def test_airflow_retries_what_a_retry_can_mend_and_nothing_else(cls):
+    with pytest.raises(Exception, match="what went wrong") as excinfo, translated_errors():
+        raise cls("what went wrong")
+    if cls.retryable:
+        assert excinfo.type is cls
+    else:
+        assert excinfo.type is AirflowFailException
+        assert str(excinfo.value) == f"{cls.__name__}: what went wrong"
+        assert isinstance(excinfo.value.__cause__, cls)
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left"), TimeoutError("slow"), MemoryError("full")])
+def test_the_systems_own_errors_go_through_as_they_are(error):
+    with pytest.raises(type(error)) as excinfo, translated_errors():
+        raise error
+    assert excinfo.value is error
