@@ -26,9 +26,6 @@ ENTRY = CatalogEntry(
     name="prediction", artifact_kind="x", uri="file:///x", tag="", task=TASK, batch_id=None, logged_at="2026"
 )
 PARTS = tuple(Part(uri=f"file:///{rows}", rows=rows, size_bytes=1, sha256="0") for rows in (2, 3))
-    Part(uri="file:///p", rows=2, size_bytes=1, sha256="0"),
-    Part(uri="file:///q", rows=3, size_bytes=1, sha256="0"),
-)
 PREDICTIONS = PredictionSetRecord(
     name="prediction", batch_id="b", job_key="k", task=TASK, model_uri="m", model_sha256="0", model_flavor="f",
     model_record_uri=None, baseline_uri=None, dataset=(), output_format="parquet", columns=(), feature_columns=(),

@@ -1,0 +1,149 @@
+"""People read the old set or the new one, never a mixture; nobody else's data are replaced."""
+
+from __future__ import annotations
+
+import errno
+import json
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from airflow_batch_inference.exceptions import ArtifactConflictError, ArtifactIntegrityError, ConfigurationError
+from airflow_batch_inference.scoring import publishing
+from airflow_batch_inference.scoring.publishing import publish
+
+
+@pytest.fixture
+def sets(bench, monkeypatch):
+    """Two prediction sets of one DAG, of two parts each."""
+    monkeypatch.setattr("airflow_batch_inference.scoring.plan._PART_BYTES", 1)
+    made = []
+    for number in (1.0, 2.0):
+        for file in (1, 2):
+            bench.write(f"in{number}/{file}.parquet", {"a": [number] * 50, "b": [float(file)] * 50})
+        made.append(bench.score(str(bench.folder / f"in{number}"))[1])
+    assert [len(record.parts) for record in made] == [2, 2]
+    return made
+
+
+@pytest.fixture
+def target(tmp_path):
+    return tmp_path / "public" / "day=1"
+
+
+def put(bench, record, target):
+    return publish(record, str(target), storage=bench.storage, target_storage=bench.storage)
+
+
+def rows(target):
+    files = json.loads((target / "_published.json").read_text())["files"]
+    return [row for name in files for row in pq.read_table(target / name).column("a").to_pylist()]
+
+
+def test_a_folder_is_published_and_replaced_by_the_same_dag(bench, sets, target):
+    assert put(bench, sets[0], target) == f"file://{target}"
+    assert rows(target) == [1.0] * 100
+    put(bench, sets[1], target)
+    assert rows(target) == [2.0] * 100
+    assert sorted(path.name for path in target.iterdir()) == [
+        "_published.json",
+        "part-00000.parquet",
+        "part-00001.parquet",
+    ]
+    assert [path.name for path in target.parent.iterdir()] == ["day=1"]
+
+
+def test_publishing_again_changes_nothing(bench, sets, target):
+    put(bench, sets[0], target)
+    before = (target / "part-00000.parquet").stat().st_ino
+    put(bench, sets[0], target)
+    assert (target / "part-00000.parquet").stat().st_ino == before
+
+
+def test_a_reader_never_sees_a_mixture_or_a_gap(bench, sets, target):
+    put(bench, sets[0], target)
+    seen, done = set(), threading.Event()
+
+    def read():
+        while not done.is_set():
+            seen.add(len(list(target.glob("part-*"))))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for number in range(30):
+            put(bench, sets[(number + 1) % 2], target)
+    finally:
+        done.set()
+        reader.join()
+    assert seen <= {2}
+
+
+def test_an_empty_folder_may_be_filled(bench, sets, target):
+    target.mkdir(parents=True)
+    put(bench, sets[0], target)
+    assert rows(target) == [1.0] * 100
+
+
+def test_a_folder_with_other_peoples_files_is_not_replaced(bench, sets, target):
+    target.mkdir(parents=True)
+    (target / "theirs.csv").write_text("a\n1\n")
+    with pytest.raises(ArtifactConflictError, match=r"holds files and no _published\.json"):
+        put(bench, sets[0], target)
+    assert [path.name for path in target.iterdir()] == ["theirs.csv"]
+    assert [path.name for path in target.parent.iterdir()] == ["day=1"]
+
+
+def test_another_dags_publication_is_not_replaced(bench, sets, target):
+    put(bench, sets[0], target)
+    other = replace(sets[1], task=replace(sets[1].task, dag_id="other"))
+    with pytest.raises(ArtifactConflictError, match="DAG 'nightly' published it"):
+        put(bench, other, target)
+    assert rows(target) == [1.0] * 100
+
+
+def test_a_damaged_part_is_noticed_and_the_old_set_stays(bench, sets, target):
+    put(bench, sets[0], target)
+    part = Path(sets[1].parts[1].uri.removeprefix("file://"))
+    part.write_bytes(part.read_bytes() + b"x")
+    with pytest.raises(ArtifactIntegrityError, match="changed after it was committed"):
+        put(bench, sets[1], target)
+    assert rows(target) == [1.0] * 100
+    assert [path.name for path in target.parent.iterdir()] == ["day=1"]
+
+
+def test_where_folders_cannot_be_exchanged_they_are_moved(bench, sets, target, monkeypatch):
+    class NoExchange:
+        def renameat2(self, *_):
+            return -1
+
+    monkeypatch.setattr(publishing.ctypes, "CDLL", lambda *_, **__: NoExchange())
+    monkeypatch.setattr(publishing.ctypes, "get_errno", lambda: errno.EINVAL)
+    put(bench, sets[0], target)
+    put(bench, sets[1], target)
+    assert rows(target) == [2.0] * 100
+    assert [path.name for path in target.parent.iterdir()] == ["day=1"]
+
+
+def test_several_parts_become_one_file_where_a_file_is_asked_for(bench, sets, tmp_path):
+    target = tmp_path / "all.parquet"
+    for record, value in zip(sets, (1.0, 2.0), strict=True):
+        put(bench, record, target)
+        table = pq.read_table(target)
+        assert table.column("a").to_pylist() == [value] * 100
+        assert table.column("predicted_label").to_pylist() == [value + 2] * 50 + [value + 4] * 50
+
+
+def test_a_file_of_another_format_is_refused(bench, sets, tmp_path):
+    with pytest.raises(ConfigurationError, match=r"is parquet: end it with \.parquet"):
+        put(bench, sets[0], tmp_path / "all.csv")
+
+
+def test_rows_that_were_not_kept_cannot_be_published(bench, tmp_path):
+    source = bench.write("x.parquet", {"a": [1.0], "b": [1.0]})
+    _, record = bench.score(source, keep=False)
+    with pytest.raises(ConfigurationError, match="log_result_set=False"):
+        put(bench, record, tmp_path / "public")

@@ -1,0 +1,173 @@
+"""URIs are refused before they do harm; files appear whole, once, and noticed if changed."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import multiprocessing
+
+import pytest
+
+from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError, ConfigurationError
+from airflow_batch_inference.records import CatalogEntry, TaskKey
+from airflow_batch_inference.storage import (
+    Storage,
+    encode_segment,
+    is_record_uri,
+    normalize_uri,
+    redact,
+    task_folder,
+)
+
+STORE = Storage()
+ENTRY = CatalogEntry(
+    name="n",
+    artifact_kind="k",
+    uri="file:///x",
+    tag="",
+    task=TaskKey(dag_id="d", run_id="r", task_id="t"),
+    batch_id=None,
+    logged_at="2026",
+)
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("/data/x", "file:///data/x"),
+        ("file:///data//x/", "file:///data/x"),
+        ("file:///data/./x", "file:///data/x"),
+        ("local:///data/x", "file:///data/x"),
+        ("S3://Bucket/Key/", "s3://Bucket/Key"),
+        ("/data/with blank/ä%20.csv", "file:///data/with blank/ä%20.csv"),
+        ("/data/part-?.csv", "file:///data/part-?.csv"),
+    ],
+)
+def test_uris_have_one_form(uri, expected):
+    assert normalize_uri(uri) == expected
+    assert normalize_uri(expected) == expected
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "",
+        "   ",
+        None,
+        7,
+        "relative/path",
+        "~/data",
+        "../data",
+        "/data/../etc/passwd",
+        "/data/%2e%2e/etc",
+        "/data/%252e%252e/etc",
+        "s3://bucket/a/../../b",
+        "file://host/data",
+        "file:data",
+        "/data/\0x",
+        "C:\\data",
+        "s3://bucket\\key",
+        "s3://user:secret@bucket/key",
+        "s3://conn@bucket/key",
+        "s3://bucket/key?X-Amz-Signature=secret",
+        "simplecache::s3://bucket/key",
+        "zip://x.csv::/data/x.zip",
+    ],
+)
+def test_hostile_uris_are_refused_without_repeating_a_secret(uri):
+    with pytest.raises(ConfigurationError) as excinfo:
+        normalize_uri(uri)
+    assert "secret" not in str(excinfo.value)
+
+
+def test_messages_hide_credentials():
+    assert redact("s3://user:secret@bucket/key?sig=secret") == "s3://…@bucket/key?…"
+
+
+@pytest.mark.parametrize("value", ["", ".", "..", "a/b", "a b", "manual__2026-01-01T00:00:00+00:00", "ä", "%2F"])
+def test_any_text_is_one_harmless_segment(value):
+    segment = encode_segment(value)
+    assert segment not in (".", "..")
+    assert "/" not in segment
+
+
+def test_a_tasks_folder_is_its_own():
+    tasks = [
+        TaskKey(dag_id=d, run_id="r", task_id=t, map_index=i) for d in ("a", "a/b") for t in ("t", "b") for i in (-1, 0)
+    ]
+    assert len({task_folder("/root", task) for task in tasks}) == 8
+
+
+def _put(arguments):
+    uri, number = arguments
+    return STORE.put_new(uri, str(number).encode() * 1000)
+
+
+def test_of_many_writers_exactly_one_wins(tmp_path):
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        for attempt in range(20):
+            uri = f"{tmp_path}/once-{attempt}"
+            won = pool.map(_put, [(uri, number) for number in range(8)], chunksize=1)
+            assert sum(won) == 1
+            assert STORE.read_bytes(uri) == str(won.index(True)).encode() * 1000
+    assert not list(tmp_path.glob(".tmp-*"))
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path):
+    uri = f"file://{tmp_path}/x.txt"
+    with pytest.raises(RuntimeError), STORE.writing(uri) as path:  # noqa: PT012  # the block is what is tested
+        path.write_text("half")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+    with STORE.writing(uri) as path:
+        path.write_text("whole")
+        assert not STORE.exists(uri)
+    assert STORE.read_bytes(uri) == b"whole"
+    STORE.put(uri, b"replaced")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x.txt"]
+
+
+def test_a_record_is_found_by_its_digest_and_a_change_is_noticed(tmp_path):
+    uri = STORE.put_record(str(tmp_path), "entry", ENTRY)
+    assert uri.endswith(f"entry-{hashlib.sha256(ENTRY.to_json()).hexdigest()}.json")
+    assert STORE.put_record(str(tmp_path), "entry", ENTRY) == uri
+    assert STORE.read_record(uri) == ENTRY
+    assert is_record_uri(uri)
+    path = tmp_path / uri.rsplit("/", 1)[1]
+    path.write_bytes(path.read_bytes().replace(b'"n"', b'"m"'))
+    with pytest.raises(ArtifactIntegrityError, match="was changed after it was written"):
+        STORE.read_record(uri)
+
+
+@pytest.mark.parametrize("value", ["/data/x.json", "/data", None, ["/a"], "/data/-123.json", 5])
+def test_other_uris_are_no_records(value):
+    assert not is_record_uri(value)
+
+
+def test_what_is_not_there_is_said_so(tmp_path):
+    for read in (STORE.read_bytes, STORE.stat, lambda uri: STORE.copy_to_local(uri, tmp_path / "copy")):
+        with pytest.raises(ArtifactNotFoundError, match="Nothing lies at"):
+            read(f"{tmp_path}/absent")
+
+
+def test_a_replaced_file_of_the_same_size_has_another_version(tmp_path):
+    path = tmp_path / "x"
+    path.write_text("one")
+    before = STORE.stat(str(path))
+    path.write_text("two")
+    after = STORE.stat(str(path))
+    assert (before.size_bytes, after.size_bytes) == (3, 3)
+    assert before.version != after.version
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_early(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ConfigurationError, match=r"Cannot write to .*artifact_root"):
+        STORE.require_writable(f"{tmp_path}/file/below")
+    STORE.require_writable(f"{tmp_path}/new/folder")
+    assert list((tmp_path / "new" / "folder").iterdir()) == []
+
+
+def test_an_unknown_scheme_is_a_configuration_error():
+    with pytest.raises(ConfigurationError, match="No file system"):
+        STORE.exists("nosuch://bucket/key")
