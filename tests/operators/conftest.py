@@ -41,12 +41,14 @@ class FakeEvent:
         self.added.append((asset, extra))
 
 
-class FakeEvents(dict):
-    """Outlet events by asset."""
+class FakeEvents:
+    """Outlet events by the asset's name."""
 
-    def __missing__(self, key):
-        self[key] = FakeEvent()
-        return self[key]
+    def __init__(self):
+        self.events = {}
+
+    def __getitem__(self, asset):
+        return self.events.setdefault(asset.name, FakeEvent())
 
 
 class Runner:
