@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.storage import Storage
 
 _BLOCK_BYTES = 4 << 20
+_BUFFER_BYTES = 1 << 20
 _READ_ROWS = 65_536
 _CSV_ERROR = re.compile(r"In CSV column #(\d+):.*?CSV conversion error to ([^:]+): invalid value '(.*)'", re.DOTALL)
 
@@ -108,10 +109,9 @@ def _open(uri: str, storage: Storage, compression: str | None) -> Any:  # noqa: 
 def _parquet_file(uri: str, storage: Storage) -> Iterator[pq.ParquetFile]:
     local = uri.removeprefix("file://") if uri.startswith("file://") else None
     source = local or _open(uri, storage, None)
-    # pre_buffer would hold the whole file in memory; page checksums turn flipped bits into errors.
-    with pq.ParquetFile(
-        source, pre_buffer=False, memory_map=local is not None, page_checksum_verification=True
-    ) as file:
+    # pre_buffer, and a memory map's pages, would hold the whole file in memory; buffered reads do not. Page checksums
+    # turn flipped bits into errors.
+    with pq.ParquetFile(source, pre_buffer=False, buffer_size=_BUFFER_BYTES, page_checksum_verification=True) as file:
         yield file
 
 
@@ -134,7 +134,7 @@ def _parquet_tables(
 
 @contextlib.contextmanager
 def _arrow_file(uri: str, storage: Storage) -> Iterator[pa.RecordBatchFileReader]:
-    source = pa.memory_map(uri.removeprefix("file://")) if uri.startswith("file://") else _open(uri, storage, None)
+    source = pa.OSFile(uri.removeprefix("file://")) if uri.startswith("file://") else _open(uri, storage, None)
     with source, pa.ipc.open_file(source) as reader:
         yield reader
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from concurrent.futures import Future
     from pathlib import Path
     from typing import Self
 
@@ -101,7 +103,8 @@ _SINKS: dict[str, type[_ParquetSink | _ArrowSink | _CsvSink | _JsonLinesSink]] =
 class PartWriter:
     """Writes one part; a context manager that closes the file also where the block raises.
 
-    Rows are gathered and written in groups of one size, so that the file's bytes depend on the rows alone.
+    Rows are gathered and written in groups of one size, so that the file's bytes depend on the rows alone. A group is
+    encoded in a thread of its own while the caller reads and predicts the next; at most one group waits.
 
     Parameters
     ----------
@@ -117,8 +120,9 @@ class PartWriter:
 
     def __init__(self, path: Path, output_format: str, schema: pa.Schema, metadata: Mapping[str, str]) -> None:
         self._sink: _Sink = _SINKS[output_format](path, schema, metadata)
-        self._schema = schema
-        self._pending: list[pa.Table] = []
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="part-writer")
+        self._writing: Future[None] | None = None
+        self._gathered: list[pa.Table] = []
         self._held = 0
         self.rows = 0
 
@@ -129,20 +133,29 @@ class PartWriter:
         try:
             if kind is None and self._held:
                 self._flush(self._held)
+            if kind is None:
+                self._wait()
         finally:
+            self._thread.shutdown()
             self._sink.close()
 
     def write(self, table: pa.Table) -> None:
         """Append rows; ``table`` must have the writer's schema."""
-        self._pending.append(table)
+        self._gathered.append(table)
         self._held += table.num_rows
         self.rows += table.num_rows
         while self._held >= _GROUP_ROWS:
             self._flush(_GROUP_ROWS)
 
     def _flush(self, rows: int) -> None:
-        gathered = pa.concat_tables(self._pending)
-        self._sink.write(gathered.slice(0, rows).combine_chunks())
+        gathered = pa.concat_tables(self._gathered)
+        self._wait()
+        self._writing = self._thread.submit(self._sink.write, gathered.slice(0, rows).combine_chunks())
         rest = gathered.slice(rows)
-        self._pending = [rest] if rest.num_rows else []
+        self._gathered = [rest] if rest.num_rows else []
         self._held = rest.num_rows
+
+    def _wait(self) -> None:
+        """Wait for the group that is being written, and raise what went wrong with it."""
+        if self._writing is not None:
+            self._writing.result()
