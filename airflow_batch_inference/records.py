@@ -45,7 +45,7 @@ def _adapter(cls: type[Any]) -> TypeAdapter[Any]:
 class Record:
     """Base of the records: strict JSON in, canonical JSON out."""
 
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "strict": True}
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 
     schema_version: Literal[1] = 1
 

@@ -170,12 +170,18 @@ def _conform(table: pa.Table, listed: ListedFile, schema: pa.Schema) -> pa.Table
     partition = dict(listed.partition)
     arrays = []
     for field in schema:
-        if field.name in table.column_names:
-            values = table.column(field.name)
-            arrays.append(values if values.type == field.type else values.cast(field.type))
-        else:
-            value = pa.scalar(partition.get(field.name)).cast(field.type)
-            arrays.append(pa.chunked_array([pa.repeat(value, table.num_rows)]))
+        try:
+            if field.name in table.column_names:
+                arrays.append(table.column(field.name).cast(field.type))
+            else:
+                value = pa.scalar(partition.get(field.name)).cast(field.type)
+                arrays.append(pa.chunked_array([pa.repeat(value, table.num_rows)]))
+        except pa.ArrowInvalid as error:
+            message = (
+                f"Column {field.name!r} of {listed.file.uri} cannot become {field.type}, its type in the other files, "
+                f"without a change: {error}. Write all files with one type."
+            )
+            raise DataError(message) from error
     return pa.Table.from_arrays(arrays, schema=schema)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -49,7 +50,7 @@ def inline_table(
         Ragged rows, or values of one column that have no common type.
     """
     if isinstance(dataset, dict):
-        columns = {str(name): list(values) for name, values in dataset.items()}
+        columns = {str(name): _values(name, values) for name, values in dataset.items()}
     else:
         rows = list(dataset)  # type: ignore[call-overload]  # is_inline: a list or tuple
         _check_size(len(rows))
@@ -64,6 +65,13 @@ def inline_table(
         raise DataError(message)
     _check_size(max(lengths.values(), default=0))
     return pa.table({name: _array(name, values) for name, values in columns.items()})
+
+
+def _values(name: object, values: object) -> list[Any]:
+    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+        message = f"Column {name!r} of the inline dataset is a {type(values).__name__}; give a list of its values."
+        raise DataError(message)
+    return list(values)
 
 
 def _check_size(rows: int) -> None:
@@ -113,15 +121,18 @@ def _names(
 def _array(name: str, values: list[Any]) -> pa.Array:
     try:
         return pa.array(values)
+    except OverflowError as error:
+        message = f"Column {name!r} of the inline dataset holds an integer of more than 64 bits. Give it as a float."
+        raise DataError(message) from error
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         pass
     if all(value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)) for value in values):
         return pa.array(values, type=pa.float64())
-    row, value = next(
-        (row, value) for row, value in enumerate(values) if value is not None and type(value) is not type(values[0])
-    )
+    present = [(row, value) for row, value in enumerate(values) if value is not None]
+    first_row, first = present[0]
+    row, odd = next(((row, value) for row, value in present if type(value) is not type(first)), present[0])
     message = (
-        f"Column {name!r} of the inline dataset mixes types: row 0 holds a {type(values[0]).__name__}, row {row} holds "
-        f"{value!r}. Give values of one type."
+        f"Column {name!r} of the inline dataset mixes types: row {first_row} holds a {type(first).__name__}, "
+        f"row {row} holds {odd!r}. Give values of one type."
     )
     raise DataError(message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from airflow_batch_inference.exceptions import ArtifactNotFoundError, ConfigurationError
 from airflow_batch_inference.storage import normalize_uri
@@ -29,7 +30,7 @@ class ListedFile:
 def list_dataset(dataset: str | Sequence[str], storage: Storage) -> tuple[ListedFile, ...]:
     """List a dataset's files, sorted by path within each given URI; a list keeps the order in which it was given.
 
-    In folders and globs, files and folders whose name starts with ``.`` or ``_`` are passed over.
+    In folders and globs, files and folders whose name starts with ``.`` or ``_`` (but ``_key=value``) are passed over.
 
     Raises
     ------
@@ -57,15 +58,14 @@ def _list_one(uri: str, storage: Storage) -> list[ListedFile]:
         message = f"The dataset {uri} does not exist. Check the URI, or run the task that writes it first."
         raise ArtifactNotFoundError(message)
     root = uri[: min(uri.find(mark) for mark in "*?[" if mark in uri)].rsplit("/", 1)[0]
-    listed = []
+    # By URI, since ** matches a folder and the files in it as well.
+    listed: dict[str, ListedFile] = {}
     for match in storage.glob(uri):
         if _hidden(match, root):
             continue
-        if storage.is_dir(match):
-            listed += _below(match, storage, root)
-        else:
-            listed.append(_listed(storage.stat(match), root))
-    return listed
+        found = _below(match, storage, root) if storage.is_dir(match) else [_listed(storage.stat(match), root)]
+        listed |= {each.file.uri: each for each in found}
+    return [listed[each] for each in sorted(listed)]
 
 
 def _below(folder: str, storage: Storage, root: str | None = None) -> list[ListedFile]:
@@ -78,10 +78,14 @@ def _segments(uri: str, root: str) -> list[str]:
 
 
 def _hidden(uri: str, root: str) -> bool:
-    return any(segment.startswith((".", "_")) for segment in _segments(uri, root))
+    """Say whether a segment starts with ``.`` or ``_``; ``_key=value`` is data, as for Spark."""
+    return any(
+        segment.startswith(".") or (segment.startswith("_") and "=" not in segment) for segment in _segments(uri, root)
+    )
 
 
 def _listed(file: DataFile, root: str) -> ListedFile:
     pairs = [segment.split("=", 1) for segment in _segments(file.uri, root)[:-1] if "=" in segment]
-    partition = tuple((key, None if value == _NULL_PARTITION else value) for key, value in pairs)
+    # Writers percent-encode blanks, slashes and the like in these names.
+    partition = tuple((unquote(key), None if value == _NULL_PARTITION else unquote(value)) for key, value in pairs)
     return ListedFile(file=file, partition=partition)

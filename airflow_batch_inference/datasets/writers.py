@@ -12,7 +12,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from concurrent.futures import Future
     from pathlib import Path
     from typing import Self
@@ -63,13 +63,25 @@ class _ArrowSink:
 
 class _CsvSink:
     def __init__(self, path: Path, schema: pa.Schema, metadata: Mapping[str, str]) -> None:  # noqa: ARG002  # no footer
-        self._writer = pa_csv.CSVWriter(str(path), schema)
+        # In a file of one column a null would be an empty line, which readers pass over: written as text it is "".
+        self._schema = pa.schema([pa.field(schema.names[0], pa.string())]) if len(schema) == 1 else schema
+        self._writer = pa_csv.CSVWriter(str(path), self._schema)
 
     def write(self, table: pa.Table) -> None:
+        if len(self._schema) == 1:
+            text = table.column(0).cast(pa.string()).fill_null("")
+            table = pa.Table.from_arrays([text], schema=self._schema)
         self._writer.write_table(table)
 
     def close(self) -> None:
         self._writer.close()
+
+
+def csv_header_bytes(names: Sequence[str]) -> int:
+    """Return how many bytes the header of a CSV part with these columns has."""
+    header = pa.BufferOutputStream()
+    pa_csv.write_csv(pa.table({name: pa.array([], pa.string()) for name in names}), header)
+    return int(header.getvalue().size)
 
 
 class _JsonLinesSink:

@@ -214,8 +214,9 @@ def category_counts(values: pa.ChunkedArray) -> pa.Table:
 
     Categories are told apart by their first 200 characters, so that free text cannot swell a record.
     """
-    plain = values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values
-    counted = pc.value_counts(plain)
+    kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+    # Arrow's value_counts makes an empty text of each null of a string_view.
+    counted = pc.value_counts(values.cast(pa.large_string() if pa.types.is_string_view(kind) else kind))
     text = counted.field("values").cast(pa.large_string())
     names = pc.utf8_slice_codeunits(text, start=0, stop=MAX_CATEGORY_CHARACTERS)
     table = pa.table({"name": names, "count": counted.field("counts")}).drop_null()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 from typing import TYPE_CHECKING, Any
@@ -81,7 +82,7 @@ def choice(name: str, value: object, allowed: Collection[str]) -> str:
 
 
 def names(name: str, value: Any) -> tuple[str, ...] | None:  # noqa: ANN401  # what a DAG or a template gives
-    """Return column names from a name, a list, or the JSON text of a list; None for None."""
+    """Return column names from a name, a list, or the text of a list; None for None."""
     items = columns(name, value)
     if any(not isinstance(item, str) for item in items):
         message = f"{name} is {value!r}; it must be a column name or a list of names."
@@ -90,7 +91,7 @@ def names(name: str, value: Any) -> tuple[str, ...] | None:  # noqa: ANN401  # w
 
 
 def columns(name: str, value: Any) -> tuple[str | int, ...]:  # noqa: ANN401  # what a DAG or a template gives
-    """Return columns by name or position from one, a list, or the JSON text of a list; () for None."""
+    """Return columns by name or position from one, a list, or the text of a list; () for None."""
     value = structure(value)
     if value is None or value == "":
         return ()
@@ -103,11 +104,40 @@ def columns(name: str, value: Any) -> tuple[str | int, ...]:  # noqa: ANN401  # 
     return tuple(items)
 
 
+def mapping(name: str, value: Any) -> dict[str, Any]:  # noqa: ANN401  # what a DAG or a template gives
+    """Return keyword arguments from a dict, or the text of one; {} for None."""
+    value = structure(value)
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or any(not isinstance(key, str) for key in value):
+        message = f"{name} is {value!r}; it must be a dict with names as keys."
+        raise ConfigurationError(message)
+    return value
+
+
 def structure(value: Any) -> Any:  # noqa: ANN401  # what a DAG or a template gives
-    """Return a list or dict that a template turned into JSON text; everything else as it is."""
-    if isinstance(value, str) and value[:1] in ("[", "{"):
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
-    return None if isinstance(value, str) and value.strip().lower() in _NONE else value
+    """Return a list or dict that a template turned into text (JSON, or Python's own form); all else as it is.
+
+    Raises
+    ------
+    ConfigurationError
+        It begins like a list or dict and is neither.
+
+    Examples
+    --------
+    >>> structure("['a', 1]"), structure('{"a": true}'), structure("/data"), structure("None")
+    (['a', 1], {'a': True}, '/data', None)
+    """
+    if not isinstance(value, str):
+        return value
+    if value[:1] not in ("[", "{"):
+        return optional_text(value)
+    try:
+        return json.loads(value)
+    except ValueError:
+        pass
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError) as error:
+        message = f"{value!r} begins like a list or a dict, but is neither JSON nor Python ({error})."
+        raise ConfigurationError(message) from error

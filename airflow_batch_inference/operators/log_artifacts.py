@@ -70,7 +70,13 @@ class LogArtifactsOperator(BatchInferenceOperator):
         """Publish, register, announce."""
         key, tag = task_key(context), optional_text(self.artifacts_tag) or ""
         named, records = self._resolve()
-        predictions = next((record for record in records if isinstance(record, PredictionSetRecord)), None)
+        sets = [record for record in records if isinstance(record, PredictionSetRecord)]
+        if len(sets) > 1 and optional_text(self.publish_to):
+            message = (
+                f"publish_to takes one prediction set, but {len(sets)} are among the artifacts: log each by itself."
+            )
+            raise ConfigurationError(message)
+        predictions = sets[0] if sets else None
         drift = next((record for record in records if isinstance(record, DriftResult)), None)
         published = self._publish(predictions)
         if published is not None:

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_batch_inference.exceptions import ConfigurationError, EmptyDatasetError
-from airflow_batch_inference.operators.arguments import boolean, choice, columns, names, optional_text, structure
+from airflow_batch_inference.operators.arguments import (
+    boolean,
+    choice,
+    columns,
+    mapping,
+    names,
+    optional_text,
+    structure,
+)
 from airflow_batch_inference.operators.base import BatchInferenceOperator, push, storage_for, task_key
 from airflow_batch_inference.records import ModelRecord, fingerprint
 from airflow_batch_inference.storage import is_record_uri
@@ -172,7 +180,7 @@ class PredictOperator(BatchInferenceOperator):
             label_columns=names("label_columns", self.label_columns),
             passthrough_columns=kept,
             predict_method=self.predict_method,
-            predict_kwargs=dict(structure(self.predict_kwargs) or {}),
+            predict_kwargs=mapping("predict_kwargs", self.predict_kwargs),
             output_format=self.output_format,
             keep=boolean("log_result_set", self.log_result_set),
         )

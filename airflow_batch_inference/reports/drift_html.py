@@ -88,7 +88,7 @@ def render_drift_report(result: DriftResult, *, provenance: Mapping[str, str]) -
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{title}</title><style>{_STYLE}</style></head><body><main>"
         f'<header class="{_CLASSES[result.status]}"><h1>{title}</h1>{reasons}</header>'
-        f"{_facts(result)}{_table(ordered[:_MOST_COLUMNS], result)}{_provenance(provenance)}</main></body></html>\n"
+        f"{_facts(result)}{_table(ordered, result)}{_provenance(provenance)}</main></body></html>\n"
     )
 
 
@@ -117,14 +117,16 @@ def _table(columns: Sequence[ColumnDrift], result: DriftResult) -> str:
             ("Outside", "share outside the reference's range, or in categories it never saw"),
         )
     )
-    rows = "".join(_row(column, limits) for column in columns)
+    rows = "".join(_row(column, limits) for column in columns[:_MOST_COLUMNS])
+    more = len(columns) - _MOST_COLUMNS
+    cut = f"<span>{more:,} more columns with less drift are in features_drift_results only</span>" if more > 0 else ""
     return (
         '<div class="wide"><table><thead><tr><th>Column<th>Distribution<th>Drift'
         f"{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
         '<div class="key"><span><svg width="14" height="10"><path class="r" d="M0 10V2h14v8z"/></svg>reference</span>'
         '<span><svg width="14" height="10"><path class="l" d="M0 5h14"/></svg>current</span>'
         f"<span>marks on the drift bar: the thresholds {limits[0]:g} and {limits[1]:g}</span>"
-        "<span>first and last bin: below and above the reference's range</span></div>"
+        f"<span>first and last bin: below and above the reference's range</span>{cut}</div>"
     )
 
 

@@ -8,28 +8,38 @@ file instead.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import json
 import os
 import secrets
 import shutil
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.datasets.formats import SUFFIXES, output_suffix
-from airflow_batch_inference.datasets.writers import PartWriter
+from airflow_batch_inference.datasets.writers import PartWriter, csv_header_bytes
 from airflow_batch_inference.exceptions import ArtifactConflictError, ArtifactIntegrityError, ConfigurationError
-from airflow_batch_inference.storage import TEMPORARY_PREFIX, join_uri, normalize_uri, sync_file, sync_folder
+from airflow_batch_inference.storage import (
+    TEMPORARY_PREFIX,
+    Storage,
+    join_uri,
+    normalize_uri,
+    private_folder,
+    sync_file,
+    sync_folder,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from airflow_batch_inference.records import PredictionSetRecord
-    from airflow_batch_inference.storage import Storage
 
 MANIFEST = "_published.json"
+_COPIED_ROWS = 65_536
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
@@ -77,11 +87,43 @@ def _publish_file(record: PredictionSetRecord, target: str, storage: Storage, ta
     with target_storage.writing(target) as path:
         if len(record.parts) == 1:
             _copy_part(record, 0, path, storage)
-            return
-        dataset = open_dataset([part.uri for part in record.parts], storage)
-        metadata = {"batch_inference.job_key": record.job_key, "batch_inference.model_sha256": record.model_sha256}
-        with PartWriter(path, record.output_format, dataset.schema, metadata) as writer:
-            for batch in dataset.mini_batches(65_536):
+        elif record.output_format in ("csv", "jsonl"):
+            _join_text(record, path, storage)
+        else:
+            _join_tables(record, path, storage)
+
+
+def _verified_parts(record: PredictionSetRecord, storage: Storage) -> Iterator[Path]:
+    """Give a private, verified copy of each part, one at a time."""
+    suffix = output_suffix(record.output_format)
+    for index in range(len(record.parts)):
+        with private_folder() as folder:
+            copy = folder / f"part{suffix}"
+            _copy_part(record, index, copy, storage)
+            yield copy
+
+
+def _join_text(record: PredictionSetRecord, path: Path, storage: Storage) -> None:
+    """Put text parts behind each other byte by byte: reading them again would guess their types again."""
+    header = 0
+    if record.output_format == "csv":
+        header = csv_header_bytes([column.name for column in record.columns])
+    with path.open("wb") as whole:
+        for index, copy in enumerate(_verified_parts(record, storage)):
+            with copy.open("rb") as part:
+                part.seek(header if index else 0)
+                shutil.copyfileobj(part, whole)
+
+
+def _join_tables(record: PredictionSetRecord, path: Path, storage: Storage) -> None:
+    metadata = {"batch_inference.job_key": record.job_key, "batch_inference.model_sha256": record.model_sha256}
+    with contextlib.ExitStack() as stack:
+        writer: PartWriter | None = None
+        for copy in _verified_parts(record, storage):
+            dataset = open_dataset(str(copy), Storage())
+            if writer is None:
+                writer = stack.enter_context(PartWriter(path, record.output_format, dataset.schema, metadata))
+            for batch in dataset.mini_batches(_COPIED_ROWS):
                 writer.write(batch.table)
 
 
@@ -110,7 +152,7 @@ def _require_ours(record: PredictionSetRecord, manifest: bytes | None, target: s
     """Read the manifest of what is there; refuse to replace what another DAG, or nobody we know, has written."""
     document: dict[str, object] = {}
     if manifest is not None:
-        with suppress(ValueError):
+        with contextlib.suppress(ValueError):
             document = json.loads(manifest)
     task = document.get("task")
     owner = task.get("dag_id") if isinstance(task, dict) else None
@@ -128,13 +170,16 @@ def _publish_local_folder(record: PredictionSetRecord, target: Path, storage: St
     if occupied:
         manifest = target / MANIFEST
         present = manifest.read_bytes() if manifest.is_file() else None
-        if _require_ours(record, present, str(target)).get("job_key") == record.job_key:
+        published = _require_ours(record, present, str(target))
+        there = {entry.name for entry in target.iterdir()} - {MANIFEST}
+        _require_only(_files(published), there, str(target))
+        if published.get("job_key") == record.job_key and there == set(_files(published)):
             return
     target.parent.mkdir(parents=True, exist_ok=True)
     staged = target.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
     staged.mkdir()
     try:
-        names = [f"part-{index:05d}{output_suffix(record.output_format)}" for index in range(len(record.parts))]
+        names = _part_names(record)
         for index, name in enumerate(names):
             _copy_part(record, index, staged / name, storage)
             sync_file(staged / name)
@@ -167,19 +212,43 @@ def _exchange(staged: Path, target: Path) -> None:
 
 def _publish_remote_folder(record: PredictionSetRecord, target: str, storage: Storage, target_storage: Storage) -> None:
     manifest_uri = join_uri(target, MANIFEST)
+    names = _part_names(record)
+    listed = target_storage.list_files(target) if target_storage.exists(target) else []
+    there = {file.uri.removeprefix(f"{target}/") for file in listed}
     old: list[str] = []
-    if target_storage.exists(target) and target_storage.list_files(target):
-        present = target_storage.read_bytes(manifest_uri) if target_storage.exists(manifest_uri) else None
-        document = _require_ours(record, present, target)
-        if document.get("job_key") == record.job_key:
+    # What an earlier try of this very job has left is no reason to refuse.
+    if there - set(names):
+        present = target_storage.read_bytes(manifest_uri) if MANIFEST in there else None
+        published = _require_ours(record, present, target)
+        old = _files(published)
+        _require_only([*old, *names], there - {MANIFEST}, target)
+        if published.get("job_key") == record.job_key and set(old) <= there:
             return
-        files = document.get("files")
-        old = [str(name) for name in files] if isinstance(files, list) else []
-    suffix = output_suffix(record.output_format)
-    names = [f"part-{index:05d}-{record.job_key[:16]}{suffix}" for index in range(len(record.parts))]
     for index, name in enumerate(names):
         with target_storage.writing(join_uri(target, name)) as path:
             _copy_part(record, index, path, storage)
     target_storage.put(manifest_uri, _manifest(record, names))
-    for name in old:
+    for name in set(old) - set(names):
         target_storage.remove(join_uri(target, name))
+
+
+def _part_names(record: PredictionSetRecord) -> list[str]:
+    """Name each part after the job, so that who has listed one set can never open a file of another by mistake."""
+    suffix = output_suffix(record.output_format)
+    return [f"part-{index:05d}-{record.job_key[:16]}{suffix}" for index in range(len(record.parts))]
+
+
+def _files(manifest: dict[str, object]) -> list[str]:
+    names = manifest.get("files")
+    return [str(name) for name in names] if isinstance(names, list) else []
+
+
+def _require_only(ours: Sequence[str], there: set[str], target: str) -> None:
+    """Refuse to replace a folder into which somebody else has put something."""
+    foreign = sorted(there - set(ours))
+    if foreign:
+        message = (
+            f"{target} holds what this package did not publish ({', '.join(foreign[:3])}): replacing the folder would "
+            "remove it. Move it away, or choose another publish_to."
+        )
+        raise ArtifactConflictError(message)

@@ -22,6 +22,7 @@ from airflow_batch_inference.exceptions import (
 )
 from airflow_batch_inference.records import PredictionSetRecord
 from airflow_batch_inference.scoring import plan
+from airflow_batch_inference.scoring.job import score_dataset
 from airflow_batch_inference.storage import Storage
 
 TWO_TO_53 = 2**53
@@ -271,7 +272,8 @@ def test_a_file_damaged_in_the_middle_leaves_neither_commit_nor_part(bench, one_
     content = bytearray(damaged.read_bytes())
     content[20_000:20_050] = bytes(50)
     damaged.write_bytes(content)
-    refused(bench, DataError, r"in/2\.parquet cannot be read", str(bench.folder / "in"))
+    refused(bench, DataError, r"in/2\.parquet cannot be read", str(bench.folder / "in"), rows_per_batch=1000)
+    assert len(bench.model.calls) == 1 + 5
 
 
 def test_a_truncated_file_is_noticed_before_anything_is_scored(bench):
@@ -308,8 +310,9 @@ def test_a_model_that_fails_late_leaves_neither_commit_nor_part(bench, make_mode
 
     bench.write("in/1.parquet", {"a": [1.0], "b": [0.0]})
     bench.write("in/2.parquet", ROWS)
-    match = r"predict failed on .*/in/2\.parquet rows 0 to 2: RuntimeError: no such leaf"
-    refused(bench, PredictionError, match, str(bench.folder / "in"), model=make_model(answer=fails_above_two))
+    match = r"predict failed on .*/in/2\.parquet rows 2 to 2: RuntimeError: no such leaf"
+    refused(bench, PredictionError, match, str(bench.folder / "in"), model=make_model(answer=fails_above_two),
+            rows_per_batch=1)  # fmt: skip
 
 
 def test_predictions_that_change_their_type_are_refused(bench, make_model):
@@ -324,7 +327,7 @@ def test_running_out_of_memory_is_not_blamed_on_the_data(bench, make_model):
     def greedy(batch):
         raise MemoryError
 
-    refused(bench, MemoryError, "", bench.write("in.parquet", ROWS), model=make_model(answer=greedy))
+    refused(bench, MemoryError, None, bench.write("in.parquet", ROWS), model=make_model(answer=greedy))
 
 
 # -- an empty dataset -----------------------------------------------------------------------------------------
@@ -425,8 +428,6 @@ def test_an_error_after_the_commit_was_written_does_not_take_its_parts_away(benc
 def test_another_batch_id_is_another_job(bench):
     source = bench.write("in.parquet", ROWS)
     request = bench.request(source)
-    from airflow_batch_inference.scoring.job import score_dataset
-
     first, _ = score_dataset(request, storage=bench.storage)
     moved = replace(request, destination=replace(request.destination, batch_id="2013-04-09"))
     assert score_dataset(moved, storage=bench.storage)[0] != first
