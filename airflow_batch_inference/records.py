@@ -183,6 +183,9 @@ class PredictionSetRecord(Record):
     model_record_uri: str | None
     baseline_uri: str | None
     dataset: tuple[DataFile, ...]
+    """The input files as they were."""
+    dataset_uris: tuple[str, ...]
+    """The dataset as it was given: files, folders or globs; empty for inline records."""
     output_format: str
     columns: tuple[ColumnSpec, ...]
     feature_columns: tuple[str, ...]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from airflow_batch_inference.datasets.inline import inline_table, is_inline
 from airflow_batch_inference.datasets.listing import ListedFile, list_dataset
 from airflow_batch_inference.datasets.readers import merge_types, read_schema, read_tables
 from airflow_batch_inference.exceptions import ConfigurationError, DataError
-from airflow_batch_inference.records import DataFile, fingerprint
+from airflow_batch_inference.records import ColumnSpec, DataFile, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -204,8 +205,11 @@ def open_dataset(
     feature_columns: Sequence[str] | None = None,
     dropped_positions: Sequence[int] = (),
     model_names: Sequence[str] | None = None,
+    types: Sequence[ColumnSpec] = (),
 ) -> Dataset:
     """Open a file, folder, glob, list of URIs, or inline records.
+
+    ``types`` are those of columns in text files, where they are known; all others are told by the values.
 
     Raises
     ------
@@ -232,9 +236,12 @@ def open_dataset(
         mixed = ", ".join(f"{kind} ({uri})" for kind, uri in kinds.items())
         message = f"The dataset mixes formats: {mixed}. Choose one with a glob, such as …/*.parquet."
         raise DataError(message)
-    schemas = tuple(read_schema(listed.file.uri, storage) for listed in files)
+    schemas = tuple(_with_types(read_schema(listed.file.uri, storage), types) for listed in files)
+    # A compressed text file may hold nothing, too.
+    pairs = [(listed, schema) for listed, schema in zip(files, schemas, strict=True) if schema.names]
+    files, schemas = tuple(listed for listed, _ in pairs), tuple(schema for _, schema in pairs)
     schema, absent = _unite(files, schemas)
-    more = "" if isinstance(dataset, str) or len(dataset) == 1 else f" (and {len(dataset) - 1} more)"
+    more = "" if isinstance(dataset, str) or len(dataset) <= 1 else f" (and {len(dataset) - 1} more)"
     return Dataset(
         name=f"{dataset if isinstance(dataset, str) else next(iter(dataset), 'an empty list')}{more}",
         files=files,
@@ -244,6 +251,17 @@ def open_dataset(
         inline=None,
         storage=storage,
     )
+
+
+def _with_types(schema: pa.Schema, types: Sequence[ColumnSpec]) -> pa.Schema:
+    """Read text columns as what they were when they were written."""
+    for spec in types:
+        with contextlib.suppress(ValueError, KeyError):
+            position = schema.get_field_index(spec.name)
+            schema = (
+                schema.set(position, pa.field(spec.name, pa.type_for_alias(spec.type))) if position >= 0 else schema
+            )
+    return schema
 
 
 def _has_header(listed: ListedFile) -> bool:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.json as pa_json
 import pyarrow.parquet as pq
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 _BLOCK_BYTES = 4 << 20
 _BUFFER_BYTES = 1 << 20
+_EXACT_INTEGERS = 2.0**53
 _READ_ROWS = 65_536
 _CSV_ERROR = re.compile(r"In CSV column #(\d+):.*?CSV conversion error to ([^:]+): invalid value '(.*)'", re.DOTALL)
 
@@ -172,22 +175,54 @@ def _csv_schema(uri: str, storage: Storage, compression: str | None) -> pa.Schem
     """Read all rows, widening a column's type (integer, number, text) whenever a value does not fit."""
     types: dict[str, pa.DataType] = {}
     names: list[str] = []
+    checked: set[str] = set()
     while True:
         with _open(uri, storage, compression) as source:
             try:
                 reader = _csv_reader(source, types)
                 names = reader.schema.names
                 types = {field.name: field.type for field in reader.schema} | types
-                for _ in reader:
-                    pass
-                break
+                large = {name for batch in reader for name in _large_numbers(batch)} - checked
             except pa.ArrowInvalid as error:
+                if str(error) == "Empty CSV file":
+                    return pa.schema([])
                 types |= _widened(error, names, types)
+                continue
+        if not large:
+            break
+        checked |= large
+        types |= {name: pa.string() for name in _rounded_integers(uri, storage, compression, types, large)}
     for name, kind in types.items():
         if pa.types.is_binary(kind):
             message = f"column {name!r} is not valid UTF-8 text"
             raise ValueError(message)
     return pa.schema([pa.field(name, types[name]) for name in names])
+
+
+def _large_numbers(batch: pa.RecordBatch | pa.Table) -> list[str]:
+    """Name the double columns with values so large that an integer among them may have lost digits."""
+    return [
+        field.name
+        for field in batch.schema
+        if pa.types.is_float64(field.type)
+        and pc.any(pc.greater_equal(pc.abs(batch.column(field.name)), _EXACT_INTEGERS)).as_py()
+    ]
+
+
+def _rounded_integers(
+    uri: str, storage: Storage, compression: str | None, types: dict[str, pa.DataType], columns: set[str]
+) -> set[str]:
+    """Find the columns in which a double would change an integer's digits: an identifier stays the text that it is."""
+    found: set[str] = set()
+    as_text = types | dict.fromkeys(columns, pa.string())
+    with _open(uri, storage, compression) as source:
+        for batch in _csv_reader(source, as_text):
+            for name in columns - found:
+                text = batch.column(name)
+                long = text.filter(pc.fill_null(pc.match_substring_regex(text, r"^[+-]?\d{16,}$"), fill_value=False))
+                if any(int(value) != int(float(value)) for value in long.to_pylist()):
+                    found.add(name)
+    return found
 
 
 def _widened(error: pa.ArrowInvalid, names: list[str], types: dict[str, pa.DataType]) -> dict[str, pa.DataType]:
@@ -205,8 +240,9 @@ def _widened(error: pa.ArrowInvalid, names: list[str], types: dict[str, pa.DataT
 
 def _type_of_text(text: str) -> pa.DataType:
     """Guess the type of a column whose first value comes after a block of empty ones."""
-    table = pa_csv.read_csv(io.BytesIO(b"value\n" + text.split("\n", 1)[0].encode() + b"\n"))
-    guessed: pa.DataType = table.schema.field(0).type
+    if set(text) & set(',"\n\r'):
+        return pa.string()
+    guessed: pa.DataType = pa_csv.read_csv(io.BytesIO(b"value\n" + text.encode() + b"\n")).schema.field(0).type
     return pa.string() if pa.types.is_null(guessed) else guessed
 
 
@@ -239,8 +275,20 @@ def _jsonl_schema(uri: str, storage: Storage, compression: str | None) -> pa.Sch
     with _open(uri, storage, compression) as source:
         for block in _line_blocks(source):
             if block.strip():
-                schema = _merge_json(schema, pa_json.read_json(io.BytesIO(block)).schema)
+                table = pa_json.read_json(io.BytesIO(block))
+                if _large_numbers(table):
+                    _refuse_rounded_integers(block)
+                schema = _merge_json(schema, table.schema)
     return schema
+
+
+def _refuse_rounded_integers(block: bytes) -> None:
+    """Refuse integers that JSON holds and a double does not: identifiers would become others."""
+    for line in block.splitlines():
+        for name, value in (json.loads(line) if line.strip() else {}).items():
+            if isinstance(value, int) and int(float(value)) != value:
+                message = f"field {name!r} holds the integer {value}, which no number here holds; write it as text"
+                raise ValueError(message)
 
 
 def _merge_json(left: pa.Schema, right: pa.Schema) -> pa.Schema:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError
 from airflow_batch_inference.operators.arguments import choice, number, optional_boolean, optional_text, structure
 from airflow_batch_inference.operators.base import BatchInferenceOperator, alert, push, storage_for, task_key
 from airflow_batch_inference.operators.drift_gate import drift_error
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.datasets.dataset import Dataset
     from airflow_batch_inference.records import DriftResult
+    from airflow_batch_inference.storage import Storage
 
 
 class DriftAnalysisOperator(BatchInferenceOperator):
@@ -174,12 +175,34 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         from airflow_batch_inference.datasets.dataset import open_dataset
 
         if predictions is not None and predictions.kept:
-            return open_dataset([part.uri for part in predictions.parts], self.storage), str(self.dataset)
+            # Text formats do not keep types: "007" must not come back as 7.
+            types = () if predictions.output_format in ("parquet", "arrow") else predictions.columns
+            parts = [part.uri for part in predictions.parts]
+            return open_dataset(parts, self.storage, types=types), str(self.dataset)
         data_storage = storage_for(optional_text(self.conn_id))
         if predictions is not None:
-            return open_dataset([file.uri for file in predictions.dataset], data_storage), str(self.dataset)
+            return self._inputs(predictions, data_storage), str(self.dataset)
         given = structure(self.dataset)
         return open_dataset(given, data_storage), given if isinstance(given, str) else None
+
+    def _inputs(self, predictions: PredictionSetRecord, storage: Storage) -> Dataset:
+        """Open what a prediction set was made from, if it is still there as it was."""
+        from airflow_batch_inference.datasets.dataset import open_dataset
+
+        if not predictions.dataset_uris:
+            message = (
+                f"The rows of {self.dataset} were not kept (log_result_set=False) and came from inline records: "
+                "nothing is left to analyse. Set log_result_set=True."
+            )
+            raise ConfigurationError(message)
+        dataset = open_dataset(list(predictions.dataset_uris), storage)
+        if dataset.snapshot != predictions.dataset:
+            message = (
+                f"The input of {self.dataset} ({', '.join(predictions.dataset_uris)}) has changed since it was scored. "
+                "Score it again, or keep the rows (log_result_set=True)."
+            )
+            raise ArtifactIntegrityError(message)
+        return dataset
 
     def _reference(self, predictions: PredictionSetRecord | None) -> tuple[StatisticsRecord | None, str | None]:
         """Find what to compare with: the sample set, the model's baseline, or nothing."""

@@ -169,7 +169,7 @@ def assemble(
         labels = [
             values.cast(field.type) for values, field in zip(predicted, list(schema)[len(passthrough) :], strict=True)
         ]
-    except (pa.ArrowInvalid, ValueError) as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
         message = f"The predictions for {batch.describe()} differ from those of the first rows: {error}."
         raise PredictionError(message) from error
     return pa.Table.from_arrays([*(batch.table.column(name) for name in passthrough), *labels], schema=schema)

@@ -16,7 +16,6 @@ import pyarrow as pa
 from airflow_batch_inference import __version__
 from airflow_batch_inference.datasets.formats import output_suffix
 from airflow_batch_inference.datasets.writers import PartWriter
-from airflow_batch_inference.exceptions import EmptyDatasetError
 from airflow_batch_inference.records import ColumnSpec, Part, PredictionSetRecord
 from airflow_batch_inference.scoring.batch import assemble
 from airflow_batch_inference.scoring.commit import commit, committed
@@ -105,12 +104,6 @@ def score_dataset(
     if done is not None:
         log.info("This very job is committed already: %s", done[0])
         return done
-    if job.empty and request.on_empty == "fail":
-        message = (
-            f"{job.dataset.name} has no rows to score. Check the task that writes it, or set on_empty to 'skip' or "
-            "'succeed' if an empty batch is right."
-        )
-        raise EmptyDatasetError(message)
     parts: list[Part] = []
     try:
         for plan in plan_parts(job.dataset.snapshot if job.dataset.inline is None else ()):
@@ -205,6 +198,7 @@ def _record(
         model_record_uri=request.model_record_uri,
         baseline_uri=record.baseline_uri,
         dataset=job.dataset.snapshot,
+        dataset_uris=() if job.dataset.inline is not None else _uris(request.dataset),
         output_format=options.output_format,
         columns=tuple(ColumnSpec(name=column.name, type=str(column.type)) for column in job.schema),
         feature_columns=job.predictor.inputs.columns,
@@ -216,3 +210,7 @@ def _record(
         seconds={phase: round(value, 3) for phase, value in progress.seconds.items()},
         versions={"airflow-batch-inference": __version__, "pyarrow": pa.__version__, **request.model.versions},
     )
+
+
+def _uris(dataset: object) -> tuple[str, ...]:
+    return (dataset,) if isinstance(dataset, str) else tuple(map(str, dataset))  # type: ignore[call-overload]  # a list

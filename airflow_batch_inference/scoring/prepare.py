@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Literal
 import pyarrow as pa
 
 from airflow_batch_inference import __version__
-from airflow_batch_inference.datasets.dataset import Dataset, open_dataset
-from airflow_batch_inference.exceptions import ConfigurationError, SignatureMismatchError
+from airflow_batch_inference.datasets.dataset import Dataset, MiniBatch, Origin, open_dataset
+from airflow_batch_inference.datasets.formats import output_suffix
+from airflow_batch_inference.exceptions import ConfigurationError, EmptyDatasetError, SignatureMismatchError
 from airflow_batch_inference.records import ColumnSpec, ModelRecord, fingerprint
 from airflow_batch_inference.scoring.batch import Predictor, label_names, require_new_names
 from airflow_batch_inference.scoring.plan import mini_batch_rows
-from airflow_batch_inference.signature import InputPlan, is_text, plan_inputs
+from airflow_batch_inference.signature import InputPlan, is_number, is_text, plan_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_batch_inference.datasets.dataset import MiniBatch
-    from airflow_batch_inference.scoring.request import ScoringRequest
+    from airflow_batch_inference.scoring.request import ScoringOptions, ScoringRequest
     from airflow_batch_inference.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,6 @@ class PreparedJob:
     schema: pa.Schema
     """The output's."""
     batch_rows: int
-    empty: bool
     key: str
 
 
@@ -52,21 +51,23 @@ def prepare(request: ScoringRequest, storage: Storage) -> PreparedJob:
 
     Raises
     ------
+    EmptyDatasetError
+        No row, and ``on_empty="fail"``.
     DataError, ConfigurationError, PredictionError
         Whatever can be known to be wrong before the first row is scored.
     """
     options, record = request.options, request.record
-    dropped = [column for column in options.drop_columns if isinstance(column, int)]
-    names = None if record.inputs is None else [spec.name for spec in record.inputs]
+    output_suffix(options.output_format)
     opened = open_dataset(
         request.dataset,
         storage,
         feature_columns=options.feature_columns,
-        dropped_positions=dropped,
-        model_names=names,
+        dropped_positions=[column for column in options.drop_columns if isinstance(column, int)],
+        model_names=None if record.inputs is None else [spec.name for spec in record.inputs],
     )
     if not opened.schema.names:
-        opened = _without_files(opened, record)
+        _allow_empty(request, opened)
+        opened, options = _without_columns(opened, options, record)
     kept = _kept_columns(opened.schema.names, options.drop_columns, opened.name)
     inputs = _plan(opened.select(kept), record)
     if inputs.ignored:
@@ -78,36 +79,71 @@ def prepare(request: ScoringRequest, storage: Storage) -> PreparedJob:
     )
     batch_rows = mini_batch_rows(request.rows_per_batch, dataset.schema)
     first = next(dataset.mini_batches(batch_rows), None)
-    types = _label_types(predictor, first, request)
+    if first is None:
+        _allow_empty(request, dataset)
+    types = _types_without_rows(predictor, dataset, request) if first is None else predictor.probe(first)
     labels = label_names(options.label_columns or record.label_columns, record.output_names, len(types))
     require_new_names(labels, passthrough)
+    schema = pa.schema([*(dataset.schema.field(name) for name in passthrough), *map(pa.field, labels, types)])
+    _refuse_nested_text(options, schema)
     return PreparedJob(
         dataset=dataset,
         predictor=predictor,
         passthrough=passthrough,
         labels=labels,
-        schema=pa.schema(
-            [*(dataset.schema.field(name) for name in passthrough), *map(pa.field, labels, types)],
-        ),
+        schema=schema,
         batch_rows=batch_rows,
-        empty=first is None,
         key=_job_key(request, dataset),
     )
 
 
-def _without_files(opened: Dataset, record: ModelRecord) -> Dataset:
-    """Give a dataset without files the columns that the model takes, so that an empty output has a schema."""
+def _allow_empty(request: ScoringRequest, dataset: Dataset) -> None:
+    if request.on_empty == "fail":
+        message = (
+            f"{dataset.name} has no rows to score. Check the task that writes it, or set on_empty to 'skip' or "
+            "'succeed' if an empty batch is right."
+        )
+        raise EmptyDatasetError(message)
+
+
+def _refuse_nested_text(options: ScoringOptions, schema: pa.Schema) -> None:
+    nested = [field.name for field in schema if pa.types.is_nested(field.type)]
+    if options.output_format == "csv" and nested:
+        message = f"CSV cannot hold the column {nested[0]!r}, a list. Choose another output_format, or leave it out."
+        raise ConfigurationError(message)
+
+
+def _without_columns(opened: Dataset, options: ScoringOptions, record: ModelRecord) -> tuple[Dataset, ScoringOptions]:
+    """Give a dataset without any file the columns that the model takes, so that an empty output has a schema.
+
+    Columns that the options name and the model does not take are unknown here, and no mistake.
+    """
     inputs = record.inputs or ()
     known = {kind: pa.type_for_alias(kind) for kind in ("double", "int64", "bool", "string")}
     schema = pa.schema([pa.field(spec.name, known.get(spec.type, pa.float64())) for spec in inputs])
-    return replace(opened, schema=schema)
+    passthrough = options.passthrough_columns
+    if passthrough not in (None, "all"):
+        passthrough = tuple(name for name in passthrough if name in schema.names)
+    inline = None if opened.inline is None else schema.empty_table()
+    return (
+        replace(opened, schema=schema, inline=inline),
+        replace(options, drop_columns=(), passthrough_columns=passthrough),
+    )
 
 
-def _label_types(predictor: Predictor, first: MiniBatch | None, request: ScoringRequest) -> list[pa.DataType]:
-    if first is not None:
-        return predictor.probe(first)
-    names = request.options.label_columns or request.record.label_columns or request.record.output_names or ("",)
-    return [pa.float64()] * len(names)
+def _types_without_rows(predictor: Predictor, dataset: Dataset, request: ScoringRequest) -> list[pa.DataType]:
+    """Predict a made-up row of zeros to learn the output's types; guess where the model does not take it."""
+    row = {
+        column.name: pa.nulls(1, column.type)
+        if pa.types.is_null(column.type) or not is_number(column.type)
+        else pa.array([0]).cast(column.type)
+        for column in dataset.schema
+    }
+    try:
+        return predictor.probe(MiniBatch(pa.table(row), (Origin(dataset.name, 0, 1),)))
+    except Exception:  # noqa: BLE001  # a model may refuse such a row in its own way
+        names = request.options.label_columns or request.record.label_columns or request.record.output_names or ("",)
+        return [pa.float64()] * len(names)
 
 
 def _plan(dataset: Dataset, record: ModelRecord) -> InputPlan:

@@ -67,7 +67,7 @@ def test_compressed_text_is_read(tmp_path, codec, kind):
 
 
 @pytest.mark.parametrize(
-    ("last", "kind"), [("1.5", "double"), ("n/k", "string"), ("", "int64"), ("99999999999999999999", "double")]
+    ("last", "kind"), [("1.5", "double"), ("n/k", "string"), ("", "int64"), ("99999999999999999999", "string")]
 )
 def test_a_csv_column_has_the_type_that_all_its_values_have(tmp_path, last, kind):
     path = tmp_path / "x.csv"
@@ -80,6 +80,54 @@ def test_a_csv_column_that_is_empty_at_first_gets_its_type_later(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("a,b\n" + ",2\n" * 1_500_000 + "7,3\n")
     assert str(read_schema(f"file://{path}", STORE).field("a").type) == "int64"
+
+
+@pytest.mark.parametrize(
+    "values", [["12345678901234567891", "12345678901234567892"], ["1"] * 600_000 + ["18446744073709551615"]]
+)
+def test_an_identifier_that_no_number_holds_stays_the_text_that_it_is(tmp_path, values):
+    path = tmp_path / "x.csv"
+    path.write_text("id,b\n" + "".join(f"{value},2\n" for value in values))
+    assert whole(path).column("id").to_pylist() == values
+
+
+def test_large_numbers_that_lose_no_digit_stay_numbers(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("id,b\n1e300,9007199254740993\n1e10,1\n")
+    table = whole(path)
+    assert (str(table.schema.field("id").type), str(table.schema.field("b").type)) == ("double", "int64")
+
+
+def test_json_integers_that_no_number_holds_are_refused(tmp_path):
+    (tmp_path / "x.jsonl").write_text('{"id": 12345678901234567891}\n')
+    with pytest.raises(DataError, match="field 'id' holds the integer 12345678901234567891"):
+        whole(tmp_path / "x.jsonl")
+
+
+def test_text_with_a_comma_may_come_after_a_block_of_nothing(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("a,b\n" + ",2\n" * 1_500_000 + '"Smith, J",3\n')
+    assert whole(path).column("a")[-1].as_py() == "Smith, J"
+
+
+def test_files_without_a_byte_of_text_hold_no_rows(tmp_path):
+    (tmp_path / "1.csv.gz").write_bytes(gzip.compress(b""))
+    (tmp_path / "2.csv.gz").write_bytes(gzip.compress(b"a\n1\n"))
+    assert whole(tmp_path).to_pylist() == [{"a": 1}]
+
+
+def test_a_null_in_a_file_of_one_column_is_a_row(tmp_path):
+    table = pa.table({"k": ["a", None, "b"]})
+    with PartWriter(tmp_path / "x.csv", "csv", table.schema, {}) as writer:
+        writer.write(table)
+    assert whole(tmp_path / "x.csv").to_pydict() == table.to_pydict()
+
+
+def test_percent_encoded_folders_and_those_with_an_underscore_are_data(tmp_path):
+    for key, value in (("city=New%20York", 1), ("_v=1", 2)):
+        (tmp_path / key).mkdir()
+        pd.DataFrame({"x": [value]}).to_parquet(tmp_path / key / "f.parquet")
+    assert whole(tmp_path).to_pylist() == [{"x": 2, "_v": 1, "city": None}, {"x": 1, "_v": None, "city": "New York"}]
 
 
 def test_quoted_newlines_are_part_of_a_value(tmp_path):

@@ -102,6 +102,7 @@ RANGES = [
     [np.finfo(float).max, -np.finfo(float).max],
     [5e-324, 0.0],
     [5e-324, 1e-323],
+    [0.0, 30 * 5e-324],
     [5e-324, -1e308],
     [1e300, 1e300],
     [1.0, np.nextafter(1.0, 2.0)],

@@ -96,6 +96,31 @@ def test_an_empty_dataset_can_be_skipped(runner, model, empty):
     assert type(excinfo.value).__name__ == "AirflowSkipException"
 
 
+@pytest.mark.parametrize("arguments", [{"drop_columns": ["key"]}, {"passthrough_columns": ["key"]}])
+def test_an_empty_folder_is_skipped_whatever_columns_are_named(runner, model, tmp_path, arguments):
+    (tmp_path / "nothing").mkdir()
+    with pytest.raises(AirflowException) as excinfo:
+        runner(predict(model, str(tmp_path / "nothing"), on_empty="skip", **arguments))
+    assert type(excinfo.value).__name__ == "AirflowSkipException"
+
+
+@pytest.mark.parametrize("dataset", [{}, []])
+def test_an_empty_inline_dataset_is_empty(runner, model, dataset):
+    fails(runner, predict(model, dataset), "has no rows to score")
+    assert Storage().read_record(runner(predict(model, dataset, on_empty="succeed"))).rows_out == 0
+
+
+def test_an_empty_output_has_the_columns_of_a_full_one(runner, model, batch, tmp_path):
+    (tmp_path / "nothing").mkdir()
+    columns = []
+    for dataset in (tmp_path / "nothing", batch):
+        operator = predict(
+            model, str(dataset), on_empty="succeed", predict_method="predict_proba", drop_columns=["key"]
+        )
+        columns.append(Storage().read_record(runner(operator)).columns)
+    assert columns[0] == columns[1]
+
+
 def test_an_empty_dataset_can_succeed_with_an_empty_output(runner, model, empty):
     record = Storage().read_record(runner(predict(model, empty, on_empty="succeed")))
     rows = pd.read_parquet(record.parts[0].uri.removeprefix("file://"))
@@ -169,6 +194,8 @@ def test_a_model_file_that_was_replaced_since(runner, model, model_file, batch):
         ({"label_columns": ["a"]}, "'a' would stand twice"),
         ({"label_columns": ["x", "y"]}, r"names 2 column\(s\).*returns 1"),
         ({"predict_method": "transform"}, "transform"),
+        ({"predict_kwargs": "[1]"}, r"predict_kwargs is \[1\]; it must be a dict"),
+        ({"label_columns": "['x'"}, "begins like a list"),
         ({"artifact_root": "s3://user:secret@bucket/x"}, "credentials belong into an Airflow connection"),
         ({"artifact_root": "relative/path"}, "absolute path"),
     ],

@@ -315,6 +315,62 @@ def test_templates_reach_every_argument(scored, batch):
     assert record.rows_out == 400
 
 
+def test_lists_and_dicts_that_a_template_wrote_are_read_as_such(scored, batch):
+    runner, model, _ = scored
+    runner.params = {"labels": ["score"], "kwargs": {"raw_score": True}}
+    raw = PredictOperator(
+        task_id="raw",
+        model=model,
+        dataset=str(batch),
+        label_columns="{{ params.labels }}",
+        predict_kwargs="{{ params.kwargs }}",
+    )
+    rows = rows_of(runner(raw))
+    assert list(rows.columns) == ["a", "b", "key", "score"]
+    assert rows["score"].min() < 0
+
+
+def test_text_output_is_analysed_with_the_types_that_it_had(scored, tmp_path, rng_frame, batch):
+    runner, model, _ = scored
+    keyed = rng_frame.assign(key=[f"{i:04d}" for i in range(400)])
+    keyed.to_parquet(tmp_path / "keyed.parquet")
+    prediction = runner(
+        PredictOperator(task_id="csv", model=model, dataset=str(tmp_path / "keyed.parquet"), output_format="csv")
+    )
+    drift = DriftAnalysisOperator(
+        task_id="drift", dataset=prediction, sample_set=str(tmp_path / "keyed.parquet"), drift_threshold=1
+    )
+    result = STORE.read_record(runner(drift))
+    (key,) = [column for column in result.columns if column.name == "key"]
+    assert (key.drift, result.drift_metric) == (0.0, 0.0)
+
+
+def test_inline_rows_that_were_not_kept_cannot_be_analysed_and_that_is_said(scored):
+    runner, model, _ = scored
+    inline = PredictOperator(task_id="inline", model=model, dataset=[{"a": 1.0, "b": 2.0}], log_result_set=False)
+    with pytest.raises(AirflowException, match="came from inline records"):
+        runner(DriftAnalysisOperator(task_id="drift", dataset=runner(inline)))
+
+
+def test_an_input_that_changed_since_it_was_scored_is_not_analysed_in_its_place(scored, batch, rng_frame):
+    runner, model, _ = scored
+    count = PredictOperator(task_id="count", model=model, dataset=str(batch), log_result_set=False)
+    prediction = runner(count)
+    rng_frame.to_parquet(batch / "3.parquet")
+    with pytest.raises(AirflowException, match="has changed since it was scored"):
+        runner(DriftAnalysisOperator(task_id="drift", dataset=prediction))
+
+
+def test_one_of_several_prediction_sets_is_never_published_in_silence(scored, batch, tmp_path):
+    runner, model, prediction = scored
+    other = runner(PredictOperator(task_id="other", model=model, dataset=str(batch)))
+    log = LogArtifactsOperator(
+        task_id="log", artifacts={"one": prediction, "two": other}, publish_to=str(tmp_path / "public")
+    )
+    with pytest.raises(AirflowException, match="2 are among the artifacts"):
+        runner(log)
+
+
 def test_on_kill_ends_the_loop_and_nothing_is_committed(scored, batch):
     runner, model, _ = scored
     operator = PredictOperator(task_id="killed", model=model, dataset=str(batch))

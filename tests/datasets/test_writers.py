@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from airflow_batch_inference.datasets import writers
+from airflow_batch_inference.datasets.writers import PartWriter, csv_header_bytes
+
+FORMATS = ["parquet", "csv", "arrow", "jsonl"]
+TABLE = pa.table({"x": np.arange(100.0), "text": [None if row % 3 == 0 else f"row {row}" for row in range(100)]})
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write tables to one part and return its path."""
+
+    def run(output_format, *tables, name="part", metadata=None):
+        path = tmp_path / f"{name}.{output_format}"
+        with PartWriter(path, output_format, tables[0].schema, metadata or {}) as writer:
+            for table in tables:
+                writer.write(table)
+        assert writer.rows == sum(table.num_rows for table in tables)
+        return path
+
+    return run
+
+
+@pytest.mark.parametrize("output_format", FORMATS)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cuts=st.lists(st.integers(0, 100), max_size=6).map(sorted))
+def test_the_bytes_depend_on_the_rows_and_not_on_how_they_came(write, monkeypatch, output_format, cuts):
+    monkeypatch.setattr(writers, "_GROUP_ROWS", 32)
+    borders = [0, *cuts, 100]
+    pieces = [TABLE.slice(start, stop - start) for start, stop in zip(borders, borders[1:], strict=False)]
+    assert write(output_format, *pieces, name="pieces").read_bytes() == write(output_format, TABLE).read_bytes()
+
+
+@pytest.mark.parametrize("output_format", FORMATS)
+def test_no_rows_make_a_readable_file(write, output_format):
+    path = write(output_format, TABLE.slice(0, 0))
+    if output_format == "jsonl":
+        assert path.read_bytes() == b""
+        return
+    readers = {
+        "parquet": pq.read_table,
+        "csv": pa_csv.read_csv,
+        "arrow": lambda path: pa.ipc.open_file(path).read_all(),
+    }
+    assert readers[output_format](path).column_names == ["x", "text"]
+
+
+def test_parquet_is_written_in_groups_with_checksums_and_provenance(write, monkeypatch):
+    monkeypatch.setattr(writers, "_GROUP_ROWS", 32)
+    path = write("parquet", TABLE, metadata={"model": "m"})
+    file = pq.ParquetFile(path, page_checksum_verification=True)
+    assert [file.metadata.row_group(group).num_rows for group in range(4)] == [32, 32, 32, 4]
+    assert file.schema_arrow.metadata[b"model"] == b"m"
+    content = bytearray(path.read_bytes())
+    content[60:70] = bytes(10)
+    path.write_bytes(content)
+    with pytest.raises(OSError, match="CRC"):
+        pq.read_table(path, page_checksum_verification=True)
+
+
+def test_arrow_keeps_provenance(write):
+    path = write("arrow", TABLE, metadata={"model": "m"})
+    assert pa.ipc.open_file(path).schema.metadata == {b"model": b"m"}
+
+
+def test_json_lines_hold_no_nan(write):
+    table = pa.table({"x": [math.nan, math.inf, -math.inf, None, 0.1], "text": ["ä", "", None, '"', "\n"]})
+    rows = [json.loads(line) for line in write("jsonl", table).read_text().splitlines()]
+    assert [row["x"] for row in rows] == [None, "inf", "-inf", None, 0.1]
+    assert [row["text"] for row in rows] == table.column("text").to_pylist()
+
+
+def test_csv_quotes_text_and_writes_every_row_of_a_single_column(write):
+    assert write("csv", pa.table({"a,b": ['x"y', "two\nlines"]})).read_text() == '"a,b"\n"x""y"\n"two\nlines"\n'
+    assert len(write("csv", pa.table({"x": [1.5, None, 2.5]})).read_text().splitlines()) == 4
+
+
+@pytest.mark.parametrize("names", [["x"], ["a,b", 'c"d'], ["two\nlines", "ä"]])
+def test_the_header_of_a_csv_part_is_as_long_as_said(write, names):
+    table = pa.table({name: pa.array([], pa.float64()) for name in names})
+    assert write("csv", table).stat().st_size == csv_header_bytes(names)
+
+
+class Disk:
+    """A sink whose disk is full at the second group."""
+
+    def __init__(self, *_):
+        self.groups = 0
+        Disk.closed = False
+
+    def write(self, table):
+        self.groups += 1
+        if self.groups == 2:
+            raise OSError(28, "No space left on device")
+
+    def close(self):
+        Disk.closed = True
+
+
+@pytest.mark.parametrize("rows", [8, 12, 40])
+def test_an_error_in_the_writer_s_thread_reaches_the_caller(monkeypatch, tmp_path, rows):
+    monkeypatch.setattr(writers, "_GROUP_ROWS", 4)
+    monkeypatch.setitem(writers._SINKS, "parquet", Disk)
+    with (
+        pytest.raises(OSError, match="No space left"),
+        PartWriter(tmp_path / "x", "parquet", TABLE.schema, {}) as writer,
+    ):
+        writer.write(TABLE.slice(0, rows))
+    assert Disk.closed
+
+
+def test_an_error_of_the_caller_is_the_one_that_is_seen(tmp_path):
+    with (
+        pytest.raises(RuntimeError, match="the model failed"),
+        PartWriter(tmp_path / "x", "csv", TABLE.schema, {}) as writer,
+    ):
+        writer.write(TABLE)
+        raise RuntimeError("the model failed")
+    assert b"row 1" not in (tmp_path / "x").read_bytes()
