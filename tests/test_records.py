@@ -29,7 +29,8 @@ PARTS = tuple(Part(uri=f"file:///{rows}", rows=rows, size_bytes=1, sha256="0") f
 PREDICTIONS = PredictionSetRecord(
     name="prediction", batch_id="b", job_key="k", task=TASK, model_uri="m", model_sha256="0", model_flavor="f",
     model_record_uri=None, baseline_uri=None, dataset=(), dataset_uris=(), output_format="parquet",
-    columns=(), feature_columns=(), label_columns=(), rows_in=5, rows_out=5, kept=True, parts=PARTS, seconds={}, versions={},
+    columns=(), feature_columns=(), label_columns=(), rows_in=5, rows_out=5, kept=True, parts=PARTS,
+    seconds={}, versions={},
 )  # fmt: skip
 STATISTICS = StatisticsRecord(
     rows=1,

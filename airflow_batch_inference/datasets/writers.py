@@ -55,7 +55,9 @@ class _ArrowSink:
         self._writer = pa.ipc.new_file(str(path), self._schema, options=options)
 
     def write(self, table: pa.Table) -> None:
-        self._writer.write_table(table.replace_schema_metadata(self._schema.metadata))
+        # A slice would be padded with the rows that follow it; joined with nothing, it is copied to its own memory.
+        own = pa.concat_tables([table.slice(0, 0), table]).combine_chunks()
+        self._writer.write_table(own.replace_schema_metadata(self._schema.metadata))
 
     def close(self) -> None:
         self._writer.close()
@@ -101,6 +103,10 @@ def _json_value(value: object) -> object:
     """JSON has no NaN and no infinity: NaN is null, as a missing value is; infinity is text."""
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else str(value)
+    if isinstance(value, (list, tuple)):
+        return [_json_value(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _json_value(item) for key, item in value.items()}
     return value
 
 

@@ -82,6 +82,12 @@ def test_json_lines_hold_no_nan(write):
     assert [row["text"] for row in rows] == table.column("text").to_pylist()
 
 
+def test_json_lines_hold_no_nan_in_lists_and_structs_either(write):
+    table = pa.table({"x": [[math.nan, 1.0], None], "y": [{"k": math.inf}, {"k": None}]})
+    rows = [json.loads(line) for line in write("jsonl", table).read_text().splitlines()]
+    assert rows == [{"x": [None, 1.0], "y": {"k": "inf"}}, {"x": None, "y": {"k": None}}]
+
+
 def test_csv_quotes_text_and_writes_every_row_of_a_single_column(write):
     assert write("csv", pa.table({"a,b": ['x"y', "two\nlines"]})).read_text() == '"a,b"\n"x""y"\n"two\nlines"\n'
     assert len(write("csv", pa.table({"x": [1.5, None, 2.5]})).read_text().splitlines()) == 4
