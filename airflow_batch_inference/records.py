@@ -212,7 +212,7 @@ class PredictionSetRecord(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumericStatistics:
-    """Statistics of a numeric (or date) column, over its finite values unless said otherwise."""
+    """Statistics of a numeric column (dates and times: in seconds), over its finite values unless said otherwise."""
 
     kind: Literal["numeric"] = "numeric"
     name: str

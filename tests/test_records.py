@@ -87,6 +87,8 @@ def test_a_record_never_holds_a_nan():
     bad = replace(STATISTICS.columns[0], mean=float("nan"))
     with pytest.raises(ValueError, match="not JSON compliant"):
         replace(STATISTICS, columns=(bad,)).to_json()
+    with pytest.raises(ArtifactIntegrityError, match="finite number"):
+        StatisticsRecord.from_json(STATISTICS.to_json().replace(b'"mean": 0.1', b'"mean": NaN'), where="the test")
 
 
 def test_a_record_cannot_be_changed():

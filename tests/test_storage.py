@@ -161,8 +161,9 @@ def test_a_replaced_file_of_the_same_size_has_another_version(tmp_path):
 
 def test_a_folder_that_cannot_be_written_to_is_refused_early(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(ConfigurationError, match=r"Cannot write to .*artifact_root"):
-        STORE.require_writable(f"{tmp_path}/file/below")
+    for folder in (f"{tmp_path}/file/below", f"{tmp_path}/file"):
+        with pytest.raises(ConfigurationError, match=r"Cannot write to .*artifact_root"):
+            STORE.require_writable(folder)
     STORE.require_writable(f"{tmp_path}/new/folder")
     assert list((tmp_path / "new" / "folder").iterdir()) == []
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -39,7 +40,7 @@ def write(tmp_path):
 def test_the_bytes_depend_on_the_rows_and_not_on_how_they_came(write, monkeypatch, output_format, cuts):
     monkeypatch.setattr(writers, "_GROUP_ROWS", 32)
     borders = [0, *cuts, 100]
-    pieces = [TABLE.slice(start, stop - start) for start, stop in zip(borders, borders[1:], strict=False)]
+    pieces = [TABLE.slice(start, stop - start) for start, stop in pairwise(borders)]
     assert write(output_format, *pieces, name="pieces").read_bytes() == write(output_format, TABLE).read_bytes()
 
 
@@ -128,10 +129,11 @@ def test_an_error_in_the_writer_s_thread_reaches_the_caller(monkeypatch, tmp_pat
 
 
 def test_an_error_of_the_caller_is_the_one_that_is_seen(tmp_path):
-    with (
-        pytest.raises(RuntimeError, match="the model failed"),
-        PartWriter(tmp_path / "x", "csv", TABLE.schema, {}) as writer,
-    ):
-        writer.write(TABLE)
-        raise RuntimeError("the model failed")
+    def fail():
+        with PartWriter(tmp_path / "x", "csv", TABLE.schema, {}) as writer:
+            writer.write(TABLE)
+            raise RuntimeError("the model failed")
+
+    with pytest.raises(RuntimeError, match="the model failed"):
+        fail()
     assert b"row 1" not in (tmp_path / "x").read_bytes()

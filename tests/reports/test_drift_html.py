@@ -184,9 +184,29 @@ def test_every_row_of_the_table_has_as_many_cells_as_the_head():
     assert [row.count("<td") for row in body.split("</tr>") if row] == [head.count("<th")] * 3
 
 
-def test_many_categories_are_drawn_as_twelve_bars():
+def test_many_categories_are_drawn_as_twelve_bars_and_a_rest():
     rng = np.random.default_rng(0)
     before, now = (pa.chunked_array([pa.array(rng.integers(0, 90, 5000).astype(str))]) for _ in range(2))
     page = render_drift_report(analysed([("k", before)], [("k", now)], rows=5000), provenance={})
     area = page.split("<tbody>")[1].split('<path class="r" d="')[1].split('"')[0]
-    assert area.count("z") == 12
+    assert area.count("z") == 13  # and one for all others
+
+
+def test_columns_on_one_side_only_are_listed():
+    numbers = pa.chunked_array([pa.array(np.arange(50.0))])
+    result = analysed([("both", numbers), ("gone<", numbers)], [("both", numbers), ("new&", numbers)], rows=50)
+    page = render_drift_report(result, provenance={})
+    assert "<dt>Gone from the data<dd>gone&lt;<dt>Not in the reference<dd>new&amp;" in page
+    assert "Columns on one side only" not in render_drift_report(result_of(["a"]), provenance={})
+
+
+def test_the_marks_on_the_bars_stand_at_the_thresholds():
+    result, _ = analyse(
+        None, [], column_names=[], rows=0, source=(), rule=DriftRule(drift_threshold=0.25, possible_drift_threshold=0.2)
+    )
+    assert "--p:20.0%;--d:25.0%" in render_drift_report(result, provenance={})
+
+
+def test_a_very_long_name_does_not_swell_the_page():
+    page = render_drift_report(result_of(["x" * 100_000]), provenance={})
+    assert len(page.encode()) <= 10_000
