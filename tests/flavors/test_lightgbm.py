@@ -134,10 +134,10 @@ def test_codes_that_no_list_of_categories_has_are_refused(towns):
 
 
 @pytest.mark.parametrize("keep", ["\nend of trees", "\nparameters:", "\nend of param", "\npandas_cat"])
-def test_a_text_cut_off_where_lightgbm_does_not_notice_is_refused(towns, tmp_path, keep):
+def test_a_text_cut_off_is_refused_before_lightgbm_sees_it(towns, tmp_path, monkeypatch, keep):
     text = train(*towns).model_to_string()
     path = tmp_path / "m.txt"
     path.write_text(text[: text.rindex(keep) + len(keep)], encoding="utf-8")
-    lgb.Booster(model_file=path)  # it does not notice
+    monkeypatch.setattr(lgb, "Booster", None)  # its parser may read on past the end, and crash or never return
     with pytest.raises(ModelLoadError, match="cut off"):
         LightGBMFlavor().load(path, model_format=TEXT, trusted=())
