@@ -23,6 +23,8 @@ once, because the same inputs can only fail again.
     │   ├── EmptyDatasetError          nothing to score
     │   └── TooManyRejectedRowsError   counts, limit, first reasons, where the rejects lie
     ├── PredictionError                file, row range, cause chained
+    │   └── OutOfStepError             the predictions are not one a row, each of its own row
+    ├── WorkerError                    retryable: worker processes died, or made no progress
     └── DriftDetectedError             columns, scores, thresholds, report URI
 """
 
@@ -126,6 +128,18 @@ class PredictionError(BatchInferenceError):
     """The model failed on a mini-batch, or returned something that cannot be its predictions."""
 
     retryable: ClassVar[bool] = False
+
+
+class OutOfStepError(PredictionError):
+    """The model returned too many or too few rows, or rows that depend on the rows around them."""
+
+    retryable: ClassVar[bool] = False
+
+
+class WorkerError(BatchInferenceError):
+    """Worker processes died or made no progress, again and again."""
+
+    retryable: ClassVar[bool] = True
 
 
 class DriftDetectedError(BatchInferenceError):

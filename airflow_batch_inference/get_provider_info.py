@@ -1,8 +1,17 @@
-"""What Airflow's provider manager reads: a static dict, so that nothing is imported to tell what there is."""
+"""What Airflow's provider manager reads: a plain dict, so that nothing is imported to tell what there is."""
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Any
+
+_CLI_SINCE = (3, 3)
+
+
+def _commands() -> dict[str, list[str]]:
+    """Return the command line's entry, which earlier versions of Airflow refuse."""
+    installed = tuple(map(int, version("apache-airflow-core").split(".")[:2]))
+    return {"cli": ["airflow_batch_inference.cli.get_cli_commands"]} if installed >= _CLI_SINCE else {}
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -30,6 +39,7 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             }
         ],
+        **_commands(),
         "config": {
             "batch_inference": {
                 "description": "Settings of the batch inference provider.",

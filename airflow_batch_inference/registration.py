@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import posixpath
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.storage import Storage
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,10 +117,24 @@ def register_model(
     folder = join_uri(normalize_uri(root), "models", encode_segment(record.name))
     if sample_set is not None:
         sample = open_sample_set(sample_set, model_storage, names=input_names(record))
+        _warn_of_gaps(record, sample)
         statistics = dataset_statistics(sample.columns(), rows=sample.count_rows(), source=sample.snapshot)
         baseline_uri = storage.put_record(folder, "baseline", statistics)
         record = replace(record, baseline_uri=baseline_uri, inputs=refine_inputs(record.inputs, sample.schema))
     return storage.put_record(folder, "model", record), record
+
+
+def _warn_of_gaps(record: ModelRecord, sample: Dataset) -> None:
+    """Say which of the model's columns the baseline lacks: nothing will ever compare them."""
+    there = {re.sub(r"\s", "_", name) for name in sample.schema.names}
+    wanted = [*(input_names(record) or ()), *(record.label_columns or ())]
+    lacking = [name for name in wanted if re.sub(r"\s", "_", name) not in there]
+    if lacking:
+        log.warning(
+            "The sample set %s lacks %s, which the model takes or gives: their drift will never be seen",
+            sample.name,
+            ", ".join(map(repr, lacking)),
+        )
 
 
 def input_names(record: ModelRecord | None) -> list[str] | None:

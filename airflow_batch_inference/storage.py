@@ -130,6 +130,19 @@ def _default_filesystem(protocol: str) -> AbstractFileSystem:
 
 
 @dataclass(frozen=True, slots=True)
+class _Resolved:
+    """File systems by protocol."""
+
+    filesystems: dict[str, AbstractFileSystem]
+
+    def __call__(self, protocol: str) -> AbstractFileSystem:
+        if protocol not in self.filesystems:
+            message = f"protocol {protocol!r} is not used by this job"
+            raise ValueError(message)
+        return self.filesystems[protocol]
+
+
+@dataclass(frozen=True, slots=True)
 class Storage:
     """Reads and writes by URI, on any fsspec file system.
 
@@ -154,9 +167,17 @@ class Storage:
         try:
             fs = self.filesystem_for(protocol)
         except (ValueError, ImportError) as error:
-            message = f"No file system for {redact(uri)!r} ({error}). For s3 install airflow-batch-inference[s3]."
+            hint = (
+                "Install airflow-batch-inference[s3]" if protocol == "s3" else "Install its package, or check the URI"
+            )
+            message = f"No file system for {redact(uri)!r} ({error}). {hint}."
             raise ConfigurationError(message) from error
         return fs, uri.removeprefix("file://") if protocol == "file" else uri.split("://", 1)[1]
+
+    def resolved(self, *uris: str) -> Storage:
+        """Return a storage that holds the file systems of some URIs, and no others: it can go to another process."""
+        protocols = {normalize_uri(uri).split("://", 1)[0]: uri for uri in uris}
+        return Storage(_Resolved({protocol: self.filesystem(uri)[0] for protocol, uri in protocols.items()}))
 
     # -- reading ------------------------------------------------------------------------------------------
 

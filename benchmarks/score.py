@@ -23,6 +23,7 @@ from pathlib import Path
 
 FEATURES = 20
 CHUNK = 500_000
+MODELS = {"lightgbm": "lightgbm.txt", "logistic regression": "logistic.joblib", "decision tree": "tree.joblib"}
 
 
 def make_data(folder: Path, rows: int) -> Path:
@@ -45,22 +46,35 @@ def make_data(folder: Path, rows: int) -> Path:
 
 
 def make_models(folder: Path) -> dict[str, Path]:
-    """Train on 20,000 rows: LightGBM of 100 trees with 31 leaves, and a logistic regression."""
+    """Train on 20,000 rows: LightGBM of 100 trees with 31 leaves, a logistic regression, a tree of depth 8."""
     import joblib
     import lightgbm
     import numpy as np
     import pandas as pd
     from sklearn.linear_model import LogisticRegression
+    from sklearn.tree import DecisionTreeClassifier
+
+    from airflow_batch_inference.registration import ModelRequest, describe_model
+    from airflow_batch_inference.storage import Storage, sha256_of
 
     rng = np.random.default_rng(1)
     names = [f"f{i:02d}" for i in range(FEATURES)]
     x = pd.DataFrame(rng.normal(size=(20_000, FEATURES)), columns=names)
     y = (x["f00"] + x["f01"] * x["f02"] + rng.normal(size=len(x)) > 0).astype(int)
-    paths = {"lightgbm": folder / "lightgbm.txt", "logistic regression": folder / "logistic.joblib"}
+    paths = {name: folder / file for name, file in MODELS.items()}
     parameters = {"objective": "binary", "num_leaves": 31, "verbose": -1, "seed": 0}
     lightgbm.train(parameters, lightgbm.Dataset(x, y), num_boost_round=100).save_model(paths["lightgbm"])
     joblib.dump(LogisticRegression().fit(x, y), paths["logistic regression"])
+    joblib.dump(DecisionTreeClassifier(max_depth=8, random_state=0).fit(x, y), paths["decision tree"])
+    for path in paths.values():
+        _, record = describe_model(ModelRequest(model_uri=str(path), sha256=sha256_of(path)), storage=Storage())
+        record_path(path).write_bytes(record.to_json())
     return paths
+
+
+def record_path(model: Path) -> Path:
+    """Return where the record of a model lies, as LoadModelOperator made it."""
+    return model.with_suffix(".record.json")
 
 
 def plain_script(model: Path, data: Path, target: Path) -> None:
@@ -81,21 +95,22 @@ def plain_script(model: Path, data: Path, target: Path) -> None:
 
 def ours(model: Path, data: Path, target: Path) -> None:
     """Run the job that PredictOperator runs."""
-    from airflow_batch_inference.records import TaskKey
-    from airflow_batch_inference.registration import ModelRequest, describe_model
+    from airflow_batch_inference.records import ModelRecord, TaskKey
     from airflow_batch_inference.scoring.job import score_dataset
     from airflow_batch_inference.scoring.request import Destination, ScoringOptions, ScoringRequest
-    from airflow_batch_inference.storage import Storage, sha256_of
+    from airflow_batch_inference.storage import Storage
 
-    loaded, record = describe_model(ModelRequest(model_uri=str(model), sha256=sha256_of(model)), storage=Storage())
+    record = ModelRecord.from_json(record_path(model).read_bytes(), where=str(model))
     task = TaskKey(dag_id="benchmark", run_id="1", task_id="predict")
     request = ScoringRequest(
-        model=loaded,
+        model=None,
+        model_storage=Storage(),
         record=record,
         model_record_uri=None,
         dataset=str(data),
         options=ScoringOptions(),
-        destination=Destination(root=str(target), task=task, attempt="1", batch_id="1"),
+        destination=Destination(root=str(target), task=task, attempt="1", try_id="1", batch_id="1"),
+        parity_rows=4,
     )
     score_dataset(request, storage=Storage())
 
@@ -153,7 +168,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", nargs="+", type=float, default=[1e5, 1e6])
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--models", nargs="+")
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=["lightgbm", "logistic regression"])
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
@@ -162,7 +177,7 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="benchmark-", dir=os.environ.get("BENCHMARK_FOLDER")))
     try:
         models = make_models(folder)
-        wanted = {name: path for name, path in models.items() if not arguments.models or name in arguments.models}
+        wanted = {name: models[name] for name in arguments.models}
         compare(wanted, {int(rows): make_data(folder, int(rows)) for rows in arguments.rows}, arguments.repeats)
     finally:
         shutil.rmtree(folder)

@@ -11,6 +11,7 @@ from airflow_batch_inference.exceptions import ArtifactIntegrityError
 from airflow_batch_inference.records import (
     CatalogEntry,
     CategoricalStatistics,
+    Certificate,
     ModelRecord,
     NumericStatistics,
     Part,
@@ -26,11 +27,16 @@ ENTRY = CatalogEntry(
     name="prediction", artifact_kind="x", uri="file:///x", tag="", task=TASK, batch_id=None, logged_at="2026"
 )
 PARTS = tuple(Part(uri=f"file:///{rows}", rows=rows, size_bytes=1, sha256="0") for rows in (2, 3))
+REJECTS = Part(uri="file:///q", rows=1, size_bytes=1, sha256="0")
+CERTIFICATE = Certificate(
+    rows_in=6, rows_out=5, rows_rejected=1, row_hash_in="00000000000000ff", row_hash_out="00000000000000f0",
+    row_hash_rejected="000000000000000f",
+)  # fmt: skip
 PREDICTIONS = PredictionSetRecord(
     name="prediction", batch_id="b", job_key="k", task=TASK, model_uri="m", model_sha256="0", model_flavor="f",
     model_record_uri=None, baseline_uri=None, dataset=(), dataset_uris=(), output_format="parquet",
-    columns=(), feature_columns=(), label_columns=(), rows_in=5, rows_out=5, kept=True, parts=PARTS,
-    seconds={}, versions={},
+    columns=(), feature_columns=(), label_columns=(), dataset_rows=(), rows_in=6, rows_out=5, rows_rejected=1,
+    kept=True, parts=PARTS, quarantine=(REJECTS,), certificate=CERTIFICATE, try_id="1", seconds={}, versions={},
 )  # fmt: skip
 STATISTICS = StatisticsRecord(
     rows=1,
@@ -75,12 +81,18 @@ def test_what_is_no_record_is_refused(data):
         decode_record(data, where="file:///there")
 
 
-@pytest.mark.parametrize("change", [{"rows_in": 6}, {"rows_out": 4}, {"parts": PARTS[:1]}])
+@pytest.mark.parametrize("change", [{"rows_in": 5}, {"rows_out": 4}, {"parts": PARTS[:1]}, {"quarantine": ()}])
 def test_rows_that_do_not_add_up_are_refused(change):
     with pytest.raises(ValueError, match="do not add up"):
         replace(PREDICTIONS, **change)
     with pytest.raises(ArtifactIntegrityError, match="do not add up"):
         PredictionSetRecord.from_dict(PREDICTIONS.to_dict() | json.loads(json.dumps(change, default=asdict)))
+
+
+@pytest.mark.parametrize("change", [{"rows_out": 6}, {"row_hash_out": "00000000000000f1"}, {"row_hash_in": "0f"}])
+def test_a_certificate_whose_rows_or_hashes_do_not_add_up_is_refused(change):
+    with pytest.raises(ValueError, match=r"rows (went in|that came out)"):
+        replace(CERTIFICATE, **change)
 
 
 def test_a_record_never_holds_a_nan():

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from airflow_batch_inference.datasets.formats import format_of
 from airflow_batch_inference.datasets.inline import inline_table, is_inline
 from airflow_batch_inference.datasets.listing import ListedFile, list_dataset
-from airflow_batch_inference.datasets.readers import merge_types, read_schema, read_tables
+from airflow_batch_inference.datasets.readers import inspect_file, merge_types, read_tables
+from airflow_batch_inference.datasets.units import FileInfo, RowRange, Unit
 from airflow_batch_inference.exceptions import ConfigurationError, DataError
 from airflow_batch_inference.records import ColumnSpec, DataFile, fingerprint
 
@@ -50,8 +51,21 @@ class MiniBatch:
         message = f"row {row} lies beyond the mini-batch"
         raise IndexError(message)
 
+    def slice(self, start: int, rows: int) -> MiniBatch:
+        """Return a run of these rows, with their origins."""
+        origins = []
+        before = 0
+        for origin in self.origins:
+            first, last = max(start, before), min(start + rows, before + origin.rows)
+            if first < last:
+                origins.append(Origin(origin.uri, origin.first_row + first - before, last - first))
+            before += origin.rows
+        return MiniBatch(self.table.slice(start, rows), tuple(origins))
+
     def describe(self) -> str:
         """Return the files and row ranges, for messages."""
+        if self.table.num_rows == 1:
+            return "{}, row {} (from 0)".format(*self.locate(0))
         shown = [f"{o.uri} rows {o.first_row} to {o.first_row + o.rows - 1}" for o in self.origins[:3]]
         return ", ".join(shown) + (f" and {len(self.origins) - 3} more files" if len(self.origins) > 3 else "")
 
@@ -71,7 +85,7 @@ class Dataset:
     name: str
     """What to call the dataset in messages."""
     files: tuple[ListedFile, ...]
-    file_schemas: tuple[pa.Schema, ...]
+    infos: tuple[FileInfo, ...]
     schema: pa.Schema
     absent: dict[str, str]
     inline: pa.Table | None
@@ -90,20 +104,35 @@ class Dataset:
         schema = pa.schema([self.schema.field(name) for name in names])
         return replace(self, schema=schema, inline=None if self.inline is None else self.inline.select(list(names)))
 
-    def mini_batches(self, rows: int, *, positions: Sequence[int] | None = None) -> Iterator[MiniBatch]:
+    @property
+    def units(self) -> tuple[tuple[Unit, ...], ...]:
+        """The units of each file; an inline table is one file of one unit."""
+        if self.inline is None:
+            return tuple(info.units for info in self.infos)
+        return ((Unit(0, None, self.inline.num_rows, self.inline.nbytes, divisible=True),),)
+
+    def uri_of(self, file: int) -> str:
+        """Return the URI of a file by its position, for messages."""
+        return INLINE if self.inline is not None else self.files[file].file.uri
+
+    def mini_batches(
+        self, rows: int, *, ranges: Sequence[RowRange] | None = None, cursor: Cursor | None = None
+    ) -> Iterator[MiniBatch]:
         """Yield the rows in input order, ``rows`` at a time (the last one may hold fewer, never 0).
 
         Parameters
         ----------
         rows
             Rows a mini-batch; borders depend on nothing else.
-        positions
-            Indices into ``files``; None for all of them.
+        ranges
+            Runs of rows to read, in this order; None for all rows.
+        cursor
+            Remembers where the last range ended, so that the next one need not read up to there again.
         """
         pending: list[pa.Table] = []
         origins: list[Origin] = []
         held = 0
-        for table, uri, first_row in self._tables(positions):
+        for table, uri, first_row in self._tables(ranges, cursor):
             taken = 0
             while taken < table.num_rows:
                 piece = table.slice(taken, min(rows - held, table.num_rows - taken))
@@ -117,20 +146,33 @@ class Dataset:
         if held:
             yield MiniBatch(pa.concat_tables(pending), _joined(origins))
 
-    def _tables(self, positions: Sequence[int] | None) -> Iterator[tuple[pa.Table, str, int]]:
+    def _tables(
+        self, ranges: Sequence[RowRange] | None = None, cursor: Cursor | None = None
+    ) -> Iterator[tuple[pa.Table, str, int]]:
         if self.inline is not None:
-            yield self.inline, INLINE, 0
+            for wanted in ranges if ranges is not None else [RowRange(0, 0, None, 0, 0, self.inline.num_rows)]:
+                yield self.inline.slice(wanted.first_row, wanted.rows), INLINE, wanted.first_row
             return
-        wanted = set(self.schema.names)
-        for position in range(len(self.files)) if positions is None else positions:
-            first_row = 0
-            listed = self.files[position]
-            schema = self.file_schemas[position]
-            # At least one column must be read, or nothing would tell how many rows there are.
-            present = [name for name in schema.names if name in wanted] or schema.names[:1]
-            for table in read_tables(listed.file.uri, self.storage, schema, present):
+        if ranges is None:
+            ranges = [
+                RowRange(file, info.units[0].start, None, 0, 0, sum(unit.rows for unit in info.units))
+                for file, info in enumerate(self.infos)
+                if info.units
+            ]
+        cursor = cursor or Cursor()
+        for wanted in ranges:
+            listed, first_row = self.files[wanted.file], wanted.first_row
+            for table in cursor.read(self, wanted):
                 yield _conform(table, listed, self.schema), listed.file.uri, first_row
                 first_row += table.num_rows
+
+    def file_tables(self, file: int, start: int, stop: int | None) -> Iterator[pa.Table]:
+        """Yield one file's rows from a unit's border on, as the file has them."""
+        wanted = set(self.schema.names)
+        schema = self.infos[file].schema
+        # At least one column must be read, or nothing would tell how many rows there are.
+        present = [name for name in schema.names if name in wanted] or schema.names[:1]
+        return read_tables(self.files[file].file.uri, self.storage, schema, present, start=start, stop=stop)
 
     def columns(self) -> Iterator[tuple[str, pa.ChunkedArray]]:
         """Yield the columns one after the other, each whole; one column is held at a time (for Parquet and Arrow)."""
@@ -149,7 +191,7 @@ class Dataset:
 
     def whole(self) -> pa.Table:
         """Return all rows at once: for datasets that are known to be small, and for single columns."""
-        tables = [table for table, _, _ in self._tables(None)]
+        tables = [table for table, _, _ in self._tables()]
         return pa.concat_tables(tables) if tables else self.schema.empty_table()
 
     def first_unreadable_number(self, column: str) -> tuple[str, int, str] | None:
@@ -162,6 +204,68 @@ class Dataset:
                 uri, row = batch.locate(found)
                 return uri, row, text[found].as_py()
         return None
+
+
+class Cursor:
+    """Reads row ranges, and reads on where the last one ended if the next one follows it.
+
+    A range may begin in the middle of a row group; whoever scores one range after the other reads each row once.
+    """
+
+    def __init__(self) -> None:
+        self._place: tuple[int, tuple[str, ...]] | None = None
+        self._tables: Iterator[pa.Table] = iter(())
+        self._rest: pa.Table | None = None
+        self._row = 0
+
+    def read(self, dataset: Dataset, wanted: RowRange) -> Iterator[pa.Table]:
+        """Yield the rows of one range.
+
+        Raises
+        ------
+        DataError
+            The file has fewer rows there, or more, than when it was planned.
+        """
+        place = (wanted.file, tuple(dataset.schema.names))
+        sequential = format_of(dataset.uri_of(wanted.file))[0] in ("parquet", "arrow")
+        start_row = wanted.first_row - wanted.skip
+        if not sequential or self._place != place or not start_row <= self._row <= wanted.first_row:
+            self._place = place
+            stop = None if sequential else wanted.stop
+            self._tables, self._rest, self._row = dataset.file_tables(wanted.file, wanted.start, stop), None, start_row
+        try:
+            yield from self._run(dataset, wanted)
+            if not sequential:
+                self._place = None
+                self._require_end(dataset, wanted)
+        except BaseException:
+            self._place = None
+            raise
+
+    def _require_end(self, dataset: Dataset, wanted: RowRange) -> None:
+        if next(self._tables, None) is not None:
+            raise _changed(dataset, wanted)
+
+    def _run(self, dataset: Dataset, wanted: RowRange) -> Iterator[pa.Table]:
+        end = wanted.first_row + wanted.rows
+        while self._row < end:
+            table = self._rest if self._rest is not None else next(self._tables, None)
+            if table is None:
+                raise _changed(dataset, wanted)
+            before = min(max(0, wanted.first_row - self._row), table.num_rows)
+            taken = min(table.num_rows - before, max(0, end - self._row - before))
+            self._rest = table.slice(before + taken) if before + taken < table.num_rows else None
+            self._row += before + taken
+            if taken:
+                yield table.slice(before, taken)
+
+
+def _changed(dataset: Dataset, wanted: RowRange) -> DataError:
+    last = wanted.first_row + wanted.rows - 1
+    return DataError(
+        f"{dataset.uri_of(wanted.file)} does not hold the rows {wanted.first_row} to {last} that it had when the run "
+        "was planned: it was changed, or is not what its name says. Run the task again."
+    )
 
 
 def _conform(table: pa.Table, listed: ListedFile, schema: pa.Schema) -> pa.Table:
@@ -222,9 +326,7 @@ def open_dataset(
         table = inline_table(
             dataset, feature_columns=feature_columns, dropped=dropped_positions, model_names=model_names
         )
-        return Dataset(
-            name=INLINE, files=(), file_schemas=(), schema=table.schema, absent={}, inline=table, storage=storage
-        )
+        return Dataset(name=INLINE, files=(), infos=(), schema=table.schema, absent={}, inline=table, storage=storage)
     if not isinstance(dataset, (str, list, tuple)):
         message = f"dataset is a {type(dataset).__name__}; give a URI, a list of URIs, or inline records."
         raise ConfigurationError(message)
@@ -236,16 +338,17 @@ def open_dataset(
         mixed = ", ".join(f"{kind} ({uri})" for kind, uri in kinds.items())
         message = f"The dataset mixes formats: {mixed}. Choose one with a glob, such as …/*.parquet."
         raise DataError(message)
-    schemas = tuple(_with_types(read_schema(listed.file.uri, storage), types) for listed in files)
+    infos = [inspect_file(listed.file.uri, storage) for listed in files]
     # A compressed text file may hold nothing, too.
-    pairs = [(listed, schema) for listed, schema in zip(files, schemas, strict=True) if schema.names]
-    files, schemas = tuple(listed for listed, _ in pairs), tuple(schema for _, schema in pairs)
-    schema, absent = _unite(files, schemas)
+    pairs = [(listed, info) for listed, info in zip(files, infos, strict=True) if info.schema.names]
+    files = tuple(listed for listed, _ in pairs)
+    found = tuple(FileInfo(_with_types(info.schema, types), info.units) for _, info in pairs)
+    schema, absent = _unite(files, [info.schema for info in found])
     more = "" if isinstance(dataset, str) or len(dataset) <= 1 else f" (and {len(dataset) - 1} more)"
     return Dataset(
         name=f"{dataset if isinstance(dataset, str) else next(iter(dataset), 'an empty list')}{more}",
         files=files,
-        file_schemas=schemas,
+        infos=found,
         schema=_with_partitions(schema, files),
         absent=absent,
         inline=None,

@@ -1,4 +1,4 @@
-"""One reader a format: the schema of a file, and its rows as Arrow tables, with bounded memory.
+"""One reader a format: what a file holds and where it can be cut, and its rows as Arrow tables, with bounded memory.
 
 What must not be relaxed: a file's errors name the file; memory does not grow with the file; and a reader never
 guesses a type from the first rows only, since a later row would then fail or change.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import json
 import re
 from typing import IO, TYPE_CHECKING, Any
@@ -18,7 +19,9 @@ import pyarrow.csv as pa_csv
 import pyarrow.json as pa_json
 import pyarrow.parquet as pq
 
+from airflow_batch_inference.datasets.csv_borders import csv_borders
 from airflow_batch_inference.datasets.formats import format_of
+from airflow_batch_inference.datasets.units import FileInfo, Unit
 from airflow_batch_inference.exceptions import DataError
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ _BLOCK_BYTES = 4 << 20
 _BUFFER_BYTES = 1 << 20
 _EXACT_INTEGERS = 2.0**53
 _READ_ROWS = 65_536
+_TEXT_UNIT_ROWS = 65_536
 _CSV_ERROR = re.compile(r"In CSV column #(\d+):.*?CSV conversion error to ([^:]+): invalid value '(.*)'", re.DOTALL)
 
 
@@ -53,8 +57,10 @@ def _damaged(uri: str, error: Exception) -> str:
     )
 
 
-def read_schema(uri: str, storage: Storage) -> pa.Schema:
-    """Return the columns of one file; for text formats every row is looked at, so that the types hold for all.
+def inspect_file(uri: str, storage: Storage) -> FileInfo:
+    """Return a file's columns and the units in which it can be read.
+
+    For text formats every row is looked at, so that the types hold for all.
 
     Raises
     ------
@@ -63,19 +69,36 @@ def read_schema(uri: str, storage: Storage) -> pa.Schema:
     """
     kind, compression = format_of(uri)
     with reading(uri):
-        schema = _SCHEMAS[kind](uri, storage, compression)
-    decoded = pa.schema([pa.field(field.name, _plain(field.type)) for field in schema])
-    repeated = sorted({name for name in decoded.names if decoded.names.count(name) > 1})
+        found = _INSPECT[kind](uri, storage, compression)
+    schema = pa.schema([pa.field(field.name, _plain(field.type)) for field in found.schema])
+    repeated = sorted({name for name in schema.names if schema.names.count(name) > 1})
     if repeated:
         message = f"{uri} has more than one column named {', '.join(map(repr, repeated))}: give each its own name."
         raise DataError(message)
-    return decoded
+    return FileInfo(schema, found.units)
 
 
 def read_tables(
-    uri: str, storage: Storage, schema: pa.Schema, columns: Sequence[str] | None = None
+    uri: str,
+    storage: Storage,
+    schema: pa.Schema,
+    columns: Sequence[str] | None = None,
+    *,
+    start: int = 0,
+    stop: int | None = None,
 ) -> Iterator[pa.Table]:
-    """Yield one file's rows in order, with dictionaries decoded; ``schema`` is the file's own (:func:`read_schema`).
+    """Yield one file's rows in order, with dictionaries decoded.
+
+    Parameters
+    ----------
+    uri, storage
+        The file, and what reaches it.
+    schema
+        The file's own columns and types, as :func:`inspect_file` gave them.
+    columns
+        Those to read; None: all.
+    start, stop
+        Borders of its units; None: its end.
 
     Raises
     ------
@@ -83,8 +106,9 @@ def read_tables(
         The file is damaged.
     """
     kind, compression = format_of(uri)
+    wanted = list(schema.names if columns is None else columns)
     with reading(uri):
-        for table in _TABLES[kind](uri, storage, compression, schema, columns):
+        for table in _TABLES[kind](uri, storage, compression, schema, wanted, start, stop):
             yield _decoded(table)
 
 
@@ -99,10 +123,38 @@ def _decoded(table: pa.Table) -> pa.Table:
     return table
 
 
-def _open(uri: str, storage: Storage, compression: str | None) -> Any:  # noqa: ANN401  # a pyarrow stream
+class _Window(io.RawIOBase):
+    """The bytes of an open file from one offset to another (None: its end)."""
+
+    def __init__(self, raw: IO[bytes], start: int, stop: int | None) -> None:
+        super().__init__()
+        self._raw = raw
+        self._left = None if stop is None else stop - start
+        raw.seek(start)
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        if self._left is not None:
+            size = self._left if size < 0 else min(size, self._left)
+        data = self._raw.read(size)
+        if self._left is not None:
+            self._left -= len(data)
+        return data
+
+    def close(self) -> None:
+        if not self.closed:
+            self._raw.close()
+        super().close()
+
+
+def _open(uri: str, storage: Storage, compression: str | None, start: int = 0, stop: int | None = None) -> Any:  # noqa: ANN401  # a stream
     fs, path = storage.filesystem(uri)
     raw = fs.open(path, "rb")
-    return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), compression) if compression else raw
+    if compression:
+        return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), compression)
+    return _Window(raw, start, stop) if start or stop is not None else raw
 
 
 # -- Parquet --------------------------------------------------------------------------------------------------
@@ -118,17 +170,22 @@ def _parquet_file(uri: str, storage: Storage) -> Iterator[pq.ParquetFile]:
         yield file
 
 
-def _parquet_schema(uri: str, storage: Storage, _: str | None) -> pa.Schema:
+def _inspect_parquet(uri: str, storage: Storage, _: str | None) -> FileInfo:
     with _parquet_file(uri, storage) as file:
-        return file.schema_arrow.remove_metadata()
+        groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+        units = [
+            Unit(number, number + 1, group.num_rows, group.total_byte_size, divisible=True)
+            for number, group in enumerate(groups)
+        ]
+        return FileInfo(file.schema_arrow.remove_metadata(), tuple(units))
 
 
 def _parquet_tables(
-    uri: str, storage: Storage, _: str | None, schema: pa.Schema, columns: Sequence[str] | None
+    uri: str, storage: Storage, _: str | None, __: pa.Schema, columns: list[str], start: int, stop: int | None
 ) -> Iterator[pa.Table]:
-    wanted = list(schema.names if columns is None else columns)
     with _parquet_file(uri, storage) as file:
-        for batch in file.iter_batches(batch_size=_READ_ROWS, columns=wanted):
+        groups = list(range(start, file.num_row_groups if stop is None else stop))
+        for batch in file.iter_batches(batch_size=_READ_ROWS, row_groups=groups, columns=columns):
             yield pa.Table.from_batches([batch.replace_schema_metadata(None)])
 
 
@@ -142,39 +199,62 @@ def _arrow_file(uri: str, storage: Storage) -> Iterator[pa.RecordBatchFileReader
         yield reader
 
 
-def _arrow_schema(uri: str, storage: Storage, _: str | None) -> pa.Schema:
+def _inspect_arrow(uri: str, storage: Storage, _: str | None) -> FileInfo:
+    units = []
     with _arrow_file(uri, storage) as reader:
-        return reader.schema.remove_metadata()
+        for number in range(reader.num_record_batches):
+            batch = reader.get_batch(number)
+            units.append(Unit(number, number + 1, batch.num_rows, batch.nbytes, divisible=True))
+        return FileInfo(reader.schema.remove_metadata(), tuple(units))
 
 
 def _arrow_tables(
-    uri: str, storage: Storage, _: str | None, schema: pa.Schema, columns: Sequence[str] | None
+    uri: str, storage: Storage, _: str | None, __: pa.Schema, columns: list[str], start: int, stop: int | None
 ) -> Iterator[pa.Table]:
-    wanted = list(schema.names if columns is None else columns)
     with _arrow_file(uri, storage) as reader:
-        for position in range(reader.num_record_batches):
-            table = pa.Table.from_batches([reader.get_batch(position)]).select(wanted)
+        for position in range(start, reader.num_record_batches if stop is None else stop):
+            table = pa.Table.from_batches([reader.get_batch(position)]).select(columns)
             yield table.replace_schema_metadata(None)
 
 
 # -- CSV ------------------------------------------------------------------------------------------------------
 
 
-def _csv_reader(source: object, types: dict[str, pa.DataType], columns: Sequence[str] | None = None) -> Any:  # noqa: ANN401
+def _csv_reader(
+    source: object, types: dict[str, pa.DataType], columns: Sequence[str] = (), *, without_header: bool = False
+) -> Any:  # noqa: ANN401
     return pa_csv.open_csv(
         source,
-        read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES),
+        read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES, column_names=list(types) if without_header else None),
         parse_options=pa_csv.ParseOptions(newlines_in_values=True),
         convert_options=pa_csv.ConvertOptions(
-            column_types=types, strings_can_be_null=True, include_columns=list(columns or ())
+            column_types=types, strings_can_be_null=True, include_columns=list(columns)
         ),
     )
 
 
-def _csv_schema(uri: str, storage: Storage, compression: str | None) -> pa.Schema:
-    """Read all rows, widening a column's type (integer, number, text) whenever a value does not fit."""
+def _inspect_csv(uri: str, storage: Storage, compression: str | None) -> FileInfo:
+    schema, rows = _csv_schema(uri, storage, compression)
+    borders = None
+    if not compression:
+        with _open(uri, storage, None) as source:
+            borders = csv_borders(source, every_rows=_TEXT_UNIT_ROWS)
+    # Where our count and the parser's differ, the file has a form that only the parser knows.
+    if borders is None or borders[-1].records - 1 != rows:
+        size = storage.stat(uri).size_bytes
+        return FileInfo(schema, (Unit(0, None, rows, size, divisible=False),) if rows else ())
+    units = [
+        Unit(left.offset, right.offset, right.records - left.records, right.offset - left.offset, divisible=False)
+        for left, right in itertools.pairwise(borders)
+    ]
+    return FileInfo(schema, tuple(units))
+
+
+def _csv_schema(uri: str, storage: Storage, compression: str | None) -> tuple[pa.Schema, int]:
+    """Read and count all rows, widening a column's type (integer, number, text) whenever a value does not fit."""
     types: dict[str, pa.DataType] = {}
     names: list[str] = []
+    rows = 0
     checked: set[str] = set()
     while True:
         with _open(uri, storage, compression) as source:
@@ -182,10 +262,13 @@ def _csv_schema(uri: str, storage: Storage, compression: str | None) -> pa.Schem
                 reader = _csv_reader(source, types)
                 names = reader.schema.names
                 types = {field.name: field.type for field in reader.schema} | types
-                large = {name for batch in reader for name in _large_numbers(batch)} - checked
+                rows, large = 0, set()
+                for batch in reader:
+                    rows += batch.num_rows
+                    large |= set(_large_numbers(batch)) - checked
             except pa.ArrowInvalid as error:
                 if str(error) == "Empty CSV file":
-                    return pa.schema([])
+                    return pa.schema([]), 0
                 types |= _widened(error, names, types)
                 continue
         if not large:
@@ -196,7 +279,7 @@ def _csv_schema(uri: str, storage: Storage, compression: str | None) -> pa.Schem
         if pa.types.is_binary(kind):
             message = f"column {name!r} is not valid UTF-8 text"
             raise ValueError(message)
-    return pa.schema([pa.field(name, types[name]) for name in names])
+    return pa.schema([pa.field(name, types[name]) for name in names]), rows
 
 
 def _large_numbers(batch: pa.RecordBatch | pa.Table) -> list[str]:
@@ -247,11 +330,17 @@ def _type_of_text(text: str) -> pa.DataType:
 
 
 def _csv_tables(
-    uri: str, storage: Storage, compression: str | None, schema: pa.Schema, columns: Sequence[str] | None
+    uri: str,
+    storage: Storage,
+    compression: str | None,
+    schema: pa.Schema,
+    columns: list[str],
+    start: int,
+    stop: int | None,
 ) -> Iterator[pa.Table]:
     types = {field.name: field.type for field in schema}
-    with _open(uri, storage, compression) as source:
-        for batch in _csv_reader(source, types, columns):
+    with _open(uri, storage, compression, start, stop) as source:
+        for batch in _csv_reader(source, types, columns, without_header=start > 0):
             yield pa.Table.from_batches([batch])
 
 
@@ -270,8 +359,10 @@ def _line_blocks(source: IO[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def _jsonl_schema(uri: str, storage: Storage, compression: str | None) -> pa.Schema:
+def _inspect_jsonl(uri: str, storage: Storage, compression: str | None) -> FileInfo:
     schema = pa.schema([])
+    units = []
+    offset = 0
     with _open(uri, storage, compression) as source:
         for block in _line_blocks(source):
             if block.strip():
@@ -279,7 +370,11 @@ def _jsonl_schema(uri: str, storage: Storage, compression: str | None) -> pa.Sch
                 if _large_numbers(table):
                     _refuse_rounded_integers(block)
                 schema = _merge_json(schema, table.schema)
-    return schema
+                units.append(Unit(offset, offset + len(block), table.num_rows, len(block), divisible=False))
+            offset += len(block)
+    if compression and units:
+        units = [Unit(0, None, sum(unit.rows for unit in units), offset, divisible=False)]
+    return FileInfo(schema, tuple(units))
 
 
 def _refuse_rounded_integers(block: bytes) -> None:
@@ -305,14 +400,19 @@ def _merge_json(left: pa.Schema, right: pa.Schema) -> pa.Schema:
 
 
 def _jsonl_tables(
-    uri: str, storage: Storage, compression: str | None, schema: pa.Schema, columns: Sequence[str] | None
+    uri: str,
+    storage: Storage,
+    compression: str | None,
+    schema: pa.Schema,
+    columns: list[str],
+    start: int,
+    stop: int | None,
 ) -> Iterator[pa.Table]:
     options = pa_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
-    wanted = list(schema.names if columns is None else columns)
-    with _open(uri, storage, compression) as source:
+    with _open(uri, storage, compression, start, stop) as source:
         for block in _line_blocks(source):
             if block.strip():
-                yield pa_json.read_json(io.BytesIO(block), parse_options=options).select(wanted)
+                yield pa_json.read_json(io.BytesIO(block), parse_options=options).select(columns)
 
 
 def merge_types(left: pa.DataType, right: pa.DataType) -> pa.DataType:
@@ -329,5 +429,5 @@ def merge_types(left: pa.DataType, right: pa.DataType) -> pa.DataType:
     return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
 
 
-_SCHEMAS = {"parquet": _parquet_schema, "arrow": _arrow_schema, "csv": _csv_schema, "jsonl": _jsonl_schema}
+_INSPECT = {"parquet": _inspect_parquet, "arrow": _inspect_arrow, "csv": _inspect_csv, "jsonl": _inspect_jsonl}
 _TABLES = {"parquet": _parquet_tables, "arrow": _arrow_tables, "csv": _csv_tables, "jsonl": _jsonl_tables}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ConfigurationError
@@ -38,6 +39,53 @@ def number(name: str, value: object, *, low: float = -math.inf, high: float = ma
         message = f"{name} is {value!r}; it must be a number from {low} to {high}."
         raise ConfigurationError(message)
     return parsed
+
+
+def whole_number(name: str, value: object, *, low: int) -> int:
+    """Return a whole number of at least ``low``, also from text.
+
+    Raises
+    ------
+    ConfigurationError
+        It is none.
+
+    Examples
+    --------
+    >>> whole_number("max_workers", "2", low=1)
+    2
+    """
+    parsed = number(name, value, low=low)
+    if parsed != int(parsed):
+        message = f"{name} is {value!r}; it must be a whole number of at least {low}."
+        raise ConfigurationError(message)
+    return int(parsed)
+
+
+def optional_whole_number(name: str, value: object, *, low: int) -> int | None:
+    """Return a whole number, or None for None and the words that a template makes of it."""
+    return None if optional_text(value) is None else whole_number(name, value, low=low)
+
+
+def byte_size(name: str, value: object) -> int:
+    """Return a number of bytes, also from text with a unit (kB, MB, GB; KiB, MiB, GiB).
+
+    Raises
+    ------
+    ConfigurationError
+        It is none, or less than a byte.
+
+    Examples
+    --------
+    >>> byte_size("max_memory", "1.5GiB"), byte_size("max_memory", 500)
+    (1610612736, 500)
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?\s*", str(value).lower())
+    unit = match.group(2) or "" if match else ""
+    size = float(match.group(1)) * (1024 if "i" in unit else 1000) ** "_kmgt".index(unit[:1] or "_") if match else 0
+    if size < 1 or isinstance(value, bool):
+        message = f"{name} is {value!r}; it must be a number of bytes, such as 2000000000 or '2GiB'."
+        raise ConfigurationError(message)
+    return int(size)
 
 
 def boolean(name: str, value: object) -> bool:

@@ -22,7 +22,7 @@ from airflow_batch_inference.records import TaskKey
 from airflow_batch_inference.storage import Storage, normalize_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from airflow.sdk.definitions.context import Context
     from fsspec import AbstractFileSystem
@@ -116,6 +116,21 @@ def task_key(context: Context) -> TaskKey:
     ti = context["ti"]
     map_index = ti.map_index if ti.map_index is not None else -1
     return TaskKey(dag_id=ti.dag_id, run_id=ti.run_id, task_id=ti.task_id, map_index=map_index)
+
+
+def fence_of(context: Context) -> Callable[[], None]:
+    """Return what tells, right before a commit, that this try is still the live one.
+
+    Airflow 3.3's task state store refuses the write of a try that is over: a zombie that its retry has replaced.
+    Earlier versions have no such store; there the numbered commits alone decide.
+    """
+
+    def fence() -> None:
+        store = context.get("task_state_store")
+        if store is not None:
+            store.set("batch_inference_commit", str(context["ti"].id))
+
+    return fence
 
 
 def push(context: Context, values: Mapping[str, Any]) -> None:

@@ -122,6 +122,13 @@ class DriftAnalysisOperator(BatchInferenceOperator):
             " ".join(result.reasons),
             result.report_uri,
         )
+        if result.missing_columns:
+            self.log.warning(
+                "The reference has %d column(s) that the data lack (%s): their drift cannot be seen. A prediction set "
+                "holds the inputs that passthrough_columns keeps",
+                len(result.missing_columns),
+                ", ".join(result.missing_columns),
+            )
         push(context, {"drift_status": str(result.status), "drift_metric": result.drift_metric})
         if result.status == DriftStatus.DRIFT_DETECTED and on_drift != "record":
             alert(result, uri, self.notifiers, context)

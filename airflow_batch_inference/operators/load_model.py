@@ -25,7 +25,9 @@ class LoadModelOperator(BatchInferenceOperator):
         are refused without it. (templated)
     :param trusted: types that a skops file may hold beyond the package's own list. (templated)
     :param sample_set: the data that the model was trained on (URIs, or small inline records), from which the
-        baseline for drift is computed and stored. (templated)
+        baseline for drift is computed and stored. Where it has a column of the predictions' name, predictions are
+        compared with it: give the model's predictions there, not labels of 0 and 1 for a model that predicts
+        probabilities. (templated)
     :param label_columns: names of the prediction columns; in the sample set, the label's column. (templated)
     :param name: the model's name; None: the file's. (templated)
     :param tag: free text to find the model by. (templated)

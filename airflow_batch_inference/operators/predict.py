@@ -9,14 +9,18 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 from airflow_batch_inference.exceptions import ConfigurationError, EmptyDatasetError
 from airflow_batch_inference.operators.arguments import (
     boolean,
+    byte_size,
     choice,
     columns,
     mapping,
     names,
+    number,
     optional_text,
+    optional_whole_number,
     structure,
+    whole_number,
 )
-from airflow_batch_inference.operators.base import BatchInferenceOperator, push, storage_for, task_key
+from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push, storage_for, task_key
 from airflow_batch_inference.records import ModelRecord, fingerprint
 from airflow_batch_inference.storage import is_record_uri
 
@@ -26,14 +30,16 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
     from airflow_batch_inference.flavors.base import LoadedModel
-    from airflow_batch_inference.scoring.request import Destination, ScoringOptions, ScoringRequest
+    from airflow_batch_inference.scoring.job import Resources
+    from airflow_batch_inference.scoring.request import Destination, RowPolicy, ScoringOptions, ScoringRequest
 
 
 class PredictOperator(BatchInferenceOperator):
     """Score a dataset in mini-batches and commit the prediction set: inputs and predictions, in input order.
 
-    Returns the commit's URI; pushes ``rows``, ``batch_id`` and ``model_sha256`` by XCom. Nothing is visible before
-    the whole set is; the same job run again returns the commit that is there.
+    Returns the commit's URI; pushes ``rows``, ``rows_rejected``, ``batch_id`` and ``model_sha256`` by XCom. Nothing is
+    visible before the whole set is; the same job run again returns the commit that is there, and a retry scores only
+    the parts that are missing.
 
     :param model: URI of a model record (``load.output``), or of a model file whose format cannot run code. (templated)
     :param dataset: a file, folder, glob or list of URIs of Parquet, CSV, Arrow/Feather or JSON lines, or small inline
@@ -48,12 +54,27 @@ class PredictOperator(BatchInferenceOperator):
     :param output_format: ``parquet``, ``csv``, ``arrow`` or ``jsonl``. (templated)
     :param result_set_name: the prediction set's name in the catalogue. (templated)
     :param log_result_set: whether the rows are kept; False: they are scored and counted only. (templated)
-    :param passthrough_columns: input columns of the output: ``"all"``, a list, or None for none. (templated)
+    :param passthrough_columns: input columns of the output: ``"all"``, a list, or None for none. Drift is seen in those
+        columns only, where it is analysed on the prediction set. (templated)
     :param mini_batch_rows: rows a predict call, or ``"auto"``; the output does not depend on it. (templated)
     :param on_empty: what no row at all means: ``fail``, ``skip``, or ``succeed`` with an empty prediction set.
         (templated)
     :param batch_id: id of the batch; None: made from the run, the same for each try. (templated)
     :param conn_id: Airflow connection that reaches the dataset. (templated)
+    :param error_threshold: how many rows may be rejected: set aside in a quarantine with file, row, stage and error,
+        while the rest is scored; -1: any number. Default: none, the first bad row fails the task. (templated)
+    :param max_rejected_fraction: which share of the rows may be rejected, from 0 to 1; where both limits are given,
+        both hold. (templated)
+    :param allow_nan: whether a prediction may be NaN or missing; if not, its row is rejected. (templated)
+    :param redact_columns: columns of which the quarantine holds SHA-256 digests instead of values. (templated)
+    :param parity_rows: how many rows of each part are scored again, alone and in another order, and compared; 0: none.
+        (templated)
+    :param max_workers: most worker processes; None: one a core, where there are some two million rows or more. The
+        output does not depend on it. (templated)
+    :param max_memory: memory for all of them: bytes, or text such as ``"2GiB"``. (templated)
+    :param mini_batch_timeout_s: after so many seconds without a sign of life, a worker process is killed and its
+        mini-batch tried again, then bisected. (templated)
+    :param isolate: score in a worker process even where one is enough, for models that may crash. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -73,6 +94,15 @@ class PredictOperator(BatchInferenceOperator):
         "on_empty",
         "batch_id",
         "conn_id",
+        "error_threshold",
+        "max_rejected_fraction",
+        "allow_nan",
+        "redact_columns",
+        "parity_rows",
+        "max_workers",
+        "max_memory",
+        "mini_batch_timeout_s",
+        "isolate",
     )
     _stop_requested = False
 
@@ -94,6 +124,15 @@ class PredictOperator(BatchInferenceOperator):
         on_empty: str = "fail",
         batch_id: str | None = None,
         conn_id: str | None = None,
+        error_threshold: int | str | None = None,
+        max_rejected_fraction: float | str | None = None,
+        allow_nan: bool | str = False,
+        redact_columns: str | Sequence[str] | None = None,
+        parity_rows: int | str = 4,
+        max_workers: int | str | None = None,
+        max_memory: int | str | None = None,
+        mini_batch_timeout_s: float | str | None = None,
+        isolate: bool | str = False,
         **kwargs: Any,  # noqa: ANN401  # BaseOperator's own
     ) -> None:
         super().__init__(**kwargs)
@@ -112,6 +151,15 @@ class PredictOperator(BatchInferenceOperator):
         self.on_empty = on_empty
         self.batch_id = batch_id
         self.conn_id = conn_id
+        self.error_threshold = error_threshold
+        self.max_rejected_fraction = max_rejected_fraction
+        self.allow_nan = allow_nan
+        self.redact_columns = redact_columns
+        self.parity_rows = parity_rows
+        self.max_workers = max_workers
+        self.max_memory = max_memory
+        self.mini_batch_timeout_s = mini_batch_timeout_s
+        self.isolate = isolate
 
     def perform(self, context: Context) -> str:
         """Load the model, score, commit."""
@@ -124,13 +172,25 @@ class PredictOperator(BatchInferenceOperator):
                 storage=self.storage,
                 data_storage=storage_for(optional_text(self.conn_id)),
                 stopped=lambda: self._stop_requested,
+                resources=self._resources(),
+                fence=fence_of(context),
             )
         except EmptyDatasetError as error:
             if on_empty == "skip":
                 raise AirflowSkipException(str(error)) from error
             raise
         self.log.info("Prediction set %s: %d rows, %s", record.name, record.rows_out, uri)
-        push(context, {"rows": record.rows_out, "batch_id": record.batch_id, "model_sha256": record.model_sha256})
+        if record.rows_rejected:
+            self.log.warning("%d rows were rejected: %s", record.rows_rejected, record.quarantine[0].uri)
+        push(
+            context,
+            {
+                "rows": record.rows_out,
+                "rows_rejected": record.rows_rejected,
+                "batch_id": record.batch_id,
+                "model_sha256": record.model_sha256,
+            },
+        )
         return uri
 
     def on_kill(self) -> None:
@@ -138,23 +198,54 @@ class PredictOperator(BatchInferenceOperator):
         self._stop_requested = True
 
     def _request(self, context: Context, on_empty: str) -> ScoringRequest:
+        from airflow_batch_inference.scoring.plan import batch_bytes
         from airflow_batch_inference.scoring.request import ScoringRequest
 
         model, record = self._load()
         return ScoringRequest(
             model=model,
             record=record,
+            model_storage=storage_for(record.conn_id),
             model_record_uri=self.model if is_record_uri(self.model) else None,
             dataset=structure(self.dataset),
             options=self._options(),
             destination=self._destination(context),
             rows_per_batch=self.mini_batch_rows,
             on_empty="succeed" if on_empty == "succeed" else "fail",
+            policy=self._policy(),
+            parity_rows=whole_number("parity_rows", self.parity_rows, low=0),
+            batch_bytes=batch_bytes(self._max_memory()),
         )
 
-    def _load(self) -> tuple[LoadedModel, ModelRecord]:
-        """Load the model of a record, as it was verified; or a plain model file."""
-        from airflow_batch_inference.loading import load_recorded
+    def _policy(self) -> RowPolicy:
+        from airflow_batch_inference.scoring.request import RowPolicy
+
+        fraction = optional_text(self.max_rejected_fraction)
+        return RowPolicy(
+            error_threshold=optional_whole_number("error_threshold", self.error_threshold, low=-1),
+            max_rejected_fraction=None
+            if fraction is None
+            else number("max_rejected_fraction", fraction, low=0, high=1),
+            allow_nan=boolean("allow_nan", self.allow_nan),
+            redact_columns=names("redact_columns", self.redact_columns) or (),
+        )
+
+    def _max_memory(self) -> int | None:
+        return None if optional_text(self.max_memory) is None else byte_size("max_memory", self.max_memory)
+
+    def _resources(self) -> Resources:
+        from airflow_batch_inference.scoring.job import Resources
+
+        timeout = optional_text(self.mini_batch_timeout_s)
+        return Resources(
+            max_workers=optional_whole_number("max_workers", self.max_workers, low=1),
+            max_memory=self._max_memory(),
+            timeout_s=None if timeout is None else number("mini_batch_timeout_s", timeout, low=0.001),
+            isolate=boolean("isolate", self.isolate),
+        )
+
+    def _load(self) -> tuple[LoadedModel | None, ModelRecord]:
+        """Return a record, whose model is loaded where it is needed; or load a plain model file and describe it."""
         from airflow_batch_inference.registration import ModelRequest, describe_model
 
         if not is_record_uri(self.model):
@@ -164,7 +255,7 @@ class PredictOperator(BatchInferenceOperator):
         if not isinstance(record, ModelRecord):
             message = f"model is {self.model}, which is no model record. Give the output of a LoadModelOperator."
             raise ConfigurationError(message)
-        return load_recorded(record, storage=storage_for(record.conn_id)), record
+        return None, record
 
     def _options(self) -> ScoringOptions:
         from airflow_batch_inference.scoring.request import ScoringOptions
@@ -193,6 +284,7 @@ class PredictOperator(BatchInferenceOperator):
             root=self.root,
             task=key,
             attempt=f"{ti.try_number}-{str(ti.id)[-12:]}",
+            try_id=str(ti.id),
             batch_id=optional_text(self.batch_id)
             or fingerprint([key.dag_id, key.run_id, key.task_id, key.map_index])[:16],
         )

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from airflow_batch_inference.exceptions import (
     BatchInferenceError,
     ConfigurationError,
+    OutOfStepError,
     PredictionError,
     SignatureMismatchError,
 )
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from airflow_batch_inference.flavors.base import LoadedModel
 
 DEFAULT_LABEL = "predicted_label"
-_PROBE_ROWS = 64
+_SHUFFLED_ROWS = 64
+_RELATIVE_TOLERANCE = 1e-4
+_ABSOLUTE_TOLERANCE = 1e-7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +51,9 @@ class Predictor:
         SignatureMismatchError
             A value does not fit the model's input type: its file, column and row.
         PredictionError
-            The model raised, or returned something that cannot be one row each.
+            The model raised, or returned values that no column can hold.
+        OutOfStepError
+            It returned another number of rows than it was given.
         """
         try:
             table = cast_inputs(batch.table, self.inputs)
@@ -61,8 +66,8 @@ class Predictor:
             raise SignatureMismatchError(message) from error
         try:
             predicted = self.model.predict(table, method=self.method, kwargs=self.kwargs)
-        except (BatchInferenceError, MemoryError):
-            raise
+        except (BatchInferenceError, MemoryError, OSError):
+            raise  # what the system or the network did says nothing of the rows
         except Exception as error:
             message = (
                 f"The model's {self.method} failed on {batch.describe()}: {type(error).__name__}: {error}. "
@@ -70,11 +75,6 @@ class Predictor:
             )
             raise PredictionError(message) from error
         return _columns(predicted, batch, self.method)
-
-    def probe(self, batch: MiniBatch) -> list[pa.DataType]:
-        """Predict the first few rows to learn how many prediction columns there are, and their types."""
-        few = type(batch)(batch.table.slice(0, _PROBE_ROWS), batch.origins)
-        return [column.type for column in self.predict(few)]
 
 
 def _text_for_number(error: Exception, table: pa.Table, inputs: InputPlan, batch: MiniBatch) -> str | None:
@@ -99,13 +99,67 @@ def _columns(predicted: object, batch: MiniBatch, method: str) -> list[pa.Array]
             f"The model's {method} returned an array of shape {values.shape} for {rows} rows of {batch.describe()}; "
             f"it must be ({rows},) or ({rows}, k). Nothing was written."
         )
-        raise PredictionError(message)
+        raise OutOfStepError(message)
     columns = [values] if values.ndim == 1 else list(values.T)
     try:
         return [pa.array(np.ascontiguousarray(column)) for column in columns]
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         message = f"The model's {method} returned values of type {values.dtype} that no column can hold: {error}."
         raise PredictionError(message) from error
+
+
+def require_in_step(
+    predictor: Predictor, batch: MiniBatch, predicted: Sequence[pa.Array], *, rows: int, seed: int
+) -> None:
+    """Score some rows again, one at a time and in another order, and compare: each prediction is of its own row.
+
+    Numbers may differ by 1e-4 of their size, since libraries add up in another order in batches of another size.
+
+    Parameters
+    ----------
+    predictor, batch, predicted
+        The model, a mini-batch, and what the model returned for it.
+    rows
+        How many random rows are scored one at a time; up to 64 more in a shuffled sample.
+    seed
+        Of the choice.
+
+    Raises
+    ------
+    OutOfStepError
+        A prediction depends on the rows around its own, or belongs to another row.
+    """
+    rng = np.random.default_rng(seed)
+    count = batch.table.num_rows
+    for row in sorted(rng.choice(count, size=min(rows, count), replace=False).tolist()):
+        alone = predictor.predict(batch.slice(row, 1))
+        _require_same([column.slice(row, 1) for column in predicted], alone, batch, [row], "scored alone")
+    order = rng.permutation(count)[:_SHUFFLED_ROWS]
+    shuffled = predictor.predict(type(batch)(batch.table.take(pa.array(order)), batch.origins))
+    expected = [column.take(pa.array(order)) for column in predicted]
+    _require_same(expected, shuffled, batch, order.tolist(), "scored in another order")
+
+
+def _require_same(
+    expected: Sequence[pa.Array], found: Sequence[pa.Array], batch: MiniBatch, rows: Sequence[int], how: str
+) -> None:
+    for first, second in zip(expected, found, strict=True):
+        if pa.types.is_floating(first.type):
+            left, right = (
+                np.asarray(each.cast(pa.float64()).to_numpy(zero_copy_only=False)) for each in (first, second)
+            )
+            same = np.isclose(left, right, rtol=_RELATIVE_TOLERANCE, atol=_ABSOLUTE_TOLERANCE, equal_nan=True)
+        else:
+            same = np.array([a == b for a, b in zip(first.to_pylist(), second.to_pylist(), strict=True)])
+        if not same.all():
+            at = int(np.flatnonzero(~same)[0])
+            uri, row = batch.locate(rows[at])
+            message = (
+                f"The prediction for {uri}, row {row} (from 0) is {first[at].as_py()!r} in its mini-batch, but "
+                f"{second[at].as_py()!r} when it is {how}: it depends on the rows around it, or belongs to another "
+                "row. Mend the model; if it is meant to be so (a random one), set parity_rows=0."
+            )
+            raise OutOfStepError(message)
 
 
 def label_names(given: Sequence[str] | None, known: Sequence[str] | None, number: int) -> tuple[str, ...]:
@@ -160,11 +214,15 @@ def assemble(
 ) -> pa.Table:
     """Put the passed-through columns and the predictions side by side, in the output's schema.
 
+    Without a single row ``predicted`` may be empty.
+
     Raises
     ------
     PredictionError
         A prediction does not fit the type that the first rows had.
     """
+    if batch.table.num_rows == 0:
+        return schema.empty_table()
     try:
         labels = [
             values.cast(field.type) for values, field in zip(predicted, list(schema)[len(passthrough) :], strict=True)

@@ -14,6 +14,8 @@ from airflow_batch_inference.records import PredictionSetRecord
 from airflow_batch_inference.storage import join_uri
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_batch_inference.storage import Storage
 
 _COMMITS = "_commits"
@@ -38,22 +40,40 @@ def committed(folder: str, job_key: str, storage: Storage) -> tuple[str, Predict
     return (uri, record) if record.job_key == job_key else None
 
 
-def commit(folder: str, record: PredictionSetRecord, storage: Storage) -> tuple[str, PredictionSetRecord]:
+def commit(
+    folder: str, record: PredictionSetRecord, storage: Storage, fence: Callable[[], None] = lambda: None
+) -> tuple[str, PredictionSetRecord]:
     """Make the prediction set exist, under the next free number; of two writers of one job the first wins.
+
+    Parameters
+    ----------
+    folder
+        The task instance's.
+    record
+        The commit.
+    storage
+        Reaches the artifact store.
+    fence
+        Called right before the commit is written; raises where this try is no longer the live one.
 
     Raises
     ------
     ArtifactConflictError
-        Another job commits to this folder at the same time, again and again.
+        A later try has committed another job, or others keep committing to this folder.
     """
     for _ in range(20):
-        number, _last = latest_commit(folder, storage)
+        number, last = latest_commit(folder, storage)
+        if last is not None:
+            theirs = PredictionSetRecord.from_json(storage.read_bytes(last), where=last)
+            if theirs.job_key == record.job_key:
+                return last, theirs
+            if theirs.try_id > record.try_id:
+                message = f"A later try of this task has committed {last}: this one came too late, and commits nothing."
+                raise ArtifactConflictError(message)
         uri = _commit_uri(folder, number + 1)
+        fence()
         if storage.put_new(uri, record.to_json()):
             return uri, record
-        theirs = PredictionSetRecord.from_json(storage.read_bytes(uri), where=uri)
-        if theirs.job_key == record.job_key:
-            return uri, theirs
     message = f"Other writers keep committing to {folder}. One task instance must have one writer: stop the others."
     raise ArtifactConflictError(message)
 

@@ -1,66 +1,83 @@
-"""The scoring job: score part after part, reconcile, commit.
+"""The scoring job: plan, score the parts that are missing, reconcile, commit.
 
-What must not be relaxed: memory does not grow with the rows; and the rows read, scored and written are equal, or
-nothing is committed.
+What must not be relaxed: memory does not grow with the rows; what was scored before a crash is not scored again; and
+every input row is in the output or among the rejects, exactly once, or nothing is committed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import pickle
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from airflow_batch_inference import __version__
-from airflow_batch_inference.datasets.formats import output_suffix
-from airflow_batch_inference.datasets.writers import PartWriter
-from airflow_batch_inference.records import ColumnSpec, Part, PredictionSetRecord
-from airflow_batch_inference.scoring.batch import assemble
+from airflow_batch_inference.exceptions import ArtifactIntegrityError, TooManyRejectedRowsError
+from airflow_batch_inference.records import Certificate, ColumnSpec, PredictionSetRecord
+from airflow_batch_inference.scoring.accounting import as_text, row_hash
 from airflow_batch_inference.scoring.commit import commit, committed
-from airflow_batch_inference.scoring.plan import PartPlan, plan_parts
-from airflow_batch_inference.scoring.prepare import PreparedJob, prepare
-from airflow_batch_inference.storage import encode_segment, join_uri, sha256_of
+from airflow_batch_inference.scoring.native_threads import limited_blas, usable_cores
+from airflow_batch_inference.scoring.part import PartScorer
+from airflow_batch_inference.scoring.plan import plan_parts
+from airflow_batch_inference.scoring.pool import WorkerPool
+from airflow_batch_inference.scoring.prepare import open_input, prepare
+from airflow_batch_inference.scoring.progress import Progress
+from airflow_batch_inference.scoring.resume import finished_parts
+from airflow_batch_inference.scoring.retries import retrying
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from airflow_batch_inference.datasets.dataset import Dataset
+    from airflow_batch_inference.records import Receipt
+    from airflow_batch_inference.scoring.plan import PartPlan
+    from airflow_batch_inference.scoring.prepare import PreparedJob
     from airflow_batch_inference.scoring.request import ScoringRequest
     from airflow_batch_inference.storage import Storage
 
 log = logging.getLogger(__name__)
 
-_LOG_EVERY_S = 10.0
+_WORKER_BYTES = 300 << 20
+_MANY_PARTS = 16
 
 
 def _never() -> bool:
     return False
 
 
-@dataclass(slots=True)
-class _Progress:
-    """What has been done so far, with a line in the log every few seconds."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What a scoring job may use; the output does not depend on it.
 
-    rows_in: int = 0
-    rows_out: int = 0
-    seconds: dict[str, float] = field(default_factory=lambda: {"plan": 0.0, "read": 0.0, "predict": 0.0, "write": 0.0})
-    started: float = field(default_factory=time.monotonic)
-    logged: float = field(default_factory=time.monotonic)
+    Attributes
+    ----------
+    max_workers
+        Most worker processes. None: one a core, from 16 parts on (some two million rows, or 2 GiB): before that,
+        starting them takes longer than it saves. With 1, or a single part, this process scores by itself.
+    max_memory
+        Bytes of memory for all workers together; None: no limit but theirs of some 300 MB each, for a small model.
+    timeout_s
+        After so many seconds without a sign of life a worker process is killed and its part tried again.
+    isolate
+        Score in worker processes even where one would do, so that a model that crashes takes no more with it.
+    """
 
-    def timed(self, phase: str, since: float) -> float:
-        """Add the time since ``since`` to a phase and return the time now."""
-        now = time.monotonic()
-        self.seconds[phase] += now - since
-        return now
+    max_workers: int | None = None
+    max_memory: int | None = None
+    timeout_s: float | None = None
+    isolate: bool = False
 
-    def tell(self, *, last: bool = False) -> None:
-        """Log rows and rows a second, unless the last line is too fresh."""
-        now = time.monotonic()
-        if last or now - self.logged >= _LOG_EVERY_S:
-            self.logged = now
-            rate = self.rows_out / max(now - self.started, 1e-9)
-            log.info("Scored %s rows, %.0f rows/s", f"{self.rows_out:,}", rate)
+    def workers(self, parts: int) -> int:
+        """Return how many worker processes score so many parts; 0: this process does it by itself."""
+        most = self.max_workers or (usable_cores() if parts >= _MANY_PARTS else 1)
+        if self.max_memory is not None:
+            most = min(most, max(1, self.max_memory // _WORKER_BYTES))
+        number = max(1, min(most, parts))
+        return number if number > 1 or self.isolate or self.timeout_s is not None else 0
 
 
 def score_dataset(
@@ -69,6 +86,8 @@ def score_dataset(
     storage: Storage,
     data_storage: Storage | None = None,
     stopped: Callable[[], bool] = _never,
+    resources: Resources | None = None,
+    fence: Callable[[], None] = lambda: None,
 ) -> tuple[str, PredictionSetRecord]:
     """Score a dataset and commit the prediction set.
 
@@ -79,7 +98,11 @@ def score_dataset(
     storage, data_storage
         Reach the artifact store, and the dataset (None: in the same way).
     stopped
-        Asked before each mini-batch and before the commit; True ends the job with nothing committed.
+        Asked several times a second and before the commit; True ends the job with nothing committed.
+    resources
+        Processes and memory.
+    fence
+        Called right before the commit; raises where this try is no longer the live one.
 
     Returns
     -------
@@ -91,102 +114,130 @@ def score_dataset(
     EmptyDatasetError
         No row, and ``on_empty="fail"``.
     DataError, PredictionError, ConfigurationError
-        As their messages say; nothing is committed.
+        As their messages say; nothing is committed. Parts that were finished stay for the next try.
     InterruptedError
         ``stopped`` said so.
     """
-    destination = request.destination
-    storage.require_writable(destination.folder)
-    progress = _Progress()
-    job = prepare(request, data_storage or storage)
-    progress.timed("plan", progress.started)
-    done = committed(destination.folder, job.key, storage)
-    if done is not None:
-        log.info("This very job is committed already: %s", done[0])
-        return done
-    parts: list[Part] = []
-    try:
-        for plan in plan_parts(job.dataset.snapshot if job.dataset.inline is None else ()):
-            parts += _score_part(plan, job, request, storage, progress, stopped)
-        _check(stopped)
-    except BaseException:
-        for part in parts:
-            storage.remove(part.uri)
-        raise
-    progress.tell(last=True)
-    # From here on the parts stay, whatever happens: an error does not tell whether the commit was written.
-    return commit(destination.folder, _record(job, request, parts, progress), storage)
+    folder = request.destination.folder
+    started = time.monotonic()
+
+    def check() -> None:
+        if stopped():
+            message = "The task was stopped before its prediction set was committed; nothing of it is visible."
+            raise InterruptedError(message)
+
+    storage.require_writable(folder)
+    opened = open_input(request, data_storage or storage)
+    plans = plan_parts(opened.units)
+    with _scorers(request, opened, plans, storage, resources or Resources(), check) as scorers:
+        job = scorers.prepare()
+        done = committed(folder, job.key, storage)
+        if done is not None:
+            log.info("This very job is committed already: %s", done[0])
+            return done
+        receipts = finished_parts(job, request, storage)
+        progress = Progress(plans, receipts, workers=scorers.number, started=started)
+        missing = [plan for plan in plans if plan.index not in receipts]
+        most = request.policy.most(sum(plan.rows for plan in plans))
+        for receipt in scorers.run(missing, lambda: _left(most, receipts.values())):
+            receipts[receipt.index] = receipt
+            _require_allowed(most, receipts.values())
+            progress.tell(receipt)
+        check()
+        progress.finish()
+    record = _record(job, request, opened, plans, receipts, progress)
+    return retrying("The commit", lambda: commit(folder, record, storage, fence))
 
 
-def _check(stopped: Callable[[], bool]) -> None:
-    if stopped():
-        message = "The task was stopped before its prediction set was committed; nothing of it is visible."
-        raise InterruptedError(message)
+@dataclass
+class _Here:
+    """Scores in this process, one part after the other."""
+
+    request: ScoringRequest
+    opened: Dataset
+    storage: Storage
+    check: Callable[[], None]
+    number: int = 0
+
+    def prepare(self) -> PreparedJob:
+        self.model = self.request.load_model()
+        self.job = prepare(self.request, self.opened, self.model)
+        return self.job
+
+    def run(self, plans: Sequence[PartPlan], allowed: Callable[[], int | None]) -> Iterator[Receipt]:
+        scorer = PartScorer(
+            job=self.job, request=self.request, model=self.model, storage=self.storage, check=self.check
+        )
+        with limited_blas():
+            for plan in plans:
+                yield scorer.score(plan, allowed=allowed(), failing={})
 
 
-def _score_part(
-    plan: PartPlan,
-    job: PreparedJob,
+@contextlib.contextmanager
+def _scorers(
     request: ScoringRequest,
+    opened: Dataset,
+    plans: Sequence[PartPlan],
     storage: Storage,
-    progress: _Progress,
-    stopped: Callable[[], bool],
-) -> list[Part]:
-    """Score one part; returns it, or nothing where the result set is not kept."""
-    if not request.options.keep:
-        for _ in _scored(plan, job, progress, stopped):
-            pass
-        return []
-    uri = _part_uri(plan, job, request)
-    with storage.writing(uri) as path:
-        with PartWriter(path, request.options.output_format, job.schema, _footer(job, request)) as writer:
-            for table in _scored(plan, job, progress, stopped):
-                now = time.monotonic()
-                writer.write(table)
-                progress.timed("write", now)
-            now = time.monotonic()
-        part = Part(uri=uri, rows=writer.rows, size_bytes=path.stat().st_size, sha256=sha256_of(path))
-    progress.timed("write", now)
-    return [part]
-
-
-def _scored(plan: PartPlan, job: PreparedJob, progress: _Progress, stopped: Callable[[], bool]) -> Iterator[pa.Table]:
-    batches = job.dataset.mini_batches(job.batch_rows, positions=plan.positions)
-    while True:
-        _check(stopped)
-        now = time.monotonic()
-        batch = next(batches, None)
-        now = progress.timed("read", now)
-        if batch is None:
+    resources: Resources,
+    check: Callable[[], None],
+) -> Iterator[_Here | WorkerPool]:
+    workers = resources.workers(len(plans))
+    if workers and request.model_storage is not None:
+        try:
+            shared = _shared(request, request.model_storage, opened, storage)
+            pickle.dumps(shared)
+        except Exception as error:  # noqa: BLE001  # a file system's own pickling may fail in any way
+            log.warning("Scoring in this process alone: its file systems cannot be handed to another (%s)", error)
+        else:
+            with WorkerPool(*shared, workers=workers, check=check, timeout_s=resources.timeout_s) as pool:
+                yield pool
             return
-        progress.rows_in += batch.table.num_rows
-        table = assemble(batch, job.passthrough, job.predictor.predict(batch), job.schema)
-        progress.timed("predict", now)
-        progress.rows_out += table.num_rows
-        progress.tell()
-        yield table
+    yield _Here(request, opened, storage, check)
 
 
-def _part_uri(plan: PartPlan, job: PreparedJob, request: ScoringRequest) -> str:
-    destination = request.destination
-    suffix = output_suffix(request.options.output_format)
-    name = f"part-{plan.index:05d}-{encode_segment(destination.attempt)}{suffix}"
-    return join_uri(destination.folder, "data", job.key[:16], name)
+def _shared(
+    request: ScoringRequest, model_storage: Storage, opened: Dataset, storage: Storage
+) -> tuple[ScoringRequest, Dataset, Storage]:
+    """Replace what finds file systems by the file systems themselves: other processes know no connections."""
+    files = [listed.file.uri for listed in opened.files]
+    return (
+        replace(request, model=None, model_storage=model_storage.resolved(request.record.model_uri)),
+        replace(opened, storage=opened.storage.resolved(*files)),
+        storage.resolved(request.destination.root),
+    )
 
 
-def _footer(job: PreparedJob, request: ScoringRequest) -> dict[str, str]:
-    return {
-        "batch_inference.version": __version__,
-        "batch_inference.job_key": job.key,
-        "batch_inference.batch_id": request.destination.batch_id,
-        "batch_inference.model_sha256": request.record.sha256,
-    }
+def _left(most: int | None, receipts: Iterable[Receipt]) -> int | None:
+    """Return how many rows may still be rejected."""
+    return None if most is None else max(0, most - sum(receipt.rows_rejected for receipt in receipts))
+
+
+def _require_allowed(most: int | None, receipts: Iterable[Receipt]) -> None:
+    rejected = [receipt for receipt in receipts if receipt.quarantine]
+    count = sum(receipt.rows_rejected for receipt in rejected)
+    if most is not None and count > most:
+        shown = [f"{each.uri} row {each.row} ({each.stage}): {each.error}" for each in rejected[0].rejections[:3]]
+        where = ", ".join(receipt.quarantine.uri for receipt in rejected[:3] if receipt.quarantine)
+        message = (
+            f"{count} rows were rejected, and {most} may be (error_threshold, max_rejected_fraction). Nothing was "
+            f"committed. The rejects lie in {where}. First: {'; '.join(shown)}"
+        )
+        raise TooManyRejectedRowsError(message)
 
 
 def _record(
-    job: PreparedJob, request: ScoringRequest, parts: Sequence[Part], progress: _Progress
+    job: PreparedJob,
+    request: ScoringRequest,
+    opened: Dataset,
+    plans: Sequence[PartPlan],
+    receipts: dict[int, Receipt],
+    progress: Progress,
 ) -> PredictionSetRecord:
+    """Reconcile the receipts with the plan, and make the commit of them."""
     record, options, destination = request.record, request.options, request.destination
+    ordered = [receipts[plan.index] for plan in plans]
+    certificate = _certificate(opened, plans, ordered)
     return PredictionSetRecord(
         name=options.name,
         batch_id=destination.batch_id,
@@ -197,19 +248,54 @@ def _record(
         model_flavor=record.flavor,
         model_record_uri=request.model_record_uri,
         baseline_uri=record.baseline_uri,
-        dataset=job.dataset.snapshot,
-        dataset_uris=() if job.dataset.inline is not None else _uris(request.dataset),
+        dataset=opened.snapshot,
+        dataset_uris=() if opened.inline is not None else _uris(request.dataset),
+        dataset_rows=tuple(sum(unit.rows for unit in units) for units in opened.units),
         output_format=options.output_format,
         columns=tuple(ColumnSpec(name=column.name, type=str(column.type)) for column in job.schema),
-        feature_columns=job.predictor.inputs.columns,
+        feature_columns=job.inputs.columns,
         label_columns=job.labels,
-        rows_in=progress.rows_in,
-        rows_out=progress.rows_out,
+        rows_in=certificate.rows_in,
+        rows_out=certificate.rows_out,
+        rows_rejected=certificate.rows_rejected,
         kept=options.keep,
-        parts=tuple(parts),
-        seconds={phase: round(value, 3) for phase, value in progress.seconds.items()},
-        versions={"airflow-batch-inference": __version__, "pyarrow": pa.__version__, **request.model.versions},
+        parts=tuple(receipt.part for receipt in ordered if receipt.part is not None),
+        quarantine=tuple(receipt.quarantine for receipt in ordered if receipt.quarantine is not None),
+        certificate=certificate,
+        try_id=destination.try_id,
+        seconds=progress.seconds(),
+        versions={"airflow-batch-inference": __version__, "pyarrow": pa.__version__, **job.versions},
     )
+
+
+def _certificate(opened: Dataset, plans: Sequence[PartPlan], receipts: Sequence[Receipt]) -> Certificate:
+    """Prove that what went in came out or was rejected.
+
+    Raises
+    ------
+    ArtifactIntegrityError
+        It did not.
+    """
+    for plan, receipt in zip(plans, receipts, strict=True):
+        if receipt.rows_in != plan.rows or receipt.rows_out + receipt.rows_rejected != plan.rows:
+            message = (
+                f"Part {plan.index} was planned with {plan.rows} rows; {receipt.rows_in} were read, "
+                f"{receipt.rows_out} scored and {receipt.rows_rejected} rejected. Nothing was committed."
+            )
+            raise ArtifactIntegrityError(message)
+    counts = [sum(unit.rows for unit in units) for units in opened.units]
+    try:
+        return Certificate(
+            rows_in=sum(counts),
+            rows_out=sum(receipt.rows_out for receipt in receipts),
+            rows_rejected=sum(receipt.rows_rejected for receipt in receipts),
+            row_hash_in=as_text(sum(row_hash(opened.uri_of(file), 0, rows) for file, rows in enumerate(counts))),
+            row_hash_out=as_text(sum(int(receipt.row_hash_out, 16) for receipt in receipts)),
+            row_hash_rejected=as_text(sum(int(receipt.row_hash_rejected, 16) for receipt in receipts)),
+        )
+    except ValueError as error:
+        message = f"The rows of this job do not reconcile: {error}. Nothing was committed."
+        raise ArtifactIntegrityError(message) from error
 
 
 def _uris(dataset: object) -> tuple[str, ...]:

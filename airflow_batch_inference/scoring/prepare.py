@@ -7,47 +7,86 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import pyarrow as pa
 
 from airflow_batch_inference import __version__
 from airflow_batch_inference.datasets.dataset import Dataset, MiniBatch, Origin, open_dataset
 from airflow_batch_inference.datasets.formats import output_suffix
-from airflow_batch_inference.exceptions import ConfigurationError, EmptyDatasetError, SignatureMismatchError
+from airflow_batch_inference.exceptions import (
+    ConfigurationError,
+    EmptyDatasetError,
+    SignatureMismatchError,
+    TooManyRejectedRowsError,
+)
 from airflow_batch_inference.records import ColumnSpec, ModelRecord, fingerprint
 from airflow_batch_inference.scoring.batch import Predictor, label_names, require_new_names
+from airflow_batch_inference.scoring.isolation import Isolator
 from airflow_batch_inference.scoring.plan import mini_batch_rows
+from airflow_batch_inference.scoring.quarantine import QUARANTINE_COLUMNS
 from airflow_batch_inference.signature import InputPlan, is_number, is_text, plan_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow_batch_inference.flavors.base import LoadedModel
+    from airflow_batch_inference.records import DataFile
     from airflow_batch_inference.scoring.request import ScoringOptions, ScoringRequest
     from airflow_batch_inference.storage import Storage
 
 log = logging.getLogger(__name__)
 
-_PROTOCOL = 1
+_PROTOCOL = 2
+_PROBE_ROWS = 64
 _NUMBER_TYPES = frozenset({"double", "float", "int64", "int32", "int16", "int8"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedJob:
-    """A checked and planned job: everything is known but the rows."""
+    """A checked job: everything is known but the rows. It can be sent to another process."""
 
     dataset: Dataset
-    predictor: Predictor
+    inputs: InputPlan
     passthrough: tuple[str, ...]
     labels: tuple[str, ...]
     schema: pa.Schema
     """The output's."""
     batch_rows: int
     key: str
+    fingerprint: dict[str, Any]
+    """What the key is made of."""
+    versions: dict[str, str]
+    """Of the packages that determine the predictions."""
+
+    def predictor(self, request: ScoringRequest, model: LoadedModel) -> Predictor:
+        """Return a model with the way to call it."""
+        options = request.options
+        return Predictor(model=model, inputs=self.inputs, method=options.predict_method, kwargs=options.predict_kwargs)
 
 
-def prepare(request: ScoringRequest, storage: Storage) -> PreparedJob:
-    """Open the dataset, match its columns to the model's, and predict the first few rows to learn the output's types.
+def open_input(request: ScoringRequest, storage: Storage) -> Dataset:
+    """Open the dataset that is to be scored, with all its columns.
+
+    Raises
+    ------
+    DataError, ConfigurationError, ArtifactNotFoundError
+        As :func:`~airflow_batch_inference.datasets.dataset.open_dataset` says.
+    """
+    options, record = request.options, request.record
+    output_suffix(options.output_format)
+    return open_dataset(
+        request.dataset,
+        storage,
+        feature_columns=options.feature_columns,
+        dropped_positions=[column for column in options.drop_columns if isinstance(column, int)],
+        model_names=None if record.inputs is None else [spec.name for spec in record.inputs],
+    )
+
+
+def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> PreparedJob:
+    """Match the dataset's columns to the model's, and predict the first few rows to learn the output's types.
 
     Raises
     ------
@@ -57,14 +96,7 @@ def prepare(request: ScoringRequest, storage: Storage) -> PreparedJob:
         Whatever can be known to be wrong before the first row is scored.
     """
     options, record = request.options, request.record
-    output_suffix(options.output_format)
-    opened = open_dataset(
-        request.dataset,
-        storage,
-        feature_columns=options.feature_columns,
-        dropped_positions=[column for column in options.drop_columns if isinstance(column, int)],
-        model_names=None if record.inputs is None else [spec.name for spec in record.inputs],
-    )
+    snapshot = opened.snapshot
     if not opened.schema.names:
         _allow_empty(request, opened)
         opened, options = _without_columns(opened, options, record)
@@ -74,27 +106,58 @@ def prepare(request: ScoringRequest, storage: Storage) -> PreparedJob:
         log.info("The model does not use %d column(s): %s", len(inputs.ignored), ", ".join(inputs.ignored))
     passthrough = _passthrough(options.passthrough_columns, kept, opened)
     dataset = opened.select(list(dict.fromkeys([*passthrough, *inputs.columns])))
-    predictor = Predictor(
-        model=request.model, inputs=inputs, method=options.predict_method, kwargs=options.predict_kwargs
-    )
-    batch_rows = mini_batch_rows(request.rows_per_batch, dataset.schema)
+    _require_quarantine_names(dataset, request)
+    predictor = Predictor(model=model, inputs=inputs, method=options.predict_method, kwargs=options.predict_kwargs)
+    batch_rows = mini_batch_rows(request.rows_per_batch, dataset.schema, request.batch_bytes)
     first = next(dataset.mini_batches(batch_rows), None)
     if first is None:
         _allow_empty(request, dataset)
-    types = _types_without_rows(predictor, dataset, request) if first is None else predictor.probe(first)
+    types = _types_without_rows(predictor, dataset, request) if first is None else _types_of(predictor, first, request)
     labels = label_names(options.label_columns or record.label_columns, record.output_names, len(types))
     require_new_names(labels, passthrough)
     schema = pa.schema([*(dataset.schema.field(name) for name in passthrough), *map(pa.field, labels, types)])
     _refuse_nested_text(options, schema)
+    fingerprint_of = _fingerprint(request, model, dataset, snapshot)
     return PreparedJob(
         dataset=dataset,
-        predictor=predictor,
+        inputs=inputs,
         passthrough=passthrough,
         labels=labels,
         schema=schema,
         batch_rows=batch_rows,
-        key=_job_key(request, dataset),
+        key=fingerprint(fingerprint_of),
+        fingerprint=fingerprint_of,
+        versions=dict(model.versions),
     )
+
+
+def _types_of(predictor: Predictor, first: MiniBatch, request: ScoringRequest) -> list[pa.DataType]:
+    """Predict the first few rows, passing over those that fail where rows may be rejected."""
+    policy = request.policy
+    most = policy.most(None)
+    isolator = Isolator(predictor=predictor, allowed=most, is_strict=most == 0, allow_nan=True)
+    rows = first.table.num_rows
+    few = [first.slice(0, min(_PROBE_ROWS, rows))]
+    spread = [first.slice(int(row), 1) for row in np.linspace(0, rows - 1, _PROBE_ROWS)] if rows > _PROBE_ROWS else []
+    for probe in (*few, *spread):
+        scored = isolator.score(probe, 0)
+        if scored.rows.table.num_rows:
+            return [column.type for column in scored.predicted]
+    message = (
+        f"None of {len(few[0].table) + len(spread)} rows that were tried can be scored: {scored.rejected[0].error}"
+    )
+    raise TooManyRejectedRowsError(message)
+
+
+def _require_quarantine_names(dataset: Dataset, request: ScoringRequest) -> None:
+    """Refuse columns whose names the quarantine has for itself, where rows may be rejected."""
+    taken = [name for name in dataset.schema.names if name in QUARANTINE_COLUMNS]
+    if taken and request.policy.most(None) != 0:
+        message = (
+            f"The column {taken[0]!r} of {dataset.name} has a name that the quarantine of rejected rows uses itself "
+            f"({', '.join(QUARANTINE_COLUMNS)}). Rename it, or allow no rejects."
+        )
+        raise ConfigurationError(message)
 
 
 def _allow_empty(request: ScoringRequest, dataset: Dataset) -> None:
@@ -140,7 +203,8 @@ def _types_without_rows(predictor: Predictor, dataset: Dataset, request: Scoring
         for column in dataset.schema
     }
     try:
-        return predictor.probe(MiniBatch(pa.table(row), (Origin(dataset.name, 0, 1),)))
+        made_up = MiniBatch(pa.table(row), (Origin(dataset.name, 0, 1),))
+        return [column.type for column in predictor.predict(made_up)]
     except Exception:  # noqa: BLE001  # a model may refuse such a row in its own way
         names = request.options.label_columns or request.record.label_columns or request.record.output_names or ("",)
         return [pa.float64()] * len(names)
@@ -207,19 +271,20 @@ def _passthrough(
     return tuple(dict.fromkeys(wanted or ()))
 
 
-def _job_key(request: ScoringRequest, dataset: Dataset) -> str:
-    """Hash all that determines the output's bytes; never a try number, a time or the size of a mini-batch."""
-    options = asdict(request.options)
-    return fingerprint(
-        {
-            "protocol": _PROTOCOL,
-            "package": __version__,
-            "pyarrow": pa.__version__,
-            "model": [request.record.sha256, request.record.flavor, dict(request.model.versions)],
-            "labels": request.record.label_columns,
-            "dataset": [asdict(file) for file in dataset.snapshot],
-            "schema": [[column.name, str(column.type)] for column in dataset.schema],
-            "options": options,
-            "batch_id": request.destination.batch_id,
-        }
-    )
+def _fingerprint(
+    request: ScoringRequest, model: LoadedModel, dataset: Dataset, snapshot: tuple[DataFile, ...]
+) -> dict[str, Any]:
+    """Return all that determines the output's bytes; never a try, a time, or the number of workers."""
+    return {
+        "protocol": _PROTOCOL,
+        "package": __version__,
+        "pyarrow": pa.__version__,
+        "model": {"sha256": request.record.sha256, "flavor": request.record.flavor, "versions": dict(model.versions)},
+        "labels": request.record.label_columns,
+        "dataset": {file.uri: [file.size_bytes, file.version] for file in snapshot},
+        "order": [file.uri for file in snapshot],
+        "schema": {column.name: str(column.type) for column in dataset.schema},
+        "options": asdict(request.options),
+        "policy": asdict(request.policy),
+        "batch_id": request.destination.batch_id,
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.storage import task_folder
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.records import ModelRecord, TaskKey
+    from airflow_batch_inference.storage import Storage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,45 @@ class ScoringOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowPolicy:
+    """What happens to rows that cannot be scored.
+
+    Attributes
+    ----------
+    error_threshold
+        How many rows may be rejected; -1: any number; None: see ``max_rejected_fraction``. With neither, none may.
+    max_rejected_fraction
+        Which share of the input rows may be rejected, from 0 to 1. Where both are given, both hold.
+    allow_nan
+        Whether a prediction may be NaN or missing; if not, its row is rejected.
+    redact_columns
+        Columns of which the quarantine holds SHA-256 digests instead of values.
+    """
+
+    error_threshold: int | None = None
+    max_rejected_fraction: float | None = None
+    allow_nan: bool = False
+    redact_columns: tuple[str, ...] = ()
+
+    def most(self, rows: int | None) -> int | None:
+        """Return how many of so many rows may be rejected; None: any number, or not known without the rows.
+
+        Examples
+        --------
+        >>> RowPolicy().most(1000), RowPolicy(max_rejected_fraction=0.01, error_threshold=50).most(1000)
+        (0, 10)
+        """
+        limits = []
+        if self.error_threshold is None and self.max_rejected_fraction is None:
+            limits.append(0)
+        if self.error_threshold is not None and self.error_threshold >= 0:
+            limits.append(self.error_threshold)
+        if self.max_rejected_fraction is not None and rows is not None:
+            limits.append(int(self.max_rejected_fraction * rows))
+        return min(limits, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
     """Where a prediction set goes, and who writes it."""
 
@@ -37,6 +78,8 @@ class Destination:
     task: TaskKey
     attempt: str
     """Unique for each try; part of the names of its files."""
+    try_id: str
+    """Ids of later tries of the task instance sort after those of earlier ones."""
     batch_id: str
 
     @property
@@ -52,7 +95,9 @@ class ScoringRequest:
     Attributes
     ----------
     model, record
-        The loaded model and its record.
+        The loaded model and its record; a model that is None is loaded from its record where it is needed.
+    model_storage
+        Reaches the record's model; None: only the loaded model will do, and no other process can score with it.
     model_record_uri
         Where the record lies, for provenance; None for a model that was given by its own URI.
     dataset
@@ -61,9 +106,15 @@ class ScoringRequest:
         Rows a predict call, or ``"auto"``; the output does not depend on it.
     on_empty
         What no row at all means: ``"succeed"`` commits a valid, empty prediction set.
+    policy
+        What happens to rows that cannot be scored.
+    parity_rows
+        How many rows of each part are scored a second time, alone, and compared; 0: none.
+    batch_bytes
+        About how much memory a mini-batch takes, where ``rows_per_batch`` is ``"auto"``.
     """
 
-    model: LoadedModel
+    model: LoadedModel | None
     record: ModelRecord
     model_record_uri: str | None
     dataset: object
@@ -71,3 +122,24 @@ class ScoringRequest:
     destination: Destination
     rows_per_batch: int | str = "auto"
     on_empty: Literal["fail", "succeed"] = "fail"
+    policy: RowPolicy = field(default_factory=RowPolicy)
+    model_storage: Storage | None = None
+    parity_rows: int = 0
+    batch_bytes: int = 16 << 20
+
+    def load_model(self) -> LoadedModel:
+        """Return the model; loads it where only its record was given.
+
+        Raises
+        ------
+        ModelError, ArtifactError
+            As :func:`~airflow_batch_inference.loading.load_recorded` says.
+        """
+        if self.model is not None:
+            return self.model
+        from airflow_batch_inference.loading import load_recorded
+
+        if self.model_storage is None:
+            message = "A scoring request needs a model, or the storage that reaches the record's model."
+            raise ConfigurationError(message)
+        return load_recorded(self.record, storage=self.model_storage)

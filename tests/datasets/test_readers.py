@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from airflow_batch_inference.datasets.dataset import open_dataset
-from airflow_batch_inference.datasets.readers import read_schema
+from airflow_batch_inference.datasets.readers import inspect_file
 from airflow_batch_inference.datasets.writers import PartWriter
 from airflow_batch_inference.exceptions import DataError
 from airflow_batch_inference.storage import Storage
@@ -72,14 +72,14 @@ def test_compressed_text_is_read(tmp_path, codec, kind):
 def test_a_csv_column_has_the_type_that_all_its_values_have(tmp_path, last, kind):
     path = tmp_path / "x.csv"
     path.write_text("a,b\n" + "1,2\n" * 700_000 + f"{last},3\n")
-    assert str(read_schema(f"file://{path}", STORE).field("a").type) == kind
+    assert str(inspect_file(f"file://{path}", STORE).schema.field("a").type) == kind
     assert whole(path).num_rows == 700_001
 
 
 def test_a_csv_column_that_is_empty_at_first_gets_its_type_later(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("a,b\n" + ",2\n" * 1_500_000 + "7,3\n")
-    assert str(read_schema(f"file://{path}", STORE).field("a").type) == "int64"
+    assert str(inspect_file(f"file://{path}", STORE).schema.field("a").type) == "int64"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import time
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from airflow.sdk.bases.operator import ExecutorSafeguard
+
+_COUNTER = itertools.count()
 
 
 @dataclass
@@ -23,7 +27,7 @@ class FakeTaskInstance:
     run_id: str = "scheduled__2026-01-01T00:00:00+00:00"
     map_index: int = -1
     try_number: int = 1
-    id: uuid.UUID = field(default_factory=uuid.uuid4)
+    id: uuid.UUID = field(default_factory=lambda: uuid.UUID(int=time.time_ns() << 64 | next(_COUNTER)))
     xcoms: dict[str, Any] = field(default_factory=dict)
 
     def xcom_push(self, key, value):

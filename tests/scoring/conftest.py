@@ -11,7 +11,7 @@ import pytest
 
 from airflow_batch_inference.records import ColumnSpec, ModelRecord, TaskKey
 from airflow_batch_inference.scoring.job import score_dataset
-from airflow_batch_inference.scoring.request import Destination, ScoringOptions, ScoringRequest
+from airflow_batch_inference.scoring.request import Destination, RowPolicy, ScoringOptions, ScoringRequest
 from airflow_batch_inference.storage import Storage
 
 if TYPE_CHECKING:
@@ -79,7 +79,18 @@ class Bench:
         self.model = FakeModel()
         self.task = TaskKey(dag_id="nightly", run_id="run/1", task_id="predict")
 
-    def request(self, dataset, *, model=None, attempt="1", rows_per_batch="auto", on_empty="fail", **options):
+    def request(
+        self,
+        dataset,
+        *,
+        model=None,
+        attempt="1",
+        rows_per_batch="auto",
+        on_empty="fail",
+        policy=None,
+        parity_rows=0,
+        **options,
+    ):
         model = model or self.model
         return ScoringRequest(
             model=model,
@@ -87,9 +98,13 @@ class Bench:
             model_record_uri=None,
             dataset=dataset,
             options=ScoringOptions(**options),
-            destination=Destination(root=str(self.root), task=self.task, attempt=attempt, batch_id="2013-04-08"),
+            destination=Destination(
+                root=str(self.root), task=self.task, attempt=attempt, try_id=attempt, batch_id="2013-04-08"
+            ),
             rows_per_batch=rows_per_batch,
             on_empty=on_empty,
+            policy=policy or RowPolicy(),
+            parity_rows=parity_rows,
         )
 
     def score(self, dataset, *, stopped=lambda: False, storage=None, **arguments):
@@ -103,6 +118,18 @@ class Bench:
     def files(self) -> list[str]:
         """Return the names of all files in the artifact store."""
         return sorted(path.name for path in self.root.rglob("*") if path.is_file())
+
+    def visible(self) -> list[str]:
+        """Return the names of the commits."""
+        return sorted(path.name for path in self.root.rglob("_commits/*.json"))
+
+    def unaccounted(self) -> list[str]:
+        """Return files that are neither a job's description, nor a receipt, nor named by a receipt or a commit."""
+        notes = [path for path in self.root.rglob("*.json") if path.parent.parent.name == "_work"]
+        commits = list(self.root.rglob("_commits/*.json"))
+        told = "".join(path.read_text() for path in [*notes, *commits])
+        others = [path for path in self.root.rglob("*") if path.is_file() and path not in [*notes, *commits]]
+        return sorted(path.name for path in others if path.name not in told)
 
     def write(self, name: str, columns) -> str:
         """Write a Parquet file below the bench's folder and return its path."""

@@ -35,7 +35,7 @@ def path_of(uri: str) -> Path:
 
 @pytest.fixture
 def one_part_a_file(monkeypatch):
-    monkeypatch.setattr(plan, "_PART_BYTES", 1)
+    monkeypatch.setattr(plan, "_PART_ROWS", 3)
 
 
 # -- what is written ------------------------------------------------------------------------------------------
@@ -124,7 +124,8 @@ def test_the_footer_says_which_model_and_job_made_the_part(bench):
 def test_log_result_set_false_scores_all_rows_and_keeps_no_part(bench):
     uri, record = bench.score(bench.write("in.parquet", ROWS), keep=False)
     assert (record.kept, record.parts, record.rows_out) == (False, (), 3)
-    assert bench.files() == [path_of(uri).name]
+    assert bench.visible() == [path_of(uri).name]
+    assert not list(bench.root.rglob("*.parquet"))
 
 
 # -- columns --------------------------------------------------------------------------------------------------
@@ -218,10 +219,11 @@ def test_inline_lists_lose_columns_by_position(bench):
 
 
 def refused(bench, error, match, dataset, **arguments):
-    """Score, expect the error, and check that nothing at all is left under the artifact root."""
+    """Score, expect the error, and check that nothing is committed, and no file is left without its receipt."""
     with pytest.raises(error, match=match):
         bench.score(dataset, **arguments)
-    assert bench.files() == []
+    assert bench.visible() == []
+    assert bench.unaccounted() == []
 
 
 def test_a_missing_column_is_named_with_the_likely_one(bench):
@@ -263,7 +265,8 @@ def test_another_column_that_one_file_lacks_is_null_there(bench):
     assert bench.output(record).column("id").to_pylist() == ["x", "y", "z", None, None, None]
 
 
-def test_a_file_damaged_in_the_middle_leaves_neither_commit_nor_part(bench, one_part_a_file):
+def test_a_file_damaged_in_the_middle_leaves_neither_commit_nor_part(bench, monkeypatch):
+    monkeypatch.setattr(plan, "_PART_ROWS", 5000)
     for day in (1, 2, 3):
         bench.write(f"in/{day}.parquet", {"a": np.random.default_rng(day).normal(size=5000), "b": np.zeros(5000)})
     damaged = bench.folder / "in" / "2.parquet"
@@ -310,7 +313,7 @@ def test_a_model_that_fails_late_leaves_neither_commit_nor_part(bench, make_mode
 
     bench.write("in/1.parquet", {"a": [1.0], "b": [0.0]})
     bench.write("in/2.parquet", ROWS)
-    match = r"predict failed on .*/in/2\.parquet rows 2 to 2: RuntimeError: no such leaf"
+    match = r"predict failed on .*/in/2\.parquet, row 2 \(from 0\): RuntimeError: no such leaf"
     refused(bench, PredictionError, match, str(bench.folder / "in"), model=make_model(answer=fails_above_two),
             rows_per_batch=1)  # fmt: skip
 
@@ -371,7 +374,8 @@ def test_the_same_job_again_returns_the_same_commit_without_scoring(bench):
     assert (again, same) == (uri, record)
     # Only the first rows are predicted once more, to learn the output's types.
     assert sum(batch.num_rows for batch, _, _ in bench.model.calls) - rows_before <= 3
-    assert len(bench.files()) == 2
+    assert len(bench.visible()) == 1
+    assert len(list(bench.root.rglob("*.parquet"))) == 1
 
 
 def test_the_mini_batch_size_is_no_part_of_the_job(bench):
@@ -404,7 +408,8 @@ def test_a_stopped_job_leaves_nothing_visible(bench, asked_before, one_part_a_fi
     answers = iter([*[False] * asked_before, True])
     with pytest.raises(InterruptedError, match="stopped before its prediction set was committed"):
         bench.score(str(bench.folder / "in"), stopped=lambda: next(answers), rows_per_batch=2)
-    assert bench.files() == []
+    assert bench.visible() == []
+    assert bench.unaccounted() == []
 
 
 class CutOff(Storage):
@@ -417,12 +422,12 @@ class CutOff(Storage):
         return done
 
 
-def test_an_error_after_the_commit_was_written_does_not_take_its_parts_away(bench):
+def test_a_commit_whose_answer_was_lost_is_found_again(bench):
     source = bench.write("in.parquet", ROWS)
-    with pytest.raises(TimeoutError):
-        bench.score(source, storage=CutOff())
-    _, record = bench.score(source, attempt="2")
+    uri, record = bench.score(source, storage=CutOff())
     assert bench.output(record).num_rows == 3
+    assert bench.score(source, attempt="2") == (uri, record)
+    assert bench.visible() == [path_of(uri).name]
 
 
 def test_another_batch_id_is_another_job(bench):

@@ -5,44 +5,74 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_batch_inference.datasets.units import Unit
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.records import DataFile
 from airflow_batch_inference.scoring.plan import mini_batch_rows, plan_parts
 
 MIB = 1 << 20
 
 
-def files(*sizes):
-    return [DataFile(uri=f"file:///{number}", size_bytes=size, version="1") for number, size in enumerate(sizes)]
+def unit(rows, mib=0, *, divisible=True, start=0):
+    return Unit(start, start + 1, rows, mib * MIB, divisible=divisible)
 
 
-def positions(*sizes):
-    return [part.positions for part in plan_parts(files(*sizes))]
+def shape(*files):
+    """The parts as lists of (file, first row, rows)."""
+    return [[(r.file, r.first_row, r.rows) for r in part.ranges] for part in plan_parts(files)]
 
 
 @pytest.mark.parametrize(
-    ("sizes_mib", "expected"),
+    ("files", "expected"),
     [
-        ([], [()]),
-        ([1], [(0,)]),
-        ([100, 100, 56], [(0, 1, 2)]),
-        ([100, 100, 57], [(0, 1), (2,)]),
-        ([1000], [(0,)]),
-        ([1, 1000, 1], [(0,), (1,), (2,)]),
+        ([], [[]]),
+        ([[]], [[]]),
+        ([[unit(10)]], [[(0, 0, 10)]]),
+        # small files are packed together, in order
+        ([[unit(60_000)], [unit(60_000)], [unit(60_000)]], [[(0, 0, 60_000), (1, 0, 60_000)], [(2, 0, 60_000)]]),
+        ([[unit(10, 100)], [unit(10, 100)]], [[(0, 0, 10)], [(1, 0, 10)]]),
+        # units of one file that follow each other are one range
+        ([[unit(10), unit(20, start=1)]], [[(0, 0, 30)]]),
+        # large units are cut by rows, or by bytes
+        ([[unit(300_000)]], [[(0, 0, 131_072)], [(0, 131_072, 131_072)], [(0, 262_144, 37_856)]]),
+        ([[unit(100, 256)]], [[(0, 0, 50)], [(0, 50, 50)]]),
+        ([[unit(300_000, divisible=False)]], [[(0, 0, 300_000)]]),
+        # a small file after a large one shares the last part
+        ([[unit(140_000)], [unit(5)]], [[(0, 0, 131_072)], [(0, 131_072, 8_928), (1, 0, 5)]]),
     ],
 )
-def test_consecutive_files_are_packed_up_to_256_mib(sizes_mib, expected):
-    assert positions(*[size * MIB for size in sizes_mib]) == expected
+def test_parts_are_cut_by_rows_and_bytes(files, expected):
+    assert shape(*files) == expected
 
 
-@given(st.lists(st.integers(0, 600 * MIB), max_size=30))
-def test_every_file_is_in_exactly_one_part_in_order_and_no_part_is_too_large(sizes):
-    parts = plan_parts(files(*sizes))
-    assert [position for part in parts for position in part.positions] == list(range(len(sizes)))
+def test_a_range_knows_where_its_units_begin_and_how_many_rows_to_pass_over():
+    first, second = plan_parts([[unit(100_000), unit(200_000, start=1)]])[:2]
+    assert [(r.start, r.stop, r.skip) for r in first.ranges] == [(0, 1, 0)]
+    assert [(r.start, r.stop, r.skip) for r in second.ranges] == [(1, 2, 0)]
+
+
+UNITS = st.builds(
+    lambda rows, size, divisible: Unit(0, 1, rows, size, divisible=divisible),
+    st.integers(0, 400_000),
+    st.integers(0, 400 * MIB),
+    st.booleans(),
+)
+
+
+@given(st.lists(st.lists(UNITS, max_size=5), max_size=8))
+def test_every_row_is_in_exactly_one_part_in_order_and_no_part_is_too_large(files):
+    parts = plan_parts(files)
     assert [part.index for part in parts] == list(range(len(parts)))
+    runs = [(r.file, r.first_row, r.rows) for part in parts for r in part.ranges]
+    for file, units in enumerate(files):
+        mine = [(first, rows) for where, first, rows in runs if where == file]
+        ends = [first + rows for first, rows in mine]
+        assert [first for first, _ in mine] == [0, *ends][: len(mine)]
+        assert (ends or [0])[-1] == sum(unit.rows for unit in units)
+    assert [where for where, _, _ in runs] == sorted(where for where, _, _ in runs)
     for part in parts:
-        assert len(part.positions) <= 1 or sum(sizes[position] for position in part.positions) <= 256 * MIB
-        assert part.positions or not sizes
+        assert part.rows == sum(r.rows for r in part.ranges)
+        undivided = any(not unit.divisible for units in files for unit in units)
+        assert part.rows <= 131_072 or undivided
 
 
 @pytest.mark.parametrize(("wanted", "expected"), [(1, 1), (70_000, 70_000), ("500", 500)])

@@ -19,7 +19,7 @@ from airflow_batch_inference.scoring.publishing import publish
 @pytest.fixture
 def sets(bench, monkeypatch):
     """Two prediction sets of one DAG, of two parts each."""
-    monkeypatch.setattr("airflow_batch_inference.scoring.plan._PART_BYTES", 1)
+    monkeypatch.setattr("airflow_batch_inference.scoring.plan._PART_ROWS", 50)
     made = []
     for number in (1.0, 2.0):
         for file in (1, 2):
@@ -109,7 +109,7 @@ def test_what_somebody_else_put_into_our_folder_is_not_removed(bench, sets, targ
 
 @pytest.mark.parametrize("output_format", ["csv", "jsonl"])
 def test_text_parts_are_joined_byte_by_byte(bench, monkeypatch, tmp_path, output_format):
-    monkeypatch.setattr("airflow_batch_inference.scoring.plan._PART_BYTES", 1)
+    monkeypatch.setattr("airflow_batch_inference.scoring.plan._PART_ROWS", 2)
     for file, keys in (("1", ["007", "NA"]), ("2", ["AB", "009"])):
         bench.write(f"in/{file}.parquet", {"key": keys, "a": [1.0, 2.0], "b": [0.0, 0.0]})
     _, record = bench.score(str(bench.folder / "in"), output_format=output_format)

@@ -1,0 +1,65 @@
+"""The pieces that a file can be read in without reading what comes before: row groups, record batches, byte ranges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A piece of a file that can be read on its own.
+
+    Attributes
+    ----------
+    start, stop
+        Row group (Parquet), record batch (Arrow) or byte offset (text) at which it begins and ends; ``stop`` is
+        exclusive, and None at the end of a file that can only be read as a whole.
+    rows
+        Its rows.
+    size_bytes
+        About how much memory they take.
+    divisible
+        Whether a part may begin in the middle of it, at the cost of reading past the rows before.
+    """
+
+    start: int
+    stop: int | None
+    rows: int
+    size_bytes: int
+    divisible: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """What is known of a file before its rows are read."""
+
+    schema: pa.Schema
+    units: tuple[Unit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RowRange:
+    """A run of rows of one file of a dataset, and how to get at them.
+
+    Attributes
+    ----------
+    file
+        The file's position in the dataset.
+    start, stop
+        As in :class:`Unit`, from the first unit to the last.
+    skip
+        Rows to read past after ``start``.
+    first_row, rows
+        The run: its first row's number in the file, from 0, and how many rows there are.
+    """
+
+    file: int
+    start: int
+    stop: int | None
+    skip: int
+    first_row: int
+    rows: int

@@ -1,0 +1,38 @@
+"""Native threads held in check: as many as there are cores, whatever the number of workers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        return os.cpu_count() or 1
+
+
+def thread_environment(workers: int) -> dict[str, str]:
+    """Return the environment variables that give each of so many workers its share of the cores.
+
+    BLAS gets one thread everywhere: it would add up in another order with more, and change the last digits.
+    """
+    share = str(max(1, usable_cores() // workers))
+    names = ("OMP_NUM_THREADS", "LOKY_MAX_CPU_COUNT", "NUMEXPR_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS")
+    blas = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+    return dict.fromkeys(names, share) | dict.fromkeys(blas, "1")
+
+
+@contextlib.contextmanager
+def limited_blas() -> Iterator[None]:
+    """Hold BLAS libraries that are loaded already to one thread, within the block."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no annotations
+
+    with threadpool_limits(1, user_api="blas"):
+        yield

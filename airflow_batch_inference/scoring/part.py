@@ -1,0 +1,271 @@
+"""Scoring one part: from its description to immutable files and a receipt, in whatever process.
+
+What must not be relaxed: the part's bytes depend on its description alone; a file is complete before its receipt
+exists; of several who score one part, the first receipt counts and the others remove what they wrote.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from airflow_batch_inference import __version__
+from airflow_batch_inference.datasets.dataset import Cursor
+from airflow_batch_inference.datasets.formats import output_suffix
+from airflow_batch_inference.datasets.prefetch import prefetched
+from airflow_batch_inference.datasets.writers import PartWriter
+from airflow_batch_inference.exceptions import ArtifactIntegrityError, DataError
+from airflow_batch_inference.records import Part, Receipt, Rejection
+from airflow_batch_inference.scoring.accounting import as_text, row_hash, rows_hash
+from airflow_batch_inference.scoring.batch import assemble, require_in_step
+from airflow_batch_inference.scoring.isolation import Isolator
+from airflow_batch_inference.scoring.quarantine import QUARANTINE_COLUMNS, quarantine_rows, quarantine_schema
+from airflow_batch_inference.scoring.retries import retrying
+from airflow_batch_inference.storage import encode_segment, join_uri, sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from airflow_batch_inference.datasets.dataset import MiniBatch
+    from airflow_batch_inference.flavors.base import LoadedModel
+    from airflow_batch_inference.scoring.isolation import RejectedRow, ScoredRows
+    from airflow_batch_inference.scoring.plan import PartPlan
+    from airflow_batch_inference.scoring.prepare import PreparedJob
+    from airflow_batch_inference.scoring.request import ScoringRequest
+    from airflow_batch_inference.storage import Storage
+
+_SHOWN_REJECTIONS = 5
+_QUARANTINE_FORMAT = "parquet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartScorer:
+    """All that the parts of a job have in common; scores one after the other.
+
+    Attributes
+    ----------
+    job, request
+        What is scored, and where to.
+    model
+        Loaded in this process.
+    storage
+        Reaches the artifact store.
+    tell
+        Called with start and stop (numbered within the part) before each predict call.
+    check
+        Called before each mini-batch; raises to stop.
+    cursor
+        Reads on where the last part ended.
+    """
+
+    job: PreparedJob
+    request: ScoringRequest
+    model: LoadedModel
+    storage: Storage
+    tell: Callable[[int, int], None] = lambda start, stop: None  # noqa: ARG005
+    check: Callable[[], None] = lambda: None
+    cursor: Cursor = field(default_factory=Cursor)
+
+    def score(self, plan: PartPlan, *, allowed: int | None, failing: Mapping[tuple[int, int], str]) -> Receipt:
+        """Score a part, write its files, and return its receipt: this one, or that of whoever was first.
+
+        Parameters
+        ----------
+        plan
+            The part.
+        allowed
+            How many of its rows may be rejected; None: any number.
+        failing
+            See :class:`~airflow_batch_inference.scoring.isolation.Isolator`.
+
+        Raises
+        ------
+        DataError, PredictionError
+            As their messages say; nothing is written.
+        """
+        return retrying(f"Part {plan.index}", lambda: self._score(plan, allowed, failing))
+
+    def _score(self, plan: PartPlan, allowed: int | None, failing: Mapping[tuple[int, int], str]) -> Receipt:
+        run = _Run(
+            self,
+            Isolator(
+                predictor=self.job.predictor(self.request, self.model),
+                allowed=allowed,
+                is_strict=self.request.policy.most(None) == 0,
+                allow_nan=self.request.policy.allow_nan,
+                failing=failing,
+                tell=self.tell,
+            ),
+        )
+        self._require_unchanged(plan)
+        part = self._write(plan, run)
+        self._require_unchanged(plan)
+        quarantine = self._write_quarantine(plan, run)
+        receipt = Receipt(
+            job_key=self.job.key,
+            index=plan.index,
+            rows_in=run.rows_in,
+            rows_out=run.rows_out,
+            part=part,
+            quarantine=quarantine,
+            rejections=tuple(run.rejections[:_SHOWN_REJECTIONS]),
+            row_hash_out=as_text(run.hash_out),
+            row_hash_rejected=as_text(run.hash_rejected),
+            seconds={phase: round(value, 3) for phase, value in run.seconds.items()},
+        )
+        return self._put(plan, receipt)
+
+    def _put(self, plan: PartPlan, receipt: Receipt) -> Receipt:
+        uri = receipt_uri(self.request.destination.folder, self.job.key, plan.index)
+        data = receipt.to_json()
+        if self.storage.put_new(uri, data):
+            return receipt
+        theirs = Receipt.from_json(self.storage.read_bytes(uri), where=uri)
+        if theirs != receipt:
+            kept = {part.uri for part in (theirs.part, theirs.quarantine) if part}
+            for mine in (receipt.part, receipt.quarantine):
+                if mine is not None and mine.uri not in kept:
+                    self.storage.remove(mine.uri)
+        return theirs
+
+    def _write(self, plan: PartPlan, run: _Run) -> Part | None:
+        if not self.request.options.keep:
+            for _ in run.tables(plan):
+                pass
+            return None
+        output_format = self.request.options.output_format
+        uri = self._uri("data", plan, output_suffix(output_format))
+        with self.storage.writing(uri) as path:
+            with PartWriter(path, output_format, self.job.schema, self._footer()) as writer:
+                for table in run.tables(plan):
+                    now = time.monotonic()
+                    writer.write(table)
+                    run.spent("write", now)
+                now = time.monotonic()
+            part = _finished(path, uri, writer.rows, output_format)
+            run.spent("write", now)
+        return part
+
+    def _write_quarantine(self, plan: PartPlan, run: _Run) -> Part | None:
+        if not run.quarantined:
+            return None
+        uri = self._uri("quarantine", plan, output_suffix(_QUARANTINE_FORMAT))
+        redact = self.request.policy.redact_columns
+        schema = quarantine_schema(self.job.dataset.schema, redact)
+        with self.storage.writing(uri) as path:
+            with PartWriter(path, _QUARANTINE_FORMAT, schema, self._footer()) as writer:
+                for table in run.quarantined:
+                    writer.write(table)
+            return _finished(path, uri, writer.rows, _QUARANTINE_FORMAT)
+
+    def _uri(self, folder: str, plan: PartPlan, suffix: str) -> str:
+        destination = self.request.destination
+        name = f"part-{plan.index:05d}-{encode_segment(destination.attempt)}{suffix}"
+        return join_uri(destination.folder, folder, self.job.key[:16], name)
+
+    def _footer(self) -> dict[str, str]:
+        return {
+            "batch_inference.version": __version__,
+            "batch_inference.job_key": self.job.key,
+            "batch_inference.batch_id": self.request.destination.batch_id,
+            "batch_inference.model_sha256": self.request.record.sha256,
+        }
+
+    def _require_unchanged(self, plan: PartPlan) -> None:
+        """Refuse files that are not those that were planned."""
+        dataset = self.job.dataset
+        if dataset.inline is not None:
+            return
+        for file in dict.fromkeys(wanted.file for wanted in plan.ranges):
+            planned = dataset.files[file].file
+            now = dataset.storage.stat(planned.uri)
+            if now != planned:
+                message = (
+                    f"{planned.uri} was changed while it was being scored ({planned.size_bytes} bytes, version "
+                    f"{planned.version}; now {now.size_bytes}, {now.version}). Run the task again when its writer is "
+                    "done."
+                )
+                raise DataError(message)
+
+
+def work_folder(folder: str, job_key: str) -> str:
+    """Return where the receipts of a job lie."""
+    return join_uri(folder, "_work", job_key[:16])
+
+
+def receipt_uri(folder: str, job_key: str, index: int) -> str:
+    """Return where the receipt of a part lies, or will lie."""
+    return join_uri(work_folder(folder, job_key), f"part-{index:05d}.json")
+
+
+def _finished(path: Path, uri: str, rows: int, output_format: str) -> Part:
+    """Describe a file that was just closed; a Parquet footer is read again."""
+    if output_format == "parquet" and (found := pq.read_metadata(path).num_rows) != rows:
+        message = f"{uri} was written with {rows} rows, but its footer says {found}."
+        raise ArtifactIntegrityError(message)
+    return Part(uri=uri, rows=rows, size_bytes=path.stat().st_size, sha256=sha256_of(path))
+
+
+@dataclass(slots=True)
+class _Run:
+    """One pass over a part's rows, and what was counted on the way."""
+
+    scorer: PartScorer
+    isolator: Isolator
+    rows_in: int = 0
+    rows_out: int = 0
+    hash_out: int = 0
+    hash_rejected: int = 0
+    quarantined: list[pa.Table] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=lambda: {"read": 0.0, "predict": 0.0, "write": 0.0})
+
+    def spent(self, phase: str, since: float) -> None:
+        self.seconds[phase] += time.monotonic() - since
+
+    def tables(self, plan: PartPlan) -> Iterator[pa.Table]:
+        """Yield the output's rows, mini-batch after mini-batch."""
+        job = self.scorer.job
+        reading = job.dataset.mini_batches(job.batch_rows, ranges=plan.ranges, cursor=self.scorer.cursor)
+        with prefetched(reading) as batches:
+            while True:
+                self.scorer.check()
+                now = time.monotonic()
+                batch = next(batches, None)
+                self.spent("read", now)
+                if batch is None:
+                    return
+                now = time.monotonic()
+                scored = self.isolator.score(batch, self.rows_in)
+                self._require_in_step(plan, scored)
+                self._account(batch, scored)
+                table = assemble(scored.rows, job.passthrough, scored.predicted, job.schema)
+                self.spent("predict", now)
+                yield table
+
+    def _require_in_step(self, plan: PartPlan, scored: ScoredRows) -> None:
+        rows = self.scorer.request.parity_rows
+        if rows and self.rows_in == 0 and scored.rows.table.num_rows:
+            require_in_step(self.isolator.predictor, scored.rows, scored.predicted, rows=rows, seed=plan.index)
+
+    def _account(self, batch: MiniBatch, scored: ScoredRows) -> None:
+        self.rows_in += batch.table.num_rows
+        self.rows_out += scored.rows.table.num_rows
+        self.hash_out += sum(row_hash(origin.uri, origin.first_row, origin.rows) for origin in scored.rows.origins)
+        if scored.rejected:
+            self._set_aside(batch, scored.rejected)
+
+    def _set_aside(self, batch: MiniBatch, rejected: list[RejectedRow]) -> None:
+        table = quarantine_rows(batch, rejected, self.scorer.request.policy.redact_columns)
+        self.quarantined.append(table)
+        for uri, row, stage, error in zip(
+            *(table.column(name).to_pylist() for name in QUARANTINE_COLUMNS), strict=True
+        ):
+            self.hash_rejected += rows_hash(uri, [row])
+            if len(self.rejections) < _SHOWN_REJECTIONS:
+                self.rejections.append(Rejection(uri=uri, row=row, stage=stage, error=error))

@@ -1,0 +1,288 @@
+"""Worker processes, and the parent that watches them: what they score, where they died, when they hang.
+
+What must not be relaxed: no worker outlives the parent; a death is taken for a row's fault only where the same rows
+killed twice; and the number of replacements is limited.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from multiprocessing import connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_batch_inference.exceptions import WorkerError
+from airflow_batch_inference.scoring.native_threads import thread_environment
+from airflow_batch_inference.scoring.queue import PartQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Self
+
+    from airflow_batch_inference.datasets.dataset import Dataset
+    from airflow_batch_inference.records import Receipt
+    from airflow_batch_inference.scoring.plan import PartPlan
+    from airflow_batch_inference.scoring.prepare import PreparedJob
+    from airflow_batch_inference.scoring.request import ScoringRequest
+    from airflow_batch_inference.storage import Storage
+
+log = logging.getLogger(__name__)
+
+_POLL_S = 0.2
+_MOST_DEATHS = 64
+_MOST_DEATHS_WITHOUT_ROWS = 3
+
+Rows = tuple[int, int]
+
+
+@dataclass(slots=True, eq=False)
+class _Worker:
+    """One process: its pipe, what it is doing, and since when."""
+
+    process: subprocess.Popen[bytes]
+    pipe: Any
+    plan: PartPlan | None = None
+    rows: Rows | None = None
+    heard: float = field(default_factory=time.monotonic)
+    is_ready: bool = False
+    reason: str | None = None
+    """Why the parent killed it."""
+
+
+@dataclass(slots=True)
+class _Troubles:
+    """In which parts and rows workers have died."""
+
+    total: int = 0
+    without_rows: dict[int, int] = field(default_factory=dict)
+    suspects: dict[int, list[Rows]] = field(default_factory=dict)
+    failing: dict[int, dict[Rows, str]] = field(default_factory=dict)
+
+    def note(self, index: int, rows: Rows | None, how: str) -> None:
+        """Remember a death; rows that were suspected before, or lie in rows that fail, count as failing.
+
+        Raises
+        ------
+        WorkerError
+            There were too many.
+        """
+        self.total += 1
+        known = self.failing.setdefault(index, {})
+        if rows is None:
+            self.without_rows[index] = self.without_rows.get(index, 0) + 1
+        elif rows in self.suspects.get(index, ()) or any(a <= rows[0] and rows[1] <= b for a, b in known):
+            known[rows] = how
+        else:
+            self.suspects.setdefault(index, []).append(rows)
+        if self.total > _MOST_DEATHS or self.without_rows.get(index, 0) >= _MOST_DEATHS_WITHOUT_ROWS:
+            message = (
+                f"Worker processes died {self.total} time(s), the last one by {how} in part {index}. If it was "
+                "SIGKILL, memory may have run out: lower max_workers or max_memory."
+            )
+            raise WorkerError(message)
+
+
+class WorkerPool:
+    """A context manager: processes that score parts.
+
+    Parameters
+    ----------
+    request, opened, storage
+        What to score, the opened dataset, and what reaches the artifact store; all must be picklable.
+    workers
+        How many processes.
+    check
+        Called a few times a second; raises to stop.
+    timeout_s
+        After so many seconds without a sign of life in a part, a worker is killed; None: never.
+    """
+
+    def __init__(
+        self,
+        request: ScoringRequest,
+        opened: Dataset,
+        storage: Storage,
+        *,
+        workers: int,
+        check: Callable[[], None],
+        timeout_s: float | None = None,
+    ) -> None:
+        self._request = request
+        self._opened = opened
+        self._storage = storage
+        self.number = workers
+        self._check = check
+        self._timeout_s = timeout_s
+        self._workers: list[_Worker] = []
+        self._job: PreparedJob | None = None
+        self._troubles = _Troubles()
+        self._starting_deaths = 0
+
+    def __enter__(self) -> Self:
+        try:
+            for _ in range(self.number):
+                self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.process.kill()
+        for worker in self._workers:
+            worker.process.wait()
+            worker.pipe.close()
+        self._workers.clear()
+
+    def prepare(self) -> PreparedJob:
+        """Let the first worker prepare the job, and tell the others.
+
+        Raises
+        ------
+        BatchInferenceError, OSError
+            Whatever it raised.
+        """
+        first = self._workers[0]
+        _send(first, ("prepare", self._opened))
+        while self._job is None:
+            for worker, message in self._messages():
+                if message is None:
+                    self._note_starting_death(worker)
+                    fresh = self._restart(worker)
+                    if worker is first:
+                        first = fresh
+                        _send(first, ("prepare", self._opened))
+                elif message[0] == "prepared":
+                    self._job = message[1]
+        for other in self._workers:
+            if other is not first:
+                _send(other, ("job", self._job))
+        return self._job
+
+    def run(self, plans: Sequence[PartPlan], allowed: Callable[[], int | None]) -> Iterator[Receipt]:
+        """Score parts, and yield their receipts as they come.
+
+        Parameters
+        ----------
+        plans
+            The parts.
+        allowed
+            Asked for each part: how many of its rows may still be rejected.
+
+        Raises
+        ------
+        BatchInferenceError, OSError
+            Whatever a worker raised; the others are killed when the block ends.
+        WorkerError
+            Workers died again and again.
+        """
+        queue = PartQueue(plans)
+        left = len(plans)
+        for worker in self._workers:
+            self._give(worker, queue, allowed)
+        while left:
+            for worker, message in self._messages():
+                if message is None:
+                    self._replace(worker, queue, allowed)
+                elif message[0] == "rows":
+                    worker.rows = (message[1], message[2])
+                elif message[0] == "done":
+                    left -= 1
+                    worker.plan = worker.rows = None
+                    self._give(worker, queue, allowed)
+                    yield message[1]
+
+    def _start(self) -> _Worker:
+        ours, theirs = connection.Pipe()
+        with theirs:
+            environment = dict(os.environ) | thread_environment(self.number)
+            environment["PYTHONPATH"] = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+            command = [sys.executable, "-P", "-m", "airflow_batch_inference.scoring.worker"]
+            process = subprocess.Popen(  # noqa: S603  # a fixed program
+                [*command, str(theirs.fileno()), str(os.getpid())],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+            )
+        worker = _Worker(process, ours)
+        self._workers.append(worker)
+        _send(worker, (self._request, self._storage))
+        return worker
+
+    def _restart(self, worker: _Worker) -> _Worker:
+        """Start a new worker in the place of one that died."""
+        worker.process.wait()
+        worker.pipe.close()
+        self._workers.remove(worker)
+        return self._start()
+
+    def _give(self, worker: _Worker, queue: PartQueue, allowed: Callable[[], int | None]) -> None:
+        worker.plan = queue.take(worker)
+        worker.heard = time.monotonic()
+        if worker.plan is not None:
+            failing = self._troubles.failing.get(worker.plan.index, {})
+            _send(worker, ("part", worker.plan, allowed(), failing))
+
+    def _messages(self) -> Iterator[tuple[_Worker, tuple[Any, ...] | None]]:
+        """Yield what workers say within a moment; None for one that has died. Errors are raised."""
+        self._check()
+        self._kill_hanging()
+        by_pipe = {worker.pipe: worker for worker in self._workers}
+        for pipe in connection.wait(list(by_pipe), timeout=_POLL_S):
+            worker = by_pipe[pipe]
+            worker.heard = time.monotonic()
+            try:
+                message = worker.pipe.recv()
+            except (EOFError, ConnectionResetError):
+                message = None
+            if message is not None and message[0] == "error":
+                raise message[1]
+            if message is not None and message[0] == "ready":
+                worker.is_ready = True
+            yield worker, message
+
+    def _kill_hanging(self) -> None:
+        for worker in self._workers:
+            silent = time.monotonic() - worker.heard
+            if self._timeout_s is not None and worker.plan and worker.is_ready and silent > self._timeout_s:
+                worker.reason = f"no sign of life for {self._timeout_s:g} s"
+                worker.process.kill()
+
+    def _replace(self, worker: _Worker, queue: PartQueue, allowed: Callable[[], int | None]) -> None:
+        """Put a new worker in the place of one that died, and its part back."""
+        if not worker.is_ready:
+            self._note_starting_death(worker)
+        how = worker.reason or _ending(worker.process.wait())
+        if worker.plan is not None:
+            log.warning("A worker process ended (%s) in part %d, rows %s", how, worker.plan.index, worker.rows)
+            self._troubles.note(worker.plan.index, worker.rows, how)
+        queue.put_back(worker, worker.plan)
+        fresh = self._restart(worker)
+        _send(fresh, ("job", self._job))
+        self._give(fresh, queue, allowed)
+
+    def _note_starting_death(self, worker: _Worker) -> None:
+        self._starting_deaths += 1
+        if self._starting_deaths <= 2 * self.number:
+            return
+        how = _ending(worker.process.wait())
+        message = f"A worker process ended ({how}) while it loaded or first tried the model, before it scored a row."
+        raise WorkerError(message)
+
+
+def _send(worker: _Worker, message: tuple[Any, ...]) -> None:
+    """Send a message; that the worker has just died is noticed by its closed pipe, when messages are read."""
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        worker.pipe.send(message)
+
+
+def _ending(returncode: int) -> str:
+    return f"exit status {returncode}" if returncode >= 0 else signal.Signals(-returncode).name

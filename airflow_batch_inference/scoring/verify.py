@@ -1,0 +1,205 @@
+"""Checking a committed prediction set again, offline: from the commit's URI alone, or also against its inputs.
+
+What must not be relaxed: nothing that a receipt or the commit says is believed where the files can be asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from airflow_batch_inference.datasets.dataset import open_dataset
+from airflow_batch_inference.exceptions import ArtifactError, BatchInferenceError, ConfigurationError
+from airflow_batch_inference.records import PredictionSetRecord
+from airflow_batch_inference.scoring.accounting import as_text, row_hash, rows_hash
+from airflow_batch_inference.storage import private_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_batch_inference.datasets.dataset import Dataset, Origin
+    from airflow_batch_inference.records import Part
+    from airflow_batch_inference.storage import Storage
+
+_BLOCK_ROWS = 65_536
+
+
+@dataclass(slots=True)
+class Verification:
+    """What was checked, and what is wrong.
+
+    Attributes
+    ----------
+    record
+        The commit.
+    checks
+        What was found to be right, in words.
+    problems
+        What was found to be wrong; empty for a set that holds.
+    """
+
+    record: PredictionSetRecord
+    checks: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def verify(uri: str, storage: Storage, *, inputs: Storage | None = None) -> Verification:
+    """Check a committed prediction set: its files, its rows, its certificate; and its inputs, where they are reachable.
+
+    Parameters
+    ----------
+    uri
+        The commit's.
+    storage
+        Reaches the artifact store.
+    inputs
+        Reaches the input files, which are then read again and compared with the output, row by row; None: they are
+        not read.
+
+    Raises
+    ------
+    ArtifactNotFoundError, ArtifactIntegrityError
+        There is no commit, or it is damaged: its own numbers do not add up.
+    ConfigurationError
+        The URI is that of another record.
+    """
+    record = storage.read_record(uri)
+    if not isinstance(record, PredictionSetRecord):
+        message = f"{uri} is a {record.to_dict()['kind']} record, not the commit of a prediction set."
+        raise ConfigurationError(message)
+    found = Verification(record)
+    for part in (*record.parts, *record.quarantine):
+        problem = _part_problem(part, storage)
+        if problem:
+            found.problems.append(problem)
+    if not found.problems:
+        found.checks.append(
+            f"{len(record.parts)} part(s) and {len(record.quarantine)} of rejects have their digests and rows"
+        )
+        _verify_certificate(found, storage)
+    if inputs is not None and not found.problems:
+        _verify_inputs(found, storage, inputs)
+    return found
+
+
+def _part_problem(part: Part, storage: Storage) -> str | None:
+    """Return what is wrong with a file, or None."""
+    with private_folder() as folder:
+        copy = folder / part.uri.rsplit("/", 1)[-1]
+        try:
+            digest = storage.copy_to_local(part.uri, copy)
+        except ArtifactError as error:
+            return str(error)
+        if digest != part.sha256:
+            return f"{part.uri} was changed: its SHA-256 is {digest}, the commit says {part.sha256}"
+        rows = _rows_of(copy.as_uri(), storage)
+        return None if rows == part.rows else f"{part.uri} holds {rows} rows, the commit says {part.rows}"
+
+
+def _rows_of(uri: str, storage: Storage) -> int:
+    if uri.endswith(".parquet"):
+        return int(pq.read_metadata(uri.removeprefix("file://")).num_rows)
+    return sum(unit.rows for units in open_dataset(uri, storage).units for unit in units)
+
+
+def _verify_certificate(found: Verification, storage: Storage) -> None:
+    record, certificate = found.record, found.record.certificate
+    rejected = _rejected_rows(record, storage)
+    hash_in = _hash_of_inputs(record)
+    hash_rejected = sum(rows_hash(uri, rows) for uri, rows in rejected.items())
+    names = [file.uri for file in record.dataset]
+    if sum(record.dataset_rows) != record.rows_in:
+        found.problems.append(f"the input files have {sum(record.dataset_rows)} rows, not {record.rows_in}")
+    if record.dataset_uris and as_text(hash_in) != certificate.row_hash_in:
+        found.problems.append("the certificate's hash of the input rows is not that of the input files")
+    if as_text(hash_rejected) != certificate.row_hash_rejected:
+        found.problems.append("the certificate's hash of the rejected rows is not that of the quarantine")
+    if any(len(set(rows)) != len(rows) for rows in rejected.values()):
+        found.problems.append("a row stands in the quarantine twice")
+    foreign = [uri for uri in rejected if record.dataset_uris and uri not in names]
+    if foreign:
+        found.problems.append(f"the quarantine holds a row of {foreign[0]}, which is no input file")
+    if not found.problems:
+        found.checks.append(
+            f"{record.rows_in:,} rows in = {record.rows_out:,} out + {record.rows_rejected:,} rejected, each once"
+        )
+
+
+def _hash_of_inputs(record: PredictionSetRecord) -> int:
+    return sum(row_hash(file.uri, 0, rows) for file, rows in zip(record.dataset, record.dataset_rows, strict=True))
+
+
+def _rejected_rows(record: PredictionSetRecord, storage: Storage) -> dict[str, list[int]]:
+    rejected: dict[str, list[int]] = {}
+    for part in record.quarantine:
+        table = open_dataset(part.uri, storage).select(["_file", "_row"]).whole()
+        for uri, row in zip(table.column("_file").to_pylist(), table.column("_row").to_pylist(), strict=True):
+            rejected.setdefault(uri, []).append(row)
+    return rejected
+
+
+def _verify_inputs(found: Verification, storage: Storage, inputs: Storage) -> None:
+    """Read the inputs again and compare each output row's columns with its input row's."""
+    record = found.record
+    if not record.dataset_uris or not record.kept or record.output_format not in ("parquet", "arrow"):
+        found.checks.append("inputs not compared: they are inline, or the output is text or was not kept")
+        return
+    changed = [file.uri for file in record.dataset if inputs.stat(file.uri) != file]
+    if changed:
+        found.problems.append(f"{changed[0]} was changed since it was scored: it cannot be compared")
+        return
+    passed = [spec.name for spec in record.columns if spec.name not in record.label_columns]
+    try:
+        source = open_dataset([file.uri for file in record.dataset], inputs)
+        lacking = [name for name in passed if name not in source.schema.names]
+        passed = [name for name in passed if name not in lacking]  # made from folder names such as day=1
+        output = open_dataset([part.uri for part in record.parts], storage).select(passed)
+        _compare(found, source.select(passed), output, _rejected_rows(record, storage))
+    except BatchInferenceError as error:
+        found.problems.append(str(error))
+
+
+def _compare(found: Verification, source: Dataset, output: Dataset, rejected: dict[str, list[int]]) -> None:
+    rows = 0
+    written = _blocks(output)
+    ahead = output.schema.empty_table()
+    for batch in source.mini_batches(_BLOCK_ROWS):
+        gone = {
+            before + row - origin.first_row
+            for before, origin in _placed(batch.origins)
+            for row in rejected.get(origin.uri, ())
+            if origin.first_row <= row < origin.first_row + origin.rows
+        }
+        expected = batch.table
+        if gone:
+            expected = expected.take([row for row in range(expected.num_rows) if row not in gone])
+        while ahead.num_rows < expected.num_rows:
+            more = next(written, None)
+            if more is None:
+                found.problems.append(f"the output ends after {rows + ahead.num_rows} rows")
+                return
+            ahead = pa.concat_tables([ahead, more])
+        if not ahead.slice(0, expected.num_rows).combine_chunks().equals(expected.combine_chunks()):
+            found.problems.append(f"the output's columns differ from those of the input, in {batch.describe()}")
+            return
+        rows += expected.num_rows
+        ahead = ahead.slice(expected.num_rows)
+    if ahead.num_rows or next(written, None) is not None:
+        found.problems.append("the output has more rows than the input")
+        return
+    found.checks.append(f"{rows:,} output rows have the columns of their input rows, in input order")
+
+
+def _placed(origins: tuple[Origin, ...]) -> Iterator[tuple[int, Origin]]:
+    before = 0
+    for origin in origins:
+        yield before, origin
+        before += origin.rows
+
+
+def _blocks(dataset: Dataset) -> Iterator[pa.Table]:
+    for batch in dataset.mini_batches(_BLOCK_ROWS):
+        yield batch.table

@@ -1,0 +1,92 @@
+"""A worker process: loads the model once, then scores the parts that it is sent, until its parent closes the pipe.
+
+What must not be relaxed: it dies with its parent, and it never commits. Messages to it: ``("prepare", dataset)``,
+``("job", job)``, ``("part", plan, allowed, failing)``. Messages from it: ``("ready",)``, ``("prepared", job)``,
+``("rows", start, stop)``, ``("done", receipt)``, ``("error", exception)``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pickle
+import signal
+import sys
+import traceback
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING, Any
+
+from airflow_batch_inference.exceptions import WorkerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_batch_inference.scoring.part import PartScorer
+    from airflow_batch_inference.scoring.prepare import PreparedJob
+    from airflow_batch_inference.scoring.request import ScoringRequest
+    from airflow_batch_inference.storage import Storage
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a worker; ``arguments`` are the pipe's file descriptor and the parent's process id."""
+    descriptor, parent = map(int, arguments)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the parent's to handle
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        return 1
+    pipe = Connection(descriptor)
+    try:
+        request, storage = pipe.recv()
+        _serve(pipe, request, storage)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        pass  # the parent is done, or gone
+    except BaseException as error:  # noqa: BLE001  # told to the parent, which raises it
+        pipe.send(("error", portable(error)))
+    return 0
+
+
+def _serve(pipe: Any, request: ScoringRequest, storage: Storage) -> None:  # noqa: ANN401  # a Connection
+    from airflow_batch_inference.scoring.native_threads import limited_blas
+    from airflow_batch_inference.scoring.part import PartScorer
+    from airflow_batch_inference.scoring.prepare import prepare
+
+    model = request.load_model()
+    pipe.send(("ready",))
+    scorers: list[PartScorer] = []
+
+    def take(job: PreparedJob) -> None:
+        def tell(start: int, stop: int) -> None:
+            pipe.send(("rows", start, stop))
+
+        scorers.append(PartScorer(job=job, request=request, model=model, storage=storage, tell=tell))
+
+    with limited_blas():
+        while True:
+            command, *values = pipe.recv()
+            if command == "prepare":
+                job = prepare(request, values[0], model)
+                take(job)
+                pipe.send(("prepared", job))
+            elif command == "job":
+                take(values[0])
+            else:
+                plan, allowed, failing = values
+                pipe.send(("done", scorers[-1].score(plan, allowed=allowed, failing=failing)))
+
+
+def portable(error: BaseException) -> BaseException:
+    """Return an exception that survives the way to another process, with its traceback as a note."""
+    note = "In a worker process:\n" + "".join(traceback.format_exception(error))
+    try:
+        copy: BaseException = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own bytes
+    except Exception:  # noqa: BLE001  # an exception's own pickling may fail in any way
+        copy = WorkerError(f"{type(error).__name__}: {error}")
+    copy.add_note(note)
+    return copy
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,353 @@
+"""Runs of a small job under faults, each followed by a retry, and what must hold after each of them."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import random
+import shutil
+import signal
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec.implementations.memory import MemoryFileSystem
+
+from airflow_batch_inference.exceptions import BatchInferenceError, DataError
+from airflow_batch_inference.records import ColumnSpec, ModelRecord, PredictionSetRecord, TaskKey
+from airflow_batch_inference.scoring import plan
+from airflow_batch_inference.scoring.commit import latest_commit
+from airflow_batch_inference.scoring.job import score_dataset
+from airflow_batch_inference.scoring.request import Destination, RowPolicy, ScoringOptions, ScoringRequest
+from airflow_batch_inference.scoring.verify import verify
+from airflow_batch_inference.storage import Storage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROWS = 240
+PART_ROWS = 20
+BAD = (33, 34, 150)
+NAMES = ("a", "b")
+
+
+class Model:
+    """a + 2 b, but for three rows that it refuses."""
+
+    inputs = tuple(ColumnSpec(name=name, type="double") for name in NAMES)
+    feature_names = NAMES
+    n_features = 2
+    output_names = None
+    methods = ("predict",)
+    versions: dict[str, str] = {"fake": "1"}  # noqa: RUF012  # never changed
+
+    def predict(self, batch: pa.Table, *, method: str = "predict", kwargs: Any = None) -> np.ndarray:
+        values = batch.column("a").to_numpy()
+        if np.isin(values, BAD).any():
+            raise ValueError("no such leaf")
+        return values + 2 * batch.column("b").to_numpy()
+
+
+@dataclass
+class Result:
+    """What a campaign did, and what it found."""
+
+    seed: int
+    runs: int = 0
+    kills: int = 0
+    faults: int = 0
+    resumed_parts: int = 0
+    silent: int = 0
+    violations: list[str] = field(default_factory=list)
+
+
+class Campaign:
+    """Disturbs runs of one job.
+
+    Parameters
+    ----------
+    folder
+        For the input files.
+    root
+        The artifact store; each disturbed job gets a folder of its own in it.
+    seed
+        Of all that is random.
+    """
+
+    def __init__(self, folder: Path, root: str, *, seed: int) -> None:
+        self.root = root
+        self.random = random.Random(seed)
+        self.result = Result(seed)
+        self.storage = Storage()
+        self.source = folder / "in"
+        self.source.mkdir(exist_ok=True)
+        rows = np.arange(float(ROWS))
+        for name, part in (("1", rows[:100]), ("2", rows[100:])):
+            table = pa.table({"a": part, "b": np.ones(len(part)), "key": [f"k{row:.0f}" for row in part]})
+            pq.write_table(table, self.source / f"{name}.parquet", write_page_checksum=True)
+        plan._PART_ROWS = PART_ROWS
+        _, self.expected = self.run(f"file://{folder}/undisturbed", "1", storage=Storage())
+
+    def run(
+        self, root: str, attempt: str, *, storage: Storage | None = None, batch_id: str = "b"
+    ) -> tuple[str, PredictionSetRecord]:
+        """Score as one try of one task would."""
+        model = Model()
+        record = ModelRecord(
+            name="fake", model_uri="file:///m", conn_id=None, sha256="5" * 64, size_bytes=1, flavor="fake",
+            format="fake", trust="data", trusted_types=(), inputs=model.inputs, n_features=2, output_names=None,
+            label_columns=None, versions={}, baseline_uri=None, tag=None,
+        )  # fmt: skip
+        request = ScoringRequest(
+            model=model, record=record, model_record_uri=None, dataset=str(self.source), options=ScoringOptions(),
+            destination=Destination(
+                root=root, task=TaskKey(dag_id="d", run_id="r", task_id="t"), attempt=attempt,
+                try_id=f"{int(attempt):06d}", batch_id=batch_id,
+            ),
+            policy=RowPolicy(error_threshold=len(BAD)), rows_per_batch=7,
+        )  # fmt: skip
+        return score_dataset(request, storage=storage or self.storage, data_storage=Storage())
+
+    def folder(self, root: str) -> str:
+        return Destination(
+            root=root, task=TaskKey(dag_id="d", run_id="r", task_id="t"), attempt="1", try_id="1", batch_id="b"
+        ).folder
+
+    def check(self, root: str, what: str, *, must_exist: bool = False, storage: Storage | None = None) -> None:
+        """Nothing is visible, or one whole set with the bytes of an undisturbed run."""
+        storage = storage or self.storage
+        number, uri = latest_commit(self.folder(root), storage)
+        if uri is None:
+            if must_exist:
+                self.result.violations.append(f"{what}: no commit after the last try")
+            return
+        try:
+            found = verify(uri, storage)
+        except BatchInferenceError as error:
+            self.result.violations.append(f"{what}: {error}")
+            return
+        self.result.violations += [f"{what}: {problem}" for problem in found.problems]
+        record = found.record
+        if [p.sha256 for p in record.parts] != [p.sha256 for p in self.expected.parts]:
+            self.result.violations.append(f"{what}: other bytes than those of an undisturbed run")
+        if record.certificate != self.expected.certificate or number != 1:
+            self.result.violations.append(f"{what}: commit {number}, {record.certificate}")
+
+    def kills(self, *, at_least: int) -> Result:
+        """Kill tries with SIGKILL at random moments, until each job is done."""
+        started = time.monotonic()
+        self.run(f"{self.root}/warm", "1")
+        longest = (time.monotonic() - started) * 1.5
+        job = 0
+        while self.result.kills < at_least:
+            job += 1
+            root = f"{self.root}/{job}"
+            for attempt in range(1, 100):
+                before = self._receipts(root)
+                done = self._killed_try(root, attempt, longest)
+                self.check(root, f"job {job}, try {attempt}", must_exist=done)
+                if done:
+                    self.result.resumed_parts += before
+                    break
+        return self.result
+
+    def _killed_try(self, root: str, attempt: int, longest: float) -> bool:
+        self.result.runs += 1
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                self.run(root, str(attempt))
+                code = 0
+            finally:
+                os._exit(code)
+        until = time.monotonic() + self.random.uniform(0, longest)
+        while time.monotonic() < until:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                if status:
+                    self.result.violations.append(f"{root} try {attempt} ended with {status}")
+                return status == 0
+            time.sleep(0.001)
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        self.result.kills += os.WIFSIGNALED(status)
+        return status == 0
+
+    def _receipts(self, root: str) -> int:
+        folder = f"{self.folder(root)}/_work"
+        if not self.storage.exists(folder):
+            return 0
+        return sum("/part-" in file.uri for file in self.storage.list_files(folder))
+
+    def races(self, times: int, *, same_job: bool) -> Result:
+        """Let three processes score at once: of one job they agree on one commit; of three each has one, or is told."""
+        for number in range(times):
+            root = f"{self.root}/race-{number}"
+            children = []
+            for attempt in (1, 2, 3):
+                self.result.runs += 1
+                child = os.fork()
+                if child == 0:
+                    code = 1
+                    try:
+                        self.run(root, str(attempt), batch_id="b" if same_job else str(attempt))
+                        code = 0
+                    except BatchInferenceError as error:
+                        code = 2 if "later try" in str(error) else 1
+                    finally:
+                        os._exit(code)
+                children.append(child)
+            codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+            self._check_race(root, number, codes, same_job=same_job)
+        return self.result
+
+    def _check_race(self, root: str, number: int, codes: list[int], *, same_job: bool) -> None:
+        allowed = {0} if same_job else {0, 2}
+        if not set(codes) <= allowed or 0 not in codes:
+            self.result.violations.append(f"race {number}: exit codes {codes}")
+        commits = self.storage.list_files(f"{self.folder(root)}/_commits")
+        if len(commits) != (1 if same_job else codes.count(0)):
+            self.result.violations.append(f"race {number}: {len(commits)} commits, {codes}")
+        for commit in commits:
+            found = verify(commit.uri, self.storage)
+            self.result.violations += [f"race {number}: {problem}" for problem in found.problems]
+            keys = {part.uri.split("/")[-2] for part in found.record.parts}
+            if len(keys) != 1 or found.record.rows_out != ROWS - len(BAD):
+                self.result.violations.append(f"race {number}: a mixture of {keys}")
+
+    def failing_operations(self, fs: FaultyFileSystem, *, forever: bool, applied: bool, passes: bool) -> Result:
+        """Let the n-th operation of the artifact store fail, for every n, and retry on a sound store."""
+        self.storage = Storage(filesystem_for=lambda _: fs)
+        fs.arm(None)
+        self.run(f"{self.root}/count", "1")
+        for number in range(1, fs.count + 1):
+            root = f"{self.root}/{number}-{forever}-{applied}-{passes}"
+            fs.arm(number, forever=forever, applied=applied, passes=passes)
+            self.result.runs += 1
+            with contextlib.suppress(OSError, BatchInferenceError):
+                self.run(root, "1")
+            self.result.faults += fs.failed > 0
+            fs.arm(None)
+            self.check(root, f"operation {number}")
+            before = self._receipts(root)
+            self.run(root, "2")
+            self.result.resumed_parts += before
+            self.check(root, f"operation {number}, retry", must_exist=True)
+        return self.result
+
+    def damaged_inputs(self, times: int) -> Result:
+        """Change or cut bytes of an input file: an error, or (where the bytes mean nothing) the same rows as before.
+
+        A Parquet footer has no checksum: of some hundred changes one may name a column differently, and be silent.
+        """
+        path = self.source / "2.parquet"
+        sound = path.read_bytes()
+        for number in range(times):
+            data = bytearray(sound)
+            if self.random.random() < 0.2:
+                data = data[: self.random.randrange(len(data))]
+            else:
+                for _ in range(self.random.choice([1, 1, 4, 30])):
+                    data[self.random.randrange(len(data))] ^= 1 << self.random.randrange(8)
+            path.write_bytes(data)
+            root = f"{self.root}/damaged-{number}"
+            self.result.runs += 1
+            try:
+                _, record = self.run(root, "1")
+            except (DataError, BatchInferenceError):
+                self.result.faults += 1
+                if latest_commit(self.folder(root), self.storage)[1] is not None:
+                    self.result.violations.append(f"damage {number}: an error and a commit")
+                continue
+            # The footers differ: they name the job, which another version of the file is.
+            self.result.silent += _rows(record) != _rows(self.expected)
+        path.write_bytes(sound)
+        return self.result
+
+
+def _rows(record: PredictionSetRecord) -> list[dict[str, Any]]:
+    return [row for part in record.parts for row in pq.read_table(part.uri.removeprefix("file://")).to_pylist()]
+
+
+class FaultyFileSystem(MemoryFileSystem):
+    """An in-memory file system of its own whose n-th operation fails."""
+
+    protocol = "faulty"
+    store: dict[str, Any] = {}  # noqa: RUF012  # shared by all instances, as in the class it comes from
+    pseudo_dirs = [""]  # noqa: RUF012
+    cachable = False
+    _OPERATIONS = ("pipe_file", "put_file", "cat_file", "info", "find", "exists", "rm_file")
+
+    def arm(self, number: int | None, *, forever: bool = False, applied: bool = False, passes: bool = True) -> None:
+        """Let an operation fail, by its number from now; None: none."""
+        self.count = self.failed = 0
+        self._number, self._forever, self._applied, self._passes = number, forever, applied, passes
+
+    def _operation(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        work = getattr(MemoryFileSystem, name)
+        if getattr(self, "_inside", False):
+            return work(self, *args, **kwargs)
+        self.count += 1
+        fails = self._number is not None and (
+            self.count == self._number or (self._forever and self.count > self._number)
+        )
+        self._inside = True
+        try:
+            if fails and not self._applied:
+                self._fail(name)
+            answer = work(self, *args, **kwargs)
+        finally:
+            self._inside = False
+        if fails:
+            self._fail(name)
+        return answer
+
+    def _fail(self, name: str) -> None:
+        self.failed += 1
+        if self._passes:
+            raise ConnectionResetError(f"{name}: the network")
+        raise OSError(errno.EACCES, f"{name}: no right")
+
+
+def _operation(name: str) -> Any:
+    def method(self: FaultyFileSystem, *args: Any, **kwargs: Any) -> Any:
+        return self._operation(name, *args, **kwargs)
+
+    return method
+
+
+for _name in FaultyFileSystem._OPERATIONS:
+    setattr(FaultyFileSystem, _name, _operation(_name))
+
+
+def on_full_disk(folder: Path, small: Path, *, seed: int, times: int) -> Result:
+    """Let the artifact store's disk be full at some point, then make room and retry."""
+    campaign = Campaign(folder, f"file://{small}/root", seed=seed)
+    for number in range(times):
+        root = f"file://{small}/{number}"
+        ballast = small / "ballast"
+        campaign.result.runs += 1
+        free = os.statvfs(small).f_bavail * os.statvfs(small).f_frsize
+        ballast.write_bytes(bytes(max(0, free - campaign.random.randrange(4_096, 90_000))))
+        try:
+            campaign.run(root, "1")
+        except OSError as error:
+            campaign.result.faults += error.errno == errno.ENOSPC
+        campaign.check(root, f"full {number}")
+        ballast.unlink()
+        campaign.result.resumed_parts += campaign._receipts(root)
+        campaign.run(root, "2")
+        campaign.check(root, f"full {number}, retry", must_exist=True)
+        shutil.rmtree(small / str(number))
+    return campaign.result
+
+
+def describe(result: Result) -> str:
+    """Return a result as one line of JSON."""
+    return json.dumps(result.__dict__)

@@ -1,0 +1,110 @@
+"""The fault campaign, short form (``benchmarks/faults.py`` runs the long one): whatever happens to a run, the old
+or the whole new one is visible, the retry resumes, and the final bytes are those of an undisturbed run.
+
+The seed is printed and can be given: ``FAULT_SEED=7 pytest tests/scoring/test_faults.py -s``.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+
+import fsspec
+import pytest
+from campaign import Campaign, FaultyFileSystem, on_full_disk
+from moto.server import ThreadedMotoServer
+
+from airflow_batch_inference.scoring import plan, retries
+
+SEED = int(os.environ.get("FAULT_SEED", random.SystemRandom().randrange(10**6)))
+
+
+@pytest.fixture(autouse=True)
+def quick_retries(monkeypatch):
+    monkeypatch.setattr(retries, "FIRST_DELAY_S", 0.0005)
+    monkeypatch.setattr(plan, "_PART_ROWS", plan._PART_ROWS)  # the campaign changes it
+    print(f"FAULT_SEED={SEED}")
+
+
+@pytest.fixture
+def s3(monkeypatch):
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    fsspec.filesystem("s3", skip_instance_cache=True).clear_instance_cache()
+    fsspec.filesystem("s3").mkdir("campaign")
+    yield "s3://campaign"
+    fsspec.filesystem("s3").clear_instance_cache()
+    server.stop()
+
+
+@pytest.mark.slow
+def test_200_kills_on_a_local_folder(tmp_path):
+    result = Campaign(tmp_path, f"file://{tmp_path}/root", seed=SEED).kills(at_least=200)
+    print(result)
+    assert result.violations == []
+    assert result.kills >= 200
+    assert result.resumed_parts > 0
+
+
+@pytest.mark.slow
+def test_30_kills_on_s3(tmp_path, s3):
+    result = Campaign(tmp_path, f"{s3}/root", seed=SEED).kills(at_least=30)
+    print(result)
+    assert result.violations == []
+    assert result.kills >= 30
+    assert result.resumed_parts > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("same_job", [True, False], ids=["one job", "three jobs"])
+def test_three_writers_at_once(tmp_path, same_job):
+    result = Campaign(tmp_path, f"file://{tmp_path}/root", seed=SEED).races(50, same_job=same_job)
+    print(result)
+    assert result.violations == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("forever", [False, True], ids=["once", "from then on"])
+@pytest.mark.parametrize("applied", [False, True], ids=["before", "after it was applied"])
+@pytest.mark.parametrize("error", ["passes", "stays"])
+def test_every_single_operation_fails(tmp_path, forever, applied, error):
+    result = Campaign(tmp_path, "faulty://root", seed=SEED).failing_operations(
+        FaultyFileSystem(), forever=forever, applied=applied, passes=error == "passes"
+    )
+    print(result)
+    assert result.violations == []
+    assert result.faults >= 20
+
+
+@pytest.mark.slow
+def test_a_full_disk(tmp_path):
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", folder], capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"no right to mount a small disk here: {mounted.stderr.decode().strip()}")
+    try:
+        result = on_full_disk(tmp_path, folder, seed=SEED, times=10)
+    finally:
+        subprocess.run(["umount", folder], check=True)
+    print(result)
+    assert result.violations == []
+    assert result.faults >= 8
+
+
+@pytest.mark.slow
+def test_inputs_with_changed_or_missing_bytes(tmp_path):
+    result = Campaign(tmp_path, f"file://{tmp_path}/root", seed=SEED).damaged_inputs(300)
+    print(result)
+    assert result.violations == []
+    assert result.faults >= 250
+    assert result.silent <= 3
