@@ -13,6 +13,7 @@ from pathlib import Path
 
 import lightgbm as lgb
 import numpy as np
+import psutil
 import pyarrow.parquet as pq
 import pytest
 
@@ -95,10 +96,13 @@ def source(bench):
     return make
 
 
-def children():
-    """Process ids of all workers on this machine that this process has started."""
-    found = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True)
-    return [int(line.split()[0]) for line in found.stdout.splitlines() if "scoring.worker" in line]
+def children(parent=None):
+    """Process ids of all workers that a process (this one) has started and that still run."""
+    return [
+        child.pid
+        for child in psutil.Process(parent).children()
+        if child.status() != psutil.STATUS_ZOMBIE and "airflow_batch_inference.scoring.worker" in child.cmdline()
+    ]
 
 
 @pytest.mark.parametrize("workers", [2, 3])
@@ -205,13 +209,12 @@ score_dataset(request, storage=bench.storage, resources=Resources(max_workers=2)
     until = time.monotonic() + 60
     while len(ours) < 2 and time.monotonic() < until:
         time.sleep(0.1)
-        found = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(parent.pid)], capture_output=True, text=True)
-        ours = [int(line.split()[0]) for line in found.stdout.splitlines() if "scoring.worker" in line]
+        ours = children(parent.pid)
     time.sleep(3)
     parent.kill()
     parent.wait()
     time.sleep(0.5)
     assert len(ours) == 2
-    alive = [pid for pid in ours if Path(f"/proc/{pid}/stat").exists()
-             and Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"]  # fmt: skip
-    assert alive == []
+    assert [
+        pid for pid in ours if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    ] == []
