@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -98,11 +99,17 @@ def source(bench):
 
 def children(parent=None):
     """Process ids of all workers that a process (this one) has started and that still run."""
-    return [
-        child.pid
-        for child in psutil.Process(parent).children()
-        if child.status() != psutil.STATUS_ZOMBIE and "airflow_batch_inference.scoring.worker" in child.cmdline()
-    ]
+    found = []
+    for child in psutil.Process(parent).children():
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+            if is_running(child.pid) and "airflow_batch_inference.scoring.worker" in child.cmdline():
+                found.append(child.pid)
+    return found
+
+
+def is_running(pid):
+    """Say whether a process runs, and is no zombie."""
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 @pytest.mark.parametrize("workers", [2, 3])
@@ -215,6 +222,4 @@ score_dataset(request, storage=bench.storage, resources=Resources(max_workers=2)
     parent.wait()
     time.sleep(0.5)
     assert len(ours) == 2
-    assert [
-        pid for pid in ours if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    ] == []
+    assert not any(map(is_running, ours))
