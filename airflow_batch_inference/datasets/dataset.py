@@ -18,7 +18,7 @@ from airflow_batch_inference.exceptions import ConfigurationError, DataError
 from airflow_batch_inference.records import ColumnSpec, DataFile, fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from airflow_batch_inference.storage import Storage
 
@@ -117,7 +117,7 @@ class Dataset:
 
     def mini_batches(
         self, rows: int, *, ranges: Sequence[RowRange] | None = None, cursor: Cursor | None = None
-    ) -> Iterator[MiniBatch]:
+    ) -> Generator[MiniBatch, None, None]:
         """Yield the rows in input order, ``rows`` at a time (the last one may hold fewer, never 0).
 
         Parameters

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from airflow_batch_inference.storage import Storage
 
 _BLOCK_BYTES = 4 << 20
-_BUFFER_BYTES = 1 << 20
+_BUFFER_BYTES = 256 << 10
 _EXACT_INTEGERS = 2.0**53
-_READ_ROWS = 65_536
+_READ_ROWS = 32_768
 _TEXT_UNIT_ROWS = 65_536
 _CSV_ERROR = re.compile(r"In CSV column #(\d+):.*?CSV conversion error to ([^:]+): invalid value '(.*)'", re.DOTALL)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-_GROUP_ROWS = 131_072
+_GROUP_ROWS = 65_536
 
 
 class _Sink(Protocol):

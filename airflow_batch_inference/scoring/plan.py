@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _PART_ROWS = 131_072
 _PART_BYTES = 128 << 20
-_BATCH_BYTES = 16 << 20
+_BATCH_BYTES = 4 << 20
 _MIN_BATCH_ROWS = 1_024
 _MAX_BATCH_ROWS = 65_536
 _VARIABLE_WIDTH_BYTES = 32
@@ -128,7 +128,7 @@ def mini_batch_rows(wanted: int | str, schema: pa.Schema, most_bytes: int = _BAT
     schema
         The dataset's columns.
     most_bytes
-        What a mini-batch may take in memory: 16 MiB, or less where memory is limited.
+        What a mini-batch may take in memory: 4 MiB, or less where memory is limited.
 
     Raises
     ------
@@ -153,12 +153,12 @@ def mini_batch_rows(wanted: int | str, schema: pa.Schema, most_bytes: int = _BAT
 
 
 def batch_bytes(max_memory: int | None) -> int:
-    """Return about how much memory a mini-batch takes: 16 MiB, or less where all workers together have little.
+    """Return about how much memory a mini-batch takes: 4 MiB, or less where all workers together have little.
 
     Examples
     --------
-    >>> batch_bytes(None) >> 20, batch_bytes(512 << 20) >> 20
-    (16, 8)
+    >>> batch_bytes(None) >> 20, batch_bytes(128 << 20) >> 20
+    (4, 2)
     """
     return _BATCH_BYTES if max_memory is None else max(1 << 20, min(_BATCH_BYTES, max_memory // 64))
 

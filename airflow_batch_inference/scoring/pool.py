@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import WorkerError
-from airflow_batch_inference.scoring.native_threads import thread_environment
+from airflow_batch_inference.scoring.native_threads import worker_environment
 from airflow_batch_inference.scoring.queue import PartQueue
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ class WorkerPool:
     def _start(self) -> _Worker:
         ours, theirs = connection.Pipe()
         with theirs:
-            environment = dict(os.environ) | thread_environment(self.number)
+            environment = dict(os.environ) | worker_environment(self.number)
             environment["PYTHONPATH"] = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
             command = [sys.executable, "-P", "-m", "airflow_batch_inference.scoring.worker"]
             process = subprocess.Popen(  # noqa: S603  # a fixed program

@@ -5,6 +5,7 @@ What must not be relaxed: all that can be checked is checked here; and the key h
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -109,7 +110,8 @@ def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Pre
     _require_quarantine_names(dataset, request)
     predictor = Predictor(model=model, inputs=inputs, method=options.predict_method, kwargs=options.predict_kwargs)
     batch_rows = mini_batch_rows(request.rows_per_batch, dataset.schema, request.batch_bytes)
-    first = next(dataset.mini_batches(batch_rows), None)
+    with contextlib.closing(dataset.mini_batches(batch_rows)) as batches:  # a reader that is left open keeps memory
+        first = next(batches, None)
     if first is None:
         _allow_empty(request, dataset)
     types = _types_without_rows(predictor, dataset, request) if first is None else _types_of(predictor, first, request)

@@ -125,7 +125,7 @@ class ScoringRequest:
     policy: RowPolicy = field(default_factory=RowPolicy)
     model_storage: Storage | None = None
     parity_rows: int = 0
-    batch_bytes: int = 16 << 20
+    batch_bytes: int = 4 << 20
 
     def load_model(self) -> LoadedModel:
         """Return the model; loads it where only its record was given.
