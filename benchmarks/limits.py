@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-GROUP_ROWS = 131_072  # a row group of ours
+GROUP_ROWS = 65_536  # a row group of ours
 STAGES = ("decode", "predict", "encode")
 MEANS = ("processes", "threads")
 
@@ -93,19 +93,16 @@ def _predict(_core: int, model: Path, data: Path, _path: Path) -> Callable[[], N
 
 
 def _encode(_core: int, model: Path, data: Path, path: Path) -> Callable[[], None]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    from airflow_batch_inference.datasets.writers import PartWriter
 
     rows, block = _block(data)
     block = peers.with_prediction(block, str(model)).combine_chunks()
     groups = [block.slice(start, GROUP_ROWS).combine_chunks() for start in range(0, len(block), GROUP_ROWS)]
-    texts = [field.name for field in block.schema if not pa.types.is_floating(field.type)]
-    options = {"compression": "zstd", "compression_level": 1, "write_page_checksum": True}
 
     def work() -> None:
-        with pq.ParquetWriter(path.with_suffix(".bin"), block.schema, use_dictionary=texts or False, **options) as sink:
+        with PartWriter(path.with_suffix(".bin"), "parquet", block.schema, {}) as writer:
             for length, group in _around(rows, groups):
-                sink.write_table(group.slice(0, length), row_group_size=GROUP_ROWS)
+                writer.write(group.slice(0, length))
 
     return work
 

@@ -58,10 +58,8 @@ def plain_script(model: Path, data: Path, target: Path, started: Callable[[], No
 
 def ours(model: Path, data: Path, target: Path, started: Callable[[], None]) -> None:
     """Run score.py's ours: the job that PredictOperator runs."""
-    import airflow_batch_inference.registration
     import airflow_batch_inference.scoring.job  # noqa: F401
 
-    import_model_library(model)
     started()
     score.ours(model, data, target)
 

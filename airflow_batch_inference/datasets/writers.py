@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from typing import Self
 
 _GROUP_ROWS = 65_536
+_PAGE_ROWS = 1_024
+_SAMPLED_ROWS = 8_192
+_FASTEST = pa.Codec("zstd", 1)
 
 
 class _Sink(Protocol):
@@ -27,25 +30,50 @@ class _Sink(Protocol):
 
 
 class _ParquetSink:
+    """Zstandard for the columns that it makes smaller, which the first group tells; no dictionaries of floats."""
+
     def __init__(self, path: Path, schema: pa.Schema, metadata: Mapping[str, str]) -> None:
-        texts = [field.name for field in schema if not pa.types.is_floating(field.type)]
-        self._writer = pq.ParquetWriter(
-            str(path),
-            schema.with_metadata(dict(metadata)),
-            compression="zstd",
-            compression_level=1,
+        self._path = path
+        self._schema = schema.with_metadata(dict(metadata))
+        self._writer: pq.ParquetWriter | None = None
+
+    def write(self, table: pa.Table) -> None:
+        if self._writer is None:
+            self._writer = self._open(table)
+        self._writer.write_table(table.replace_schema_metadata(self._schema.metadata), row_group_size=_GROUP_ROWS)
+
+    def close(self) -> None:
+        writer = self._writer or self._open(self._schema.empty_table())
+        writer.close()
+
+    def _open(self, first: pa.Table) -> pq.ParquetWriter:
+        others = [field.name for field in self._schema if not pa.types.is_floating(field.type)]
+        smaller = [name for name in self._schema.names if not _is_dense(first.column(name))]
+        return pq.ParquetWriter(
+            str(self._path),
+            self._schema,
+            **_compression(self._schema, smaller),
             # Dictionaries of floats cost four to eight times the time and save no bytes.
-            use_dictionary=texts or False,
+            use_dictionary=others or False,
             write_page_checksum=True,
         )
 
-    def write(self, table: pa.Table) -> None:
-        self._writer.write_table(
-            table.replace_schema_metadata(self._writer.schema.metadata), row_group_size=_GROUP_ROWS
-        )
 
-    def close(self) -> None:
-        self._writer.close()
+def _compression(schema: pa.Schema, smaller: Sequence[str]) -> dict[str, Any]:
+    """Compress some columns; all, where a nested one is among them: its leaves have names of their own."""
+    if len(smaller) == len(schema) or any(pa.types.is_nested(field.type) for field in schema):
+        return {"compression": "zstd", "compression_level": 1}
+    codecs = dict.fromkeys(schema.names, "none") | dict.fromkeys(smaller, "zstd")
+    return {"compression": codecs, "compression_level": dict.fromkeys(smaller, 1)}
+
+
+def _is_dense(column: pa.ChunkedArray) -> bool:
+    """Say whether compressing these floats would save less than a tenth: it takes as long as encoding all else."""
+    if not pa.types.is_floating(column.type) or not len(column):
+        return False
+    values = column.slice(0, _SAMPLED_ROWS).combine_chunks()
+    data = values.drop_null().to_numpy().tobytes()
+    return len(_FASTEST.compress(data, asbytes=True)) > 0.9 * len(data)
 
 
 class _ArrowSink:
@@ -167,8 +195,11 @@ class PartWriter:
 
     def _flush(self, rows: int) -> None:
         gathered = pa.concat_tables(self._gathered)
+        group = gathered.slice(0, rows)
+        if not _ends_on_pages(group):
+            group = group.combine_chunks()
         self._wait()
-        self._writing = self._thread.submit(self._sink.write, gathered.slice(0, rows).combine_chunks())
+        self._writing = self._thread.submit(self._sink.write, group)
         rest = gathered.slice(rows)
         self._gathered = [rest] if rest.num_rows else []
         self._held = rest.num_rows
@@ -177,3 +208,13 @@ class PartWriter:
         """Wait for the group that is being written, and raise what went wrong with it."""
         if self._writing is not None:
             self._writing.result()
+
+
+def _ends_on_pages(table: pa.Table) -> bool:
+    """Say whether a Parquet file has the same bytes as if each column were one chunk.
+
+    A page ends at a multiple of 1,024 rows, or where a chunk ends; chunks of a dictionary column may differ in theirs.
+    """
+    if any(pa.types.is_nested(kind) or pa.types.is_dictionary(kind) for kind in table.schema.types):
+        return False
+    return all(len(chunk) % _PAGE_ROWS == 0 for column in table.columns for chunk in column.chunks[:-1])

@@ -67,9 +67,10 @@ class PredictOperator(BatchInferenceOperator):
         both hold. (templated)
     :param allow_nan: whether a prediction may be NaN or missing; if not, its row is rejected. (templated)
     :param redact_columns: columns of which the quarantine holds SHA-256 digests instead of values. (templated)
-    :param parity_rows: how many rows of each part are scored again, alone and in another order, and compared; 0: none.
+    :param parity_rows: how many rows of the first part, and of each eighth after it, are scored again, alone and in
+        another order, and compared; 0: none.
         (templated)
-    :param max_workers: most worker processes; None: one a core, where there are some two million rows or more. The
+    :param max_workers: most worker processes; None: one a core, where there are some million rows or more. The
         output does not depend on it. (templated)
     :param max_memory: memory for all of them: bytes, or text such as ``"2GiB"``. (templated)
     :param mini_batch_timeout_s: after so many seconds without a sign of life, a worker process is killed and its

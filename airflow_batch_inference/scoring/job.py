@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _WORKER_BYTES = 300 << 20
-_MANY_PARTS = 16
+_MANY_PARTS = 8
 
 
 def _never() -> bool:
@@ -56,7 +56,7 @@ class Resources:
     Attributes
     ----------
     max_workers
-        Most worker processes. None: one a core, from 16 parts on (some two million rows, or 2 GiB): before that,
+        Most worker processes. None: one a core, from 8 parts on (some million rows, or 1 GiB): before that,
         starting them takes longer than it saves. With 1, or a single part, this process scores by itself.
     max_memory
         Bytes of memory for all workers together; None: no limit but theirs of some 300 MB each, for a small model.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _PART_ROWS = 131_072
 _PART_BYTES = 128 << 20
-_BATCH_BYTES = 4 << 20
+_BATCH_BYTES = 8 << 20
 _MIN_BATCH_ROWS = 1_024
 _MAX_BATCH_ROWS = 65_536
 _VARIABLE_WIDTH_BYTES = 32
@@ -123,12 +123,12 @@ def mini_batch_rows(wanted: int | str, schema: pa.Schema, most_bytes: int = _BAT
     Parameters
     ----------
     wanted
-        A number of at least 1 (also as text, from a template), or ``"auto"``: about ``most_bytes``, 1,024 to 65,536
-        rows.
+        A number of at least 1 (also as text, from a template), or ``"auto"``: the largest power of two from 1,024 to
+        65,536 whose rows take ``most_bytes`` at most; such mini-batches are written without being joined and cut.
     schema
         The dataset's columns.
     most_bytes
-        What a mini-batch may take in memory: 4 MiB, or less where memory is limited.
+        What a mini-batch may take in memory: 8 MiB, or less where memory is limited.
 
     Raises
     ------
@@ -143,7 +143,8 @@ def mini_batch_rows(wanted: int | str, schema: pa.Schema, most_bytes: int = _BAT
     """
     if wanted == "auto":
         width = sum(_width(field.type) for field in schema) or 1
-        return max(_MIN_BATCH_ROWS, min(_MAX_BATCH_ROWS, most_bytes // width))
+        fitting = max(_MIN_BATCH_ROWS, min(_MAX_BATCH_ROWS, most_bytes // width))
+        return int(1 << fitting.bit_length() - 1)
     if isinstance(wanted, str) and wanted.isdecimal():
         wanted = int(wanted)
     if isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < 1:
@@ -153,12 +154,12 @@ def mini_batch_rows(wanted: int | str, schema: pa.Schema, most_bytes: int = _BAT
 
 
 def batch_bytes(max_memory: int | None) -> int:
-    """Return about how much memory a mini-batch takes: 4 MiB, or less where all workers together have little.
+    """Return about how much memory a mini-batch takes: 8 MiB, or less where all workers together have little.
 
     Examples
     --------
     >>> batch_bytes(None) >> 20, batch_bytes(128 << 20) >> 20
-    (4, 2)
+    (8, 2)
     """
     return _BATCH_BYTES if max_memory is None else max(1 << 20, min(_BATCH_BYTES, max_memory // 64))
 

@@ -109,7 +109,7 @@ class ScoringRequest:
     policy
         What happens to rows that cannot be scored.
     parity_rows
-        How many rows of each part are scored a second time, alone, and compared; 0: none.
+        How many rows of the first part and each eighth after it are scored a second time, alone, and compared; 0: none.
     batch_bytes
         About how much memory a mini-batch takes, where ``rows_per_batch`` is ``"auto"``.
     """
@@ -125,7 +125,7 @@ class ScoringRequest:
     policy: RowPolicy = field(default_factory=RowPolicy)
     model_storage: Storage | None = None
     parity_rows: int = 0
-    batch_bytes: int = 4 << 20
+    batch_bytes: int = 8 << 20
 
     def load_model(self) -> LoadedModel:
         """Return the model; loads it where only its record was given.

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from decimal import Decimal
 from itertools import pairwise
 
 import numpy as np
@@ -42,6 +43,46 @@ def test_the_bytes_depend_on_the_rows_and_not_on_how_they_came(write, monkeypatc
     borders = [0, *cuts, 100]
     pieces = [TABLE.slice(start, stop - start) for start, stop in pairwise(borders)]
     assert write(output_format, *pieces, name="pieces").read_bytes() == write(output_format, TABLE).read_bytes()
+
+
+def many_types(rows):
+    numbers = np.random.default_rng(0).normal(size=rows)
+    some = [None if number % 7 == 0 else number for number in range(rows)]
+    return pa.table(
+        {
+            "dense": numbers,
+            "rounded": numbers.round(1),
+            "single": pa.array(numbers.astype("f4")),
+            "missing": pa.array(some, pa.float64()),
+            "whole": pa.array(some, pa.int32()),
+            "flag": numbers > 0,
+            "text": [None if number is None else f"{number} " * 200 for number in some],
+            "kind": pa.array([str(number % 5) for number in range(rows)]).dictionary_encode(),
+            "list": [[number, 1] for number in range(rows)],
+            "day": pa.array(range(rows), pa.timestamp("us")),
+            "exact": pa.array([Decimal(number) for number in range(rows)], pa.decimal128(9, 2)),
+        }
+    )
+
+
+@pytest.mark.parametrize("without", [[], ["kind", "list"]])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cuts=st.lists(st.sampled_from([1024, 2048, 5 * 1024, 6000, 7 * 1024]), max_size=4).map(sorted))
+def test_parquet_s_bytes_do_not_depend_on_chunks_either(write, without, cuts):
+    table = many_types(8_000).drop_columns(without)
+    pieces = [table.slice(start, stop - start) for start, stop in pairwise([0, *cuts, 8_000])]
+    # As it comes from a file: other dictionaries, and memory of their own.
+    pieces = [pa.concat_tables([piece.slice(0, 0), piece]).combine_chunks() for piece in pieces if len(piece)]
+    found = write("parquet", *pieces, name="pieces")
+    assert found.read_bytes() == write("parquet", table).read_bytes()
+    assert pq.read_table(found).column("text").equals(table.column("text"))
+
+
+def test_parquet_compresses_the_columns_that_it_makes_smaller(write):
+    group = pq.read_metadata(write("parquet", many_types(4_000).drop_columns(["list"]))).row_group(0)
+    columns = [group.column(number) for number in range(group.num_columns)]
+    plain = {column.path_in_schema for column in columns if column.compression == "UNCOMPRESSED"}
+    assert plain == {"dense", "single"}
 
 
 @pytest.mark.parametrize("output_format", FORMATS)
