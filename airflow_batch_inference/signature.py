@@ -75,6 +75,7 @@ def plan_inputs(
     inputs: tuple[ColumnSpec, ...] | None,
     n_features: int | None,
     where: str,
+    parses_text: bool = False,
 ) -> InputPlan:
     """Match a dataset's columns to a model's inputs.
 
@@ -88,6 +89,8 @@ def plan_inputs(
         How many inputs a model without names takes, where it knows.
     where
         The dataset, for messages.
+    parses_text
+        Whether text is taken for the number that it stands for; a value that stands for none fails in its row.
 
     Raises
     ------
@@ -97,7 +100,10 @@ def plan_inputs(
     if inputs is None:
         return _plan_by_position(schema, n_features, where)
     chosen = _match_names([spec.name for spec in inputs], schema.names, where)
-    types = tuple(_target_type(schema.field(column), spec, where) for column, spec in zip(chosen, inputs, strict=True))
+    types = tuple(
+        _target_type(schema.field(column), spec, where, parses_text=parses_text)
+        for column, spec in zip(chosen, inputs, strict=True)
+    )
     used = set(chosen)
     return InputPlan(
         columns=tuple(chosen),
@@ -157,7 +163,7 @@ def _listed(names: Sequence[str], most: int = 30) -> str:
     return ", ".join(names[:most]) + more
 
 
-def _target_type(field: pa.Field, spec: ColumnSpec, where: str) -> pa.DataType | None:
+def _target_type(field: pa.Field, spec: ColumnSpec, where: str, *, parses_text: bool) -> pa.DataType | None:
     if spec.type == ANY:
         return None
     target = pa.type_for_alias(spec.type) if spec.type in _ALIASES else None
@@ -168,6 +174,8 @@ def _target_type(field: pa.Field, spec: ColumnSpec, where: str) -> pa.DataType |
         return pa.int64() if keeps_integers else _floating(target)
     if is_text(target) and is_text(field.type):
         return pa.string()
+    if parses_text and is_number(target) and not pa.types.is_boolean(target) and is_text(field.type):
+        return pa.int64() if pa.types.is_integer(target) else _floating(target)
     if target == field.type:
         return None
     message = (
@@ -224,7 +232,17 @@ def _cast(values: pa.ChunkedArray, kind: pa.DataType | None, column: str) -> pa.
         raise LossyCastError(column, row, str(values[row].as_py()), kind) from None
 
 
+def _parses(value: pa.Scalar, kind: pa.DataType) -> bool:
+    try:
+        value.cast(kind)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
 def _first_lossy_row(values: pa.ChunkedArray, kind: pa.DataType) -> int:
+    if is_text(values.type):
+        return next(row for row, value in enumerate(values) if not _parses(value, kind))
     there_and_back = values.cast(kind, safe=False).cast(values.type, safe=False)
     changed = pc.fill_null(pc.not_equal(there_and_back, values), fill_value=False)
     found: int = pc.index(changed, value=True).as_py()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import random
 import subprocess
@@ -92,6 +93,7 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0)
     arguments = parser.parse_args()
     retries.FIRST_DELAY_S = 0.0005
+    logging.disable(logging.WARNING)  # what the product says of each fault
     with tempfile.TemporaryDirectory(prefix="faults-") as name:
         folder = Path(name)
         results = local(folder, arguments.seed, arguments.scale)

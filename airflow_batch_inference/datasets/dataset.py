@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from airflow_batch_inference.datasets.formats import format_of
 from airflow_batch_inference.datasets.inline import inline_table, is_inline
 from airflow_batch_inference.datasets.listing import ListedFile, list_dataset
-from airflow_batch_inference.datasets.readers import inspect_file, merge_types, read_tables
+from airflow_batch_inference.datasets.readers import BROKEN_COLUMN, inspect_file, merge_types, read_tables
 from airflow_batch_inference.datasets.units import FileInfo, RowRange, Unit
 from airflow_batch_inference.exceptions import ConfigurationError, DataError
 from airflow_batch_inference.records import ColumnSpec, DataFile, fingerprint
@@ -41,6 +41,8 @@ class MiniBatch:
 
     table: pa.Table
     origins: tuple[Origin, ...]
+    broken: tuple[tuple[int, str], ...] = ()
+    """Rows (their places here) that could not be read, and what is wrong with them; they are nulls in the table."""
 
     def locate(self, row: int) -> tuple[str, int]:
         """Return the file of a row of this mini-batch, and the row's number in the file (from 0)."""
@@ -60,7 +62,8 @@ class MiniBatch:
             if first < last:
                 origins.append(Origin(origin.uri, origin.first_row + first - before, last - first))
             before += origin.rows
-        return MiniBatch(self.table.slice(start, rows), tuple(origins))
+        broken = tuple((row - start, error) for row, error in self.broken if start <= row < start + rows)
+        return MiniBatch(self.table.slice(start, rows), tuple(origins), broken)
 
     def describe(self) -> str:
         """Return the files and row ranges, for messages."""
@@ -141,10 +144,10 @@ class Dataset:
                 taken += piece.num_rows
                 held += piece.num_rows
                 if held == rows:
-                    yield MiniBatch(pa.concat_tables(pending), _joined(origins))
+                    yield _mini_batch(pending, origins)
                     pending, origins, held = [], [], 0
         if held:
-            yield MiniBatch(pa.concat_tables(pending), _joined(origins))
+            yield _mini_batch(pending, origins)
 
     def _tables(
         self, ranges: Sequence[RowRange] | None = None, cursor: Cursor | None = None
@@ -163,16 +166,19 @@ class Dataset:
         for wanted in ranges:
             listed, first_row = self.files[wanted.file], wanted.first_row
             for table in cursor.read(self, wanted):
-                yield _conform(table, listed, self.schema), listed.file.uri, first_row
+                conform = _conform(table, listed, self.schema)
+                if BROKEN_COLUMN in table.column_names:
+                    conform = conform.append_column(BROKEN_COLUMN, table.column(BROKEN_COLUMN))
+                yield conform, listed.file.uri, first_row
                 first_row += table.num_rows
 
     def file_tables(self, file: int, start: int, stop: int | None) -> Iterator[pa.Table]:
         """Yield one file's rows from a unit's border on, as the file has them."""
         wanted = set(self.schema.names)
-        schema = self.infos[file].schema
+        info = self.infos[file]
         # At least one column must be read, or nothing would tell how many rows there are.
-        present = [name for name in schema.names if name in wanted] or schema.names[:1]
-        return read_tables(self.files[file].file.uri, self.storage, schema, present, start=start, stop=stop)
+        present = [name for name in info.schema.names if name in wanted] or info.schema.names[:1]
+        return read_tables(self.files[file].file.uri, self.storage, info, present, start=start, stop=stop)
 
     def columns(self) -> Iterator[tuple[str, pa.ChunkedArray]]:
         """Yield the columns one after the other, each whole; one column is held at a time (for Parquet and Arrow)."""
@@ -190,8 +196,8 @@ class Dataset:
         return self.select(self.schema.names[:1]).whole().num_rows if self.schema.names else 0
 
     def whole(self) -> pa.Table:
-        """Return all rows at once: for datasets that are known to be small, and for single columns."""
-        tables = [table for table, _, _ in self._tables()]
+        """Return all rows that can be read at once: for datasets that are known to be small, and for single columns."""
+        tables = [_readable(table) for table, _, _ in self._tables()]
         return pa.concat_tables(tables) if tables else self.schema.empty_table()
 
     def first_unreadable_number(self, column: str) -> tuple[str, int, str] | None:
@@ -260,6 +266,22 @@ class Cursor:
                 yield table.slice(before, taken)
 
 
+def _mini_batch(tables: list[pa.Table], origins: list[Origin]) -> MiniBatch:
+    """Join tables, and take out which rows could not be read."""
+    table = pa.concat_tables(tables, promote_options="default")
+    if BROKEN_COLUMN not in table.column_names:
+        return MiniBatch(table, _joined(origins))
+    errors = table.column(BROKEN_COLUMN).to_pylist()
+    broken = tuple((row, error) for row, error in enumerate(errors) if error is not None)
+    return MiniBatch(table.drop_columns(BROKEN_COLUMN), _joined(origins), broken)
+
+
+def _readable(table: pa.Table) -> pa.Table:
+    if BROKEN_COLUMN not in table.column_names:
+        return table
+    return table.filter(pc.is_null(table.column(BROKEN_COLUMN))).drop_columns(BROKEN_COLUMN)
+
+
 def _changed(dataset: Dataset, wanted: RowRange) -> DataError:
     last = wanted.first_row + wanted.rows - 1
     return DataError(
@@ -310,10 +332,12 @@ def open_dataset(
     dropped_positions: Sequence[int] = (),
     model_names: Sequence[str] | None = None,
     types: Sequence[ColumnSpec] = (),
+    tolerant: bool = False,
 ) -> Dataset:
     """Open a file, folder, glob, list of URIs, or inline records.
 
-    ``types`` are those of columns in text files, where they are known; all others are told by the values.
+    ``types`` are those of columns in text files, where they are known; all others are told by the values. With
+    ``tolerant``, CSV lines of too few or too many values are rows that mini-batches name as broken.
 
     Raises
     ------
@@ -338,11 +362,11 @@ def open_dataset(
         mixed = ", ".join(f"{kind} ({uri})" for kind, uri in kinds.items())
         message = f"The dataset mixes formats: {mixed}. Choose one with a glob, such as …/*.parquet."
         raise DataError(message)
-    infos = [inspect_file(listed.file.uri, storage) for listed in files]
+    infos = [inspect_file(listed.file.uri, storage, tolerant=tolerant) for listed in files]
     # A compressed text file may hold nothing, too.
     pairs = [(listed, info) for listed, info in zip(files, infos, strict=True) if info.schema.names]
     files = tuple(listed for listed, _ in pairs)
-    found = tuple(FileInfo(_with_types(info.schema, types), info.units) for _, info in pairs)
+    found = tuple(replace(info, schema=_with_types(info.schema, types)) for _, info in pairs)
     schema, absent = _unite(files, [info.schema for info in found])
     more = "" if isinstance(dataset, str) or len(dataset) <= 1 else f" (and {len(dataset) - 1} more)"
     return Dataset(

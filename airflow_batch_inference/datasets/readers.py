@@ -34,6 +34,8 @@ _BUFFER_BYTES = 256 << 10
 _EXACT_INTEGERS = 2.0**53
 _READ_ROWS = 32_768
 _TEXT_UNIT_ROWS = 65_536
+BROKEN_COLUMN = "__broken_line__"
+"""In tables with CSV lines of too few or too many values: what is wrong with a row; null where nothing is."""
 _CSV_ERROR = re.compile(r"In CSV column #(\d+):.*?CSV conversion error to ([^:]+): invalid value '(.*)'", re.DOTALL)
 
 
@@ -57,10 +59,11 @@ def _damaged(uri: str, error: Exception) -> str:
     )
 
 
-def inspect_file(uri: str, storage: Storage) -> FileInfo:
+def inspect_file(uri: str, storage: Storage, *, tolerant: bool = False) -> FileInfo:
     """Return a file's columns and the units in which it can be read.
 
-    For text formats every row is looked at, so that the types hold for all.
+    For text formats every row is looked at, so that the types hold for all. With ``tolerant``, CSV lines of too few or
+    too many values are counted as rows; without, they are an error.
 
     Raises
     ------
@@ -70,18 +73,35 @@ def inspect_file(uri: str, storage: Storage) -> FileInfo:
     kind, compression = format_of(uri)
     with reading(uri):
         found = _INSPECT[kind](uri, storage, compression)
+    if found.broken and not tolerant:
+        raise DataError(_broken_lines(uri, storage, found))
     schema = pa.schema([pa.field(field.name, _plain(field.type)) for field in found.schema])
     repeated = sorted({name for name in schema.names if schema.names.count(name) > 1})
     if repeated:
         message = f"{uri} has more than one column named {', '.join(map(repr, repeated))}: give each its own name."
         raise DataError(message)
-    return FileInfo(schema, found.units)
+    return FileInfo(schema, found.units, found.broken)
+
+
+def _broken_lines(uri: str, storage: Storage, info: FileInfo) -> str:
+    first_row = 0
+    for table in read_tables(uri, storage, info, info.schema.names[:1]):
+        if BROKEN_COLUMN in table.column_names:
+            errors = table.column(BROKEN_COLUMN).to_pylist()
+            row, error = next((row, error) for row, error in enumerate(errors) if error is not None)
+            return (
+                f"{uri} has {info.broken} line(s) that do not have a value for each column; the first is row "
+                f"{first_row + row} (from 0): {error}. Correct the file; or, to set such rows aside and score the "
+                "rest, give PredictOperator error_threshold or max_rejected_fraction."
+            )
+        first_row += table.num_rows
+    return _damaged(uri, ValueError(f"{info.broken} line(s) do not have a value for each column"))
 
 
 def read_tables(
     uri: str,
     storage: Storage,
-    schema: pa.Schema,
+    info: FileInfo,
     columns: Sequence[str] | None = None,
     *,
     start: int = 0,
@@ -89,11 +109,14 @@ def read_tables(
 ) -> Iterator[pa.Table]:
     """Yield one file's rows in order, with dictionaries decoded.
 
+    CSV lines of too few or too many values are rows of nulls, with what is wrong in a column of its own
+    (:data:`BROKEN_COLUMN`), which only tables with such rows have.
+
     Parameters
     ----------
     uri, storage
         The file, and what reaches it.
-    schema
+    info
         The file's own columns and types, as :func:`inspect_file` gave them.
     columns
         Those to read; None: all.
@@ -106,9 +129,9 @@ def read_tables(
         The file is damaged.
     """
     kind, compression = format_of(uri)
-    wanted = list(schema.names if columns is None else columns)
+    wanted = list(info.schema.names if columns is None else columns)
     with reading(uri):
-        for table in _TABLES[kind](uri, storage, compression, schema, wanted, start, stop):
+        for table in _TABLES[kind](uri, storage, compression, info, wanted, start, stop):
             yield _decoded(table)
 
 
@@ -181,7 +204,7 @@ def _inspect_parquet(uri: str, storage: Storage, _: str | None) -> FileInfo:
 
 
 def _parquet_tables(
-    uri: str, storage: Storage, _: str | None, __: pa.Schema, columns: list[str], start: int, stop: int | None
+    uri: str, storage: Storage, _: str | None, __: FileInfo, columns: list[str], start: int, stop: int | None
 ) -> Iterator[pa.Table]:
     with _parquet_file(uri, storage) as file:
         groups = list(range(start, file.num_row_groups if stop is None else stop))
@@ -209,7 +232,7 @@ def _inspect_arrow(uri: str, storage: Storage, _: str | None) -> FileInfo:
 
 
 def _arrow_tables(
-    uri: str, storage: Storage, _: str | None, __: pa.Schema, columns: list[str], start: int, stop: int | None
+    uri: str, storage: Storage, _: str | None, __: FileInfo, columns: list[str], start: int, stop: int | None
 ) -> Iterator[pa.Table]:
     with _arrow_file(uri, storage) as reader:
         for position in range(start, reader.num_record_batches if stop is None else stop):
@@ -221,12 +244,31 @@ def _arrow_tables(
 
 
 def _csv_reader(
-    source: object, types: dict[str, pa.DataType], columns: Sequence[str] = (), *, without_header: bool = False
+    source: object,
+    types: dict[str, pa.DataType],
+    columns: Sequence[str] = (),
+    *,
+    broken: list[pa_csv.InvalidRow],
+    without_header: bool = False,
+    is_numbered: bool = False,
 ) -> Any:  # noqa: ANN401
+    """Open a stream of record batches; lines of too few or too many values are passed over and put into ``broken``.
+
+    Only one thread can tell their numbers (``is_numbered``).
+    """
+
+    def pass_over(row: pa_csv.InvalidRow) -> str:
+        broken.append(row)
+        return "skip"
+
     return pa_csv.open_csv(
         source,
-        read_options=pa_csv.ReadOptions(block_size=_BLOCK_BYTES, column_names=list(types) if without_header else None),
-        parse_options=pa_csv.ParseOptions(newlines_in_values=True),
+        read_options=pa_csv.ReadOptions(
+            block_size=_BLOCK_BYTES,
+            column_names=list(types) if without_header else None,
+            use_threads=not is_numbered,
+        ),
+        parse_options=pa_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=pass_over),
         convert_options=pa_csv.ConvertOptions(
             column_types=types, strings_can_be_null=True, include_columns=list(columns)
         ),
@@ -234,7 +276,7 @@ def _csv_reader(
 
 
 def _inspect_csv(uri: str, storage: Storage, compression: str | None) -> FileInfo:
-    schema, rows = _csv_schema(uri, storage, compression)
+    schema, rows, broken = _csv_schema(uri, storage, compression)
     borders = None
     if not compression:
         with _open(uri, storage, None) as source:
@@ -242,24 +284,28 @@ def _inspect_csv(uri: str, storage: Storage, compression: str | None) -> FileInf
     # Where our count and the parser's differ, the file has a form that only the parser knows.
     if borders is None or borders[-1].records - 1 != rows:
         size = storage.stat(uri).size_bytes
-        return FileInfo(schema, (Unit(0, None, rows, size, divisible=False),) if rows else ())
+        return FileInfo(schema, (Unit(0, None, rows, size, divisible=False),) if rows else (), broken)
     units = [
         Unit(left.offset, right.offset, right.records - left.records, right.offset - left.offset, divisible=False)
         for left, right in itertools.pairwise(borders)
     ]
-    return FileInfo(schema, tuple(units))
+    return FileInfo(schema, tuple(units), broken)
 
 
-def _csv_schema(uri: str, storage: Storage, compression: str | None) -> tuple[pa.Schema, int]:
-    """Read and count all rows, widening a column's type (integer, number, text) whenever a value does not fit."""
+def _csv_schema(uri: str, storage: Storage, compression: str | None) -> tuple[pa.Schema, int, int]:
+    """Read and count all rows and the broken ones among them.
+
+    A column's type is widened (integer, number, text) whenever a value does not fit.
+    """
     types: dict[str, pa.DataType] = {}
     names: list[str] = []
     rows = 0
     checked: set[str] = set()
     while True:
         with _open(uri, storage, compression) as source:
+            broken: list[pa_csv.InvalidRow] = []
             try:
-                reader = _csv_reader(source, types)
+                reader = _csv_reader(source, types, broken=broken)
                 names = reader.schema.names
                 types = {field.name: field.type for field in reader.schema} | types
                 rows, large = 0, set()
@@ -268,7 +314,7 @@ def _csv_schema(uri: str, storage: Storage, compression: str | None) -> tuple[pa
                     large |= set(_large_numbers(batch)) - checked
             except pa.ArrowInvalid as error:
                 if str(error) == "Empty CSV file":
-                    return pa.schema([]), 0
+                    return pa.schema([]), 0, 0
                 types |= _widened(error, names, types)
                 continue
         if not large:
@@ -279,7 +325,7 @@ def _csv_schema(uri: str, storage: Storage, compression: str | None) -> tuple[pa
         if pa.types.is_binary(kind):
             message = f"column {name!r} is not valid UTF-8 text"
             raise ValueError(message)
-    return pa.schema([pa.field(name, types[name]) for name in names]), rows
+    return pa.schema([pa.field(name, types[name]) for name in names]), rows + len(broken), len(broken)
 
 
 def _large_numbers(batch: pa.RecordBatch | pa.Table) -> list[str]:
@@ -299,7 +345,7 @@ def _rounded_integers(
     found: set[str] = set()
     as_text = types | dict.fromkeys(columns, pa.string())
     with _open(uri, storage, compression) as source:
-        for batch in _csv_reader(source, as_text):
+        for batch in _csv_reader(source, as_text, broken=[]):
             for name in columns - found:
                 text = batch.column(name)
                 long = text.filter(pc.fill_null(pc.match_substring_regex(text, r"^[+-]?\d{16,}$"), fill_value=False))
@@ -333,15 +379,51 @@ def _csv_tables(
     uri: str,
     storage: Storage,
     compression: str | None,
-    schema: pa.Schema,
+    info: FileInfo,
     columns: list[str],
     start: int,
     stop: int | None,
 ) -> Iterator[pa.Table]:
-    types = {field.name: field.type for field in schema}
+    types = {field.name: field.type for field in info.schema}
+    broken: list[pa_csv.InvalidRow] = []
+    row = 0
     with _open(uri, storage, compression, start, stop) as source:
-        for batch in _csv_reader(source, types, columns, without_header=start > 0):
-            yield pa.Table.from_batches([batch])
+        reader = _csv_reader(
+            source, types, columns, broken=broken, without_header=start > 0, is_numbered=info.broken > 0
+        )
+        for batch in reader:
+            table = pa.Table.from_batches([batch])
+            if broken:
+                table = _with_broken_lines(table, broken, row, header=start == 0)
+            row += table.num_rows
+            yield table
+        if broken:
+            yield _with_broken_lines(reader.schema.empty_table(), broken, None, header=start == 0)
+
+
+def _with_broken_lines(
+    table: pa.Table, broken: list[pa_csv.InvalidRow], first_row: int | None, *, header: bool
+) -> pa.Table:
+    """Put rows of nulls where the broken lines stand before or among the table's rows (None: all that are left).
+
+    Lines that are put in are taken out of ``broken``, whose numbers count the header and begin with 1.
+    """
+    places: list[int | None] = []
+    errors: list[str | None] = []
+    good = 0
+    while good < table.num_rows or (first_row is None and broken):
+        if broken and (first_row is None or broken[0].number - 1 - header == first_row + len(places)):
+            line = broken.pop(0)
+            places.append(None)
+            errors.append(f"expected {line.expected_columns} values, found {line.actual_columns}: {line.text}")
+        else:
+            places.append(good)
+            errors.append(None)
+            good += 1
+    if len(places) == table.num_rows:
+        return table
+    woven = table.take(pa.array(places, pa.int64()))
+    return woven.append_column(BROKEN_COLUMN, pa.array(errors, pa.string()))
 
 
 # -- JSON lines -----------------------------------------------------------------------------------------------
@@ -403,12 +485,12 @@ def _jsonl_tables(
     uri: str,
     storage: Storage,
     compression: str | None,
-    schema: pa.Schema,
+    info: FileInfo,
     columns: list[str],
     start: int,
     stop: int | None,
 ) -> Iterator[pa.Table]:
-    options = pa_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
+    options = pa_json.ParseOptions(explicit_schema=info.schema, unexpected_field_behavior="error")
     with _open(uri, storage, compression, start, stop) as source:
         for block in _line_blocks(source):
             if block.strip():

@@ -39,6 +39,8 @@ class FileInfo:
 
     schema: pa.Schema
     units: tuple[Unit, ...]
+    broken: int = 0
+    """How many of its rows are CSV lines with too few or too many values."""
 
 
 @dataclass(frozen=True, slots=True)

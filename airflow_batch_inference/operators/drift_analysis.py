@@ -202,7 +202,7 @@ class DriftAnalysisOperator(BatchInferenceOperator):
                 "nothing is left to analyse. Set log_result_set=True."
             )
             raise ConfigurationError(message)
-        dataset = open_dataset(list(predictions.dataset_uris), storage)
+        dataset = open_dataset(list(predictions.dataset_uris), storage, tolerant=True)
         if dataset.snapshot != predictions.dataset:
             message = (
                 f"The input of {self.dataset} ({', '.join(predictions.dataset_uris)}) has changed since it was scored. "

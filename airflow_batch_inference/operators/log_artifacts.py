@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias
 
 from airflow_batch_inference.catalog import register
 from airflow_batch_inference.exceptions import ArtifactNotFoundError, ConfigurationError
-from airflow_batch_inference.operators.arguments import optional_text, structure
+from airflow_batch_inference.operators.arguments import choice, optional_text, structure
 from airflow_batch_inference.operators.base import BatchInferenceOperator, push, storage_for, task_key
 from airflow_batch_inference.records import (
     DriftResult,
@@ -32,14 +33,17 @@ class LogArtifactsOperator(BatchInferenceOperator):
 
     Returns the URI of the record of what was logged; pushes ``rows``, ``published_uri``, ``drift_status`` and
     ``drift_metric`` by XCom. Every asset in ``outlets`` gets an event whose extra holds ``rows``, ``model_sha256``,
-    ``drift_status``, ``drift_metric``, ``batch_id`` and the URIs; an ``AssetAlias`` gets one for the published URI.
+    ``rows_rejected``, ``certificate`` (rows and row hashes in, out and rejected), ``drift_status``, ``drift_metric``,
+    ``batch_id`` and the URIs; an ``AssetAlias`` gets one for the published URI.
 
     :param artifacts: record URIs (outputs of the other operators), which are registered under the names of what they
         hold (``model``, ``prediction``, ``drift_results``, ``drift_table_plot``, ``features_drift_results``,
         ``dataset_statistics``); or a dict of names to URIs, of records or of any files. (templated)
     :param artifacts_tag: tag of all of them. (templated)
     :param publish_to: where people read the prediction set: a file (``….parquet``), or a folder; replaced in one
-        step. (templated)
+        step. A file has a small manifest beside it (``_….parquet_published.json``), a folder has it inside. (templated)
+    :param if_exists: what may be replaced at ``publish_to``: ``replace``: whatever this DAG published there; ``fail``:
+        only the same batch, as a retry, a clear or a backfill does. What others wrote is always refused. (templated)
     :param conn_id: Airflow connection that reaches ``publish_to`` and files that are no records. (templated)
     """
 
@@ -48,6 +52,7 @@ class LogArtifactsOperator(BatchInferenceOperator):
         "artifacts",
         "artifacts_tag",
         "publish_to",
+        "if_exists",
         "conn_id",
     )
 
@@ -57,6 +62,7 @@ class LogArtifactsOperator(BatchInferenceOperator):
         artifacts: Sequence[str] | Mapping[str, str],
         artifacts_tag: str | None = None,
         publish_to: str | None = None,
+        if_exists: str = "replace",
         conn_id: str | None = None,
         **kwargs: Any,  # noqa: ANN401  # BaseOperator's own
     ) -> None:
@@ -64,6 +70,7 @@ class LogArtifactsOperator(BatchInferenceOperator):
         self.artifacts = artifacts
         self.artifacts_tag = artifacts_tag
         self.publish_to = publish_to
+        self.if_exists = if_exists
         self.conn_id = conn_id
 
     def perform(self, context: Context) -> str:
@@ -95,8 +102,8 @@ class LogArtifactsOperator(BatchInferenceOperator):
         uri = self.storage.put_record(task_folder(self.root, key), "artifacts", logged)
         values = _scalars(logged)
         push(context, values)
-        batch_id = predictions.batch_id if predictions else None
-        self._announce(context, {**values, "batch_id": batch_id, "artifacts_uri": uri}, published)
+        extra = {**values, **_accounts(predictions), "artifacts_uri": uri}
+        self._announce(context, extra, published)
         return uri
 
     def _resolve(self) -> tuple[dict[str, tuple[str, str]], list[Record]]:
@@ -130,7 +137,7 @@ class LogArtifactsOperator(BatchInferenceOperator):
         return name, "file", normalize_uri(uri)
 
     def _publish(self, predictions: PredictionSetRecord | None) -> str | None:
-        from airflow_batch_inference.scoring.publishing import publish
+        from airflow_batch_inference.scoring.publishing import IF_EXISTS, publish
 
         target = optional_text(self.publish_to)
         if target is None:
@@ -139,7 +146,13 @@ class LogArtifactsOperator(BatchInferenceOperator):
             message = f"publish_to is {target}, but no prediction set is among the artifacts. Add predict.output."
             raise ConfigurationError(message)
         target_storage = storage_for(optional_text(self.conn_id))
-        published = publish(predictions, target, storage=self.storage, target_storage=target_storage)
+        published = publish(
+            predictions,
+            target,
+            storage=self.storage,
+            target_storage=target_storage,
+            if_exists=choice("if_exists", self.if_exists, IF_EXISTS),
+        )
         self.log.info("Published %d rows to %s", predictions.rows_out, published)
         return published
 
@@ -174,6 +187,17 @@ def _scalars(logged: LoggedArtifactsRecord) -> dict[str, Any]:
         "model_sha256": logged.model_sha256,
         "drift_status": None if logged.drift_status is None else str(logged.drift_status),
         "drift_metric": logged.drift_metric,
+    }
+
+
+def _accounts(predictions: PredictionSetRecord | None) -> dict[str, Any]:
+    """Return which batch it was, and the proof that none of its rows was lost or doubled."""
+    if predictions is None:
+        return {"batch_id": None, "rows_rejected": None, "certificate": None}
+    return {
+        "batch_id": predictions.batch_id,
+        "rows_rejected": predictions.rows_rejected,
+        "certificate": asdict(predictions.certificate),
     }
 
 

@@ -230,4 +230,5 @@ def assemble(
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
         message = f"The predictions for {batch.describe()} differ from those of the first rows: {error}."
         raise PredictionError(message) from error
-    return pa.Table.from_arrays([*(batch.table.column(name) for name in passthrough), *labels], schema=schema)
+    passed = [batch.table.column(name).cast(schema.field(name).type) for name in passthrough]
+    return pa.Table.from_arrays([*passed, *labels], schema=schema)

@@ -6,6 +6,7 @@ never reject a row; and a model that returns the wrong number of rows is an erro
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -39,7 +40,7 @@ class RejectedRow:
 
     row: int
     """Within the mini-batch, from 0."""
-    stage: Literal["schema", "predict", "check"]
+    stage: Literal["read", "schema", "predict", "check"]
     error: str
 
 
@@ -97,11 +98,15 @@ class Isolator:
         """
         good: list[tuple[int, list[pa.Array]]] = []
         rejected: list[RejectedRow] = []
-        self._solve(batch, start, 0, good, rejected)
+        for first, stop in _readable_runs(batch):
+            self._solve(batch.slice(first, stop - first), start + first, first, good, rejected)
+        for row, error in batch.broken:
+            self._reject(batch.slice(row, 1), RejectedRow(row, "read", error), DataError(error), rejected)
         if len(good) == 1 and not rejected:
             return ScoredRows(batch, good[0][1], [])
         keep = np.ones(batch.table.num_rows, dtype=bool)
         keep[[row.row for row in rejected]] = False
+        rejected.sort(key=lambda row: row.row)
         return ScoredRows(_only(batch, keep), _joined([columns for _, columns in good]), rejected)
 
     def _solve(
@@ -192,6 +197,12 @@ class Isolator:
                 f"this part, where {self.allowed} were left. The last one, in {batch.describe()}: {row.error}"
             )
             raise TooManyRejectedRowsError(message) from error
+
+
+def _readable_runs(batch: MiniBatch) -> list[tuple[int, int]]:
+    """Return the runs of rows (start, stop) between those that could not be read."""
+    edges = [-1, *(row for row, _ in batch.broken), batch.table.num_rows]
+    return [(left + 1, right) for left, right in itertools.pairwise(edges) if left + 1 < right]
 
 
 def _stage(error: Exception) -> Literal["schema", "predict", "check"]:

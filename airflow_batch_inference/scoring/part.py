@@ -98,7 +98,7 @@ class PartScorer:
             Isolator(
                 predictor=self.job.predictor(self.request, self.model),
                 allowed=allowed,
-                is_strict=self.request.policy.most(None) == 0,
+                is_strict=not self.request.policy.is_tolerant,
                 allow_nan=self.request.policy.allow_nan,
                 failing=failing,
                 tell=self.tell,

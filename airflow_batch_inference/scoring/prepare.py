@@ -6,6 +6,7 @@ What must not be relaxed: all that can be checked is checked here; and the key h
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -30,7 +31,7 @@ from airflow_batch_inference.scoring.quarantine import QUARANTINE_COLUMNS
 from airflow_batch_inference.signature import InputPlan, is_number, is_text, plan_inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.records import DataFile
@@ -41,6 +42,7 @@ log = logging.getLogger(__name__)
 
 _PROTOCOL = 2
 _PROBE_ROWS = 64
+_MOST_PROBED_ROWS = 128
 _NUMBER_TYPES = frozenset({"double", "float", "int64", "int32", "int16", "int8"})
 
 
@@ -83,6 +85,7 @@ def open_input(request: ScoringRequest, storage: Storage) -> Dataset:
         feature_columns=options.feature_columns,
         dropped_positions=[column for column in options.drop_columns if isinstance(column, int)],
         model_names=None if record.inputs is None else [spec.name for spec in record.inputs],
+        tolerant=request.policy.is_tolerant,
     )
 
 
@@ -102,7 +105,7 @@ def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Pre
         _allow_empty(request, opened)
         opened, options = _without_columns(opened, options, record)
     kept = _kept_columns(opened.schema.names, options.drop_columns, opened.name)
-    inputs = _plan(opened.select(kept), record)
+    inputs = _plan(opened.select(kept), record, tolerant=request.policy.is_tolerant)
     if inputs.ignored:
         log.info("The model does not use %d column(s): %s", len(inputs.ignored), ", ".join(inputs.ignored))
     passthrough = _passthrough(options.passthrough_columns, kept, opened)
@@ -111,13 +114,13 @@ def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Pre
     predictor = Predictor(model=model, inputs=inputs, method=options.predict_method, kwargs=options.predict_kwargs)
     batch_rows = mini_batch_rows(request.rows_per_batch, dataset.schema, request.batch_bytes)
     with contextlib.closing(dataset.mini_batches(batch_rows)) as batches:  # a reader that is left open keeps memory
-        first = next(batches, None)
-    if first is None:
+        types = _types_of(predictor, batches, request)
+    if types is None:
         _allow_empty(request, dataset)
-    types = _types_without_rows(predictor, dataset, request) if first is None else _types_of(predictor, first, request)
+        types = _types_without_rows(predictor, dataset, request)
     labels = label_names(options.label_columns or record.label_columns, record.output_names, len(types))
     require_new_names(labels, passthrough)
-    schema = pa.schema([*(dataset.schema.field(name) for name in passthrough), *map(pa.field, labels, types)])
+    schema = pa.schema([*_passed_on(dataset.schema, passthrough, inputs), *map(pa.field, labels, types)])
     _refuse_nested_text(options, schema)
     fingerprint_of = _fingerprint(request, model, dataset, snapshot)
     return PreparedJob(
@@ -133,28 +136,39 @@ def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Pre
     )
 
 
-def _types_of(predictor: Predictor, first: MiniBatch, request: ScoringRequest) -> list[pa.DataType]:
-    """Predict the first few rows, passing over those that fail where rows may be rejected."""
+def _types_of(predictor: Predictor, batches: Iterable[MiniBatch], request: ScoringRequest) -> list[pa.DataType] | None:
+    """Predict a few rows, passing over those that fail where rows may be rejected; None where there is no row."""
     policy = request.policy
-    most = policy.most(None)
-    isolator = Isolator(predictor=predictor, allowed=most, is_strict=most == 0, allow_nan=True)
-    rows = first.table.num_rows
-    few = [first.slice(0, min(_PROBE_ROWS, rows))]
-    spread = [first.slice(int(row), 1) for row in np.linspace(0, rows - 1, _PROBE_ROWS)] if rows > _PROBE_ROWS else []
-    for probe in (*few, *spread):
+    isolator = Isolator(
+        predictor=predictor, allowed=policy.most(None), is_strict=not policy.is_tolerant, allow_nan=True
+    )
+    tried, error = 0, ""
+    for probe in itertools.chain.from_iterable(map(_probes, batches)):
         scored = isolator.score(probe, 0)
         if scored.rows.table.num_rows:
             return [column.type for column in scored.predicted]
-    message = (
-        f"None of {len(few[0].table) + len(spread)} rows that were tried can be scored: {scored.rejected[0].error}"
-    )
+        tried += probe.table.num_rows
+        error = error or scored.rejected[0].error
+        if tried >= _MOST_PROBED_ROWS:
+            break
+    if not tried:
+        return None
+    message = f"None of {tried} rows that were tried can be scored: {error}"
     raise TooManyRejectedRowsError(message)
+
+
+def _probes(batch: MiniBatch) -> Iterator[MiniBatch]:
+    """Yield a mini-batch's first rows, then single ones from all over it."""
+    rows = batch.table.num_rows
+    yield batch.slice(0, min(_PROBE_ROWS, rows))
+    if rows > _PROBE_ROWS:
+        yield from (batch.slice(int(row), 1) for row in np.linspace(0, rows - 1, _PROBE_ROWS))
 
 
 def _require_quarantine_names(dataset: Dataset, request: ScoringRequest) -> None:
     """Refuse columns whose names the quarantine has for itself, where rows may be rejected."""
     taken = [name for name in dataset.schema.names if name in QUARANTINE_COLUMNS]
-    if taken and request.policy.most(None) != 0:
+    if taken and request.policy.is_tolerant:
         message = (
             f"The column {taken[0]!r} of {dataset.name} has a name that the quarantine of rejected rows uses itself "
             f"({', '.join(QUARANTINE_COLUMNS)}). Rename it, or allow no rejects."
@@ -212,14 +226,30 @@ def _types_without_rows(predictor: Predictor, dataset: Dataset, request: Scoring
         return [pa.float64()] * len(names)
 
 
-def _plan(dataset: Dataset, record: ModelRecord) -> InputPlan:
-    """Match columns; where text stands for a number, say which value is the first that is none."""
-    for spec in record.inputs or ():
+def _passed_on(schema: pa.Schema, passthrough: Sequence[str], inputs: InputPlan) -> list[pa.Field]:
+    """Return the passed-through columns; text that the model takes as numbers comes out as the numbers it was."""
+    kinds = dict(zip(inputs.columns, inputs.types, strict=True))
+    fields = [schema.field(name) for name in passthrough]
+    return [
+        field.with_type(kinds[field.name]) if _is_parsed(field.type, kinds.get(field.name)) else field
+        for field in fields
+    ]
+
+
+def _is_parsed(kind: pa.DataType, wanted: pa.DataType | None) -> bool:
+    return wanted is not None and is_number(wanted) and is_text(kind)
+
+
+def _plan(dataset: Dataset, record: ModelRecord, *, tolerant: bool) -> InputPlan:
+    """Match columns; where text stands for a number and no row may be rejected, say which value is the first one."""
+    for spec in () if tolerant else record.inputs or ():
         if spec.type in _NUMBER_TYPES and spec.name in dataset.schema.names:
             _refuse_text(dataset, spec)
     # Positional models take what there is: a dataset without files has no columns to count.
     n_features = record.n_features if dataset.schema.names else None
-    plan = plan_inputs(dataset.schema, inputs=record.inputs, n_features=n_features, where=dataset.name)
+    plan = plan_inputs(
+        dataset.schema, inputs=record.inputs, n_features=n_features, where=dataset.name, parses_text=tolerant
+    )
     for column in plan.columns:
         if column in dataset.absent:
             message = (

@@ -1,7 +1,8 @@
 """Publish a prediction set where people read it: one file, or a folder of files, replaced in one step.
 
-What must not be relaxed: a reader of the target sees the old set or the new one, never a mixture; and a folder that
-this package did not publish is never replaced. On object stores there is no way to replace a folder at once: the
+What must not be relaxed: a reader of the target sees the old set or the new one, never a mixture; and what another
+DAG, or somebody else, put there is never replaced. Whose a single file is stands in a manifest beside it, which is
+written before the file: a retry finds its own. On object stores there is no way to replace a folder at once: the
 one step there is the manifest ``_published.json``, written last; readers of a plain folder should be given a single
 file instead.
 """
@@ -15,7 +16,7 @@ import json
 import os
 import secrets
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,12 +40,20 @@ if TYPE_CHECKING:
     from airflow_batch_inference.records import PredictionSetRecord
 
 MANIFEST = "_published.json"
+IF_EXISTS = ("replace", "fail")
 _COPIED_ROWS = 65_536
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
 
-def publish(record: PredictionSetRecord, target: str, *, storage: Storage, target_storage: Storage) -> str:
+def publish(
+    record: PredictionSetRecord,
+    target: str,
+    *,
+    storage: Storage,
+    target_storage: Storage,
+    if_exists: str = "replace",
+) -> str:
     """Publish a committed prediction set and return the canonical URI of the target.
 
     Parameters
@@ -55,13 +64,16 @@ def publish(record: PredictionSetRecord, target: str, *, storage: Storage, targe
         A file, if its name ends with the format's suffix (``….parquet``), else a folder.
     storage, target_storage
         Reach the artifact store, and the target.
+    if_exists
+        What may be replaced: ``"replace"``: whatever this DAG published there; ``"fail"``: only the same batch, as a
+        retry or a backfill does.
 
     Raises
     ------
     ConfigurationError
         The rows were not kept, or the target's suffix is another format's.
     ArtifactConflictError
-        The target holds files that another DAG or somebody else wrote.
+        The target holds what another DAG or somebody else wrote, or another batch with ``if_exists="fail"``.
     """
     if not record.kept:
         message = (
@@ -71,19 +83,66 @@ def publish(record: PredictionSetRecord, target: str, *, storage: Storage, targe
         raise ConfigurationError(message)
     target = normalize_uri(target)
     suffix = output_suffix(record.output_format)
+    owner = _Owner(record, target, if_exists)
     if target.endswith(suffix):
-        _publish_file(record, target, storage, target_storage)
+        _publish_file(owner, storage, target_storage)
     elif any(target.lower().endswith(other) for other in SUFFIXES):
         message = f"publish_to is {target}, but the prediction set is {record.output_format}: end it with {suffix}."
         raise ConfigurationError(message)
     elif target.startswith("file://"):
-        _publish_local_folder(record, Path(target.removeprefix("file://")), storage)
+        _publish_local_folder(owner, Path(target.removeprefix("file://")), storage)
     else:
-        _publish_remote_folder(record, target, storage, target_storage)
+        _publish_remote_folder(owner, storage, target_storage)
     return target
 
 
-def _publish_file(record: PredictionSetRecord, target: str, storage: Storage, target_storage: Storage) -> None:
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """Who publishes, where to, and what may be replaced there."""
+
+    record: PredictionSetRecord
+    target: str
+    if_exists: str
+
+    def require(self, manifest: bytes | None) -> dict[str, object]:
+        """Read the manifest of what is there; refuse to replace what is not this DAG's, or not this batch's.
+
+        Raises
+        ------
+        ArtifactConflictError
+            Says whose it is.
+        """
+        document: dict[str, object] = {}
+        if manifest is not None:
+            with contextlib.suppress(ValueError):
+                document = json.loads(manifest)
+        task = document.get("task")
+        owner = task.get("dag_id") if isinstance(task, dict) else None
+        if owner != self.record.task.dag_id:
+            whose = f"DAG {owner!r} published it" if owner else "no manifest says that this package published it"
+            message = (
+                f"{self.target} is not this DAG's to replace: {whose}. Choose another publish_to, or move away what "
+                "is there."
+            )
+            raise ArtifactConflictError(message)
+        if self.if_exists == "fail" and document.get("batch_id") != self.record.batch_id:
+            message = (
+                f"{self.target} holds batch {document.get('batch_id')!r}, this one is {self.record.batch_id!r}, and "
+                'if_exists is "fail". Give each batch a publish_to of its own, or set if_exists="replace".'
+            )
+            raise ArtifactConflictError(message)
+        return document
+
+
+def _publish_file(owner: _Owner, storage: Storage, target_storage: Storage) -> None:
+    record, target = owner.record, owner.target
+    beside = _manifest_beside(target)
+    manifest = _manifest(record, [target.rsplit("/", 1)[-1]])
+    if target_storage.exists(beside) or target_storage.exists(target):
+        owner.require(target_storage.read_bytes(beside) if target_storage.exists(beside) else None)
+        target_storage.put(beside, manifest)
+    elif not target_storage.put_new(beside, manifest):
+        owner.require(target_storage.read_bytes(beside))
     with target_storage.writing(target) as path:
         if len(record.parts) == 1:
             _copy_part(record, 0, path, storage)
@@ -91,6 +150,12 @@ def _publish_file(record: PredictionSetRecord, target: str, storage: Storage, ta
             _join_text(record, path, storage)
         else:
             _join_tables(record, path, storage)
+
+
+def _manifest_beside(target: str) -> str:
+    """Name the manifest of a single file so that readers of the folder pass over it."""
+    folder, _, name = target.rpartition("/")
+    return f"{folder}/_{name}{MANIFEST}"
 
 
 def _verified_parts(record: PredictionSetRecord, storage: Storage) -> Iterator[Path]:
@@ -148,29 +213,13 @@ def _manifest(record: PredictionSetRecord, files: list[str]) -> bytes:
     return json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"
 
 
-def _require_ours(record: PredictionSetRecord, manifest: bytes | None, target: str) -> dict[str, object]:
-    """Read the manifest of what is there; refuse to replace what another DAG, or nobody we know, has written."""
-    document: dict[str, object] = {}
-    if manifest is not None:
-        with contextlib.suppress(ValueError):
-            document = json.loads(manifest)
-    task = document.get("task")
-    owner = task.get("dag_id") if isinstance(task, dict) else None
-    if owner != record.task.dag_id:
-        whose = f"DAG {owner!r} published it" if owner else f"it holds files and no {MANIFEST}"
-        message = (
-            f"{target} is not this DAG's to replace: {whose}. Choose another publish_to, or move away what is there."
-        )
-        raise ArtifactConflictError(message)
-    return document
-
-
-def _publish_local_folder(record: PredictionSetRecord, target: Path, storage: Storage) -> None:
+def _publish_local_folder(owner: _Owner, target: Path, storage: Storage) -> None:
+    record = owner.record
     occupied = target.exists() and (not target.is_dir() or any(target.iterdir()))
     if occupied:
         manifest = target / MANIFEST
         present = manifest.read_bytes() if manifest.is_file() else None
-        published = _require_ours(record, present, str(target))
+        published = owner.require(present)
         there = {entry.name for entry in target.iterdir()} - {MANIFEST}
         _require_only(_files(published), there, str(target))
         if published.get("job_key") == record.job_key and there == set(_files(published)):
@@ -210,7 +259,8 @@ def _exchange(staged: Path, target: Path) -> None:
     aside.rename(staged)  # removed by the caller
 
 
-def _publish_remote_folder(record: PredictionSetRecord, target: str, storage: Storage, target_storage: Storage) -> None:
+def _publish_remote_folder(owner: _Owner, storage: Storage, target_storage: Storage) -> None:
+    record, target = owner.record, owner.target
     manifest_uri = join_uri(target, MANIFEST)
     names = _part_names(record)
     listed = target_storage.list_files(target) if target_storage.exists(target) else []
@@ -219,7 +269,7 @@ def _publish_remote_folder(record: PredictionSetRecord, target: str, storage: St
     # What an earlier try of this very job has left is no reason to refuse.
     if there - set(names):
         present = target_storage.read_bytes(manifest_uri) if MANIFEST in there else None
-        published = _require_ours(record, present, target)
+        published = owner.require(present)
         old = _files(published)
         _require_only([*old, *names], there - {MANIFEST}, target)
         if published.get("job_key") == record.job_key and set(old) <= there:

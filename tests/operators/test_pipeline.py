@@ -263,6 +263,8 @@ def test_publishing_and_the_asset_event_carry_rows_digest_and_verdict(scored, tm
     record = STORE.read_record(prediction)
     assert (extra["rows"], extra["drift_status"]) == (400, "NO_DRIFT")
     assert extra["model_sha256"] == record.model_sha256
+    assert extra["rows_rejected"] == 0
+    assert extra["certificate"]["row_hash_in"] == extra["certificate"]["row_hash_out"]
     assert runner.events[alias].added[0][1]["published_uri"] == f"file://{target}"
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from airflow_batch_inference.datasets.dataset import MiniBatch, Origin
 from airflow_batch_inference.exceptions import (
     ConfigurationError,
+    DataError,
     OutOfStepError,
     PredictionError,
     SignatureMismatchError,
@@ -24,6 +25,7 @@ from airflow_batch_inference.exceptions import (
 from airflow_batch_inference.scoring.batch import Predictor
 from airflow_batch_inference.scoring.isolation import Isolator
 from airflow_batch_inference.scoring.request import RowPolicy
+from airflow_batch_inference.scoring.verify import verify
 from airflow_batch_inference.signature import plan_inputs
 
 ANY = RowPolicy(error_threshold=-1)
@@ -271,3 +273,77 @@ def test_one_bad_row_in_a_million(bench, make_model):
     assert (reject["_file"], reject["_row"]) == (f"file://{source}", bad)
     expected = np.delete(np.arange(float(rows)), bad)
     np.testing.assert_array_equal(bench.output(record).column("predicted_label").to_numpy(), expected)
+
+
+# -- lines that are no rows, and text that is no number -----------------------------------------------------------
+
+
+def write_lines(bench, lines, name="in.csv"):
+    path = bench.folder / name
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return str(path)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.integers(2, 60), per_unit=st.integers(1, 20), per_batch=st.integers(1, 25), data=st.data())
+def test_broken_csv_lines_are_rejected_wherever_they_stand(
+    bench, tmp_path_factory, monkeypatch, make_model, rows, per_unit, per_batch, data
+):
+    monkeypatch.setattr("airflow_batch_inference.datasets.readers._TEXT_UNIT_ROWS", per_unit)
+    monkeypatch.setattr("airflow_batch_inference.scoring.plan._PART_ROWS", 2 * per_unit)
+    broken = data.draw(st.sets(st.integers(0, rows - 1), max_size=rows - 1))
+    lines = [f"{row}" if row % 2 else f'"{row}",2,"x,\ny"' for row in range(rows)]
+    bench = type(bench)(tmp_path_factory.mktemp("broken"))
+    source = write_lines(bench, ["a,b", *(lines[row] if row in broken else f"{row},1" for row in range(rows))])
+    uri, record = bench.score(source, model=make_model(), policy=ANY, rows_per_batch=per_batch)
+    assert (record.rows_in, record.rows_rejected) == (rows, len(broken))
+    found = rejects(record)
+    assert [row["_row"] for row in found] == sorted(broken)
+    assert all(row["_stage"] == "read" and row["a"] is None for row in found)
+    assert all(lines[row["_row"]] in row["_error"] for row in found)
+    assert bench.output(record).column("a").to_pylist() == [row for row in range(rows) if row not in broken]
+    assert verify(uri, bench.storage, inputs=bench.storage).problems == []
+
+
+def test_a_broken_line_fails_the_job_where_no_row_may_be_rejected(bench):
+    source = write_lines(bench, ["a,b", "1,2", "3", "4,5,6"])
+    with pytest.raises(
+        DataError, match=r"2 line\(s\).*row 1 \(from 0\): expected 2 values, found 1: 3.*error_threshold"
+    ):
+        bench.score(source)
+    assert not bench.visible()
+
+
+def test_broken_lines_count_towards_the_threshold(bench):
+    source = write_lines(bench, ["a,b", "1,2", "3", "4,5,6"])
+    with pytest.raises(TooManyRejectedRowsError, match="expected 2 values, found 3: 4,5,6"):
+        bench.score(source, policy=RowPolicy(error_threshold=1))
+    assert bench.score(source, policy=RowPolicy(error_threshold=2))[1].rows_out == 1
+
+
+def test_a_file_of_broken_lines_only_cannot_be_scored(bench):
+    source = write_lines(bench, ["a,b", "1", "2"])
+    with pytest.raises(TooManyRejectedRowsError, match="None of 2 rows that were tried can be scored: expected 2"):
+        bench.score(source, policy=ANY)
+
+
+def test_a_broken_line_is_not_shown_where_columns_are_redacted(bench):
+    source = write_lines(bench, ["a,b", "1,2", "3,4,secret"])
+    _, record = bench.score(source, policy=RowPolicy(error_threshold=1, redact_columns=("a",)))
+    assert [row["_error"] for row in rejects(record)] == ["expected 2 values, found 3"]
+    assert "secret" not in record.to_json().decode()
+
+
+def test_text_that_is_no_number_is_rejected_and_the_column_stays_one_of_numbers(bench, make_model):
+    model = make_model()
+    model.inputs = tuple(replace(spec, type="double") for spec in model.inputs)
+    source = write_lines(bench, ["id,a,b", "7,1,2", "8,many,4", "9,5.5,6"])
+    uri, record = bench.score(source, model=model, policy=RowPolicy(error_threshold=1))
+    assert bench.output(record).to_pylist() == [
+        {"id": 7, "a": 1.0, "b": 2, "predicted_label": 5.0},
+        {"id": 9, "a": 5.5, "b": 6, "predicted_label": 17.5},
+    ]
+    (row,) = rejects(record)
+    assert (row["_row"], row["_stage"], row["id"], row["a"]) == (1, "schema", 8, "many")
+    assert "'many' cannot become double" in row["_error"]
+    assert verify(uri, bench.storage, inputs=bench.storage).problems == []

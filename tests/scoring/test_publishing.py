@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.exceptions import ArtifactConflictError, ArtifactIntegrityError, ConfigurationError
 from airflow_batch_inference.scoring import publishing
 from airflow_batch_inference.scoring.publishing import publish
@@ -92,7 +93,7 @@ def test_an_empty_folder_may_be_filled(bench, sets, target):
 def test_a_folder_with_other_peoples_files_is_not_replaced(bench, sets, target):
     target.mkdir(parents=True)
     (target / "theirs.csv").write_text("a\n1\n")
-    with pytest.raises(ArtifactConflictError, match=r"holds files and no _published\.json"):
+    with pytest.raises(ArtifactConflictError, match="no manifest says that this package published it"):
         put(bench, sets[0], target)
     assert [path.name for path in target.iterdir()] == ["theirs.csv"]
     assert [path.name for path in target.parent.iterdir()] == ["day=1"]
@@ -182,3 +183,65 @@ def test_rows_that_were_not_kept_cannot_be_published(bench, tmp_path):
     _, record = bench.score(source, keep=False)
     with pytest.raises(ConfigurationError, match="log_result_set=False"):
         put(bench, record, tmp_path / "public")
+
+
+@pytest.fixture(params=["file", "folder", "remote file", "remote folder"])
+def any_target(request, tmp_path):
+    """A place to publish to, of every kind, that holds nothing yet."""
+    base = f"memory://{tmp_path}" if request.param.startswith("remote") else f"file://{tmp_path}/public"
+    return f"{base}/out.parquet" if request.param.endswith("file") else f"{base}/day=1"
+
+
+def content(bench, target):
+    """Return what readers of a target see."""
+    return {
+        file.uri: bench.storage.read_bytes(file.uri) for file in bench.storage.list_files(target.rpartition("/")[0])
+    }
+
+
+def test_what_this_dag_published_is_replaced_and_what_another_did_is_not(bench, sets, any_target):
+    put(bench, sets[0], any_target)
+    put(bench, replace(sets[1], batch_id="the next day"), any_target)
+    before = content(bench, any_target)
+    other = replace(sets[0], task=replace(sets[0].task, dag_id="other"))
+    with pytest.raises(ArtifactConflictError, match="DAG 'nightly' published it"):
+        put(bench, other, any_target)
+    assert content(bench, any_target) == before
+
+
+def test_only_the_same_batch_is_replaced_if_others_must_stay(bench, sets, any_target):
+    def publish_strictly(record):
+        publish(record, any_target, storage=bench.storage, target_storage=bench.storage, if_exists="fail")
+
+    publish_strictly(sets[0])
+    publish_strictly(sets[1])  # another job of the same batch: a backfill
+    before = content(bench, any_target)
+    with pytest.raises(ArtifactConflictError, match=r"holds batch '2013-04-08', this one is 'the next day'"):
+        publish_strictly(replace(sets[0], batch_id="the next day"))
+    assert content(bench, any_target) == before
+
+
+@pytest.mark.parametrize("scheme", ["file", "memory"])
+def test_somebody_elses_file_is_not_replaced(bench, sets, tmp_path, scheme):
+    target = f"{scheme}://{tmp_path}/report.parquet"
+    bench.storage.put(target, b"precious")
+    with pytest.raises(ArtifactConflictError, match="no manifest says that this package published it"):
+        put(bench, sets[0], target)
+    assert bench.storage.read_bytes(target) == b"precious"
+
+
+def test_a_try_that_died_before_it_put_the_file_leaves_nothing_in_the_way(bench, sets, tmp_path, monkeypatch):
+    target = f"file://{tmp_path}/public/out.parquet"
+
+    def die(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(publishing, "_join_tables", die)
+        with pytest.raises(OSError, match="No space"):
+            put(bench, sets[0], target)
+    assert not bench.storage.exists(target)
+    put(bench, sets[0], target)
+    assert pq.read_table(f"{tmp_path}/public/out.parquet").num_rows == 100
+    # Readers of the folder do not take the manifest for data.
+    assert open_dataset(f"{tmp_path}/public", bench.storage).count_rows() == 100
