@@ -58,7 +58,7 @@ check: $(INSTALLED) ## ruff, mypy --strict and the import contracts
 	@$(BIN)/lint-imports --cache-dir .cache/import-linter
 
 benchmark: $(INSTALLED) ## rows per second and peak memory against the plain pandas script
-	@$(BIN)/python benchmarks/score.py
+	@$(BIN)/python benchmarks/compare.py --rows 1e5 1e6 --repeats 3
 
 clean: ## remove all that was made here
 	rm -rf .venv .venv-* .demo .demo-* .cache .pytest_cache .ruff_cache .mypy_cache .hypothesis dist build

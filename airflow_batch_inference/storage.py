@@ -172,6 +172,8 @@ class Storage:
             )
             message = f"No file system for {redact(uri)!r} ({error}). {hint}."
             raise ConfigurationError(message) from error
+        # Some keep listings and sizes: what other processes have put or changed since would not be seen.
+        fs.invalidate_cache()
         return fs, uri.removeprefix("file://") if protocol == "file" else uri.split("://", 1)[1]
 
     def resolved(self, *uris: str) -> Storage:

@@ -31,7 +31,7 @@ from pathlib import Path
 
 import limits
 import peers
-import score
+import workload
 from peers import OURS, SCRIPT
 
 SAMPLE_S = 0.2
@@ -321,7 +321,7 @@ def main() -> None:
     parser.add_argument("--peers-python", help="the interpreter that has requirements-compare.txt")
     parser.add_argument("--rows", nargs="+", type=float, default=[1e5, 1e6, 1e7])
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--models", nargs="+", choices=score.MODELS, default=list(score.MODELS))
+    parser.add_argument("--models", nargs="+", choices=workload.MODELS, default=list(workload.MODELS))
     parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
@@ -333,10 +333,10 @@ def main() -> None:
     tell_versions({"peers": arguments.peers_python} if len(pythons) > 2 else {})
     folder = Path(tempfile.mkdtemp(prefix="benchmark-", dir=os.environ.get("BENCHMARK_FOLDER")))
     try:
-        made = score.make_models(folder)
+        made = workload.make_models(folder)
         models = {name: made[name] for name in arguments.models}
-        check(models, score.make_data(folder, CHECKED_ROWS), pythons)
-        data = {int(rows): score.make_data(folder, int(rows)) for rows in arguments.rows}
+        check(models, workload.make_data(folder, CHECKED_ROWS), pythons)
+        data = {int(rows): workload.make_data(folder, int(rows)) for rows in arguments.rows}
         compare(models, data, pythons, arguments.repeats)
     finally:
         shutil.rmtree(folder)

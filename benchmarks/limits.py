@@ -2,7 +2,7 @@
 
 Each core has half of the values, in a process or a thread of its own; the clock starts when all are ready. Decoding is
 split by columns, which halves it for any number of row groups. Predicting and encoding go round a block of up to
-`score.CHUNK` rows of the file, so that memory does not limit the number of rows.
+`workload.CHUNK` rows of the file, so that memory does not limit the number of rows.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import peers
-import score
+import workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -113,7 +113,7 @@ def _block(data: Path) -> tuple[int, Any]:
 
     file = pq.ParquetFile(data)
     rows = file.metadata.num_rows // peers.CORES
-    return rows, file.read_row_group(0, use_threads=False).slice(0, min(rows, score.CHUNK))
+    return rows, file.read_row_group(0, use_threads=False).slice(0, min(rows, workload.CHUNK))
 
 
 def _around(rows: int, batches: list[Any]) -> Iterator[tuple[int, Any]]:

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING, Any
 
-import score
+import workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,21 +47,21 @@ def import_model_library(model: Path) -> None:
 
 
 def plain_script(model: Path, data: Path, target: Path, started: Callable[[], None]) -> None:
-    """Run score.py's plain script."""
+    """Run workload.py's plain script."""
     import pandas as pd  # noqa: F401
     import pyarrow.parquet  # noqa: F401
 
     import_model_library(model)
     started()
-    score.plain_script(model, data, target)
+    workload.plain_script(model, data, target)
 
 
 def ours(model: Path, data: Path, target: Path, started: Callable[[], None]) -> None:
-    """Run score.py's ours: the job that PredictOperator runs."""
+    """Run workload.py's ours: the job that PredictOperator runs."""
     import airflow_batch_inference.scoring.job  # noqa: F401
 
     started()
-    score.ours(model, data, target)
+    workload.ours(model, data, target)
 
 
 def ray_data(model: Path, data: Path, target: Path, started: Callable[[], None]) -> None:

@@ -6,6 +6,7 @@ exists; of several who score one part, the first receipt counts and the others r
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from airflow_batch_inference.datasets.dataset import Cursor
 from airflow_batch_inference.datasets.formats import output_suffix
 from airflow_batch_inference.datasets.prefetch import prefetched
 from airflow_batch_inference.datasets.writers import PartWriter
-from airflow_batch_inference.exceptions import ArtifactIntegrityError, DataError
+from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError, DataError
 from airflow_batch_inference.records import Part, Receipt, Rejection
 from airflow_batch_inference.scoring.accounting import as_text, row_hash, rows_hash
 from airflow_batch_inference.scoring.batch import assemble, require_in_step
@@ -43,6 +44,7 @@ _SHOWN_REJECTIONS = 5
 _PROBED_PARTS = 8
 """Every eighth part is probed: a probe takes some tens of milliseconds, a tenth of a cheap model's part."""
 _QUARANTINE_FORMAT = "parquet"
+_PUTS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,9 +127,15 @@ class PartScorer:
     def _put(self, plan: PartPlan, receipt: Receipt) -> Receipt:
         uri = receipt_uri(self.request.destination.folder, self.job.key, plan.index)
         data = receipt.to_json()
-        if self.storage.put_new(uri, data):
-            return receipt
-        theirs = Receipt.from_json(self.storage.read_bytes(uri), where=uri)
+        for _ in range(_PUTS):
+            if self.storage.put_new(uri, data):
+                return receipt
+            with contextlib.suppress(ArtifactNotFoundError):  # it has just been found unusable, and removed
+                theirs = Receipt.from_json(self.storage.read_bytes(uri), where=uri)
+                break
+        else:
+            message = f"{uri} can neither be put nor read: its store does not hold what it was given."
+            raise ArtifactIntegrityError(message)
         if theirs != receipt:
             kept = {part.uri for part in (theirs.part, theirs.quarantine) if part}
             for mine in (receipt.part, receipt.quarantine):

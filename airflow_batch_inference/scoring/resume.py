@@ -11,7 +11,7 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.exceptions import ArtifactIntegrityError
+from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError
 from airflow_batch_inference.records import Receipt
 from airflow_batch_inference.scoring.part import work_folder
 from airflow_batch_inference.storage import join_uri
@@ -38,6 +38,8 @@ def finished_parts(job: PreparedJob, request: ScoringRequest, storage: Storage) 
     if is_new:
         _tell_changes(folder, work, job.fingerprint, storage)
         return {}
+    # Receipts first: whoever puts one has put its files before, so that a list made afterwards holds them.
+    listed = [file.uri for file in storage.list_files(work) if _RECEIPT.search(file.uri)]
     sizes = {
         file.uri: file.size_bytes
         for kind in ("data", "quarantine")
@@ -45,11 +47,10 @@ def finished_parts(job: PreparedJob, request: ScoringRequest, storage: Storage) 
         for file in storage.list_files(there)
     }
     receipts = {}
-    for file in storage.list_files(work):
-        if _RECEIPT.search(file.uri):
-            receipt = _usable(file.uri, job.key, sizes, storage)
-            if receipt is not None:
-                receipts[receipt.index] = receipt
+    for uri in listed:
+        receipt = _usable(uri, job.key, sizes, storage)
+        if receipt is not None:
+            receipts[receipt.index] = receipt
     return receipts
 
 
@@ -57,6 +58,8 @@ def _usable(uri: str, key: str, sizes: dict[str, int], storage: Storage) -> Rece
     """Return a receipt, or remove it where its files are not what it says."""
     try:
         receipt = Receipt.from_json(storage.read_bytes(uri), where=uri)
+    except ArtifactNotFoundError:
+        return None  # another writer has just found it unusable
     except ArtifactIntegrityError as error:
         reason = str(error)
     else:

@@ -9,7 +9,9 @@ import os
 import random
 import shutil
 import signal
+import threading
 import time
+import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,7 @@ from airflow_batch_inference.scoring.verify import verify
 from airflow_batch_inference.storage import Storage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 ROWS = 240
@@ -63,6 +66,8 @@ class Result:
     faults: int = 0
     resumed_parts: int = 0
     silent: int = 0
+    stops: int = 0
+    slowest_stop_s: float = 0.0
     violations: list[str] = field(default_factory=list)
 
 
@@ -94,7 +99,13 @@ class Campaign:
         _, self.expected = self.run(f"file://{folder}/undisturbed", "1", storage=Storage())
 
     def run(
-        self, root: str, attempt: str, *, storage: Storage | None = None, batch_id: str = "b"
+        self,
+        root: str,
+        attempt: str,
+        *,
+        storage: Storage | None = None,
+        batch_id: str = "b",
+        stopped: Callable[[], bool] = lambda: False,
     ) -> tuple[str, PredictionSetRecord]:
         """Score as one try of one task would."""
         model = Model()
@@ -111,7 +122,7 @@ class Campaign:
             ),
             policy=RowPolicy(error_threshold=len(BAD)), rows_per_batch=7,
         )  # fmt: skip
-        return score_dataset(request, storage=storage or self.storage, data_storage=Storage())
+        return score_dataset(request, storage=storage or self.storage, data_storage=Storage(), stopped=stopped)
 
     def folder(self, root: str) -> str:
         return Destination(
@@ -179,6 +190,48 @@ class Campaign:
         self.result.kills += os.WIFSIGNALED(status)
         return status == 0
 
+    def stops(self, *, at_least: int) -> Result:
+        """Send tries a SIGTERM at random moments, as Airflow's ``on_kill`` asks them to end, and retry."""
+        started = time.monotonic()
+        self._killed_try(f"{self.root}/warm", 1, longest=0)
+        longest = time.monotonic() - started
+        number = 0
+        while self.result.stops < at_least:
+            number += 1
+            root = f"{self.root}/stop-{number}"
+            done = self._stopped_try(root, longest)
+            self.check(root, f"stop {number}", must_exist=done)
+            before = self._receipts(root)
+            self.run(root, "2")
+            self.result.resumed_parts += 0 if done else before
+            self.check(root, f"stop {number}, retry", must_exist=True)
+        return self.result
+
+    def _stopped_try(self, root: str, longest: float) -> bool:
+        self.result.runs += 1
+        child = os.fork()
+        if child == 0:
+            code = 1
+            asked = threading.Event()
+            signal.signal(signal.SIGTERM, lambda *_: asked.set())
+            try:
+                self.run(root, "1", stopped=asked.is_set)
+                code = 0
+            except InterruptedError:
+                code = 3
+            finally:
+                os._exit(code)
+        time.sleep(self.random.uniform(0.01, longest))
+        asked = time.monotonic()
+        os.kill(child, signal.SIGTERM)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if code == 3:
+            self.result.stops += 1
+            self.result.slowest_stop_s = round(max(self.result.slowest_stop_s, time.monotonic() - asked), 3)
+        elif code not in (0, -signal.SIGTERM):  # it was done, or had not come to ask for signals yet
+            self.result.violations.append(f"{root}: exit code {code}")
+        return code == 0
+
     def _receipts(self, root: str) -> int:
         folder = f"{self.folder(root)}/_work"
         if not self.storage.exists(folder):
@@ -200,6 +253,8 @@ class Campaign:
                         code = 0
                     except BatchInferenceError as error:
                         code = 2 if "later try" in str(error) else 1
+                    except Exception:  # noqa: BLE001  # told as exit code 1
+                        traceback.print_exc()
                     finally:
                         os._exit(code)
                 children.append(child)
@@ -221,9 +276,10 @@ class Campaign:
             if len(keys) != 1 or found.record.rows_out != ROWS - len(BAD):
                 self.result.violations.append(f"race {number}: a mixture of {keys}")
 
-    def failing_operations(self, fs: FaultyFileSystem, *, forever: bool, applied: bool, passes: bool) -> Result:
+    def failing_operations(self, fs: Faults, *, forever: bool, applied: bool, passes: bool) -> Result:
         """Let the n-th operation of the artifact store fail, for every n, and retry on a sound store."""
-        self.storage = Storage(filesystem_for=lambda _: fs)
+        if isinstance(fs, FaultyFileSystem):
+            self.storage = Storage(filesystem_for=lambda _: fs)
         fs.arm(None)
         self.run(f"{self.root}/count", "1")
         for number in range(1, fs.count + 1):
@@ -275,7 +331,58 @@ def _rows(record: PredictionSetRecord) -> list[dict[str, Any]]:
     return [row for part in record.parts for row in pq.read_table(part.uri.removeprefix("file://")).to_pylist()]
 
 
-class FaultyFileSystem(MemoryFileSystem):
+class Faults:
+    """Counts a store's operations, and lets the n-th fail."""
+
+    count = 0
+    failed = 0
+    _number: int | None = None
+
+    def arm(self, number: int | None, *, forever: bool = False, applied: bool = False, passes: bool = True) -> None:
+        """Let an operation fail, by its number from now; None: none."""
+        self.count = self.failed = 0
+        self._number, self._forever, self._applied, self._passes = number, forever, applied, passes
+
+    def _is_next(self) -> bool:
+        """Count an operation, and say whether it is one that fails."""
+        self.count += 1
+        number = self._number
+        return number is not None and (self.count == number or (self._forever and self.count > number))
+
+    def _fail(self, name: str) -> None:
+        self.failed += 1
+        if self._passes:
+            raise ConnectionResetError(f"{name}: the network")
+        raise OSError(errno.EACCES, f"{name}: no right")
+
+
+class FaultyS3(Faults):
+    """Lets the n-th call of s3fs to its server fail, before it is sent or after it was answered."""
+
+    @contextlib.contextmanager
+    def installed(self) -> Iterator[FaultyS3]:
+        """Stand before s3fs's own calls within the block."""
+        import s3fs
+
+        real = s3fs.S3FileSystem._call_s3
+
+        async def call(fs: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+            fails = self._is_next()
+            if fails and not self._applied:
+                self._fail(method)
+            answer = await real(fs, method, *args, **kwargs)
+            if fails:
+                self._fail(method)
+            return answer
+
+        s3fs.S3FileSystem._call_s3 = call
+        try:
+            yield self
+        finally:
+            s3fs.S3FileSystem._call_s3 = real
+
+
+class FaultyFileSystem(Faults, MemoryFileSystem):
     """An in-memory file system of its own whose n-th operation fails."""
 
     protocol = "faulty"
@@ -284,19 +391,11 @@ class FaultyFileSystem(MemoryFileSystem):
     cachable = False
     _OPERATIONS = ("pipe_file", "put_file", "cat_file", "info", "find", "exists", "rm_file")
 
-    def arm(self, number: int | None, *, forever: bool = False, applied: bool = False, passes: bool = True) -> None:
-        """Let an operation fail, by its number from now; None: none."""
-        self.count = self.failed = 0
-        self._number, self._forever, self._applied, self._passes = number, forever, applied, passes
-
     def _operation(self, name: str, *args: Any, **kwargs: Any) -> Any:
         work = getattr(MemoryFileSystem, name)
         if getattr(self, "_inside", False):
             return work(self, *args, **kwargs)
-        self.count += 1
-        fails = self._number is not None and (
-            self.count == self._number or (self._forever and self.count > self._number)
-        )
+        fails = self._is_next()
         self._inside = True
         try:
             if fails and not self._applied:
@@ -307,12 +406,6 @@ class FaultyFileSystem(MemoryFileSystem):
         if fails:
             self._fail(name)
         return answer
-
-    def _fail(self, name: str) -> None:
-        self.failed += 1
-        if self._passes:
-            raise ConnectionResetError(f"{name}: the network")
-        raise OSError(errno.EACCES, f"{name}: no right")
 
 
 def _operation(name: str) -> Any:

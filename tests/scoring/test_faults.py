@@ -12,10 +12,11 @@ import subprocess
 
 import fsspec
 import pytest
-from campaign import Campaign, FaultyFileSystem, on_full_disk
+from campaign import Campaign, FaultyFileSystem, FaultyS3, on_full_disk
 from moto.server import ThreadedMotoServer
 
 from airflow_batch_inference.scoring import plan, retries
+from airflow_batch_inference.storage import Storage
 
 SEED = int(os.environ.get("FAULT_SEED", random.SystemRandom().randrange(10**6)))
 
@@ -40,8 +41,9 @@ def s3(monkeypatch):
     }.items():
         monkeypatch.setenv(name, value)
     fsspec.filesystem("s3", skip_instance_cache=True).clear_instance_cache()
-    fsspec.filesystem("s3").mkdir("campaign")
-    yield "s3://campaign"
+    bucket = f"campaign-{port}"  # servers of one process share their buckets
+    fsspec.filesystem("s3").mkdir(bucket)
+    yield f"s3://{bucket}"
     fsspec.filesystem("s3").clear_instance_cache()
     server.stop()
 
@@ -70,6 +72,49 @@ def test_three_writers_at_once(tmp_path, same_job):
     result = Campaign(tmp_path, f"file://{tmp_path}/root", seed=SEED).races(50, same_job=same_job)
     print(result)
     assert result.violations == []
+
+
+def test_what_others_put_or_change_on_s3_is_seen_at_once(s3):
+    ours, other = Storage(), fsspec.filesystem("s3", skip_instance_cache=True)
+    ours.put(f"{s3}/folder/1", b"1")
+    assert len(ours.list_files(f"{s3}/folder")) == 1
+    other.pipe_file(f"{s3}/folder/2", b"22")
+    assert [file.size_bytes for file in ours.list_files(f"{s3}/folder")] == [1, 2]
+    assert ours.exists(f"{s3}/folder/2")
+    assert ours.read_bytes(f"{s3}/folder/2") == b"22"
+    other.pipe_file(f"{s3}/folder/2", b"333")
+    assert ours.stat(f"{s3}/folder/2").size_bytes == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("same_job", [True, False], ids=["one job", "three jobs"])
+def test_three_writers_at_once_on_s3(tmp_path, s3, same_job):
+    result = Campaign(tmp_path, f"{s3}/root", seed=SEED).races(8, same_job=same_job)
+    print(result)
+    assert result.violations == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("scheme", "at_least"), [("file", 40), ("s3", 10)])
+def test_stops_at_any_moment(tmp_path, request, scheme, at_least):
+    root = request.getfixturevalue("s3") if scheme == "s3" else f"file://{tmp_path}"
+    result = Campaign(tmp_path, f"{root}/root", seed=SEED).stops(at_least=at_least)
+    print(result)
+    assert result.violations == []
+    assert result.resumed_parts > 0
+    assert result.slowest_stop_s < 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("applied", [False, True], ids=["before", "after it was applied"])
+def test_every_single_call_to_s3_fails(tmp_path, s3, applied):
+    with FaultyS3().installed() as faulty:
+        result = Campaign(tmp_path, f"{s3}/root", seed=SEED).failing_operations(
+            faulty, forever=False, applied=applied, passes=True
+        )
+    print(result)
+    assert result.violations == []
+    assert result.faults >= 20
 
 
 @pytest.mark.slow
