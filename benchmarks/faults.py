@@ -1,8 +1,8 @@
-"""The fault campaign, long form: 1,000 kills on a local folder, 300 on S3, races, full disks, damaged inputs.
+"""The fault campaign, long form: 1,000 kills on a local folder, 300 on S3, races, stops, full disks, damaged inputs.
 
 Usage::
 
-    python benchmarks/faults.py                 # about half an hour
+    python benchmarks/faults.py                 # about three quarters of an hour
     python benchmarks/faults.py --scale 0.1     # a tenth of it
     python benchmarks/faults.py --seed 7        # the same again
 """
@@ -22,7 +22,7 @@ from pathlib import Path
 import fsspec
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "scoring"))
-from campaign import Campaign, FaultyFileSystem, Result, describe, on_full_disk
+from campaign import Campaign, FaultyFileSystem, FaultyS3, Result, describe, on_full_disk
 
 from airflow_batch_inference.scoring import retries
 
@@ -38,6 +38,7 @@ def local(folder: Path, seed: int, scale: float) -> dict[str, Result]:
         "kills, local": campaign("kills").kills(at_least=int(1000 * scale)),
         "three writers, one job": campaign("same").races(int(500 * scale), same_job=True),
         "three writers, three jobs": campaign("other").races(int(500 * scale), same_job=False),
+        "SIGTERM, local": campaign("stops").stops(at_least=int(200 * scale)),
         "damaged inputs": campaign("damaged").damaged_inputs(int(20_000 * scale)),
     }
     for forever in (False, True):
@@ -54,8 +55,8 @@ def local(folder: Path, seed: int, scale: float) -> dict[str, Result]:
     return results
 
 
-def on_s3(folder: Path, seed: int, scale: float) -> Result:
-    """Kill runs whose artifact store is an S3-compatible server on loopback."""
+def on_s3(folder: Path, seed: int, scale: float) -> dict[str, Result]:
+    """Disturb runs whose artifact store is an S3-compatible server on loopback."""
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -69,7 +70,23 @@ def on_s3(folder: Path, seed: int, scale: float) -> Result:
     }
     try:
         fsspec.filesystem("s3").mkdir("campaign")
-        return Campaign(folder, "s3://campaign/root", seed=seed).kills(at_least=int(300 * scale))
+
+        def campaign(name: str) -> Campaign:
+            return Campaign(folder, f"s3://campaign/{name}", seed=seed)
+
+        results = {
+            "kills, S3": campaign("kills").kills(at_least=int(300 * scale)),
+            "three writers, one job, S3": campaign("same").races(int(60 * scale), same_job=True),
+            "three writers, three jobs, S3": campaign("other").races(int(60 * scale), same_job=False),
+            "SIGTERM, S3": campaign("stops").stops(at_least=int(30 * scale)),
+        }
+        with FaultyS3().installed() as faulty:
+            for applied in (False, True):
+                name = f"operation fails once, {'after' if applied else 'before'}, S3"
+                results[name] = campaign(f"faults-{applied}").failing_operations(
+                    faulty, forever=False, applied=applied, passes=True
+                )
+        return results
     finally:
         server.stop()
 
@@ -99,7 +116,7 @@ def main() -> None:
         results = local(folder, arguments.seed, arguments.scale)
         for more in ("s3", "disk"):
             (folder / more).mkdir()
-        results["kills, S3"] = on_s3(folder / "s3", arguments.seed, arguments.scale)
+        results |= on_s3(folder / "s3", arguments.seed, arguments.scale)
         disk = full_disk(folder / "disk", arguments.seed, arguments.scale)
         if disk is None:
             print("full disk: skipped, no right to mount a small disk here")
