@@ -172,8 +172,8 @@ class Rejection:
     uri: str
     row: int
     """Its number in the file, from 0."""
-    stage: Literal["schema", "predict", "check"]
-    """Where it failed: as an input of the model, in the model, or as a prediction."""
+    stage: Literal["read", "schema", "predict", "check"]
+    """Where it failed: in its file, as an input of the model, in the model, or as a prediction."""
     error: str
 
 

@@ -174,8 +174,9 @@ def _target_type(field: pa.Field, spec: ColumnSpec, where: str, *, parses_text: 
         return pa.int64() if keeps_integers else _floating(target)
     if is_text(target) and is_text(field.type):
         return pa.string()
-    if parses_text and is_number(target) and not pa.types.is_boolean(target) and is_text(field.type):
-        return pa.int64() if pa.types.is_integer(target) else _floating(target)
+    if parses_text and is_number(target) and is_text(field.type):
+        exact = pa.types.is_boolean(target) or pa.types.is_floating(target)
+        return target if exact else pa.int64()
     if target == field.type:
         return None
     message = (
@@ -205,7 +206,7 @@ def cast_inputs(table: pa.Table, plan: InputPlan) -> pa.Table:
     LossyCastError
         A value does not fit; it says which column and row of ``table``.
     """
-    arrays = [_cast(table.column(column), kind, column) for column, kind in zip(plan.columns, plan.types, strict=True)]
+    arrays = [cast(table.column(column), kind, column) for column, kind in zip(plan.columns, plan.types, strict=True)]
     return pa.Table.from_arrays(arrays, names=list(plan.names))
 
 
@@ -220,21 +221,48 @@ class LossyCastError(ValueError):
         self.kind = kind
 
 
-def _cast(values: pa.ChunkedArray, kind: pa.DataType | None, column: str) -> pa.ChunkedArray:
+def cast(values: pa.ChunkedArray, kind: pa.DataType | None, column: str) -> pa.ChunkedArray:
+    """Cast a column without loss; None leaves it as it is.
+
+    Raises
+    ------
+    LossyCastError
+        A value does not fit.
+    """
     if kind is None or values.type == kind:
         return values
     if pa.types.is_decimal(values.type):
         return values.cast(kind, safe=False)  # a decimal fraction has no exact double; the nearest one is meant
     try:
-        return values.cast(kind)
+        return _parsed(values, kind) if is_text(values.type) and is_number(kind) else values.cast(kind)
     except pa.ArrowInvalid:
         row = _first_lossy_row(values, kind)
         raise LossyCastError(column, row, str(values[row].as_py()), kind) from None
 
 
-def _parses(value: pa.Scalar, kind: pa.DataType) -> bool:
+def _parsed(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """Read text as numbers, as the CSV reader does: blanks around them, and integers written as 3.0.
+
+    Raises
+    ------
+    pyarrow.ArrowInvalid
+        A value is no number, or an integer that a float would change.
+    """
+    text = pc.utf8_trim_whitespace(values.cast(pa.string()))
+    if pa.types.is_integer(kind):
+        whole = pc.replace_substring_regex(text, r"^([+-]?\d+)\.0*$", r"\1")
+        return pc.replace_substring_regex(whole, r"^\+", "").cast(kind)
+    if pa.types.is_floating(kind):
+        long = text.filter(pc.fill_null(pc.match_substring_regex(text, r"^[+-]?\d{16,}$"), fill_value=False))
+        if any(int(value) != int(float(value)) for value in long.to_pylist()):
+            message = "an integer has more digits than a float holds"
+            raise pa.ArrowInvalid(message)
+    return text.cast(kind)
+
+
+def _parses(value: pa.ChunkedArray, kind: pa.DataType) -> bool:
     try:
-        value.cast(kind)
+        _parsed(value, kind)
     except pa.ArrowInvalid:
         return False
     return True
@@ -242,7 +270,7 @@ def _parses(value: pa.Scalar, kind: pa.DataType) -> bool:
 
 def _first_lossy_row(values: pa.ChunkedArray, kind: pa.DataType) -> int:
     if is_text(values.type):
-        return next(row for row, value in enumerate(values) if not _parses(value, kind))
+        return next(row for row in range(len(values)) if not _parses(values.slice(row, 1), kind))
     there_and_back = values.cast(kind, safe=False).cast(values.type, safe=False)
     changed = pc.fill_null(pc.not_equal(there_and_back, values), fill_value=False)
     found: int = pc.index(changed, value=True).as_py()

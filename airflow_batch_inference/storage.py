@@ -245,7 +245,8 @@ class Storage:
         fs, path = self.filesystem(folder)
         scheme = normalize_uri(folder).split("://", 1)[0]
         found = fs.find(path, withdirs=False, detail=True)
-        return [_data_file(normalize_uri(f"{scheme}://{name}"), found[name]) for name in sorted(found)]
+        bare = {name: name if scheme == "file" else name.lstrip("/") for name in found}
+        return [_data_file(f"{scheme}://{bare[name]}", found[name]) for name in sorted(found)]
 
     def glob(self, pattern: str) -> list[str]:
         """Return the files and folders that match a pattern, sorted."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from bisect import bisect_left
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -62,7 +64,8 @@ class MiniBatch:
             if first < last:
                 origins.append(Origin(origin.uri, origin.first_row + first - before, last - first))
             before += origin.rows
-        broken = tuple((row - start, error) for row, error in self.broken if start <= row < start + rows)
+        first, last = (bisect_left(self.broken, at, key=itemgetter(0)) for at in (start, start + rows))
+        broken = tuple((row - start, error) for row, error in self.broken[first:last])
         return MiniBatch(self.table.slice(start, rows), tuple(origins), broken)
 
     def describe(self) -> str:
@@ -249,7 +252,7 @@ class Cursor:
             raise
 
     def _require_end(self, dataset: Dataset, wanted: RowRange) -> None:
-        if next(self._tables, None) is not None:
+        if any(table.num_rows for table in self._tables):
             raise _changed(dataset, wanted)
 
     def _run(self, dataset: Dataset, wanted: RowRange) -> Iterator[pa.Table]:
@@ -367,6 +370,8 @@ def open_dataset(
     pairs = [(listed, info) for listed, info in zip(files, infos, strict=True) if info.schema.names]
     files = tuple(listed for listed, _ in pairs)
     found = tuple(replace(info, schema=_with_types(info.schema, types)) for _, info in pairs)
+    if tolerant and "csv" in kinds:
+        found = _with_text_alike(found)
     schema, absent = _unite(files, [info.schema for info in found])
     more = "" if isinstance(dataset, str) or len(dataset) <= 1 else f" (and {len(dataset) - 1} more)"
     return Dataset(
@@ -389,6 +394,13 @@ def _with_types(schema: pa.Schema, types: Sequence[ColumnSpec]) -> pa.Schema:
                 schema.set(position, pa.field(spec.name, pa.type_for_alias(spec.type))) if position >= 0 else schema
             )
     return schema
+
+
+def _with_text_alike(infos: tuple[FileInfo, ...]) -> tuple[FileInfo, ...]:
+    """Read a column as text from every CSV file where one of them holds text: it may be a single bad value."""
+    texts = {field.name for info in infos for field in info.schema if pa.types.is_string(field.type)}
+    spec = [ColumnSpec(name=name, type="string") for name in sorted(texts)]
+    return tuple(replace(info, schema=_with_types(info.schema, spec)) for info in infos)
 
 
 def _has_header(listed: ListedFile) -> bool:

@@ -11,6 +11,7 @@ import io
 import itertools
 import json
 import re
+from collections import deque
 from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -25,7 +26,7 @@ from airflow_batch_inference.datasets.units import FileInfo, Unit
 from airflow_batch_inference.exceptions import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from airflow_batch_inference.storage import Storage
 
@@ -34,6 +35,7 @@ _BUFFER_BYTES = 256 << 10
 _EXACT_INTEGERS = 2.0**53
 _READ_ROWS = 32_768
 _TEXT_UNIT_ROWS = 65_536
+_SHOWN_CHARACTERS = 200
 BROKEN_COLUMN = "__broken_line__"
 """In tables with CSV lines of too few or too many values: what is wrong with a row; null where nothing is."""
 _CSV_ERROR = re.compile(r"In CSV column #(\d+):.*?CSV conversion error to ([^:]+): invalid value '(.*)'", re.DOTALL)
@@ -73,13 +75,16 @@ def inspect_file(uri: str, storage: Storage, *, tolerant: bool = False) -> FileI
     kind, compression = format_of(uri)
     with reading(uri):
         found = _INSPECT[kind](uri, storage, compression)
-    if found.broken and not tolerant:
-        raise DataError(_broken_lines(uri, storage, found))
+    if BROKEN_COLUMN in found.schema.names:
+        message = f"{uri} has a column named {BROKEN_COLUMN!r}, which this package uses itself: rename it."
+        raise DataError(message)
     schema = pa.schema([pa.field(field.name, _plain(field.type)) for field in found.schema])
     repeated = sorted({name for name in schema.names if schema.names.count(name) > 1})
     if repeated:
         message = f"{uri} has more than one column named {', '.join(map(repr, repeated))}: give each its own name."
         raise DataError(message)
+    if found.broken and not tolerant:
+        raise DataError(_broken_lines(uri, storage, found))
     return FileInfo(schema, found.units, found.broken)
 
 
@@ -248,17 +253,17 @@ def _csv_reader(
     types: dict[str, pa.DataType],
     columns: Sequence[str] = (),
     *,
-    broken: list[pa_csv.InvalidRow],
+    on_broken: Callable[[pa_csv.InvalidRow], None],
     without_header: bool = False,
     is_numbered: bool = False,
 ) -> Any:  # noqa: ANN401
-    """Open a stream of record batches; lines of too few or too many values are passed over and put into ``broken``.
+    """Open a stream of record batches; lines of too few or too many values are told and passed over.
 
     Only one thread can tell their numbers (``is_numbered``).
     """
 
     def pass_over(row: pa_csv.InvalidRow) -> str:
-        broken.append(row)
+        on_broken(row)
         return "skip"
 
     return pa_csv.open_csv(
@@ -273,6 +278,15 @@ def _csv_reader(
             column_types=types, strings_can_be_null=True, include_columns=list(columns)
         ),
     )
+
+
+class _Counter:
+    """Counts broken lines, and keeps none."""
+
+    count = 0
+
+    def __call__(self, _: pa_csv.InvalidRow) -> None:
+        self.count += 1
 
 
 def _inspect_csv(uri: str, storage: Storage, compression: str | None) -> FileInfo:
@@ -303,9 +317,9 @@ def _csv_schema(uri: str, storage: Storage, compression: str | None) -> tuple[pa
     checked: set[str] = set()
     while True:
         with _open(uri, storage, compression) as source:
-            broken: list[pa_csv.InvalidRow] = []
+            broken = _Counter()
             try:
-                reader = _csv_reader(source, types, broken=broken)
+                reader = _csv_reader(source, types, on_broken=broken)
                 names = reader.schema.names
                 types = {field.name: field.type for field in reader.schema} | types
                 rows, large = 0, set()
@@ -313,8 +327,8 @@ def _csv_schema(uri: str, storage: Storage, compression: str | None) -> tuple[pa
                     rows += batch.num_rows
                     large |= set(_large_numbers(batch)) - checked
             except pa.ArrowInvalid as error:
-                if str(error) == "Empty CSV file":
-                    return pa.schema([]), 0, 0
+                if str(error).startswith("Empty CSV file"):
+                    return _header_alone(uri, storage, compression), 0, 0
                 types |= _widened(error, names, types)
                 continue
         if not large:
@@ -325,7 +339,17 @@ def _csv_schema(uri: str, storage: Storage, compression: str | None) -> tuple[pa
         if pa.types.is_binary(kind):
             message = f"column {name!r} is not valid UTF-8 text"
             raise ValueError(message)
-    return pa.schema([pa.field(name, types[name]) for name in names]), rows + len(broken), len(broken)
+    return pa.schema([pa.field(name, types[name]) for name in names]), rows + broken.count, broken.count
+
+
+def _header_alone(uri: str, storage: Storage, compression: str | None) -> pa.Schema:
+    """Return the columns of a file without rows; a header that no line end follows is none to the parser."""
+    with _open(uri, storage, compression) as source:
+        text = source.read(_BLOCK_BYTES).strip()
+    if not text:
+        return pa.schema([])
+    schema: pa.Schema = pa_csv.read_csv(io.BytesIO(text + b"\n")).schema
+    return schema
 
 
 def _large_numbers(batch: pa.RecordBatch | pa.Table) -> list[str]:
@@ -345,7 +369,7 @@ def _rounded_integers(
     found: set[str] = set()
     as_text = types | dict.fromkeys(columns, pa.string())
     with _open(uri, storage, compression) as source:
-        for batch in _csv_reader(source, as_text, broken=[]):
+        for batch in _csv_reader(source, as_text, on_broken=lambda _: None):
             for name in columns - found:
                 text = batch.column(name)
                 long = text.filter(pc.fill_null(pc.match_substring_regex(text, r"^[+-]?\d{16,}$"), fill_value=False))
@@ -385,41 +409,49 @@ def _csv_tables(
     stop: int | None,
 ) -> Iterator[pa.Table]:
     types = {field.name: field.type for field in info.schema}
-    broken: list[pa_csv.InvalidRow] = []
+    broken: deque[tuple[int, str]] = deque()
+
+    def note(line: pa_csv.InvalidRow) -> None:
+        error = f"expected {line.expected_columns} values, found {line.actual_columns}: {line.text[:_SHOWN_CHARACTERS]}"
+        # The parser counts from 1, and the header too.
+        broken.append(((line.number or 0) - (2 if start == 0 else 1), error))
+
     row = 0
     with _open(uri, storage, compression, start, stop) as source:
         reader = _csv_reader(
-            source, types, columns, broken=broken, without_header=start > 0, is_numbered=info.broken > 0
+            source, types, columns, on_broken=note, without_header=start > 0, is_numbered=info.broken > 0
         )
         for batch in reader:
-            table = pa.Table.from_batches([batch])
-            if broken:
-                table = _with_broken_lines(table, broken, row, header=start == 0)
+            table = _with_broken_lines(pa.Table.from_batches([batch]), broken, row)
             row += table.num_rows
             yield table
         if broken:
-            yield _with_broken_lines(reader.schema.empty_table(), broken, None, header=start == 0)
+            yield _with_broken_lines(reader.schema.empty_table(), broken, row)
+        if broken:
+            message = f"the parser's numbers of broken lines do not fit, from row {broken[0][0]} on"
+            raise ValueError(message)
 
 
-def _with_broken_lines(
-    table: pa.Table, broken: list[pa_csv.InvalidRow], first_row: int | None, *, header: bool
-) -> pa.Table:
-    """Put rows of nulls where the broken lines stand before or among the table's rows (None: all that are left).
+def _with_broken_lines(table: pa.Table, broken: deque[tuple[int, str]], first_row: int) -> pa.Table:
+    """Put rows of nulls where broken lines stand before, among or right behind the table's rows.
 
-    Lines that are put in are taken out of ``broken``, whose numbers count the header and begin with 1.
+    Lines (row number and error) that are put in are taken out of ``broken``.
     """
+    if not broken:
+        return table
     places: list[int | None] = []
     errors: list[str | None] = []
     good = 0
-    while good < table.num_rows or (first_row is None and broken):
-        if broken and (first_row is None or broken[0].number - 1 - header == first_row + len(places)):
-            line = broken.pop(0)
+    while True:
+        if broken and broken[0][0] == first_row + len(places):
             places.append(None)
-            errors.append(f"expected {line.expected_columns} values, found {line.actual_columns}: {line.text}")
-        else:
+            errors.append(broken.popleft()[1])
+        elif good < table.num_rows:
             places.append(good)
             errors.append(None)
             good += 1
+        else:
+            break
     if len(places) == table.num_rows:
         return table
     woven = table.take(pa.array(places, pa.int64()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -73,7 +74,7 @@ def _is_dense(column: pa.ChunkedArray) -> bool:
         return False
     values = column.slice(0, _SAMPLED_ROWS).combine_chunks()
     data = values.drop_null().to_numpy().tobytes()
-    return len(_FASTEST.compress(data, asbytes=True)) > 0.9 * len(data)
+    return bool(data) and len(_FASTEST.compress(data, asbytes=True)) > 0.9 * len(data)
 
 
 class _ArrowSink:
@@ -94,14 +95,17 @@ class _ArrowSink:
 class _CsvSink:
     def __init__(self, path: Path, schema: pa.Schema, metadata: Mapping[str, str]) -> None:  # noqa: ARG002  # no footer
         # In a file of one column a null would be an empty line, which readers pass over: written as text it is "".
-        self._schema = pa.schema([pa.field(schema.names[0], pa.string())]) if len(schema) == 1 else schema
+        views = [
+            pa.field(field.name, pa.string()) if pa.types.is_string_view(field.type) else field for field in schema
+        ]
+        self._schema = pa.schema([pa.field(schema.names[0], pa.string())] if len(schema) == 1 else views)
         self._writer = pa_csv.CSVWriter(str(path), self._schema)
 
     def write(self, table: pa.Table) -> None:
         if len(self._schema) == 1:
             text = table.column(0).cast(pa.string()).fill_null("")
             table = pa.Table.from_arrays([text], schema=self._schema)
-        self._writer.write_table(table)
+        self._writer.write_table(table.cast(self._schema))
 
     def close(self) -> None:
         self._writer.close()
@@ -183,7 +187,8 @@ class PartWriter:
                 self._wait()
         finally:
             self._thread.shutdown()
-            self._sink.close()
+            with contextlib.nullcontext() if kind is None else contextlib.suppress(OSError):
+                self._sink.close()
 
     def write(self, table: pa.Table) -> None:
         """Append rows; ``table`` must have the writer's schema."""

@@ -20,7 +20,7 @@ from airflow_batch_inference.exceptions import (
     PredictionError,
     SignatureMismatchError,
 )
-from airflow_batch_inference.signature import InputPlan, LossyCastError, cast_inputs, is_text
+from airflow_batch_inference.signature import InputPlan, LossyCastError, cast, cast_inputs, is_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -230,5 +230,5 @@ def assemble(
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
         message = f"The predictions for {batch.describe()} differ from those of the first rows: {error}."
         raise PredictionError(message) from error
-    passed = [batch.table.column(name).cast(schema.field(name).type) for name in passthrough]
+    passed = [cast(batch.table.column(name), schema.field(name).type, name) for name in passthrough]
     return pa.Table.from_arrays([*passed, *labels], schema=schema)

@@ -6,8 +6,7 @@ never reject a row; and a model that returns the wrong number of rows is an erro
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -70,6 +69,8 @@ class Isolator:
     failing
         Row ranges (start, stop; numbered within the part) in which the process died before, with how: they are taken
         as failed without being tried again.
+    is_secret
+        Whether errors may not show values, where more rows are rejected than allowed.
     tell
         Called with start and stop before each predict call, so that a supervisor knows where the process died.
     """
@@ -79,6 +80,7 @@ class Isolator:
     is_strict: bool = False
     allow_nan: bool = False
     failing: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    is_secret: bool = False
     tell: Callable[[int, int], None] = lambda start, stop: None  # noqa: ARG005
     rejected: int = 0
 
@@ -98,16 +100,30 @@ class Isolator:
         """
         good: list[tuple[int, list[pa.Array]]] = []
         rejected: list[RejectedRow] = []
-        for first, stop in _readable_runs(batch):
-            self._solve(batch.slice(first, stop - first), start + first, first, good, rejected)
-        for row, error in batch.broken:
-            self._reject(batch.slice(row, 1), RejectedRow(row, "read", error), DataError(error), rejected)
+        if not batch.broken:
+            self._solve(batch, start, 0, good, rejected)
+        else:
+            self._solve_readable(batch, start, good, rejected)
         if len(good) == 1 and not rejected:
             return ScoredRows(batch, good[0][1], [])
         keep = np.ones(batch.table.num_rows, dtype=bool)
         keep[[row.row for row in rejected]] = False
-        rejected.sort(key=lambda row: row.row)
         return ScoredRows(_only(batch, keep), _joined([columns for _, columns in good]), rejected)
+
+    def _solve_readable(
+        self, batch: MiniBatch, start: int, good: list[tuple[int, list[pa.Array]]], rejected: list[RejectedRow]
+    ) -> None:
+        """Set the rows aside that could not be read, and score the others as one batch."""
+        for row, error in batch.broken:
+            self._reject(batch.slice(row, 1), RejectedRow(row, "read", error), DataError(error), rejected)
+        readable = np.ones(batch.table.num_rows, dtype=bool)
+        readable[[row for row, _ in batch.broken]] = False
+        places = np.flatnonzero(readable)
+        if len(places):
+            found: list[RejectedRow] = []
+            self._solve(_only(batch, readable), start, 0, good, found)
+            rejected += [replace(row, row=int(places[row.row])) for row in found]
+            rejected.sort(key=lambda row: row.row)
 
     def _solve(
         self,
@@ -194,15 +210,10 @@ class Isolator:
         if self.allowed is not None and self.rejected > self.allowed:
             message = (
                 f"More rows were rejected than may be (error_threshold, max_rejected_fraction): {self.rejected} in "
-                f"this part, where {self.allowed} were left. The last one, in {batch.describe()}: {row.error}"
+                f"this part, where {self.allowed} were left. The last one, in {batch.describe()}: "
+                f"{type(error).__name__ if self.is_secret else row.error}"
             )
-            raise TooManyRejectedRowsError(message) from error
-
-
-def _readable_runs(batch: MiniBatch) -> list[tuple[int, int]]:
-    """Return the runs of rows (start, stop) between those that could not be read."""
-    edges = [-1, *(row for row, _ in batch.broken), batch.table.num_rows]
-    return [(left + 1, right) for left, right in itertools.pairwise(edges) if left + 1 < right]
+            raise TooManyRejectedRowsError(message) from (None if self.is_secret else error)
 
 
 def _stage(error: Exception) -> Literal["schema", "predict", "check"]:
@@ -213,8 +224,7 @@ def _only(batch: MiniBatch, keep: np.ndarray) -> MiniBatch:
     """Return the rows that are kept, with an origin for each run of them."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], keep, [False]]).astype(np.int8)))
     runs = [batch.slice(int(start), int(stop - start)) for start, stop in edges.reshape(-1, 2)]
-    tables = [run.table for run in runs] or [batch.table.slice(0, 0)]
-    return type(batch)(pa.concat_tables(tables), tuple(origin for run in runs for origin in run.origins))
+    return type(batch)(batch.table.filter(pa.array(keep)), tuple(origin for run in runs for origin in run.origins))
 
 
 def _joined(pieces: list[list[pa.Array]]) -> list[pa.Array]:

@@ -103,6 +103,7 @@ class PartScorer:
                 is_strict=not self.request.policy.is_tolerant,
                 allow_nan=self.request.policy.allow_nan,
                 failing=failing,
+                is_secret=bool(self.request.policy.redact_columns),
                 tell=self.tell,
             ),
         )

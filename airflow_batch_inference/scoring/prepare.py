@@ -139,9 +139,8 @@ def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Pre
 def _types_of(predictor: Predictor, batches: Iterable[MiniBatch], request: ScoringRequest) -> list[pa.DataType] | None:
     """Predict a few rows, passing over those that fail where rows may be rejected; None where there is no row."""
     policy = request.policy
-    isolator = Isolator(
-        predictor=predictor, allowed=policy.most(None), is_strict=not policy.is_tolerant, allow_nan=True
-    )
+    # Rows that are probed twice, and those that scoring rejects again, are counted there alone.
+    isolator = Isolator(predictor=predictor, allowed=None, is_strict=not policy.is_tolerant, allow_nan=True)
     tried, error = 0, ""
     for probe in itertools.chain.from_iterable(map(_probes, batches)):
         scored = isolator.score(probe, 0)
@@ -237,7 +236,7 @@ def _passed_on(schema: pa.Schema, passthrough: Sequence[str], inputs: InputPlan)
 
 
 def _is_parsed(kind: pa.DataType, wanted: pa.DataType | None) -> bool:
-    return wanted is not None and is_number(wanted) and is_text(kind)
+    return wanted is not None and is_number(wanted) and is_text(kind) and not pa.types.is_null(kind)
 
 
 def _plan(dataset: Dataset, record: ModelRecord, *, tolerant: bool) -> InputPlan:

@@ -60,5 +60,6 @@ def _redacted(rejected: RejectedRow, row: pa.Table, redact: Sequence[str]) -> st
     error = rejected.error
     for name in redact:
         if name in row.column_names and (value := row.column(name)[0].as_py()) is not None:
-            error = error.replace(str(value), f"<sha256 {_digest(value)}>") if str(value) else error
+            for shown in filter(None, (str(value), repr(str(value))[1:-1])):
+                error = error.replace(shown, f"<sha256 {_digest(value)}>")
     return error

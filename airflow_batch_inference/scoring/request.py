@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -70,8 +71,8 @@ class RowPolicy:
             limits.append(0)
         if self.error_threshold is not None and self.error_threshold >= 0:
             limits.append(self.error_threshold)
-        if self.max_rejected_fraction is not None and rows is not None:
-            limits.append(int(self.max_rejected_fraction * rows))
+        if self.max_rejected_fraction is not None and (rows is not None or self.max_rejected_fraction == 0):
+            limits.append(math.floor(self.max_rejected_fraction * (rows or 0) + 1e-9))  # 0.29 * 100 is 28.999…
         return min(limits, default=None)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from airflow_batch_inference.datasets.dataset import open_dataset
@@ -196,9 +197,19 @@ def _compare(found: Verification, source: Dataset, output: Dataset, rejected: di
 def _equal(written: pa.Table, expected: pa.Table) -> bool:
     """Compare values; text of the input may have come out as the numbers that it stands for."""
     try:
-        return bool(written.combine_chunks().equals(expected.cast(written.schema).combine_chunks()))
+        columns = zip(written.columns, expected.cast(written.schema).columns, strict=True)
+        return all(_known(left).equals(_known(right)) and _nan(left).equals(_nan(right)) for left, right in columns)
     except pa.ArrowInvalid:
         return False
+
+
+def _known(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return values with nulls for NaN, which equals nothing."""
+    return pc.if_else(pc.is_nan(values), None, values) if pa.types.is_floating(values.type) else values
+
+
+def _nan(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.is_nan(values) if pa.types.is_floating(values.type) else pc.is_null(values)
 
 
 def _placed(origins: tuple[Origin, ...]) -> Iterator[tuple[int, Origin]]:
