@@ -327,8 +327,8 @@ def _csv_schema(uri: str, storage: Storage, compression: str | None) -> tuple[pa
                     rows += batch.num_rows
                     large |= set(_large_numbers(batch)) - checked
             except pa.ArrowInvalid as error:
-                if str(error).startswith("Empty CSV file"):
-                    return _header_alone(uri, storage, compression), 0, 0
+                if "Empty CSV file" in str(error):
+                    return _header_alone(uri, storage, compression, error), 0, 0
                 types |= _widened(error, names, types)
                 continue
         if not large:
@@ -342,10 +342,18 @@ def _csv_schema(uri: str, storage: Storage, compression: str | None) -> tuple[pa
     return pa.schema([pa.field(name, types[name]) for name in names]), rows + broken.count, broken.count
 
 
-def _header_alone(uri: str, storage: Storage, compression: str | None) -> pa.Schema:
-    """Return the columns of a file without rows; a header that no line end follows is none to the parser."""
+def _header_alone(uri: str, storage: Storage, compression: str | None, error: pa.ArrowInvalid) -> pa.Schema:
+    """Return the columns of a file without rows; a header that no line end follows is none to the parser.
+
+    Raises
+    ------
+    pyarrow.ArrowInvalid
+        The given error, where there is more: a block of blank lines before the header.
+    """
     with _open(uri, storage, compression) as source:
         text = source.read(_BLOCK_BYTES).strip()
+        if source.read(1) or b"\n" in text:
+            raise error
     if not text:
         return pa.schema([])
     schema: pa.Schema = pa_csv.read_csv(io.BytesIO(text + b"\n")).schema

@@ -90,7 +90,8 @@ def publish(
         message = f"publish_to is {target}, but the prediction set is {record.output_format}: end it with {suffix}."
         raise ConfigurationError(message)
     elif target.startswith("file://"):
-        _publish_local_folder(owner, Path(target.removeprefix("file://")), storage)
+        # A link to a folder is not to be exchanged for a folder.
+        _publish_local_folder(owner, Path(target.removeprefix("file://")).resolve(), storage)
     else:
         _publish_remote_folder(owner, storage, target_storage)
     return target
@@ -115,7 +116,8 @@ class _Owner:
         document: dict[str, object] = {}
         if manifest is not None:
             with contextlib.suppress(ValueError):
-                document = json.loads(manifest)
+                found = json.loads(manifest)
+                document = found if isinstance(found, dict) else {}
         task = document.get("task")
         owner = task.get("dag_id") if isinstance(task, dict) else None
         if owner != self.record.task.dag_id:
@@ -137,12 +139,16 @@ class _Owner:
 def _publish_file(owner: _Owner, storage: Storage, target_storage: Storage) -> None:
     record, target = owner.record, owner.target
     beside = _manifest_beside(target)
-    manifest = _manifest(record, [target.rsplit("/", 1)[-1]])
-    if target_storage.exists(beside) or target_storage.exists(target):
-        owner.require(target_storage.read_bytes(beside) if target_storage.exists(beside) else None)
-        target_storage.put(beside, manifest)
-    elif not target_storage.put_new(beside, manifest):
-        owner.require(target_storage.read_bytes(beside))
+    size = target_storage.stat(target).size_bytes if target_storage.exists(target) else None
+    is_new = size is None and not target_storage.exists(beside)
+    if not is_new:
+        published = owner.require(target_storage.read_bytes(beside) if target_storage.exists(beside) else None)
+        if size not in (None, published.get("size_bytes"), published.get("replaces_bytes")):
+            message = (
+                f"{target} is not the file that this package published there: it has {size} bytes, not "
+                f"{published.get('size_bytes')}. Move it away, or choose another publish_to."
+            )
+            raise ArtifactConflictError(message)
     with target_storage.writing(target) as path:
         if len(record.parts) == 1:
             _copy_part(record, 0, path, storage)
@@ -150,6 +156,11 @@ def _publish_file(owner: _Owner, storage: Storage, target_storage: Storage) -> N
             _join_text(record, path, storage)
         else:
             _join_tables(record, path, storage)
+        name = target.rsplit("/", 1)[-1]
+        manifest = _manifest(record, [name], size_bytes=path.stat().st_size, replaces_bytes=size)
+        if is_new and not target_storage.put_new(beside, manifest):
+            owner.require(target_storage.read_bytes(beside))
+        target_storage.put(beside, manifest)
 
 
 def _manifest_beside(target: str) -> str:
@@ -201,7 +212,7 @@ def _copy_part(record: PredictionSetRecord, index: int, path: Path, storage: Sto
         raise ArtifactIntegrityError(message)
 
 
-def _manifest(record: PredictionSetRecord, files: list[str]) -> bytes:
+def _manifest(record: PredictionSetRecord, files: list[str], **more: object) -> bytes:
     document = {
         "batch_id": record.batch_id,
         "files": files,
@@ -209,13 +220,19 @@ def _manifest(record: PredictionSetRecord, files: list[str]) -> bytes:
         "model_sha256": record.model_sha256,
         "rows": record.rows_out,
         "task": asdict(record.task),
+        **more,
     }
+    return _as_json(document)
+
+
+def _as_json(document: dict[str, object]) -> bytes:
     return json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"
 
 
 def _publish_local_folder(owner: _Owner, target: Path, storage: Storage) -> None:
     record = owner.record
     occupied = target.exists() and (not target.is_dir() or any(target.iterdir()))
+    published: dict[str, object] = {}
     if occupied:
         manifest = target / MANIFEST
         present = manifest.read_bytes() if manifest.is_file() else None
@@ -237,6 +254,11 @@ def _publish_local_folder(owner: _Owner, target: Path, storage: Storage) -> None
         sync_folder(staged)
         if occupied:
             _exchange(staged, target)
+            try:
+                _require_only(_files(published), {entry.name for entry in staged.iterdir()} - {MANIFEST}, str(target))
+            except ArtifactConflictError:
+                _exchange(staged, target)  # somebody has put a file there since
+                raise
         else:
             staged.rename(target)
         sync_folder(target.parent)
@@ -265,21 +287,25 @@ def _publish_remote_folder(owner: _Owner, storage: Storage, target_storage: Stor
     names = _part_names(record)
     listed = target_storage.list_files(target) if target_storage.exists(target) else []
     there = {file.uri.removeprefix(f"{target}/") for file in listed}
-    old: list[str] = []
-    # What an earlier try of this very job has left is no reason to refuse.
-    if there - set(names):
-        present = target_storage.read_bytes(manifest_uri) if MANIFEST in there else None
-        published = owner.require(present)
-        old = _files(published)
-        _require_only([*old, *names], there - {MANIFEST}, target)
-        if published.get("job_key") == record.job_key and set(old) <= there:
+    published: dict[str, object] = {}
+    if there:
+        published = owner.require(target_storage.read_bytes(manifest_uri) if MANIFEST in there else None)
+        _require_only([*_files(published), *_files(published, "leftover")], there - {MANIFEST}, target)
+        if published.get("job_key") == record.job_key and there == {*_files(published), MANIFEST}:
             return
+    # What may be left lying by a try that dies here is named before it is written.
+    intent = published or json.loads(_manifest(record, []))
+    leftover = sorted({*_files(intent, "leftover"), *names})
+    target_storage.put(manifest_uri, _as_json({**intent, "leftover": leftover}))
     for index, name in enumerate(names):
         with target_storage.writing(join_uri(target, name)) as path:
             _copy_part(record, index, path, storage)
-    target_storage.put(manifest_uri, _manifest(record, names))
-    for name in set(old) - set(names):
+    obsolete = sorted(there - {MANIFEST, *names})
+    target_storage.put(manifest_uri, _manifest(record, names, leftover=obsolete))
+    for name in obsolete:
         target_storage.remove(join_uri(target, name))
+    if obsolete:
+        target_storage.put(manifest_uri, _manifest(record, names))
 
 
 def _part_names(record: PredictionSetRecord) -> list[str]:
@@ -288,8 +314,8 @@ def _part_names(record: PredictionSetRecord) -> list[str]:
     return [f"part-{index:05d}-{record.job_key[:16]}{suffix}" for index in range(len(record.parts))]
 
 
-def _files(manifest: dict[str, object]) -> list[str]:
-    names = manifest.get("files")
+def _files(manifest: dict[str, object], which: str = "files") -> list[str]:
+    names = manifest.get(which)
     return [str(name) for name in names] if isinstance(names, list) else []
 
 

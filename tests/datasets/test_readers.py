@@ -11,6 +11,7 @@ import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 
+from airflow_batch_inference.datasets import readers
 from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.datasets.readers import inspect_file
 from airflow_batch_inference.datasets.writers import PartWriter
@@ -227,3 +228,34 @@ def test_columns_come_one_by_one_as_they_are_in_the_whole(tmp_path):
     table = dataset.whole()
     assert {name: values.to_pylist() for name, values in dataset.columns()} == table.to_pydict()
     assert dataset.count_rows() == 4
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.parquet"])
+def test_a_column_with_the_name_of_our_mark_is_refused(tmp_path, name):
+    table = pa.table({"a": [1], "__broken_line__": [2]})
+    pq.write_table(table, tmp_path / "x.parquet")
+    (tmp_path / "x.csv").write_text("a,__broken_line__\n1,2\n")
+    with pytest.raises(DataError, match="which this package uses itself: rename it"):
+        whole(tmp_path / name)
+
+
+@pytest.mark.parametrize("content", ["a,b", "a,b\n", "\n\na,b", "a,b\r\n"])
+def test_a_header_alone_has_columns_and_no_rows(tmp_path, content):
+    (tmp_path / "x.csv").write_text(content)
+    assert whole(tmp_path / "x.csv").schema.names == ["a", "b"]
+    assert whole(tmp_path / "x.csv").num_rows == 0
+
+
+def test_blocks_of_blank_lines_at_the_end_are_no_change(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "_BLOCK_BYTES", 1_000)
+    (tmp_path / "x.csv.gz").write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 249 + b"\n" * 3_000))
+    assert whole(tmp_path / "x.csv.gz").num_rows == 249
+
+
+def test_lines_without_a_value_for_each_column_are_named_by_number(tmp_path):
+    (tmp_path / "x.csv").write_text('a,b\n1,"two\nlines"\n\n3\n4,5\n6,7,8\n')
+    (batch,) = open_dataset(str(tmp_path / "x.csv"), STORE, tolerant=True).mini_batches(10)
+    assert batch.broken == ((1, "expected 2 values, found 1: 3"), (3, "expected 2 values, found 3: 6,7,8"))
+    assert batch.table.column("a").to_pylist() == [1, None, 4, None]
+    assert batch.slice(1, 2).broken == ((0, "expected 2 values, found 1: 3"),)
+    assert open_dataset(str(tmp_path / "x.csv"), STORE, tolerant=True).whole().column("a").to_pylist() == [1, 4]

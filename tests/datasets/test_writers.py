@@ -54,6 +54,7 @@ def many_types(rows):
             "rounded": numbers.round(1),
             "single": pa.array(numbers.astype("f4")),
             "missing": pa.array(some, pa.float64()),
+            "late": pa.array([None] * (rows // 2) + [1.0] * (rows - rows // 2), pa.float64()),
             "whole": pa.array(some, pa.int32()),
             "flag": numbers > 0,
             "text": [None if number is None else f"{number} " * 200 for number in some],

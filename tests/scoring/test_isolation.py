@@ -24,6 +24,7 @@ from airflow_batch_inference.exceptions import (
 )
 from airflow_batch_inference.scoring.batch import Predictor
 from airflow_batch_inference.scoring.isolation import Isolator
+from airflow_batch_inference.scoring.job import score_dataset
 from airflow_batch_inference.scoring.request import RowPolicy
 from airflow_batch_inference.scoring.verify import verify
 from airflow_batch_inference.signature import plan_inputs
@@ -280,6 +281,7 @@ def test_one_bad_row_in_a_million(bench, make_model):
 
 def write_lines(bench, lines, name="in.csv"):
     path = bench.folder / name
+    path.parent.mkdir(exist_ok=True)
     path.write_text("".join(f"{line}\n" for line in lines))
     return str(path)
 
@@ -347,3 +349,101 @@ def test_text_that_is_no_number_is_rejected_and_the_column_stays_one_of_numbers(
     assert (row["_row"], row["_stage"], row["id"], row["a"]) == (1, "schema", 8, "many")
     assert "'many' cannot become double" in row["_error"]
     assert verify(uri, bench.storage, inputs=bench.storage).problems == []
+
+
+def test_parts_with_broken_lines_are_resumed(bench, caplog):
+    source = write_lines(bench, ["a,b", "1,2", "3", "5,6"])
+    request = bench.request(source, policy=ANY)
+
+    def die():
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        score_dataset(request, storage=bench.storage, fence=die)
+    caplog.set_level("INFO")
+    _, record = score_dataset(request, storage=bench.storage)
+    assert "Resumed 1 of 1 parts" in caplog.text
+    assert (record.rows_out, record.rows_rejected) == (2, 1)
+
+
+def test_many_broken_lines_cost_no_more_predict_calls(bench, make_model):
+    model = make_model()
+    source = write_lines(bench, ["a,b", *(f"{row},1" if row % 2 else "x" for row in range(5_000))])
+    _, record = bench.score(source, model=model, policy=ANY)
+    assert (record.rows_out, record.rows_rejected) == (2_500, 2_500)
+    assert len(model.calls) <= 4
+
+
+def test_a_long_broken_line_is_shown_in_part(bench):
+    source = write_lines(bench, ["a,b", "1,2", "x" * 100_000])
+    assert len(rejects(bench.score(source, policy=ANY)[1])[0]["_error"]) < 300
+
+
+def test_a_bad_value_in_one_of_several_csv_files_is_one_bad_row(bench, make_model):
+    write_lines(bench, ["a,b,note", "3.50,1,7", "4,1,x"], "in/1.csv")
+    write_lines(bench, ["a,b,note", "5,1,8", "many,1,9"], "in/2.csv")
+    _, record = bench.score(str(bench.folder / "in"), model=doubles(make_model()), policy=ANY)
+    assert bench.output(record).select(["a", "note"]).to_pylist() == [
+        {"a": 3.5, "note": "7"},
+        {"a": 4.0, "note": "x"},
+        {"a": 5.0, "note": "8"},
+    ]
+    assert [(row["_row"], row["a"], row["note"]) for row in rejects(record)] == [(1, "many", "9")]
+
+
+def doubles(model):
+    model.inputs = tuple(replace(spec, type="double") for spec in model.inputs)
+    return model
+
+
+def test_text_is_read_as_the_csv_reader_reads_it_and_loses_no_digit(bench, make_model):
+    source = bench.write("in.parquet", {"a": [" 5", "6 ", "9007199254740993", "1e3", "x"], "b": [0.0] * 5})
+    _, record = bench.score(source, model=doubles(make_model()), policy=ANY)
+    assert bench.output(record).column("a").to_pylist() == [5.0, 6.0, 1000.0]
+    assert [row["a"] for row in rejects(record)] == ["9007199254740993", "x"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "good"),
+    [("int64", ["3.0", "+4", "2.5", "x"], [3, 4]), ("bool", ["true", "false", "x"], [True, False])],
+)
+def test_text_for_other_kinds_of_numbers(bench, make_model, kind, values, good):
+    model = make_model(answer=lambda batch: np.ones(batch.num_rows))
+    model.inputs = (replace(model.inputs[0], type=kind), replace(model.inputs[1], type="double"))
+    source = bench.write("in.parquet", {"a": values, "b": [0.0] * len(values)})
+    _, record = bench.score(source, model=model, policy=ANY)
+    assert bench.output(record).column("a").to_pylist() == good
+
+
+def test_redacted_values_are_in_no_error(bench, make_model, caplog):
+    source = bench.write("in.parquet", {"a": ["1", "se\ncret"], "b": [0.0, 0.0]})
+    policy = RowPolicy(error_threshold=1, redact_columns=("a",))
+    _, record = bench.score(source, model=doubles(make_model()), policy=policy)
+    assert "cret" not in str(rejects(record))
+    with pytest.raises(TooManyRejectedRowsError) as error:
+        bench.score(
+            bench.write("in2.parquet", {"a": ["1", "secret", "secret"], "b": [0.0] * 3}),
+            model=doubles(make_model()),
+            policy=policy,
+        )
+    assert "secret" not in str(error.value)
+    assert "secret" not in caplog.text
+
+
+def test_rows_that_are_probed_first_count_once(bench, make_model):
+    source = bench.write("in.parquet", numbers(1_064))
+    model = make_model(answer=fails_on(set(range(64))))
+    assert bench.score(source, model=model, policy=RowPolicy(error_threshold=64))[1].rows_rejected == 64
+
+
+@pytest.mark.parametrize(
+    ("policy", "rows", "most"),
+    [
+        (RowPolicy(max_rejected_fraction=0.0), None, 0),
+        (RowPolicy(max_rejected_fraction=0.29), 100, 29),
+        (RowPolicy(max_rejected_fraction=0.001), 999, 0),
+    ],
+)
+def test_fractions_of_rows(policy, rows, most):
+    assert policy.most(rows) == most
+    assert policy.is_tolerant == (policy.max_rejected_fraction != 0)

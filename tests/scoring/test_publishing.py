@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import threading
 from dataclasses import replace
@@ -15,6 +16,7 @@ from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.exceptions import ArtifactConflictError, ArtifactIntegrityError, ConfigurationError
 from airflow_batch_inference.scoring import publishing
 from airflow_batch_inference.scoring.publishing import publish
+from airflow_batch_inference.storage import Storage
 
 
 @pytest.fixture
@@ -245,3 +247,105 @@ def test_a_try_that_died_before_it_put_the_file_leaves_nothing_in_the_way(bench,
     assert pq.read_table(f"{tmp_path}/public/out.parquet").num_rows == 100
     # Readers of the folder do not take the manifest for data.
     assert open_dataset(f"{tmp_path}/public", bench.storage).count_rows() == 100
+
+
+def test_a_file_that_was_exchanged_is_not_replaced(bench, sets, tmp_path):
+    target = f"file://{tmp_path}/out.parquet"
+    put(bench, sets[0], target)
+    bench.storage.put(target, b"precious")
+    with pytest.raises(ArtifactConflictError, match="has 8 bytes, not"):
+        put(bench, sets[1], target)
+    assert bench.storage.read_bytes(target) == b"precious"
+
+
+def test_a_set_that_cannot_be_read_leaves_file_and_manifest_as_they_were(bench, sets, tmp_path):
+    target = f"file://{tmp_path}/public/out.parquet"
+    put(bench, sets[0], target)
+    before = content(bench, target)
+    Path(sets[1].parts[1].uri.removeprefix("file://")).write_bytes(b"changed")
+    with pytest.raises(ArtifactIntegrityError):
+        put(bench, sets[1], target)
+    assert content(bench, target) == before
+
+
+class Dies(Storage):
+    """A store that dies at its n-th change."""
+
+    def __init__(self, at):
+        super().__init__()
+        object.__setattr__(self, "left", [at])
+
+    def _count(self):
+        self.left[0] -= 1
+        if self.left[0] == 0:
+            raise OSError(errno.EIO, "the network")
+
+    def put(self, uri, data):
+        self._count()
+        super().put(uri, data)
+
+    def remove(self, uri):
+        self._count()
+        super().remove(uri)
+
+    def writing(self, uri):
+        if not uri.endswith(".json"):
+            self._count()
+        return super().writing(uri)
+
+
+@pytest.mark.parametrize("at", range(1, 12))
+def test_a_remote_folder_can_be_published_after_a_try_died_at_any_step(bench, sets, tmp_path, at):
+    target = f"memory://{tmp_path}/day=1"
+
+    def seen():
+        files = json.loads(bench.storage.read_bytes(f"{target}/_published.json"))["files"]
+        tables = [pq.read_table(io.BytesIO(bench.storage.read_bytes(f"{target}/{name}"))) for name in files]
+        return [row for table in tables for row in table.column("a").to_pylist()]
+
+    dying = Dies(at)
+    for record in sets:
+        try:
+            publish(record, target, storage=bench.storage, target_storage=dying)
+        except OSError:
+            break
+    if bench.storage.exists(f"{target}/_published.json"):
+        assert seen() in ([], [1.0] * 100, [2.0] * 100)
+    for record, expected in ((sets[1], 2.0), (sets[0], 1.0)):
+        put(bench, record, target)
+        assert seen() == [expected] * 100
+        assert len(content(bench, f"{target}/x")) == 3
+
+
+def test_a_file_put_there_while_parts_are_copied_is_not_lost(bench, sets, target, monkeypatch):
+    put(bench, sets[0], target)
+    copy = publishing._copy_part
+
+    def copy_and_put(*arguments):
+        copy(*arguments)
+        (target / "precious.txt").write_text("precious")
+
+    monkeypatch.setattr(publishing, "_copy_part", copy_and_put)
+    with pytest.raises(ArtifactConflictError, match=r"precious\.txt"):
+        put(bench, sets[1], target)
+    assert (target / "precious.txt").read_text() == "precious"
+    assert rows(target) == [1.0] * 100
+
+
+@pytest.mark.parametrize("manifest", [b"[]", b"null", b"no json"])
+def test_a_manifest_that_is_none_is_nobody_s(bench, sets, target, manifest):
+    target.mkdir(parents=True)
+    (target / "_published.json").write_bytes(manifest)
+    with pytest.raises(ArtifactConflictError, match="no manifest says"):
+        put(bench, sets[0], target)
+
+
+def test_a_link_to_a_folder_stays_one(bench, sets, target, tmp_path):
+    real = tmp_path / "real"
+    real.mkdir()
+    target.parent.mkdir(parents=True)
+    target.symlink_to(real)
+    for record in sets:
+        put(bench, record, target)
+    assert target.is_symlink()
+    assert rows(real) == [2.0] * 100

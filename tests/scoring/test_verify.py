@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -129,3 +130,9 @@ def test_the_command_line_prints_what_holds_and_fails_where_something_does_not(b
     assert "PROBLEM  Nothing lies at" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="ArtifactNotFoundError"):
         main(["verify", f"{uri}.not"])
+
+
+def test_nan_in_a_column_that_is_passed_on_is_no_difference(bench):
+    table = {"a": [1.0, 2.0], "b": [1.0, 2.0], "c": [float("nan"), None]}
+    uri, _ = bench.score(bench.write("nan.parquet", pa.table(table)))
+    assert verify(uri, bench.storage, inputs=bench.storage).problems == []
