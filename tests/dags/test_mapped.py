@@ -1,0 +1,48 @@
+"""A dataset for each mapped task, by `expand`, in a run of a real DAG."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from airflow_batch_inference.storage import Storage, sha256_of
+
+pytestmark = [pytest.mark.dags, pytest.mark.slow]
+
+DAG = """
+from airflow.sdk import DAG
+from airflow_batch_inference.operators import LoadModelOperator, PredictOperator
+
+with DAG("mapped", schedule=None):
+    load = LoadModelOperator(task_id="load", model_uri="{folder}/model.joblib", sha256="{digest}")
+    PredictOperator.partial(task_id="predict", model=load.output, artifact_root="{folder}/artifacts").expand(
+        dataset=["{folder}/1.parquet", "{folder}/2.parquet", "{folder}/3.parquet"]
+    )
+"""
+
+
+def test_each_mapped_task_scores_its_own_dataset(airflow_home, tmp_path):
+    import joblib
+    from airflow.utils.db import initdb
+
+    initdb()
+    try:
+        from airflow.dag_processing.dagbag import DagBag
+    except ImportError:  # Airflow before 3.2
+        from airflow.models.dagbag import DagBag
+    x = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["a", "b"])
+    joblib.dump(LogisticRegression().fit(x, x["a"] > 0), tmp_path / "model.joblib")
+    for number in (1, 2, 3):
+        x.head(10 * number).to_parquet(tmp_path / f"{number}.parquet")
+    (tmp_path / "dags").mkdir()
+    text = DAG.format(folder=tmp_path, digest=sha256_of(tmp_path / "model.joblib"))
+    (tmp_path / "dags" / "mapped.py").write_text(text)
+    bag = DagBag(dag_folder=str(tmp_path / "dags"))
+    assert not bag.import_errors
+    run = bag.dags["mapped"].test()
+    assert str(run.state) == "success"
+    uris = [file.uri for file in Storage().list_files(str(tmp_path / "artifacts")) if "/_commits/" in file.uri]
+    assert [uri.split("map_index=")[1][0] for uri in uris] == ["0", "1", "2"]
+    assert [Storage().read_record(uri).rows_out for uri in uris] == [10, 20, 30]
