@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,7 +25,7 @@ with DAG("mapped", schedule=None):
 """
 
 
-def test_each_mapped_task_scores_its_own_dataset(airflow_home, tmp_path):
+def test_each_mapped_task_scores_its_own_dataset(airflow_home, tmp_path, monkeypatch):
     import joblib
     from airflow.utils.db import initdb
 
@@ -39,6 +41,13 @@ def test_each_mapped_task_scores_its_own_dataset(airflow_home, tmp_path):
     (tmp_path / "dags").mkdir()
     text = DAG.format(folder=tmp_path, digest=sha256_of(tmp_path / "model.joblib"))
     (tmp_path / "dags" / "mapped.py").write_text(text)
+    # Airflow 3.1 runs only DAGs of its bundles.
+    bundle = {
+        "name": "mapped",
+        "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+        "kwargs": {"path": str(tmp_path / "dags")},
+    }
+    monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([bundle]))
     bag = DagBag(dag_folder=str(tmp_path / "dags"))
     assert not bag.import_errors
     run = bag.dags["mapped"].test()
