@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ANY = "any"
 _SHOWN = 5
+_EXACT_INTEGERS = 2.0**53
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,6 +241,22 @@ def cast(values: pa.ChunkedArray, kind: pa.DataType | None, column: str) -> pa.C
         raise LossyCastError(column, row, str(values[row].as_py()), kind) from None
 
 
+def loses_digits(text: pa.Array | pa.ChunkedArray) -> bool:
+    """Say whether a string is an integer that a double would change, such as a long identifier."""
+    long = text.filter(pc.fill_null(pc.match_substring_regex(text, r"^[+-]?\d{16,}$"), fill_value=False))
+    return any(int(value) != int(float(value)) for value in long.to_pylist())
+
+
+def large_numbers(batch: pa.RecordBatch | pa.Table) -> list[str]:
+    """Name the double columns with values so large that an integer among them may have lost digits."""
+    return [
+        field.name
+        for field in batch.schema
+        if pa.types.is_float64(field.type)
+        and pc.any(pc.greater_equal(pc.abs(batch.column(field.name)), _EXACT_INTEGERS)).as_py()
+    ]
+
+
 def _parsed(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     """Read text as numbers, as the CSV reader does: blanks around them, and integers written as 3.0.
 
@@ -252,11 +269,9 @@ def _parsed(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     if pa.types.is_integer(kind):
         whole = pc.replace_substring_regex(text, r"^([+-]?\d+)\.0*$", r"\1")
         return pc.replace_substring_regex(whole, r"^\+", "").cast(kind)
-    if pa.types.is_floating(kind):
-        long = text.filter(pc.fill_null(pc.match_substring_regex(text, r"^[+-]?\d{16,}$"), fill_value=False))
-        if any(int(value) != int(float(value)) for value in long.to_pylist()):
-            message = "an integer has more digits than a float holds"
-            raise pa.ArrowInvalid(message)
+    if pa.types.is_floating(kind) and loses_digits(text):
+        message = "an integer has more digits than a float holds"
+        raise pa.ArrowInvalid(message)
     return text.cast(kind)
 
 

@@ -123,6 +123,11 @@ def task_folder(root: str, task: TaskKey) -> str:
     )
 
 
+def _uri(scheme: str, path: str) -> str:
+    """Return the URI of a path as a file system lists it; some begin all of theirs with a slash."""
+    return f"{scheme}://{path if scheme == 'file' else path.lstrip('/')}"
+
+
 def _default_filesystem(protocol: str) -> AbstractFileSystem:
     import fsspec
 
@@ -245,14 +250,13 @@ class Storage:
         fs, path = self.filesystem(folder)
         scheme = normalize_uri(folder).split("://", 1)[0]
         found = fs.find(path, withdirs=False, detail=True)
-        bare = {name: name if scheme == "file" else name.lstrip("/") for name in found}
-        return [_data_file(f"{scheme}://{bare[name]}", found[name]) for name in sorted(found)]
+        return [_data_file(_uri(scheme, name), found[name]) for name in sorted(found)]
 
     def glob(self, pattern: str) -> list[str]:
         """Return the files and folders that match a pattern, sorted."""
         fs, path = self.filesystem(pattern)
         scheme = normalize_uri(pattern).split("://", 1)[0]
-        return [f"{scheme}://{name}" for name in sorted(fs.glob(path))]
+        return [_uri(scheme, name) for name in sorted(fs.glob(path))]
 
     def copy_to_local(self, uri: str, target: Path) -> str:
         """Copy one file to a local path and return the SHA-256 of the bytes that were copied.

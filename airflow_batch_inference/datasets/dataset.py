@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_batch_inference.datasets.csv_reader import BROKEN_COLUMN
 from airflow_batch_inference.datasets.formats import format_of
 from airflow_batch_inference.datasets.inline import inline_table, is_inline
 from airflow_batch_inference.datasets.listing import ListedFile, list_dataset
-from airflow_batch_inference.datasets.readers import BROKEN_COLUMN, inspect_file, merge_types, read_tables
+from airflow_batch_inference.datasets.readers import inspect_file, merge_types, read_tables
 from airflow_batch_inference.datasets.units import FileInfo, RowRange, Unit
 from airflow_batch_inference.exceptions import ConfigurationError, DataError
 from airflow_batch_inference.records import ColumnSpec, DataFile, fingerprint

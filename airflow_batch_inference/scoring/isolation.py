@@ -98,20 +98,20 @@ class Isolator:
         OutOfStepError, ConfigurationError, MemoryError, OSError
             What says nothing of single rows.
         """
-        good: list[tuple[int, list[pa.Array]]] = []
+        good: list[list[pa.Array]] = []
         rejected: list[RejectedRow] = []
         if not batch.broken:
             self._solve(batch, start, 0, good, rejected)
         else:
             self._solve_readable(batch, start, good, rejected)
         if len(good) == 1 and not rejected:
-            return ScoredRows(batch, good[0][1], [])
+            return ScoredRows(batch, good[0], [])
         keep = np.ones(batch.table.num_rows, dtype=bool)
         keep[[row.row for row in rejected]] = False
-        return ScoredRows(_only(batch, keep), _joined([columns for _, columns in good]), rejected)
+        return ScoredRows(_only(batch, keep), _joined(good), rejected)
 
     def _solve_readable(
-        self, batch: MiniBatch, start: int, good: list[tuple[int, list[pa.Array]]], rejected: list[RejectedRow]
+        self, batch: MiniBatch, start: int, good: list[list[pa.Array]], rejected: list[RejectedRow]
     ) -> None:
         """Set the rows aside that could not be read, and score the others as one batch."""
         for row, error in batch.broken:
@@ -130,7 +130,7 @@ class Isolator:
         batch: MiniBatch,
         start: int,
         offset: int,
-        good: list[tuple[int, list[pa.Array]]],
+        good: list[list[pa.Array]],
         rejected: list[RejectedRow],
     ) -> None:
         rows = batch.table.num_rows
@@ -184,7 +184,7 @@ class Isolator:
         batch: MiniBatch,
         offset: int,
         columns: list[pa.Array],
-        good: list[tuple[int, list[pa.Array]]],
+        good: list[list[pa.Array]],
         rejected: list[RejectedRow],
     ) -> None:
         missing = np.zeros(batch.table.num_rows, dtype=bool)
@@ -192,12 +192,12 @@ class Isolator:
             for column in columns:
                 missing |= pc.is_null(column, nan_is_null=True).to_numpy(zero_copy_only=False)
         if not missing.any():
-            good.append((offset, columns))
+            good.append(columns)
             return
         for row in np.flatnonzero(missing).tolist():
             message = f"The prediction for {batch.slice(row, 1).describe()} is NaN or missing."
             self._reject(batch, RejectedRow(offset + row, "check", message), PredictionError(message), rejected)
-        good.append((offset, [column.filter(pa.array(~missing)) for column in columns]))
+        good.append([column.filter(pa.array(~missing)) for column in columns])
 
     def _reject(
         self, batch: MiniBatch, row: RejectedRow, error: BatchInferenceError, rejected: list[RejectedRow]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _PART_ROWS = 131_072
 _PART_BYTES = 128 << 20
-_BATCH_BYTES = 8 << 20
+BATCH_BYTES = 8 << 20
 _MIN_BATCH_ROWS = 1_024
 _MAX_BATCH_ROWS = 65_536
 _VARIABLE_WIDTH_BYTES = 32
@@ -117,7 +117,7 @@ class _Packer:
             self.ranges.append(new)
 
 
-def mini_batch_rows(wanted: int | str, schema: pa.Schema, most_bytes: int = _BATCH_BYTES) -> int:
+def mini_batch_rows(wanted: int | str, schema: pa.Schema, most_bytes: int = BATCH_BYTES) -> int:
     """Return how many rows one predict call gets.
 
     Parameters
@@ -161,7 +161,7 @@ def batch_bytes(max_memory: int | None) -> int:
     >>> batch_bytes(None) >> 20, batch_bytes(128 << 20) >> 20
     (8, 2)
     """
-    return _BATCH_BYTES if max_memory is None else max(1 << 20, min(_BATCH_BYTES, max_memory // 64))
+    return BATCH_BYTES if max_memory is None else max(1 << 20, min(BATCH_BYTES, max_memory // 64))
 
 
 def _width(kind: pa.DataType) -> int:

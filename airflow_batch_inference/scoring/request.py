@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.scoring.plan import BATCH_BYTES
 from airflow_batch_inference.storage import task_folder
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class ScoringRequest:
     policy: RowPolicy = field(default_factory=RowPolicy)
     model_storage: Storage | None = None
     parity_rows: int = 0
-    batch_bytes: int = 8 << 20
+    batch_bytes: int = BATCH_BYTES
 
     def load_model(self) -> LoadedModel:
         """Return the model; loads it where only its record was given.

@@ -11,7 +11,7 @@ import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 
-from airflow_batch_inference.datasets import readers
+from airflow_batch_inference.datasets import csv_reader
 from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.datasets.readers import inspect_file
 from airflow_batch_inference.datasets.writers import PartWriter
@@ -247,7 +247,7 @@ def test_a_header_alone_has_columns_and_no_rows(tmp_path, content):
 
 
 def test_blocks_of_blank_lines_at_the_end_are_no_change(tmp_path, monkeypatch):
-    monkeypatch.setattr(readers, "_BLOCK_BYTES", 1_000)
+    monkeypatch.setattr(csv_reader, "BLOCK_BYTES", 1_000)
     (tmp_path / "x.csv.gz").write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 249 + b"\n" * 3_000))
     assert whole(tmp_path / "x.csv.gz").num_rows == 249
 

@@ -291,7 +291,7 @@ def write_lines(bench, lines, name="in.csv"):
 def test_broken_csv_lines_are_rejected_wherever_they_stand(
     bench, tmp_path_factory, monkeypatch, make_model, rows, per_unit, per_batch, data
 ):
-    monkeypatch.setattr("airflow_batch_inference.datasets.readers._TEXT_UNIT_ROWS", per_unit)
+    monkeypatch.setattr("airflow_batch_inference.datasets.csv_reader._TEXT_UNIT_ROWS", per_unit)
     monkeypatch.setattr("airflow_batch_inference.scoring.plan._PART_ROWS", 2 * per_unit)
     broken = data.draw(st.sets(st.integers(0, rows - 1), max_size=rows - 1))
     lines = [f"{row}" if row % 2 else f'"{row}",2,"x,\ny"' for row in range(rows)]
