@@ -13,17 +13,8 @@ NAMES = sorted(path.stem for path in DAGS.glob("*.py"))
 
 
 @pytest.fixture(scope="module")
-def dagbag(airflow_home):
-    from airflow.utils.db import initdb
-
-    initdb()
-    try:
-        from airflow.dag_processing.dagbag import DagBag
-    except ImportError:  # Airflow before 3.2
-        from airflow.models.dagbag import DagBag
-    bag = DagBag(dag_folder=str(DAGS))
-    assert not bag.import_errors
-    return bag
+def dagbag(load_dags):
+    return load_dags(DAGS)
 
 
 def run(dagbag, name, conf=None, **arguments):

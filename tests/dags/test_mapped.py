@@ -25,15 +25,9 @@ with DAG("mapped", schedule=None):
 """
 
 
-def test_each_mapped_task_scores_its_own_dataset(airflow_home, tmp_path, monkeypatch):
+def test_each_mapped_task_scores_its_own_dataset(load_dags, tmp_path, monkeypatch):
     import joblib
-    from airflow.utils.db import initdb
 
-    initdb()
-    try:
-        from airflow.dag_processing.dagbag import DagBag
-    except ImportError:  # Airflow before 3.2
-        from airflow.models.dagbag import DagBag
     x = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["a", "b"])
     joblib.dump(LogisticRegression().fit(x, x["a"] > 0), tmp_path / "model.joblib")
     for number in (1, 2, 3):
@@ -48,9 +42,7 @@ def test_each_mapped_task_scores_its_own_dataset(airflow_home, tmp_path, monkeyp
         "kwargs": {"path": str(tmp_path / "dags")},
     }
     monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([bundle]))
-    bag = DagBag(dag_folder=str(tmp_path / "dags"))
-    assert not bag.import_errors
-    run = bag.dags["mapped"].test()
+    run = load_dags(tmp_path / "dags").dags["mapped"].test()
     assert str(run.state) == "success"
     uris = [file.uri for file in Storage().list_files(str(tmp_path / "artifacts")) if "/_commits/" in file.uri]
     assert [uri.split("map_index=")[1][0] for uri in uris] == ["0", "1", "2"]

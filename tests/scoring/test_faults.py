@@ -48,28 +48,27 @@ def s3(monkeypatch):
     server.stop()
 
 
-@pytest.mark.slow
-def test_200_kills_on_a_local_folder(tmp_path):
-    result = Campaign(tmp_path, f"file://{tmp_path}/root", seed=SEED).kills(at_least=200)
-    print(result)
-    assert result.violations == []
-    assert result.kills >= 200
-    assert result.resumed_parts > 0
+@pytest.fixture
+def store(tmp_path, request):
+    """A place for artifacts, on a local folder or on S3."""
+    return request.getfixturevalue("s3") if request.param == "s3" else f"file://{tmp_path}"
 
 
 @pytest.mark.slow
-def test_30_kills_on_s3(tmp_path, s3):
-    result = Campaign(tmp_path, f"{s3}/root", seed=SEED).kills(at_least=30)
+@pytest.mark.parametrize(("store", "at_least"), [("file", 200), ("s3", 30)], indirect=["store"])
+def test_kills_at_any_moment(tmp_path, store, at_least):
+    result = Campaign(tmp_path, f"{store}/root", seed=SEED).kills(at_least=at_least)
     print(result)
     assert result.violations == []
-    assert result.kills >= 30
+    assert result.kills >= at_least
     assert result.resumed_parts > 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("same_job", [True, False], ids=["one job", "three jobs"])
-def test_three_writers_at_once(tmp_path, same_job):
-    result = Campaign(tmp_path, f"file://{tmp_path}/root", seed=SEED).races(50, same_job=same_job)
+@pytest.mark.parametrize(("store", "times"), [("file", 50), ("s3", 8)], indirect=["store"])
+def test_three_writers_at_once(tmp_path, store, times, same_job):
+    result = Campaign(tmp_path, f"{store}/root", seed=SEED).races(times, same_job=same_job)
     print(result)
     assert result.violations == []
 
@@ -87,18 +86,9 @@ def test_what_others_put_or_change_on_s3_is_seen_at_once(s3):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("same_job", [True, False], ids=["one job", "three jobs"])
-def test_three_writers_at_once_on_s3(tmp_path, s3, same_job):
-    result = Campaign(tmp_path, f"{s3}/root", seed=SEED).races(8, same_job=same_job)
-    print(result)
-    assert result.violations == []
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("scheme", "at_least"), [("file", 40), ("s3", 10)])
-def test_stops_at_any_moment(tmp_path, request, scheme, at_least):
-    root = request.getfixturevalue("s3") if scheme == "s3" else f"file://{tmp_path}"
-    result = Campaign(tmp_path, f"{root}/root", seed=SEED).stops(at_least=at_least)
+@pytest.mark.parametrize(("store", "at_least"), [("file", 40), ("s3", 10)], indirect=["store"])
+def test_stops_at_any_moment(tmp_path, store, at_least):
+    result = Campaign(tmp_path, f"{store}/root", seed=SEED).stops(at_least=at_least)
     print(result)
     assert result.violations == []
     assert result.resumed_parts > 0
