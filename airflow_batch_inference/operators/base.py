@@ -1,4 +1,4 @@
-"""What all operators share: where artifacts lie, who the task is, how errors become Airflow's, how alerts go out.
+"""What all operators share: where artifacts lie, who the task is, how errors become Airflow's, how verdicts go out.
 
 This is the one place that translates the package's errors: a retry can never mend one that is not ``retryable``,
 so it ends the task at once; all others, and the system's own errors, go through unchanged.
@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, conf
-from airflow.sdk import BaseOperator
+from airflow.sdk import Asset, AssetAlias, BaseOperator
 
 from airflow_batch_inference.exceptions import BatchInferenceError
-from airflow_batch_inference.records import TaskKey
+from airflow_batch_inference.operators.alerts import MOST_SECONDS, Cooldown, drifted_columns
+from airflow_batch_inference.operators.arguments import number
+from airflow_batch_inference.records import DriftStatus, TaskKey
 from airflow_batch_inference.storage import Storage, normalize_uri
 
 if TYPE_CHECKING:
@@ -110,6 +112,19 @@ class BatchInferenceOperator(BaseOperator):
         """Reaches the artifact store."""
         return storage_for(self.artifact_conn_id or conf.get(CONFIG_SECTION, "artifact_conn_id", fallback=None) or None)
 
+    def cooldown(self, context: Context, seconds: object) -> Cooldown | None:
+        """Return what holds back this task's repeated alerts for some seconds, also from text; None for 0.
+
+        Raises
+        ------
+        ConfigurationError
+            It is no number of seconds from 0 to a year.
+        """
+        parsed = number("alert_cooldown_s", seconds, low=0, high=MOST_SECONDS)
+        if not parsed:
+            return None
+        return Cooldown(storage=self.storage, root=self.root, task=task_key(context), seconds=parsed)
+
 
 def task_key(context: Context) -> TaskKey:
     """Return the task instance that is running, without its try."""
@@ -139,13 +154,31 @@ def push(context: Context, values: Mapping[str, Any]) -> None:
         context["ti"].xcom_push(key=key, value=value)
 
 
-def alert(result: DriftResult, uri: str, notifiers: Sequence[Any], context: Context) -> None:
+def alert(
+    result: DriftResult,
+    uri: str,
+    notifiers: Sequence[Any],
+    context: Context,
+    *,
+    cooldown: Cooldown | None = None,
+) -> None:
     """Log a drift verdict at WARNING and hand it to notifiers, whose templates may use ``{{ drift.… }}``.
 
-    A notifier that fails is logged and does not change the task's outcome.
+    A notifier that fails is logged and does not change the task's outcome. Within a cooldown the notifiers are not
+    called again for the same drift; it begins when at least one of them has worked.
     """
     reasons = " ".join(result.reasons)
     log.warning("%s: %s Report: %s", result.status, reasons, result.report_uri)
+    if cooldown is not None and notifiers and (sent_at := cooldown.last_sent(result)) is not None:
+        log.info(
+            "The notifiers are not called: the same drift was last alerted at %s and is held back until %s "
+            "(alert_cooldown_s is %g; see %s)",
+            sent_at.isoformat(timespec="seconds"),
+            cooldown.until(sent_at).isoformat(timespec="seconds"),
+            cooldown.seconds,
+            cooldown.uri,
+        )
+        return
     drift = {
         "status": str(result.status),
         "metric": result.drift_metric,
@@ -154,8 +187,49 @@ def alert(result: DriftResult, uri: str, notifiers: Sequence[Any], context: Cont
         "result_uri": uri,
         "batch_id": result.batch_id,
     }
-    for notifier in notifiers:
-        try:
-            notifier({**context, "drift": drift})
-        except Exception:
-            log.exception("The notifier %s failed; the alert above stands in this log", type(notifier).__name__)
+    told = [_tell(notifier, {**context, "drift": drift}) for notifier in notifiers]
+    if cooldown is not None and any(told):
+        cooldown.start(result)
+
+
+def _tell(notifier: Any, context: Mapping[str, Any]) -> bool:  # noqa: ANN401  # any callable that takes a context
+    try:
+        notifier(context)
+    except Exception:
+        log.exception("The notifier %s failed; the alert above stands in this log", type(notifier).__name__)
+        return False
+    return True
+
+
+def verdict(result: DriftResult, uri: str) -> dict[str, Any]:
+    """Return a drift verdict as plain JSON types: what asset events carry.
+
+    Parameters
+    ----------
+    uri
+        The drift result's own.
+    """
+    return {
+        "drift_status": str(result.status),
+        "drift_metric": result.drift_metric,
+        "reasons": " ".join(result.reasons),
+        "report_uri": result.report_uri,
+        "drift_uri": uri,
+        "batch_id": result.batch_id,
+        "model_sha256": result.model_sha256,
+        "drifted_columns": list(drifted_columns(result)),
+    }
+
+
+def announce_drift(result: DriftResult, uri: str, outlets: Sequence[Any], context: Context) -> None:
+    """Attach a drift verdict to the asset events that Airflow emits if the task succeeds.
+
+    Every ``Asset`` gets the :func:`verdict` in its event's extra. An ``AssetAlias`` gets an event only where drift was
+    detected, of the asset that has the alias's name: one asset however many runs there are. So a DAG that is
+    scheduled on the alias runs after drift, and only then.
+    """
+    for outlet in outlets:
+        if isinstance(outlet, Asset):
+            context["outlet_events"][outlet].extra.update(verdict(result, uri))
+        elif isinstance(outlet, AssetAlias) and result.status == DriftStatus.DRIFT_DETECTED:
+            context["outlet_events"][outlet].add(Asset(outlet.name), extra=verdict(result, uri))
