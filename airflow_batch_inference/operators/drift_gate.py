@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, BranchMixIn
+from airflow.providers.common.compat.sdk import AirflowSkipException
+
+# Airflow's core brings this provider; by way of common.compat it warns of deprecation on Airflow 3.1.
+from airflow.providers.standard.operators.branch import BranchMixIn
 
 from airflow_batch_inference.exceptions import ConfigurationError, DriftDetectedError
 from airflow_batch_inference.operators.arguments import choice, mapping, structure

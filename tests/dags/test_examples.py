@@ -23,9 +23,9 @@ def run(dagbag, name, conf=None, **arguments):
     return str(dag_run.state), {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()}
 
 
-def test_there_are_the_four_examples(dagbag):
-    assert set(dagbag.dags) == set(NAMES)
-    assert len(NAMES) == 4
+def test_there_are_the_six_examples_of_which_one_starts_another_dag(dagbag):
+    assert set(dagbag.dags) == {*NAMES, "batch_inference_retrain"}
+    assert len(NAMES) == 6
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -33,6 +33,7 @@ def test_each_example_has_a_schedule_a_form_and_documentation(dagbag, name):
     dag = dagbag.dags[name]
     assert dag.schedule in ("@daily", "*/30 * * * *")
     assert dag.doc_md
+    assert {"batch", "dataset", "drift_threshold"} == set(dag.params)
     assert all(param.schema.get("type") for param in dag.params.values() if hasattr(param, "schema"))
     assert not dag.catchup
 
@@ -50,6 +51,7 @@ def test_an_ordinary_batch_ends_green(dagbag, name):
         ("batch_inference_drift_fails", "failed"),
         ("batch_inference_drift_alerts", "success"),
         ("batch_inference_every_30_minutes", "failed"),
+        ("batch_inference_retraining", "success"),
     ],
 )
 def test_a_drifted_batch_ends_as_each_example_promises(dagbag, name, expected):
