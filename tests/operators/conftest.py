@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import lightgbm
@@ -14,6 +14,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from airflow.sdk.bases.operator import ExecutorSafeguard
+
+from airflow_batch_inference.operators import DriftAnalysisOperator
+from airflow_batch_inference.records import DriftStatus
+from airflow_batch_inference.storage import Storage
 
 _COUNTER = itertools.count()
 
@@ -122,3 +126,26 @@ def sample_set(tmp_path, rng_frame, model_text):
     booster = lightgbm.Booster(model_str=model_text)
     rng_frame.assign(score=booster.predict(rng_frame)).to_parquet(path)
     return path
+
+
+@pytest.fixture
+def drift_result(runner, batch):
+    """Return what makes a drift result with any verdict and any columns that have drifted, from a real one."""
+    drift = runner(DriftAnalysisOperator(task_id="drift", dataset=str(batch), sample_set=str(batch)))
+    real = Storage().read_record(drift)
+
+    def make(status="DRIFT_DETECTED", drifted=("a",), ordinary=("z",), metric=0.9):
+        columns = [replace(real.columns[0], name=name, status=DriftStatus.DRIFT_DETECTED) for name in drifted]
+        columns += [replace(real.columns[0], name=name, status=DriftStatus.NO_DRIFT) for name in ordinary]
+        return replace(
+            real,
+            status=DriftStatus(status),
+            columns=tuple(columns),
+            drift_metric=metric,
+            reasons=("It has", "drifted."),
+            batch_id="batch-1",
+            model_sha256="0" * 64,
+            report_uri="file:///report.html",
+        )
+
+    return make
