@@ -28,7 +28,8 @@ reasons and the report under **Required Actions** and waits for an answer. *Appr
 **publish** is skipped, and the run ends green, for it was answered. Trigger the DAG with **batch** = drifted to see.
 
 Nobody is named as respondent and the task waits as long as it takes; give it `assigned_users`, `response_timeout` and
-`notifiers` for your own. `airflow dags test` waits too; `--mark-success-pattern approve` approves.
+`notifiers` for your own. Before Airflow 3.3 a triggerer must run for it. `airflow dags test` waits too;
+`--mark-success-pattern approve` approves.
 """
 NO_APPROVAL = """
 **This Airflow cannot ask a person.** It needs `apache-airflow-providers-standard` with the operators for human
