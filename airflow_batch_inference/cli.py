@@ -16,6 +16,18 @@ _VERIFY = "check a committed prediction set again: digests, rows, certificate, a
 _URI = "URI of the commit, as PredictOperator returns it"
 _INPUTS = "read the inputs again too, and compare them with the output, row by row"
 _CONN = "Airflow connection that reaches the artifact store"
+_BASELINE = "count a training set once, as what later data are compared with; print the baseline's URI"
+_BASELINE_ARGUMENTS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("dataset", {"help": "file, folder or glob of Parquet, CSV, Arrow or JSON lines"}),
+    ("--output", {"help": "folder or bucket path that the baseline is written to", "required": True}),
+    ("--model", {"help": "model file; it scores the training set, so that predictions can be compared too"}),
+    ("--sha256", {"help": "digest that the model file must have (pickle and joblib need it)"}),
+    ("--label-columns", {"help": "names of the prediction columns, separated by commas"}),
+    ("--target-column", {"help": "column of true labels, of two classes, from which performance is estimated later"}),
+    ("--decision-threshold", {"help": "the positive class is predicted from this probability on (0.5)", "type": float}),
+    ("--predict-method", {"help": "predict, predict_proba or decision_function (predict)"}),
+    ("--conn-id", {"help": "Airflow connection that reaches the dataset, the model and the output"}),
+)
 
 
 def get_cli_commands() -> list[Any]:
@@ -27,7 +39,7 @@ def get_cli_commands() -> list[Any]:
     return [
         GroupCommand(
             name="batch-inference",
-            help="Look after prediction sets",
+            help="Look after prediction sets and baselines",
             subcommands=(
                 ActionCommand(
                     name="verify",
@@ -38,6 +50,12 @@ def get_cli_commands() -> list[Any]:
                         argument(("--inputs",), help=_INPUTS, action="store_true"),
                         argument(("--conn-id",), help=_CONN),
                     ),
+                ),
+                ActionCommand(
+                    name="baseline",
+                    help=_BASELINE,
+                    func=lazy_load_command("airflow_batch_inference.cli.baseline_command"),
+                    args=tuple(argument((flag,), **options) for flag, options in _BASELINE_ARGUMENTS),
                 ),
             ),
         )
@@ -63,6 +81,36 @@ def verify_command(arguments: argparse.Namespace) -> None:
         sys.exit(1)
 
 
+def baseline_command(arguments: argparse.Namespace) -> None:
+    """Make a baseline, store it, and print its URI; exit with 1 where that cannot be done."""
+    from airflow_batch_inference.exceptions import BatchInferenceError
+    from airflow_batch_inference.operators.arguments import names
+    from airflow_batch_inference.operators.base import storage_for
+    from airflow_batch_inference.reference import ReferenceOptions
+    from airflow_batch_inference.registration import ModelRequest, register_baseline
+
+    storage = storage_for(arguments.conn_id)
+    labels = [name.strip() for name in arguments.label_columns.split(",")] if arguments.label_columns else None
+    try:
+        model = arguments.model and ModelRequest(
+            model_uri=arguments.model, sha256=arguments.sha256, label_columns=names("label_columns", labels)
+        )
+        options = ReferenceOptions(
+            target_column=arguments.target_column,
+            decision_threshold=0.5 if arguments.decision_threshold is None else arguments.decision_threshold,
+            predict_method=arguments.predict_method or "predict",
+        )
+        uri, baseline = register_baseline(
+            arguments.dataset, model or None, options=options, folder=arguments.output, storage=storage
+        )
+    except BatchInferenceError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    print(f"{baseline.rows:,} rows, {len(baseline.columns)} columns", file=sys.stderr)
+    for name, reason in baseline.skipped.items():
+        print(f"left out {name}: {reason}", file=sys.stderr)
+    print(uri)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command without Airflow's command line."""
     parser = argparse.ArgumentParser(prog="python -m airflow_batch_inference")
@@ -72,5 +120,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command.add_argument("--inputs", help=_INPUTS, action="store_true")
     command.add_argument("--conn-id", help=_CONN)
     command.set_defaults(run=verify_command)
+    command = commands.add_parser("baseline", help=_BASELINE, description=_BASELINE)
+    for flag, options in _BASELINE_ARGUMENTS:
+        command.add_argument(flag, **options)
+    command.set_defaults(run=baseline_command)
     parsed = parser.parse_args(arguments)
     parsed.run(parsed)

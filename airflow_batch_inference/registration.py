@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import posixpath
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from airflow_batch_inference.datasets.dataset import Dataset, open_dataset
-from airflow_batch_inference.drift.statistics import dataset_statistics
-from airflow_batch_inference.exceptions import EmptyDatasetError
+from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.loading import load_model
 from airflow_batch_inference.records import ModelRecord
+from airflow_batch_inference.reference import (
+    ReferenceOptions,
+    input_names,
+    model_baseline,
+    open_sample_set,
+    plain_baseline,
+)
 from airflow_batch_inference.signature import refine_inputs
 from airflow_batch_inference.storage import encode_segment, join_uri, normalize_uri
 
@@ -20,10 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_batch_inference.flavors.base import LoadedModel
+    from airflow_batch_inference.records import BaselineRecord
     from airflow_batch_inference.storage import Storage
-
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +92,16 @@ def describe_model(request: ModelRequest, *, storage: Storage) -> tuple[LoadedMo
 
 
 def register_model(
-    request: ModelRequest, *, root: str, sample_set: object = None, storage: Storage, model_storage: Storage
+    request: ModelRequest,
+    *,
+    root: str,
+    sample_set: object = None,
+    options: ReferenceOptions | None = None,
+    baseline: tuple[str, BaselineRecord] | None = None,
+    storage: Storage,
+    model_storage: Storage,
 ) -> tuple[str, ModelRecord]:
-    """Store a model's record, and its baseline where a sample set is given; return the record's URI and the record.
+    """Store a model's record, with a baseline where there is a reference; return the record's URI and the record.
 
     Parameters
     ----------
@@ -102,56 +110,79 @@ def register_model(
     root
         The artifact store.
     sample_set
-        A dataset (URIs or inline records) that later data are compared with; None: no baseline. It also tells the
+        A dataset (URIs or inline records) that later data are compared with; None: see ``baseline``. It also tells the
         types of those inputs whose types the model itself does not know.
+    options
+        How the sample set is read.
+    baseline
+        URI and record of a baseline that was made before; not together with a sample set.
     storage, model_storage
         Reach the artifact store, and the model and sample set.
 
     Raises
     ------
-    ArtifactError, ModelError, DataError
-        Whatever is wrong with the file or the sample set; nothing is stored.
+    ArtifactError, ModelError, DataError, ConfigurationError
+        Whatever is wrong with the file, the sample set or the baseline; nothing is stored.
     """
     storage.require_writable(root)
-    _, record = describe_model(request, storage=model_storage)
+    model, record = describe_model(request, storage=model_storage)
     folder = join_uri(normalize_uri(root), "models", encode_segment(record.name))
-    if sample_set is not None:
+    if baseline is not None:
+        record = replace(record, baseline_uri=_fitting(baseline, record, sample_set))
+    elif sample_set is not None:
         sample = open_sample_set(sample_set, model_storage, names=input_names(record))
-        _warn_of_gaps(record, sample)
-        statistics = dataset_statistics(sample.columns(), rows=sample.count_rows(), source=sample.snapshot)
-        baseline_uri = storage.put_record(folder, "baseline", statistics)
+        made = model_baseline(sample, record, model, options or ReferenceOptions())
+        baseline_uri = storage.put_record(folder, "baseline", made)
         record = replace(record, baseline_uri=baseline_uri, inputs=refine_inputs(record.inputs, sample.schema))
     return storage.put_record(folder, "model", record), record
 
 
-def _warn_of_gaps(record: ModelRecord, sample: Dataset) -> None:
-    """Say which of the model's columns the baseline lacks: nothing will ever compare them."""
-    there = {re.sub(r"\s", "_", name) for name in sample.schema.names}
-    wanted = [*(input_names(record) or ()), *(record.label_columns or ())]
-    lacking = [name for name in wanted if re.sub(r"\s", "_", name) not in there]
-    if lacking:
-        log.warning(
-            "The sample set %s lacks %s, which the model takes or gives: their drift will never be seen",
-            sample.name,
-            ", ".join(map(repr, lacking)),
-        )
+def register_baseline(
+    dataset: object, model: ModelRequest | None, *, options: ReferenceOptions, folder: str, storage: Storage
+) -> tuple[str, BaselineRecord]:
+    """Store the baseline of a dataset, with a model's predictions where one is given; return its URI and the baseline.
 
-
-def input_names(record: ModelRecord | None) -> list[str] | None:
-    """Return the names of a model's inputs, where there is a model and it has names."""
-    return None if record is None or record.inputs is None else [spec.name for spec in record.inputs]
-
-
-def open_sample_set(sample_set: object, storage: Storage, *, names: Sequence[str] | None = None) -> Dataset:
-    """Open a sample set; ``names`` are for inline lists.
+    Parameters
+    ----------
+    dataset
+        The reference, as :func:`~airflow_batch_inference.datasets.dataset.open_dataset` takes it.
+    model
+        It scores the dataset; None: the data alone.
+    options
+        How the dataset is read.
+    folder
+        Where to.
+    storage
+        Reaches all of them.
 
     Raises
     ------
-    EmptyDatasetError
-        It has no rows: nothing could ever be compared with it.
+    ArtifactError, ModelError, DataError, ConfigurationError
+        Whatever is wrong with the model or the dataset; nothing is stored.
     """
-    sample = open_dataset(sample_set, storage, model_names=names)
-    if next(sample.mini_batches(1), None) is None:
-        message = f"The sample set {sample.name} has no rows, so nothing can be compared with it. Give another."
-        raise EmptyDatasetError(message)
-    return sample
+    target = normalize_uri(folder)
+    storage.require_writable(target)
+    if model is None:
+        if options.target_column is not None:
+            message = "target_column needs a model, whose probabilities go with the true labels. Give one."
+            raise ConfigurationError(message)
+        baseline = plain_baseline(open_sample_set(dataset, storage))
+    else:
+        loaded, record = describe_model(model, storage=storage)
+        baseline = model_baseline(open_sample_set(dataset, storage, names=input_names(record)), record, loaded, options)
+    return storage.put_record(target, "baseline", baseline), baseline
+
+
+def _fitting(baseline: tuple[str, BaselineRecord], record: ModelRecord, sample_set: object) -> str:
+    """Return a baseline's URI, if it is one of this model."""
+    uri, made = baseline
+    if sample_set is not None:
+        message = f"baseline is {uri}, and a sample_set is given too. Give one of them."
+        raise ConfigurationError(message)
+    if made.model_sha256 is not None and made.model_sha256 != record.sha256:
+        message = (
+            f"The baseline {uri} is that of another model (sha256 {made.model_sha256}); {record.model_uri} has "
+            f"{record.sha256}. Make one with this model, or with none."
+        )
+        raise ConfigurationError(message)
+    return uri

@@ -60,33 +60,27 @@ class Run:
 
 def analyse_ours(reference: Path, current: Path) -> dict[str, Any]:
     """Make the baseline, which is not counted; then read the current data, count and judge, which is."""
+    import scipy.special  # noqa: F401  # imported when the first p-value is computed
+
     from airflow_batch_inference.datasets.dataset import open_dataset
-    from airflow_batch_inference.drift.analysis import DriftRule, analyse
-    from airflow_batch_inference.drift.statistics import dataset_statistics
+    from airflow_batch_inference.drift.monitor import Current, monitor
+    from airflow_batch_inference.drift.rules import DriftRule
     from airflow_batch_inference.records import DriftStatus
+    from airflow_batch_inference.reference import plain_baseline
     from airflow_batch_inference.storage import Storage
 
-    rule = DriftRule()
     meter = Meter()
-    data = open_dataset(str(reference), Storage())
-    baseline = dataset_statistics(data.columns(), rows=data.count_rows(), source=data.snapshot)
+    baseline = plain_baseline(open_dataset(str(reference), Storage()))
     once = meter.read()
 
     meter = Meter()
     data = open_dataset(str(current), Storage())
-    found, _ = analyse(
-        baseline,
-        data.columns(),
-        column_names=data.schema.names,
-        rows=data.count_rows(),
-        source=data.snapshot,
-        rule=rule,
-    )
+    judged = monitor(Current(dataset=data, column_names=tuple(data.schema.names)), baseline, rule=DriftRule())
     used = meter.read()
     columns = {
-        column.name: drift_peers.column(column.drift, drifted=rule.status(column.drift) == DriftStatus.DRIFT_DETECTED)
-        for column in found.columns
-        if column.drift is not None
+        column.name: drift_peers.column(column.effect, drifted=column.status == DriftStatus.DRIFT_DETECTED)
+        for column in judged.result.columns
+        if column.effect is not None
     }
     costs = {"baseline_seconds": once["seconds"], "baseline_cpu_seconds": once["cpu_seconds"]}
     return drift_peers.result(used, columns, **costs)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from airflow_batch_inference.records import BaselineRecord, PredictionSetRecord
 
 FEATURES = 20
 CHUNK = 500_000
@@ -79,14 +82,21 @@ def plain_script(model: Path, data: Path, target: Path) -> None:
     frame.to_parquet(target / "predictions.parquet", index=False)
 
 
-def ours(model: Path, data: Path, target: Path, **resources: Any) -> Any:  # noqa: ANN401  # what Resources takes
-    """Run the job that PredictOperator runs, and return its record."""
+def ours(
+    model: Path,
+    data: Path,
+    target: Path,
+    baseline: BaselineRecord | None = None,
+    **resources: Any,  # noqa: ANN401  # what Resources takes
+) -> PredictionSetRecord:
+    """Run the job that PredictOperator runs, and return its record; with a baseline, the rows are counted on it."""
     from airflow_batch_inference.records import ModelRecord, TaskKey
     from airflow_batch_inference.scoring.job import Resources, score_dataset
     from airflow_batch_inference.scoring.request import Destination, ScoringOptions, ScoringRequest
     from airflow_batch_inference.storage import Storage
 
     record = ModelRecord.from_json(record_path(model).read_bytes(), where=str(model))
+    record = replace(record, baseline_uri="memory:baseline" if baseline else None)
     task = TaskKey(dag_id="benchmark", run_id="1", task_id="predict")
     request = ScoringRequest(
         model=None,
@@ -97,5 +107,6 @@ def ours(model: Path, data: Path, target: Path, **resources: Any) -> Any:  # noq
         options=ScoringOptions(),
         destination=Destination(root=str(target), task=task, attempt="1", try_id="1", batch_id="1"),
         parity_rows=4,
+        baseline=baseline,
     )
     return score_dataset(request, storage=Storage(), resources=Resources(**resources))[1]

@@ -16,7 +16,7 @@ from airflow_batch_inference.operators import (
 DOC = """
 ### Basic batch inference
 
-Scores a batch with a LightGBM model, compares it with the model's reference by MLRun's rule, and registers the
+Scores a batch with a LightGBM model, compares it with the model's reference, column by column, and registers the
 prediction set, the drift result and its report. Drift is recorded and shown; it stops nothing here.
 
 For your own data give **dataset** in the form: a file, a folder or a glob of Parquet, CSV, Arrow or JSON lines that
@@ -33,7 +33,7 @@ with DAG(
     params={
         "batch": Param("ordinary", type="string", enum=["ordinary", "drifted"], title="Example batch"),
         "dataset": Param(None, type=["null", "string"], title="Your own dataset's URI, instead of the example"),
-        "drift_threshold": Param(0.7, type="number", minimum=0, maximum=1, title="Drift threshold"),
+        "drift_threshold": Param(0.2, type="number", minimum=0, title="Drift from so many standard deviations on"),
     },
     tags=["batch-inference", "example"],
 ):

@@ -33,7 +33,7 @@ with DAG(
     params={
         "batch": Param("ordinary", type="string", enum=["ordinary", "drifted"], title="Example batch"),
         "dataset": Param(None, type=["null", "string"], title="Your own dataset's URI, instead of the example"),
-        "drift_threshold": Param(0.7, type="number", minimum=0, maximum=1, title="Drift threshold"),
+        "drift_threshold": Param(0.2, type="number", minimum=0, title="Drift from so many standard deviations on"),
     },
     tags=["batch-inference", "example"],
 ):

@@ -34,7 +34,7 @@ CERTIFICATE = Certificate(
 )  # fmt: skip
 PREDICTIONS = PredictionSetRecord(
     name="prediction", batch_id="b", job_key="k", task=TASK, model_uri="m", model_sha256="0", model_flavor="f",
-    model_record_uri=None, baseline_uri=None, dataset=(), dataset_uris=(), output_format="parquet",
+    model_record_uri=None, baseline_uri=None, profile_uri=None, dataset=(), dataset_uris=(), output_format="parquet",
     columns=(), feature_columns=(), label_columns=(), dataset_rows=(), rows_in=6, rows_out=5, rows_rejected=1,
     kept=True, parts=PARTS, quarantine=(REJECTS,), certificate=CERTIFICATE, try_id="1", seconds={}, versions={},
 )  # fmt: skip

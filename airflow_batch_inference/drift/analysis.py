@@ -1,104 +1,113 @@
-"""A dataset against a reference: every column compared, one verdict, the reasons in words.
+"""A profile against a baseline: every column compared, one verdict, the reasons in words.
 
-What must not be relaxed: each column is read once and dropped; one bad column never stops the others; no column is
-left out without being named; too few rows are never "no drift".
+What must not be relaxed: one bad column never stops the others; no column is left out without being named; too few
+rows are never "no drift".
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
-from airflow_batch_inference.drift.comparison import compare_column, incomparable
+from airflow_batch_inference.drift.comparison import Compared, MlrunOptions, compare_column, incomparable
+from airflow_batch_inference.drift.performance import estimated_performance
 from airflow_batch_inference.drift.reasons import reasons
-from airflow_batch_inference.drift.rules import DriftRule
-from airflow_batch_inference.drift.statistics import COLUMN_ERRORS
-from airflow_batch_inference.records import DriftResult, DriftStatus, StatisticsRecord
+from airflow_batch_inference.drift.rules import DriftRule, important, is_judged, judge, mlrun_metric, verdict
+from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.records import Check, DriftResult, DriftStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    import pyarrow as pa
+    from airflow_batch_inference.records import BaselineRecord, ColumnDrift, Profile
 
-    from airflow_batch_inference.records import ColumnDrift, ColumnStatistics, DataFile
+__all__ = ["DriftRule", "Roles", "analyse", "not_analysed"]
 
-__all__ = ["DriftRule", "analyse"]
+_CERTAIN = 1.0
+"""A changed type and a missing column are facts; they have no p-value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roles:
+    """What the model does with the columns.
+
+    Attributes
+    ----------
+    inputs
+        Columns that it takes; None where it is not known: then all are.
+    predictions
+        Columns that it gives.
+    unread
+        Columns that the model may take, but that were not kept with the data: nothing can be said of them.
+    """
+
+    inputs: tuple[str, ...] | None = None
+    predictions: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+
+    def of(self, name: str) -> Literal["input", "prediction", "other"]:
+        """Return a column's role."""
+        if name in self.predictions:
+            return "prediction"
+        return "input" if self.inputs is None or name in self.inputs else "other"
 
 
 def analyse(
-    baseline: StatisticsRecord | None,
-    columns: Iterable[tuple[str, pa.ChunkedArray]],
-    *,
-    column_names: Sequence[str],
-    rows: int,
-    source: tuple[DataFile, ...],
-    rule: DriftRule,
-) -> tuple[DriftResult, StatisticsRecord]:
-    """Compare a dataset with a baseline; each column is read once, for its statistics and for the comparison.
+    baseline: BaselineRecord, profile: Profile, *, column_names: Sequence[str], rule: DriftRule, roles: Roles
+) -> DriftResult:
+    """Compare a dataset's profile with a baseline.
 
     Parameters
     ----------
     baseline
-        The reference's statistics; None: nothing to compare with, the verdict is ``NOT_ANALYSED``.
-    columns
-        (name, values) pairs of the current data, read one after the other.
+        The reference.
+    profile
+        The current data, counted on the baseline's edges.
     column_names
-        The names of all of them.
-    rows
-        Rows of the current data.
-    source
-        Its files, for provenance.
+        All columns of the current data.
     rule
         How to judge.
+    roles
+        What the model does with the columns.
 
     Returns
     -------
-    tuple
-        The result (without URIs: a caller adds them) and the current data's statistics. Where no column can be
-        compared the verdict is ``NOT_ANALYSED``: a reference that shares nothing with the data cannot vouch for them.
+    DriftResult
+        Without URIs and history: a caller adds them. Where no column can be compared the verdict is ``NOT_ANALYSED``:
+        a reference that shares nothing with the data cannot vouch for them.
+
+    Raises
+    ------
+    ConfigurationError
+        The rule names a column that neither side has.
     """
-    reference = {} if baseline is None else {column.name: column for column in baseline.columns}
-    unsummarised = {} if baseline is None else baseline.skipped
-    compared: list[ColumnDrift] = []
-    summaries: list[ColumnStatistics] = []
-    skipped: dict[str, str] = {}
-    for name, values in columns:
-        drift = incomparable(name, f"in the reference: {unsummarised[name]}") if name in unsummarised else None
-        try:
-            summary, found = compare_column(name, values, reference.get(name), rule)
-            summaries.append(summary)
-            drift = found or drift
-        except COLUMN_ERRORS as error:
-            skipped[name] = str(error)
-            drift = incomparable(name, str(error)) if name in reference else drift
-        if drift is not None:
-            compared.append(drift)
-    result = _result(baseline, compared, column_names, rows, rule)
-    return result, StatisticsRecord(rows=rows, source=source, columns=tuple(summaries), skipped=skipped)
-
-
-def _result(
-    baseline: StatisticsRecord | None,
-    columns: Sequence[ColumnDrift],
-    names: Sequence[str],
-    rows: int,
-    rule: DriftRule,
-) -> DriftResult:
-    metric = rule.metric(columns)
-    wanted = [] if baseline is None else [*(column.name for column in baseline.columns), *baseline.skipped]
-    there, known = set(names), set(wanted)
+    known = [*(column.profile.name for column in baseline.columns), *baseline.skipped]
+    _require_known(rule, {*known, *column_names})
+    compared = _compare(baseline, profile, set(column_names), rule, roles)
+    columns = _with_importance(judge(compared, profile.rows, baseline.rows, rule), baseline, rule)
+    # MLRun compares predictions with a column of the sample set: where there was none, it has nothing to compare.
+    metric = mlrun_metric(columns, baseline.predictions if baseline.scored else ())
+    judged = [column for column in columns if is_judged(column, rule)]
+    effects = [column.effect for column in judged if column.effect is not None]
+    status = verdict(columns, metric, profile.rows, baseline.rows, rule)
+    performance = estimated_performance(baseline, profile)
     result = DriftResult(
-        status=_status(baseline, metric, rows, rule),
+        status=status,
+        run_status=status,
         reasons=(),
         rule=rule.name,
         parameters=rule.parameters(),
-        drift_metric=metric,
-        reference_rows=None if baseline is None else baseline.rows,
-        current_rows=rows,
+        drift_metric=metric if rule.name == "mlrun" else max(effects, default=None),
+        mlrun_metric=metric,
+        reference_rows=baseline.rows,
+        current_rows=profile.rows,
         columns=tuple(columns),
-        missing_columns=tuple(name for name in wanted if name not in there),
-        extra_columns=() if baseline is None else tuple(name for name in names if name not in known),
+        missing_columns=tuple(name for name in known if name not in column_names),
+        extra_columns=tuple(name for name in column_names if name not in known),
+        performance=performance,
+        reference_performance=baseline.calibration.performance if performance and baseline.calibration else {},
         baseline_uri=None,
+        baseline_sha256=baseline.data_sha256,
         dataset_uri=None,
         batch_id=None,
         model_sha256=None,
@@ -109,9 +118,106 @@ def _result(
     return replace(result, reasons=reasons(result, rule))
 
 
-def _status(baseline: StatisticsRecord | None, metric: float | None, rows: int, rule: DriftRule) -> DriftStatus:
-    if baseline is None:
-        return DriftStatus.NOT_ANALYSED
-    if min(rows, baseline.rows) < rule.min_rows:
-        return DriftStatus.INSUFFICIENT
-    return DriftStatus.NOT_ANALYSED if metric is None else rule.status(metric)
+def not_analysed(rows: int, rule: DriftRule, column_names: Sequence[str] = ()) -> DriftResult:
+    """Return the result where there is nothing to compare with, or nobody wants to."""
+    return DriftResult(
+        status=DriftStatus.NOT_ANALYSED,
+        run_status=DriftStatus.NOT_ANALYSED,
+        reasons=("There is nothing to compare with, or the analysis was switched off.",),
+        rule=rule.name,
+        parameters=rule.parameters(),
+        drift_metric=None,
+        mlrun_metric=None,
+        reference_rows=None,
+        current_rows=rows,
+        columns=(),
+        missing_columns=(),
+        extra_columns=tuple(column_names),
+        baseline_uri=None,
+        dataset_uri=None,
+        batch_id=None,
+        model_sha256=None,
+        report_uri=None,
+        statistics_uri=None,
+        features_drift_uri=None,
+    )
+
+
+def _require_known(rule: DriftRule, known: set[str]) -> None:
+    named = {"limits": rule.limits, "watch_columns": rule.watch, "ignore_columns": rule.ignore}
+    for argument, columns in named.items():
+        for name in columns:
+            if name not in known:
+                message = (
+                    f"{argument} names {name!r}, which neither the data nor the reference has. "
+                    f"Their columns: {', '.join(sorted(known))}."
+                )
+                raise ConfigurationError(message)
+
+
+def _compare(
+    baseline: BaselineRecord, profile: Profile, there: set[str], rule: DriftRule, roles: Roles
+) -> list[Compared]:
+    current = {column.name: column for column in profile.columns}
+    options = MlrunOptions(edges=rule.edges, inf_capping=rule.inf_capping)
+    found = []
+    for column in baseline.columns:
+        name = column.profile.name
+        role = roles.of(name)
+        if name in rule.ignore:
+            compared = Compared(column=incomparable(name, "ignored"))
+        elif name in current:
+            compared = compare_column(column, current[name], options)
+        elif name in profile.changed:
+            compared = Compared(column=_changed(name, column.profile.type, profile.changed[name]))
+        elif name in profile.skipped:
+            compared = Compared(column=incomparable(name, profile.skipped[name]))
+        elif name in there or name in roles.unread:
+            compared = Compared(column=incomparable(name, "it was not kept with the predictions"))
+        elif rule.name != "mlrun" and (role != "other" or name in rule.watch):
+            compared = Compared(column=_gone(name))
+        else:
+            continue
+        found.append(replace(compared, column=replace(compared.column, role=role)))
+    return [*found, *_unsummarised(baseline, there, roles)]
+
+
+def _unsummarised(baseline: BaselineRecord, there: set[str], roles: Roles) -> list[Compared]:
+    return [
+        Compared(column=replace(incomparable(name, f"in the reference: {reason}"), role=roles.of(name)))
+        for name, reason in baseline.skipped.items()
+        if name in there
+    ]
+
+
+def _changed(name: str, before: str, now: str) -> ColumnDrift:
+    said = f"it was {before} in the reference and is {now} now"
+    status = DriftStatus.DRIFT_DETECTED
+    return replace(incomparable(name, said), checks=(_fact("type"),), effect=1.0, status=status)
+
+
+def _gone(name: str) -> ColumnDrift:
+    return replace(
+        incomparable(name, "it is gone from the data"),
+        checks=(_fact("gone"),),
+        effect=1.0,
+        status=DriftStatus.DRIFT_DETECTED,
+    )
+
+
+def _fact(name: Literal["type", "gone"]) -> Check:
+    status = DriftStatus.DRIFT_DETECTED
+    return Check(name=name, value=_CERTAIN, possible=_CERTAIN, drift=_CERTAIN, p=None, p_adjusted=None, status=status)
+
+
+def _with_importance(columns: Sequence[ColumnDrift], baseline: BaselineRecord, rule: DriftRule) -> list[ColumnDrift]:
+    names = important(baseline.importances, rule)
+    shares = baseline.importances or {}
+    return [
+        replace(
+            column,
+            importance=shares.get(column.name),
+            is_important=names is None or column.name in names or column.role == "prediction",
+        )
+        for column in columns
+    ]

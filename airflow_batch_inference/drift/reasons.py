@@ -6,19 +6,22 @@ however many columns there are.
 
 from __future__ import annotations
 
+import statistics
 from typing import TYPE_CHECKING
 
+from airflow_batch_inference.drift.rules import SEVERITY, is_judged
 from airflow_batch_inference.records import DriftStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from airflow_batch_inference.drift.rules import DriftRule
-    from airflow_batch_inference.records import ColumnDrift, DriftResult
+    from airflow_batch_inference.records import Check, ColumnDrift, DriftResult, HistoryEntry
 
 _MOST_NAMED = 5
 _MOST_CHARACTERS = 60
 _WORTH_SAYING = 0.05
+_BAD = (DriftStatus.DRIFT_DETECTED, DriftStatus.POSSIBLE_DRIFT)
 
 
 def reasons(result: DriftResult, rule: DriftRule) -> tuple[str, ...]:
@@ -28,51 +31,146 @@ def reasons(result: DriftResult, rule: DriftRule) -> tuple[str, ...]:
     ----------
     result
         The analysis; its own ``reasons`` are not read.
+    rule
+        That it was judged by.
     """
-    if result.reference_rows is None:
-        return ("There is nothing to compare with, or the analysis was switched off.",)
+    judged = [column for column in result.columns if is_judged(column, rule)]
+    if rule.name == "mlrun":
+        decided = [_mlrun_verdict(result, rule), _highest(result.columns, rule)]
+        decided += _oddities(result.columns)
+    else:
+        decided = [_verdict(result, judged, rule), *_found(judged), _more(judged)]
+    others = [column for column in result.columns if not is_judged(column, rule) and column.name not in rule.ignore]
+    not_judged = others if rule.name == "effect" else []
     sentences = [
-        _verdict(result, rule),
-        _highest(result.columns, rule),
-        *_oddities(result.columns),
-        _named("Not compared", (f"{_short(c.name)} ({_short(c.reason or '')})" for c in _without_number(result))),
+        *decided,
+        _named("Not compared", (f"{_short(c.name)} ({_short(c.reason or '')})" for c in _without_number(judged))),
+        _named("Moved, and not judged since the model does not take it", _moved(not_judged)),
+        _named("Ignored", map(_short, (name for name in rule.ignore))),
         _named("Gone from the data", map(_short, result.missing_columns)),
         _named("New, not in the reference", map(_short, result.extra_columns)),
     ]
     return tuple(sentence for sentence in sentences if sentence)
 
 
-def _verdict(result: DriftResult, rule: DriftRule) -> str:
-    number = sum(column.drift is not None for column in result.columns)
+def _insufficient(result: DriftResult, rule: DriftRule) -> str:
+    few = result.current_rows < rule.min_rows
+    side = f"{result.current_rows} current" if few else f"{result.reference_rows} reference"
+    if min(result.current_rows, result.reference_rows or 0) >= rule.min_rows:
+        return "No column has enough values to be judged."
+    return f"Only {side} rows: below {rule.min_rows} no verdict is given."
+
+
+def _verdict(result: DriftResult, judged: Sequence[ColumnDrift], rule: DriftRule) -> str:
     if result.status == DriftStatus.INSUFFICIENT:
-        few = result.current_rows < rule.min_rows
-        side = f"{result.current_rows} current" if few else f"{result.reference_rows} reference"
+        return _insufficient(result, rule)
+    statuses = [column.status for column in judged]
+    compared = sum(status != DriftStatus.NOT_ANALYSED for status in statuses)
+    if not compared:
+        return "No column can be compared: the data and the reference share none that has values and the same kind."
+    drifted = statuses.count(DriftStatus.DRIFT_DETECTED)
+    possible = statuses.count(DriftStatus.POSSIBLE_DRIFT)
+    if not drifted and not possible:
+        return f"{_of(compared, compared)} within {'its' if compared == 1 else 'their'} limits."
+    said = [
+        f"{drifted} of {_columns(compared)} {_have(drifted)} drifted" if drifted else "",
+        f"{possible} may have" if possible else "",
+    ]
+    if drifted and result.status == DriftStatus.POSSIBLE_DRIFT:
+        said.append("none that matters much to the model")
+    return f"{', '.join(filter(None, said))}." if drifted else f"{possible} of {_columns(compared)} may have drifted."
+
+
+def _of(number: int, total: int) -> str:
+    return "The one column that can be compared is" if total == 1 else f"All {number} columns are"
+
+
+def _columns(number: int) -> str:
+    return f"{number} column{'s' * (number != 1)}"
+
+
+def _have(number: int) -> str:
+    return "has" if number == 1 else "have"
+
+
+def _found(judged: Sequence[ColumnDrift]) -> Iterable[str]:
+    """Say of the worst columns what has happened to them."""
+    bad = sorted((column for column in judged if column.status in _BAD), key=_severity)
+    for column in bad[:_MOST_NAMED]:
+        checks = [check for check in column.checks if check.status in _BAD]
+        # The two shape checks say the same thing twice: the stronger one speaks.
+        shapes = sorted(
+            (c for c in checks if c.name in ("distance", "divergence")), key=lambda c: -c.value / (c.drift or 1)
+        )
+        facts = [check for check in checks if check not in shapes]
+        said = [*facts, *shapes[:1]] if facts else shapes[:1]
+        words = ", ".join(_words(check, column) for check in said) or column.reason or ""
+        yield f"{_short(column.name)}: {words}."
+
+
+def _severity(column: ColumnDrift) -> tuple[float, float, str]:
+    return -SEVERITY[column.status], -(column.effect or 0.0), column.name
+
+
+def _more(judged: Sequence[ColumnDrift]) -> str:
+    bad = sorted((column for column in judged if column.status in _BAD), key=_severity)[_MOST_NAMED:]
+    return _named("Further", (_short(column.name) for column in bad))
+
+
+def _words(check: Check, column: ColumnDrift) -> str:
+    missing = (column.current_missing_fraction, column.reference_missing_fraction)
+    infinite = (column.current_inf_fraction, column.reference_inf_fraction)
+    top = ", ".join(_short(category) for category, _ in column.unseen[:3])
+    return {
+        "distance": f"moved by {check.value:.2g} standard deviations",
+        "divergence": f"its distribution changed (Jensen-Shannon {check.value:.2f})",
+        "missing": f"{_percent(missing[0])} missing, was {_percent(missing[1])}",
+        "infinite": f"{_percent(infinite[0])} infinite, was {_percent(infinite[1])}",
+        "range": f"{_percent(check.value)} outside the reference's range",
+        "unseen": f"{_percent(check.value)} in categories it never had{f' ({top})' if top else ''}",
+        "type": column.reason or "its type changed",
+        "gone": "gone from the data",
+    }[check.name]
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}" if share < 0.1 else f"{share:.0%}"
+
+
+def _moved(columns: Sequence[ColumnDrift]) -> Iterable[str]:
+    return (_short(column.name) for column in columns if column.status in _BAD)
+
+
+def _mlrun_verdict(result: DriftResult, rule: DriftRule) -> str:
+    number = sum(column.mlrun is not None for column in result.columns)
+    if result.status == DriftStatus.INSUFFICIENT:
         given = "" if result.drift_metric is None else f" The drift metric is {result.drift_metric:.3f}."
-        return f"Only {side} rows: below {rule.min_rows} no verdict is given.{given}"
+        return f"{_insufficient(result, rule)}{given}"
     if result.drift_metric is None:
         return "No column can be compared: the data and the reference share none that has values and the same kind."
+    possible, drift = rule.thresholds()
     over = {
-        DriftStatus.DRIFT_DETECTED: f"at or over the drift threshold of {rule.drift_threshold:g}",
+        DriftStatus.DRIFT_DETECTED: f"at or over the drift threshold of {drift:g}",
         DriftStatus.POSSIBLE_DRIFT: (
-            f"at or over the possible-drift threshold of {rule.possible_drift_threshold:g}, "
-            f"under the drift threshold of {rule.drift_threshold:g}"
+            f"at or over the possible-drift threshold of {possible:g}, under the drift threshold of {drift:g}"
         ),
-    }.get(result.status, f"under the thresholds of {rule.possible_drift_threshold:g} and {rule.drift_threshold:g}")
-    return f"The mean drift of {number} column{'s' * (number != 1)} is {result.drift_metric:.3f}, {over}."
+    }.get(result.status, f"under the thresholds of {possible:g} and {drift:g}")
+    return f"The mean drift of {_columns(number)} is {result.drift_metric:.3f}, {over}."
 
 
 def _highest(columns: Sequence[ColumnDrift], rule: DriftRule) -> str:
-    drifted = sorted((c for c in columns if c.drift), key=lambda column: (-(column.drift or 0.0), column.name))
+    pairs = [(column.name, column.mlrun.drift) for column in columns if column.mlrun and column.mlrun.drift]
+    drifted = sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
     over = sum(column.status == DriftStatus.DRIFT_DETECTED for column in columns)
-    named = _named("Highest", (f"{_short(column.name)} {column.drift:.2f}" for column in drifted[:_MOST_NAMED]))
+    named = _named("Highest", (f"{_short(name)} {drift:.2f}" for name, drift in drifted[:_MOST_NAMED]))
     if not over or not named:
         return named
     are = "is" if over == 1 else "are"
-    return f"{over} of {len(columns)} columns {are} at or over {rule.drift_threshold:g} alone. {named}"
+    return f"{over} of {len(columns)} columns {are} at or over {rule.thresholds()[1]:g} alone. {named}"
 
 
 def _oddities(columns: Sequence[ColumnDrift]) -> list[str]:
-    """Say what the distance of the histograms does not show."""
+    """Say what the distance of MLRun's histograms does not show."""
     missing, infinite, outside, unseen, other = [], [], [], [], []
     for column in columns:
         name = _short(column.name)
@@ -86,7 +184,7 @@ def _oddities(columns: Sequence[ColumnDrift]) -> list[str]:
         if column.unseen_fraction:
             top = ", ".join(_short(category) for category, _ in column.unseen[:3])
             unseen.append(f"{name} {column.unseen_fraction:.1%} ({top})")
-        if column.drift is not None and column.reason:
+        if column.mlrun is not None and column.reason:
             other.append(f"{name} ({column.reason})")
     return [
         _named("Missing values", missing),
@@ -97,8 +195,40 @@ def _oddities(columns: Sequence[ColumnDrift]) -> list[str]:
     ]
 
 
-def _without_number(result: DriftResult) -> Iterable[ColumnDrift]:
-    return (column for column in result.columns if column.drift is None)
+def history_reasons(
+    batch: Sequence[Check], columns: Mapping[str, Sequence[Check]], rows: int, previous: Sequence[HistoryEntry]
+) -> list[str]:
+    """Say what is unusual against the previous runs.
+
+    Parameters
+    ----------
+    batch, columns
+        What the guards found of the whole batch, and of columns by name.
+    rows
+        Of the batch.
+    previous
+        The runs that it was compared with.
+    """
+    usual = statistics.median(entry.rows for entry in previous) if previous else 0
+    said = [f"{rows:,} rows, usually {usual:,.0f}" for check in batch if check.status in _BAD]
+    for name, checks in columns.items():
+        said += [f"{_short(name)} {_history_words(check)}" for check in checks if check.status in _BAD]
+    return [_named(f"Unlike the last {len(previous)} runs", said)] if said else []
+
+
+def _history_words(check: Check) -> str:
+    return {
+        "missing": f"has a share of missing values {check.value:.1%} off",
+        "mean": f"has a mean {check.value:.2g} standard deviations off",
+        "mix": f"has {check.value:.0%} of its rows in other categories",
+        "unseen": f"has {check.value:.1%} in new categories",
+    }[check.name]
+
+
+def _without_number(columns: Sequence[ColumnDrift]) -> Iterable[ColumnDrift]:
+    return (
+        column for column in columns if (column.kind == "none" or column.mlrun is None) and column.status not in _BAD
+    )
 
 
 def _named(label: str, items: Iterable[str]) -> str:

@@ -60,7 +60,11 @@ class ModelFormat:
 
 
 class LoadedModel(Protocol):
-    """A model in memory."""
+    """A model in memory.
+
+    It may have a further property ``importances``, input name to a number that is not negative: drift of unimportant
+    columns weighs less.
+    """
 
     @property
     def feature_names(self) -> tuple[str, ...] | None:

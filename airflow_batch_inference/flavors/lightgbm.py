@@ -49,6 +49,13 @@ class LightGBMModel:
     versions: Mapping[str, str]
     output_names: tuple[str, ...] | None = None
 
+    @property
+    def importances(self) -> dict[str, float] | None:
+        """The gain of each named input's splits."""
+        names = self.feature_names
+        gains = self.booster.feature_importance(importance_type="gain")
+        return None if names is None else dict(zip(names, gains.tolist(), strict=True))
+
     def predict(
         self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
     ) -> np.ndarray:

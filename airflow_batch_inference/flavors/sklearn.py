@@ -115,6 +115,14 @@ class SklearnModel:
     categories: PandasCategories = field(default_factory=lambda: PandasCategories({}))
     output_names: tuple[str, ...] | None = None
 
+    @property
+    def importances(self) -> dict[str, float] | None:
+        """``feature_importances_`` of trees and their ensembles; None for others, and where inputs have no names."""
+        found = getattr(self.estimator, "feature_importances_", None)
+        if found is None or self.feature_names is None:
+            return None
+        return dict(zip(self.feature_names, np.asarray(found, dtype=np.float64).tolist(), strict=True))
+
     def predict(
         self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
     ) -> np.ndarray:

@@ -1,32 +1,51 @@
-"""The operator that compares a dataset with a reference and records the verdict."""
+"""The operator that compares a dataset with a reference and with earlier runs, and records the verdict."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError
-from airflow_batch_inference.operators.arguments import choice, number, optional_boolean, optional_text, structure
-from airflow_batch_inference.operators.base import BatchInferenceOperator, alert, push, storage_for, task_key
+from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.operators.arguments import (
+    choice,
+    mapping,
+    names,
+    number,
+    optional_boolean,
+    optional_text,
+    structure,
+    whole_number,
+)
+from airflow_batch_inference.operators.base import (
+    BatchInferenceOperator,
+    alert,
+    announce_drift,
+    push,
+    storage_for,
+    task_key,
+)
 from airflow_batch_inference.operators.drift_gate import drift_error
-from airflow_batch_inference.records import DriftStatus, ModelRecord, PredictionSetRecord, StatisticsRecord
-from airflow_batch_inference.storage import is_record_uri, task_folder
+from airflow_batch_inference.records import DriftStatus, HistoryEntry
+from airflow_batch_inference.storage import task_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow.sdk.definitions.context import Context
 
-    from airflow_batch_inference.datasets.dataset import Dataset
-    from airflow_batch_inference.records import DriftResult
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.drift.monitor import Monitored, Persistence
+    from airflow_batch_inference.drift.rules import DriftRule
+    from airflow_batch_inference.drift.runs import Which
+    from airflow_batch_inference.records import DriftResult, TaskKey
 
 
 class DriftAnalysisOperator(BatchInferenceOperator):
-    """Compare a dataset with its model's baseline, or with a sample set, and record the verdict with its report.
+    """Compare a dataset with its model's baseline, or with a sample set, and with earlier runs of this task.
 
     Returns the drift result's URI; pushes ``drift_status`` and ``drift_metric`` by XCom. All is recorded before
-    anything is raised.
+    anything is raised. Every asset in ``outlets`` gets an event whose extra holds the verdict; an ``AssetAlias`` gets
+    one only where drift was detected.
 
     :param dataset: URI of a prediction set (``predict.output``), or a dataset as :class:`PredictOperator` takes it.
         (templated)
@@ -35,16 +54,33 @@ class DriftAnalysisOperator(BatchInferenceOperator):
     :param sample_set: a dataset to compare with; wins over the baseline. (templated)
     :param perform_drift_analysis: True demands something to compare with; False analyses nothing; None: yes where
         there is something to compare with. (templated)
-    :param drift_threshold: ``DRIFT_DETECTED`` at or over it, in [0, 1]. (templated)
-    :param possible_drift_threshold: ``POSSIBLE_DRIFT`` at or over it, in [0, 1]. (templated)
-    :param inf_capping: stands for an infinite metric. (templated)
-    :param rule: how the verdict is found: ``mlrun``, the mean over the columns of (TVD + Hellinger) / 2. (templated)
-    :param edges: ``padded``: values outside the reference's range count in bins of their own; ``open``: they are
-        left out, as MLRun before 1.5 did. (templated)
+    :param rule: how the verdict is found. ``effect``: a column drifts where an effect is large enough to matter and
+        too large for chance; ``mlrun``: the mean over the columns of (TVD + Hellinger) / 2. (templated)
+    :param drift_threshold: ``DRIFT_DETECTED`` at or over it. None: 0.2 under ``effect`` (standard deviations of the
+        reference, or Jensen-Shannon distance), 0.7 under ``mlrun``. (templated)
+    :param possible_drift_threshold: ``POSSIBLE_DRIFT`` at or over it; None: 0.1, or 0.5. (templated)
+    :param column_limits: column name to a dict of limits of its own: ``drift_threshold``,
+        ``possible_drift_threshold``, and the shares ``missing``, ``infinite``, ``range``, ``unseen``. (templated)
+    :param watch_columns: columns whose drift alone is the dataset's; without them, those that make up 95 % of the
+        model where it knows its importances, else all. (templated)
+    :param ignore_columns: columns that are not judged. (templated)
+    :param significance: how likely any false alarm in a run may be at most. (templated)
+    :param correction: for the number of columns and checks: ``holm`` or ``bonferroni``. (templated)
+    :param max_drifted_fraction: a larger share of drifted columns is drift, important or not. (templated)
+    :param min_drift_runs: drift counts where it was found in so many of the last ``of_runs`` runs, this one included;
+        until then it is ``POSSIBLE_DRIFT``. (templated)
+    :param of_runs: see there. (templated)
+    :param history: which earlier runs this one is compared with: ``last``, ``weekday`` (the same weekday's) or
+        ``none``. With fewer than 4 of them nothing is said. (templated)
+    :param history_runs: how many of them. (templated)
+    :param inf_capping: stands for an infinite metric of MLRun's. (templated)
+    :param edges: of MLRun's numbers. ``padded``: values outside the reference's range count in bins of their own;
+        ``open``: they are left out, as MLRun before 1.5 did. (templated)
     :param min_rows: below this number of rows the verdict is ``INSUFFICIENT``. (templated)
     :param on_drift: ``record``, ``alert`` (warn and notify), or ``fail`` the task. (templated)
     :param notifiers: Airflow notifiers that ``alert`` and ``fail`` call; their templates may use
         ``{{ drift.status }}``, ``drift.metric``, ``drift.reasons``, ``drift.report_uri``.
+    :param alert_cooldown_s: for so many seconds the same drift is not told the notifiers again. (templated)
     :param conn_id: Airflow connection that reaches the dataset and the sample set. (templated)
     """
 
@@ -54,13 +90,24 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         "model",
         "sample_set",
         "perform_drift_analysis",
+        "rule",
         "drift_threshold",
         "possible_drift_threshold",
+        "column_limits",
+        "watch_columns",
+        "ignore_columns",
+        "significance",
+        "correction",
+        "max_drifted_fraction",
+        "min_drift_runs",
+        "of_runs",
+        "history",
+        "history_runs",
         "inf_capping",
-        "rule",
         "edges",
         "min_rows",
         "on_drift",
+        "alert_cooldown_s",
         "conn_id",
     )
 
@@ -71,14 +118,25 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         model: str | None = None,
         sample_set: object = None,
         perform_drift_analysis: bool | str | None = None,
-        drift_threshold: float | str = 0.7,
-        possible_drift_threshold: float | str = 0.5,
+        rule: str = "effect",
+        drift_threshold: float | str | None = None,
+        possible_drift_threshold: float | str | None = None,
+        column_limits: Mapping[str, Mapping[str, float]] | None = None,
+        watch_columns: str | Sequence[str] | None = None,
+        ignore_columns: str | Sequence[str] | None = None,
+        significance: float | str = 0.01,
+        correction: str = "holm",
+        max_drifted_fraction: float | str = 0.3,
+        min_drift_runs: int | str = 1,
+        of_runs: int | str = 1,
+        history: str = "last",
+        history_runs: int | str = 8,
         inf_capping: float | str = 10.0,
-        rule: str = "mlrun",
         edges: str = "padded",
         min_rows: int | str = 30,
         on_drift: str = "record",
         notifiers: Sequence[Any] = (),
+        alert_cooldown_s: float | str = 0,
         conn_id: str | None = None,
         **kwargs: Any,  # noqa: ANN401  # BaseOperator's own
     ) -> None:
@@ -87,23 +145,122 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         self.model = model
         self.sample_set = sample_set
         self.perform_drift_analysis = perform_drift_analysis
+        self.rule = rule
         self.drift_threshold = drift_threshold
         self.possible_drift_threshold = possible_drift_threshold
+        self.column_limits = column_limits
+        self.watch_columns = watch_columns
+        self.ignore_columns = ignore_columns
+        self.significance = significance
+        self.correction = correction
+        self.max_drifted_fraction = max_drifted_fraction
+        self.min_drift_runs = min_drift_runs
+        self.of_runs = of_runs
+        self.history = history
+        self.history_runs = history_runs
         self.inf_capping = inf_capping
-        self.rule = rule
         self.edges = edges
         self.min_rows = min_rows
         self.on_drift = on_drift
         self.notifiers = notifiers
+        self.alert_cooldown_s = alert_cooldown_s
         self.conn_id = conn_id
 
     def perform(self, context: Context) -> str:
         """Compare, record, then alert or fail."""
+        on_drift = choice("on_drift", self.on_drift, {"record", "alert", "fail"})
+        cooldown = self.cooldown(context, self.alert_cooldown_s)
+        key, at = task_key(context), _run_date(context)
+        compared, recent = self._runs(key, at)
+        uri, result = self._store(self._monitor(compared, recent), key, at, compared)
+        self._log(result)
+        push(context, {"drift_status": str(result.status), "drift_metric": result.drift_metric})
+        announce_drift(result, uri, self.outlets, context)
+        if result.status == DriftStatus.DRIFT_DETECTED and on_drift != "record":
+            alert(result, uri, self.notifiers, context, cooldown=cooldown)
+            if on_drift == "fail":
+                raise drift_error(result, uri)
+        return uri
+
+    def _rule(self) -> DriftRule:
+        from airflow_batch_inference.drift.rules import DriftRule
+
+        return DriftRule(
+            name=self.rule,
+            drift_threshold=_optional_number("drift_threshold", self.drift_threshold),
+            possible_drift_threshold=_optional_number("possible_drift_threshold", self.possible_drift_threshold),
+            inf_capping=number("inf_capping", self.inf_capping, low=0),
+            edges="open" if choice("edges", self.edges, {"padded", "open"}) == "open" else "padded",
+            min_rows=int(number("min_rows", self.min_rows, low=0)),
+            significance=number("significance", self.significance, low=0, high=1),
+            correction="holm"
+            if choice("correction", self.correction, {"holm", "bonferroni"}) == "holm"
+            else "bonferroni",
+            max_drifted_fraction=number("max_drifted_fraction", self.max_drifted_fraction, low=0, high=1),
+            limits=_column_limits(self.column_limits),
+            watch=names("watch_columns", self.watch_columns) or (),
+            ignore=names("ignore_columns", self.ignore_columns) or (),
+        )
+
+    def _persistence(self) -> Persistence:
+        from airflow_batch_inference.drift.monitor import Persistence
+
+        needed = whole_number("min_drift_runs", self.min_drift_runs, low=1)
+        of = whole_number("of_runs", self.of_runs, low=1)
+        if needed > of:
+            message = f"min_drift_runs is {needed}, more than of_runs, {of}: drift must be found in so many of so many."
+            raise ConfigurationError(message)
+        return Persistence(needed=needed, of=of)
+
+    def _runs(self, key: TaskKey, at: datetime) -> tuple[list[HistoryEntry], list[HistoryEntry]]:
+        """Return the earlier runs that this one is compared with, and the last ones before it, for drift that lasts."""
+        from airflow_batch_inference.drift.runs import previous_runs
+
+        which = choice("history", self.history, {"last", "weekday", "none"})
+        number = whole_number("history_runs", self.history_runs, low=0) if which != "none" else 0
+        kind: Which = "weekday" if which == "weekday" else "last"
+        needed = self._persistence().of - 1
+        compared = previous_runs(self.root, key, at, number=number, which=kind, storage=self.storage)
+        recent = previous_runs(self.root, key, at, number=needed, which="last", storage=self.storage)
+        return compared, recent
+
+    def _monitor(self, compared: Sequence[HistoryEntry], recent: Sequence[HistoryEntry]) -> Monitored:
+        from airflow_batch_inference.drift.monitor import monitor
+        from airflow_batch_inference.operators.drift_data import DriftData
+
+        demanded = optional_boolean("perform_drift_analysis", self.perform_drift_analysis)
+        data = DriftData.of(
+            structure(self.dataset),
+            model_uri=optional_text(self.model),
+            sample_set=None if demanded is False else structure(self.sample_set),
+            storage=self.storage,
+            data_storage=storage_for(optional_text(self.conn_id)),
+        )
+        baseline, baseline_uri = (None, None) if demanded is False else data.reference()
+        if demanded and baseline is None:
+            message = (
+                "perform_drift_analysis is True, but there is nothing to compare with: the model has no baseline "
+                "and no sample_set is given. Give sample_set here, or to the LoadModelOperator."
+            )
+            raise ConfigurationError(message)
+        monitored = monitor(
+            data.current(baseline, baseline_uri),
+            baseline,
+            rule=self._rule(),
+            previous=compared,
+            recent=recent,
+            persistence=self._persistence(),
+            is_switched_off=demanded is False,
+        )
+        return replace(monitored, result=data.with_provenance(monitored.result, baseline_uri))
+
+    def _store(
+        self, monitored: Monitored, key: TaskKey, at: datetime, previous: Sequence[HistoryEntry]
+    ) -> tuple[str, DriftResult]:
+        from airflow_batch_inference.drift.runs import remember
         from airflow_batch_inference.reports.drift_artifacts import store_drift
 
-        on_drift = choice("on_drift", self.on_drift, {"record", "alert", "fail"})
-        key = task_key(context)
-        result, statistics = self._analyse()
+        result = monitored.result
         provenance = {
             "DAG": key.dag_id,
             "Run": key.run_id,
@@ -113,141 +270,53 @@ class DriftAnalysisOperator(BatchInferenceOperator):
             "Baseline": result.baseline_uri or "",
         }
         uri, result = store_drift(
-            result, statistics, folder=task_folder(self.root, key), storage=self.storage, provenance=provenance
-        )
-        self.log.info(
-            "%s (drift metric %s). %s Report: %s",
-            result.status,
-            result.drift_metric,
-            " ".join(result.reasons),
-            result.report_uri,
-        )
-        if result.missing_columns:
-            self.log.warning(
-                "The reference has %d column(s) that the data lack (%s): their drift cannot be seen. A prediction set "
-                "holds the inputs that passthrough_columns keeps",
-                len(result.missing_columns),
-                ", ".join(result.missing_columns),
-            )
-        push(context, {"drift_status": str(result.status), "drift_metric": result.drift_metric})
-        if result.status == DriftStatus.DRIFT_DETECTED and on_drift != "record":
-            alert(result, uri, self.notifiers, context)
-            if on_drift == "fail":
-                raise drift_error(result, uri)
-        return uri
-
-    def _analyse(self) -> tuple[DriftResult, StatisticsRecord]:
-        from airflow_batch_inference.drift.analysis import analyse
-        from airflow_batch_inference.drift.rules import DriftRule
-
-        rule = DriftRule(
-            name=self.rule,
-            drift_threshold=number("drift_threshold", self.drift_threshold, low=0, high=1),
-            possible_drift_threshold=number("possible_drift_threshold", self.possible_drift_threshold, low=0, high=1),
-            inf_capping=number("inf_capping", self.inf_capping, low=0),
-            edges="open" if choice("edges", self.edges, {"padded", "open"}) == "open" else "padded",
-            min_rows=int(number("min_rows", self.min_rows, low=0)),
-        )
-        predictions = self._prediction_set()
-        dataset, dataset_uri = self._dataset(predictions)
-        baseline, baseline_uri = self._reference(predictions)
-        result, statistics = analyse(
-            baseline,
-            dataset.columns(),
-            column_names=dataset.schema.names,
-            rows=predictions.rows_out if predictions else dataset.count_rows(),
-            source=dataset.snapshot,
-            rule=rule,
-        )
-        completed = replace(
             result,
-            baseline_uri=baseline_uri,
-            dataset_uri=dataset_uri,
-            batch_id=predictions.batch_id if predictions else None,
-            model_sha256=predictions.model_sha256 if predictions else None,
+            monitored.statistics,
+            folder=task_folder(self.root, key),
+            storage=self.storage,
+            provenance=provenance,
+            previous=previous,
         )
-        return completed, statistics
+        entry = HistoryEntry(
+            task=key,
+            at=at.isoformat(),
+            status=result.status,
+            run_status=result.run_status,
+            rows=result.current_rows,
+            columns=monitored.summaries,
+            result_uri=uri,
+            baseline_sha256=result.baseline_sha256,
+        )
+        remember(self.root, entry, self.storage)
+        return uri, result
 
-    def _prediction_set(self) -> PredictionSetRecord | None:
-        if not is_record_uri(self.dataset):
-            return None
-        record = self.storage.read_record(str(self.dataset))
-        if not isinstance(record, PredictionSetRecord):
-            message = f"dataset is {self.dataset}, which is no prediction set. Give the output of a PredictOperator."
-            raise ConfigurationError(message)
-        return record
+    def _log(self, result: DriftResult) -> None:
+        from airflow_batch_inference.reports.drift_text import drift_table
 
-    def _dataset(self, predictions: PredictionSetRecord | None) -> tuple[Dataset, str | None]:
-        """Open the rows to judge: a prediction set's, its inputs where the rows were not kept, or any dataset."""
-        from airflow_batch_inference.datasets.dataset import open_dataset
+        self.log.info("%s. %s Report: %s", result.status, " ".join(result.reasons), result.report_uri)
+        table = drift_table(result)
+        if table:
+            self.log.info("%s", table)
 
-        if predictions is not None and predictions.kept:
-            # Text formats do not keep types: "007" must not come back as 7.
-            types = () if predictions.output_format in ("parquet", "arrow") else predictions.columns
-            parts = [part.uri for part in predictions.parts]
-            return open_dataset(parts, self.storage, types=types), str(self.dataset)
-        data_storage = storage_for(optional_text(self.conn_id))
-        if predictions is not None:
-            return self._inputs(predictions, data_storage), str(self.dataset)
-        given = structure(self.dataset)
-        return open_dataset(given, data_storage), given if isinstance(given, str) else None
 
-    def _inputs(self, predictions: PredictionSetRecord, storage: Storage) -> Dataset:
-        """Open what a prediction set was made from, if it is still there as it was."""
-        from airflow_batch_inference.datasets.dataset import open_dataset
+def _run_date(context: Context) -> datetime:
+    """Return the run's logical date, or when it was due where it has none."""
+    given = context.get("logical_date")
+    if given is None:
+        run = context.get("dag_run")
+        given = getattr(run, "run_after", None)
+    return datetime.now(UTC) if given is None else datetime.fromisoformat(given.isoformat())
 
-        if not predictions.dataset_uris:
-            message = (
-                f"The rows of {self.dataset} were not kept (log_result_set=False) and came from inline records: "
-                "nothing is left to analyse. Set log_result_set=True."
-            )
-            raise ConfigurationError(message)
-        dataset = open_dataset(list(predictions.dataset_uris), storage, tolerant=True)
-        if dataset.snapshot != predictions.dataset:
-            message = (
-                f"The input of {self.dataset} ({', '.join(predictions.dataset_uris)}) has changed since it was scored. "
-                "Score it again, or keep the rows (log_result_set=True)."
-            )
-            raise ArtifactIntegrityError(message)
-        return dataset
 
-    def _reference(self, predictions: PredictionSetRecord | None) -> tuple[StatisticsRecord | None, str | None]:
-        """Find what to compare with: the sample set, the model's baseline, or nothing."""
-        demanded = optional_boolean("perform_drift_analysis", self.perform_drift_analysis)
-        if demanded is False:
-            return None, None
-        sample_set = structure(self.sample_set)
-        record = self._model_record(predictions)
-        if sample_set is not None:
-            return self._from_sample_set(sample_set, record), None
-        baseline_uri = record.baseline_uri if record else predictions.baseline_uri if predictions else None
-        if baseline_uri is None:
-            if demanded:
-                message = (
-                    "perform_drift_analysis is True, but there is nothing to compare with: the model has no baseline "
-                    "and no sample_set is given. Give sample_set here, or to the LoadModelOperator."
-                )
-                raise ConfigurationError(message)
-            return None, None
-        baseline = self.storage.read_record(baseline_uri)
-        if not isinstance(baseline, StatisticsRecord):
-            message = f"The baseline {baseline_uri} holds no statistics. Run the task that loads the model again."
-            raise ConfigurationError(message)
-        return baseline, baseline_uri
+def _optional_number(name: str, value: object) -> float | None:
+    return None if optional_text(value) is None else number(name, value, low=0)
 
-    def _from_sample_set(self, sample_set: object, record: ModelRecord | None) -> StatisticsRecord:
-        from airflow_batch_inference.drift.statistics import dataset_statistics
-        from airflow_batch_inference.registration import input_names, open_sample_set
 
-        sample = open_sample_set(sample_set, storage_for(optional_text(self.conn_id)), names=input_names(record))
-        return dataset_statistics(sample.columns(), rows=sample.count_rows(), source=sample.snapshot)
-
-    def _model_record(self, predictions: PredictionSetRecord | None) -> ModelRecord | None:
-        uri = optional_text(self.model) or (predictions.model_record_uri if predictions else None)
-        if uri is None:
-            return None
-        record = self.storage.read_record(uri) if is_record_uri(uri) else None
-        if not isinstance(record, ModelRecord):
-            message = f"model is {uri}, which is no model record. Give the output of a LoadModelOperator."
-            raise ConfigurationError(message)
-        return record
+def _column_limits(value: object) -> dict[str, dict[str, float]]:
+    return {
+        column: {
+            name: number(f"{name} of column {column!r}", limit, low=0)
+            for name, limit in mapping(f"column_limits of {column!r}", limits).items()
+        }
+        for column, limits in mapping("column_limits", value).items()
+    }

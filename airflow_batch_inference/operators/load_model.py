@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.operators.arguments import names, optional_text, structure
+from airflow_batch_inference.operators.arguments import mapping, names, number, optional_text, structure
 from airflow_batch_inference.operators.base import BatchInferenceOperator, push, storage_for
+from airflow_batch_inference.operators.inputs import read
+from airflow_batch_inference.records import BaselineRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow.sdk.definitions.context import Context
 
@@ -25,10 +27,17 @@ class LoadModelOperator(BatchInferenceOperator):
         are refused without it. (templated)
     :param trusted: types that a skops file may hold beyond the package's own list. (templated)
     :param sample_set: the data that the model was trained on (URIs, or small inline records), from which the
-        baseline for drift is computed and stored. Where it has a column of the predictions' name, predictions are
-        compared with it: give the model's predictions there, not labels of 0 and 1 for a model that predicts
-        probabilities. (templated)
-    :param label_columns: names of the prediction columns; in the sample set, the label's column. (templated)
+        baseline for drift is computed and stored. The model scores it too, so that later predictions have something
+        to be compared with; where it has columns of the predictions' names, those are taken instead: the model's
+        predictions, not labels of 0 and 1 for a model that predicts probabilities. (templated)
+    :param baseline: URI of a baseline that ``airflow batch-inference baseline`` has made, instead of a sample set.
+        (templated)
+    :param target_column: the sample set's column of true labels, of two classes: from it and the model's probabilities,
+        accuracy, F1 and ROC AUC of later batches are estimated without labels. (templated)
+    :param decision_threshold: the positive class is predicted for probabilities at or over it. (templated)
+    :param predict_method: how the sample set is scored, as ``PredictOperator`` takes it. (templated)
+    :param predict_kwargs: passed to it. (templated)
+    :param label_columns: names of the prediction columns. (templated)
     :param name: the model's name; None: the file's. (templated)
     :param tag: free text to find the model by. (templated)
     """
@@ -41,6 +50,11 @@ class LoadModelOperator(BatchInferenceOperator):
         "sha256",
         "trusted",
         "sample_set",
+        "baseline",
+        "target_column",
+        "decision_threshold",
+        "predict_method",
+        "predict_kwargs",
         "label_columns",
         "name",
         "tag",
@@ -55,6 +69,11 @@ class LoadModelOperator(BatchInferenceOperator):
         sha256: str | None = None,
         trusted: Sequence[str] | None = None,
         sample_set: object = None,
+        baseline: str | None = None,
+        target_column: str | None = None,
+        decision_threshold: float | str = 0.5,
+        predict_method: str = "predict",
+        predict_kwargs: Mapping[str, Any] | None = None,
         label_columns: str | Sequence[str] | None = None,
         name: str | None = None,
         tag: str | None = None,
@@ -67,14 +86,21 @@ class LoadModelOperator(BatchInferenceOperator):
         self.sha256 = sha256
         self.trusted = trusted
         self.sample_set = sample_set
+        self.baseline = baseline
+        self.target_column = target_column
+        self.decision_threshold = decision_threshold
+        self.predict_method = predict_method
+        self.predict_kwargs = predict_kwargs
         self.label_columns = label_columns
         self.name = name
         self.tag = tag
 
     def perform(self, context: Context) -> str:
         """Verify, load, describe, store."""
+        from airflow_batch_inference.reference import ReferenceOptions
         from airflow_batch_inference.registration import ModelRequest, register_model
 
+        baseline_uri = optional_text(self.baseline)
         request = ModelRequest(
             model_uri=self.model_uri,
             conn_id=optional_text(self.conn_id),
@@ -89,6 +115,15 @@ class LoadModelOperator(BatchInferenceOperator):
             request,
             root=self.root,
             sample_set=structure(self.sample_set),
+            options=ReferenceOptions(
+                target_column=optional_text(self.target_column),
+                decision_threshold=number("decision_threshold", self.decision_threshold, low=0, high=1),
+                predict_method=self.predict_method,
+                predict_kwargs=mapping("predict_kwargs", self.predict_kwargs),
+            ),
+            baseline=None
+            if baseline_uri is None
+            else (baseline_uri, read(BaselineRecord, "baseline", baseline_uri, self.storage)),
             storage=self.storage,
             model_storage=storage_for(request.conn_id),
         )

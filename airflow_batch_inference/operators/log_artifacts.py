@@ -204,7 +204,7 @@ def _accounts(predictions: PredictionSetRecord | None) -> dict[str, Any]:
 def _contents(record: Record, uri: str) -> list[tuple[str, str, str]]:
     """Return (name, kind, URI) of a record and of the files that it names."""
     if isinstance(record, ModelRecord):
-        found = [("model", "model", uri), ("baseline", "statistics", record.baseline_uri)]
+        found = [("model", "model", uri), ("baseline", "baseline", record.baseline_uri)]
     elif isinstance(record, PredictionSetRecord):
         found = [(record.name, "prediction-set", uri)]
     elif isinstance(record, DriftResult):

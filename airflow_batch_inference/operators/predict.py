@@ -15,13 +15,15 @@ from airflow_batch_inference.operators.arguments import (
     mapping,
     names,
     number,
+    optional_boolean,
     optional_text,
     optional_whole_number,
     structure,
     whole_number,
 )
 from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push, storage_for, task_key
-from airflow_batch_inference.records import ModelRecord, fingerprint
+from airflow_batch_inference.operators.inputs import read
+from airflow_batch_inference.records import BaselineRecord, ModelRecord, fingerprint
 from airflow_batch_inference.storage import is_record_uri
 
 if TYPE_CHECKING:
@@ -75,6 +77,8 @@ class PredictOperator(BatchInferenceOperator):
     :param max_memory: memory for all of them: bytes, or text such as ``"2GiB"``. (templated)
     :param mini_batch_timeout_s: after so many seconds without a sign of life, a worker process is killed and its
         mini-batch tried again, then bisected. (templated)
+    :param profile: count the rows on the model's baseline while they are scored, so that drift needs no second reading;
+        None: where the model has a baseline. (templated)
     :param isolate: score in a worker process even where one is enough, for models that may crash. (templated)
     """
 
@@ -103,6 +107,7 @@ class PredictOperator(BatchInferenceOperator):
         "max_workers",
         "max_memory",
         "mini_batch_timeout_s",
+        "profile",
         "isolate",
     )
     _stop_requested = False
@@ -133,6 +138,7 @@ class PredictOperator(BatchInferenceOperator):
         max_workers: int | str | None = None,
         max_memory: int | str | None = None,
         mini_batch_timeout_s: float | str | None = None,
+        profile: bool | str | None = None,
         isolate: bool | str = False,
         **kwargs: Any,  # noqa: ANN401  # BaseOperator's own
     ) -> None:
@@ -160,6 +166,7 @@ class PredictOperator(BatchInferenceOperator):
         self.max_workers = max_workers
         self.max_memory = max_memory
         self.mini_batch_timeout_s = mini_batch_timeout_s
+        self.profile = profile
         self.isolate = isolate
 
     def perform(self, context: Context) -> str:
@@ -214,9 +221,23 @@ class PredictOperator(BatchInferenceOperator):
             rows_per_batch=self.mini_batch_rows,
             on_empty="succeed" if on_empty == "succeed" else "fail",
             policy=self._policy(),
+            baseline=self._baseline(record),
             parity_rows=whole_number("parity_rows", self.parity_rows, low=0),
             batch_bytes=batch_bytes(self._max_memory()),
         )
+
+    def _baseline(self, record: ModelRecord) -> BaselineRecord | None:
+        """Return the baseline that the rows are counted on, if any."""
+        wanted = optional_boolean("profile", self.profile)
+        if wanted is False or record.baseline_uri is None:
+            if wanted:
+                message = (
+                    f"profile is True, but the model {record.name} has no baseline to count the rows on. Give the "
+                    "LoadModelOperator a sample_set or a baseline, or leave profile out."
+                )
+                raise ConfigurationError(message)
+            return None
+        return read(BaselineRecord, "The model's baseline", record.baseline_uri, self.storage)
 
     def _policy(self) -> RowPolicy:
         from airflow_batch_inference.scoring.request import RowPolicy
@@ -252,11 +273,7 @@ class PredictOperator(BatchInferenceOperator):
         if not is_record_uri(self.model):
             conn_id = optional_text(self.conn_id)
             return describe_model(ModelRequest(model_uri=self.model, conn_id=conn_id), storage=storage_for(conn_id))
-        record = self.storage.read_record(self.model)
-        if not isinstance(record, ModelRecord):
-            message = f"model is {self.model}, which is no model record. Give the output of a LoadModelOperator."
-            raise ConfigurationError(message)
-        return None, record
+        return None, read(ModelRecord, "model", self.model, self.storage)
 
     def _options(self) -> ScoringOptions:
         from airflow_batch_inference.scoring.request import ScoringOptions

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from airflow_batch_inference.reports.drift_html import features_drift_json, render_drift_report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from airflow_batch_inference.records import DriftResult, StatisticsRecord
+    from airflow_batch_inference.records import DriftResult, HistoryEntry, StatisticsRecord
     from airflow_batch_inference.storage import Storage
 
 
@@ -21,6 +21,7 @@ def store_drift(
     folder: str,
     storage: Storage,
     provenance: Mapping[str, str],
+    previous: Sequence[HistoryEntry] = (),
 ) -> tuple[str, DriftResult]:
     """Write a drift analysis's artifacts and return the result's URI and the completed result.
 
@@ -34,10 +35,12 @@ def store_drift(
         Reaches it.
     provenance
         Label to value, shown in the report.
+    previous
+        Earlier runs, oldest first, shown in the report.
     """
     statistics_uri = storage.put_record(folder, "dataset_statistics", statistics)
     flat = storage.put_content(folder, "features_drift_results", ".json", features_drift_json(result))
-    report = render_drift_report(result, provenance=provenance).encode()
+    report = render_drift_report(result, provenance=provenance, previous=previous).encode()
     report_uri = storage.put_content(folder, "drift_table_plot", ".html", report)
     completed = replace(result, statistics_uri=statistics_uri, features_drift_uri=flat, report_uri=report_uri)
     return storage.put_record(folder, "drift_results", completed), completed

@@ -6,6 +6,7 @@ and a drawing stays under about half a kilobyte.
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.records import ColumnDrift
 
-WIDTH, HEIGHT = 184, 36
+WIDTH, HEIGHT = 192, 36  # 24 bins of whole pixels between the ends: short numbers, small pages
 _TAIL, _GAP = 9, 3
 MOST_CATEGORIES = 12
 _TOP = 3
@@ -23,9 +24,9 @@ _TOP = 3
 def draw_column(column: ColumnDrift) -> str:
     """Return an SVG: the reference as a grey area, the current data as a line, the rest as bars at the ends.
 
-    The rest is what lies outside the reference's range, or all further categories. The scale is that of the bins
-    inside: a higher bar at an end is cut off at the top. The page's style gives the drawing its size. The result is
-    empty where the column has no counts.
+    The rest is what lies outside the middle 99 % of the reference, or all further categories. The scale is that of
+    the bins inside: a higher bar at an end is cut off at the top. The page's style gives the drawing its size. The
+    result is empty where the column has no counts.
     """
     shapes = _categories(column) if column.kind == "categorical" else _numbers(column)
     drawn = "".join(f'<path class="{name}" d="{path}"/>' for name, path in shapes if path)
@@ -33,24 +34,26 @@ def draw_column(column: ColumnDrift) -> str:
 
 
 def _numbers(column: ColumnDrift) -> list[tuple[str, str]]:
-    reference, current = _shares(column.reference_counts), _shares(column.current_counts)
-    padded = len(reference) == len(column.edges) + 1
-    inside = slice(1, -1) if padded else slice(None)
-    tails = (current[0], current[-1]) if padded else ()
-    reference, current = reference[inside], current[inside]
-    top = max([*reference, *current], default=0.0) or max(tails, default=0.0)
+    if column.histogram is None:
+        return []
+    reference, current = column.histogram.reference, column.histogram.current
+    top = max([*reference[1:-1], *current[1:-1]], default=0.0) or max(current[0], current[-1])
     if not top:
         return []
     left, right = _TAIL + _GAP, WIDTH - _TAIL - _GAP
-    area, line = (_stair([_y(share, top) for share in side], left, right) for side in (reference, current))
-    ends = "".join(_bar(x, share, top) for x, share in zip((0, WIDTH - _TAIL), tails, strict=False))
-    return [("r", f"{area}V{HEIGHT}H{left}z"), ("l", line), ("t", ends)]
+    area, line = (_stair([_y(share, top) for share in side[1:-1]], left, right) for side in (reference, current))
+    ends = "".join(_bar(x, current[place], top) for x, place in ((0, 0), (WIDTH - _TAIL, -1)))
+    before = "".join(_bar(x, reference[place], top) for x, place in ((0, 0), (WIDTH - _TAIL, -1)))
+    return [("r", f"{area}V{HEIGHT}H{left}z{before}"), ("t", ends), ("l", line)]
 
 
 def _categories(column: ColumnDrift) -> list[tuple[str, str]]:
-    pairs = list(zip(_shares(column.reference_counts), _shares(column.current_counts), strict=True))
-    named = pairs[:-1][:MOST_CATEGORIES]  # the most frequent of the reference, in its order
-    before, now = (sum(side) for side in zip(*pairs[len(named) :], strict=True))
+    stop = -1 if column.has_missing_bin else None
+    sides = (_shares(column.reference_counts[:stop]), _shares(column.current_counts[:stop]))
+    pairs = list(zip(*sides, strict=True))
+    named = pairs[: len(column.categories)][:MOST_CATEGORIES]  # the most frequent of the reference, in its order
+    rest = pairs[len(named) :] or [(0.0, 0.0)]
+    before, now = (sum(side) for side in zip(*rest, strict=True))
     top = max((share for pair in named for share in pair), default=0.0) or max(before, now)
     if not top:
         return []
@@ -82,9 +85,5 @@ def _y(share: float, top: float) -> str:
 def _stair(tops: Sequence[str], left: float, right: float) -> str:
     """Return a stair from left to right through the given heights."""
     width = (right - left) / len(tops)
-    path, previous = f"M{left} {tops[0]}", tops[0]
-    for position, top in enumerate(tops):
-        if top != previous:
-            path += f"H{left + position * width:g}V{top}"
-        previous = top
-    return f"{path}H{right}"
+    path = "".join(f"V{top}h{width * len(list(same)):g}" for top, same in groupby(tops))
+    return f"M{left} {path[1:]}"

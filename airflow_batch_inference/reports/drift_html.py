@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 
 from airflow_batch_inference.records import DriftStatus
 from airflow_batch_inference.reports.drift_chart import HEIGHT, MOST_CATEGORIES, WIDTH, draw_column
+from airflow_batch_inference.reports.drift_history import history_map
+from airflow_batch_inference.reports.drift_text import by_severity, has_a_say
+from airflow_batch_inference.reports.style import STYLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_batch_inference.records import ColumnDrift, DriftResult
+    from airflow_batch_inference.records import Check, ColumnDrift, DriftResult, HistoryEntry
 
 _MOST_COLUMNS = 500
 _MOST_NAMES = 200
@@ -43,56 +46,16 @@ _WORDS = {
     DriftStatus.INSUFFICIENT: "too few values",
 }
 
-_STYLE = """
-:root{color-scheme:light dark;--bg:#fff;--fg:#1b2530;--dim:#5b6875;--line:#e3e7eb;--ref:#c5ced6;--cur:#0b62c4;
---good:#1a7f4b;--odd:#9a6400;--bad:#c0262d;--none:#5b6875}
-@media(prefers-color-scheme:dark){:root{--bg:#12171d;--fg:#e4e9ee;--dim:#93a0ac;--line:#2a323b;--ref:#46525e;
---cur:#6cb2ff;--good:#4cc38a;--odd:#e0a93b;--bad:#ff7373;--none:#93a0ac}}
-*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--fg);font:14px/1.45 system-ui,sans-serif}
-main{max-width:1080px;margin:0 auto;padding:24px 20px 40px}
-.good{--c:var(--good)}.odd{--c:var(--odd)}.bad{--c:var(--bad)}.none{--c:var(--none)}
-header{border-left:6px solid var(--c);padding:2px 0 4px 16px;margin-bottom:20px}
-h1{font-size:24px;line-height:1.2;margin:0 0 8px;color:var(--c)}header p{margin:2px 0;max-width:960px}
-header p,dd,td:first-child{overflow-wrap:anywhere}header h1+p{font-size:16px}header p+p{color:var(--dim)}
-.facts{display:flex;flex-wrap:wrap;align-items:center;gap:6px 28px;margin:0 0 20px;color:var(--dim)}
-.facts b,dd{color:var(--fg)}h2{font-size:14px;margin:0 0 6px}dl+h2{margin-top:22px}
-table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-th{text-align:left;font-weight:600;color:var(--dim);font-size:12px;white-space:nowrap}
-th,td{padding:6px 14px 6px 0;border-bottom:1px solid var(--line)}
-th:nth-child(n+4),td:nth-child(n+4){text-align:right;white-space:nowrap}td:nth-child(2){min-width:196px}
-td:first-child{max-width:230px;font-weight:600;unicode-bidi:isolate}
-small{display:block;font-size:12px;font-weight:400;color:var(--dim)}
-td svg{display:block;border-bottom:1px solid var(--dim)}
-.k{padding-left:0;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;width:184px;font-size:11px;line-height:1.2}
-.x{display:flex;justify-content:space-between;gap:8px;width:184px;padding:1px 12px 0;font-size:11px;line-height:1.2}
-.r{fill:var(--ref)}.t{fill:var(--cur);opacity:.75}.l{fill:none;stroke:var(--cur);stroke-width:1.6}
-.v small{color:var(--c)}.v b{width:36px;color:var(--c)}
-.v{display:flex;flex-wrap:wrap;align-items:center;gap:0 8px;width:150px}.v small{padding-left:44px;line-height:1.2}
-.bar{position:relative;width:104px;height:8px;border-radius:4px;background:var(--line)}
-.bar i{position:absolute;left:0;top:0;height:8px;border-radius:4px;background:var(--c)}
-.bar:before,.bar:after{content:"";position:absolute;left:var(--p);top:-3px;width:2px;height:14px;background:var(--fg);
-box-shadow:0 0 0 1px var(--bg)}.bar:after{left:var(--d)}
-.key{display:flex;flex-wrap:wrap;gap:4px 22px;color:var(--dim);font-size:12px;margin:10px 0 26px}
-.key svg{display:inline-block;vertical-align:-1px;margin-right:5px}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:3px 18px;margin:0;font-size:12px;color:var(--dim)}dd{margin:0}
-@media(max-width:720px){main{padding:16px 14px}thead{display:none}td{border:0;padding:2px 0}
-tr{display:flex;flex-wrap:wrap;align-items:center;gap:2px 12px;padding:10px 0;border-bottom:1px solid var(--line)}
-td:first-child{max-width:none;flex:0 0 100%}td:nth-child(2){min-width:0}
-td:nth-child(n+4){flex:1 0 28%;text-align:left;font-size:12px}
-td:nth-child(n+4):before{color:var(--dim)}td:nth-child(4):before{content:"TVD "}
-td:nth-child(5):before{content:"Hellinger "}td:nth-child(6):before{content:"KLD "}
-td:nth-child(7):before{content:"Missing "}td:nth-child(8):before{content:"Outside "}
-td:nth-child(n+4) small{display:inline;margin-left:4px}}
-"""
-
 
 def features_drift_json(result: DriftResult) -> bytes:
     """Return MLRun's ``features_drift_results``: column to (TVD + Hellinger) / 2, labels included, null where none."""
-    drift = {column.name: column.drift for column in result.columns}
+    drift = {column.name: column.mlrun.drift if column.mlrun else None for column in result.columns}
     return json.dumps(drift, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 
-def render_drift_report(result: DriftResult, *, provenance: Mapping[str, str]) -> str:
+def render_drift_report(
+    result: DriftResult, *, provenance: Mapping[str, str], previous: Sequence[HistoryEntry] = ()
+) -> str:
     """Return the page.
 
     Parameters
@@ -101,16 +64,17 @@ def render_drift_report(result: DriftResult, *, provenance: Mapping[str, str]) -
         The analysis.
     provenance
         Label to value, listed at the end; empty values are left out.
+    previous
+        Earlier runs, oldest first.
     """
-    ordered = sorted(result.columns, key=lambda column: (column.drift is None, -(column.drift or 0.0), column.name))
     title = _TITLES[result.status]
     reasons = "".join(f"<p>{escape(reason)}</p>" for reason in result.reasons)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{title}</title><style>{_STYLE}{_sizes(result)}</style></head><body><main>"
+        f"<title>{title}</title><style>{STYLE}{_sizes(result)}</style></head><body><main>"
         f'<header class="{_CLASSES[result.status]}"><h1>{title}</h1>{reasons}</header>'
-        f"{_facts(result)}{_table(ordered, result)}"
+        f"{_facts(result)}{_table(result)}{history_map(result, previous)}"
         f"{_one_sided(result)}{_provenance(provenance)}</main></body></html>\n"
     )
 
@@ -119,56 +83,90 @@ def _facts(result: DriftResult) -> str:
     facts = {
         "Current rows": f"{result.current_rows:,}",
         "Reference rows": _NONE if result.reference_rows is None else f"{result.reference_rows:,}",
-        "Columns compared": str(sum(column.drift is not None for column in result.columns)),
+        "Columns compared": str(sum(column.kind != "none" for column in result.columns)),
         "Rule": escape(result.rule),
+        "MLRun's metric": _number(result.mlrun_metric),
+        "Earlier runs": str(result.previous_runs) if result.previous_runs else "",
     }
-    metric = ""
-    if result.drift_metric is not None:
-        metric = f'<span class="v {_CLASSES[result.status]}">{_bar(result.drift_metric)}</span>'
-    shown = "".join(f"<span>{k} <b>{v}</b></span>" for k, v in facts.items())
-    return f'<div class="facts"><span>Drift metric</span>{metric or _NONE}{shown}</div>'
+    shown = "".join(f"<span>{label} <b>{value}</b></span>" for label, value in facts.items() if value)
+    return f'<div class="facts">{shown}</div>{_performance(result)}'
 
 
-def _limits(result: DriftResult) -> tuple[float, float]:
-    possible, drift = (float(result.parameters[name]) for name in ("possible_drift_threshold", "drift_threshold"))
-    return possible, drift
+def _performance(result: DriftResult) -> str:
+    """Return what is expected of the predictions, without labels."""
+    if not result.performance:
+        return ""
+    names = {"roc_auc": "ROC AUC", "accuracy": "Accuracy", "f1": "F1"}
+    shown = "".join(
+        f"<span>{label} <b>{result.performance[name]:.3f}</b> "
+        f"(reference {_number(result.reference_performance.get(name))})</span>"
+        for name, label in names.items()
+        if name in result.performance
+    )
+    return f'<div class="facts"><span>Estimated without labels:</span>{shown}</div>'
 
 
 def _sizes(result: DriftResult) -> str:
-    """Return the style that depends on the result: where the two marks of a drift bar stand, and a drawing's size."""
-    possible, drift = _limits(result)
+    """Return the style that depends on the result: where the two marks of a bar stand, and a drawing's size."""
+    possible, drift = _marks(result)
     return f"main{{--p:{possible:.1%};--d:{drift:.1%}}}td svg{{width:{WIDTH}px;height:{HEIGHT}px}}"
 
 
-def _table(columns: Sequence[ColumnDrift], result: DriftResult) -> str:
-    if not columns:
+def _marks(result: DriftResult) -> tuple[float, float]:
+    """Return where the thresholds stand on a bar: MLRun's goes to 1, an effect's to twice its drift limit."""
+    possible, drift = (float(result.parameters[name]) for name in ("possible_drift_threshold", "drift_threshold"))
+    return (possible, drift) if result.rule == "mlrun" else (min(1.0, possible / (2 * drift or 1)), 0.5)
+
+
+_SECTIONS = {"prediction": "Predictions", "input": "Inputs", "other": "Not taken by the model, and not judged"}
+_HEADS = (
+    ("W1/sd", "Wasserstein-1 distance in standard deviations of the reference"),
+    ("JS", "Jensen-Shannon distance, what chance makes taken off"),
+    ("KS", "Kolmogorov-Smirnov distance, at most"),
+    ("MLRun", "(total variation + Hellinger) / 2 on MLRun's bins"),
+    ("Missing", "share of missing values, and in the reference"),
+    ("Outside", "share outside the reference's range, or in categories it never saw"),
+)
+
+
+def _table(result: DriftResult) -> str:
+    if not result.columns:
         return ""
-    limits = _limits(result)
-    heads = "".join(
-        f'<th title="{hint}">{head}</th>'
-        for head, hint in (
-            ("TVD", "total variation distance"),
-            ("Hellinger", "Hellinger distance"),
-            ("KLD", "symmetric Kullback-Leibler divergence"),
-            ("Missing", "share of missing values, and in the reference"),
-            ("Outside", "share outside the reference's range, or in categories it never saw"),
-        )
-    )
-    rows = "".join(_row(column) for column in columns[:_MOST_COLUMNS])
-    more = len(columns) - _MOST_COLUMNS
+    heads = "".join(f'<th title="{hint}">{head}' for head, hint in _HEADS)
+    ordered = by_severity(result.columns, result)
+    shown, sections = ordered[:_MOST_COLUMNS], []
+    present = [role for role in _SECTIONS if any(_section(column, result) == role for column in shown)]
+    for role in present:
+        rows = "".join(_row(column, result) for column in shown if _section(column, result) == role)
+        label = f'<tr class="s"><th colspan="9">{_SECTIONS[role]}' if len(present) > 1 else ""
+        sections.append(f"<tbody>{label}{rows}")
+    more = len(ordered) - _MOST_COLUMNS
     cut = f"<span>{more:,} more columns with less drift are in features_drift_results only</span>" if more > 0 else ""
     return (
-        "<table><thead><tr><th>Column<th>Distribution<th>Drift"
-        f"{heads}</tr></thead><tbody>{rows}</tbody></table>"
-        '<div class="key"><span><svg width="14" height="10"><path class="r" d="M0 10V2h14v8z"/></svg>reference</span>'
-        '<span><svg width="14" height="10"><path class="l" d="M0 5h14"/></svg>current</span>'
-        f"<span>marks on the drift bar: the thresholds {limits[0]:g} and {limits[1]:g}</span>"
-        '<span><svg width="14" height="10"><path class="t" d="M3 10V2h8v8z"/></svg>'
-        f"at the ends: outside the reference's range, or all further categories</span>{cut}</div>"
+        f"<table><thead><tr><th>Column<th>Distribution<th>Effect{heads}</thead>{''.join(sections)}</table>"
+        f"{_key(result, cut)}"
     )
 
 
-def _row(column: ColumnDrift) -> str:
+def _section(column: ColumnDrift, result: DriftResult) -> str:
+    """Return which part of the table a column stands in: a watched one is judged, whatever the model takes."""
+    return "input" if column.role == "other" and has_a_say(column, result) else column.role
+
+
+def _key(result: DriftResult, cut: str) -> str:
+    limits = [f"{float(result.parameters[name]):g}" for name in ("possible_drift_threshold", "drift_threshold")]
+    floor = '<span><span class="n"></span>what chance alone makes of this many rows</span>' * (result.rule == "effect")
+    return (
+        '<div class="key"><span><svg width="14" height="10"><path class="r" d="M0 10V2h14v8z"/></svg>reference</span>'
+        '<span><svg width="14" height="10"><path class="l" d="M0 5h14"/></svg>current</span>'
+        '<span><svg width="14" height="10"><path class="t" d="M3 10V2h8v8z"/></svg>'
+        "at the ends: beyond the reference's middle 99 %, or all further categories</span>"
+        f"<span>marks on the bars: the limits, {limits[0]} and {limits[1]} in general</span>{floor}{cut}"
+        "<span>p-values assume independent rows</span></div>"
+    )
+
+
+def _row(column: ColumnDrift, result: DriftResult) -> str:
     note = column.reason or ", ".join(f"{category} ({count:,})" for category, count in column.unseen[:3])
     label = "new: " if column.unseen and not column.reason else ""
     small = f"<small>{label}{_text(note)}</small>" if note else ""
@@ -176,24 +174,82 @@ def _row(column: ColumnDrift) -> str:
     missing = _percent(column.current_missing_fraction)
     if column.reference_missing_fraction != column.current_missing_fraction:
         missing += f"<small>{_percent(column.reference_missing_fraction)} before</small>"
-    word = f"<small>{_WORDS[column.status]}</small>" if column.status in _WORDS else ""
-    drift = _NONE if column.drift is None else f'<div class="v">{_bar(column.drift)}{word}</div>'
+    metrics = column.metrics
+    judged = "none" if _section(column, result) == "other" else _CLASSES[column.status]
+    numbers = (
+        metrics.w1_sd if metrics else None,
+        metrics.js_corrected if metrics else None,
+        metrics.ks[1] if metrics and metrics.ks else None,
+        column.mlrun.drift if column.mlrun else None,
+    )
     return (
-        f'<tr class="{_CLASSES[column.status]}"><td>{_text(column.name)}{small}'
-        f"<td>{draw_column(column)}{_scale(column)}<td>{drift}"
-        + "".join(f"<td>{_number(value)}" for value in (column.tvd, column.hellinger, column.kld))
-        + f"<td>{missing}<td>{_percent(outside)}</tr>"
+        f'<tr class="{judged}"><td>{_text(column.name)}{small}'
+        f"<td>{draw_column(column)}{_scale(column)}<td>{_effect(column, result)}"
+        + "".join(f"<td>{_number(value)}" for value in numbers)
+        + f"<td>{missing}<td>{_percent(outside)}"
     )
 
 
-def _bar(drift: float) -> str:
-    return f'<b>{drift:.2f}</b><div class="bar"><i style="width:{min(max(drift, 0.0), 1.0):.1%}"></i></div>'
+def _effect(column: ColumnDrift, result: DriftResult) -> str:
+    word = f"<small>{_WORDS[column.status]}</small>" if column.status in _WORDS else ""
+    if result.rule == "mlrun":
+        return (
+            _NONE
+            if column.mlrun is None
+            else f'<div class="v">{_bar(f"{column.mlrun.drift:.2f}", column.mlrun.drift)}{word}</div>'
+        )
+    check = leading(column)
+    if check is None:
+        return f'<div class="v">{word}</div>' if word else _NONE
+    if check.name in ("type", "gone"):
+        return f'<div class="v">{_bar("", 1.0)}{word}</div>'
+    full = 2 * check.drift or 1.0
+    marks = "" if check.name in ("distance", "divergence") and not _own(check, result) else _own_marks(check, full)
+    value = _UNITS[check.name].format(check.value)
+    return f'<div class="v"{marks}>{_bar(value, check.value / full, _noise(column, check, full))}{word}</div>'
+
+
+_UNITS = {
+    "distance": "{:.2g} sd",
+    "divergence": "JS {:.2f}",
+    "missing": "{:.0%} missing",
+    "infinite": "{:.0%} inf",
+    "range": "{:.0%} outside",
+    "unseen": "{:.0%} new",
+}
+
+
+def leading(column: ColumnDrift) -> Check | None:
+    """Return the check that says most about a column: the worst one, else the larger of its two distances."""
+    checks = [check for check in column.checks if check.name in ("distance", "divergence")]
+    bad = [check for check in column.checks if check.status in (DriftStatus.DRIFT_DETECTED, DriftStatus.POSSIBLE_DRIFT)]
+    return max(bad or checks, key=lambda check: check.value / (check.drift or 1.0), default=None)
+
+
+def _own(check: Check, result: DriftResult) -> bool:
+    limits = (float(result.parameters["possible_drift_threshold"]), float(result.parameters["drift_threshold"]))
+    return (check.possible, check.drift) != limits
+
+
+def _own_marks(check: Check, full: float) -> str:
+    return f' style="--p:{min(1.0, check.possible / full):.0%}"'
+
+
+def _noise(column: ColumnDrift, check: Check, full: float) -> str:
+    """Return the tick of what chance alone makes; the divergence has it taken off already."""
+    floor = column.noise_floor.w1_sd if column.noise_floor and check.name == "distance" else None
+    return "" if floor is None else f'<u style="left:{min(1.0, floor / full):.0%}"></u>'
+
+
+def _bar(value: str, share: float, tick: str = "") -> str:
+    return f'<b>{value}</b><div class="bar"><i style="width:{min(max(share, 0.0), 1.0):.0%}"></i>{tick}</div>'
 
 
 def _scale(column: ColumnDrift) -> str:
-    """Return what stands under a drawing: the ends of the reference's range, or its categories."""
-    if column.edges:
-        return f'<small class="x"><span>{column.edges[0]:.4g}</span><span>{column.edges[-1]:.4g}</span></small>'
+    """Return what stands under a drawing: the ends of what is drawn, or the categories."""
+    if column.histogram is not None:
+        low, high = column.histogram.low, column.histogram.high
+        return f'<small class="x"><span>{low:.4g}</span><span>{high:.4g}</span></small>'
     shown = ", ".join(column.categories[:MOST_CATEGORIES])
     return f'<small class="k">{_text(shown, _MOST_CHARACTERS // 2)}</small>' if shown else ""
 

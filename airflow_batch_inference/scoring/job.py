@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from airflow_batch_inference import __version__
+from airflow_batch_inference.drift.profile import merged
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, TooManyRejectedRowsError
-from airflow_batch_inference.records import Certificate, ColumnSpec, PredictionSetRecord
+from airflow_batch_inference.records import Certificate, ColumnSpec, PredictionSetRecord, ProfileRecord
 from airflow_batch_inference.scoring.accounting import as_text, row_hash
 from airflow_batch_inference.scoring.commit import commit, committed
 from airflow_batch_inference.scoring.native_threads import limited_blas, usable_cores
@@ -145,7 +146,8 @@ def score_dataset(
             progress.tell(receipt)
         check()
         progress.finish()
-    record = _record(job, request, opened, plans, receipts, progress)
+    profile_uri = _put_profile(request, receipts.values(), storage)
+    record = _record(job, request, opened, plans, receipts, progress, profile_uri)
     return retrying("The commit", lambda: commit(folder, record, storage, fence))
 
 
@@ -226,6 +228,15 @@ def _require_allowed(most: int | None, receipts: Iterable[Receipt]) -> None:
         raise TooManyRejectedRowsError(message)
 
 
+def _put_profile(request: ScoringRequest, receipts: Iterable[Receipt], storage: Storage) -> str | None:
+    """Add up the parts' profiles and store the sum; None where the rows were not counted."""
+    if request.baseline is None or request.record.baseline_uri is None:
+        return None
+    profile = merged(request.baseline.columns, [each.profile for each in receipts if each.profile is not None])
+    record = ProfileRecord(baseline_uri=request.record.baseline_uri, profile=profile)
+    return retrying("The profile", lambda: storage.put_record(request.destination.folder, "profile", record))
+
+
 def _record(
     job: PreparedJob,
     request: ScoringRequest,
@@ -233,6 +244,7 @@ def _record(
     plans: Sequence[PartPlan],
     receipts: dict[int, Receipt],
     progress: Progress,
+    profile_uri: str | None,
 ) -> PredictionSetRecord:
     """Reconcile the receipts with the plan, and make the commit of them."""
     record, options, destination = request.record, request.options, request.destination
@@ -248,6 +260,7 @@ def _record(
         model_flavor=record.flavor,
         model_record_uri=request.model_record_uri,
         baseline_uri=record.baseline_uri,
+        profile_uri=profile_uri,
         dataset=opened.snapshot,
         dataset_uris=() if opened.inline is not None else _uris(request.dataset),
         dataset_rows=tuple(sum(unit.rows for unit in units) for units in opened.units),

@@ -19,6 +19,7 @@ from airflow_batch_inference.datasets.dataset import Cursor
 from airflow_batch_inference.datasets.formats import output_suffix
 from airflow_batch_inference.datasets.prefetch import prefetched
 from airflow_batch_inference.datasets.writers import PartWriter
+from airflow_batch_inference.drift.profile import Profiler
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError, DataError
 from airflow_batch_inference.records import Part, Receipt, Rejection
 from airflow_batch_inference.scoring.accounting import as_text, row_hash, rows_hash
@@ -26,6 +27,7 @@ from airflow_batch_inference.scoring.batch import assemble, require_in_step
 from airflow_batch_inference.scoring.isolation import Isolator
 from airflow_batch_inference.scoring.quarantine import QUARANTINE_COLUMNS, quarantine_rows, quarantine_schema
 from airflow_batch_inference.scoring.retries import retrying
+from airflow_batch_inference.signature import cast, is_number, is_text
 from airflow_batch_inference.storage import encode_segment, join_uri, sha256_of
 
 if TYPE_CHECKING:
@@ -106,6 +108,7 @@ class PartScorer:
                 is_secret=bool(self.request.policy.redact_columns),
                 tell=self.tell,
             ),
+            Profiler(self.request.baseline.columns) if self.request.baseline else None,
         )
         self._require_unchanged(plan)
         part = self._write(plan, run)
@@ -121,6 +124,7 @@ class PartScorer:
             rejections=tuple(run.rejections[:_SHOWN_REJECTIONS]),
             row_hash_out=as_text(run.hash_out),
             row_hash_rejected=as_text(run.hash_rejected),
+            profile=run.profiler.profile() if run.profiler else None,
             seconds={phase: round(value, 3) for phase, value in run.seconds.items()},
         )
         return self._put(plan, receipt)
@@ -228,13 +232,16 @@ class _Run:
 
     scorer: PartScorer
     isolator: Isolator
+    profiler: Profiler | None = None
     rows_in: int = 0
     rows_out: int = 0
     hash_out: int = 0
     hash_rejected: int = 0
     quarantined: list[pa.Table] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=lambda: {"read": 0.0, "predict": 0.0, "write": 0.0})
+    seconds: dict[str, float] = field(
+        default_factory=lambda: {"read": 0.0, "predict": 0.0, "write": 0.0, "profile": 0.0}
+    )
 
     def spent(self, phase: str, since: float) -> None:
         self.seconds[phase] += time.monotonic() - since
@@ -257,7 +264,28 @@ class _Run:
                 self._account(batch, scored)
                 table = assemble(scored.rows, job.passthrough, scored.predicted, job.schema)
                 self.spent("predict", now)
+                self._profile(table, scored)
                 yield table
+
+    def _profile(self, table: pa.Table, scored: ScoredRows) -> None:
+        """Count the scored rows on the baseline's edges: what is written, and inputs that are not."""
+        if self.profiler is None:
+            return
+        now = time.monotonic()
+        inputs = self.scorer.job.inputs
+        unwritten = [
+            (name, self._as_number(scored.rows.table.column(name), kind, name))
+            for name, kind in zip(inputs.columns, inputs.types, strict=True)
+            if name not in table.column_names
+        ]
+        self.profiler.add([*zip(table.column_names, table.columns, strict=True), *unwritten], table.num_rows)
+        self.spent("profile", now)
+
+    @staticmethod
+    def _as_number(values: pa.ChunkedArray, kind: pa.DataType | None, name: str) -> pa.ChunkedArray:
+        """Return text that the model takes as numbers as those numbers."""
+        is_parsed = kind is not None and is_number(kind) and is_text(values.type)
+        return cast(values, kind, name) if is_parsed else values
 
     def _require_in_step(self, plan: PartPlan, scored: ScoredRows) -> None:
         rows = self.scorer.request.parity_rows

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PROTOCOL = 2
+_PROTOCOL = 3
 _PROBE_ROWS = 64
 _MOST_PROBED_ROWS = 128
 _NUMBER_TYPES = frozenset({"double", "float", "int64", "int32", "int16", "int8"})
@@ -317,5 +317,6 @@ def _fingerprint(
         "schema": {column.name: str(column.type) for column in dataset.schema},
         "options": asdict(request.options),
         "policy": asdict(request.policy),
+        "profile": request.baseline.data_sha256 if request.baseline else None,
         "batch_id": request.destination.batch_id,
     }

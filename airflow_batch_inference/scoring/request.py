@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_batch_inference.flavors.base import LoadedModel
-    from airflow_batch_inference.records import ModelRecord, TaskKey
+    from airflow_batch_inference.records import BaselineRecord, ModelRecord, TaskKey
     from airflow_batch_inference.storage import Storage
 
 
@@ -117,6 +117,8 @@ class ScoringRequest:
         What happens to rows that cannot be scored.
     parity_rows
         How many rows of the first part and each eighth after it are scored a second time, alone, and compared; 0: none.
+    baseline
+        The model's: the rows are counted on it while they are scored, so that drift costs no second reading.
     batch_bytes
         About how much memory a mini-batch takes, where ``rows_per_batch`` is ``"auto"``.
     """
@@ -132,6 +134,7 @@ class ScoringRequest:
     policy: RowPolicy = field(default_factory=RowPolicy)
     model_storage: Storage | None = None
     parity_rows: int = 0
+    baseline: BaselineRecord | None = None
     batch_bytes: int = BATCH_BYTES
 
     def load_model(self) -> LoadedModel:

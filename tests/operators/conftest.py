@@ -67,11 +67,14 @@ class Runner:
         self.xcoms = {}
         self.events = FakeEvents()
         self.params = {}
+        self.logical_date = None
 
     def __call__(self, operator, **identity):
         operator.artifact_root = operator.artifact_root or str(self.root)
         ti = FakeTaskInstance(task_id=operator.task_id, **identity)
         context = {"ti": ti, "outlet_events": self.events, "params": self.params, "run_id": ti.run_id}
+        if self.logical_date is not None:
+            context["logical_date"] = self.logical_date
         operator.render_template_fields(context)
         self.xcoms[operator.task_id] = ti.xcoms
         sentinel = {f"{type(operator).__name__}__sentinel": ExecutorSafeguard.sentinel_value}

@@ -207,8 +207,8 @@ def test_arguments_that_can_never_work(runner, model, batch, arguments, message)
     assert "secret" not in str(excinfo.value)
 
 
-@pytest.mark.parametrize("threshold", ["nan", 1.5, True, "high"])
-def test_thresholds_are_numbers_from_0_to_1(runner, model, batch, threshold):
+@pytest.mark.parametrize("threshold", ["nan", -0.5, True, "high"])
+def test_thresholds_are_numbers_of_at_least_0(runner, model, batch, threshold):
     operator = DriftAnalysisOperator(task_id="drift", model=model, dataset=str(batch), drift_threshold=threshold)
     with pytest.raises(AirflowException, match="drift_threshold is"):
         runner(operator)

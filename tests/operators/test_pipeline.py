@@ -139,7 +139,9 @@ class Broken:
 def test_on_drift_fail_records_before_it_raises_and_is_not_retried(drifted):
     runner, model, prediction = drifted
     operator = DriftAnalysisOperator(task_id="drift", model=model, dataset=prediction, on_drift="fail")
-    with pytest.raises(AirflowException, match="DriftDetectedError: DRIFT_DETECTED: The mean drift") as excinfo:
+    with pytest.raises(
+        AirflowException, match="DriftDetectedError: DRIFT_DETECTED: 3 of 3 columns have drifted"
+    ) as excinfo:
         runner(operator)
     assert failure(excinfo) == "AirflowFailException"
     assert runner.xcoms["drift"]["drift_status"] == "DRIFT_DETECTED"
@@ -172,7 +174,12 @@ def test_possible_drift_has_an_outcome_of_its_own(drifted):
     runner, model, prediction = drifted
     drift = runner(
         DriftAnalysisOperator(
-            task_id="drift", model=model, dataset=prediction, drift_threshold="1.0", possible_drift_threshold="0.1"
+            task_id="drift",
+            model=model,
+            dataset=prediction,
+            rule="mlrun",
+            drift_threshold="1.0",
+            possible_drift_threshold="0.1",
         )
     )
     assert STORE.read_record(drift).status == DriftStatus.POSSIBLE_DRIFT
@@ -344,19 +351,21 @@ def test_text_output_is_analysed_with_the_types_that_it_had(scored, tmp_path, rn
     )
     result = STORE.read_record(runner(drift))
     (key,) = [column for column in result.columns if column.name == "key"]
-    assert (key.drift, result.drift_metric) == (0.0, 0.0)
+    assert (key.mlrun.drift, result.mlrun_metric, result.drift_metric) == (0.0, 0.0, 0.0)
 
 
 def test_inline_rows_that_were_not_kept_cannot_be_analysed_and_that_is_said(scored):
     runner, model, _ = scored
-    inline = PredictOperator(task_id="inline", model=model, dataset=[{"a": 1.0, "b": 2.0}], log_result_set=False)
+    inline = PredictOperator(
+        task_id="inline", model=model, dataset=[{"a": 1.0, "b": 2.0}], log_result_set=False, profile=False
+    )
     with pytest.raises(AirflowException, match="came from inline records"):
         runner(DriftAnalysisOperator(task_id="drift", dataset=runner(inline)))
 
 
 def test_an_input_that_changed_since_it_was_scored_is_not_analysed_in_its_place(scored, batch, rng_frame):
     runner, model, _ = scored
-    count = PredictOperator(task_id="count", model=model, dataset=str(batch), log_result_set=False)
+    count = PredictOperator(task_id="count", model=model, dataset=str(batch), log_result_set=False, profile=False)
     prediction = runner(count)
     rng_frame.to_parquet(batch / "3.parquet")
     with pytest.raises(AirflowException, match="has changed since it was scored"):

@@ -1,0 +1,178 @@
+"""One run of a monitored dataset: counted, compared with its reference and with earlier runs.
+
+What must not be relaxed: the data are read at most once, in bounded memory (twice where there is no reference and
+they are many); nothing is stored here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from airflow_batch_inference.drift.analysis import Roles, analyse, not_analysed
+from airflow_batch_inference.drift.baseline import make_baseline
+from airflow_batch_inference.drift.history import guard, persistent, summarise, with_history
+from airflow_batch_inference.drift.profile import Profiler
+from airflow_batch_inference.drift.reasons import history_reasons
+from airflow_batch_inference.drift.statistics import statistics_of
+from airflow_batch_inference.records import DriftStatus, Profile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from airflow_batch_inference.datasets.dataset import Dataset
+    from airflow_batch_inference.drift.rules import DriftRule
+    from airflow_batch_inference.records import (
+        BaselineRecord,
+        ColumnBaseline,
+        ColumnSummary,
+        DataFile,
+        DriftResult,
+        HistoryEntry,
+        StatisticsRecord,
+    )
+
+_BATCH_ROWS = 65_536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Current:
+    """The data to judge.
+
+    Attributes
+    ----------
+    dataset
+        Read where there is no profile; None only with one.
+    profile
+        Counted before on the very baseline that it is compared with; None: the dataset is counted now.
+    column_names
+        All columns of the data.
+    source
+        Files, for provenance.
+    roles
+        What the model does with the columns.
+    """
+
+    dataset: Dataset | None
+    profile: Profile | None = None
+    column_names: tuple[str, ...]
+    source: tuple[DataFile, ...] = ()
+    roles: Roles = field(default_factory=Roles)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Persistence:
+    """Drift counts where it was found in ``needed`` of the last ``of`` runs, this one included."""
+
+    needed: int = 1
+    of: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitored:
+    """What came of it: the result, statistics of the data, and what later runs compare themselves with."""
+
+    result: DriftResult
+    statistics: StatisticsRecord
+    summaries: tuple[ColumnSummary, ...]
+
+
+def monitor(
+    current: Current,
+    baseline: BaselineRecord | None,
+    *,
+    rule: DriftRule,
+    previous: Sequence[HistoryEntry] = (),
+    recent: Sequence[HistoryEntry] = (),
+    persistence: Persistence | None = None,
+    is_switched_off: bool = False,
+) -> Monitored:
+    """Compare a run's data with a reference and with earlier runs.
+
+    Parameters
+    ----------
+    current
+        The data.
+    baseline
+        The reference; None: only earlier runs are compared with.
+    rule
+        How to judge. Under ``mlrun`` with a reference, earlier runs change nothing: its numbers stay MLRun's.
+    previous
+        Earlier runs to compare with, oldest first.
+    recent, persistence
+        The last runs before this one, and in how many of them drift must be found.
+    is_switched_off
+        Whether nothing is to be judged; statistics are still made.
+    """
+    columns: Sequence[ColumnBaseline]
+    if baseline is None or is_switched_off:
+        own = _own_baseline(current)
+        columns, profile = own.columns, _as_profile(own)
+        result = not_analysed(profile.rows, rule, current.column_names)
+    else:
+        columns = baseline.columns
+        profile = current.profile or count(current.dataset, columns)
+        result = analyse(baseline, profile, column_names=current.column_names, rule=rule, roles=current.roles)
+    summaries = summarise(profile, columns, result.columns, current.roles)
+    if not is_switched_off and (baseline is None or rule.name != "mlrun"):
+        usual = previous if baseline is None else _undrifted(previous)
+        judged = [summary for summary in summaries if summary.name not in rule.ignore]
+        batch, by_column = guard(profile.rows, judged, usual)
+        sentences = history_reasons(batch, by_column, profile.rows, usual)
+        result = with_history(result, batch, by_column, sentences, len(usual))
+    if persistence is not None:
+        result = persistent(result, recent, persistence.needed, persistence.of)
+    return Monitored(
+        result=result, statistics=statistics_of(profile, columns, source=current.source), summaries=summaries
+    )
+
+
+def _undrifted(previous: Sequence[HistoryEntry]) -> list[HistoryEntry]:
+    """Return the earlier runs in which no column had left the reference.
+
+    After a week of drift, ordinary data are not odd.
+    Without a reference all count, so that the guards get used to what has come to stay.
+    """
+    drift = DriftStatus.DRIFT_DETECTED
+    return [
+        entry
+        for entry in previous
+        if not any(column.status == drift and column.role != "other" for column in entry.columns)
+    ]
+
+
+def count(dataset: Dataset | None, columns: Sequence[ColumnBaseline]) -> Profile:
+    """Count a dataset's rows on a baseline's edges: one pass over the columns that both have."""
+    profiler = Profiler(columns)
+    if dataset is None:
+        return profiler.profile()
+    wanted = [column.profile.name for column in columns if column.profile.name in dataset.schema.names]
+    for table in _tables(dataset.select(wanted or dataset.schema.names[:1])):
+        profiler.add(zip(table.column_names, table.columns, strict=True), table.num_rows)
+    return profiler.profile()
+
+
+def _tables(dataset: Dataset) -> Iterator[pa.Table]:
+    """Yield the rows that can be read."""
+    for batch in dataset.mini_batches(_BATCH_ROWS):
+        broken = {row for row, _ in batch.broken}
+        yield (
+            batch.table
+            if not broken
+            else batch.table.take([row for row in range(batch.table.num_rows) if row not in broken])
+        )
+
+
+def _own_baseline(current: Current) -> BaselineRecord:
+    """Return the data as a baseline of themselves, which gives their statistics where there is no reference."""
+    dataset = current.dataset
+    if dataset is None:
+        return make_baseline(list, schema=pa.schema([]))
+    return make_baseline(lambda: _tables(dataset), schema=dataset.schema, source=current.source)
+
+
+def _as_profile(baseline: BaselineRecord) -> Profile:
+    columns = tuple(column.profile for column in baseline.columns)
+    return Profile(rows=baseline.rows, columns=columns, changed={}, skipped=baseline.skipped)

@@ -1,0 +1,58 @@
+"""Arrays of numbers as text in a JSON record: base64 of zlib of little-endian 8-byte values.
+
+What must not be relaxed: a damaged text is an error that says so, never a shorter array.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from airflow_batch_inference.exceptions import ArtifactIntegrityError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def pack(values: NDArray[np.int64] | NDArray[np.float64]) -> str:
+    """Return an int64 or float64 array of shape (n,) as text.
+
+    Examples
+    --------
+    >>> unpack_counts(pack(np.array([3, 0, 4])))
+    array([3, 0, 4])
+    """
+    little = values.astype(values.dtype.newbyteorder("<"), copy=False)
+    return base64.b64encode(zlib.compress(little.tobytes(), 1)).decode()
+
+
+def unpack_counts(text: str) -> NDArray[np.int64]:
+    """Return the int64 array that :func:`pack` made a text of; see :func:`unpack_numbers`."""
+    return np.frombuffer(_bytes(text), dtype="<i8").astype(np.int64)
+
+
+def unpack_numbers(text: str) -> NDArray[np.float64]:
+    """Return the float64 array that :func:`pack` made a text of.
+
+    Raises
+    ------
+    ArtifactIntegrityError
+        The text is damaged.
+    """
+    return np.frombuffer(_bytes(text), dtype="<f8").astype(np.float64)
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        data = zlib.decompress(base64.b64decode(text, validate=True))
+    except (binascii.Error, zlib.error) as error:
+        message = f"A packed array of {len(text)} characters is damaged ({error}). Run the task that wrote it again."
+        raise ArtifactIntegrityError(message) from error
+    if len(data) % 8:
+        message = f"A packed array holds {len(data)} bytes, no multiple of 8. Run the task that wrote it again."
+        raise ArtifactIntegrityError(message)
+    return data

@@ -1,0 +1,314 @@
+"""Counting rows on a baseline's edges: bounded memory, mergeable by addition.
+
+What must not be relaxed: any split of the rows, in any order, over any processes gives the same integers; no value
+stops the counting; a column that cannot be counted is named and stops no other.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_batch_inference.drift.packing import pack, unpack_counts, unpack_numbers
+from airflow_batch_inference.drift.values import (
+    COLUMN_ERRORS,
+    category_counts,
+    family,
+    number_counted,
+    numbers,
+    summed,
+)
+from airflow_batch_inference.records import (
+    CategoricalProfile,
+    NumericBaseline,
+    NumericProfile,
+    Profile,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from airflow_batch_inference.records import ColumnBaseline
+
+_SORTED_ROWS = 65_536
+"""Chunks of this size sort in the cache, which makes counting on sorted values faster than on unsorted ones."""
+_KEPT_UNSEEN = 200
+
+
+class Profiler:
+    """Counts the rows of a dataset, table by table, on the edges of a baseline's columns.
+
+    Parameters
+    ----------
+    columns
+        The baseline's; columns that it does not have are passed over.
+    """
+
+    def __init__(self, columns: Iterable[ColumnBaseline]) -> None:
+        self._counters = {column.profile.name: _counter(column) for column in columns}
+        self._changed: dict[str, str] = {}
+        self._skipped: dict[str, str] = {}
+        self._seen: set[str] = set()
+        self._rows = 0
+
+    def add(self, columns: Iterable[tuple[str, pa.ChunkedArray]], rows: int) -> None:
+        """Count the rows of a table, given as pairs of name and values."""
+        self._rows += rows
+        for name, values in columns:
+            counter = self._counters.get(name)
+            if counter is None or name in self._skipped:
+                continue
+            self._seen.add(name)
+            if values.null_count == len(values):  # fits any type
+                counter.add_missing(len(values))
+            elif family(counter.type) != family(str(values.type)) and counter.type != "null":
+                self._changed[name] = str(values.type)
+            else:
+                try:
+                    counter.add(values)
+                except COLUMN_ERRORS as error:
+                    self._skipped[name] = str(error)
+
+    def merge(self, profile: Profile) -> None:
+        """Add what another profiler of the same baseline counted."""
+        self._rows += profile.rows
+        self._changed |= profile.changed
+        self._skipped |= profile.skipped
+        self._seen.update(profile.changed, profile.skipped)
+        for column in profile.columns:
+            self._seen.add(column.name)
+            self._counters[column.name].merge(column)  # type: ignore[arg-type]  # one baseline, one kind
+
+    def profile(self) -> Profile:
+        """Return what was counted so far, in the baseline's order of columns."""
+        wrong = {*self._changed, *self._skipped}
+        counted = [name for name in self._counters if name in self._seen and name not in wrong]
+        return Profile(
+            rows=self._rows,
+            columns=tuple(self._counters[name].profile(name) for name in counted),
+            changed=self._changed,
+            skipped=self._skipped,
+        )
+
+
+def merged(columns: Sequence[ColumnBaseline], profiles: Iterable[Profile]) -> Profile:
+    """Return the profile of all rows of several profiles of one baseline."""
+    profiler = Profiler(columns)
+    for profile in profiles:
+        profiler.merge(profile)
+    return profiler.profile()
+
+
+def _counter(column: ColumnBaseline) -> NumericCounter | CategoryCounter:
+    if isinstance(column, NumericBaseline):
+        return NumericCounter(type=column.profile.type, edges=unpack_numbers(column.edges))
+    return CategoryCounter(
+        type=column.profile.type,
+        categories=pa.array(column.categories, pa.large_string()),
+        names_unseen=column.profile.other == 0,
+    )
+
+
+@dataclass
+class NumericCounter:
+    """Counts numbers on edges, and keeps their sums, mean and spread.
+
+    Attributes
+    ----------
+    type
+        Arrow type of the reference's column.
+    edges
+        Shape (k,), increasing; counts and sums have shape (k + 1,).
+    """
+
+    type: str
+    edges: NDArray[np.float64]
+    rows: int = 0
+    missing: int = 0
+    negative_inf: int = 0
+    positive_inf: int = 0
+    finite: int = 0
+    min: float = math.inf
+    max: float = -math.inf
+    mean: float = 0.0
+    m2: float = 0.0
+    counts: NDArray[np.int64] = field(init=False)
+    sums: NDArray[np.float64] = field(init=False)
+    _type_now: str | None = None
+
+    def __post_init__(self) -> None:
+        """Begin at nothing."""
+        self.counts = np.zeros(len(self.edges) + 1, dtype=np.int64)
+        self.sums = np.zeros(len(self.edges) + 1)
+
+    def add_missing(self, rows: int) -> None:
+        """Count rows without a value."""
+        self.rows += rows
+        self.missing += rows
+
+    def add(self, values: pa.ChunkedArray) -> None:
+        """Count a column's values; see :func:`~airflow_batch_inference.drift.values.numbers` for what is refused."""
+        chunks = list(numbers(values))
+        self._type_now = self._type_now or str(values.type)
+        self.rows += len(values)
+        self.missing += len(values) - sum(map(len, chunks))
+        for chunk in chunks:
+            for start in range(0, len(chunk), _SORTED_ROWS):
+                self._count(np.sort(chunk[start : start + _SORTED_ROWS]))
+
+    def _count(self, ordered: NDArray[np.float64]) -> None:
+        """Count sorted values; NaN sorts to the end."""
+        if np.isnan(ordered[-1]):
+            valid = int(np.searchsorted(ordered, math.nan))
+            self.missing += len(ordered) - valid
+            ordered = ordered[:valid]
+        first = int(np.searchsorted(ordered, -math.inf, side="right"))
+        last = int(np.searchsorted(ordered, math.inf, side="left"))
+        self.negative_inf += first
+        self.positive_inf += len(ordered) - last
+        ordered = ordered[first:last]
+        if not len(ordered):
+            return
+        places = np.concatenate([[0], np.searchsorted(ordered, self.edges), [len(ordered)]])
+        counts = np.diff(places)
+        filled = counts > 0
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.sums[filled] += np.add.reduceat(ordered, places[:-1][filled])
+            # Rounding must not give a constant a spread.
+            mean = float(ordered[0] if ordered[0] == ordered[-1] else ordered.mean())
+            differences = ordered - mean
+            self._spread(len(ordered), mean, float(differences @ differences))
+        self.counts += counts
+        self.min, self.max = min(self.min, float(ordered[0])), max(self.max, float(ordered[-1]))
+
+    def _spread(self, number: int, mean: float, m2: float) -> None:
+        """Join the mean and the squared differences of further values (Chan, Golub, LeVeque 1983)."""
+        if not self.finite:
+            self.finite, self.mean, self.m2 = number, mean, m2
+            return
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = self.finite + number
+            difference = np.float64(mean) - self.mean
+            self.mean = float(self.mean + difference * (number / total))
+            self.m2 = float(self.m2 + m2 + difference * difference * (self.finite * (number / total)))
+        self.finite = total
+
+    def merge(self, other: NumericProfile) -> None:
+        """Add another counter's numbers."""
+        self._type_now = self._type_now or other.type
+        self.rows += other.rows
+        self.missing += other.missing
+        self.negative_inf += other.negative_inf
+        self.positive_inf += other.positive_inf
+        counts = unpack_counts(other.counts)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.sums += unpack_numbers(other.sums)
+        self.counts += counts
+        if other.min is not None and other.max is not None:
+            self.min, self.max = min(self.min, other.min), max(self.max, other.max)
+            mean, m2 = (math.nan if value is None else value for value in (other.mean, other.m2))
+            self._spread(int(counts.sum()), mean, m2)
+
+    def profile(self, name: str) -> NumericProfile:
+        """Return what was counted."""
+        return NumericProfile(
+            name=name,
+            type=self._type_now or self.type,
+            rows=self.rows,
+            missing=self.missing,
+            negative_inf=self.negative_inf,
+            positive_inf=self.positive_inf,
+            min=self.min if self.finite else None,
+            max=self.max if self.finite else None,
+            mean=self.mean if self.finite and math.isfinite(self.mean) else None,
+            m2=self.m2 if self.finite and math.isfinite(self.m2) else None,
+            counts=pack(self.counts),
+            sums=pack(self.sums),
+        )
+
+
+@dataclass
+class CategoryCounter:
+    """Counts categories on the reference's.
+
+    Attributes
+    ----------
+    type
+        Arrow type of the reference's column.
+    categories
+        The reference's, as text.
+    names_unseen
+        Whether all others are new: the reference names all that it had.
+    """
+
+    type: str
+    categories: pa.Array
+    names_unseen: bool
+    rows: int = 0
+    missing: int = 0
+    other: int = 0
+    counts: NDArray[np.int64] = field(init=False)
+    unseen: pa.Table = field(init=False)
+    _type_now: str | None = None
+
+    def __post_init__(self) -> None:
+        """Begin at nothing."""
+        self.counts = np.zeros(len(self.categories), dtype=np.int64)
+        self.unseen = pa.table({"name": pa.array([], pa.large_string()), "count": pa.array([], pa.int64())})
+
+    def add_missing(self, rows: int) -> None:
+        """Count rows without a value."""
+        self.rows += rows
+        self.missing += rows
+
+    def add(self, values: pa.ChunkedArray) -> None:
+        """Count a column's values."""
+        found = category_counts(values)
+        self._type_now = self._type_now or str(values.type)
+        self.rows += len(values)
+        total = number_counted(found)
+        self.missing += len(values) - total
+        place = pc.index_in(self.categories, value_set=found["name"].combine_chunks())
+        counts = pc.fill_null(found["count"].combine_chunks().cast(pa.int64()).take(place), 0)
+        self.counts += cast("NDArray[np.int64]", np.from_dlpack(counts))
+        known = pc.sum(counts).as_py() or 0
+        self.other += total - known
+        if self.names_unseen and total > known:
+            new = found.filter(pc.invert(pc.is_in(found["name"], value_set=self.categories)))
+            self._keep_unseen(new.cast(self.unseen.schema))
+
+    def _keep_unseen(self, new: pa.Table) -> None:
+        """Keep the first by name: whoever is among them in the end was so all along, so that its count is whole."""
+        both = summed(pa.concat_tables([self.unseen, new]))
+        first = pc.select_k_unstable(both, k=_KEPT_UNSEEN, sort_keys=[("name", "ascending")])
+        self.unseen = both.take(first)
+
+    def merge(self, other: CategoricalProfile) -> None:
+        """Add another counter's numbers."""
+        self._type_now = self._type_now or other.type
+        self.rows += other.rows
+        self.missing += other.missing
+        self.other += other.other
+        self.counts += unpack_counts(other.counts)
+        if other.unseen:
+            names, counts = zip(*other.unseen, strict=True)
+            self._keep_unseen(pa.table({"name": names, "count": counts}).cast(self.unseen.schema))
+
+    def profile(self, name: str) -> CategoricalProfile:
+        """Return what was counted."""
+        return CategoricalProfile(
+            name=name,
+            type=self._type_now or self.type,
+            rows=self.rows,
+            missing=self.missing,
+            counts=pack(self.counts),
+            other=self.other,
+            unseen=tuple(zip(self.unseen["name"].to_pylist(), self.unseen["count"].to_pylist(), strict=True)),
+        )

@@ -1,0 +1,165 @@
+"""What a drift analysis reads: the data to judge, the reference, and what the model does with the columns.
+
+What must not be relaxed: rows that were counted while they were scored are not read again, where they were counted on
+the very reference; and data that have changed since are refused, never judged in their place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from airflow_batch_inference.datasets.dataset import Dataset, open_dataset
+from airflow_batch_inference.drift.analysis import Roles
+from airflow_batch_inference.drift.monitor import Current
+from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError
+from airflow_batch_inference.operators.inputs import read
+from airflow_batch_inference.records import BaselineRecord, ModelRecord, PredictionSetRecord, ProfileRecord
+from airflow_batch_inference.reference import input_names, open_sample_set, plain_baseline
+from airflow_batch_inference.storage import is_record_uri
+
+if TYPE_CHECKING:
+    from airflow_batch_inference.records import DriftResult, Profile
+    from airflow_batch_inference.storage import Storage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftData:
+    """A drift analysis's arguments, with the records that they name.
+
+    Attributes
+    ----------
+    dataset
+        As it was given: a prediction set's URI, or a dataset.
+    predictions, model
+        The prediction set, and the model whose baseline is the reference, where there are any.
+    sample_set
+        Wins over the baseline.
+    storage, data_storage
+        Reach the artifact store, and datasets.
+    """
+
+    dataset: object
+    predictions: PredictionSetRecord | None
+    model: ModelRecord | None
+    sample_set: object
+    storage: Storage
+    data_storage: Storage
+
+    @classmethod
+    def of(
+        cls, dataset: object, *, model_uri: str | None, sample_set: object, storage: Storage, data_storage: Storage
+    ) -> DriftData:
+        """Read the records that the arguments name.
+
+        Raises
+        ------
+        ConfigurationError
+            One of them is of another kind.
+        """
+        predictions = None
+        if isinstance(dataset, str) and is_record_uri(dataset):
+            predictions = read(PredictionSetRecord, "dataset", dataset, storage)
+        uri = model_uri or (predictions.model_record_uri if predictions else None)
+        return cls(
+            dataset=dataset,
+            predictions=predictions,
+            model=None if uri is None else read(ModelRecord, "model", uri, storage),
+            sample_set=sample_set,
+            storage=storage,
+            data_storage=data_storage,
+        )
+
+    def reference(self) -> tuple[BaselineRecord | None, str | None]:
+        """Return what to compare with, and its URI where it is stored: the sample set, the baseline, or nothing."""
+        if self.sample_set is not None:
+            sample = open_sample_set(self.sample_set, self.data_storage, names=input_names(self.model))
+            return plain_baseline(sample, record=self.model), None
+        uri = self.predictions.baseline_uri if self.predictions else None
+        if self.model is not None:
+            uri = self.model.baseline_uri
+        return (None, None) if uri is None else (read(BaselineRecord, "The baseline", uri, self.storage), uri)
+
+    def current(self, baseline: BaselineRecord | None, baseline_uri: str | None) -> Current:
+        """Return the data to judge.
+
+        Raises
+        ------
+        ConfigurationError
+            Nothing is left of them.
+        ArtifactIntegrityError
+            They have changed since they were scored.
+        """
+        profile = self._profile(baseline_uri)
+        if profile is not None and self.predictions is not None:
+            written = [column.name for column in self.predictions.columns] if self.predictions.kept else []
+            counted = [column.name for column in profile.columns]
+            names = [*written, *self.predictions.feature_columns, *counted, *profile.changed, *profile.skipped]
+            return Current(
+                dataset=None,
+                profile=profile,
+                column_names=tuple(dict.fromkeys(names)),
+                source=self.predictions.dataset,
+                roles=self._roles(baseline),
+            )
+        dataset = self._opened()
+        return Current(
+            dataset=dataset,
+            column_names=tuple(dataset.schema.names),
+            source=dataset.snapshot,
+            roles=self._roles(baseline),
+        )
+
+    def _profile(self, baseline_uri: str | None) -> Profile | None:
+        if self.predictions is None or self.predictions.profile_uri is None or baseline_uri is None:
+            return None
+        record = read(ProfileRecord, "The profile", self.predictions.profile_uri, self.storage)
+        return record.profile if record.baseline_uri == baseline_uri else None
+
+    def _roles(self, baseline: BaselineRecord | None) -> Roles:
+        """Return what the model does with the columns, as far as anybody knows."""
+        if self.predictions is not None:
+            features = self.predictions.feature_columns
+            return Roles(inputs=features, predictions=self.predictions.label_columns, unread=features)
+        if baseline is None:
+            return Roles()
+        # A plain dataset has no predictions yet.
+        return Roles(inputs=baseline.inputs, predictions=baseline.predictions, unread=baseline.predictions)
+
+    def _opened(self) -> Dataset:
+        """Open the rows to judge: a prediction set's, its inputs where the rows were not kept, or any dataset."""
+        predictions = self.predictions
+        if predictions is None:
+            return open_dataset(self.dataset, self.data_storage)
+        if not predictions.kept:
+            return self._inputs(predictions)
+        # Text formats do not keep types: "007" must not come back as 7.
+        types = () if predictions.output_format in ("parquet", "arrow") else predictions.columns
+        return open_dataset([part.uri for part in predictions.parts], self.storage, types=types)
+
+    def _inputs(self, predictions: PredictionSetRecord) -> Dataset:
+        """Open what a prediction set was made from, if it is still there as it was."""
+        if not predictions.dataset_uris:
+            message = (
+                f"The rows of {self.dataset} were not kept (log_result_set=False) and came from inline records: "
+                "nothing is left to analyse. Set log_result_set=True, or profile=True with a baseline."
+            )
+            raise ConfigurationError(message)
+        dataset = open_dataset(list(predictions.dataset_uris), self.data_storage, tolerant=True)
+        if dataset.snapshot != predictions.dataset:
+            message = (
+                f"The input of {self.dataset} ({', '.join(predictions.dataset_uris)}) has changed since it was scored. "
+                "Score it again, or keep the rows (log_result_set=True)."
+            )
+            raise ArtifactIntegrityError(message)
+        return dataset
+
+    def with_provenance(self, result: DriftResult, baseline_uri: str | None) -> DriftResult:
+        """Return a result that names what was compared."""
+        return replace(
+            result,
+            baseline_uri=baseline_uri,
+            dataset_uri=self.dataset if isinstance(self.dataset, str) else None,
+            batch_id=self.predictions.batch_id if self.predictions else None,
+            model_sha256=self.predictions.model_sha256 if self.predictions else None,
+        )

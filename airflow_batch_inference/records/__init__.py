@@ -1,0 +1,123 @@
+"""Frozen records that travel between tasks as JSON files in the artifact store.
+
+A task returns the URI of one of these; the next task reads it. What must not be relaxed: decoding is strict (an
+unknown key, a wrong type or another ``schema_version`` is an error, never a guess), counts must reconcile, and
+no record holds credentials or a NaN.
+"""
+
+from __future__ import annotations
+
+import json
+
+from airflow_batch_inference.exceptions import ArtifactIntegrityError
+from airflow_batch_inference.records.base import SCHEMA_VERSION, ColumnSpec, DataFile, Record, TaskKey, fingerprint
+from airflow_batch_inference.records.catalog import CatalogEntry, LoggedArtifactsRecord
+from airflow_batch_inference.records.drift import (
+    BaselineRecord,
+    Calibration,
+    CategoricalBaseline,
+    CategoricalProfile,
+    CategoricalStatistics,
+    Check,
+    ColumnBaseline,
+    ColumnDrift,
+    ColumnProfile,
+    ColumnStatistics,
+    ColumnSummary,
+    DriftResult,
+    DriftStatus,
+    Histogram,
+    HistoryEntry,
+    Metrics,
+    MlrunDrift,
+    NoiseFloor,
+    NumericBaseline,
+    NumericProfile,
+    NumericStatistics,
+    Profile,
+    ProfileRecord,
+    StatisticsRecord,
+)
+from airflow_batch_inference.records.scoring import (
+    Certificate,
+    ModelRecord,
+    Part,
+    PredictionSetRecord,
+    Receipt,
+    Rejection,
+)
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "BaselineRecord",
+    "Calibration",
+    "CatalogEntry",
+    "CategoricalBaseline",
+    "CategoricalProfile",
+    "CategoricalStatistics",
+    "Certificate",
+    "Check",
+    "ColumnBaseline",
+    "ColumnDrift",
+    "ColumnProfile",
+    "ColumnSpec",
+    "ColumnStatistics",
+    "ColumnSummary",
+    "DataFile",
+    "DriftResult",
+    "DriftStatus",
+    "Histogram",
+    "HistoryEntry",
+    "LoggedArtifactsRecord",
+    "Metrics",
+    "MlrunDrift",
+    "ModelRecord",
+    "NoiseFloor",
+    "NumericBaseline",
+    "NumericProfile",
+    "NumericStatistics",
+    "Part",
+    "PredictionSetRecord",
+    "Profile",
+    "ProfileRecord",
+    "Receipt",
+    "Record",
+    "Rejection",
+    "StatisticsRecord",
+    "TaskKey",
+    "decode_record",
+    "fingerprint",
+]
+
+RECORD_TYPES: dict[str, type[Record]] = {
+    "model": ModelRecord,
+    "prediction-set": PredictionSetRecord,
+    "receipt": Receipt,
+    "statistics": StatisticsRecord,
+    "baseline": BaselineRecord,
+    "profile": ProfileRecord,
+    "drift": DriftResult,
+    "drift-history": HistoryEntry,
+    "catalog-entry": CatalogEntry,
+    "logged-artifacts": LoggedArtifactsRecord,
+}
+
+
+def decode_record(data: bytes, *, where: str) -> Record:
+    """Decode a record of any kind by its ``kind`` key.
+
+    Raises
+    ------
+    ArtifactIntegrityError
+        Not JSON, not a record, or not a valid one.
+    """
+    try:
+        document = json.loads(data)
+    except (ValueError, UnicodeDecodeError) as error:
+        message = f"{where} is not a record: not JSON ({error})."
+        raise ArtifactIntegrityError(message) from error
+    kind = document.get("kind") if isinstance(document, dict) else None
+    if kind not in RECORD_TYPES:
+        message = f"{where} is not a record: its kind is {kind!r}, not one of {sorted(RECORD_TYPES)}."
+        raise ArtifactIntegrityError(message)
+    return RECORD_TYPES[kind].from_json(data, where=where)

@@ -1,0 +1,172 @@
+"""Records of a model, of the parts of a scoring job, and of the prediction set that they make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from airflow_batch_inference.records.base import ColumnSpec, DataFile, Record, TaskKey
+from airflow_batch_inference.records.drift import Profile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRecord(Record):
+    """A model that was resolved, verified, trusted and loaded once."""
+
+    kind: Literal["model"] = "model"
+    name: str
+    model_uri: str
+    conn_id: str | None
+    sha256: str
+    size_bytes: int
+    flavor: str
+    format: str
+    trust: Literal["data", "allow-list", "sha256"]
+    """Why it may be loaded: the format cannot hold code, its types were allowed, or its digest was pinned."""
+    trusted_types: tuple[str, ...]
+    inputs: tuple[ColumnSpec, ...] | None
+    """The model's input columns in its order; None where the model has no names."""
+    n_features: int | None
+    output_names: tuple[str, ...] | None
+    label_columns: tuple[str, ...] | None
+    versions: dict[str, str]
+    baseline_uri: str | None
+    tag: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One immutable output file of a prediction set."""
+
+    uri: str
+    rows: int
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """A row that could not be scored."""
+
+    uri: str
+    row: int
+    """Its number in the file, from 0."""
+    stage: Literal["read", "schema", "predict", "check"]
+    """Where it failed: in its file, as an input of the model, in the model, or as a prediction."""
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt(Record):
+    """One part, scored: written once, by whoever finishes the part first; a retry takes it as it is."""
+
+    kind: Literal["receipt"] = "receipt"
+    job_key: str
+    index: int
+    rows_in: int
+    rows_out: int
+    part: Part | None
+    """The predictions; None where the result set is not kept."""
+    quarantine: Part | None
+    """The rejected rows; None where there are none."""
+    rejections: tuple[Rejection, ...]
+    """The first few of them."""
+    row_hash_out: str
+    """Sum of the hashes of the rows that were written (:mod:`~airflow_batch_inference.scoring.accounting`)."""
+    row_hash_rejected: str
+    profile: Profile | None
+    """Its rows counted on the model's baseline, where it has one."""
+    seconds: dict[str, float]
+    """Wall time of each phase in the worker, in seconds."""
+
+    @property
+    def rows_rejected(self) -> int:
+        """How many rows were rejected."""
+        return 0 if self.quarantine is None else self.quarantine.rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """The proof that every input row is in the output or among the rejects, exactly once.
+
+    ``rows_in = rows_out + rows_rejected``, and the same holds for the row hashes (modulo 2^64).
+    """
+
+    rows_in: int
+    rows_out: int
+    rows_rejected: int
+    row_hash_in: str
+    """Sum of the hashes of all input rows, made from the files' names and numbers of rows alone."""
+    row_hash_out: str
+    row_hash_rejected: str
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that do not add up."""
+        if self.rows_in != self.rows_out + self.rows_rejected:
+            message = f"{self.rows_in} rows went in, {self.rows_out} came out and {self.rows_rejected} were rejected"
+            raise ValueError(message)
+        if int(self.row_hash_in, 16) != (int(self.row_hash_out, 16) + int(self.row_hash_rejected, 16)) % 2**64:
+            message = "the rows that came out or were rejected are not the rows that went in"
+            raise ValueError(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionSetRecord(Record):
+    """The commit of a prediction set: once it exists, the output exists, complete.
+
+    ``rows_in`` equals ``rows_out`` and the rejected rows; ``rows_out`` is the sum over ``parts`` (where the result
+    set is kept).
+    """
+
+    kind: Literal["prediction-set"] = "prediction-set"
+    name: str
+    batch_id: str
+    job_key: str
+    task: TaskKey
+    model_uri: str
+    model_sha256: str
+    model_flavor: str
+    model_record_uri: str | None
+    baseline_uri: str | None
+    profile_uri: str | None
+    """The rows counted on that baseline, while they were scored."""
+    dataset: tuple[DataFile, ...]
+    """The input files as they were."""
+    dataset_uris: tuple[str, ...]
+    """The dataset as it was given: files, folders or globs; empty for inline records."""
+    output_format: str
+    columns: tuple[ColumnSpec, ...]
+    feature_columns: tuple[str, ...]
+    label_columns: tuple[str, ...]
+    dataset_rows: tuple[int, ...]
+    """Rows of each of those files."""
+    rows_in: int
+    rows_out: int
+    rows_rejected: int
+    kept: bool
+    """Whether the rows were written (``log_result_set``)."""
+    parts: tuple[Part, ...]
+    quarantine: tuple[Part, ...]
+    """The rejected rows: file, row, stage, error, and the row's columns."""
+    certificate: Certificate
+    try_id: str
+    """Id of the task instance's try; ids of later tries sort after those of earlier ones (UUID version 7)."""
+    seconds: dict[str, float]
+    """Wall time of each phase, in seconds."""
+    versions: dict[str, str]
+
+    def __post_init__(self) -> None:
+        """Refuse a record whose rows do not add up."""
+        in_parts = sum(part.rows for part in self.parts)
+        rejected = sum(part.rows for part in self.quarantine)
+        counts = (self.certificate.rows_in, self.certificate.rows_out, self.certificate.rows_rejected)
+        if (
+            counts != (self.rows_in, self.rows_out, rejected)
+            or rejected != self.rows_rejected
+            or (self.kept and in_parts != self.rows_out)
+        ):
+            message = (
+                f"the rows of prediction set {self.name!r} do not add up: {self.rows_in} read, {self.rows_out} scored, "
+                f"{in_parts} in its parts, {rejected} rejected"
+            )
+            raise ValueError(message)

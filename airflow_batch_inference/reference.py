@@ -1,0 +1,244 @@
+"""From a sample set to a baseline: the model's own predictions beside its inputs, importances, calibration.
+
+What must not be relaxed: whatever the model makes of the sample set, its inputs get a baseline; what later drift
+analyses will not see is said now.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_batch_inference.datasets.dataset import Dataset, MiniBatch, open_dataset
+from airflow_batch_inference.drift.baseline import make_baseline
+from airflow_batch_inference.drift.performance import fit_calibration
+from airflow_batch_inference.exceptions import BatchInferenceError, ConfigurationError, EmptyDatasetError
+from airflow_batch_inference.scoring.batch import Predictor, label_names
+from airflow_batch_inference.signature import plan_inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from airflow_batch_inference.flavors.base import LoadedModel
+    from airflow_batch_inference.records import BaselineRecord, Calibration, ModelRecord
+    from airflow_batch_inference.storage import Storage
+
+log = logging.getLogger(__name__)
+
+_BATCH_ROWS = 65_536
+_CALIBRATED_ROWS = 5_000_000
+_CLASSES = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceOptions:
+    """How the sample set is read.
+
+    Attributes
+    ----------
+    target_column
+        Its column of true labels, of two classes: from it performance is later estimated without labels. None: none.
+    decision_threshold
+        The positive class is predicted for probabilities at or over it.
+    predict_method, predict_kwargs
+        How the model scores the sample set, where that does not hold predictions; as later batches are scored.
+    """
+
+    target_column: str | None = None
+    decision_threshold: float = 0.5
+    predict_method: str = "predict"
+    predict_kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+
+def open_sample_set(sample_set: object, storage: Storage, *, names: Sequence[str] | None = None) -> Dataset:
+    """Open a sample set; ``names`` are for inline lists.
+
+    Raises
+    ------
+    EmptyDatasetError
+        It has no rows: nothing could ever be compared with it.
+    """
+    sample = open_dataset(sample_set, storage, model_names=names)
+    if next(sample.mini_batches(1), None) is None:
+        message = f"The sample set {sample.name} has no rows, so nothing can be compared with it. Give another."
+        raise EmptyDatasetError(message)
+    return sample
+
+
+def input_names(record: ModelRecord | None) -> list[str] | None:
+    """Return the names of a model's inputs, where there is a model and it has names."""
+    return None if record is None or record.inputs is None else [spec.name for spec in record.inputs]
+
+
+def model_baseline(
+    sample: Dataset, record: ModelRecord, model: LoadedModel, options: ReferenceOptions
+) -> BaselineRecord:
+    """Return the baseline of a model: its sample set, with the model's predictions for it.
+
+    Predictions are those that the sample set has in columns of their names; else the model scores it.
+
+    Raises
+    ------
+    ConfigurationError
+        ``target_column`` is not there, has not two classes, or has no probability to go with it.
+    DataError
+        As reading the sample set raises.
+    """
+    _require_column(sample, options.target_column)
+    _warn_of_gaps(record, sample)
+    expected = label_names(
+        record.label_columns, record.output_names, len(record.label_columns or record.output_names or ("",))
+    )
+    own = tuple(name for name in expected if name in sample.schema.names)
+    scorer = None if own else _scorer(sample, record, model, options)
+    reading = _Reading(sample, scorer)
+    predictions = own or reading.labels
+    return make_baseline(
+        reading.tables,
+        schema=reading.schema,
+        source=sample.snapshot,
+        model_sha256=record.sha256,
+        inputs=_inputs(record, sample),
+        predictions=predictions,
+        scored=bool(reading.labels),
+        importances=_importances(model, sample),
+        calibration=None if options.target_column is None else _calibration(reading, predictions, options),
+    )
+
+
+def plain_baseline(sample: Dataset, *, record: ModelRecord | None = None) -> BaselineRecord:
+    """Return the baseline of a dataset alone; ``record`` tells which of its columns a model takes."""
+    return make_baseline(
+        lambda: (batch.table for batch in sample.mini_batches(_BATCH_ROWS)),
+        schema=sample.schema,
+        source=sample.snapshot,
+        inputs=None if record is None else _inputs(record, sample),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scorer:
+    predictor: Predictor
+    labels: tuple[str, ...]
+    types: tuple[pa.DataType, ...]
+
+    def columns(self, batch: MiniBatch) -> list[pa.Array]:
+        return [values.cast(kind) for values, kind in zip(self.predictor.predict(batch), self.types, strict=True)]
+
+
+class _Reading:
+    """Reads a sample set, with predictions where a scorer is given."""
+
+    def __init__(self, sample: Dataset, scorer: _Scorer | None) -> None:
+        self._sample, self._scorer = sample, scorer
+        self.labels = scorer.labels if scorer else ()
+        added = [pa.field(name, kind) for name, kind in zip(self.labels, scorer.types if scorer else (), strict=True)]
+        self.schema = pa.schema([*sample.schema, *added])
+
+    def tables(self) -> Iterator[pa.Table]:
+        for batch in self._sample.mini_batches(_BATCH_ROWS):
+            table = batch.table
+            if self._scorer is not None:
+                for name, values in zip(self.labels, self._scorer.columns(batch), strict=True):
+                    table = table.append_column(name, values)
+            yield table
+
+
+def _scorer(sample: Dataset, record: ModelRecord, model: LoadedModel, options: ReferenceOptions) -> _Scorer | None:
+    """Return what scores the sample set; None, with the reason in the log, where the model cannot."""
+    try:
+        names = [name for name in sample.schema.names if name != options.target_column]
+        plan = plan_inputs(
+            sample.select(names).schema, inputs=record.inputs, n_features=record.n_features, where=sample.name
+        )
+        predictor = Predictor(model=model, inputs=plan, method=options.predict_method, kwargs=options.predict_kwargs)
+        first = next(sample.mini_batches(64))
+        columns = predictor.predict(first)
+        labels = label_names(record.label_columns, record.output_names, len(columns))
+        taken = [label for label in labels if label in sample.schema.names]
+        if taken:
+            log.warning("The sample set has a column %r already: the drift of predictions will not be seen", taken[0])
+            return None
+    except BatchInferenceError as error:
+        log.warning("The sample set cannot be scored, so the drift of predictions will not be seen: %s", error)
+        return None
+    return _Scorer(predictor=predictor, labels=labels, types=tuple(column.type for column in columns))
+
+
+def _inputs(record: ModelRecord, sample: Dataset) -> list[str] | None:
+    """Return the sample set's columns that the model takes; LightGBM writes blanks in names as underscores."""
+    wanted = input_names(record)
+    return None if wanted is None else [name for name in sample.schema.names if _plain(name) in map(_plain, wanted)]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"\s", "_", name)
+
+
+def _importances(model: LoadedModel, sample: Dataset) -> dict[str, float] | None:
+    """Return the model's importances as shares, under the sample set's names."""
+    found: Mapping[str, float] | None = getattr(model, "importances", None)
+    total = sum(found.values()) if found else 0.0
+    if not found or not total > 0:
+        return None
+    names = {_plain(name): name for name in sample.schema.names}
+    return {names.get(_plain(name), name): value / total for name, value in found.items()}
+
+
+def _warn_of_gaps(record: ModelRecord, sample: Dataset) -> None:
+    """Say which of the model's columns the baseline lacks: nothing will ever compare them."""
+    there = {_plain(name) for name in sample.schema.names}
+    lacking = [name for name in input_names(record) or () if _plain(name) not in there]
+    if lacking:
+        log.warning(
+            "The sample set %s lacks %s, which the model takes: their drift will never be seen",
+            sample.name,
+            ", ".join(map(repr, lacking)),
+        )
+
+
+def _require_column(sample: Dataset, target: str | None) -> None:
+    if target is not None and target not in sample.schema.names:
+        there = ", ".join(sample.schema.names)
+        message = f"target_column is {target!r}, which {sample.name} does not have. Its columns: {there}."
+        raise ConfigurationError(message)
+
+
+def _calibration(reading: _Reading, predictions: Sequence[str], options: ReferenceOptions) -> Calibration:
+    """Fit the last prediction column (of two classes, the positive one's) to the true labels of the first rows."""
+    target = str(options.target_column)
+    numeric = [name for name in predictions if pa.types.is_floating(reading.schema.field(name).type)]
+    kept, held = [], 0
+    for table in reading.tables() if numeric else ():
+        kept.append(table.select([target, numeric[-1]]).drop_null())
+        held += table.num_rows
+        if held >= _CALIBRATED_ROWS:
+            break
+    scores = np.array([value for table in kept for value in table.column(1).to_pylist()], dtype=np.float64)
+    if not ((scores > 0) & (scores < 1)).any() or scores.min() < 0 or scores.max() > 1:
+        message = (
+            f"target_column is {target!r}, but the predictions ({', '.join(predictions) or 'none'}) hold no "
+            "probabilities to estimate performance from. Give predict_method='predict_proba', or leave it out."
+        )
+        raise ConfigurationError(message)
+    truth = pa.chunked_array([chunk for table in kept for chunk in table.column(0).chunks])
+    classes = sorted(pc.unique(truth).to_pylist())
+    if len(classes) != _CLASSES:
+        shown = ", ".join(map(str, classes[:5]))
+        message = f"target_column {target!r} has {len(classes)} classes ({shown}); performance is estimated for two."
+        raise ConfigurationError(message)
+    is_positive = np.array(pc.equal(truth, pa.scalar(classes[1], truth.type)).to_pylist(), dtype=bool)
+    return fit_calibration(
+        scores,
+        is_positive,
+        score_column=numeric[-1],
+        target_column=target,
+        positive=str(classes[1]),
+        decision=options.decision_threshold,
+    )

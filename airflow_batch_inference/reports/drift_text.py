@@ -1,0 +1,83 @@
+"""A drift result as a terse table for a task's log.
+
+What must not be relaxed: a line a column, at most twenty of them, the worst first; no name breaks the table.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_batch_inference.drift.rules import SEVERITY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airflow_batch_inference.records import ColumnDrift, DriftResult
+
+_MOST_LINES = 20
+_NAME_WIDTH = 32
+_HEAD = ("column", "status", "W1/sd", "JS", "KS", "PSI", "missing", "MLRun")
+
+
+def drift_table(result: DriftResult) -> str:
+    """Return the table; empty where no column was compared.
+
+    W1/sd is the Wasserstein-1 distance in standard deviations of the reference, JS the Jensen-Shannon distance with
+    its noise taken off, KS the upper end of its interval, MLRun (TVD + Hellinger) / 2.
+    """
+    columns = [column for column in result.columns if column.kind != "none" or column.checks]
+    if not columns:
+        return ""
+    ordered = by_severity(columns, result)
+    rows = [_HEAD, *(_row(column) for column in ordered[:_MOST_LINES])]
+    widths = [max(len(row[place]) for row in rows) for place in range(len(_HEAD))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if place < 2 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    if len(ordered) > _MOST_LINES:
+        lines.append(f"… and {len(ordered) - _MOST_LINES} more in the report")
+    return "Drift by column:\n" + "\n".join(line.rstrip() for line in lines)
+
+
+def has_a_say(column: ColumnDrift, result: DriftResult) -> bool:
+    """Say whether a column has a say in the verdict; under MLRun's rule every one has."""
+    watched = f", {result.parameters.get('watch', '')}, "  # a name may hold a comma itself
+    return column.role != "other" or result.rule == "mlrun" or f", {column.name}, " in watched
+
+
+def by_severity(columns: Iterable[ColumnDrift], result: DriftResult) -> list[ColumnDrift]:
+    """Return columns, the worst first: by status and effect, or under ``mlrun`` by its drift; ties by name."""
+
+    def severity(column: ColumnDrift) -> tuple[float, float, float, str]:
+        drift = column.mlrun.drift if column.mlrun else 0.0
+        if result.rule == "mlrun":
+            return -drift, -(column.effect or 0.0), float(column.mlrun is None), column.name
+        rank = SEVERITY[column.status] if has_a_say(column, result) else 0
+        return -rank, -(column.effect or 0.0), -drift, column.name
+
+    return sorted(columns, key=severity)
+
+
+def _row(column: ColumnDrift) -> tuple[str, ...]:
+    name = "".join(character if character.isprintable() else " " for character in column.name[: 2 * _NAME_WIDTH])
+    name = name if len(name) <= _NAME_WIDTH else f"{name[: _NAME_WIDTH - 1]}…"
+    metrics = column.metrics
+    missing = column.current_missing_fraction
+    return (
+        name,
+        str(column.status),
+        _number(metrics.w1_sd if metrics else None),
+        _number(metrics.js_corrected if metrics else None),
+        _number(metrics.ks[1] if metrics and metrics.ks else None),
+        _number(metrics.psi if metrics else None),
+        "-" if missing is None else f"{missing:.1%}",
+        _number(column.mlrun.drift if column.mlrun else None),
+    )
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"

@@ -1,0 +1,50 @@
+"""How the report looks, light and dark: one style sheet, inline, with no address in it."""
+
+STYLE = """
+:root{color-scheme:light dark;--bg:#fff;--fg:#1b2530;--dim:#5b6875;--line:#e3e7eb;--ref:#c5ced6;--cur:#0b62c4;
+--good:#1a7f4b;--odd:#9a6400;--bad:#c0262d;--none:#5b6875}
+@media(prefers-color-scheme:dark){:root{--bg:#12171d;--fg:#e4e9ee;--dim:#93a0ac;--line:#2a323b;--ref:#46525e;
+--cur:#6cb2ff;--good:#4cc38a;--odd:#e0a93b;--bad:#ff7373;--none:#93a0ac}}
+*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--fg);font:14px/1.45 system-ui,sans-serif}
+main{max-width:1080px;margin:0 auto;padding:24px 20px 40px}
+.good{--c:var(--good)}.odd{--c:var(--odd)}.bad{--c:var(--bad)}.none{--c:var(--none)}
+header{border-left:6px solid var(--c);padding:2px 0 4px 16px;margin-bottom:20px}
+h1{font-size:24px;line-height:1.2;margin:0 0 8px;color:var(--c)}header p{margin:2px 0;max-width:960px}
+header p,dd,td:first-child{overflow-wrap:anywhere}header h1+p{font-size:16px}header p+p{color:var(--dim)}
+.facts{display:flex;flex-wrap:wrap;align-items:center;gap:6px 28px;margin:0 0 20px;color:var(--dim)}
+.facts b,dd{color:var(--fg)}h2{font-size:14px;margin:0 0 6px}dl+h2{margin-top:22px}
+table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
+th{text-align:left;font-weight:600;color:var(--dim);font-size:12px;white-space:nowrap}
+th,td{padding:6px 14px 6px 0;border-bottom:1px solid var(--line)}
+th:nth-child(n+4),td:nth-child(n+4){text-align:right;white-space:nowrap}td:nth-child(2){min-width:206px}
+td:first-child{max-width:230px;font-weight:600;unicode-bidi:isolate}
+small{display:block;font-size:12px;font-weight:400;color:var(--dim)}
+td svg{display:block;border-bottom:1px solid var(--dim)}
+.k{padding-left:0;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;width:192px;font-size:11px;line-height:1.2}
+.x{display:flex;justify-content:space-between;gap:8px;width:192px;padding:1px 12px 0;font-size:11px;line-height:1.2}
+.r{fill:var(--ref)}.t{fill:var(--cur);opacity:.75}.l{fill:none;stroke:var(--cur);stroke-width:1.6}
+.v{display:flex;flex-wrap:wrap;align-items:baseline;gap:3px 8px;width:156px}.v b{color:var(--c)}
+.v small{display:inline;color:var(--c)}
+.bar{position:relative;width:150px;height:8px;border-radius:4px;background:var(--line)}
+.bar i{position:absolute;left:0;top:0;height:8px;border-radius:4px;background:var(--c)}
+.bar u{position:absolute;top:-3px;width:0;height:14px;border-left:2px dotted var(--dim)}
+.n{display:inline-block;height:11px;border-left:2px dotted var(--dim);margin-right:6px;vertical-align:-2px}
+.good .bar i{background:var(--dim)}.good .v b{color:var(--fg);font-weight:400}
+.s th{padding-top:16px;font-size:13px;color:var(--fg)}
+.bar:before,.bar:after{content:"";position:absolute;left:var(--p);top:-3px;width:2px;height:14px;background:var(--fg);
+box-shadow:0 0 0 1px var(--bg)}.bar:after{left:var(--d)}
+.key{display:flex;flex-wrap:wrap;gap:4px 22px;color:var(--dim);font-size:12px;margin:10px 0 26px}
+.key svg{display:inline-block;vertical-align:-1px;margin-right:5px}
+dl{display:grid;grid-template-columns:max-content 1fr;gap:3px 18px;margin:0;font-size:12px;color:var(--dim)}dd{margin:0}
+h2{margin-top:22px}.h{width:auto;margin-bottom:22px;font-size:12px}.h th,.h td{border:0;padding:1px 6px 1px 0}
+.h td{width:46px;min-width:0;height:20px;padding:0;border:1px solid var(--bg);background:var(--line)}
+.h .h1{background:var(--ref)}.h .h2{background:#e6c06a}.h .h3{background:#e0843b}.h .h4{background:#c0262d}
+@media(max-width:720px){main{padding:16px 14px}thead{display:none}td{border:0;padding:2px 0}
+tbody tr{display:flex;flex-wrap:wrap;align-items:center;gap:2px 12px;padding:10px 0;border-bottom:1px solid var(--line)}
+td:first-child{max-width:none;flex:0 0 100%}td:nth-child(2){min-width:0}
+td:nth-child(n+4){flex:1 0 28%;text-align:left;font-size:12px}
+td:nth-child(n+4):before{color:var(--dim)}td:nth-child(4):before{content:"W1/sd "}
+td:nth-child(5):before{content:"JS "}td:nth-child(6):before{content:"KS "}td:nth-child(7):before{content:"MLRun "}
+td:nth-child(8):before{content:"Missing "}td:nth-child(9):before{content:"Outside "}
+td:nth-child(n+4) small{display:inline;margin-left:4px}.h tr{display:table-row}.h td:before{content:none!important}}
+"""

@@ -1,0 +1,303 @@
+"""The drift operator: counting while scoring, baselines, history, and what goes out."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from airflow.providers.common.compat.sdk import AirflowException
+
+from airflow_batch_inference.cli import main
+from airflow_batch_inference.operators import DriftAnalysisOperator, LoadModelOperator, PredictOperator
+from airflow_batch_inference.records import BaselineRecord, DriftStatus, HistoryEntry, PredictionSetRecord
+from airflow_batch_inference.storage import Storage
+
+STORE = Storage()
+FIRST = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def model(runner, model_file, digest, sample_set):
+    return runner(
+        LoadModelOperator(
+            task_id="load",
+            model_uri=str(model_file),
+            sha256=digest,
+            sample_set=str(sample_set),
+            label_columns=["score"],
+        )
+    )
+
+
+@pytest.fixture
+def moved(tmp_path, rng_frame):
+    """A batch of 3,000 rows in which `a` has moved, with a key and a few holes."""
+    rng = np.random.default_rng(9)
+    frame = rng_frame.sample(3_000, replace=True, random_state=1, ignore_index=True)
+    frame["a"] += 0.4
+    frame.loc[rng.random(3_000) < 0.01, "b"] = np.nan
+    frame.assign(key=np.arange(3_000)).to_parquet(tmp_path / "moved.parquet")
+    return str(tmp_path / "moved.parquet")
+
+
+@pytest.mark.parametrize(
+    "arguments", [{}, {"passthrough_columns": None}, {"log_result_set": False}, {"max_workers": 2, "isolate": True}]
+)
+def test_rows_counted_while_they_are_scored_give_what_reading_them_again_gives(runner, model, moved, arguments):
+    counted = runner(PredictOperator(task_id="counted", model=model, dataset=moved, **arguments))
+    again = runner(PredictOperator(task_id="again", model=model, dataset=moved, profile=False))
+    assert STORE.read_record(counted).profile_uri is not None
+    assert STORE.read_record(again).profile_uri is None
+    left, right = (
+        STORE.read_record(runner(DriftAnalysisOperator(task_id=f"drift_{name}", dataset=uri)))
+        for name, uri in (("counted", counted), ("again", again))
+    )
+    assert left.status == DriftStatus.DRIFT_DETECTED
+    assert left.columns == right.columns
+    assert left.reasons == right.reasons or arguments
+
+
+def test_csv_text_that_is_parsed_is_counted_as_the_numbers_it_stands_for(runner, model, tmp_path, rng_frame):
+    frame = rng_frame.astype(object)
+    frame.loc[3, "a"] = "broken"
+    frame.to_csv(tmp_path / "batch.csv", index=False)
+    for task, kept in (("kept", "all"), ("bare", None)):
+        operator = PredictOperator(
+            task_id=task, model=model, dataset=str(tmp_path / "batch.csv"), error_threshold=1, passthrough_columns=kept
+        )
+        prediction = runner(operator)
+        result = STORE.read_record(runner(DriftAnalysisOperator(task_id=f"drift_{task}", dataset=prediction)))
+        assert {column.name: column.status for column in result.columns} == dict.fromkeys(
+            "ab", DriftStatus.NO_DRIFT
+        ) | {"score": DriftStatus.NO_DRIFT}
+        assert result.current_rows == 399
+
+
+def test_a_resumed_job_counts_every_row_once(runner, model, tmp_path, rng_frame):
+    frame = rng_frame.sample(300_000, replace=True, random_state=2, ignore_index=True)
+    frame.to_parquet(tmp_path / "large.parquet")
+    operator = PredictOperator(task_id="predict", model=model, dataset=str(tmp_path / "large.parquet"))
+    record = STORE.read_record(runner(operator))
+    assert isinstance(record, PredictionSetRecord)
+    assert len(record.parts) == 3
+    first = STORE.read_record(record.profile_uri)
+    # What a crash before the commit leaves: receipts, and no commit.
+    for file in STORE.list_files(f"{record.parts[0].uri.rpartition('/data/')[0]}/_commits"):
+        STORE.remove(file.uri)
+    again = STORE.read_record(
+        runner(PredictOperator(task_id="predict", model=model, dataset=str(tmp_path / "large.parquet")))
+    )
+    assert STORE.read_record(again.profile_uri) == first
+    assert first.profile.rows == 300_000
+
+
+def test_profile_true_needs_a_baseline(runner, model_file, digest, moved):
+    bare = runner(LoadModelOperator(task_id="bare", model_uri=str(model_file), sha256=digest))
+    with pytest.raises(AirflowException, match="has no baseline to count the rows on"):
+        runner(PredictOperator(task_id="predict", model=bare, dataset=moved, profile="true"))
+
+
+def test_another_reference_than_the_one_counted_on_is_compared_by_reading(runner, model, moved):
+    prediction = runner(PredictOperator(task_id="predict", model=model, dataset=moved))
+    operator = DriftAnalysisOperator(task_id="drift", dataset=prediction, sample_set=moved)
+    assert STORE.read_record(runner(operator)).status == DriftStatus.NO_DRIFT
+
+
+def test_a_baseline_from_the_command_line_serves_a_model(
+    runner, model_file, digest, sample_set, moved, tmp_path, capsys
+):
+    arguments = [str(sample_set), "--output", str(tmp_path / "baselines"), "--model", str(model_file)]
+    main(["baseline", *arguments, "--sha256", digest, "--label-columns", "score"])
+    uri = capsys.readouterr().out.strip()
+    assert isinstance(STORE.read_record(uri), BaselineRecord)
+    model = runner(LoadModelOperator(task_id="load", model_uri=str(model_file), sha256=digest, baseline=uri))
+    prediction = runner(PredictOperator(task_id="predict", model=model, dataset=moved, label_columns="score"))
+    result = STORE.read_record(runner(DriftAnalysisOperator(task_id="drift", dataset=prediction)))
+    assert result.baseline_uri == uri
+    assert result.status == DriftStatus.DRIFT_DETECTED
+
+
+def test_the_command_line_says_what_is_wrong_and_ends_with_1(tmp_path, sample_set):
+    with pytest.raises(SystemExit, match="ArtifactNotFoundError"):
+        main(["baseline", str(tmp_path / "none.parquet"), "--output", str(tmp_path / "out")])
+    with pytest.raises(SystemExit, match="target_column needs a model"):
+        main(["baseline", str(sample_set), "--output", str(tmp_path / "out"), "--target-column", "score"])
+    assert not list((tmp_path / "out").glob("*.json"))
+
+
+def test_a_statistics_record_is_no_baseline(runner, model, moved, model_file, digest):
+    prediction = runner(PredictOperator(task_id="predict", model=model, dataset=moved))
+    result = STORE.read_record(runner(DriftAnalysisOperator(task_id="drift", dataset=prediction)))
+    operator = LoadModelOperator(
+        task_id="load", model_uri=str(model_file), sha256=digest, baseline=result.statistics_uri
+    )
+    with pytest.raises(AirflowException, match="which is no baseline"):
+        runner(operator)
+
+
+def test_performance_is_estimated_without_labels(runner, model_file, digest, rng_frame, moved, tmp_path):
+    rng = np.random.default_rng(3)
+    labelled = rng_frame.sample(2_000, replace=True, random_state=1, ignore_index=True)
+    labelled["y"] = (labelled["a"] + labelled["b"] + rng.normal(size=2_000) > 0).astype(int)
+    labelled.to_parquet(tmp_path / "labelled.parquet")
+    model = runner(
+        LoadModelOperator(
+            task_id="load",
+            model_uri=str(model_file),
+            sha256=digest,
+            sample_set=str(tmp_path / "labelled.parquet"),
+            target_column="y",
+        )
+    )
+    prediction = runner(PredictOperator(task_id="predict", model=model, dataset=moved, allow_nan=True))
+    result = STORE.read_record(runner(DriftAnalysisOperator(task_id="drift", dataset=prediction)))
+    assert set(result.performance) == set(result.reference_performance) == {"accuracy", "f1", "roc_auc"}
+    assert 0.5 < result.performance["accuracy"] < 1.0
+
+
+# -- history --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def nights(runner, tmp_path):
+    """Return what analyses a batch without any reference, as the run of some night."""
+
+    def run(night, frame, **arguments):
+        path = tmp_path / f"night-{night}.parquet"
+        frame.to_parquet(path)
+        operator = DriftAnalysisOperator(task_id="drift", dataset=str(path), **arguments)
+        runner.logical_date = FIRST + timedelta(days=night)
+        return STORE.read_record(runner(operator, run_id=f"night {night}"))
+
+    return run
+
+
+def night(seed, rows=2_000, shift=0.0):
+    rng = np.random.default_rng(seed)
+    kinds = rng.choice(["x", "y"], rows, p=[0.7, 0.3])
+    return pd.DataFrame({"score": rng.beta(2, 5, rows) + shift, "kind": kinds})
+
+
+def test_a_model_without_a_training_set_is_guarded_by_its_own_history(nights):
+    statuses = [nights(number, night(number)).status for number in range(6)]
+    assert statuses == [DriftStatus.NOT_ANALYSED] * 4 + [DriftStatus.NO_DRIFT] * 2
+    assert nights(6, night(6, shift=0.2)).status == DriftStatus.DRIFT_DETECTED
+    few = nights(7, night(7, rows=150))
+    assert few.status == DriftStatus.DRIFT_DETECTED
+    assert few.reasons[0] == "Unlike the last 7 runs: 150 rows, usually 2,000."
+    assert nights(8, night(8)).reasons[0] == "Like the last 8 runs."
+    assert few.previous_runs == 7
+
+
+def test_a_cleared_run_is_compared_with_those_before_it_only_and_replaces_its_entry(nights, runner):
+    for number in range(6):
+        nights(number, night(number))
+    again = nights(4, night(4))
+    assert again.previous_runs == 4
+    files = STORE.list_files(f"file://{runner.root}/history")
+    assert len(files) == 6
+    assert all(
+        isinstance(HistoryEntry.from_json(STORE.read_bytes(file.uri), where=file.uri), HistoryEntry) for file in files
+    )
+
+
+def test_history_may_be_switched_off_or_kept_to_the_weekday(nights):
+    for number in range(15):
+        nights(number, night(number))
+    assert nights(15, night(15, shift=0.2), history="none").status == DriftStatus.NOT_ANALYSED
+    assert nights(16, night(16), history="weekday").previous_runs == 2
+    assert nights(16, night(16), history_runs="5").previous_runs == 5
+
+
+def test_after_a_week_of_drift_ordinary_data_are_not_odd(runner, model, moved, batch):
+    statuses = []
+    for number in range(12):
+        runner.logical_date = FIRST + timedelta(days=number)
+        dataset = moved if 2 <= number < 10 else str(batch)
+        operator = DriftAnalysisOperator(task_id="drift", model=model, dataset=dataset)
+        statuses.append(STORE.read_record(runner(operator, run_id=f"run {number}")).status)
+    assert statuses == [DriftStatus.NO_DRIFT] * 2 + [DriftStatus.DRIFT_DETECTED] * 8 + [DriftStatus.NO_DRIFT] * 2
+
+
+def test_drift_counts_only_where_it_lasts(runner, model, moved, batch):
+    def run(number, dataset):
+        runner.logical_date = FIRST + timedelta(days=number)
+        operator = DriftAnalysisOperator(
+            task_id="drift", model=model, dataset=dataset, min_drift_runs="2", of_runs="3", on_drift="fail"
+        )
+        return STORE.read_record(runner(operator, run_id=f"run {number}"))
+
+    assert run(0, str(batch)).status == DriftStatus.NO_DRIFT
+    first = run(1, moved)
+    assert (first.status, first.run_status) == (DriftStatus.POSSIBLE_DRIFT, DriftStatus.DRIFT_DETECTED)
+    assert first.reasons[0] == "Drift in 1 of the last 2 runs, this one included; 2 of 3 are needed."
+    with pytest.raises(AirflowException, match="Drift in 2 of the last 3 runs"):
+        run(2, moved)
+
+
+# -- arguments, the log, the world ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"rule": "psi"}, "rule is 'psi'"),
+        ({"history": "month"}, "history is 'month'"),
+        ({"history_runs": "few"}, "history_runs is 'few'"),
+        ({"min_drift_runs": 3, "of_runs": 2}, "min_drift_runs is 3, more than of_runs, 2"),
+        ({"column_limits": {"a": 3}}, "column_limits of 'a' is 3"),
+        ({"column_limits": {"a": {"missing": "much"}}}, "missing of column 'a' is 'much'"),
+        ({"watch_columns": ["nowhere"]}, "watch_columns names 'nowhere'"),
+        ({"correction": "none"}, "correction is 'none'"),
+        ({"significance": 2}, "significance is 2"),
+        ({"alert_cooldown_s": -1}, "alert_cooldown_s is -1"),
+    ],
+)
+def test_arguments_that_can_never_work_are_named(runner, model, moved, arguments, said):
+    with pytest.raises(AirflowException, match=said):
+        runner(DriftAnalysisOperator(task_id="drift", model=model, dataset=moved, **arguments))
+
+
+def test_arguments_may_be_templates(runner, model, moved):
+    runner.params = {
+        "limits": {"a": {"drift_threshold": 0.9, "possible_drift_threshold": 0.8, "range": 0.5}},
+        "none": None,
+    }
+    operator = DriftAnalysisOperator(
+        task_id="drift",
+        model=model,
+        dataset=moved,
+        column_limits="{{ params.limits }}",
+        drift_threshold="{{ params.none }}",
+        ignore_columns="{{ ['b'] }}",
+        min_rows="{{ 30 }}",
+    )
+    result = STORE.read_record(runner(operator))
+    assert {column.name: column.status for column in result.columns if column.name != "score"} == {
+        "a": DriftStatus.NO_DRIFT,
+        "b": DriftStatus.NOT_ANALYSED,
+    }
+
+
+def test_the_log_has_a_table_the_worst_first(runner, model, moved, capsys):
+    runner(DriftAnalysisOperator(task_id="drift", model=model, dataset=moved))
+    lines = capsys.readouterr().out.partition("Drift by column:")[2].splitlines()
+    assert lines[1].split() == ["column", "status", "W1/sd", "JS", "KS", "PSI", "missing", "MLRun"]
+    assert lines[2].startswith("a ")
+
+
+def test_both_rules_values_stand_in_the_result_whichever_judges(runner, model, moved):
+    effect, mlrun = (
+        STORE.read_record(runner(DriftAnalysisOperator(task_id=rule, model=model, dataset=moved, rule=rule)))
+        for rule in ("effect", "mlrun")
+    )
+    assert effect.mlrun_metric == mlrun.mlrun_metric == mlrun.drift_metric
+    assert [column.mlrun for column in effect.columns] == [column.mlrun for column in mlrun.columns]
+    assert [column.metrics for column in effect.columns] == [column.metrics for column in mlrun.columns]
+    assert json.loads(STORE.read_bytes(effect.features_drift_uri)) == json.loads(
+        STORE.read_bytes(mlrun.features_drift_uri)
+    )
+    assert (effect.status, mlrun.status) == (DriftStatus.DRIFT_DETECTED, DriftStatus.NO_DRIFT)

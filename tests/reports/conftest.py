@@ -1,0 +1,58 @@
+"""Two tables to a result, and results to earlier runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pyarrow as pa
+import pytest
+
+from airflow_batch_inference.drift.analysis import DriftRule, Roles, analyse
+from airflow_batch_inference.drift.baseline import make_baseline
+from airflow_batch_inference.drift.profile import Profiler
+from airflow_batch_inference.records import ColumnSummary, HistoryEntry, TaskKey
+
+
+@pytest.fixture(scope="session")
+def analysed():
+    """``analysed(reference, current, roles=…, **rule)`` of mappings of name to values."""
+
+    def analysed(reference, current, roles=None, **rule):
+        before, now = pa.table(reference), pa.table(current)
+        baseline = make_baseline(lambda: [before], schema=before.schema)
+        profiler = Profiler(baseline.columns)
+        profiler.add(zip(now.column_names, now.columns, strict=True), now.num_rows)
+        names, rule = now.column_names, DriftRule(**rule)
+        return analyse(baseline, profiler.profile(), column_names=names, rule=rule, roles=roles or Roles())
+
+    return analysed
+
+
+@pytest.fixture(scope="session")
+def earlier():
+    """``earlier(result, effects)``: a run a day before, with the same reference, for each mapping of name to effect."""
+
+    def earlier(result, effects, **changes):
+        return [
+            replace(
+                HistoryEntry(
+                    task=TaskKey(dag_id="nightly", task_id="drift", run_id=f"run {day}"),
+                    at=f"2026-07-{day + 1:02}T00:00:00+00:00",
+                    status=result.status,
+                    run_status=result.status,
+                    rows=1000,
+                    columns=tuple(
+                        ColumnSummary(
+                            name=name, role="input", missing_fraction=0.0, effect=effect, status=result.status
+                        )
+                        for name, effect in each.items()
+                    ),
+                    result_uri="file:///store/drift_results.json",
+                    baseline_sha256=result.baseline_sha256,
+                ),
+                **changes,
+            )
+            for day, each in enumerate(effects)
+        ]
+
+    return earlier
