@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.exceptions import ArtifactError, BatchInferenceError, ConfigurationError
-from airflow_batch_inference.records import PredictionSetRecord
+from airflow_batch_inference.records import PredictionSetRecord, ProfileRecord
 from airflow_batch_inference.scoring.accounting import as_text, row_hash, rows_hash
 from airflow_batch_inference.storage import private_folder
 
@@ -81,6 +81,7 @@ def verify(uri: str, storage: Storage, *, inputs: Storage | None = None) -> Veri
             f"{len(record.parts)} part(s) and {len(record.quarantine)} of rejects have their digests and rows"
         )
         _verify_certificate(found, storage)
+        _verify_profile(found, storage)
     if inputs is not None and not found.problems:
         _verify_inputs(found, storage, inputs)
     return found
@@ -104,6 +105,23 @@ def _rows_of(uri: str, storage: Storage) -> int:
     if uri.endswith(".parquet"):
         return int(pq.read_metadata(uri.removeprefix("file://")).num_rows)
     return sum(unit.rows for units in open_dataset(uri, storage).units for unit in units)
+
+
+def _verify_profile(found: Verification, storage: Storage) -> None:
+    """Check that the rows which were counted for drift are those that were scored."""
+    uri = found.record.profile_uri
+    if uri is None:
+        return
+    try:
+        record = storage.read_record(uri)
+    except ArtifactError as error:
+        found.problems.append(str(error))
+        return
+    rows = record.profile.rows if isinstance(record, ProfileRecord) else None
+    if rows == found.record.rows_out:
+        found.checks.append(f"the profile {uri} counts the {rows:,} rows that were scored")
+    else:
+        found.problems.append(f"{uri} counts {rows} rows, and {found.record.rows_out} were scored")
 
 
 def _verify_certificate(found: Verification, storage: Storage) -> None:

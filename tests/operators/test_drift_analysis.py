@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowException
 from airflow_batch_inference.cli import main
 from airflow_batch_inference.operators import DriftAnalysisOperator, LoadModelOperator, PredictOperator
 from airflow_batch_inference.records import BaselineRecord, DriftStatus, HistoryEntry, PredictionSetRecord
+from airflow_batch_inference.scoring.verify import verify
 from airflow_batch_inference.storage import Storage
 
 STORE = Storage()
@@ -92,6 +93,16 @@ def test_a_resumed_job_counts_every_row_once(runner, model, tmp_path, rng_frame)
     )
     assert STORE.read_record(again.profile_uri) == first
     assert first.profile.rows == 300_000
+
+
+def test_a_profile_that_counts_other_rows_is_a_problem_to_verify(runner, model, moved):
+    prediction = runner(PredictOperator(task_id="predict", model=model, dataset=moved))
+    assert "counts the 3,000 rows that were scored" in " ".join(verify(prediction, STORE).checks)
+    uri = STORE.read_record(prediction).profile_uri
+    STORE.put(uri, STORE.read_bytes(uri).replace(b'"rows": 3000', b'"rows": 2999'))
+    assert any(f"{uri}" in problem for problem in verify(prediction, STORE).problems)
+    STORE.remove(uri)
+    assert verify(prediction, STORE).problems
 
 
 def test_profile_true_needs_a_baseline(runner, model_file, digest, moved):

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.memory import MemoryFileSystem
 
+from airflow_batch_inference.drift.baseline import make_baseline
 from airflow_batch_inference.exceptions import BatchInferenceError, DataError
 from airflow_batch_inference.records import ColumnSpec, ModelRecord, PredictionSetRecord, TaskKey
 from airflow_batch_inference.scoring import plan
@@ -95,6 +96,8 @@ class Campaign:
         for name, part in (("1", rows[:100]), ("2", rows[100:])):
             table = pa.table({"a": part, "b": np.ones(len(part)), "key": [f"k{row:.0f}" for row in part]})
             pq.write_table(table, self.source / f"{name}.parquet", write_page_checksum=True)
+        reference = pq.read_table(self.source / "1.parquet")
+        self.baseline = make_baseline(lambda: [reference], schema=reference.schema)
         plan._PART_ROWS = PART_ROWS
         _, self.expected = self.run(f"file://{folder}/undisturbed", "1", storage=Storage())
 
@@ -112,7 +115,7 @@ class Campaign:
         record = ModelRecord(
             name="fake", model_uri="file:///m", conn_id=None, sha256="5" * 64, size_bytes=1, flavor="fake",
             format="fake", trust="data", trusted_types=(), inputs=model.inputs, n_features=2, output_names=None,
-            label_columns=None, versions={}, baseline_uri=None, tag=None,
+            label_columns=None, versions={}, baseline_uri="file:///baseline", tag=None,
         )  # fmt: skip
         request = ScoringRequest(
             model=model, record=record, model_record_uri=None, dataset=str(self.source), options=ScoringOptions(),
@@ -120,7 +123,7 @@ class Campaign:
                 root=root, task=TaskKey(dag_id="d", run_id="r", task_id="t"), attempt=attempt,
                 try_id=f"{int(attempt):06d}", batch_id=batch_id,
             ),
-            policy=RowPolicy(error_threshold=len(BAD)), rows_per_batch=7,
+            policy=RowPolicy(error_threshold=len(BAD)), rows_per_batch=7, baseline=self.baseline,
         )  # fmt: skip
         return score_dataset(request, storage=storage or self.storage, data_storage=Storage(), stopped=stopped)
 
@@ -146,6 +149,11 @@ class Campaign:
         record = found.record
         if [p.sha256 for p in record.parts] != [p.sha256 for p in self.expected.parts]:
             self.result.violations.append(f"{what}: other bytes than those of an undisturbed run")
+        # A profile is named after its content.
+        if _file_name(record.profile_uri) != _file_name(self.expected.profile_uri) or not storage.exists(
+            str(record.profile_uri)
+        ):
+            self.result.violations.append(f"{what}: another profile than that of an undisturbed run")
         if record.certificate != self.expected.certificate or number != 1:
             self.result.violations.append(f"{what}: commit {number}, {record.certificate}")
 
@@ -325,6 +333,10 @@ class Campaign:
             self.result.silent += _rows(record) != _rows(self.expected)
         path.write_bytes(sound)
         return self.result
+
+
+def _file_name(uri: str | None) -> str:
+    return str(uri).rpartition("/")[2]
 
 
 def _rows(record: PredictionSetRecord) -> list[dict[str, Any]]:
