@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def verify_command(arguments: argparse.Namespace) -> None:
 
     storage = storage_for(arguments.conn_id)
     try:
-        found = verify(arguments.uri, storage, inputs=storage if arguments.inputs else None)
+        found = verify(_absolute(arguments.uri), storage, inputs=storage if arguments.inputs else None)
     except BatchInferenceError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     for check in found.checks:
@@ -81,10 +82,26 @@ def verify_command(arguments: argparse.Namespace) -> None:
         sys.exit(1)
 
 
+def _absolute(place: str) -> str:
+    """Return a path of the shell's as an absolute one; a URI as it is."""
+    return place if "://" in place else str(Path(place).expanduser().absolute())
+
+
+def _require_model(arguments: argparse.Namespace) -> None:
+    """Refuse options that say something of a model where none is given."""
+    from airflow_batch_inference.exceptions import ConfigurationError
+
+    given = ("sha256", "label_columns", "target_column", "decision_threshold", "predict_method")
+    for option in () if arguments.model else given:
+        if getattr(arguments, option) is not None:
+            message = f"--{option.replace('_', '-')} says something of a model, and none is given. Add --model."
+            raise ConfigurationError(message)
+
+
 def baseline_command(arguments: argparse.Namespace) -> None:
     """Make a baseline, store it, and print its URI; exit with 1 where that cannot be done."""
     from airflow_batch_inference.exceptions import BatchInferenceError
-    from airflow_batch_inference.operators.arguments import names
+    from airflow_batch_inference.operators.arguments import names, number
     from airflow_batch_inference.operators.base import storage_for
     from airflow_batch_inference.reference import ReferenceOptions
     from airflow_batch_inference.registration import ModelRequest, register_baseline
@@ -92,18 +109,24 @@ def baseline_command(arguments: argparse.Namespace) -> None:
     storage = storage_for(arguments.conn_id)
     labels = [name.strip() for name in arguments.label_columns.split(",")] if arguments.label_columns else None
     try:
-        model = arguments.model and ModelRequest(
-            model_uri=arguments.model, sha256=arguments.sha256, label_columns=names("label_columns", labels)
-        )
+        _require_model(arguments)
+        model = None
+        if arguments.model:
+            model = ModelRequest(
+                model_uri=_absolute(arguments.model),
+                sha256=arguments.sha256,
+                label_columns=names("label_columns", labels),
+            )
+        decision = 0.5 if arguments.decision_threshold is None else arguments.decision_threshold
         options = ReferenceOptions(
             target_column=arguments.target_column,
-            decision_threshold=0.5 if arguments.decision_threshold is None else arguments.decision_threshold,
+            decision_threshold=number("--decision-threshold", decision, low=0, high=1),
             predict_method=arguments.predict_method or "predict",
         )
         uri, baseline = register_baseline(
-            arguments.dataset, model or None, options=options, folder=arguments.output, storage=storage
+            _absolute(arguments.dataset), model, options=options, folder=_absolute(arguments.output), storage=storage
         )
-    except BatchInferenceError as error:
+    except (BatchInferenceError, OSError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     print(f"{baseline.rows:,} rows, {len(baseline.columns)} columns", file=sys.stderr)
     for name, reason in baseline.skipped.items():

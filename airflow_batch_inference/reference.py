@@ -7,7 +7,6 @@ analyses will not see is said now.
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +18,10 @@ from airflow_batch_inference.datasets.dataset import Dataset, MiniBatch, open_da
 from airflow_batch_inference.drift.baseline import make_baseline
 from airflow_batch_inference.drift.performance import fit_calibration
 from airflow_batch_inference.exceptions import BatchInferenceError, ConfigurationError, EmptyDatasetError
+from airflow_batch_inference.flavors.base import require_method
 from airflow_batch_inference.scoring.batch import Predictor, label_names
-from airflow_batch_inference.signature import plan_inputs
+from airflow_batch_inference.scoring.isolation import Isolator
+from airflow_batch_inference.signature import plain_name, plan_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -54,6 +55,12 @@ class ReferenceOptions:
     decision_threshold: float = 0.5
     predict_method: str = "predict"
     predict_kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a decision that no probability is on either side of."""
+        if not 0 <= self.decision_threshold <= 1:
+            message = f"decision_threshold is {self.decision_threshold}; it must be a probability from 0 to 1."
+            raise ConfigurationError(message)
 
 
 def open_sample_set(sample_set: object, storage: Storage, *, names: Sequence[str] | None = None) -> Dataset:
@@ -104,7 +111,7 @@ def model_baseline(
         schema=reading.schema,
         source=sample.snapshot,
         model_sha256=record.sha256,
-        inputs=_inputs(record, sample),
+        inputs=scorer.predictor.inputs.columns if scorer else matching(input_names(record), sample.schema.names),
         predictions=predictions,
         scored=bool(reading.labels),
         importances=_importances(model, sample),
@@ -118,7 +125,7 @@ def plain_baseline(sample: Dataset, *, record: ModelRecord | None = None) -> Bas
         lambda: (batch.table for batch in sample.mini_batches(_BATCH_ROWS)),
         schema=sample.schema,
         source=sample.snapshot,
-        inputs=None if record is None else _inputs(record, sample),
+        inputs=matching(input_names(record), sample.schema.names),
     )
 
 
@@ -128,8 +135,20 @@ class _Scorer:
     labels: tuple[str, ...]
     types: tuple[pa.DataType, ...]
 
-    def columns(self, batch: MiniBatch) -> list[pa.Array]:
-        return [values.cast(kind) for values, kind in zip(self.predictor.predict(batch), self.types, strict=True)]
+    def scored(self, batch: MiniBatch) -> pa.Table:
+        """Return the rows that can be scored with their predictions; as in later batches, the others do not count."""
+        isolator = Isolator(predictor=self.predictor, allowed=None, is_strict=False, allow_nan=True)
+        found = isolator.score(batch, 0)
+        if found.rejected:
+            log.warning(
+                "%d rows of the sample set (%s) cannot be scored and are left out: %s",
+                *(len(found.rejected), batch.describe(), found.rejected[0].error),
+            )
+        table = found.rows.table
+        for place, (name, kind) in enumerate(zip(self.labels, self.types, strict=True)):
+            values = found.predicted[place].cast(kind) if table.num_rows else pa.array([], kind)
+            table = table.append_column(name, values)
+        return table
 
 
 class _Reading:
@@ -143,15 +162,12 @@ class _Reading:
 
     def tables(self) -> Iterator[pa.Table]:
         for batch in self._sample.mini_batches(_BATCH_ROWS):
-            table = batch.table
-            if self._scorer is not None:
-                for name, values in zip(self.labels, self._scorer.columns(batch), strict=True):
-                    table = table.append_column(name, values)
-            yield table
+            yield batch.table if self._scorer is None else self._scorer.scored(batch)
 
 
 def _scorer(sample: Dataset, record: ModelRecord, model: LoadedModel, options: ReferenceOptions) -> _Scorer | None:
     """Return what scores the sample set; None, with the reason in the log, where the model cannot."""
+    require_method(options.predict_method, model.methods)
     try:
         names = [name for name in sample.schema.names if name != options.target_column]
         plan = plan_inputs(
@@ -159,26 +175,33 @@ def _scorer(sample: Dataset, record: ModelRecord, model: LoadedModel, options: R
         )
         predictor = Predictor(model=model, inputs=plan, method=options.predict_method, kwargs=options.predict_kwargs)
         first = next(sample.mini_batches(64))
-        columns = predictor.predict(first)
+        columns = list(
+            Isolator(predictor=predictor, allowed=None, is_strict=False, allow_nan=True).score(first, 0).predicted
+        )
+        if not columns:
+            log.warning("None of the sample set's first rows can be scored: the drift of predictions will not be seen")
+            return None
         labels = label_names(record.label_columns, record.output_names, len(columns))
         taken = [label for label in labels if label in sample.schema.names]
         if taken:
             log.warning("The sample set has a column %r already: the drift of predictions will not be seen", taken[0])
             return None
     except BatchInferenceError as error:
-        log.warning("The sample set cannot be scored, so the drift of predictions will not be seen: %s", error)
+        log.warning(
+            "The sample set cannot be scored, so the drift of predictions will not be seen. Give the LoadModelOperator "
+            "the predict_method and predict_kwargs that the PredictOperator has: %s",
+            error,
+        )
         return None
     return _Scorer(predictor=predictor, labels=labels, types=tuple(column.type for column in columns))
 
 
-def _inputs(record: ModelRecord, sample: Dataset) -> list[str] | None:
-    """Return the sample set's columns that the model takes; LightGBM writes blanks in names as underscores."""
-    wanted = input_names(record)
-    return None if wanted is None else [name for name in sample.schema.names if _plain(name) in map(_plain, wanted)]
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"\s", "_", name)
+def matching(wanted: Sequence[str] | None, names: Sequence[str]) -> tuple[str, ...] | None:
+    """Return those of a dataset's names that a model takes; LightGBM writes blanks in names as underscores."""
+    if wanted is None:
+        return None
+    plain = {plain_name(name) for name in wanted}
+    return tuple(name for name in names if plain_name(name) in plain)
 
 
 def _importances(model: LoadedModel, sample: Dataset) -> dict[str, float] | None:
@@ -187,14 +210,14 @@ def _importances(model: LoadedModel, sample: Dataset) -> dict[str, float] | None
     total = sum(found.values()) if found else 0.0
     if not found or not total > 0:
         return None
-    names = {_plain(name): name for name in sample.schema.names}
-    return {names.get(_plain(name), name): value / total for name, value in found.items()}
+    names = {plain_name(name): name for name in sample.schema.names}
+    return {names.get(plain_name(name), name): value / total for name, value in found.items()}
 
 
 def _warn_of_gaps(record: ModelRecord, sample: Dataset) -> None:
     """Say which of the model's columns the baseline lacks: nothing will ever compare them."""
-    there = {_plain(name) for name in sample.schema.names}
-    lacking = [name for name in input_names(record) or () if _plain(name) not in there]
+    there = {plain_name(name) for name in sample.schema.names}
+    lacking = [name for name in input_names(record) or () if plain_name(name) not in there]
     if lacking:
         log.warning(
             "The sample set %s lacks %s, which the model takes: their drift will never be seen",
@@ -216,18 +239,20 @@ def _calibration(reading: _Reading, predictions: Sequence[str], options: Referen
     numeric = [name for name in predictions if pa.types.is_floating(reading.schema.field(name).type)]
     kept, held = [], 0
     for table in reading.tables() if numeric else ():
-        kept.append(table.select([target, numeric[-1]]).drop_null())
+        kept.append(table.select([target, numeric[-1]]))
         held += table.num_rows
         if held >= _CALIBRATED_ROWS:
             break
-    scores = np.array([value for table in kept for value in table.column(1).to_pylist()], dtype=np.float64)
+    scores, truth = _finite_rows(pa.concat_tables(kept)) if kept else (np.empty(0), pa.array([]))
     if not ((scores > 0) & (scores < 1)).any() or scores.min() < 0 or scores.max() > 1:
         message = (
             f"target_column is {target!r}, but the predictions ({', '.join(predictions) or 'none'}) hold no "
             "probabilities to estimate performance from. Give predict_method='predict_proba', or leave it out."
         )
         raise ConfigurationError(message)
-    truth = pa.chunked_array([chunk for table in kept for chunk in table.column(0).chunks])
+    if pa.types.is_nested(truth.type):
+        message = f"target_column {target!r} is of type {truth.type}; it must hold one label a row."
+        raise ConfigurationError(message)
     classes = sorted(pc.unique(truth).to_pylist())
     if len(classes) != _CLASSES:
         shown = ", ".join(map(str, classes[:5]))
@@ -242,3 +267,12 @@ def _calibration(reading: _Reading, predictions: Sequence[str], options: Referen
         positive=str(classes[1]),
         decision=options.decision_threshold,
     )
+
+
+def _finite_rows(table: pa.Table) -> tuple[np.ndarray, pa.Array]:
+    """Return the scores and labels of the rows that have both."""
+    table = table.drop_null()
+    for name in table.column_names:
+        if pa.types.is_floating(table.schema.field(name).type):
+            table = table.filter(pc.is_finite(table.column(name)))
+    return np.array(table.column(1).to_pylist(), dtype=np.float64), table.column(0).combine_chunks()

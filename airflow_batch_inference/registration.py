@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import posixpath
-from dataclasses import dataclass, replace
+import time
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
+from airflow_batch_inference import __version__
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.loading import load_model
-from airflow_batch_inference.records import ModelRecord
+from airflow_batch_inference.records import ModelRecord, fingerprint
 from airflow_batch_inference.reference import (
     ReferenceOptions,
     input_names,
@@ -22,9 +25,13 @@ from airflow_batch_inference.storage import encode_segment, join_uri, normalize_
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow_batch_inference.datasets.dataset import Dataset
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.records import BaselineRecord
     from airflow_batch_inference.storage import Storage
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,14 +134,44 @@ def register_model(
     storage.require_writable(root)
     model, record = describe_model(request, storage=model_storage)
     folder = join_uri(normalize_uri(root), "models", encode_segment(record.name))
+    options = options or ReferenceOptions()
+    if options.target_column is not None and sample_set is None:
+        message = f"target_column is {options.target_column!r}, but there is no sample_set to find it in. Give one."
+        raise ConfigurationError(message)
     if baseline is not None:
         record = replace(record, baseline_uri=_fitting(baseline, record, sample_set))
     elif sample_set is not None:
         sample = open_sample_set(sample_set, model_storage, names=input_names(record))
-        made = model_baseline(sample, record, model, options or ReferenceOptions())
-        baseline_uri = storage.put_record(folder, "baseline", made)
+        baseline_uri = _baseline_of(sample, record, model, options, folder, storage)
         record = replace(record, baseline_uri=baseline_uri, inputs=refine_inputs(record.inputs, sample.schema))
     return storage.put_record(folder, "model", record), record
+
+
+def _baseline_of(
+    sample: Dataset, record: ModelRecord, model: LoadedModel, options: ReferenceOptions, folder: str, storage: Storage
+) -> str:
+    """Return the URI of the sample set's baseline: made before of the same files, model and options, or made now."""
+    versions = {"package": __version__, **record.versions}
+    made_of = [asdict(file) for file in sample.snapshot]
+    key = fingerprint([record.sha256, record.label_columns, made_of, asdict(options), versions])
+    known = join_uri(folder, f"baseline-of-{key[:32]}.txt")
+    if sample.snapshot and storage.exists(known):
+        uri = storage.read_bytes(known).decode()
+        if storage.exists(uri):
+            log.info("The baseline of %s was made before: %s", sample.name, uri)
+            return uri
+    started = time.monotonic()
+    made = model_baseline(sample, record, model, options)
+    uri = storage.put_record(folder, "baseline", made)
+    storage.put(known, uri.encode())
+    log.info(
+        "Baseline of %s: %s rows, %d columns, %.1f s",
+        sample.name,
+        f"{made.rows:,}",
+        len(made.columns),
+        time.monotonic() - started,
+    )
+    return uri
 
 
 def register_baseline(

@@ -39,6 +39,17 @@ class InputPlan:
     """Dataset columns that the model does not use."""
 
 
+def plain_name(name: str) -> str:
+    """Return a column's name as LightGBM writes it: blanks are underscores.
+
+    Examples
+    --------
+    >>> plain_name("petal length (cm)")
+    'petal_length_(cm)'
+    """
+    return re.sub(r"\s", "_", name)
+
+
 def is_number(kind: pa.DataType) -> bool:
     """Say whether a column of this Arrow type holds numbers (booleans count as 0 and 1)."""
     return bool(

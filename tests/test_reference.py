@@ -138,6 +138,41 @@ def test_a_sample_set_that_the_model_cannot_score_still_has_a_baseline(booster, 
     assert "lacks 'b_b', which the model takes" in caplog.text
 
 
+def test_rows_that_the_model_cannot_score_are_left_out_as_in_later_batches(frame, tmp_path, caplog):
+    import joblib
+
+    inputs = frame[["a", "noise"]].copy()
+    joblib.dump(LogisticRegression().fit(inputs, frame["y"]), tmp_path / "m.joblib")
+    inputs.loc[[3, 1500], "a"] = np.nan
+    inputs.to_parquet(tmp_path / "holes.parquet")
+    model, record = described(tmp_path / "m.joblib")
+    baseline = model_baseline(open_dataset(str(tmp_path / "holes.parquet"), STORE), record, model, ReferenceOptions())
+    assert (baseline.rows, baseline.predictions) == (2_998, ("predicted_label",))
+    assert "2 rows of the sample set" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("labels", "found"),
+    [
+        (lambda y: y.astype(float).where(y.index != 5), "1.0"),
+        (lambda y: y.astype(bool), "True"),
+        (lambda y: y.map({0: "a", 1: "b"}), "b"),
+    ],
+)
+def test_labels_may_be_numbers_booleans_or_text_and_have_holes(booster, frame, tmp_path, labels, found):
+    frame.assign(y=labels(frame["y"])).to_parquet(tmp_path / "s.parquet")
+    model, record = described(booster)
+    sample = open_dataset(str(tmp_path / "s.parquet"), STORE)
+    baseline = model_baseline(sample, record, model, ReferenceOptions(target_column="y"))
+    assert baseline.calibration.positive == found
+
+
+def test_a_method_that_the_model_does_not_have_is_refused(booster, sample):
+    model, record = described(booster)
+    with pytest.raises(ConfigurationError, match="nonsense"):
+        model_baseline(sample, record, model, ReferenceOptions(predict_method="nonsense"))
+
+
 def test_a_dataset_alone_has_a_baseline_too(sample, frame):
     baseline = plain_baseline(sample)
     assert (baseline.rows, baseline.inputs, baseline.predictions) == (3_000, None, ())

@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from airflow_batch_inference.drift.comparison import Compared, MlrunOptions, compare_column, incomparable
+from airflow_batch_inference.drift.comparison import Compared, CompareOptions, compare_column, incomparable
 from airflow_batch_inference.drift.performance import estimated_performance
 from airflow_batch_inference.drift.reasons import reasons
 from airflow_batch_inference.drift.rules import DriftRule, important, is_judged, judge, mlrun_metric, verdict
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.records import Check, DriftResult, DriftStatus
+from airflow_batch_inference.signature import plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,6 +83,7 @@ def analyse(
         The rule names a column that neither side has.
     """
     known = [*(column.profile.name for column in baseline.columns), *baseline.skipped]
+    column_names, roles = _as_known(column_names, known), _known_roles(roles, known)
     _require_known(rule, {*known, *column_names})
     compared = _compare(baseline, profile, set(column_names), rule, roles)
     columns = _with_importance(judge(compared, profile.rows, baseline.rows, rule), baseline, rule)
@@ -115,15 +117,31 @@ def analyse(
         statistics_uri=None,
         features_drift_uri=None,
     )
-    return replace(result, reasons=reasons(result, rule))
+    return replace(result, reasons=(*reasons(result, rule), *_uncompared_predictions(baseline, roles)))
 
 
-def not_analysed(rows: int, rule: DriftRule, column_names: Sequence[str] = ()) -> DriftResult:
-    """Return the result where there is nothing to compare with, or nobody wants to."""
+def _uncompared_predictions(baseline: BaselineRecord, roles: Roles) -> list[str]:
+    """Say so where the reference has no predictions of these names: their drift is not seen."""
+    there = {column.profile.name for column in baseline.columns} | {*baseline.skipped}
+    lacking = [name for name in roles.predictions if name not in there]
+    if not lacking:
+        return []
+    before = f"; it has {', '.join(baseline.predictions)}" if baseline.predictions else ""
+    return [f"The predictions {', '.join(lacking)} were not compared: the reference has none of that name{before}."]
+
+
+def not_analysed(rows: int, rule: DriftRule, *, is_switched_off: bool = False) -> DriftResult:
+    """Return the result where there is no reference, or nobody wants a verdict; too few rows are said to be too few."""
+    status, reason = DriftStatus.NOT_ANALYSED, "There is no reference to compare with."
+    if is_switched_off:
+        reason = "The analysis was switched off."
+    elif rows < rule.min_rows:
+        status = DriftStatus.INSUFFICIENT
+        reason = f"Only {rows} current rows: below {rule.min_rows} no verdict is given."
     return DriftResult(
-        status=DriftStatus.NOT_ANALYSED,
-        run_status=DriftStatus.NOT_ANALYSED,
-        reasons=("There is nothing to compare with, or the analysis was switched off.",),
+        status=status,
+        run_status=status,
+        reasons=(reason,),
         rule=rule.name,
         parameters=rule.parameters(),
         drift_metric=None,
@@ -132,7 +150,7 @@ def not_analysed(rows: int, rule: DriftRule, column_names: Sequence[str] = ()) -
         current_rows=rows,
         columns=(),
         missing_columns=(),
-        extra_columns=tuple(column_names),
+        extra_columns=(),
         baseline_uri=None,
         dataset_uri=None,
         batch_id=None,
@@ -143,8 +161,22 @@ def not_analysed(rows: int, rule: DriftRule, column_names: Sequence[str] = ()) -
     )
 
 
+def _as_known(names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """Return the reference's names of columns: LightGBM writes blanks as underscores."""
+    plain = {plain_name(name): name for name in known}
+    return tuple(name if name in known else plain.get(plain_name(name), name) for name in names)
+
+
+def _known_roles(roles: Roles, known: Sequence[str]) -> Roles:
+    return Roles(
+        inputs=None if roles.inputs is None else _as_known(roles.inputs, known),
+        predictions=_as_known(roles.predictions, known),
+        unread=_as_known(roles.unread, known),
+    )
+
+
 def _require_known(rule: DriftRule, known: set[str]) -> None:
-    named = {"limits": rule.limits, "watch_columns": rule.watch, "ignore_columns": rule.ignore}
+    named = {"column_limits": rule.limits, "watch_columns": rule.watch, "ignore_columns": rule.ignore}
     for argument, columns in named.items():
         for name in columns:
             if name not in known:
@@ -159,7 +191,6 @@ def _compare(
     baseline: BaselineRecord, profile: Profile, there: set[str], rule: DriftRule, roles: Roles
 ) -> list[Compared]:
     current = {column.name: column for column in profile.columns}
-    options = MlrunOptions(edges=rule.edges, inf_capping=rule.inf_capping)
     found = []
     for column in baseline.columns:
         name = column.profile.name
@@ -167,15 +198,22 @@ def _compare(
         if name in rule.ignore:
             compared = Compared(column=incomparable(name, "ignored"))
         elif name in current:
+            options = CompareOptions(
+                edges=rule.edges,
+                inf_capping=rule.inf_capping,
+                missing_bin="missing" not in rule.limits.get(name, {}),
+            )
             compared = compare_column(column, current[name], options)
         elif name in profile.changed:
             compared = Compared(column=_changed(name, column.profile.type, profile.changed[name]))
         elif name in profile.skipped:
             compared = Compared(column=incomparable(name, profile.skipped[name]))
+        elif not profile.rows:
+            compared = Compared(column=incomparable(name, "there are no current rows"))
         elif name in there or name in roles.unread:
             compared = Compared(column=incomparable(name, "it was not kept with the predictions"))
         elif rule.name != "mlrun" and (role != "other" or name in rule.watch):
-            compared = Compared(column=_gone(name))
+            compared = Compared(column=_gone(name, is_input=roles.inputs is not None or name in rule.watch))
         else:
             continue
         found.append(replace(compared, column=replace(compared.column, role=role)))
@@ -196,13 +234,12 @@ def _changed(name: str, before: str, now: str) -> ColumnDrift:
     return replace(incomparable(name, said), checks=(_fact("type"),), effect=1.0, status=status)
 
 
-def _gone(name: str) -> ColumnDrift:
-    return replace(
-        incomparable(name, "it is gone from the data"),
-        checks=(_fact("gone"),),
-        effect=1.0,
-        status=DriftStatus.DRIFT_DETECTED,
-    )
+def _gone(name: str, *, is_input: bool) -> ColumnDrift:
+    """Return the entry of a column that is gone: drift of an input, possible drift where nobody knows the inputs."""
+    status = DriftStatus.DRIFT_DETECTED if is_input else DriftStatus.POSSIBLE_DRIFT
+    said = "it is gone from the data"
+    fact = replace(_fact("gone"), status=status)
+    return replace(incomparable(name, said), checks=(fact,), effect=1.0 if is_input else 0.5, status=status)
 
 
 def _fact(name: Literal["type", "gone"]) -> Check:
@@ -218,6 +255,7 @@ def _with_importance(columns: Sequence[ColumnDrift], baseline: BaselineRecord, r
             column,
             importance=shares.get(column.name),
             is_important=names is None or column.name in names or column.role == "prediction",
+            is_judged=is_judged(column, rule),
         )
         for column in columns
     ]

@@ -169,12 +169,23 @@ def _edges_of(
         return _categories_of(name, values)
     histogram_edges = np.empty(0) if extremes is None else equal_width_edges(*extremes)
     ordered = np.sort(np.concatenate(list(_finite(values, extremes))))
-    edges = reference_edges(ordered, histogram_edges)
+    edges = _with_far_edges(reference_edges(ordered, histogram_edges))
     return NumericBaseline(
         profile=_nothing(name, str(values.type)),
         edges=pack(edges if not len(edges) else np.union1d(edges, further)),
         histogram_edges=tuple(histogram_edges.tolist()),
     )
+
+
+def _with_far_edges(edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Add an edge a range below and one a range above, so that outliers do not move the mean of what lies near."""
+    if not len(edges):
+        return edges
+    with np.errstate(over="ignore"):
+        width = edges[-1] - edges[0]
+        far = np.array([edges[0] - width, edges[-1] + width])
+    wide: NDArray[np.float64] = np.union1d(edges, far[np.isfinite(far)])
+    return wide
 
 
 def _finite(values: pa.ChunkedArray, extremes: tuple[float, float] | None) -> Iterator[NDArray[np.float64]]:

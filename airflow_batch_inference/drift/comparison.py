@@ -60,14 +60,23 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MlrunOptions:
-    """What MLRun's numbers depend on; see :class:`~airflow_batch_inference.drift.rules.DriftRule`."""
+class CompareOptions:
+    """What the numbers depend on.
+
+    Attributes
+    ----------
+    edges, inf_capping
+        Of MLRun's numbers; see :class:`~airflow_batch_inference.drift.rules.DriftRule`.
+    missing_bin
+        Whether missing and infinite values have a bin among the others, or are a matter of their own checks alone.
+    """
 
     edges: Literal["padded", "open"] = "padded"
     inf_capping: float = 10.0
+    missing_bin: bool = True
 
 
-def compare_column(reference: ColumnBaseline, current: ColumnProfile, options: MlrunOptions) -> Compared:
+def compare_column(reference: ColumnBaseline, current: ColumnProfile, options: CompareOptions) -> Compared:
     """Compare a column's profile with its reference, on whose edges it was counted."""
     if isinstance(reference, NumericBaseline) and isinstance(current, NumericProfile):
         return _compare_numbers(reference, current, options)
@@ -81,11 +90,11 @@ def incomparable(name: str, reason: str) -> ColumnDrift:
     return ColumnDrift(name=name, kind="none", status=DriftStatus.NOT_ANALYSED, reason=reason)
 
 
-def _compare_numbers(reference: NumericBaseline, current: NumericProfile, options: MlrunOptions) -> Compared:
+def _compare_numbers(reference: NumericBaseline, current: NumericProfile, options: CompareOptions) -> Compared:
     before, now = unpack_counts(reference.profile.counts), unpack_counts(current.counts)
     edges, sizes = unpack_numbers(reference.edges), (int(before.sum()), int(now.sum()))
     odd = _inf(reference.profile), _inf(current)
-    without = reference.profile.rows - sizes[0], current.rows - sizes[1]
+    without = (reference.profile.rows - sizes[0], current.rows - sizes[1]) if options.missing_bin else (0, 0)
     evidence = [
         _share_evidence("missing", current.missing, current.rows, reference.profile.missing, reference.profile.rows),
         _share_evidence("infinite", odd[1], current.rows, odd[0], reference.profile.rows),
@@ -125,13 +134,16 @@ def _compare_numbers(reference: NumericBaseline, current: NumericProfile, option
     return Compared(column=column, evidence=tuple(each for each in evidence if each is not None))
 
 
-def _compare_categories(reference: CategoricalBaseline, current: CategoricalProfile, options: MlrunOptions) -> Compared:
+def _compare_categories(
+    reference: CategoricalBaseline, current: CategoricalProfile, options: CompareOptions
+) -> Compared:
     before = np.append(unpack_counts(reference.profile.counts), reference.profile.other)
     now = np.append(unpack_counts(current.counts), current.other)
     sizes = int(before.sum()), int(now.sum())
     found = _share_evidence("missing", current.missing, current.rows, reference.profile.missing, reference.profile.rows)
     evidence = [found]
-    coarse = coarse_categories(before, now, (reference.profile.missing, current.missing))
+    without = (reference.profile.missing, current.missing) if options.missing_bin else (0, 0)
+    coarse = coarse_categories(before, now, without)
     measured, floor = None, None
     names_all = reference.profile.other == 0
     if all(sizes):
@@ -283,19 +295,13 @@ def _outside(reference: NumericProfile, edges: NDArray[np.float64], now: NDArray
 
 
 def _unseen(before: NDArray[np.int64], other: int, sizes: tuple[int, int]) -> Evidence:
-    """Return the share of categories that are new, and how likely it is.
-
-    The share of new ones to be expected is that of categories which the reference has once (Good 1953, Turing).
-    """
+    """Return the share of categories that are new, and how likely it is."""
     once = int(np.count_nonzero(before[:-1] == 1))
-    expected = (once + 1) / sizes[0]
-    return Evidence(
-        name="unseen", value=other / sizes[1], p=significance.upper_share_p(other, sizes[1], min(1.0, expected))
-    )
+    return Evidence(name="unseen", value=other / sizes[1], p=significance.unseen_p(other, sizes[1], once, sizes[0]))
 
 
 def _mlrun(
-    before: NDArray[np.int64], now: NDArray[np.int64], rows: int, options: MlrunOptions, *, is_numeric: bool
+    before: NDArray[np.int64], now: NDArray[np.int64], rows: int, options: CompareOptions, *, is_numeric: bool
 ) -> MlrunDrift | None:
     """Return MLRun's numbers; None where a side has no rows or the reference no values."""
     n_before, n_now = int(before.sum()), int(now.sum())

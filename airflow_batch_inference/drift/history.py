@@ -8,26 +8,32 @@ from __future__ import annotations
 
 import math
 import statistics
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
+from airflow_batch_inference.drift.coarse import coarse_categories
+from airflow_batch_inference.drift.metrics import g_statistic
 from airflow_batch_inference.drift.packing import unpack_counts
-from airflow_batch_inference.drift.rules import SEVERITY, status_at
+from airflow_batch_inference.drift.rules import BAD, SEVERITY, effect, status_at
+from airflow_batch_inference.drift.significance import adjusted, chi_squared_p, two_shares_p, unseen_p
 from airflow_batch_inference.records import (
     CategoricalBaseline,
-    CategoricalProfile,
     Check,
+    ColumnDrift,
     ColumnSummary,
     DriftStatus,
+    NumericProfile,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from airflow_batch_inference.drift.analysis import Roles
+    from airflow_batch_inference.drift.rules import DriftRule
     from airflow_batch_inference.records import (
         ColumnBaseline,
-        ColumnDrift,
         ColumnProfile,
         DriftResult,
         HistoryEntry,
@@ -37,6 +43,7 @@ if TYPE_CHECKING:
 LEAST_RUNS = 4
 """So many earlier runs are needed before a guard says anything."""
 
+_Name = Literal["volume", "missing", "mean", "mix", "unseen"]
 _KEPT_CATEGORIES = 50
 _UNUSUAL = 4.0
 _MAD_TO_SD = 1.4826
@@ -65,6 +72,7 @@ def summarise(
         ColumnSummary(
             name=column.name,
             role=roles.of(column.name),
+            kind=column.kind,
             missing_fraction=column.missing / column.rows if column.rows else 0.0,
             effect=drift[column.name].effect if column.name in drift else None,
             status=drift[column.name].status if column.name in drift else DriftStatus.NOT_ANALYSED,
@@ -75,102 +83,267 @@ def summarise(
 
 
 def _shape(column: ColumnProfile, baseline: ColumnBaseline) -> dict[str, Any]:
-    if isinstance(column, CategoricalProfile) and isinstance(baseline, CategoricalBaseline):
-        values = column.rows - column.missing
-        pairs = [*zip(baseline.categories, unpack_counts(column.counts).tolist(), strict=True), *column.unseen]
-        top = sorted((pair for pair in pairs if pair[1]), key=lambda pair: (-pair[1], pair[0]))[:_KEPT_CATEGORIES]
-        return {"shares": tuple((name, count / values) for name, count in top)}
-    if isinstance(column, CategoricalProfile):
-        return {}
-    values = int(unpack_counts(column.counts).sum())
-    std = None if column.m2 is None or values < 2 else math.sqrt(column.m2 / (values - 1))
-    return {"mean": column.mean, "std": std}
+    if isinstance(column, NumericProfile):
+        values = int(unpack_counts(column.counts).sum())
+        std = None if column.m2 is None or values < 2 else math.sqrt(column.m2 / (values - 1))
+        return {"values": values, "mean": column.mean, "std": std}
+    values = column.rows - column.missing
+    names = baseline.categories if isinstance(baseline, CategoricalBaseline) else ()
+    pairs = [*zip(names, unpack_counts(column.counts).tolist(), strict=True), *column.unseen]
+    top = sorted((pair for pair in pairs if pair[1]), key=lambda pair: (-pair[1], pair[0]))[:_KEPT_CATEGORIES]
+    return {"values": values, "shares": tuple((name, count / values) for name, count in top)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guards:
+    """What is unlike the earlier runs: of the whole batch, and of columns by name."""
+
+    batch: tuple[Check, ...] = ()
+    columns: dict[str, tuple[Check, ...]] = field(default_factory=dict)
+
+    @property
+    def worst(self) -> DriftStatus:
+        """The worst status of all checks; ``NOT_ANALYSED`` where there is none."""
+        found = [*self.batch, *(check for checks in self.columns.values() for check in checks)]
+        return max((check.status for check in found), key=SEVERITY.__getitem__, default=DriftStatus.NOT_ANALYSED)
 
 
 def guard(
-    rows: int, columns: Sequence[ColumnSummary], previous: Sequence[HistoryEntry]
-) -> tuple[tuple[Check, ...], dict[str, tuple[Check, ...]]]:
-    """Compare a run with earlier ones: its volume, and each judged column's missing share, mean, mix, new categories.
+    rows: int,
+    columns: Sequence[ColumnSummary],
+    previous: Sequence[HistoryEntry],
+    *,
+    rule: DriftRule,
+    has_reference: bool = False,
+) -> Guards:
+    """Compare a run with earlier ones: its volume, and each column's missing share, mean, mix, new categories.
 
-    A check speaks where the change is large enough to matter and at least 4 robust standard deviations (1.4826 MAD)
-    of the earlier runs.
+    A check speaks where the change is large enough to matter, at least 4 robust standard deviations (1.4826 MAD) of
+    the earlier runs, and too large for chance with so many rows, corrected for the number of checks.
 
-    Returns
-    -------
-    tuple
-        The checks of the whole batch, and those of columns by name. Both are empty with fewer than 4 earlier runs.
+    Parameters
+    ----------
+    rows, columns
+        Of this run.
+    previous
+        Earlier runs, oldest first.
+    rule
+        Its significance and correction, its floor of rows, and the columns that it ignores.
+    has_reference
+        Whether columns are compared with a reference too: it knows better which are gone, changed or new.
     """
     if len(previous) < LEAST_RUNS:
-        return (), {}
+        return Guards()
     volumes = [math.log2(max(entry.rows, 1)) for entry in previous]
-    volume = _check("volume", math.log2(max(rows, 1)), volumes)
-    found = {}
-    for column in columns:
-        if column.role == "other":
+    volume = _judged("volume", _Change.of(math.log2(max(rows, 1)), volumes, 0.0), 0.0, rule)
+    if rows < rule.min_rows:
+        return Guards(batch=(volume,))
+    judged = [column for column in columns if column.role != "other" and column.name not in rule.ignore]
+    facts = {} if has_reference else _facts(judged, previous, rule)
+    changes = {
+        (column.name, name): change
+        for column in judged
+        if column.name not in facts
+        for name, change in _changes(column, _earlier(column.name, previous), has_reference=has_reference)
+    }
+    corrected = adjusted([change.p for change in changes.values()], rule.correction)
+    found: dict[str, tuple[Check, ...]] = dict(facts)
+    for ((column_name, name), change), p in zip(changes.items(), corrected, strict=True):
+        found[column_name] = (*found.get(column_name, ()), _judged(name, change, p, rule))
+    return Guards(batch=(volume,), columns=found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """How far a number is from its earlier values, whether that is unusual, and how likely chance makes it so."""
+
+    value: float
+    is_unusual: bool
+    p: float
+
+    @classmethod
+    def of(cls, now: float, before: Sequence[float], p: float) -> _Change:
+        middle = statistics.median(before)
+        spread = _MAD_TO_SD * statistics.median(abs(value - middle) for value in before)
+        difference = abs(now - middle)
+        return cls(value=difference, is_unusual=difference > _UNUSUAL * spread, p=p)
+
+
+def _earlier(name: str, previous: Sequence[HistoryEntry]) -> list[ColumnSummary]:
+    return [each for entry in previous for each in entry.columns if each.name == name]
+
+
+def _facts(
+    columns: Sequence[ColumnSummary], previous: Sequence[HistoryEntry], rule: DriftRule
+) -> dict[str, tuple[Check, ...]]:
+    """Return the columns that all earlier runs had and this one has not, and those whose values are of another kind."""
+    now = {column.name: column for column in columns}
+    found: dict[str, tuple[Check, ...]] = {}
+    for column in previous[-1].columns:
+        if column.role == "other" or column.name in rule.ignore or len(_earlier(column.name, previous)) < len(previous):
             continue
-        earlier = [each for entry in previous for each in entry.columns if each.name == column.name]
-        if len(earlier) >= LEAST_RUNS:
-            found[column.name] = tuple(_column_checks(column, earlier))
-    return (volume,), found
+        if column.name not in now:
+            found[column.name] = (_fact("gone"),)
+        elif now[column.name].kind != column.kind and now[column.name].values and column.values:
+            found[column.name] = (_fact("type"),)
+    return found
 
 
-def _column_checks(column: ColumnSummary, earlier: Sequence[ColumnSummary]) -> Iterable[Check]:
-    yield _check("missing", column.missing_fraction, [each.missing_fraction for each in earlier])
+def _fact(name: Literal["gone", "type"]) -> Check:
+    status = DriftStatus.DRIFT_DETECTED
+    return Check(name=name, value=1.0, possible=1.0, drift=1.0, p=None, p_adjusted=None, status=status)
+
+
+def _changes(
+    column: ColumnSummary, earlier: Sequence[ColumnSummary], *, has_reference: bool
+) -> Iterator[tuple[_Name, _Change]]:
+    if len(earlier) < LEAST_RUNS:
+        return
+    rows, missing = _counts(column)
+    pooled = [sum(side) for side in zip(*map(_counts, earlier), strict=True)]
+    if rows and pooled[0]:
+        p = two_shares_p(missing, rows, pooled[1], pooled[0])
+        yield "missing", _Change.of(column.missing_fraction, [each.missing_fraction for each in earlier], p)
+    same = [each for each in earlier if each.values and each.kind == column.kind]
+    if not column.values or len(same) < LEAST_RUNS:
+        return
+    if column.kind == "numeric":
+        yield from _moved(column, same)
+    else:
+        yield "mix", _mixed(column, same)
+        if not has_reference:
+            yield "unseen", _new(column, same)
+
+
+def _counts(column: ColumnSummary) -> tuple[int, int]:
+    """Return a column's rows and how many of them are missing."""
+    rows = round(column.values / max(1.0 - column.missing_fraction, 1e-12)) if column.values else 0
+    return rows, rows - column.values
+
+
+def _moved(column: ColumnSummary, earlier: Sequence[ColumnSummary]) -> Iterator[tuple[_Name, _Change]]:
+    """Compare a mean, in standard deviations, with those of earlier runs (z-test)."""
     means = [each.mean for each in earlier if each.mean is not None]
     deviations = [each.std for each in earlier if each.std]
-    if column.mean is not None and len(means) >= LEAST_RUNS and deviations:
-        sd = statistics.median(deviations)
-        yield _check("mean", column.mean / sd, [mean / sd for mean in means])
-    mixes = [dict(each.shares) for each in earlier if each.shares]
-    if column.shares and len(mixes) >= LEAST_RUNS:
-        yield _mix(dict(column.shares), mixes)
-        known = {name for mix in mixes for name in mix}
-        truncated = any(len(mix) >= _KEPT_CATEGORIES for mix in mixes)
-        new = 0.0 if truncated else sum(share for name, share in column.shares if name not in known)
-        yield _as_check("unseen", new, is_unusual=True)
+    if column.mean is None or len(means) < LEAST_RUNS or not deviations:
+        return
+    sd = statistics.median(deviations)
+    values = sum(each.values for each in earlier)
+    change = _Change.of(column.mean / sd, [mean / sd for mean in means], 1.0)
+    error = math.sqrt(1 / column.values + 1 / values)
+    yield "mean", replace(change, p=math.erfc(change.value / error / math.sqrt(2)))
 
 
-def _check(name: Literal["volume", "missing", "mean"], now: float, before: Sequence[float]) -> Check:
-    """Compare a number with its earlier values."""
-    middle = statistics.median(before)
-    spread = _MAD_TO_SD * statistics.median(abs(value - middle) for value in before)
-    difference = abs(now - middle)
-    return _as_check(name, difference, is_unusual=difference > _UNUSUAL * spread)
-
-
-def _mix(now: dict[str, float], before: Sequence[dict[str, float]]) -> Check:
-    """Compare shares of categories with their medians, and the distance with those of the earlier runs themselves."""
-    names = {name for mix in [*before, now] for name in mix}
+def _mixed(column: ColumnSummary, earlier: Sequence[ColumnSummary]) -> _Change:
+    """Compare shares of categories with their medians, and the distance with those of the earlier runs (G-test)."""
+    now, before = dict(column.shares), [dict(each.shares) for each in earlier]
+    names = sorted({name for mix in [*before, now] for name in mix})
     usual = {name: statistics.median(mix.get(name, 0.0) for mix in before) for name in names}
 
     def distance(mix: dict[str, float]) -> float:
         return sum(abs(mix.get(name, 0.0) - usual[name]) for name in names) / 2
 
+    counts = np.array([round(now.get(name, 0.0) * column.values) for name in names] + [0])
+    pooled = np.array(
+        [
+            sum(round(mix.get(name, 0.0) * each.values) for mix, each in zip(before, earlier, strict=True))
+            for name in names
+        ]
+        + [0]
+    )
+    # What lies outside of the 50 categories that are kept is one more.
+    counts[-1] = max(0, column.values - int(counts.sum()))
+    pooled[-1] = max(0, sum(each.values for each in earlier) - int(pooled.sum()))
+    bins = coarse_categories(pooled, counts, (0, 0))
+    p = chi_squared_p(g_statistic(bins.current, bins.reference), len(bins.current) - 1)
     difference = distance(now)
-    return _as_check("mix", difference, is_unusual=difference > 2 * max(map(distance, before)))
+    return _Change(value=difference, is_unusual=difference > 2 * max(map(distance, before)), p=p)
 
 
-def _as_check(name: Literal["volume", "missing", "mean", "mix", "unseen"], value: float, *, is_unusual: bool) -> Check:
+def _new(column: ColumnSummary, earlier: Sequence[ColumnSummary]) -> _Change:
+    """Return the share of categories that no earlier run had; nothing can be said where not all of them are kept."""
+    known = {name for each in earlier for name, _ in each.shares}
+    if any(len(each.shares) >= _KEPT_CATEGORIES for each in earlier):
+        return _Change(value=0.0, is_unusual=False, p=1.0)
+    new = sum(share for name, share in column.shares if name not in known)
+    values = sum(each.values for each in earlier)
+    totals: dict[str, int] = {}
+    for each in earlier:
+        for name, share in each.shares:
+            totals[name] = totals.get(name, 0) + round(share * each.values)
+    once = sum(total <= 1 for total in totals.values())
+    return _Change(value=new, is_unusual=True, p=unseen_p(round(new * column.values), column.values, once, values))
+
+
+def _judged(name: _Name, change: _Change, p: float, rule: DriftRule) -> Check:
     possible, drift = _LIMITS[name]
-    status = status_at(value, (possible, drift)) if is_unusual else DriftStatus.NO_DRIFT
-    return Check(name=name, value=value, possible=possible, drift=drift, p=None, p_adjusted=None, status=status)
+    speaks = change.is_unusual and p < rule.significance
+    status = status_at(change.value, (possible, drift)) if speaks else DriftStatus.NO_DRIFT
+    return Check(name=name, value=change.value, possible=possible, drift=drift, p=change.p, p_adjusted=p, status=status)
 
 
-def with_history(
-    result: DriftResult,
-    batch: tuple[Check, ...],
-    columns: dict[str, tuple[Check, ...]],
-    sentences: Sequence[str],
-    previous: int,
-) -> DriftResult:
-    """Return a result with what the guards found; they can make a verdict worse, never better."""
-    found = [*batch, *(check for checks in columns.values() for check in checks)]
-    worst = max((check.status for check in found), key=SEVERITY.__getitem__, default=DriftStatus.NOT_ANALYSED)
+def as_columns(summaries: Sequence[ColumnSummary], found: Guards, rule: DriftRule) -> tuple[ColumnDrift, ...]:
+    """Return the columns of a run without a reference: their statuses are those of the guards."""
+    columns = []
+    for summary in summaries:
+        checks = found.columns.get(summary.name, ())
+        is_judged = summary.role != "other" and summary.name not in rule.ignore
+        columns.append(
+            ColumnDrift(
+                name=summary.name,
+                kind=summary.kind,
+                role=summary.role,
+                status=max((c.status for c in checks), key=SEVERITY.__getitem__, default=DriftStatus.NOT_ANALYSED),
+                is_judged=is_judged,
+                effect=effect(checks),
+                checks=checks,
+                current_values=summary.values,
+                current_missing_fraction=summary.missing_fraction,
+            )
+        )
+    gone = [name for name in found.columns if name not in {summary.name for summary in summaries}]
+    return (
+        *columns,
+        *(
+            ColumnDrift(
+                name=name,
+                kind="none",
+                status=DriftStatus.DRIFT_DETECTED,
+                reason="it is gone from the data",
+                effect=1.0,
+                checks=found.columns[name],
+            )
+            for name in gone
+        ),
+    )
+
+
+def with_history(result: DriftResult, found: Guards, sentences: Sequence[str], previous: int) -> DriftResult:
+    """Return a result with what the guards found; they can make a verdict worse, never better.
+
+    Where there is no reference, and at least one column was compared with earlier runs, the verdict is theirs.
+    """
     status, reasons = result.status, (*result.reasons, *sentences)
-    if status != DriftStatus.INSUFFICIENT and SEVERITY[worst] > SEVERITY[status]:
-        status = worst
+    alone = result.reference_rows is None and bool(found.columns)
+    alone_so_far = result.reference_rows is None and previous < LEAST_RUNS
+    is_worse = found.worst in BAD and SEVERITY[found.worst] > SEVERITY[status]
+    if status != DriftStatus.INSUFFICIENT and (is_worse or (alone and status == DriftStatus.NOT_ANALYSED)):
+        status = found.worst
         reasons = (*(sentences or [f"Like the last {previous} runs."]), *result.reasons)
-    return replace(result, status=status, run_status=status, reasons=reasons, history=batch, previous_runs=previous)
+    elif alone_so_far:
+        runs = f"{previous} earlier run{'s' * (previous != 1)}"
+        reasons = (*reasons, f"There are {runs}; from {LEAST_RUNS} on they are compared with.")
+    return replace(
+        result,
+        status=status,
+        run_status=status,
+        reasons=reasons,
+        history=found.batch,
+        history_columns={
+            name: bad for name, checks in found.columns.items() if (bad := tuple(c for c in checks if c.status in BAD))
+        },
+        previous_runs=previous,
+    )
 
 
 def persistent(result: DriftResult, previous: Sequence[HistoryEntry], needed: int, of: int) -> DriftResult:

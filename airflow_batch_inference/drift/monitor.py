@@ -6,14 +6,14 @@ they are many); nothing is stored here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from airflow_batch_inference.drift.analysis import Roles, analyse, not_analysed
 from airflow_batch_inference.drift.baseline import make_baseline
-from airflow_batch_inference.drift.history import guard, persistent, summarise, with_history
+from airflow_batch_inference.drift.history import as_columns, guard, persistent, summarise, with_history
 from airflow_batch_inference.drift.profile import Profiler
 from airflow_batch_inference.drift.reasons import history_reasons
 from airflow_batch_inference.drift.statistics import statistics_of
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     )
 
 _BATCH_ROWS = 65_536
+_MOST_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +111,7 @@ def monitor(
     if baseline is None or is_switched_off:
         own = _own_baseline(current)
         columns, profile = own.columns, _as_profile(own)
-        result = not_analysed(profile.rows, rule, current.column_names)
+        result = not_analysed(profile.rows, rule, is_switched_off=is_switched_off)
     else:
         columns = baseline.columns
         profile = current.profile or count(current.dataset, columns)
@@ -118,10 +119,10 @@ def monitor(
     summaries = summarise(profile, columns, result.columns, current.roles)
     if not is_switched_off and (baseline is None or rule.name != "mlrun"):
         usual = previous if baseline is None else _undrifted(previous)
-        judged = [summary for summary in summaries if summary.name not in rule.ignore]
-        batch, by_column = guard(profile.rows, judged, usual)
-        sentences = history_reasons(batch, by_column, profile.rows, usual)
-        result = with_history(result, batch, by_column, sentences, len(usual))
+        found = guard(profile.rows, summaries, usual, rule=rule, has_reference=baseline is not None)
+        if baseline is None:
+            result = replace(result, columns=as_columns(summaries, found, rule))
+        result = with_history(result, found, history_reasons(found, profile.rows, usual), len(usual))
     if persistence is not None:
         result = persistent(result, recent, persistence.needed, persistence.of)
     return Monitored(
@@ -170,7 +171,7 @@ def _own_baseline(current: Current) -> BaselineRecord:
     dataset = current.dataset
     if dataset is None:
         return make_baseline(list, schema=pa.schema([]))
-    return make_baseline(lambda: _tables(dataset), schema=dataset.schema, source=current.source)
+    return make_baseline(lambda: _tables(dataset), schema=dataset.schema, source=current.source, most_bytes=_MOST_BYTES)
 
 
 def _as_profile(baseline: BaselineRecord) -> Profile:

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_batch_inference.drift.bins import is_one_point
 from airflow_batch_inference.drift.packing import pack, unpack_counts, unpack_numbers
 from airflow_batch_inference.drift.values import (
     COLUMN_ERRORS,
@@ -29,6 +30,7 @@ from airflow_batch_inference.records import (
     NumericProfile,
     Profile,
 )
+from airflow_batch_inference.signature import plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -53,6 +55,7 @@ class Profiler:
 
     def __init__(self, columns: Iterable[ColumnBaseline]) -> None:
         self._counters = {column.profile.name: _counter(column) for column in columns}
+        self._names = {plain_name(name): name for name in self._counters}
         self._changed: dict[str, str] = {}
         self._skipped: dict[str, str] = {}
         self._seen: set[str] = set()
@@ -61,7 +64,8 @@ class Profiler:
     def add(self, columns: Iterable[tuple[str, pa.ChunkedArray]], rows: int) -> None:
         """Count the rows of a table, given as pairs of name and values."""
         self._rows += rows
-        for name, values in columns:
+        for given, values in columns:
+            name = self.known(given)
             counter = self._counters.get(name)
             if counter is None or name in self._skipped:
                 continue
@@ -75,6 +79,10 @@ class Profiler:
                     counter.add(values)
                 except COLUMN_ERRORS as error:
                     self._skipped[name] = str(error)
+
+    def known(self, name: str) -> str:
+        """Return the baseline's name of a column: LightGBM writes blanks in names as underscores."""
+        return name if name in self._counters else self._names.get(plain_name(name), name)
 
     def merge(self, profile: Profile) -> None:
         """Add what another profiler of the same baseline counted."""
@@ -104,6 +112,11 @@ def merged(columns: Sequence[ColumnBaseline], profiles: Iterable[Profile]) -> Pr
     for profile in profiles:
         profiler.merge(profile)
     return profiler.profile()
+
+
+def _is_short(kind: str) -> bool:
+    """Say whether an Arrow type holds fewer digits than a double."""
+    return kind in ("float", "halffloat")
 
 
 def _counter(column: ColumnBaseline) -> NumericCounter | CategoryCounter:
@@ -156,12 +169,25 @@ class NumericCounter:
     def add(self, values: pa.ChunkedArray) -> None:
         """Count a column's values; see :func:`~airflow_batch_inference.drift.values.numbers` for what is refused."""
         chunks = list(numbers(values))
+        if _is_short(str(values.type)) != _is_short(self.type):
+            chunks = [self._snapped(chunk) for chunk in chunks]
         self._type_now = self._type_now or str(values.type)
         self.rows += len(values)
         self.missing += len(values) - sum(map(len, chunks))
         for chunk in chunks:
             for start in range(0, len(chunk), _SORTED_ROWS):
                 self._count(np.sort(chunk[start : start + _SORTED_ROWS]))
+
+    def _snapped(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Put values on the reference's that they equal in single precision: 0.1 written as float32 is still 0.1."""
+        points = self.edges[:-1][is_one_point(self.edges)]
+        if not len(points):
+            return values
+        with np.errstate(over="ignore"):
+            short = values.astype(np.float32)
+            starts, first = np.unique(points.astype(np.float32), return_index=True)
+        place = np.minimum(np.searchsorted(starts, short), len(starts) - 1)
+        return np.where(starts[place] == short, points[first[place]], values)
 
     def _count(self, ordered: NDArray[np.float64]) -> None:
         """Count sorted values; NaN sorts to the end."""

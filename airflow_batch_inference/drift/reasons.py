@@ -9,19 +9,19 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING
 
-from airflow_batch_inference.drift.rules import SEVERITY, is_judged
+from airflow_batch_inference.drift.rules import BAD, SEVERITY, is_judged
 from airflow_batch_inference.records import DriftStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
+    from airflow_batch_inference.drift.history import Guards
     from airflow_batch_inference.drift.rules import DriftRule
     from airflow_batch_inference.records import Check, ColumnDrift, DriftResult, HistoryEntry
 
 _MOST_NAMED = 5
 _MOST_CHARACTERS = 60
 _WORTH_SAYING = 0.05
-_BAD = (DriftStatus.DRIFT_DETECTED, DriftStatus.POSSIBLE_DRIFT)
 
 
 def reasons(result: DriftResult, rule: DriftRule) -> tuple[str, ...]:
@@ -40,14 +40,15 @@ def reasons(result: DriftResult, rule: DriftRule) -> tuple[str, ...]:
         decided += _oddities(result.columns)
     else:
         decided = [_verdict(result, judged, rule), *_found(judged), _more(judged)]
-    others = [column for column in result.columns if not is_judged(column, rule) and column.name not in rule.ignore]
-    not_judged = others if rule.name == "effect" else []
+    known = {column.name for column in result.columns if column.checks}
+    gone = (
+        result.missing_columns if rule.name == "mlrun" else [name for name in result.missing_columns if name in known]
+    )
     sentences = [
         *decided,
         _named("Not compared", (f"{_short(c.name)} ({_short(c.reason or '')})" for c in _without_number(judged))),
-        _named("Moved, and not judged since the model does not take it", _moved(not_judged)),
         _named("Ignored", map(_short, (name for name in rule.ignore))),
-        _named("Gone from the data", map(_short, result.missing_columns)),
+        _named("Gone from the data", map(_short, gone)),
         _named("New, not in the reference", map(_short, result.extra_columns)),
     ]
     return tuple(sentence for sentence in sentences if sentence)
@@ -72,13 +73,25 @@ def _verdict(result: DriftResult, judged: Sequence[ColumnDrift], rule: DriftRule
     possible = statuses.count(DriftStatus.POSSIBLE_DRIFT)
     if not drifted and not possible:
         return f"{_of(compared, compared)} within {'its' if compared == 1 else 'their'} limits."
-    said = [
-        f"{drifted} of {_columns(compared)} {_have(drifted)} drifted" if drifted else "",
-        f"{possible} may have" if possible else "",
-    ]
-    if drifted and result.status == DriftStatus.POSSIBLE_DRIFT:
-        said.append("none that matters much to the model")
-    return f"{', '.join(filter(None, said))}." if drifted else f"{possible} of {_columns(compared)} may have drifted."
+    if not drifted:
+        return f"{possible} of {_columns(compared)} may have drifted."
+    said = f"{drifted} of {_columns(compared)} {_have(drifted)} drifted"
+    return f"{said}{f', {possible} may have' if possible else ''}{_cause(result, judged, rule)}."
+
+
+def _cause(result: DriftResult, judged: Sequence[ColumnDrift], rule: DriftRule) -> str:
+    """Say what makes the columns' drift the dataset's, where that is not plain."""
+    drifted = [column for column in judged if column.status == DriftStatus.DRIFT_DETECTED]
+    if result.status != DriftStatus.DRIFT_DETECTED:
+        return "; none of them matters much to the model"
+    if any(column.role == "prediction" for column in drifted):
+        return "; the predictions are among them"
+    if not any(column.is_important for column in drifted):
+        return f": more than {rule.max_drifted_fraction:.0%}"
+    matter = [_short(column.name) for column in drifted if column.is_important]
+    if all(column.is_important for column in judged) or len(matter) > _MOST_NAMED:
+        return ""
+    return f"; {', '.join(matter)} {'matters' if len(matter) == 1 else 'matter'} to the model"
 
 
 def _of(number: int, total: int) -> str:
@@ -95,9 +108,9 @@ def _have(number: int) -> str:
 
 def _found(judged: Sequence[ColumnDrift]) -> Iterable[str]:
     """Say of the worst columns what has happened to them."""
-    bad = sorted((column for column in judged if column.status in _BAD), key=_severity)
+    bad = sorted((column for column in judged if column.status in BAD), key=_severity)
     for column in bad[:_MOST_NAMED]:
-        checks = [check for check in column.checks if check.status in _BAD]
+        checks = [check for check in column.checks if check.status in BAD]
         # The two shape checks say the same thing twice: the stronger one speaks.
         shapes = sorted(
             (c for c in checks if c.name in ("distance", "divergence")), key=lambda c: -c.value / (c.drift or 1)
@@ -113,7 +126,7 @@ def _severity(column: ColumnDrift) -> tuple[float, float, str]:
 
 
 def _more(judged: Sequence[ColumnDrift]) -> str:
-    bad = sorted((column for column in judged if column.status in _BAD), key=_severity)[_MOST_NAMED:]
+    bad = sorted((column for column in judged if column.status in BAD), key=_severity)[_MOST_NAMED:]
     return _named("Further", (_short(column.name) for column in bad))
 
 
@@ -135,10 +148,6 @@ def _words(check: Check, column: ColumnDrift) -> str:
 
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{share:.1%}" if share < 0.1 else f"{share:.0%}"
-
-
-def _moved(columns: Sequence[ColumnDrift]) -> Iterable[str]:
-    return (_short(column.name) for column in columns if column.status in _BAD)
 
 
 def _mlrun_verdict(result: DriftResult, rule: DriftRule) -> str:
@@ -195,24 +204,22 @@ def _oddities(columns: Sequence[ColumnDrift]) -> list[str]:
     ]
 
 
-def history_reasons(
-    batch: Sequence[Check], columns: Mapping[str, Sequence[Check]], rows: int, previous: Sequence[HistoryEntry]
-) -> list[str]:
+def history_reasons(found: Guards, rows: int, previous: Sequence[HistoryEntry]) -> list[str]:
     """Say what is unusual against the previous runs.
 
     Parameters
     ----------
-    batch, columns
-        What the guards found of the whole batch, and of columns by name.
+    found
+        What the guards say.
     rows
         Of the batch.
     previous
         The runs that it was compared with.
     """
     usual = statistics.median(entry.rows for entry in previous) if previous else 0
-    said = [f"{rows:,} rows, usually {usual:,.0f}" for check in batch if check.status in _BAD]
-    for name, checks in columns.items():
-        said += [f"{_short(name)} {_history_words(check)}" for check in checks if check.status in _BAD]
+    said = [f"{rows:,} rows, usually {usual:,.0f}" for check in found.batch if check.status in BAD]
+    for name, checks in found.columns.items():
+        said += [f"{_short(name)} {_history_words(check)}" for check in checks if check.status in BAD]
     return [_named(f"Unlike the last {len(previous)} runs", said)] if said else []
 
 
@@ -222,12 +229,14 @@ def _history_words(check: Check) -> str:
         "mean": f"has a mean {check.value:.2g} standard deviations off",
         "mix": f"has {check.value:.0%} of its rows in other categories",
         "unseen": f"has {check.value:.1%} in new categories",
+        "gone": "is gone",
+        "type": "has values of another kind",
     }[check.name]
 
 
 def _without_number(columns: Sequence[ColumnDrift]) -> Iterable[ColumnDrift]:
     return (
-        column for column in columns if (column.kind == "none" or column.mlrun is None) and column.status not in _BAD
+        column for column in columns if (column.kind == "none" or column.mlrun is None) and column.status not in BAD
     )
 
 

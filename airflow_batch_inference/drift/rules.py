@@ -29,6 +29,7 @@ SEVERITY = {
     DriftStatus.DRIFT_DETECTED: 4,
 }
 """What outweighs what; for the order of columns, not for verdicts."""
+BAD = (DriftStatus.DRIFT_DETECTED, DriftStatus.POSSIBLE_DRIFT)
 
 _THRESHOLDS = {"effect": (0.1, 0.2), "mlrun": (0.5, 0.7)}
 _SHARE_LIMITS = {"missing": (0.02, 0.1), "infinite": (0.02, 0.1), "range": (0.01, 0.05), "unseen": (0.01, 0.05)}
@@ -63,8 +64,8 @@ class DriftRule:
         A larger share of drifted columns is drift of the dataset, important or not.
     limits
         Column name to limits of its own: ``drift_threshold``, ``possible_drift_threshold``, and the shares ``missing``
-        (0.02), ``infinite`` (0.02), ``range`` (0.01) and ``unseen`` (0.01) from which a change is ``POSSIBLE_DRIFT``;
-        five times that is ``DRIFT_DETECTED``.
+        (0.1), ``infinite`` (0.1), ``range`` (0.05) and ``unseen`` (0.05) from which a change is ``DRIFT_DETECTED``; a
+        fifth of it is ``POSSIBLE_DRIFT``. With a limit for ``missing`` the other checks leave missing values out.
     watch, ignore
         Columns whose drift alone is the dataset's, whatever their importance; and columns that are not judged.
 
@@ -99,8 +100,8 @@ class DriftRule:
         _within("max_drifted_fraction", self.max_drifted_fraction, 0, 1)
         for column, limits in self.limits.items():
             for name, value in limits.items():
-                _one_of(f"limits of column {column!r}", name, LIMIT_NAMES)
-                _within(f"{name} of column {column!r}", value, 0, math.inf)
+                _one_of(f"A limit of column {column!r}", name, LIMIT_NAMES)
+                _within(f"{name} of column {column!r}", value, 0, 1 if name in _SHARE_LIMITS else math.inf)
             _ordered(*self.thresholds(column), f" of column {column!r}", math.inf)
         both = sorted({*self.watch} & {*self.ignore})
         if both:
@@ -124,7 +125,7 @@ class DriftRule:
         if check not in _SHARE_LIMITS:
             return self.shape_limits(column)
         own = self.limits.get(column, {}).get(check)
-        return _SHARE_LIMITS[check] if own is None else (own, 5 * own)
+        return _SHARE_LIMITS[check] if own is None else (own / 5, own)
 
     def parameters(self) -> dict[str, float | str]:
         """Return what the verdict depends on, for the record."""
@@ -136,14 +137,13 @@ class DriftRule:
             "inf_capping": self.inf_capping,
             "edges": self.edges,
         }
-        if self.name == "mlrun":
-            return common
+        if self.name == "effect":
+            common["significance"] = self.significance
+            common["correction"] = self.correction
+            common["max_drifted_fraction"] = self.max_drifted_fraction
         own = {f"{column}: {name}": value for column, limits in self.limits.items() for name, value in limits.items()}
         return {
             **common,
-            "significance": self.significance,
-            "correction": self.correction,
-            "max_drifted_fraction": self.max_drifted_fraction,
             **own,
             **({"watch": ", ".join(self.watch)} if self.watch else {}),
             **({"ignore": ", ".join(self.ignore)} if self.ignore else {}),
@@ -227,7 +227,7 @@ def _check(found: Evidence, column: str, corrected: float | None, rule: DriftRul
 def _with_status(column: ColumnDrift, checks: tuple[Check, ...], rule: DriftRule, *, enough: bool) -> ColumnDrift:
     if column.checks:  # a type that changed, a column gone: there is nothing to weigh
         return replace(column, status=DriftStatus.NOT_ANALYSED if rule.name == "mlrun" else column.status)
-    column = replace(column, checks=checks, effect=_effect(checks))
+    column = replace(column, checks=checks, effect=effect(checks))
     values = (column.reference_values or 0, column.current_values or 0)
     if rule.name == "mlrun":
         return _mlrun_status(column, values, rule)
@@ -239,7 +239,8 @@ def _with_status(column: ColumnDrift, checks: tuple[Check, ...], rule: DriftRule
     return replace(column, status=worst)
 
 
-def _effect(checks: Sequence[Check]) -> float | None:
+def effect(checks: Sequence[Check]) -> float | None:
+    """Return the largest of the checks that speak, in units of its drift limit; None without any check."""
     found = [
         check.value / check.drift if check.drift else math.inf
         for check in checks

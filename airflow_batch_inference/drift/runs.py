@@ -1,7 +1,8 @@
 """Where the runs of a task leave what later ones compare themselves with.
 
-One small file a run, named by the run's date so that a listing tells their order. What must not be relaxed: a run that
-is done again replaces its own file and nobody else's; a file that cannot be read is passed over, with a warning.
+One small file a date, named by it so that a listing tells their order. What must not be relaxed: a date that is done
+again, by whatever run, replaces its own file and nobody else's, so that no day counts twice; a file that cannot be read
+is passed over, with a warning.
 """
 
 from __future__ import annotations
@@ -12,17 +13,19 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from airflow_batch_inference.exceptions import ArtifactError
-from airflow_batch_inference.records import HistoryEntry, fingerprint
+from airflow_batch_inference.records import HistoryEntry
 from airflow_batch_inference.storage import encode_segment, join_uri
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow_batch_inference.records import TaskKey
     from airflow_batch_inference.storage import Storage
 
 log = logging.getLogger(__name__)
 
 Which = Literal["last", "weekday"]
-_NAME = re.compile(r"/(\d{8}T\d{12})-[0-9a-f]{8}\.json$")
+_NAME = re.compile(r"/(\d{8}T\d{12})\.json$")
 _TIME = "%Y%m%dT%H%M%S%f"
 
 
@@ -35,36 +38,29 @@ def history_folder(root: str, task: TaskKey) -> str:
 
 
 def remember(root: str, entry: HistoryEntry, storage: Storage) -> str:
-    """Store a run's entry in place of an earlier one of the same run; return its URI."""
+    """Store a run's entry in place of an earlier one of the same date; return its URI."""
     at = datetime.fromisoformat(entry.at).astimezone(UTC).strftime(_TIME)
-    own = fingerprint(entry.task.run_id)[:8]
-    uri = join_uri(history_folder(root, entry.task), f"{at}-{own}.json")
+    uri = join_uri(history_folder(root, entry.task), f"{at}.json")
     storage.put(uri, entry.to_json())
     return uri
 
 
-def previous_runs(
-    root: str, task: TaskKey, at: datetime, *, number: int, which: Which, storage: Storage
-) -> list[HistoryEntry]:
-    """Return the entries of the last runs before a date, oldest first.
+def earlier_runs(root: str, task: TaskKey, at: datetime, *, storage: Storage) -> list[tuple[datetime, str]]:
+    """Return the dates of a task's runs before a date, and the URIs of their entries, oldest first: one listing.
 
     Parameters
     ----------
     root
         The artifact store.
     task
-        Whose runs; other runs of the very same date are no earlier ones.
+        Whose runs.
     at
         The date, with its offset from UTC.
-    number
-        At most so many.
-    which
-        ``last``: whatever day they were; ``weekday``: those of the same weekday (UTC).
     storage
         Reaches the artifact store.
     """
     folder = history_folder(root, task)
-    if number < 1 or not storage.exists(folder):
+    if not storage.exists(folder):
         return []
     now = at.astimezone(UTC)
     found = []
@@ -73,9 +69,34 @@ def previous_runs(
         if match is None or file.uri.rpartition("/")[0] != folder:
             continue  # a folder of a mapped task's
         then = datetime.strptime(match.group(1), _TIME).replace(tzinfo=UTC)
-        if then < now and (which == "last" or then.weekday() == now.weekday()):
-            found.append(file.uri)
-    read = [_read(uri, storage) for uri in sorted(found)[-number:]]
+        if then < now:
+            found.append((then, file.uri))
+    return sorted(found)
+
+
+def last_of(
+    earlier: Sequence[tuple[datetime, str]], at: datetime, *, number: int, which: Which, storage: Storage
+) -> list[HistoryEntry]:
+    """Return the last entries, oldest first.
+
+    Parameters
+    ----------
+    earlier
+        From :func:`earlier_runs`.
+    at
+        The date of this run.
+    number
+        At most so many.
+    which
+        ``last``: whatever day they were; ``weekday``: those of the same weekday (UTC).
+    storage
+        Reaches the artifact store.
+    """
+    if number < 1:
+        return []
+    weekday = at.astimezone(UTC).weekday()
+    wanted = [uri for then, uri in earlier if which == "last" or then.weekday() == weekday]
+    read = [_read(uri, storage) for uri in wanted[-number:]]
     return [entry for entry in read if entry is not None]
 
 

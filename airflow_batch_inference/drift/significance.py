@@ -99,6 +99,22 @@ def upper_share_p(k: int, n: int, expected: float) -> float:
     return float(bdtrc(k - 1, n, min(1.0, expected))) if k > 0 else 1.0
 
 
+def unseen_p(k: int, n: int, once: int, m: int) -> float:
+    """Return how likely at least k of n rows are of categories that m others never had, where nothing has changed.
+
+    The share of new categories to be expected is that of those seen once (Good 1953, Turing); since that number is
+    small and uncertain, its upper limit (Poisson, 99.99 %) is taken.
+
+    Examples
+    --------
+    >>> round(unseen_p(30, 1000, 0, 10_000), 6), round(unseen_p(30, 1000, 200, 10_000), 6)
+    (0.0, 0.327612)
+    """
+    from scipy.special import gammaincinv
+
+    return upper_share_p(k, n, float(gammaincinv(once + 1, 0.9999)) / m)
+
+
 def adjusted(p: Sequence[float], correction: Literal["holm", "bonferroni"]) -> list[float]:
     """Correct the p-values of several columns, so that the chance of any false alarm among them stays below the level.
 

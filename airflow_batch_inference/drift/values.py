@@ -26,6 +26,7 @@ _FAMILIES = {
     "moment": ("timestamp", "date"),
     "duration": ("duration",),
     "time of day": ("time32", "time64"),
+    "number": ("int", "uint", "float", "double", "halffloat", "decimal", "null"),
 }
 
 
@@ -41,7 +42,7 @@ def family(kind: str) -> str:
     >>> family("large_string"), family("date32[day]"), family("int8")
     ('category', 'moment', 'number')
     """
-    return next((name for name, prefixes in _FAMILIES.items() if kind.startswith(prefixes)), "number")
+    return next((name for name, prefixes in _FAMILIES.items() if kind.startswith(prefixes)), kind)
 
 
 def is_categorical(kind: pa.DataType) -> bool:

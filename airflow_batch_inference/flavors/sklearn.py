@@ -166,6 +166,8 @@ class SklearnFlavor:
         """
         saved_elsewhere = require("sklearn.exceptions", extra=self.extra).InconsistentVersionWarning
         with warnings.catch_warnings():
+            # skops looks through every loaded module, also at names that warn of their deprecation.
+            warnings.simplefilter("ignore", DeprecationWarning)
             warnings.simplefilter("error", saved_elsewhere)
             try:
                 estimator = _load_skops(path, trusted) if model_format is SKOPS else _load_pickle(path)

@@ -60,8 +60,11 @@ class SentAlertsRecord(Record):
 
 
 def drifted_columns(result: DriftResult) -> tuple[str, ...]:
-    """Return the columns that have drifted by themselves, sorted by name."""
-    return tuple(sorted(column.name for column in result.columns if column.status == DriftStatus.DRIFT_DETECTED))
+    """Return the judged columns that have drifted by themselves, from the reference or from earlier runs, by name."""
+    drift = DriftStatus.DRIFT_DETECTED
+    judged = {column.name for column in result.columns if column.status == drift and column.is_judged}
+    unlike = {name for name, checks in result.history_columns.items() if any(c.status == drift for c in checks)}
+    return tuple(sorted(judged | unlike))
 
 
 def _now() -> datetime:

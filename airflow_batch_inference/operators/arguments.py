@@ -123,10 +123,26 @@ def choice(name: str, value: object, allowed: Collection[str]) -> str:
     ConfigurationError
         Another word.
     """
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         message = f"{name} is {value!r}; it must be one of {', '.join(map(repr, sorted(allowed)))}."
         raise ConfigurationError(message)
     return str(value)
+
+
+def callables(name: str, value: Any) -> list[Any]:  # noqa: ANN401  # what a DAG gives
+    """Return a list of what can be called, such as notifiers; one alone is a list too.
+
+    Raises
+    ------
+    ConfigurationError
+        Something in it cannot be called.
+    """
+    items = list(value) if isinstance(value, (list, tuple)) else [value] if value is not None else []
+    for item in items:
+        if not callable(item):
+            message = f"{name} holds {item!r}, which cannot be called; give Airflow notifiers."
+            raise ConfigurationError(message)
+    return items
 
 
 def names(name: str, value: Any) -> tuple[str, ...] | None:  # noqa: ANN401  # what a DAG or a template gives

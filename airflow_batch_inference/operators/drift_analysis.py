@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.operators.arguments import (
+    callables,
     choice,
     mapping,
     names,
@@ -171,13 +172,14 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         on_drift = choice("on_drift", self.on_drift, {"record", "alert", "fail"})
         cooldown = self.cooldown(context, self.alert_cooldown_s)
         key, at = task_key(context), _run_date(context)
+        notifiers = callables("notifiers", self.notifiers)
         compared, recent = self._runs(key, at)
         uri, result = self._store(self._monitor(compared, recent), key, at, compared)
         self._log(result)
         push(context, {"drift_status": str(result.status), "drift_metric": result.drift_metric})
         announce_drift(result, uri, self.outlets, context)
         if result.status == DriftStatus.DRIFT_DETECTED and on_drift != "record":
-            alert(result, uri, self.notifiers, context, cooldown=cooldown)
+            alert(result, uri, notifiers, context, cooldown=cooldown)
             if on_drift == "fail":
                 raise drift_error(result, uri)
         return uri
@@ -214,15 +216,17 @@ class DriftAnalysisOperator(BatchInferenceOperator):
 
     def _runs(self, key: TaskKey, at: datetime) -> tuple[list[HistoryEntry], list[HistoryEntry]]:
         """Return the earlier runs that this one is compared with, and the last ones before it, for drift that lasts."""
-        from airflow_batch_inference.drift.runs import previous_runs
+        from airflow_batch_inference.drift.runs import earlier_runs, last_of
 
         which = choice("history", self.history, {"last", "weekday", "none"})
         number = whole_number("history_runs", self.history_runs, low=0) if which != "none" else 0
-        kind: Which = "weekday" if which == "weekday" else "last"
         needed = self._persistence().of - 1
-        compared = previous_runs(self.root, key, at, number=number, which=kind, storage=self.storage)
-        recent = previous_runs(self.root, key, at, number=needed, which="last", storage=self.storage)
-        return compared, recent
+        if not number and not needed:
+            return [], []
+        earlier = earlier_runs(self.root, key, at, storage=self.storage)
+        kind: Which = "weekday" if which == "weekday" else "last"
+        compared = last_of(earlier, at, number=number, which=kind, storage=self.storage)
+        return compared, last_of(earlier, at, number=needed, which="last", storage=self.storage)
 
     def _monitor(self, compared: Sequence[HistoryEntry], recent: Sequence[HistoryEntry]) -> Monitored:
         from airflow_batch_inference.drift.monitor import monitor
@@ -244,7 +248,7 @@ class DriftAnalysisOperator(BatchInferenceOperator):
             )
             raise ConfigurationError(message)
         monitored = monitor(
-            data.current(baseline, baseline_uri),
+            data.current(baseline, baseline_uri, is_demanded=demanded is not False),
             baseline,
             rule=self._rule(),
             previous=compared,
@@ -262,8 +266,10 @@ class DriftAnalysisOperator(BatchInferenceOperator):
 
         result = monitored.result
         provenance = {
+            "Model": result.model_name or "",
             "DAG": key.dag_id,
             "Run": key.run_id,
+            "Date": f"{at:%Y-%m-%d %H:%M %Z}".replace(" 00:00 UTC", ""),
             "Batch": result.batch_id or "",
             "Dataset": result.dataset_uri or "",
             "Model SHA-256": result.model_sha256 or "",

@@ -15,7 +15,7 @@ from airflow_batch_inference.drift.monitor import Current
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError
 from airflow_batch_inference.operators.inputs import read
 from airflow_batch_inference.records import BaselineRecord, ModelRecord, PredictionSetRecord, ProfileRecord
-from airflow_batch_inference.reference import input_names, open_sample_set, plain_baseline
+from airflow_batch_inference.reference import input_names, matching, open_sample_set, plain_baseline
 from airflow_batch_inference.storage import is_record_uri
 
 if TYPE_CHECKING:
@@ -80,8 +80,10 @@ class DriftData:
             uri = self.model.baseline_uri
         return (None, None) if uri is None else (read(BaselineRecord, "The baseline", uri, self.storage), uri)
 
-    def current(self, baseline: BaselineRecord | None, baseline_uri: str | None) -> Current:
-        """Return the data to judge.
+    def current(
+        self, baseline: BaselineRecord | None, baseline_uri: str | None, *, is_demanded: bool = True
+    ) -> Current:
+        """Return the data to judge; where nobody wants a verdict, also if nothing is left of them.
 
         Raises
         ------
@@ -102,7 +104,12 @@ class DriftData:
                 source=self.predictions.dataset,
                 roles=self._roles(baseline),
             )
-        dataset = self._opened()
+        try:
+            dataset = self._opened()
+        except (ConfigurationError, ArtifactIntegrityError):
+            if is_demanded:
+                raise
+            return Current(dataset=None, column_names=())
         return Current(
             dataset=dataset,
             column_names=tuple(dataset.schema.names),
@@ -119,18 +126,20 @@ class DriftData:
     def _roles(self, baseline: BaselineRecord | None) -> Roles:
         """Return what the model does with the columns, as far as anybody knows."""
         if self.predictions is not None:
-            features = self.predictions.feature_columns
-            return Roles(inputs=features, predictions=self.predictions.label_columns, unread=features)
+            features, labels = self.predictions.feature_columns, self.predictions.label_columns
+            return Roles(inputs=features, predictions=labels, unread=(*features, *labels))
         if baseline is None:
             return Roles()
+        names = [column.profile.name for column in baseline.columns]
+        inputs = baseline.inputs if self.model is None else matching(input_names(self.model), names) or baseline.inputs
         # A plain dataset has no predictions yet.
-        return Roles(inputs=baseline.inputs, predictions=baseline.predictions, unread=baseline.predictions)
+        return Roles(inputs=inputs, predictions=baseline.predictions, unread=baseline.predictions)
 
     def _opened(self) -> Dataset:
         """Open the rows to judge: a prediction set's, its inputs where the rows were not kept, or any dataset."""
         predictions = self.predictions
         if predictions is None:
-            return open_dataset(self.dataset, self.data_storage)
+            return open_dataset(self.dataset, self.data_storage, model_names=input_names(self.model))
         if not predictions.kept:
             return self._inputs(predictions)
         # Text formats do not keep types: "007" must not come back as 7.
@@ -143,6 +152,13 @@ class DriftData:
             message = (
                 f"The rows of {self.dataset} were not kept (log_result_set=False) and came from inline records: "
                 "nothing is left to analyse. Set log_result_set=True, or profile=True with a baseline."
+            )
+            raise ConfigurationError(message)
+        if predictions.rows_rejected:
+            message = (
+                f"The rows of {self.dataset} were not kept (log_result_set=False), and {predictions.rows_rejected} of "
+                "its input were rejected: the others cannot be told apart in it. Set log_result_set=True, or "
+                "profile=True with a baseline."
             )
             raise ConfigurationError(message)
         dataset = open_dataset(list(predictions.dataset_uris), self.data_storage, tolerant=True)
@@ -161,5 +177,6 @@ class DriftData:
             baseline_uri=baseline_uri,
             dataset_uri=self.dataset if isinstance(self.dataset, str) else None,
             batch_id=self.predictions.batch_id if self.predictions else None,
+            model_name=self.model.name if self.model else None,
             model_sha256=self.predictions.model_sha256 if self.predictions else None,
         )

@@ -14,7 +14,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 from airflow.providers.standard.operators.branch import BranchMixIn
 
 from airflow_batch_inference.exceptions import ConfigurationError, DriftDetectedError
-from airflow_batch_inference.operators.arguments import choice, mapping, structure
+from airflow_batch_inference.operators.arguments import callables, choice, mapping, structure
 from airflow_batch_inference.operators.base import (
     BatchInferenceOperator,
     alert,
@@ -110,13 +110,14 @@ class DriftGateOperator(BatchInferenceOperator, BranchMixIn):
         followed = self._followed(context)
         outcomes = self._outcomes(followed)
         cooldown = self.cooldown(context, self.alert_cooldown_s)
+        notifiers = callables("notifiers", self.notifiers)
         result = self._result()
         push(context, {"drift_status": str(result.status)})
         announce_drift(result, self.drift, self.outlets, context)
         outcome = outcomes[result.status]
         self.log.info("%s: %s", result.status, outcome)
         if outcome == "alert" or (outcome != "pass" and result.status != DriftStatus.NO_DRIFT):
-            alert(result, self.drift, self.notifiers, context, cooldown=cooldown)
+            alert(result, self.drift, notifiers, context, cooldown=cooldown)
         if outcome == "skip":
             raise AirflowSkipException(str(drift_error(result, self.drift)))
         if outcome == "fail":

@@ -309,6 +309,8 @@ class ColumnDrift:
     """The column's share in the model, where the model tells."""
     is_important: bool = True
     """Whether its drift alone makes the dataset's."""
+    is_judged: bool = True
+    """Whether it has a say in the verdict at all."""
     effect: float | None = None
     """The largest of its checks' values, each in units of its drift limit."""
     checks: tuple[Check, ...] = ()
@@ -347,7 +349,7 @@ class DriftResult(Record):
     kind: Literal["drift"] = "drift"
     status: DriftStatus
     run_status: DriftStatus
-    """What this run alone says; ``status`` may wait for further runs (``drift_runs``)."""
+    """What this run alone says; ``status`` may wait for further runs (``min_drift_runs``)."""
     reasons: tuple[str, ...]
     rule: str
     parameters: dict[str, float | str]
@@ -365,6 +367,8 @@ class DriftResult(Record):
     """In the current data, not in the reference."""
     history: tuple[Check, ...] = ()
     """Guards of the whole batch against the previous runs."""
+    history_columns: dict[str, tuple[Check, ...]] = field(default_factory=dict)
+    """Columns that are unlike the previous runs, with the guards that say so."""
     previous_runs: int = 0
     """How many previous runs it was compared with."""
     performance: dict[str, float] = field(default_factory=dict)
@@ -374,6 +378,7 @@ class DriftResult(Record):
     baseline_sha256: str | None = None
     dataset_uri: str | None
     batch_id: str | None
+    model_name: str | None = None
     model_sha256: str | None
     report_uri: str | None
     statistics_uri: str | None
@@ -387,6 +392,9 @@ class ColumnSummary:
 
     name: str
     role: Literal["input", "prediction", "other"]
+    kind: Literal["numeric", "categorical"]
+    values: int
+    """Rows with a value (of numbers: a finite one)."""
     missing_fraction: float
     mean: float | None = None
     std: float | None = None

@@ -1,4 +1,4 @@
-"""Effects of columns over the last runs, as a small heat map.
+"""Statuses of columns over the last runs, as a small map.
 
 What must not be relaxed: only runs with the same reference are shown, for others are not comparable; a dozen columns at
 most, so that the page stays small.
@@ -9,7 +9,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from airflow_batch_inference.reports.drift_text import by_severity
+from airflow_batch_inference.records import DriftStatus
+from airflow_batch_inference.reports.drift_text import by_severity, has_a_say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,31 +20,34 @@ if TYPE_CHECKING:
 _MOST_COLUMNS = 12
 _MOST_RUNS = 14
 _NAME_WIDTH = 28
-_STEPS = (0.0, 0.5, 1.0, 2.0)
-"""Effects, in units of the drift limit, from which a cell is one step darker."""
+_CLASSES = {DriftStatus.NO_DRIFT: "h1", DriftStatus.POSSIBLE_DRIFT: "h2", DriftStatus.DRIFT_DETECTED: "h3"}
 
 
 def history_map(result: DriftResult, previous: Sequence[HistoryEntry]) -> str:
-    """Return the heat map of the worst columns over earlier runs and this one; empty where there are none."""
+    """Return the map of the worst judged columns over earlier runs and this one; empty where there are none."""
     runs = [entry for entry in previous if entry.baseline_sha256 == result.baseline_sha256][-_MOST_RUNS:]
-    columns = [column for column in by_severity(result.columns, result) if column.effect is not None]
-    if not runs or not columns or result.baseline_sha256 is None:
+    columns = [column for column in by_severity(result.columns, result) if has_a_say(column, result)]
+    if not runs or not columns:
         return ""
-    earlier = [{column.name: column.effect for column in entry.columns} for entry in runs]
+    earlier = [{column.name: column.status for column in entry.columns} for entry in runs]
     heads = "".join(f"<th>{escape(entry.at[5:10])}" for entry in runs)
     rows = "".join(
         f"<tr><th>{escape(_short(column.name))}"
-        + "".join(_cell(effects.get(column.name)) for effects in [*earlier, {column.name: column.effect}])
+        + "".join(_cell(statuses.get(column.name)) for statuses in [*earlier, {column.name: column.status}])
         for column in columns[:_MOST_COLUMNS]
     )
-    return f'<h2>Over the last runs</h2><table class="h"><tr><th>{heads}<th>now{rows}</table>'
+    key = "".join(f'<span><i class="{name}"></i>{label}</span>' for name, label in _KEY)
+    return (
+        f'<h2>Over the last runs</h2><table class="h"><tr><th>{heads}<th>now{rows}</table><div class="key">{key}</div>'
+    )
 
 
-def _cell(effect: float | None) -> str:
-    if effect is None:
-        return "<td>"
-    step = sum(effect >= least for least in _STEPS[1:]) + (effect > 0)
-    return f'<td class="h{step}">' if step else '<td class="h0">'
+_KEY = (("h1", "no drift"), ("h2", "possible drift"), ("h3", "drift"))
+
+
+def _cell(status: DriftStatus | None) -> str:
+    name = _CLASSES.get(status) if status is not None else None
+    return f'<td class="{name}">' if name else "<td>"
 
 
 def _short(name: str) -> str:

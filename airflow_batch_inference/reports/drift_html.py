@@ -68,12 +68,15 @@ def render_drift_report(
         Earlier runs, oldest first.
     """
     title = _TITLES[result.status]
+    where = " \N{MIDDLE DOT} ".join(provenance[label] for label in ("Model", "DAG", "Date") if provenance.get(label))
     reasons = "".join(f"<p>{escape(reason)}</p>" for reason in result.reasons)
+    heading = f"{title}: {where}" if where else title
+    place = f'<p class="w">{escape(where)}</p>' if where else ""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{title}</title><style>{STYLE}{_sizes(result)}</style></head><body><main>"
-        f'<header class="{_CLASSES[result.status]}"><h1>{title}</h1>{reasons}</header>'
+        f"<title>{escape(heading)}</title><style>{STYLE}{_sizes(result)}</style></head><body><main>"
+        f'<header class="{_CLASSES[result.status]}">{place}<h1>{title}</h1>{reasons}</header>'
         f"{_facts(result)}{_table(result)}{history_map(result, previous)}"
         f"{_one_sided(result)}{_provenance(provenance)}</main></body></html>\n"
     )
@@ -212,8 +215,10 @@ def _effect(column: ColumnDrift, result: DriftResult) -> str:
 _UNITS = {
     "distance": "{:.2g} sd",
     "divergence": "JS {:.2f}",
-    "missing": "{:.0%} missing",
-    "infinite": "{:.0%} inf",
+    "missing": "{:.0%} more or fewer missing",
+    "infinite": "{:.0%} more or fewer inf",
+    "mean": "{:.2g} sd",
+    "mix": "{:.0%} elsewhere",
     "range": "{:.0%} outside",
     "unseen": "{:.0%} new",
 }
@@ -221,7 +226,7 @@ _UNITS = {
 
 def leading(column: ColumnDrift) -> Check | None:
     """Return the check that says most about a column: the worst one, else the larger of its two distances."""
-    checks = [check for check in column.checks if check.name in ("distance", "divergence")]
+    checks = [check for check in column.checks if check.name in ("distance", "divergence", "mean", "mix")]
     bad = [check for check in column.checks if check.status in (DriftStatus.DRIFT_DETECTED, DriftStatus.POSSIBLE_DRIFT)]
     return max(bad or checks, key=lambda check: check.value / (check.drift or 1.0), default=None)
 
@@ -249,9 +254,13 @@ def _scale(column: ColumnDrift) -> str:
     """Return what stands under a drawing: the ends of what is drawn, or the categories."""
     if column.histogram is not None:
         low, high = column.histogram.low, column.histogram.high
-        return f'<small class="x"><span>{low:.4g}</span><span>{high:.4g}</span></small>'
+        return f'<small class="x"><span>{_axis(low)}</span><span>{_axis(high)}</span></small>'
     shown = ", ".join(column.categories[:MOST_CATEGORIES])
     return f'<small class="k">{_text(shown, _MOST_CHARACTERS // 2)}</small>' if shown else ""
+
+
+def _axis(value: float) -> str:
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e10 else f"{value:.4g}"
 
 
 def _text(value: str, most: int = _MOST_CHARACTERS) -> str:

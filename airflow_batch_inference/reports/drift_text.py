@@ -16,20 +16,21 @@ if TYPE_CHECKING:
 
 _MOST_LINES = 20
 _NAME_WIDTH = 32
-_HEAD = ("column", "status", "W1/sd", "JS", "KS", "PSI", "missing", "MLRun")
+_HEAD = ("column", "status", "W1/sd", "JS", "KS", "missing", "outside", "MLRun")
 
 
 def drift_table(result: DriftResult) -> str:
     """Return the table; empty where no column was compared.
 
     W1/sd is the Wasserstein-1 distance in standard deviations of the reference, JS the Jensen-Shannon distance with
-    its noise taken off, KS the upper end of its interval, MLRun (TVD + Hellinger) / 2.
+    its noise taken off, KS the upper end of its interval, outside the share beyond the reference's range or in
+    categories it never had, MLRun (TVD + Hellinger) / 2.
     """
     columns = [column for column in result.columns if column.kind != "none" or column.checks]
     if not columns:
         return ""
     ordered = by_severity(columns, result)
-    rows = [_HEAD, *(_row(column) for column in ordered[:_MOST_LINES])]
+    rows = [_HEAD, *(_row(column, result) for column in ordered[:_MOST_LINES])]
     widths = [max(len(row[place]) for row in rows) for place in range(len(_HEAD))]
     lines = [
         "  ".join(
@@ -45,8 +46,7 @@ def drift_table(result: DriftResult) -> str:
 
 def has_a_say(column: ColumnDrift, result: DriftResult) -> bool:
     """Say whether a column has a say in the verdict; under MLRun's rule every one has."""
-    watched = f", {result.parameters.get('watch', '')}, "  # a name may hold a comma itself
-    return column.role != "other" or result.rule == "mlrun" or f", {column.name}, " in watched
+    return column.is_judged or result.rule == "mlrun"
 
 
 def by_severity(columns: Iterable[ColumnDrift], result: DriftResult) -> list[ColumnDrift]:
@@ -62,21 +62,29 @@ def by_severity(columns: Iterable[ColumnDrift], result: DriftResult) -> list[Col
     return sorted(columns, key=severity)
 
 
-def _row(column: ColumnDrift) -> tuple[str, ...]:
+def _row(column: ColumnDrift, result: DriftResult) -> tuple[str, ...]:
     name = "".join(character if character.isprintable() else " " for character in column.name[: 2 * _NAME_WIDTH])
     name = name if len(name) <= _NAME_WIDTH else f"{name[: _NAME_WIDTH - 1]}…"
     metrics = column.metrics
-    missing = column.current_missing_fraction
     return (
         name,
-        str(column.status),
+        str(column.status) if has_a_say(column, result) else "not judged",
         _number(metrics.w1_sd if metrics else None),
         _number(metrics.js_corrected if metrics else None),
         _number(metrics.ks[1] if metrics and metrics.ks else None),
-        _number(metrics.psi if metrics else None),
-        "-" if missing is None else f"{missing:.1%}",
+        _missing(column),
+        _percent(column.out_of_range_fraction if column.kind == "numeric" else column.unseen_fraction),
         _number(column.mlrun.drift if column.mlrun else None),
     )
+
+
+def _missing(column: ColumnDrift) -> str:
+    now, before = column.current_missing_fraction, column.reference_missing_fraction
+    return _percent(now) if before is None or before == now else f"{_percent(before)} -> {_percent(now)}"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"
 
 
 def _number(value: float | None) -> str:

@@ -38,7 +38,10 @@ box-shadow:0 0 0 1px var(--bg)}.bar:after{left:var(--d)}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:3px 18px;margin:0;font-size:12px;color:var(--dim)}dd{margin:0}
 h2{margin-top:22px}.h{width:auto;margin-bottom:22px;font-size:12px}.h th,.h td{border:0;padding:1px 6px 1px 0}
 .h td{width:46px;min-width:0;height:20px;padding:0;border:1px solid var(--bg);background:var(--line)}
-.h .h1{background:var(--ref)}.h .h2{background:#e6c06a}.h .h3{background:#e0843b}.h .h4{background:#c0262d}
+.h1{background:var(--ref)!important}.h2{background:#e0a93b!important}.h3{background:#c0262d!important}
+.key i{display:inline-block;width:12px;height:12px;margin-right:5px;vertical-align:-2px}
+.w{color:var(--dim);margin:0 0 6px}
+.none .v b{font-weight:400;color:var(--dim)}.none .bar i{background:var(--dim)}
 @media(max-width:720px){main{padding:16px 14px}thead{display:none}td{border:0;padding:2px 0}
 tbody tr{display:flex;flex-wrap:wrap;align-items:center;gap:2px 12px;padding:10px 0;border-bottom:1px solid var(--line)}
 td:first-child{max-width:none;flex:0 0 100%}td:nth-child(2){min-width:0}

@@ -16,7 +16,7 @@ from airflow_batch_inference.operators import (
 
 DATA = "{{ var.value.flight_data }}"
 
-OF_THE_DAY = {"possible_drift_threshold": 2.5, "drift_threshold": 3.0, "range": 0.5}
+OF_THE_DAY = {"possible_drift_threshold": 2.5, "drift_threshold": 3.0, "range": 1.0}
 
 DOC = """
 ### Which flights will arrive more than 15 minutes late?

@@ -255,10 +255,84 @@ def test_limits_may_be_set_for_all_columns_and_for_each(compare, rng):
 
 def test_a_share_may_have_a_limit_of_its_own(one, rng):
     now = np.where(rng.random(M) < 0.15, np.nan, rng.normal(size=M))
-    limits = {"x": {"missing": 0.2, "drift_threshold": 0.6, "possible_drift_threshold": 0.5}}
+    limits = {"x": {"missing": 0.8, "drift_threshold": 0.6, "possible_drift_threshold": 0.5}}
     column = one(rng.normal(size=N), now, limits=limits)
-    assert (check(column, "missing").possible, check(column, "missing").drift) == (0.2, 1.0)
+    assert (check(column, "missing").possible, check(column, "missing").drift) == (0.16, 0.8)
     assert column.status == NO
+
+
+def test_a_limit_for_missing_values_is_not_bypassed_by_the_distance_of_shares(one, rng):
+    now = np.where(rng.random(M) < 0.2, np.nan, rng.normal(size=M))
+    assert one(rng.normal(size=N), now).status == DRIFT
+    column = one(rng.normal(size=N), now, limits={"x": {"missing": 1.0}})
+    assert (column.status, column.has_missing_bin) == (POSSIBLE, False)
+    assert check(column, "divergence").status == NO
+
+
+@pytest.mark.parametrize("rare", [20, 2_000])
+def test_a_small_reference_with_many_rare_categories_does_not_cry_wolf(compare, rare):
+    alarms = 0
+    for seed in range(15):
+        rng = np.random.default_rng(seed)
+        shares = 1 / np.arange(1, rare + 1)
+        names = np.arange(rare).astype(str)
+        before, now = (rng.choice(names, n, p=shares / shares.sum()) for n in (300, 5_000))
+        (column,) = compare({"c": before}, {"c": now}).columns
+        alarms += column.status in (POSSIBLE, DRIFT)
+    assert alarms <= 1
+
+
+@pytest.mark.parametrize("short", ["reference", "current"])
+def test_numbers_of_single_precision_are_the_same_numbers(one, rng, short):
+    values = rng.choice(np.arange(1, 10) / 10, N)
+    before, now = values, rng.permutation(values)
+    if short == "reference":
+        before = before.astype(np.float32)
+    else:
+        now = now.astype(np.float32)
+    column = one(before, now)
+    assert (column.status, column.out_of_range_fraction) == (NO, 0.0)
+
+
+def test_one_outlier_beside_values_just_outside_is_no_larger_shift(one, rng):
+    before, now = rng.normal(size=200_000), rng.normal(size=200_000)
+    now[:4_000] = before.max() + 0.001
+    plain = check(one(before, now), "distance").value
+    now[0] = 1e12
+    assert check(one(before, now), "distance").value == pytest.approx(plain, abs=0.001)
+
+
+@pytest.mark.parametrize("now", [[[1.0]] * M, [b"x"] * M, [{"a": 1}] * M])
+def test_a_number_that_becomes_something_else_altogether_changed_its_type(one, rng, now):
+    assert one(rng.normal(size=N), now).status == DRIFT
+
+
+def test_blanks_in_names_are_underscores_to_lightgbm_and_so_to_the_comparison(compare, rng):
+    roles = Roles(inputs=("big_a",))
+    result = compare({"big a": rng.normal(size=N)}, {"big_a": rng.normal(size=M) + 1}, roles=roles)
+    assert (result.status, result.missing_columns, result.extra_columns) == (DRIFT, (), ())
+
+
+def test_where_nobody_knows_the_inputs_a_column_that_is_gone_is_possible_drift(compare, rng):
+    result = compare({"a": rng.normal(size=N), "label": rng.normal(size=N)}, {"a": rng.normal(size=M)})
+    assert result.status == POSSIBLE
+
+
+def test_predictions_that_the_reference_lacks_are_said_to_be_uncompared(compare, rng):
+    roles = Roles(inputs=("a",), predictions=("score",))
+    result = compare({"a": rng.normal(size=N)}, {"a": rng.normal(size=M), "score": rng.normal(size=M)}, roles=roles)
+    assert "The predictions score were not compared: the reference has none of that name." in result.reasons
+
+
+def test_the_verdict_says_what_decided_it(compare, rng):
+    before = {name: rng.normal(size=N) for name in ("a", "b", "c")}
+    now = {"a": rng.normal(size=M) + 1, "b": rng.normal(size=M), "c": rng.normal(size=M)}
+    weights = {"importances": {"a": 0.96, "b": 0.03, "c": 0.01}}
+    assert compare(before, now, baseline_arguments=weights).reasons[0] == (
+        "1 of 3 columns has drifted; a matters to the model."
+    )
+    weights = {"importances": {"b": 0.96, "a": 0.03, "c": 0.01}}
+    assert compare(before, now, baseline_arguments=weights).reasons[0] == "1 of 3 columns has drifted: more than 30%."
 
 
 def test_ignored_columns_are_named_and_not_judged(compare, rng):
@@ -295,7 +369,8 @@ def test_what_the_model_does_not_take_is_shown_and_judged_only_if_it_is_watched(
     now = {"a": rng.normal(size=M), "key": np.arange(N, N + M)}
     result = compare(before, now, roles=Roles(inputs=("a",)))
     assert (result.status, result.columns[1].status) == (NO, DRIFT)
-    assert "Moved, and not judged since the model does not take it: key." in result.reasons
+    assert [column.is_judged for column in result.columns] == [True, False]
+    assert "key" not in " ".join(result.reasons)
     assert compare(before, now, roles=Roles(inputs=("a",)), watch=("key",)).status == DRIFT
 
 
@@ -317,8 +392,9 @@ def test_holm_is_never_weaker_than_bonferroni(compare, rng):
         ({"correction": "none"}, "correction is 'none'"),
         ({"max_drifted_fraction": -0.1}, "max_drifted_fraction is -0.1"),
         ({"min_rows": -1}, "min_rows is -1"),
-        ({"limits": {"a": {"drft": 1}}}, "limits of column 'a' is 'drft'"),
+        ({"limits": {"a": {"drft": 1}}}, "A limit of column 'a' is 'drft'"),
         ({"limits": {"a": {"missing": float("inf")}}}, "missing of column 'a' is inf"),
+        ({"limits": {"a": {"unseen": 1.5}}}, "unseen of column 'a' is 1.5"),
         ({"watch": ("a",), "ignore": ("a",)}, "'a' is among both"),
         ({"name": "mlrun", "drift_threshold": 1.5}, r"\[0, 1\]"),
     ],

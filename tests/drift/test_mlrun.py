@@ -393,9 +393,9 @@ def test_a_reference_that_shares_no_column_vouches_for_nothing(by_mlrun):
 
 
 def test_without_a_reference_nothing_is_judged():
-    result = not_analysed(50, RULE, ["x"])
+    result = not_analysed(50, RULE)
     assert (result.status, result.rule, result.current_rows) == (DriftStatus.NOT_ANALYSED, "mlrun", 50)
-    assert (result.drift_metric, result.mlrun_metric, result.extra_columns) == (None, None, ("x",))
+    assert (result.drift_metric, result.mlrun_metric, result.extra_columns) == (None, None, ())
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from airflow_batch_inference.drift.runs import history_folder, previous_runs, remember
+from airflow_batch_inference.drift.runs import earlier_runs, history_folder, last_of, remember
 from airflow_batch_inference.records import DriftStatus, HistoryEntry, TaskKey
 from airflow_batch_inference.storage import Storage
 
@@ -38,9 +38,13 @@ def root(tmp_path):
     return root
 
 
+def last(root, at, task=TASK, number=10, which="last"):
+    earlier = earlier_runs(root, task, at, storage=STORE)
+    return last_of(earlier, at, number=number, which=which, storage=STORE)
+
+
 def days(root, at, **arguments):
-    given = {"number": 10, "which": "last", "storage": STORE} | arguments
-    return [found.rows for found in previous_runs(root, TASK, MONDAY + timedelta(days=at), **given)]
+    return [found.rows for found in last(root, MONDAY + timedelta(days=at), **arguments)]
 
 
 def test_runs_before_a_date_come_oldest_first_however_late_they_were_done(root):
@@ -53,10 +57,11 @@ def test_runs_of_the_same_weekday(root):
     assert days(root, 14, which="weekday") == [0, 7]
 
 
-def test_a_run_that_is_done_again_replaces_its_own_entry_and_nobody_elses(root):
+def test_a_date_that_is_done_again_replaces_its_own_entry_and_nobody_elses(root):
     remember(root, entry(3, rows=33), STORE)
+    assert days(root, 8) == [0, 1, 2, 33, 7]
     remember(root, entry(3, run_id="manual", rows=44), STORE)
-    assert sorted(days(root, 8)) == [0, 1, 2, 7, 33, 44]
+    assert days(root, 8) == [0, 1, 2, 44, 7]
 
 
 def test_a_date_in_another_zone_is_the_same_moment(root):
@@ -70,7 +75,7 @@ def test_mapped_tasks_and_their_neighbours_have_histories_of_their_own(root):
     remember(root, entry(1, rows=99, task=mapped), STORE)
     assert history_folder(root, mapped).startswith(history_folder(root, TASK))
     assert days(root, 8) == [0, 1, 2, 3, 7]
-    (only,) = previous_runs(root, mapped, MONDAY + timedelta(days=8), number=5, which="last", storage=STORE)
+    (only,) = last(root, MONDAY + timedelta(days=8), task=mapped)
     assert only.rows == 99
 
 
@@ -82,5 +87,5 @@ def test_a_damaged_entry_is_passed_over_with_a_warning(root, caplog):
 
 
 def test_no_history_is_an_empty_one(tmp_path):
-    assert previous_runs(f"file://{tmp_path}", TASK, MONDAY, number=5, which="last", storage=STORE) == []
-    assert previous_runs(f"file://{tmp_path}", TASK, MONDAY, number=0, which="last", storage=STORE) == []
+    assert last(f"file://{tmp_path}", MONDAY) == []
+    assert last(f"file://{tmp_path}", MONDAY, number=0) == []

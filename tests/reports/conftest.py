@@ -30,9 +30,9 @@ def analysed():
 
 @pytest.fixture(scope="session")
 def earlier():
-    """``earlier(result, effects)``: a run a day before, with the same reference, for each mapping of name to effect."""
+    """``earlier(result, days)``: a run a day before, with the same reference, for each mapping of name to status."""
 
-    def earlier(result, effects, **changes):
+    def earlier(result, days, **changes):
         return [
             replace(
                 HistoryEntry(
@@ -43,16 +43,16 @@ def earlier():
                     rows=1000,
                     columns=tuple(
                         ColumnSummary(
-                            name=name, role="input", missing_fraction=0.0, effect=effect, status=result.status
+                            name=name, role="input", kind="numeric", values=9, missing_fraction=0.0, status=status
                         )
-                        for name, effect in each.items()
+                        for name, status in each.items()
                     ),
                     result_uri="file:///store/drift_results.json",
                     baseline_sha256=result.baseline_sha256,
                 ),
                 **changes,
             )
-            for day, each in enumerate(effects)
+            for day, each in enumerate(days)
         ]
 
     return earlier

@@ -95,7 +95,7 @@ def test_a_page_of_20_columns_with_notes_predictions_and_a_heat_map_is_at_most_2
 ):
     before, now, roles = many(rng, categories)
     result = replace(analysed(before, now, roles, name=rule), previous_runs=8)
-    previous = earlier(result, [{column.name: column.effect for column in result.columns}] * 8)
+    previous = earlier(result, [{column.name: column.status for column in result.columns}] * 8)
     page = render_drift_report(result, provenance={f"label {i}": "x" * 80 for i in range(8)}, previous=previous)
     assert sum(column.unseen != () for column in result.columns) == (7 if categories else 0)
     assert "Over the last runs" in page
@@ -256,7 +256,7 @@ def test_new_categories_are_named_under_their_column(result_of):
 
 
 def test_nothing_analysed_is_a_page_too():
-    result = not_analysed(0, DriftRule())
+    result = not_analysed(100, DriftRule())
     page = render_drift_report(result, provenance={"DAG": "nightly"})
     text = text_of(page)
     assert all(words in text for words in ("Not analysed", *result.reasons, "Provenance", "nightly"))
@@ -276,11 +276,11 @@ def test_the_flat_json_holds_every_columns_drift(result_of):
 @RULES
 def test_a_column_without_a_number_is_null_in_the_flat_json_and_a_dash_on_the_page(analysed, rule):
     lists = pa.array([[1.0]] * 50)
-    result = analysed({"good": numbers(), "bad": numbers()}, {"good": numbers(), "bad": lists}, name=rule)
+    result = analysed({"good": numbers(), "bad": lists}, {"good": numbers(), "bad": lists}, name=rule)
     assert json.loads(features_drift_json(result), parse_constant=pytest.fail) == {"good": 0.0, "bad": None}
     page = render_drift_report(result, provenance={})
     row = rows_of(page)["bad"]
-    assert '<tr class="none"><td>bad<small>columns of type list' in page
+    assert '<tr class="none"><td>bad<small>in the reference: columns of type list' in page
     assert row.count("\N{EN DASH}") == 7
     assert "None" not in row
 
@@ -288,7 +288,8 @@ def test_a_column_without_a_number_is_null_in_the_flat_json_and_a_dash_on_the_pa
 @pytest.mark.parametrize("turned", [pa.array(["a"] * 50), None])
 def test_a_type_that_changed_and_a_column_gone_are_drift_with_a_full_bar(analysed, turned):
     now = {"kept": numbers()} if turned is None else {"kept": numbers(), "lost": turned}
-    page = render_drift_report(analysed({"kept": numbers(), "lost": numbers()}, now), provenance={})
+    roles = Roles(inputs=("kept", "lost"))
+    page = render_drift_report(analysed({"kept": numbers(), "lost": numbers()}, now, roles), provenance={})
     note = "it is gone from the data" if turned is None else "it was double in the reference and is string now"
     assert list(rows_of(page)) == ["lost", "kept"]
     assert f'<tr class="bad"><td>lost<small>{note}</small>' in page
@@ -406,7 +407,7 @@ def test_a_share_that_is_worse_than_the_shape_leads_and_has_its_own_scale(analys
     values = rng.normal(size=5000)
     result = analysed({"x": values}, {"x": pa.array(values, mask=rng.random(5000) < 0.15)})
     effect = effect_of(render_drift_report(result, provenance={}), "x")
-    assert re.search(r"<b>1[456]% missing</b>", effect)
+    assert re.search(r"<b>1[456]% more or fewer missing</b>", effect)
     assert 'style="--p:10%"' in effect  # possible from 2 %, drift from 10 %, and the bar ends at 20 %
 
 
@@ -436,34 +437,41 @@ def cells_of(page):
 
 def test_the_heat_map_shows_earlier_runs_and_this_one(result_of, earlier):
     result = result_of(["a", "b"])
-    now = {column.name: column.effect for column in result.columns}
-    assert now["a"] == 0.0
-    assert now["b"] > 2
-    previous = earlier(result, [{"a": 0.0, "b": 0.2}, {"a": 0.6, "b": 1.0}, {"b": 2.0}, {"a": None}])
+    no, possible, drift = DriftStatus.NO_DRIFT, DriftStatus.POSSIBLE_DRIFT, DriftStatus.DRIFT_DETECTED
+    days = [{"a": no, "b": possible}, {"a": possible, "b": drift}, {"b": no}, {"a": DriftStatus.NOT_ANALYSED}]
+    previous = earlier(result, days)
     page = render_drift_report(result, provenance={}, previous=previous)
-    assert cells_of(page) == {"b": ["h1", "h3", "h4", "", "h4"], "a": ["h0", "h2", "", "", "h0"]}
+    assert cells_of(page) == {"b": ["h2", "h3", "h1", "", "h3"], "a": ["h1", "h2", "", "", "h1"]}
     assert "<th>07-01<th>07-02<th>07-03<th>07-04<th>now" in page
 
 
 def test_only_runs_with_the_same_reference_are_on_the_heat_map(result_of, earlier):
     result = result_of(["a", "b"])
-    (same,) = earlier(result, [{"b": 1.0}])
-    others = earlier(result, [{"b": 1.0}] * 3, baseline_sha256="another")
+    (same,) = earlier(result, [{"b": DriftStatus.POSSIBLE_DRIFT}])
+    others = earlier(result, [{"b": DriftStatus.POSSIBLE_DRIFT}] * 3, baseline_sha256="another")
     page = render_drift_report(result, provenance={}, previous=[*others, same])
-    assert cells_of(page)["b"] == ["h3", "h4"]
+    assert cells_of(page)["b"] == ["h2", "h3"]
     for previous in (others, []):
         assert "Over the last runs" not in render_drift_report(result, provenance={}, previous=previous)
 
 
-def test_without_a_reference_there_is_no_heat_map(earlier):
-    result = not_analysed(50, DriftRule(), ["x"])
-    page = render_drift_report(result, provenance={}, previous=earlier(result, [{"x": None}] * 3))
-    assert "Over the last runs" not in page
+def test_columns_that_are_not_judged_are_not_on_the_heat_map(analysed, earlier):
+    values = numbers()
+    result = analysed({"a": values, "key": values}, {"a": values, "key": values + 9}, roles=Roles(inputs=("a",)))
+    previous = earlier(result, [{"a": DriftStatus.NO_DRIFT, "key": DriftStatus.DRIFT_DETECTED}])
+    assert list(cells_of(render_drift_report(result, provenance={}, previous=previous))) == ["a"]
+
+
+def test_the_page_says_of_which_model_and_day_it_is(result_of):
+    page = render_drift_report(
+        result_of(["a"]), provenance={"Model": "<churn>", "DAG": "nightly", "Date": "2026-02-10"}
+    )
+    assert page.count("&lt;churn&gt; \N{MIDDLE DOT} nightly \N{MIDDLE DOT} 2026-02-10") == 2
 
 
 def test_the_heat_map_holds_a_dozen_columns_and_two_weeks_at_most(result_of, earlier):
     result = result_of([f"c{i:02}" for i in range(20)])
-    previous = earlier(result, [{f"c{i:02}": 1.0 for i in range(20)}] * 30)
+    previous = earlier(result, [{f"c{i:02}": DriftStatus.NO_DRIFT for i in range(20)}] * 30)
     found = cells_of(render_drift_report(result, provenance={}, previous=previous))
     assert len(found) == 12
     assert {len(cells) for cells in found.values()} == {15}

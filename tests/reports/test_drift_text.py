@@ -11,7 +11,7 @@ import pytest
 from airflow_batch_inference.drift.analysis import DriftRule, Roles, not_analysed
 from airflow_batch_inference.reports.drift_text import by_severity, drift_table
 
-HEAD = ["column", "status", "W1/sd", "JS", "KS", "PSI", "missing", "MLRun"]
+HEAD = ["column", "status", "W1/sd", "JS", "KS", "missing", "outside", "MLRun"]
 
 
 @pytest.fixture
@@ -35,9 +35,9 @@ def test_a_line_a_column_with_its_numbers(analysed, rng):
     assert float(cells(lines[0])[2]) == pytest.approx(x.metrics.w1_sd, rel=0.01)
     assert float(cells(lines[0])[3]) == pytest.approx(x.metrics.js_corrected, rel=0.01)
     assert float(cells(lines[0])[4]) == pytest.approx(x.metrics.ks[1], rel=0.01)
-    assert float(cells(lines[0])[5]) == pytest.approx(x.metrics.psi, rel=0.01)
+    assert cells(lines[0])[5:7] == ["0.0%", f"{x.out_of_range_fraction:.1%}"]
     assert float(cells(lines[0])[7]) == pytest.approx(x.mlrun.drift, rel=0.01)
-    assert cells(lines[1])[2:] == ["-", "0", "-", "0", "25.0%", "0"]
+    assert cells(lines[1])[2:] == ["-", "0", "-", "25.0%", "0.0%", "0"]
 
 
 def test_the_columns_of_the_table_are_aligned(analysed, rng):
@@ -104,11 +104,12 @@ def test_a_column_without_a_number_has_a_line_only_where_something_is_known_of_i
     values = rng.normal(size=50)
     lists = pa.array([[1.0]] * 50)
     before = {"x": values, "list": lists, "turned": values, "gone": values}
-    lines = drift_table(analysed(before, {"x": values, "list": lists, "turned": pa.array(["a"] * 50)})).splitlines()[2:]
+    now = {"x": values, "list": lists, "turned": pa.array(["a"] * 50)}
+    lines = drift_table(analysed(before, now, roles=Roles(inputs=tuple(before)))).splitlines()[2:]
     assert [cells(line) for line in lines] == [
         ["gone", "DRIFT_DETECTED", *"------"],
         ["turned", "DRIFT_DETECTED", *"------"],
-        ["x", "NO_DRIFT", "0", "0", "0", "0", "0.0%", "0"],
+        ["x", "NO_DRIFT", "0", "0", "0", "0.0%", "0.0%", "0"],
     ]
 
 
@@ -121,4 +122,4 @@ def test_nothing_compared_is_no_table(analysed):
 def test_a_number_that_is_not_there_is_a_dash(analysed):
     result = analysed({"x": np.full(50, 7.0)}, {"x": np.full(50, 7.0)})
     bare = replace(result, columns=(replace(result.columns[0], metrics=None, mlrun=None),))
-    assert cells(drift_table(bare).splitlines()[-1]) == ["x", "NO_DRIFT", "-", "-", "-", "-", "0.0%", "-"]
+    assert cells(drift_table(bare).splitlines()[-1]) == ["x", "NO_DRIFT", "-", "-", "-", "0.0%", "0.0%", "-"]
