@@ -331,8 +331,7 @@ def with_history(result: DriftResult, found: Guards, sentences: Sequence[str], p
         status = found.worst
         reasons = (*(sentences or [f"Like the last {previous} runs."]), *result.reasons)
     elif alone_so_far:
-        runs = f"{previous} earlier run{'s' * (previous != 1)}"
-        reasons = (*reasons, f"There are {runs}; from {LEAST_RUNS} on they are compared with.")
+        reasons = (*reasons, f"Earlier runs so far: {previous}; from {LEAST_RUNS} on they are compared with.")
     return replace(
         result,
         status=status,
@@ -355,6 +354,7 @@ def persistent(result: DriftResult, previous: Sequence[HistoryEntry], needed: in
         return result
     last = [entry.run_status for entry in previous[-(of - 1) :]] if of > 1 else []
     found = 1 + sum(status == DriftStatus.DRIFT_DETECTED for status in last)
-    said = f"Drift in {found} of the last {len(last) + 1} runs, this one included; {needed} of {of} are needed."
+    runs = f"{found} of the last {len(last) + 1} runs, this one included" if last else "this run, the first"
+    said = f"Drift in {runs}; {needed} of {of} are needed."
     status = DriftStatus.DRIFT_DETECTED if found >= needed else DriftStatus.POSSIBLE_DRIFT
     return replace(result, status=status, reasons=(said, *result.reasons))

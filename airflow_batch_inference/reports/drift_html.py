@@ -175,7 +175,7 @@ def _row(column: ColumnDrift, result: DriftResult) -> str:
     small = f"<small>{label}{_text(note)}</small>" if note else ""
     outside = column.out_of_range_fraction if column.kind == "numeric" else column.unseen_fraction
     missing = _percent(column.current_missing_fraction)
-    if column.reference_missing_fraction != column.current_missing_fraction:
+    if column.reference_missing_fraction not in (None, column.current_missing_fraction):
         missing += f"<small>{_percent(column.reference_missing_fraction)} before</small>"
     metrics = column.metrics
     judged = "none" if _section(column, result) == "other" else _CLASSES[column.status]
@@ -215,8 +215,8 @@ def _effect(column: ColumnDrift, result: DriftResult) -> str:
 _UNITS = {
     "distance": "{:.2g} sd",
     "divergence": "JS {:.2f}",
-    "missing": "{:.0%} more or fewer missing",
-    "infinite": "{:.0%} more or fewer inf",
+    "missing": "±{:.0%} missing",
+    "infinite": "±{:.0%} infinite",
     "mean": "{:.2g} sd",
     "mix": "{:.0%} elsewhere",
     "range": "{:.0%} outside",

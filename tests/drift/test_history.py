@@ -169,7 +169,7 @@ def test_without_a_reference_the_guards_alone_give_the_verdict():
     assert with_history(nothing, found, [], 7).status == NO
     assert with_history(nothing, Guards(), [], 0).status == DriftStatus.NOT_ANALYSED
     assert with_history(nothing, Guards(), [], 2).reasons[-1] == (
-        "There are 2 earlier runs; from 4 on they are compared with."
+        "Earlier runs so far: 2; from 4 on they are compared with."
     )
 
 

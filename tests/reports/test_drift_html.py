@@ -407,7 +407,7 @@ def test_a_share_that_is_worse_than_the_shape_leads_and_has_its_own_scale(analys
     values = rng.normal(size=5000)
     result = analysed({"x": values}, {"x": pa.array(values, mask=rng.random(5000) < 0.15)})
     effect = effect_of(render_drift_report(result, provenance={}), "x")
-    assert re.search(r"<b>1[456]% more or fewer missing</b>", effect)
+    assert re.search(r"<b>±1[456]% missing</b>", effect)
     assert 'style="--p:10%"' in effect  # possible from 2 %, drift from 10 %, and the bar ends at 20 %
 
 
