@@ -126,7 +126,7 @@ def test_a_drifted_batch_waits_and_is_published_when_a_person_approves(dag, airf
     assert published(airflow_home, 2) == 284
     subject, body = ann.question
     assert subject.startswith("DRIFT_DETECTED: publish the batch of manual__")
-    assert "31 of 31 columns have drifted." in body
+    assert "31 of 31 columns have drifted; the predictions are among them." in body
     report = body.split("Report: file://")[1].strip()
     assert "Drift detected" in Path(report).read_text()
 
