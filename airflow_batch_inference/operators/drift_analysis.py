@@ -297,12 +297,14 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         return uri, result
 
     def _log(self, result: DriftResult) -> None:
-        from airflow_batch_inference.reports.drift_text import drift_table
+        from airflow_batch_inference.reports.drift_text import drift_table, performance_line
 
         self.log.info("%s. %s Report: %s", result.status, " ".join(result.reasons), result.report_uri)
         table = drift_table(result)
         if table:
             self.log.info("%s", table)
+        if result.performance:
+            self.log.info("Estimated without labels: %s", performance_line(result))
 
 
 def _run_date(context: Context) -> datetime:

@@ -173,6 +173,8 @@ def _row(column: ColumnDrift, result: DriftResult) -> str:
     note = column.reason or ", ".join(f"{category} ({count:,})" for category, count in column.unseen[:3])
     label = "new: " if column.unseen and not column.reason else ""
     small = f"<small>{label}{_text(note)}</small>" if note else ""
+    if column.importance is not None:
+        small = f"<small>{_percent(column.importance)} of the model</small>{small}"
     outside = column.out_of_range_fraction if column.kind == "numeric" else column.unseen_fraction
     missing = _percent(column.current_missing_fraction)
     if column.reference_missing_fraction not in (None, column.current_missing_fraction):

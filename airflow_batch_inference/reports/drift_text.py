@@ -44,6 +44,15 @@ def drift_table(result: DriftResult) -> str:
     return "Drift by column:\n" + "\n".join(line.rstrip() for line in lines)
 
 
+def performance_line(result: DriftResult) -> str:
+    """Return what is expected of the predictions without labels, beside the reference; empty where nothing is known."""
+    before = result.reference_performance
+    return ", ".join(
+        f"{name} {value:.3f} (reference {before[name]:.3f})" if name in before else f"{name} {value:.3f}"
+        for name, value in result.performance.items()
+    )
+
+
 def has_a_say(column: ColumnDrift, result: DriftResult) -> bool:
     """Say whether a column has a say in the verdict; under MLRun's rule every one has."""
     return column.is_judged or result.rule == "mlrun"

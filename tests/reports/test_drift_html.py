@@ -462,6 +462,14 @@ def test_columns_that_are_not_judged_are_not_on_the_heat_map(analysed, earlier):
     assert list(cells_of(render_drift_report(result, provenance={}, previous=previous))) == ["a"]
 
 
+def test_a_columns_share_in_the_model_stands_under_its_name(result_of):
+    result = result_of(["a"])
+    column = replace(result.columns[0], importance=0.34)
+    page = render_drift_report(replace(result, columns=(column,)), provenance={})
+    assert "<small>34.0% of the model</small>" in page
+    assert "of the model" not in render_drift_report(result, provenance={})
+
+
 def test_the_page_says_of_which_model_and_day_it_is(result_of):
     page = render_drift_report(
         result_of(["a"]), provenance={"Model": "<churn>", "DAG": "nightly", "Date": "2026-02-10"}

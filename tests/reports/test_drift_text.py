@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from airflow_batch_inference.drift.analysis import DriftRule, Roles, not_analysed
-from airflow_batch_inference.reports.drift_text import by_severity, drift_table
+from airflow_batch_inference.reports.drift_text import by_severity, drift_table, performance_line
 
 HEAD = ["column", "status", "W1/sd", "JS", "KS", "missing", "outside", "MLRun"]
 
@@ -111,6 +111,14 @@ def test_a_column_without_a_number_has_a_line_only_where_something_is_known_of_i
         ["turned", "DRIFT_DETECTED", *"------"],
         ["x", "NO_DRIFT", "0", "0", "0", "0.0%", "0.0%", "0"],
     ]
+
+
+def test_estimated_performance_is_a_line_beside_the_references(analysed, rng):
+    values = rng.normal(size=50)
+    result = analysed({"x": values}, {"x": values})
+    assert performance_line(result) == ""
+    estimated = replace(result, performance={"f1": 0.5, "roc_auc": 0.71}, reference_performance={"roc_auc": 0.8})
+    assert performance_line(estimated) == "f1 0.500, roc_auc 0.710 (reference 0.800)"
 
 
 def test_nothing_compared_is_no_table(analysed):
