@@ -168,6 +168,7 @@ class SklearnFlavor:
         with warnings.catch_warnings():
             # skops looks through every loaded module, also at names that warn of their deprecation.
             warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.simplefilter("ignore", FutureWarning)  # Airflow's own kind
             warnings.simplefilter("error", saved_elsewhere)
             try:
                 estimator = _load_skops(path, trusted) if model_format is SKOPS else _load_pickle(path)
