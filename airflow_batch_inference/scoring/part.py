@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.datasets.dataset import MiniBatch
     from airflow_batch_inference.flavors.base import LoadedModel
+    from airflow_batch_inference.records import Profile
     from airflow_batch_inference.scoring.isolation import RejectedRow, ScoredRows
     from airflow_batch_inference.scoring.plan import PartPlan
     from airflow_batch_inference.scoring.prepare import PreparedJob
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 _SHOWN_REJECTIONS = 5
 _PROBED_PARTS = 8
 """Every eighth part is probed: a probe takes some tens of milliseconds, a tenth of a cheap model's part."""
+_COUNTED_ROWS = 4096
 _QUARANTINE_FORMAT = "parquet"
 _PUTS = 5
 
@@ -124,7 +126,7 @@ class PartScorer:
             rejections=tuple(run.rejections[:_SHOWN_REJECTIONS]),
             row_hash_out=as_text(run.hash_out),
             row_hash_rejected=as_text(run.hash_rejected),
-            profile=run.profiler.profile() if run.profiler else None,
+            profile=run.profile(),
             seconds={phase: round(value, 3) for phase, value in run.seconds.items()},
         )
         return self._put(plan, receipt)
@@ -233,6 +235,7 @@ class _Run:
     scorer: PartScorer
     isolator: Isolator
     profiler: Profiler | None = None
+    uncounted: list[pa.Table] = field(default_factory=list)
     rows_in: int = 0
     rows_out: int = 0
     hash_out: int = 0
@@ -273,13 +276,27 @@ class _Run:
             return
         now = time.monotonic()
         inputs = self.scorer.job.inputs
-        unwritten = [
-            (name, self._as_number(scored.rows.table.column(name), kind, name))
-            for name, kind in zip(inputs.columns, inputs.types, strict=True)
-            if name not in table.column_names
-        ]
-        self.profiler.add([*zip(table.column_names, table.columns, strict=True), *unwritten], table.num_rows)
+        for name, kind in zip(inputs.columns, inputs.types, strict=True):
+            if name not in table.column_names:
+                table = table.append_column(name, self._as_number(scored.rows.table.column(name), kind, name))
+        self.uncounted.append(table)
+        if sum(each.num_rows for each in self.uncounted) >= _COUNTED_ROWS:
+            self._count(self.profiler)
         self.spent("profile", now)
+
+    def _count(self, profiler: Profiler) -> None:
+        """Count what was held back: small mini-batches of a wide table would pay each column's fixed cost each time."""
+        if self.uncounted:
+            table = pa.concat_tables(self.uncounted)
+            self.uncounted.clear()
+            profiler.add(zip(table.column_names, table.columns, strict=True), table.num_rows)
+
+    def profile(self) -> Profile | None:
+        """Return the profile of all rows of the part, if they are counted."""
+        if self.profiler is None:
+            return None
+        self._count(self.profiler)
+        return self.profiler.profile()
 
     @staticmethod
     def _as_number(values: pa.ChunkedArray, kind: pa.DataType | None, name: str) -> pa.ChunkedArray:
