@@ -34,7 +34,8 @@ class _ParquetSink:
     """Zstandard for the columns that it makes smaller, which the first group tells; no dictionaries of floats."""
 
     def __init__(self, path: Path, schema: pa.Schema, metadata: Mapping[str, str]) -> None:
-        self._path = path
+        # A writer that opens the file itself leaves it open where its last write fails: on a full disk.
+        self._file = pa.OSFile(str(path), "wb")
         self._schema = schema.with_metadata(dict(metadata))
         self._writer: pq.ParquetWriter | None = None
 
@@ -44,14 +45,17 @@ class _ParquetSink:
         self._writer.write_table(table.replace_schema_metadata(self._schema.metadata), row_group_size=_GROUP_ROWS)
 
     def close(self) -> None:
-        writer = self._writer or self._open(self._schema.empty_table())
-        writer.close()
+        try:
+            writer = self._writer or self._open(self._schema.empty_table())
+            writer.close()
+        finally:
+            self._file.close()
 
     def _open(self, first: pa.Table) -> pq.ParquetWriter:
         others = [field.name for field in self._schema if not pa.types.is_floating(field.type)]
         smaller = [name for name in self._schema.names if not _is_dense(first.column(name))]
         return pq.ParquetWriter(
-            str(self._path),
+            self._file,
             self._schema,
             **_compression(self._schema, smaller),
             # Dictionaries of floats cost four to eight times the time and save no bytes.
