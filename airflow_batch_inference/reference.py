@@ -17,17 +17,19 @@ import pyarrow.compute as pc
 from airflow_batch_inference.datasets.dataset import Dataset, MiniBatch, open_dataset
 from airflow_batch_inference.drift.baseline import make_baseline
 from airflow_batch_inference.drift.performance import fit_calibration
+from airflow_batch_inference.drift.values import numbers
 from airflow_batch_inference.exceptions import BatchInferenceError, ConfigurationError, EmptyDatasetError
 from airflow_batch_inference.flavors.base import require_method
 from airflow_batch_inference.scoring.batch import Predictor, label_names
 from airflow_batch_inference.scoring.isolation import Isolator
-from airflow_batch_inference.signature import plain_name, plan_inputs
+from airflow_batch_inference.signature import known_names, plain_name, plan_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.records import BaselineRecord, Calibration, ModelRecord
+    from airflow_batch_inference.scoring.isolation import ScoredRows
     from airflow_batch_inference.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -137,8 +139,7 @@ class _Scorer:
 
     def scored(self, batch: MiniBatch) -> pa.Table:
         """Return the rows that can be scored with their predictions; as in later batches, the others do not count."""
-        isolator = Isolator(predictor=self.predictor, allowed=None, is_strict=False, allow_nan=True)
-        found = isolator.score(batch, 0)
+        found = _isolated(self.predictor, batch)
         if found.rejected:
             log.warning(
                 "%d rows of the sample set (%s) cannot be scored and are left out: %s",
@@ -149,6 +150,11 @@ class _Scorer:
             values = found.predicted[place].cast(kind) if table.num_rows else pa.array([], kind)
             table = table.append_column(name, values)
         return table
+
+
+def _isolated(predictor: Predictor, batch: MiniBatch) -> ScoredRows:
+    """Score the rows that can be scored."""
+    return Isolator(predictor=predictor, allowed=None, is_strict=False, allow_nan=True).score(batch, 0)
 
 
 class _Reading:
@@ -175,9 +181,7 @@ def _scorer(sample: Dataset, record: ModelRecord, model: LoadedModel, options: R
         )
         predictor = Predictor(model=model, inputs=plan, method=options.predict_method, kwargs=options.predict_kwargs)
         first = next(sample.mini_batches(64))
-        columns = list(
-            Isolator(predictor=predictor, allowed=None, is_strict=False, allow_nan=True).score(first, 0).predicted
-        )
+        columns = _isolated(predictor, first).predicted
         if not columns:
             log.warning("None of the sample set's first rows can be scored: the drift of predictions will not be seen")
             return None
@@ -210,8 +214,8 @@ def _importances(model: LoadedModel, sample: Dataset) -> dict[str, float] | None
     total = sum(found.values()) if found else 0.0
     if not found or not total > 0:
         return None
-    names = {plain_name(name): name for name in sample.schema.names}
-    return {names.get(plain_name(name), name): value / total for name, value in found.items()}
+    as_known = known_names(sample.schema.names)
+    return {as_known(name): value / total for name, value in found.items()}
 
 
 def _warn_of_gaps(record: ModelRecord, sample: Dataset) -> None:
@@ -275,4 +279,4 @@ def _finite_rows(table: pa.Table) -> tuple[np.ndarray, pa.Array]:
     for name in table.column_names:
         if pa.types.is_floating(table.schema.field(name).type):
             table = table.filter(pc.is_finite(table.column(name)))
-    return np.array(table.column(1).to_pylist(), dtype=np.float64), table.column(0).combine_chunks()
+    return np.concatenate([*numbers(table.column(1)), np.empty(0)]), table.column(0).combine_chunks()

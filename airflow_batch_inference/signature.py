@@ -18,7 +18,7 @@ from airflow_batch_inference.exceptions import SignatureMismatchError
 from airflow_batch_inference.records import ColumnSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 ANY = "any"
 _SHOWN = 5
@@ -48,6 +48,20 @@ def plain_name(name: str) -> str:
     'petal_length_(cm)'
     """
     return re.sub(r"\s", "_", name)
+
+
+def known_names(known: Iterable[str]) -> Callable[[str], str]:
+    """Return what finds a column's name among known ones, also with blanks for underscores; else the name itself.
+
+    Examples
+    --------
+    >>> as_known = known_names(["petal length"])
+    >>> as_known("petal_length"), as_known("other")
+    ('petal length', 'other')
+    """
+    exact = set(known)
+    plain = {plain_name(name): name for name in exact}
+    return lambda name: name if name in exact else plain.get(plain_name(name), name)
 
 
 def is_number(kind: pa.DataType) -> bool:
@@ -141,7 +155,7 @@ def _match_names(wanted: Sequence[str], there: Sequence[str], where: str) -> lis
     exact = set(there)
     underscored: dict[str, list[str]] = {}
     for name in there:
-        underscored.setdefault(re.sub(r"\s", "_", name), []).append(name)
+        underscored.setdefault(plain_name(name), []).append(name)
     chosen = []
     missing = []
     for name in wanted:

@@ -95,7 +95,7 @@ def judged(before: pa.Table, now: pa.Table) -> list[DriftStatus]:
     """Return each column's status, by the package's own analysis with its defaults."""
     baseline = make_baseline(lambda: [before], schema=before.schema)
     profiler = Profiler(baseline.columns)
-    profiler.add(zip(now.column_names, now.columns, strict=True), now.num_rows)
+    profiler.add(now)
     found = analyse(baseline, profiler.profile(), column_names=now.column_names, rule=DriftRule(), roles=Roles())
     return [column.status for column in found.columns]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,6 +23,8 @@ from airflow_batch_inference.records import ColumnSpec, DataFile, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from airflow_batch_inference.storage import Storage
 
@@ -55,6 +58,12 @@ class MiniBatch:
             row -= origin.rows
         message = f"row {row} lies beyond the mini-batch"
         raise IndexError(message)
+
+    def readable(self) -> NDArray[np.bool_]:
+        """Say of each row whether it could be read, shape (rows,)."""
+        readable = np.ones(self.table.num_rows, dtype=bool)
+        readable[[row for row, _ in self.broken]] = False
+        return readable
 
     def slice(self, start: int, rows: int) -> MiniBatch:
         """Return a run of these rows, with their origins."""

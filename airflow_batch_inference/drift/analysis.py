@@ -10,22 +10,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from airflow_batch_inference.drift.comparison import Compared, CompareOptions, compare_column, incomparable
+from airflow_batch_inference.drift.facts import changed, gone
 from airflow_batch_inference.drift.performance import estimated_performance
 from airflow_batch_inference.drift.reasons import reasons
 from airflow_batch_inference.drift.rules import DriftRule, important, is_judged, judge, mlrun_metric, verdict
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.records import Check, DriftResult, DriftStatus
-from airflow_batch_inference.signature import plain_name
+from airflow_batch_inference.records import DriftResult, DriftStatus
+from airflow_batch_inference.signature import known_names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow_batch_inference.records import BaselineRecord, ColumnDrift, Profile
 
 __all__ = ["DriftRule", "Roles", "analyse", "not_analysed"]
-
-_CERTAIN = 1.0
-"""A changed type and a missing column are facts; they have no p-value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +49,14 @@ class Roles:
         if name in self.predictions:
             return "prediction"
         return "input" if self.inputs is None or name in self.inputs else "other"
+
+    def renamed(self, rename: Callable[[str], str]) -> Roles:
+        """Return the same roles of columns of other names."""
+        return Roles(
+            inputs=None if self.inputs is None else tuple(map(rename, self.inputs)),
+            predictions=tuple(map(rename, self.predictions)),
+            unread=tuple(map(rename, self.unread)),
+        )
 
 
 def analyse(
@@ -83,7 +89,8 @@ def analyse(
         The rule names a column that neither side has.
     """
     known = [*(column.profile.name for column in baseline.columns), *baseline.skipped]
-    column_names, roles = _as_known(column_names, known), _known_roles(roles, known)
+    as_known = known_names(known)
+    column_names, roles = tuple(map(as_known, column_names)), roles.renamed(as_known)
     _require_known(rule, {*known, *column_names})
     compared = _compare(baseline, profile, set(column_names), rule, roles)
     columns = _with_importance(judge(compared, profile.rows, baseline.rows, rule), baseline, rule)
@@ -93,29 +100,19 @@ def analyse(
     effects = [column.effect for column in judged if column.effect is not None]
     status = verdict(columns, metric, profile.rows, baseline.rows, rule)
     performance = estimated_performance(baseline, profile)
-    result = DriftResult(
+    result = replace(
+        not_analysed(profile.rows, rule),
         status=status,
         run_status=status,
-        reasons=(),
-        rule=rule.name,
-        parameters=rule.parameters(),
         drift_metric=metric if rule.name == "mlrun" else max(effects, default=None),
         mlrun_metric=metric,
         reference_rows=baseline.rows,
-        current_rows=profile.rows,
         columns=tuple(columns),
         missing_columns=tuple(name for name in known if name not in column_names),
         extra_columns=tuple(name for name in column_names if name not in known),
         performance=performance,
         reference_performance=baseline.calibration.performance if performance and baseline.calibration else {},
-        baseline_uri=None,
         baseline_sha256=baseline.data_sha256,
-        dataset_uri=None,
-        batch_id=None,
-        model_sha256=None,
-        report_uri=None,
-        statistics_uri=None,
-        features_drift_uri=None,
     )
     return replace(result, reasons=(*reasons(result, rule), *_uncompared_predictions(baseline, roles)))
 
@@ -161,20 +158,6 @@ def not_analysed(rows: int, rule: DriftRule, *, is_switched_off: bool = False) -
     )
 
 
-def _as_known(names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    """Return the reference's names of columns: LightGBM writes blanks as underscores."""
-    plain = {plain_name(name): name for name in known}
-    return tuple(name if name in known else plain.get(plain_name(name), name) for name in names)
-
-
-def _known_roles(roles: Roles, known: Sequence[str]) -> Roles:
-    return Roles(
-        inputs=None if roles.inputs is None else _as_known(roles.inputs, known),
-        predictions=_as_known(roles.predictions, known),
-        unread=_as_known(roles.unread, known),
-    )
-
-
 def _require_known(rule: DriftRule, known: set[str]) -> None:
     named = {"column_limits": rule.limits, "watch_columns": rule.watch, "ignore_columns": rule.ignore}
     for argument, columns in named.items():
@@ -205,7 +188,7 @@ def _compare(
             )
             compared = compare_column(column, current[name], options)
         elif name in profile.changed:
-            compared = Compared(column=_changed(name, column.profile.type, profile.changed[name]))
+            compared = Compared(column=changed(name, column.profile.type, profile.changed[name]))
         elif name in profile.skipped:
             compared = Compared(column=incomparable(name, profile.skipped[name]))
         elif not profile.rows:
@@ -213,7 +196,7 @@ def _compare(
         elif name in there or name in roles.unread:
             compared = Compared(column=incomparable(name, "it was not kept with the predictions"))
         elif rule.name != "mlrun" and (role != "other" or name in rule.watch):
-            compared = Compared(column=_gone(name, is_input=roles.inputs is not None or name in rule.watch))
+            compared = Compared(column=gone(name, is_certain=roles.inputs is not None or name in rule.watch))
         else:
             continue
         found.append(replace(compared, column=replace(compared.column, role=role)))
@@ -226,25 +209,6 @@ def _unsummarised(baseline: BaselineRecord, there: set[str], roles: Roles) -> li
         for name, reason in baseline.skipped.items()
         if name in there
     ]
-
-
-def _changed(name: str, before: str, now: str) -> ColumnDrift:
-    said = f"it was {before} in the reference and is {now} now"
-    status = DriftStatus.DRIFT_DETECTED
-    return replace(incomparable(name, said), checks=(_fact("type"),), effect=1.0, status=status)
-
-
-def _gone(name: str, *, is_input: bool) -> ColumnDrift:
-    """Return the entry of a column that is gone: drift of an input, possible drift where nobody knows the inputs."""
-    status = DriftStatus.DRIFT_DETECTED if is_input else DriftStatus.POSSIBLE_DRIFT
-    said = "it is gone from the data"
-    fact = replace(_fact("gone"), status=status)
-    return replace(incomparable(name, said), checks=(fact,), effect=1.0 if is_input else 0.5, status=status)
-
-
-def _fact(name: Literal["type", "gone"]) -> Check:
-    status = DriftStatus.DRIFT_DETECTED
-    return Check(name=name, value=_CERTAIN, possible=_CERTAIN, drift=_CERTAIN, p=None, p_adjusted=None, status=status)
 
 
 def _with_importance(columns: Sequence[ColumnDrift], baseline: BaselineRecord, rule: DriftRule) -> list[ColumnDrift]:

@@ -88,7 +88,7 @@ def make_baseline(
             skipped[name] = str(error)
     profiler = Profiler(empty)
     for table in [sample] if is_whole else batches():
-        profiler.add(zip(table.column_names, table.columns, strict=True), table.num_rows)
+        profiler.add(table)
     profile = profiler.profile()
     skipped |= profile.skipped
     columns = _filled(empty, profile)

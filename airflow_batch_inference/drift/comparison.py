@@ -92,8 +92,8 @@ def incomparable(name: str, reason: str) -> ColumnDrift:
 
 def _compare_numbers(reference: NumericBaseline, current: NumericProfile, options: CompareOptions) -> Compared:
     before, now = unpack_counts(reference.profile.counts), unpack_counts(current.counts)
-    edges, sizes = unpack_numbers(reference.edges), (int(before.sum()), int(now.sum()))
-    odd = _inf(reference.profile), _inf(current)
+    edges, sizes = unpack_numbers(reference.edges), (reference.profile.values, current.values)
+    odd = reference.profile.inf, current.inf
     without = (reference.profile.rows - sizes[0], current.rows - sizes[1]) if options.missing_bin else (0, 0)
     evidence = [
         _share_evidence("missing", current.missing, current.rows, reference.profile.missing, reference.profile.rows),
@@ -139,9 +139,10 @@ def _compare_categories(
 ) -> Compared:
     before = np.append(unpack_counts(reference.profile.counts), reference.profile.other)
     now = np.append(unpack_counts(current.counts), current.other)
-    sizes = int(before.sum()), int(now.sum())
-    found = _share_evidence("missing", current.missing, current.rows, reference.profile.missing, reference.profile.rows)
-    evidence = [found]
+    sizes = reference.profile.values, current.values
+    evidence = [
+        _share_evidence("missing", current.missing, current.rows, reference.profile.missing, reference.profile.rows)
+    ]
     without = (reference.profile.missing, current.missing) if options.missing_bin else (0, 0)
     coarse = coarse_categories(before, now, without)
     measured, floor = None, None
@@ -206,7 +207,7 @@ class _Distance:
         ks = metrics.kolmogorov_smirnov(now, before, one_point)
         means, shares = _means(current, now)
         old_means, old_shares = _means(reference.profile, before)
-        sd = _deviation(reference.profile, m)
+        sd = reference.profile.std
         w1 = w1_sd = floor = None
         with np.errstate(over="ignore", invalid="ignore"):
             if np.all(np.isfinite(means)) and np.all(np.isfinite(old_means)):
@@ -223,10 +224,6 @@ def _means(profile: NumericProfile, counts: NDArray[np.int64]) -> tuple[NDArray[
     filled = counts > 0
     means: NDArray[np.float64] = unpack_numbers(profile.sums)[filled] / counts[filled]
     return means, counts[filled] / counts.sum()
-
-
-def _deviation(profile: NumericProfile, values: int) -> float | None:
-    return None if profile.m2 is None or values < 2 else math.sqrt(profile.m2 / (values - 1)) or None
 
 
 def _clipped(means: NDArray[np.float64], reference: NumericProfile) -> NDArray[np.float64]:
@@ -286,11 +283,10 @@ def _share_evidence(
 def _outside(reference: NumericProfile, edges: NDArray[np.float64], now: NDArray[np.int64]) -> tuple[float, float]:
     """Return the share outside the reference's min and max, and how likely chance makes it so large."""
     n = int(now.sum())
-    m = reference.rows - reference.missing - _inf(reference)
     low, high = float(reference.min or 0.0), float(reference.max or 0.0)
     below = int(now[: np.searchsorted(edges, low) + 1].sum())
     above = int(now[np.searchsorted(edges, math.nextafter(high, math.inf)) + 1 :].sum())
-    p = 2 * min(significance.exceedance_p(below, n, m), significance.exceedance_p(above, n, m))
+    p = 2 * min(significance.exceedance_p(outside, n, reference.values) for outside in (below, above))
     return (below + above) / n, min(1.0, p)
 
 
@@ -351,10 +347,6 @@ def _drawn(before: NDArray[np.int64], now: NDArray[np.int64], edges: NDArray[np.
 
 def _most_frequent(unseen: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(unseen, key=lambda pair: (-pair[1], pair[0]))[:_SHOWN_UNSEEN])
-
-
-def _inf(profile: NumericProfile) -> int:
-    return profile.negative_inf + profile.positive_inf
 
 
 def _share(part: int, whole: int) -> float | None:

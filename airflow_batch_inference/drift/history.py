@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from airflow_batch_inference.drift.coarse import coarse_categories
+from airflow_batch_inference.drift.facts import fact, gone
 from airflow_batch_inference.drift.metrics import g_statistic
 from airflow_batch_inference.drift.packing import unpack_counts
-from airflow_batch_inference.drift.rules import BAD, SEVERITY, effect, status_at
+from airflow_batch_inference.drift.rules import BAD, SEVERITY, effect, status_at, worst
 from airflow_batch_inference.drift.significance import adjusted, chi_squared_p, two_shares_p, unseen_p
 from airflow_batch_inference.records import (
     CategoricalBaseline,
@@ -62,7 +63,7 @@ def summarise(
     columns
         Those of the baseline that it was counted on.
     drifts
-        The analysis's columns, for their effect and status; empty where there was no reference.
+        The analysis's columns, for their status; empty where there was no reference.
     roles
         What the model does with the columns.
     """
@@ -74,7 +75,6 @@ def summarise(
             role=roles.of(column.name),
             kind=column.kind,
             missing_fraction=column.missing / column.rows if column.rows else 0.0,
-            effect=drift[column.name].effect if column.name in drift else None,
             status=drift[column.name].status if column.name in drift else DriftStatus.NOT_ANALYSED,
             **_shape(column, baseline[column.name]),
         )
@@ -84,14 +84,11 @@ def summarise(
 
 def _shape(column: ColumnProfile, baseline: ColumnBaseline) -> dict[str, Any]:
     if isinstance(column, NumericProfile):
-        values = int(unpack_counts(column.counts).sum())
-        std = None if column.m2 is None or values < 2 else math.sqrt(column.m2 / (values - 1))
-        return {"values": values, "mean": column.mean, "std": std}
-    values = column.rows - column.missing
+        return {"values": column.values, "mean": column.mean, "std": column.std}
     names = baseline.categories if isinstance(baseline, CategoricalBaseline) else ()
     pairs = [*zip(names, unpack_counts(column.counts).tolist(), strict=True), *column.unseen]
     top = sorted((pair for pair in pairs if pair[1]), key=lambda pair: (-pair[1], pair[0]))[:_KEPT_CATEGORIES]
-    return {"values": values, "shares": tuple((name, count / values) for name, count in top)}
+    return {"values": column.values, "shares": tuple((name, count / column.values) for name, count in top)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +101,7 @@ class Guards:
     @property
     def worst(self) -> DriftStatus:
         """The worst status of all checks; ``NOT_ANALYSED`` where there is none."""
-        found = [*self.batch, *(check for checks in self.columns.values() for check in checks)]
-        return max((check.status for check in found), key=SEVERITY.__getitem__, default=DriftStatus.NOT_ANALYSED)
+        return worst([*self.batch, *(check for checks in self.columns.values() for check in checks)])
 
 
 def guard(
@@ -183,15 +179,10 @@ def _facts(
         if column.role == "other" or column.name in rule.ignore or len(_earlier(column.name, previous)) < len(previous):
             continue
         if column.name not in now:
-            found[column.name] = (_fact("gone"),)
+            found[column.name] = (fact("gone"),)
         elif now[column.name].kind != column.kind and now[column.name].values and column.values:
-            found[column.name] = (_fact("type"),)
+            found[column.name] = (fact("type"),)
     return found
-
-
-def _fact(name: Literal["gone", "type"]) -> Check:
-    status = DriftStatus.DRIFT_DETECTED
-    return Check(name=name, value=1.0, possible=1.0, drift=1.0, p=None, p_adjusted=None, status=status)
 
 
 def _changes(
@@ -293,7 +284,7 @@ def as_columns(summaries: Sequence[ColumnSummary], found: Guards, rule: DriftRul
                 name=summary.name,
                 kind=summary.kind,
                 role=summary.role,
-                status=max((c.status for c in checks), key=SEVERITY.__getitem__, default=DriftStatus.NOT_ANALYSED),
+                status=worst(checks),
                 is_judged=is_judged,
                 effect=effect(checks),
                 checks=checks,
@@ -301,21 +292,8 @@ def as_columns(summaries: Sequence[ColumnSummary], found: Guards, rule: DriftRul
                 current_missing_fraction=summary.missing_fraction,
             )
         )
-    gone = [name for name in found.columns if name not in {summary.name for summary in summaries}]
-    return (
-        *columns,
-        *(
-            ColumnDrift(
-                name=name,
-                kind="none",
-                status=DriftStatus.DRIFT_DETECTED,
-                reason="it is gone from the data",
-                effect=1.0,
-                checks=found.columns[name],
-            )
-            for name in gone
-        ),
-    )
+    there = {summary.name for summary in summaries}
+    return (*columns, *(gone(name) for name in found.columns if name not in there))
 
 
 def with_history(result: DriftResult, found: Guards, sentences: Sequence[str], previous: int) -> DriftResult:

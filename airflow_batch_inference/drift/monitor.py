@@ -149,21 +149,16 @@ def count(dataset: Dataset | None, columns: Sequence[ColumnBaseline]) -> Profile
     profiler = Profiler(columns)
     if dataset is None:
         return profiler.profile()
-    wanted = [column.profile.name for column in columns if column.profile.name in dataset.schema.names]
+    wanted = [name for name in dataset.schema.names if profiler.counts(name)]
     for table in _tables(dataset.select(wanted or dataset.schema.names[:1])):
-        profiler.add(zip(table.column_names, table.columns, strict=True), table.num_rows)
+        profiler.add(table)
     return profiler.profile()
 
 
 def _tables(dataset: Dataset) -> Iterator[pa.Table]:
     """Yield the rows that can be read."""
     for batch in dataset.mini_batches(_BATCH_ROWS):
-        broken = {row for row, _ in batch.broken}
-        yield (
-            batch.table
-            if not broken
-            else batch.table.take([row for row in range(batch.table.num_rows) if row not in broken])
-        )
+        yield batch.table.filter(pa.array(batch.readable())) if batch.broken else batch.table
 
 
 def _own_baseline(current: Current) -> BaselineRecord:

@@ -30,7 +30,7 @@ from airflow_batch_inference.records import (
     NumericProfile,
     Profile,
 )
-from airflow_batch_inference.signature import plain_name
+from airflow_batch_inference.signature import known_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -55,17 +55,21 @@ class Profiler:
 
     def __init__(self, columns: Iterable[ColumnBaseline]) -> None:
         self._counters = {column.profile.name: _counter(column) for column in columns}
-        self._names = {plain_name(name): name for name in self._counters}
+        self._known = known_names(self._counters)
         self._changed: dict[str, str] = {}
         self._skipped: dict[str, str] = {}
         self._seen: set[str] = set()
         self._rows = 0
 
-    def add(self, columns: Iterable[tuple[str, pa.ChunkedArray]], rows: int) -> None:
-        """Count the rows of a table, given as pairs of name and values."""
-        self._rows += rows
-        for given, values in columns:
-            name = self.known(given)
+    def counts(self, name: str) -> bool:
+        """Say whether a column is among the baseline's."""
+        return self._known(name) in self._counters
+
+    def add(self, table: pa.Table) -> None:
+        """Count the rows of a table."""
+        self._rows += table.num_rows
+        for given, values in zip(table.column_names, table.columns, strict=True):
+            name = self._known(given)
             counter = self._counters.get(name)
             if counter is None or name in self._skipped:
                 continue
@@ -79,10 +83,6 @@ class Profiler:
                     counter.add(values)
                 except COLUMN_ERRORS as error:
                     self._skipped[name] = str(error)
-
-    def known(self, name: str) -> str:
-        """Return the baseline's name of a column: LightGBM writes blanks in names as underscores."""
-        return name if name in self._counters else self._names.get(plain_name(name), name)
 
     def merge(self, profile: Profile) -> None:
         """Add what another profiler of the same baseline counted."""
@@ -129,22 +129,43 @@ def _counter(column: ColumnBaseline) -> NumericCounter | CategoryCounter:
     )
 
 
-@dataclass
-class NumericCounter:
-    """Counts numbers on edges, and keeps their sums, mean and spread.
+@dataclass(kw_only=True)
+class _Counter:
+    """What all columns have: rows, and those without a value.
 
     Attributes
     ----------
     type
         Arrow type of the reference's column.
+    """
+
+    type: str
+    rows: int = 0
+    missing: int = 0
+    _type_now: str | None = None
+
+    def add_missing(self, rows: int) -> None:
+        """Count rows without a value."""
+        self.rows += rows
+        self.missing += rows
+
+    def _add_rows(self, kind: str, rows: int, missing: int) -> None:
+        self._type_now = self._type_now or kind
+        self.rows += rows
+        self.missing += missing
+
+
+@dataclass(kw_only=True)
+class NumericCounter(_Counter):
+    """Counts numbers on edges, and keeps their sums, mean and spread.
+
+    Attributes
+    ----------
     edges
         Shape (k,), increasing; counts and sums have shape (k + 1,).
     """
 
-    type: str
     edges: NDArray[np.float64]
-    rows: int = 0
-    missing: int = 0
     negative_inf: int = 0
     positive_inf: int = 0
     finite: int = 0
@@ -154,26 +175,18 @@ class NumericCounter:
     m2: float = 0.0
     counts: NDArray[np.int64] = field(init=False)
     sums: NDArray[np.float64] = field(init=False)
-    _type_now: str | None = None
 
     def __post_init__(self) -> None:
         """Begin at nothing."""
         self.counts = np.zeros(len(self.edges) + 1, dtype=np.int64)
         self.sums = np.zeros(len(self.edges) + 1)
 
-    def add_missing(self, rows: int) -> None:
-        """Count rows without a value."""
-        self.rows += rows
-        self.missing += rows
-
     def add(self, values: pa.ChunkedArray) -> None:
         """Count a column's values; see :func:`~airflow_batch_inference.drift.values.numbers` for what is refused."""
         chunks = list(numbers(values))
         if _is_short(str(values.type)) != _is_short(self.type):
             chunks = [self._snapped(chunk) for chunk in chunks]
-        self._type_now = self._type_now or str(values.type)
-        self.rows += len(values)
-        self.missing += len(values) - sum(map(len, chunks))
+        self._add_rows(str(values.type), len(values), len(values) - sum(map(len, chunks)))
         for chunk in chunks:
             for start in range(0, len(chunk), _SORTED_ROWS):
                 self._count(np.sort(chunk[start : start + _SORTED_ROWS]))
@@ -228,9 +241,7 @@ class NumericCounter:
 
     def merge(self, other: NumericProfile) -> None:
         """Add another counter's numbers."""
-        self._type_now = self._type_now or other.type
-        self.rows += other.rows
-        self.missing += other.missing
+        self._add_rows(other.type, other.rows, other.missing)
         self.negative_inf += other.negative_inf
         self.positive_inf += other.positive_inf
         counts = unpack_counts(other.counts)
@@ -260,47 +271,34 @@ class NumericCounter:
         )
 
 
-@dataclass
-class CategoryCounter:
+@dataclass(kw_only=True)
+class CategoryCounter(_Counter):
     """Counts categories on the reference's.
 
     Attributes
     ----------
-    type
-        Arrow type of the reference's column.
     categories
         The reference's, as text.
     names_unseen
         Whether all others are new: the reference names all that it had.
     """
 
-    type: str
     categories: pa.Array
     names_unseen: bool
-    rows: int = 0
-    missing: int = 0
     other: int = 0
     counts: NDArray[np.int64] = field(init=False)
     unseen: pa.Table = field(init=False)
-    _type_now: str | None = None
 
     def __post_init__(self) -> None:
         """Begin at nothing."""
         self.counts = np.zeros(len(self.categories), dtype=np.int64)
         self.unseen = pa.table({"name": pa.array([], pa.large_string()), "count": pa.array([], pa.int64())})
 
-    def add_missing(self, rows: int) -> None:
-        """Count rows without a value."""
-        self.rows += rows
-        self.missing += rows
-
     def add(self, values: pa.ChunkedArray) -> None:
         """Count a column's values."""
         found = category_counts(values)
-        self._type_now = self._type_now or str(values.type)
-        self.rows += len(values)
         total = number_counted(found)
-        self.missing += len(values) - total
+        self._add_rows(str(values.type), len(values), len(values) - total)
         place = pc.index_in(self.categories, value_set=found["name"].combine_chunks())
         counts = pc.fill_null(found["count"].combine_chunks().cast(pa.int64()).take(place), 0)
         self.counts += cast("NDArray[np.int64]", np.from_dlpack(counts))
@@ -318,9 +316,7 @@ class CategoryCounter:
 
     def merge(self, other: CategoricalProfile) -> None:
         """Add another counter's numbers."""
-        self._type_now = self._type_now or other.type
-        self.rows += other.rows
-        self.missing += other.missing
+        self._add_rows(other.type, other.rows, other.missing)
         self.other += other.other
         self.counts += unpack_counts(other.counts)
         if other.unseen:

@@ -116,14 +116,10 @@ class DriftRule:
         possible = own.get("possible_drift_threshold", self.possible_drift_threshold)
         return (min(usual_possible, drift) if possible is None else possible), drift
 
-    def shape_limits(self, column: str) -> tuple[float, float]:
-        """Return the limits of ``distance`` and ``divergence``; under ``mlrun`` they are shown and judge nothing."""
-        return self.thresholds(column) if self.name == "effect" else _THRESHOLDS["effect"]
-
     def limits_of(self, check: str, column: str) -> tuple[float, float]:
-        """Return the limits of a check of a column."""
+        """Return the limits of a check of a column; under ``mlrun`` they are shown and judge nothing."""
         if check not in _SHARE_LIMITS:
-            return self.shape_limits(column)
+            return self.thresholds(column) if self.name == "effect" else _THRESHOLDS["effect"]
         own = self.limits.get(column, {}).get(check)
         return _SHARE_LIMITS[check] if own is None else (own / 5, own)
 
@@ -233,19 +229,20 @@ def _with_status(column: ColumnDrift, checks: tuple[Check, ...], rule: DriftRule
         return _mlrun_status(column, values, rule)
     if column.kind == "none" or not values[0]:
         return column
-    worst = max((check.status for check in checks), key=SEVERITY.__getitem__, default=DriftStatus.NO_DRIFT)
-    if not enough or (min(values) < rule.min_rows and worst == DriftStatus.NO_DRIFT):
+    status = worst(checks, DriftStatus.NO_DRIFT)
+    if not enough or (min(values) < rule.min_rows and status == DriftStatus.NO_DRIFT):
         return replace(column, status=DriftStatus.INSUFFICIENT, reason=column.reason or _few(values))
-    return replace(column, status=worst)
+    return replace(column, status=status)
+
+
+def worst(checks: Iterable[Check], default: DriftStatus = DriftStatus.NOT_ANALYSED) -> DriftStatus:
+    """Return the worst status of some checks, ``default`` where there is none."""
+    return max((check.status for check in checks), key=SEVERITY.__getitem__, default=default)
 
 
 def effect(checks: Sequence[Check]) -> float | None:
     """Return the largest of the checks that speak, in units of its drift limit; None without any check."""
-    found = [
-        check.value / check.drift if check.drift else math.inf
-        for check in checks
-        if check.status not in (DriftStatus.NO_DRIFT, DriftStatus.NOT_ANALYSED)
-    ]
+    found = [check.value / check.drift if check.drift else math.inf for check in checks if check.status in BAD]
     return min(1e9, max(found, default=0.0)) if checks else None
 
 

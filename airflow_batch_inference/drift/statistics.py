@@ -71,16 +71,15 @@ def statistics_of(
 def _numbers(column: NumericProfile, baseline: NumericBaseline) -> NumericStatistics:
     counts, edges = unpack_counts(column.counts), unpack_numbers(baseline.edges)
     wanted = closed(np.array(baseline.histogram_edges))
-    values = int(counts.sum())
     q25, q50, q75 = (_quantile(column, counts, edges, share) for share in (0.25, 0.5, 0.75))
     return NumericStatistics(
         name=column.name,
         type=column.type,
         rows=column.rows,
         missing=column.missing,
-        inf=column.negative_inf + column.positive_inf,
+        inf=column.inf,
         mean=column.mean,
-        std=None if column.m2 is None or values < 2 else math.sqrt(column.m2 / (values - 1)),
+        std=column.std,
         min=column.min,
         q25=q25,
         q50=q50,
@@ -114,7 +113,6 @@ def _categories(column: CategoricalProfile, baseline: CategoricalBaseline) -> Ca
     named = [(name, count) for name, count in zip(baseline.categories, counts, strict=True) if count]
     unseen = () if baseline.profile.other else column.unseen  # those may be among the reference's
     pairs = sorted([*named, *unseen], key=lambda pair: (-pair[1], pair[0]))
-    total = column.rows - column.missing
     is_reference = (column.counts, column.other) == (baseline.profile.counts, baseline.profile.other)
     return CategoricalStatistics(
         name=column.name,
@@ -122,6 +120,6 @@ def _categories(column: CategoricalProfile, baseline: CategoricalBaseline) -> Ca
         rows=column.rows,
         missing=column.missing,
         counts=tuple(pairs),
-        other=total - sum(count for _, count in pairs),
+        other=column.values - sum(count for _, count in pairs),
         distinct=baseline.distinct if is_reference else len(pairs),
     )

@@ -229,8 +229,20 @@ def announce_drift(result: DriftResult, uri: str, outlets: Sequence[Any], contex
     detected, of the asset that has the alias's name: one asset however many runs there are. So a DAG that is
     scheduled on the alias runs after drift, and only then.
     """
+    has_drifted = result.status == DriftStatus.DRIFT_DETECTED
+    announce(verdict(result, uri), outlets, context, lambda alias: Asset(alias.name) if has_drifted else None)
+
+
+def announce(
+    extra: Mapping[str, Any],
+    outlets: Sequence[Any],
+    context: Context,
+    asset_of: Callable[[AssetAlias], Asset | None],
+) -> None:
+    """Attach values to the events of all assets among a task's outlets, and to those of aliases that get one."""
+    events = context["outlet_events"]
     for outlet in outlets:
         if isinstance(outlet, Asset):
-            context["outlet_events"][outlet].extra.update(verdict(result, uri))
-        elif isinstance(outlet, AssetAlias) and result.status == DriftStatus.DRIFT_DETECTED:
-            context["outlet_events"][outlet].add(Asset(outlet.name), extra=verdict(result, uri))
+            events[outlet].extra.update(extra)
+        elif isinstance(outlet, AssetAlias) and (asset := asset_of(outlet)) is not None:
+            events[outlet].add(asset, extra=dict(extra))

@@ -23,6 +23,7 @@ from airflow_batch_inference.operators.base import (
     task_key,
     verdict,
 )
+from airflow_batch_inference.operators.inputs import read
 from airflow_batch_inference.records import DriftResult, DriftStatus
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class DriftGateOperator(BatchInferenceOperator, BranchMixIn):
         outcomes = self._outcomes(followed)
         cooldown = self.cooldown(context, self.alert_cooldown_s)
         notifiers = callables("notifiers", self.notifiers)
-        result = self._result()
+        result = read(DriftResult, "drift", self.drift, self.storage)
         push(context, {"drift_status": str(result.status)})
         announce_drift(result, self.drift, self.outlets, context)
         outcome = outcomes[result.status]
@@ -125,13 +126,6 @@ class DriftGateOperator(BatchInferenceOperator, BranchMixIn):
         if outcome == "branch":
             self._branch(result, followed[result.status], context)
         return self.drift
-
-    def _result(self) -> DriftResult:
-        result = self.storage.read_record(self.drift)
-        if not isinstance(result, DriftResult):
-            message = f"drift is {self.drift}, which is no drift result. Give the output of a DriftAnalysisOperator."
-            raise ConfigurationError(message)
-        return result
 
     def _outcomes(self, followed: Mapping[str, Sequence[str]]) -> dict[DriftStatus, str]:
         """Return what to do for each verdict."""

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Asset, AssetAlias
+from airflow.sdk import Asset
 
 from airflow_batch_inference.catalog import register
 from airflow_batch_inference.exceptions import ArtifactNotFoundError, ConfigurationError
 from airflow_batch_inference.operators.arguments import choice, optional_text, structure
-from airflow_batch_inference.operators.base import BatchInferenceOperator, push, storage_for, task_key
+from airflow_batch_inference.operators.base import BatchInferenceOperator, announce, push, storage_for, task_key
 from airflow_batch_inference.records import (
     DriftResult,
     LoggedArtifactsRecord,
@@ -103,7 +103,7 @@ class LogArtifactsOperator(BatchInferenceOperator):
         values = _scalars(logged)
         push(context, values)
         extra = {**values, **_accounts(predictions), "artifacts_uri": uri}
-        self._announce(context, extra, published)
+        announce(extra, self.outlets, context, lambda _: Asset(published) if published is not None else None)
         return uri
 
     def _resolve(self) -> tuple[dict[str, tuple[str, str]], list[Record]]:
@@ -169,15 +169,6 @@ class LogArtifactsOperator(BatchInferenceOperator):
                 storage=self.storage,
             )
             self.log.info("Logged %s: %s", name, uri)
-
-    def _announce(self, context: Context, extra: dict[str, Any], published: str | None) -> None:
-        """Attach what happened to the asset events that Airflow emits if the task succeeds."""
-        events = context["outlet_events"]
-        for outlet in self.outlets:
-            if isinstance(outlet, Asset):
-                events[outlet].extra.update(extra)
-            elif isinstance(outlet, AssetAlias) and published is not None:
-                events[outlet].add(Asset(published), extra=extra)
 
 
 def _scalars(logged: LoggedArtifactsRecord) -> dict[str, Any]:

@@ -6,6 +6,7 @@ int64 or float64, so that a column takes some kilobytes whatever its rows.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
@@ -108,6 +109,21 @@ class NumericProfile:
     sums: str
     """Packed float64: the sum of the values of each of those bins."""
 
+    @property
+    def inf(self) -> int:
+        """How many values are infinite."""
+        return self.negative_inf + self.positive_inf
+
+    @property
+    def values(self) -> int:
+        """How many values are finite: those that are compared."""
+        return self.rows - self.missing - self.inf
+
+    @property
+    def std(self) -> float | None:
+        """Their sample standard deviation (n - 1)."""
+        return None if self.m2 is None or self.values < 2 else math.sqrt(self.m2 / (self.values - 1))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategoricalProfile:
@@ -124,6 +140,11 @@ class CategoricalProfile:
     """Rows of all other categories."""
     unseen: tuple[tuple[str, int], ...]
     """Some of those others with their rows, the first by name; none where the reference has more than it names."""
+
+    @property
+    def values(self) -> int:
+        """How many rows have a category."""
+        return self.rows - self.missing
 
 
 ColumnProfile = NumericProfile | CategoricalProfile
@@ -400,7 +421,6 @@ class ColumnSummary:
     std: float | None = None
     shares: tuple[tuple[str, float], ...] = ()
     """The most frequent categories and their shares of the values."""
-    effect: float | None = None
     status: DriftStatus
 
 
@@ -418,4 +438,4 @@ class HistoryEntry(Record):
     columns: tuple[ColumnSummary, ...]
     result_uri: str
     baseline_sha256: str | None
-    """Effects are comparable where it is the same."""
+    """Statuses are comparable where it is the same."""

@@ -10,6 +10,7 @@ import json
 from html import escape
 from typing import TYPE_CHECKING
 
+from airflow_batch_inference.drift.rules import BAD
 from airflow_batch_inference.records import DriftStatus
 from airflow_batch_inference.reports.drift_chart import HEIGHT, MOST_CATEGORIES, WIDTH, draw_column
 from airflow_batch_inference.reports.drift_history import history_map
@@ -229,7 +230,7 @@ _UNITS = {
 def leading(column: ColumnDrift) -> Check | None:
     """Return the check that says most about a column: the worst one, else the larger of its two distances."""
     checks = [check for check in column.checks if check.name in ("distance", "divergence", "mean", "mix")]
-    bad = [check for check in column.checks if check.status in (DriftStatus.DRIFT_DETECTED, DriftStatus.POSSIBLE_DRIFT)]
+    bad = [check for check in column.checks if check.status in BAD]
     return max(bad or checks, key=lambda check: check.value / (check.drift or 1.0), default=None)
 
 

@@ -116,8 +116,7 @@ class Isolator:
         """Set the rows aside that could not be read, and score the others as one batch."""
         for row, error in batch.broken:
             self._reject(batch.slice(row, 1), RejectedRow(row, "read", error), DataError(error), rejected)
-        readable = np.ones(batch.table.num_rows, dtype=bool)
-        readable[[row for row, _ in batch.broken]] = False
+        readable = batch.readable()
         places = np.flatnonzero(readable)
         if len(places):
             found: list[RejectedRow] = []

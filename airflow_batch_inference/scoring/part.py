@@ -287,9 +287,8 @@ class _Run:
     def _count(self, profiler: Profiler) -> None:
         """Count what was held back: small mini-batches of a wide table would pay each column's fixed cost each time."""
         if self.uncounted:
-            table = pa.concat_tables(self.uncounted)
+            profiler.add(pa.concat_tables(self.uncounted))
             self.uncounted.clear()
-            profiler.add(zip(table.column_names, table.columns, strict=True), table.num_rows)
 
     def profile(self) -> Profile | None:
         """Return the profile of all rows of the part, if they are counted."""

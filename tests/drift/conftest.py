@@ -15,7 +15,7 @@ from airflow_batch_inference.records import BaselineRecord, DriftResult
 
 def profile_of(baseline, table):
     profiler = Profiler(baseline.columns)
-    profiler.add(zip(table.column_names, table.columns, strict=True), table.num_rows)
+    profiler.add(table)
     return profiler.profile()
 
 

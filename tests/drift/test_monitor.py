@@ -62,6 +62,14 @@ def test_data_that_share_no_column_still_have_their_rows_counted(opened):
     assert (found.result.current_rows, found.result.missing_columns) == (70, ("x", "kind"))
 
 
+def test_blanks_in_names_are_underscores_where_the_data_are_read_too(opened):
+    baseline = plain_baseline(opened("reference.parquet", frame(3_000).rename(columns={"x": "big x"})))
+    moved = opened("moved.parquet", frame(2_000, seed=1, shift=0.5).rename(columns={"x": "big_x"}))
+    found = monitor(current(moved), baseline, rule=DriftRule())
+    assert found.result.status == DriftStatus.DRIFT_DETECTED
+    assert [column.name for column in found.statistics.columns] == ["big x", "kind"]
+
+
 def test_lines_that_cannot_be_read_are_no_rows(opened, tmp_path):
     baseline = plain_baseline(opened("reference.csv", frame(100)))
     path = tmp_path / "broken.csv"

@@ -27,7 +27,7 @@ def statistics(values, reference=None):
     before = now if reference is None else pa.table({"x": column_of(reference)})
     baseline = make_baseline(lambda: [before], schema=before.schema)
     profiler = Profiler(baseline.columns)
-    profiler.add([("x", now["x"])], now.num_rows)
+    profiler.add(now.select(["x"]))
     record = statistics_of(profiler.profile(), baseline.columns, source=())
     assert StatisticsRecord.from_json(record.to_json(), where="the test") == record
     (column,) = record.columns
@@ -243,7 +243,7 @@ def test_a_column_of_an_odd_type_or_another_kind_is_named_and_stops_none():
     now = pa.table({"list": [[1], [2]], "kind": ["u", "v"], "broken": [{"a": 1}, {"a": 2}], "x": [1, 2]})
     baseline = make_baseline(lambda: [before], schema=before.schema)
     profiler = Profiler(baseline.columns)
-    profiler.add(zip(now.column_names, now.columns, strict=True), now.num_rows)
+    profiler.add(now)
     file = DataFile(uri="file:///data/part-0.parquet", size_bytes=3, version="1")
     record = statistics_of(profiler.profile(), baseline.columns, source=(file,))
     assert [column.name for column in record.columns] == ["x"]

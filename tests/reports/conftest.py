@@ -21,7 +21,7 @@ def analysed():
         before, now = pa.table(reference), pa.table(current)
         baseline = make_baseline(lambda: [before], schema=before.schema)
         profiler = Profiler(baseline.columns)
-        profiler.add(zip(now.column_names, now.columns, strict=True), now.num_rows)
+        profiler.add(now)
         names, rule = now.column_names, DriftRule(**rule)
         return analyse(baseline, profiler.profile(), column_names=names, rule=rule, roles=roles or Roles())
 
