@@ -470,6 +470,11 @@ def parse_sha256(text: str) -> str:
     return digest
 
 
+def sha256_of_bytes(data: bytes) -> str:
+    """Return the SHA-256 of some bytes, as 64 hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 (hex) of a local file."""
     with path.open("rb") as file:

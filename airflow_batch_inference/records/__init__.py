@@ -40,6 +40,7 @@ from airflow_batch_inference.records.drift import (
 )
 from airflow_batch_inference.records.scoring import (
     Certificate,
+    GoldenRecord,
     ModelRecord,
     Part,
     PredictionSetRecord,
@@ -66,6 +67,7 @@ __all__ = [
     "DataFile",
     "DriftResult",
     "DriftStatus",
+    "GoldenRecord",
     "Histogram",
     "HistoryEntry",
     "LoggedArtifactsRecord",
@@ -92,6 +94,7 @@ __all__ = [
 RECORD_TYPES: dict[str, type[Record]] = {
     "model": ModelRecord,
     "prediction-set": PredictionSetRecord,
+    "golden": GoldenRecord,
     "receipt": Receipt,
     "statistics": StatisticsRecord,
     "baseline": BaselineRecord,
