@@ -11,7 +11,7 @@ import json
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError
 from airflow_batch_inference.records.base import SCHEMA_VERSION, ColumnSpec, DataFile, Record, TaskKey, fingerprint
-from airflow_batch_inference.records.catalog import CatalogEntry, LoggedArtifactsRecord
+from airflow_batch_inference.records.catalog import AliasRecord, CatalogEntry, LoggedArtifactsRecord
 from airflow_batch_inference.records.drift import (
     BaselineRecord,
     Calibration,
@@ -50,6 +50,7 @@ from airflow_batch_inference.records.scoring import (
 
 __all__ = [
     "SCHEMA_VERSION",
+    "AliasRecord",
     "BaselineRecord",
     "Calibration",
     "CatalogEntry",
@@ -101,6 +102,7 @@ RECORD_TYPES: dict[str, type[Record]] = {
     "profile": ProfileRecord,
     "drift": DriftResult,
     "drift-history": HistoryEntry,
+    "alias": AliasRecord,
     "catalog-entry": CatalogEntry,
     "logged-artifacts": LoggedArtifactsRecord,
 }
