@@ -103,13 +103,7 @@ def stated_inputs(
     """
     if not stated:
         return inputs
-    for name, kind in stated.items():
-        if kind != ANY and arrow_type(kind) is None:
-            message = (
-                f"signature gives {name!r} the type {kind!r}, which is no Arrow type that is known here. Give one such "
-                "as 'int64', 'double', 'string', 'bool', 'timestamp[us, tz=UTC]' or 'list<item: float>'."
-            )
-            raise ConfigurationError(message)
+    types = {name: _stated_type(name, kind) for name, kind in stated.items()}
     if inputs is None:
         if n_features not in (None, len(stated)):
             message = (
@@ -117,10 +111,22 @@ def stated_inputs(
                 "position. Name all of them, in the order of the model's training data."
             )
             raise ConfigurationError(message)
-        return tuple(ColumnSpec(name=name, type=kind) for name, kind in stated.items())
+        return tuple(ColumnSpec(name=name, type=kind) for name, kind in types.items())
     known = [spec.name for spec in inputs]
-    by_name = {require_known("signature", name, known, "an input of the model"): stated[name] for name in stated}
+    by_name = {require_known("signature", name, known, "an input of the model"): types[name] for name in types}
     return tuple(ColumnSpec(name=spec.name, type=by_name.get(spec.name, spec.type)) for spec in inputs)
+
+
+def _stated_type(name: str, kind: str) -> str:
+    """Return a type's name as Arrow writes it."""
+    found = None if kind == ANY else arrow_type(kind)
+    if found is None and kind != ANY:
+        message = (
+            f"signature gives {name!r} the type {kind!r}, which is no Arrow type that is known here. Give one such as "
+            "'int64', 'double', 'string', 'bool', 'timestamp[us, tz=UTC]' or 'list<item: float>'."
+        )
+        raise ConfigurationError(message)
+    return ANY if found is None else str(found)
 
 
 def require_known(argument: str, name: str, known: Collection[str], what: str) -> str:
@@ -271,7 +277,7 @@ def _type_unknown(field: pa.Field, where: str, *, takes_lists: bool) -> pa.DataT
 def _target_type(
     field: pa.Field, spec: ColumnSpec, where: str, *, parses_text: bool, takes_lists: bool
 ) -> pa.DataType | None:
-    wanted = None if spec.type == ANY else arrow_type(spec.type)
+    wanted = None if spec.type in (ANY, "null") else arrow_type(spec.type)  # a sample of nulls tells no type
     if wanted is None:
         return _type_unknown(field, where, takes_lists=takes_lists or spec.type == str(field.type))
     found = target_type(field.type, wanted, parses_text=parses_text)

@@ -105,6 +105,9 @@ def _names(
     given = feature_columns if feature_columns is not None else model_names
     if given is None:
         return [f"column_{position}" for position in range(width)]
+    if repeated := sorted({name for name in given if list(given).count(name) > 1}):
+        message = f"feature_columns names {', '.join(map(repr, repeated))} more than once: give each column its own name."
+        raise ConfigurationError(message)
     if len(given) == width:
         return list(given)
     if len(given) == len(kept):

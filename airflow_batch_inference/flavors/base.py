@@ -63,7 +63,8 @@ class LoadedModel(Protocol):
     """A model in memory.
 
     It may have a further property ``importances``, input name to a number that is not negative: drift of unimportant
-    columns weighs less.
+    columns weighs less. And ``takes_lists``: whether an input of unknown type may be a list, a struct or a map; where
+    it is not there, it may.
     """
 
     @property

@@ -12,14 +12,14 @@ from __future__ import annotations
 import sys
 import warnings
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from airflow_batch_inference.exceptions import ModelLoadError, UntrustedModelError
 from airflow_batch_inference.flavors.base import METHODS, ModelFormat, require, require_method
 from airflow_batch_inference.flavors.categories import PandasCategories, pandas_categories
-from airflow_batch_inference.flavors.frames import frame, is_all_double, matrix
+from airflow_batch_inference.flavors.frames import array, frame
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,6 +112,7 @@ class SklearnModel:
     inputs: tuple[ColumnSpec, ...] | None
     methods: tuple[str, ...]
     versions: Mapping[str, str]
+    takes_lists: ClassVar[bool] = False
     categories: PandasCategories = field(default_factory=lambda: PandasCategories({}))
     output_names: tuple[str, ...] | None = None
 
@@ -137,7 +138,7 @@ class SklearnModel:
             return self.categories.frame(batch)
         if self.feature_names is not None:
             return frame(batch)
-        return matrix(batch) if is_all_double(batch) else frame(batch).to_numpy()
+        return array(batch)
 
 
 class SklearnFlavor:

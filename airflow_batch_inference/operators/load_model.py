@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.operators.arguments import mapping, names, number, optional_text, structure
+from airflow_batch_inference.operators.arguments import mapping, names, number, optional_text, structure, words
 from airflow_batch_inference.operators.base import BatchInferenceOperator, push, storage_for
 from airflow_batch_inference.operators.inputs import read
 from airflow_batch_inference.records import BaselineRecord
@@ -38,6 +38,9 @@ class LoadModelOperator(BatchInferenceOperator):
     :param predict_method: how the sample set is scored, as ``PredictOperator`` takes it. (templated)
     :param predict_kwargs: passed to it. (templated)
     :param label_columns: names of the prediction columns. (templated)
+    :param signature: input to the name of its Arrow type (``int64``, ``string``, ``timestamp[us, tz=UTC]``, …), where
+        the model does not know it or is to be corrected; for a model without names, all its inputs in its order.
+        (templated)
     :param name: the model's name; None: the file's. (templated)
     :param tag: free text to find the model by. (templated)
     """
@@ -56,6 +59,7 @@ class LoadModelOperator(BatchInferenceOperator):
         "predict_method",
         "predict_kwargs",
         "label_columns",
+        "signature",
         "name",
         "tag",
     )
@@ -75,6 +79,7 @@ class LoadModelOperator(BatchInferenceOperator):
         predict_method: str = "predict",
         predict_kwargs: Mapping[str, Any] | None = None,
         label_columns: str | Sequence[str] | None = None,
+        signature: Mapping[str, str] | None = None,
         name: str | None = None,
         tag: str | None = None,
         **kwargs: Any,  # noqa: ANN401  # BaseOperator's own
@@ -92,6 +97,7 @@ class LoadModelOperator(BatchInferenceOperator):
         self.predict_method = predict_method
         self.predict_kwargs = predict_kwargs
         self.label_columns = label_columns
+        self.signature = signature
         self.name = name
         self.tag = tag
 
@@ -110,6 +116,7 @@ class LoadModelOperator(BatchInferenceOperator):
             label_columns=names("label_columns", self.label_columns),
             name=optional_text(self.name),
             tag=optional_text(self.tag),
+            signature=words("signature", self.signature),
         )
         uri, record = register_model(
             request,

@@ -40,6 +40,7 @@ from airflow_batch_inference.records.drift import (
 )
 from airflow_batch_inference.records.scoring import (
     Certificate,
+    ColumnContract,
     ModelRecord,
     Part,
     PredictionSetRecord,
@@ -58,6 +59,7 @@ __all__ = [
     "Certificate",
     "Check",
     "ColumnBaseline",
+    "ColumnContract",
     "ColumnDrift",
     "ColumnProfile",
     "ColumnSpec",

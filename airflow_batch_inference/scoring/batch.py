@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.datasets.dataset import MiniBatch
     from airflow_batch_inference.flavors.base import LoadedModel
+    from airflow_batch_inference.scoring.screen import Screen
 
 DEFAULT_LABEL = "predicted_label"
 _SHUFFLED_ROWS = 64
@@ -42,6 +43,8 @@ class Predictor:
     inputs: InputPlan
     method: str
     kwargs: Mapping[str, Any]
+    screen: Screen | None = None
+    """What happens to values that do not fit; None: they fail, or their row is rejected."""
 
     def predict(self, batch: MiniBatch) -> list[pa.Array]:
         """Return the prediction columns of a mini-batch, one array a label.
@@ -56,7 +59,8 @@ class Predictor:
             It returned another number of rows than it was given.
         """
         try:
-            table = cast_inputs(batch.table, self.inputs)
+            mended = batch.table if self.screen is None else self.screen.mended(batch.table)
+            table = cast_inputs(mended, self.inputs)
         except LossyCastError as error:
             uri, row = batch.locate(error.row)
             message = (
