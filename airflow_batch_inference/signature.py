@@ -140,9 +140,8 @@ def require_known(argument: str, name: str, known: Collection[str], what: str) -
     found = known_names(known)(name)
     if found in known:
         return found
-    message = (
-        f"{argument} names {name!r}, which is not {what}{did_you_mean(name, known)} There are: {_listed([*known])}."
-    )
+    there = _listed([*known])
+    message = f"{argument} names {name!r}, which is not {what}{did_you_mean(name, known)}. There are: {there}."
     raise ConfigurationError(message)
 
 

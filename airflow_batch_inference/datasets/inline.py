@@ -106,7 +106,7 @@ def _names(
     if given is None:
         return [f"column_{position}" for position in range(width)]
     if repeated := sorted({name for name in given if list(given).count(name) > 1}):
-        message = f"feature_columns names {', '.join(map(repr, repeated))} more than once: give each column its own name."
+        message = f"The names of the inline columns hold {repeated[0]!r} more than once: give each its own."
         raise ConfigurationError(message)
     if len(given) == width:
         return list(given)

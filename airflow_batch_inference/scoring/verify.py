@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from airflow_batch_inference.column_types import is_number, is_text
 from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.exceptions import ArtifactError, BatchInferenceError, ConfigurationError
+from airflow_batch_inference.fitting import converted
 from airflow_batch_inference.records import PredictionSetRecord, ProfileRecord
 from airflow_batch_inference.scoring.accounting import as_text, row_hash, rows_hash
 from airflow_batch_inference.storage import private_folder
@@ -202,8 +203,7 @@ def _compare(found: Verification, source: Dataset, output: Dataset, rejected: di
                 found.problems.append(f"the output ends after {rows + ahead.num_rows} rows")
                 return
             ahead = pa.concat_tables([ahead, more])
-        output_rows = ahead.slice(0, expected.num_rows)
-        if not _equal(output_rows, _as_written(expected, output_rows, found.record.nulled)):
+        if not _equal(ahead.slice(0, expected.num_rows), expected, found.record.nulled):
             found.problems.append(f"the output's columns differ from those of the input, in {batch.describe()}")
             return
         rows += expected.num_rows
@@ -215,19 +215,27 @@ def _compare(found: Verification, source: Dataset, output: Dataset, rejected: di
 
 
 def _as_written(expected: pa.Table, written: pa.Table, nulled: Collection[str]) -> pa.Table:
-    """Return the input's rows with nulls for text that was no number and came out as null."""
-    for name in nulled:
-        place = expected.schema.get_field_index(name)
-        if place >= 0 and is_text(expected.schema.field(place).type) and is_number(written.schema.field(name).type):
-            values = pc.if_else(pc.is_null(written.column(name)), None, expected.column(place))
-            expected = expected.set_column(place, name, values)
+    """Return the input's rows with text as the numbers that it came out as; what stands for none as null, if any may.
+
+    Raises
+    ------
+    pyarrow.ArrowInvalid
+        Text came out as a number that it does not stand for.
+    """
+    for place, (name, kind) in enumerate(zip(expected.column_names, written.schema.types, strict=True)):
+        text = expected.column(place)
+        if is_text(text.type) and not is_text(kind) and is_number(kind):
+            if name in nulled:
+                text = pc.if_else(pc.is_null(written.column(place)), None, text.cast(pa.string()))
+            expected = expected.set_column(place, name, converted(text, kind))
     return expected
 
 
-def _equal(written: pa.Table, expected: pa.Table) -> bool:
+def _equal(written: pa.Table, expected: pa.Table, nulled: Collection[str]) -> bool:
     """Compare values; text of the input may have come out as the numbers that it stands for."""
     try:
-        columns = zip(written.columns, expected.cast(written.schema).columns, strict=True)
+        as_written = _as_written(expected, written, nulled).cast(written.schema)
+        columns = zip(written.columns, as_written.columns, strict=True)
         return all(_known(left).equals(_known(right)) and _nan(left).equals(_nan(right)) for left, right in columns)
     except pa.ArrowInvalid:
         return False
