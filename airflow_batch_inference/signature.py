@@ -68,10 +68,13 @@ def known_names(known: Iterable[str]) -> Callable[[str], str]:
 
 
 def refine_inputs(inputs: tuple[ColumnSpec, ...] | None, sample: pa.Schema | None) -> tuple[ColumnSpec, ...] | None:
-    """Fill in types that the model does not know (``any``) from a sample's schema, where it has the column."""
+    """Fill in types that the model does not know (``any``) from a sample's schema, where it has the column.
+
+    That a column holds lists does not say that the model takes them.
+    """
     if inputs is None or sample is None:
         return inputs
-    known = {field.name: str(field.type) for field in sample}
+    known = {field.name: str(field.type) for field in sample if not is_nested(field.type)}
     return tuple(
         ColumnSpec(name=spec.name, type=known.get(spec.name, ANY)) if spec.type == ANY else spec for spec in inputs
     )

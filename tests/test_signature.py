@@ -96,9 +96,9 @@ def test_an_unknown_type_is_left_as_it_is():
 
 
 def test_a_sample_tells_the_types_that_the_model_does_not_know():
-    sample = pa.schema([("a", pa.string()), ("b", pa.int64())])
-    refined = refine_inputs(specs(a="any", b="double", c="any"), sample)
-    assert [spec.type for spec in refined] == ["string", "double", "any"]
+    sample = pa.schema([("a", pa.string()), ("b", pa.int64()), ("d", pa.list_(pa.int64()))])
+    refined = refine_inputs(specs(a="any", b="double", c="any", d="any"), sample)
+    assert [spec.type for spec in refined] == ["string", "double", "any", "any"]
     assert refine_inputs(None, sample) is None
 
 

@@ -256,7 +256,8 @@ def _screened(dataset: Dataset, request: ScoringRequest, model: LoadedModel) -> 
     """Match columns, and find out what happens to values that do not fit."""
     record, policy = request.record, request.policy
     names = dataset.schema.names if record.inputs is None else [spec.name for spec in record.inputs]
-    words = policies(request.options.on_mismatch, names, is_tolerant=policy.is_tolerant)
+    asked = request.options.on_mismatch if names else {}  # without files nothing is known of positional inputs
+    words = policies(asked, names, is_tolerant=policy.is_tolerant)
     mended = {name for name, word in words.items() if word in ("null", "quarantine")}
     takes_lists = getattr(model, "takes_lists", True)
     plan = _plan(dataset, record, tolerant=policy.is_tolerant, mended=mended, takes_lists=takes_lists)

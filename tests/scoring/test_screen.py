@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -16,8 +17,9 @@ from airflow_batch_inference.exceptions import ConfigurationError, SignatureMism
 from airflow_batch_inference.records import ColumnContract, ColumnSpec
 from airflow_batch_inference.scoring.job import score_dataset
 from airflow_batch_inference.scoring.request import RowPolicy
-from airflow_batch_inference.scoring.screen import policies
+from airflow_batch_inference.scoring.screen import make_screen, policies
 from airflow_batch_inference.scoring.verify import verify
+from airflow_batch_inference.signature import plan_inputs
 from airflow_batch_inference.storage import Storage
 
 ANY = RowPolicy(error_threshold=-1)
@@ -166,6 +168,20 @@ def test_lines_that_cannot_be_read_go_before_values_that_do_not_fit(score, bench
     assert bench.output(record).column("a").to_pylist() == [18, 20]
 
 
+def test_a_screen_goes_to_worker_processes_and_is_none_where_nothing_could_be_wrong():
+    table = numbers([18, 214])
+    plan = plan_inputs(table.schema, inputs=None, n_features=2, where="the batch")
+
+    def screen(words, contract):
+        return make_screen(plan, words, contract, table.schema, has_names=True)
+
+    made = screen({"a": "null", "b": "cast"}, [AGE])
+    assert pickle.loads(pickle.dumps(made)) == made
+    assert made.nulled(table) == {"a": 1}
+    assert screen({"a": "cast", "b": "cast"}, [AGE]) is None
+    assert screen({"a": "fail", "b": "fail"}, []) is None  # positions take any type
+
+
 def test_a_contract_binds_no_column_that_is_cast(score):
     record = score(numbers([18, 214, None]), {"b": "fail"}, [AGE])
     assert (record.rows_out, record.nulled) == (3, {})
@@ -185,6 +201,13 @@ def test_a_model_without_names_has_its_contract_by_position(bench, make_model):
     request = replace(request, record=replace(request.record, contract=(AGE, other)))
     with pytest.raises(SignatureMismatchError, match="x is 214"):
         score_dataset(request, storage=bench.storage)
+
+
+def test_a_policy_for_a_column_is_no_mistake_where_there_is_no_file(bench, make_model):
+    (bench.folder / "nothing").mkdir()
+    model = make_model(inputs=None, n_features=None)
+    _, record = bench.score(str(bench.folder / "nothing"), model=model, on_empty="succeed", on_mismatch={"x": "fail"})
+    assert record.rows_out == 0
 
 
 def test_a_secret_value_is_never_shown(score):
