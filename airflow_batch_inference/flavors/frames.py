@@ -1,20 +1,20 @@
 """A mini-batch in the form that a framework takes: one contiguous matrix, or a data frame.
 
-What must not be relaxed: columns keep their order and rows theirs; a null is a NaN or pandas' NA, never a zero; and an
-integer is one whatever stands around it: 270 beside a null is no 270.0. Memory order is part of the result: BLAS sums a
-row in another order for another layout, so an array is row-major and a frame's block column-major, as NumPy's and
-pandas' own are; then linear models give the same bits as they do outside.
+What must not be relaxed: columns keep their order and rows theirs, and a null is a NaN, never a zero. Memory order is
+part of the result: BLAS sums a row in another order for another layout, so an array is row-major and a frame's block
+column-major, as NumPy's and pandas' own are; then linear models give the same bits as they do outside.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Callable
 
 
 def is_all_double(batch: pa.Table) -> bool:
@@ -42,26 +42,11 @@ def matrix(batch: pa.Table, *, row_major: bool = True) -> np.ndarray:
     return values
 
 
-_NULLABLE = {
-    pa.int8(): pd.Int8Dtype(),
-    pa.int16(): pd.Int16Dtype(),
-    pa.int32(): pd.Int32Dtype(),
-    pa.int64(): pd.Int64Dtype(),
-    pa.uint8(): pd.UInt8Dtype(),
-    pa.uint16(): pd.UInt16Dtype(),
-    pa.uint32(): pd.UInt32Dtype(),
-    pa.uint64(): pd.UInt64Dtype(),
-    pa.bool_(): pd.BooleanDtype(),
-}
-"""What keeps integers and booleans beside nulls what they are: scikit-learn takes these types for numbers where it
-wants numbers, and encoders find 270, where plain pandas would make 270.0 of it, and objects of booleans."""
-
-
 def frame(batch: pa.Table) -> pd.DataFrame:
     """Return a batch as a data frame: float64 columns as one block, others in pandas' own types.
 
-    Integers and booleans with nulls are of pandas' nullable types; a column of nulls without a type is text without a
-    value, which encoders and imputers know as missing.
+    Integers with nulls are float64 there; :func:`in_one_form` keeps them from models that could tell. A column of nulls
+    without a type is text without a value, which encoders and imputers know as missing.
 
     Examples
     --------
@@ -70,13 +55,48 @@ def frame(batch: pa.Table) -> pd.DataFrame:
     """
     if is_all_double(batch):
         return pd.DataFrame(matrix(batch, row_major=False), columns=batch.schema.names, copy=False)
-    data = _plain_frame(batch)
-    for place, column in enumerate(batch.columns):
-        if pa.types.is_null(column.type):
-            data.isetitem(place, column.cast(pa.string()).to_pandas())
-        elif column.null_count and column.type in _NULLABLE:
-            data.isetitem(place, column.to_pandas(types_mapper=_NULLABLE.get))
-    return data
+    for place, field in enumerate(batch.schema):
+        if pa.types.is_null(field.type):
+            batch = batch.set_column(place, field.name, batch.column(place).cast(pa.string()))
+    return _plain_frame(batch)
+
+
+def in_one_form(batch: pa.Table, score: Callable[[pa.Table], np.ndarray]) -> np.ndarray:
+    """Score rows with nulls among integers or booleans apart from the others, so that each has the form it has alone.
+
+    pandas makes 270.0 of 270 where another row of the column is null, and objects of booleans; a step that turns
+    values into text then sees "270.0", which it was not fitted on. No data type keeps scikit-learn from that: what
+    its encoders take (pandas' nullable integers), its column transformers refuse to pass through.
+
+    Parameters
+    ----------
+    batch
+        Rows of n inputs.
+    score
+        Called once for each combination of columns that are null together; returns shape (rows,) or (rows, k).
+
+    Returns
+    -------
+    numpy.ndarray
+        What it returned, in the order of the batch.
+
+    Examples
+    --------
+    >>> in_one_form(pa.table({"a": [1, None, 3]}), lambda rows: frame(rows)["a"].astype(str).to_numpy()).tolist()
+    ['1', nan, '3']
+    """
+    gaps = [
+        column.is_null().to_numpy()
+        for column in batch.columns
+        if column.null_count and (pa.types.is_integer(column.type) or pa.types.is_boolean(column.type))
+    ]
+    if not gaps:
+        return score(batch)
+    _, group = np.unique(np.column_stack(gaps), axis=0, return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    borders = np.flatnonzero(np.diff(group[order])) + 1
+    scored = np.concatenate([score(batch.take(pa.array(rows))) for rows in np.split(order, borders)])
+    return scored[np.argsort(order, kind="stable")]
 
 
 def array(batch: pa.Table) -> np.ndarray:

@@ -19,7 +19,7 @@ import numpy as np
 from airflow_batch_inference.exceptions import ModelLoadError, UntrustedModelError
 from airflow_batch_inference.flavors.base import METHODS, ModelFormat, require, require_method
 from airflow_batch_inference.flavors.categories import PandasCategories, pandas_categories
-from airflow_batch_inference.flavors.frames import array, frame
+from airflow_batch_inference.flavors.frames import array, frame, in_one_form
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,6 +102,10 @@ SAFE_TYPES = frozenset(
 """Types that a skops file may hold beyond those that skops itself trusts."""
 
 
+_NUMERIC_PACKAGES = ("sklearn", "lightgbm", "xgboost")
+"""Their encoders and estimators compare numbers as numbers."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SklearnModel:
     """An estimator with ``predict``; it gets a data frame if it was fitted on one, else an array."""
@@ -113,6 +117,8 @@ class SklearnModel:
     methods: tuple[str, ...]
     versions: Mapping[str, str]
     takes_lists: ClassVar[bool] = False
+    tells_forms: bool = False
+    """Whether a step could tell 270 from 270.0."""
     categories: PandasCategories = field(default_factory=lambda: PandasCategories({}))
     output_names: tuple[str, ...] | None = None
 
@@ -129,9 +135,13 @@ class SklearnModel:
     ) -> np.ndarray:
         """Score one mini-batch; see :meth:`~.base.LoadedModel.predict`."""
         require_method(method, self.methods)
-        predicted = getattr(self.estimator, method)(self._data(batch), **dict(kwargs or {}))
-        # A multilabel classifier may return a sparse matrix.
-        return np.asarray(predicted.toarray() if hasattr(predicted, "toarray") else predicted)
+
+        def score(rows: pa.Table) -> np.ndarray:
+            predicted = getattr(self.estimator, method)(self._data(rows), **dict(kwargs or {}))
+            # A multilabel classifier may return a sparse matrix.
+            return np.asarray(predicted.toarray() if hasattr(predicted, "toarray") else predicted)
+
+        return in_one_form(batch, score) if self.tells_forms else score(batch)
 
     def _data(self, batch: pa.Table) -> pd.DataFrame | np.ndarray:
         if self.categories.columns:
@@ -220,6 +230,7 @@ def _describe(estimator: object) -> SklearnModel:
         inputs=None if names is None else categories.inputs(names, other="any"),
         methods=methods,
         versions=_versions(estimator),
+        tells_forms=names is not None and _tells_forms(estimator),
         categories=categories,
     )
 
@@ -232,9 +243,26 @@ def _lightgbm_categories(estimator: object) -> PandasCategories:
     return pandas_categories(booster.model_to_string())  # type: ignore[union-attr]  # mypy: it has categories
 
 
+def _parts(estimator: object) -> tuple[object, ...]:
+    """Return the estimator and all that it is composed of, parameters too."""
+    return (estimator, *(estimator.get_params(deep=True).values() if hasattr(estimator, "get_params") else ()))
+
+
+def _package(part: object) -> str:
+    return type(part).__module__.partition(".")[0]
+
+
+def _tells_forms(estimator: object) -> bool:
+    """Say whether a step could tell 270 from 270.0: a function, or a step of somebody's own."""
+    return any(
+        hasattr(part, "fit")
+        and (_package(part) not in _NUMERIC_PACKAGES or type(part).__name__ == "FunctionTransformer")
+        for part in _parts(estimator)
+    )
+
+
 def _versions(estimator: object) -> dict[str, str]:
     """Return the versions of the packages of the estimator and of all that it is composed of."""
-    composed = estimator.get_params(deep=True).values() if hasattr(estimator, "get_params") else ()
-    packages = {type(part).__module__.partition(".")[0] for part in (estimator, *composed)}
+    packages = {_package(part) for part in _parts(estimator)}
     found = {name: getattr(sys.modules.get(name), "__version__", None) for name in packages | {"numpy", "sklearn"}}
     return {name: str(version) for name, version in sorted(found.items()) if version is not None}

@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from airflow_batch_inference.flavors.frames import array, frame, matrix
+from airflow_batch_inference.flavors.frames import array, frame, in_one_form, matrix
 
 NUMBERS = st.one_of(st.none(), st.floats(width=64))
 
@@ -83,6 +83,7 @@ MODELS = {
         on(column, make_pipeline(FunctionTransformer(as_text), one_hot())), LogisticRegression()
     ),
     "scaler": lambda column: make_pipeline(on(column, StandardScaler()), HistGradientBoostingClassifier(max_iter=5)),
+    "passthrough": lambda column: make_pipeline(on(column, "passthrough"), HistGradientBoostingClassifier(max_iter=5)),
     "hist-gb": lambda column: HistGradientBoostingClassifier(max_iter=5),
 }
 
@@ -91,8 +92,19 @@ MODELS = {
 @pytest.mark.parametrize("name", MODELS)
 def test_a_null_in_a_column_changes_no_prediction_of_another_row(name, column):
     model = MODELS[name](column).fit(TRAINING[[column, "x"]], TARGET)
-    alone = model.predict_proba(frame(WHOLE.select([column, "x"])))
-    beside = model.predict_proba(frame(WITH_NULL.select([column, "x"])))
+
+    def score(rows):
+        return model.predict_proba(frame(rows))
+
+    alone = in_one_form(WHOLE.select([column, "x"]), score)
+    beside = in_one_form(WITH_NULL.select([column, "x"]), score)
+    assert beside[:2].tolist() == alone[:2].tolist()
+
+
+@pytest.mark.parametrize("name", ["one-hot", "ordinal", "scaler", "passthrough", "hist-gb"])
+def test_scikit_learns_own_steps_take_a_column_with_nulls_as_it_is(name):
+    model = MODELS[name]("code").fit(TRAINING[["code", "x"]], TARGET)
+    alone, beside = (model.predict_proba(frame(rows.select(["code", "x"]))) for rows in (WHOLE, WITH_NULL))
     assert beside[:2].tolist() == alone[:2].tolist()
 
 
@@ -102,20 +114,35 @@ def test_an_imputer_finds_the_null(column, frequent):
     imputer = SimpleImputer(strategy="most_frequent")
     model = make_pipeline(on(column, make_pipeline(imputer, one_hot())), LogisticRegression()).fit(training, TARGET)
     filled = pa.table({column: [frequent] * 3, "x": WITH_NULL.column("x")})
-    found = model.predict_proba(frame(WITH_NULL.select([column, "x"])))
-    assert found[2].tolist() == model.predict_proba(frame(filled))[2].tolist()
+    given = WITH_NULL.select([column, "x"])
+    given = given.set_column(0, column, given.column(0).cast(pa.float64()))
+    assert model.predict_proba(frame(given))[2].tolist() == model.predict_proba(frame(filled))[2].tolist()
 
 
-@pytest.mark.parametrize("kind", [pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint64()])
-def test_an_integer_beside_a_null_keeps_its_digits(kind):
+@pytest.mark.parametrize("kind", [pa.int8(), pa.int32(), pa.int64(), pa.uint8(), pa.uint64()])
+def test_an_integer_beside_a_null_keeps_its_digits_as_text(kind):
     value = 100 if kind.bit_width == 8 else 270
-    data = frame(pa.table({"a": pa.array([value, None], kind)}))
-    assert data["a"].astype(str)[0] == str(value)
-    assert data["a"].isna().tolist() == [False, True]
+    batch = pa.table({"a": pa.array([value, None, value], kind), "b": [0.5, 1.5, 2.5]})
+    found = in_one_form(batch, lambda rows: frame(rows).astype(str).to_numpy())
+    assert found[[0, 2], 0].tolist() == [str(value)] * 2
+    assert found[:, 1].tolist() == ["0.5", "1.5", "2.5"]
 
 
-def test_the_longest_integer_beside_a_null_keeps_its_digits():
-    assert frame(pa.table({"a": [2**63 - 1, None]}))["a"][0] == 2**63 - 1
+@given(
+    st.lists(
+        st.tuples(st.none() | st.integers(-(2**63), 2**63 - 1), st.none() | st.booleans(), st.floats(0, 1)), min_size=1
+    )
+)
+def test_every_row_is_scored_once_in_its_place_and_in_the_form_that_it_has_alone(rows):
+    columns = zip(*rows, strict=True)
+    kinds = (pa.int64(), pa.bool_(), pa.float64())
+    batch = pa.table([pa.array(each, kind) for each, kind in zip(columns, kinds, strict=True)], names=["a", "b", "c"])
+
+    def as_told(table):
+        return np.array([repr(list(row)) for row in frame(table).itertuples(index=False)], dtype=object)
+
+    alone = [as_told(batch.slice(row, 1))[0] for row in range(len(rows))]
+    assert in_one_form(batch, as_told).tolist() == alone
 
 
 def test_without_a_null_types_are_pandas_own():
