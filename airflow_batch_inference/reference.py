@@ -176,7 +176,11 @@ def _scorer(sample: Dataset, record: ModelRecord, model: LoadedModel, options: R
     try:
         names = [name for name in sample.schema.names if name != options.target_column]
         plan = plan_inputs(
-            sample.select(names).schema, inputs=record.inputs, n_features=record.n_features, where=sample.name
+            sample.select(names).schema,
+            inputs=record.inputs,
+            n_features=record.n_features,
+            where=sample.name,
+            takes_lists=getattr(model, "takes_lists", True),
         )
         predictor = Predictor(
             model=model,

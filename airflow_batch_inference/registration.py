@@ -12,7 +12,7 @@ from airflow_batch_inference import __version__
 from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.loading import TrustRequest, load_model, load_recorded
-from airflow_batch_inference.records import ModelRecord, fingerprint
+from airflow_batch_inference.records import BaselineRecord, ModelRecord, fingerprint
 from airflow_batch_inference.reference import (
     ReferenceOptions,
     input_names,
@@ -20,8 +20,9 @@ from airflow_batch_inference.reference import (
     open_sample_set,
     plain_baseline,
 )
+from airflow_batch_inference.scoring.contract import contract_of
 from airflow_batch_inference.scoring.golden import check_golden, put_golden
-from airflow_batch_inference.signature import refine_inputs
+from airflow_batch_inference.signature import refine_inputs, stated_inputs
 from airflow_batch_inference.storage import encode_segment, join_uri, normalize_uri
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.datasets.dataset import Dataset
     from airflow_batch_inference.flavors.base import LoadedModel
-    from airflow_batch_inference.records import BaselineRecord
     from airflow_batch_inference.storage import Storage
 
 
@@ -58,6 +58,8 @@ class ModelRequest:
         Names of the prediction columns.
     name, tag
         The model's name (None: the file's stem), and a free tag.
+    signature
+        Input to the name of its Arrow type, where the model does not know it or is to be corrected.
     """
 
     model_uri: str
@@ -69,6 +71,7 @@ class ModelRequest:
     label_columns: tuple[str, ...] | None = None
     name: str | None = None
     tag: str | None = None
+    signature: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +97,8 @@ def describe_model(request: ModelRequest, *, storage: Storage) -> tuple[LoadedMo
     ------
     ArtifactError, ModelError
         See :func:`~airflow_batch_inference.loading.load_model`.
+    ConfigurationError
+        The signature does not go with the model.
     """
     verified = load_model(
         request.model_uri,
@@ -116,7 +121,7 @@ def describe_model(request: ModelRequest, *, storage: Storage) -> tuple[LoadedMo
         trusted_by=verified.trusted_by,
         trusted_types=verified.trusted_types,
         load_options=dict(verified.options),
-        inputs=verified.model.inputs,
+        inputs=stated_inputs(verified.model.inputs, request.signature, n_features=verified.model.n_features),
         n_features=verified.model.n_features,
         output_names=verified.model.output_names,
         classes=classes,
@@ -205,11 +210,21 @@ def register_model(
         message = f"target_column is {options.target_column!r}, but there is no sample_set to find it in. Give one."
         raise ConfigurationError(message)
     if baseline is not None:
-        record = replace(record, baseline_uri=_fitting(baseline, record, sample_set))
+        made = baseline[1]
+        record = replace(
+            record,
+            baseline_uri=_fitting(baseline, record, sample_set),
+            contract=contract_of(made, input_names(record)),
+        )
     elif sample_set is not None:
         sample = open_sample_set(sample_set, model_storage, names=input_names(record))
-        baseline_uri = _baseline_of(sample, record, model, options, folder, storage)
-        record = replace(record, baseline_uri=baseline_uri, inputs=refine_inputs(record.inputs, sample.schema))
+        baseline_uri, made = _baseline_of(sample, record, model, options, folder, storage)
+        record = replace(
+            record,
+            baseline_uri=baseline_uri,
+            inputs=refine_inputs(record.inputs, sample.schema),
+            contract=contract_of(made, input_names(record)),
+        )
     if golden is not None:
         rows = open_dataset(golden.dataset, model_storage, model_names=input_names(record))
         uri = put_golden(
@@ -228,17 +243,18 @@ def register_model(
 
 def _baseline_of(
     sample: Dataset, record: ModelRecord, model: LoadedModel, options: ReferenceOptions, folder: str, storage: Storage
-) -> str:
-    """Return the URI of the sample set's baseline: made before of the same files, model and options, or made now."""
+) -> tuple[str, BaselineRecord]:
+    """Return the sample set's baseline and its URI: made before of the same files, model and options, or made now."""
     versions = {"package": __version__, **record.versions}
     made_of = [asdict(file) for file in sample.snapshot]
-    key = fingerprint([record.sha256, record.label_columns, made_of, asdict(options), versions])
+    inputs = None if record.inputs is None else [asdict(spec) for spec in record.inputs]
+    key = fingerprint([record.sha256, record.label_columns, inputs, made_of, asdict(options), versions])
     known = join_uri(folder, f"baseline-of-{key[:32]}.txt")
     if sample.snapshot and storage.exists(known):
         uri = storage.read_bytes(known).decode()
         if storage.exists(uri):
             log.info("The baseline of %s was made before: %s", sample.name, uri)
-            return uri
+            return uri, BaselineRecord.from_json(storage.read_bytes(uri), where=uri)
     started = time.monotonic()
     made = model_baseline(sample, record, model, options)
     uri = storage.put_record(folder, "baseline", made)
@@ -250,7 +266,7 @@ def _baseline_of(
         len(made.columns),
         time.monotonic() - started,
     )
-    return uri
+    return uri, made
 
 
 def register_baseline(

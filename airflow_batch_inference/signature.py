@@ -14,15 +14,18 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_batch_inference.exceptions import SignatureMismatchError
+from airflow_batch_inference.column_types import ANY, arrow_type, is_nested, plain_type, target_type
+from airflow_batch_inference.column_types import is_number as is_number  # part of what is known of a signature
+from airflow_batch_inference.column_types import is_text as is_text
+from airflow_batch_inference.exceptions import ConfigurationError, SignatureMismatchError
+from airflow_batch_inference.fitting import EXACT_INTEGERS, converted, unfit
+from airflow_batch_inference.fitting import loses_digits as loses_digits  # readers of text ask it too
 from airflow_batch_inference.records import ColumnSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-ANY = "any"
 _SHOWN = 5
-_EXACT_INTEGERS = 2.0**53
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,35 +67,98 @@ def known_names(known: Iterable[str]) -> Callable[[str], str]:
     return lambda name: name if name in exact else plain.get(plain_name(name), name)
 
 
-def is_number(kind: pa.DataType) -> bool:
-    """Say whether a column of this Arrow type holds numbers (booleans count as 0 and 1)."""
-    return bool(
-        pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
-        or pa.types.is_decimal(kind)
-        or pa.types.is_boolean(kind)
-        or pa.types.is_null(kind)
-    )
-
-
-def is_text(kind: pa.DataType) -> bool:
-    """Say whether a column of this Arrow type holds strings."""
-    return bool(
-        pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
-        or pa.types.is_string_view(kind)
-        or pa.types.is_null(kind)
-    )
-
-
 def refine_inputs(inputs: tuple[ColumnSpec, ...] | None, sample: pa.Schema | None) -> tuple[ColumnSpec, ...] | None:
-    """Fill in types that the model does not know (``any``) from a sample's schema, where it has the column."""
+    """Fill in types that the model does not know (``any``) from a sample's schema, where it has the column.
+
+    That a column holds lists does not say that the model takes them.
+    """
     if inputs is None or sample is None:
         return inputs
-    known = {field.name: str(field.type) for field in sample}
+    known = {field.name: str(field.type) for field in sample if not is_nested(field.type)}
     return tuple(
         ColumnSpec(name=spec.name, type=known.get(spec.name, ANY)) if spec.type == ANY else spec for spec in inputs
     )
+
+
+def stated_inputs(
+    inputs: tuple[ColumnSpec, ...] | None, stated: Mapping[str, str], *, n_features: int | None
+) -> tuple[ColumnSpec, ...] | None:
+    """Put types that a user states in the place of those that the model knows.
+
+    Parameters
+    ----------
+    inputs
+        The model's inputs by name; None where it has no names: then ``stated`` names all of them, in its order.
+    stated
+        Column to the name of an Arrow type.
+    n_features
+        How many inputs a model without names takes, where it knows.
+
+    Raises
+    ------
+    ConfigurationError
+        A column that the model does not take, a type that is not known, or a wrong number of columns.
+
+    Examples
+    --------
+    >>> stated_inputs((ColumnSpec(name="a", type="any"),), {"a": "int64"}, n_features=1)
+    (ColumnSpec(name='a', type='int64'),)
+    """
+    if not stated:
+        return inputs
+    types = {name: _stated_type(name, kind) for name, kind in stated.items()}
+    if inputs is None:
+        if n_features not in (None, len(stated)):
+            message = (
+                f"signature names {len(stated)} column(s) of a model that has no names and takes {n_features} by "
+                "position. Name all of them, in the order of the model's training data."
+            )
+            raise ConfigurationError(message)
+        return tuple(ColumnSpec(name=name, type=kind) for name, kind in types.items())
+    known = [spec.name for spec in inputs]
+    by_name = {require_known("signature", name, known, "an input of the model"): types[name] for name in types}
+    return tuple(ColumnSpec(name=spec.name, type=by_name.get(spec.name, spec.type)) for spec in inputs)
+
+
+def _stated_type(name: str, kind: str) -> str:
+    """Return a type's name as Arrow writes it."""
+    found = None if kind == ANY else arrow_type(kind)
+    if found is None and kind != ANY:
+        message = (
+            f"signature gives {name!r} the type {kind!r}, which is no Arrow type that is known here. Give one such as "
+            "'int64', 'double', 'string', 'bool', 'timestamp[us, tz=UTC]' or 'list<item: float>'."
+        )
+        raise ConfigurationError(message)
+    return ANY if found is None else str(found)
+
+
+def require_known(argument: str, name: str, known: Collection[str], what: str) -> str:
+    """Return a name as it is known, also where it has blanks for underscores.
+
+    Raises
+    ------
+    ConfigurationError
+        It is not known; the message has a guess.
+    """
+    found = known_names(known)(name)
+    if found in known:
+        return found
+    there = _listed([*known])
+    message = f"{argument} names {name!r}, which is not {what}{did_you_mean(name, known)}. There are: {there}."
+    raise ConfigurationError(message)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return the closest of the known names, in brackets behind a blank; nothing where none is close.
+
+    Examples
+    --------
+    >>> did_you_mean("quarantene", ["fail", "quarantine"]), did_you_mean("x", ["fail"])
+    (" (did you mean 'quarantine'?)", '')
+    """
+    by_folded = {each.casefold(): each for each in known}
+    close = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
+    return f" (did you mean {by_folded[close[0]]!r}?)" if close else ""
 
 
 def plan_inputs(
@@ -102,6 +168,8 @@ def plan_inputs(
     n_features: int | None,
     where: str,
     parses_text: bool = False,
+    mended: Collection[str] = (),
+    takes_lists: bool = True,
 ) -> InputPlan:
     """Match a dataset's columns to a model's inputs.
 
@@ -117,6 +185,10 @@ def plan_inputs(
         The dataset, for messages.
     parses_text
         Whether text is taken for the number that it stands for; a value that stands for none fails in its row.
+    mended
+        Inputs whose values are mended or set aside row by row: their text is taken so in any case.
+    takes_lists
+        Whether inputs of unknown types may be lists, structs or maps.
 
     Raises
     ------
@@ -124,10 +196,16 @@ def plan_inputs(
         A missing column, a type that no lossless cast can mend, or a wrong number of columns.
     """
     if inputs is None:
-        return _plan_by_position(schema, n_features, where)
+        return _plan_by_position(schema, n_features, where, takes_lists=takes_lists)
     chosen = _match_names([spec.name for spec in inputs], schema.names, where)
     types = tuple(
-        _target_type(schema.field(column), spec, where, parses_text=parses_text)
+        _target_type(
+            schema.field(column),
+            spec,
+            where,
+            parses_text=parses_text or spec.name in mended,
+            takes_lists=takes_lists,
+        )
         for column, spec in zip(chosen, inputs, strict=True)
     )
     used = set(chosen)
@@ -139,7 +217,7 @@ def plan_inputs(
     )
 
 
-def _plan_by_position(schema: pa.Schema, n_features: int | None, where: str) -> InputPlan:
+def _plan_by_position(schema: pa.Schema, n_features: int | None, where: str, *, takes_lists: bool) -> InputPlan:
     if n_features is not None and len(schema.names) != n_features:
         message = (
             f"The model has no column names and takes {n_features} columns by position, but {where} has "
@@ -147,7 +225,8 @@ def _plan_by_position(schema: pa.Schema, n_features: int | None, where: str) -> 
         )
         raise SignatureMismatchError(message)
     names = tuple(schema.names)
-    return InputPlan(columns=names, names=names, types=(None,) * len(names), ignored=())
+    types = tuple(_type_unknown(field, where, takes_lists=takes_lists) for field in schema)
+    return InputPlan(columns=names, names=names, types=types, ignored=())
 
 
 def _match_names(wanted: Sequence[str], there: Sequence[str], where: str) -> list[str]:
@@ -172,11 +251,7 @@ def _match_names(wanted: Sequence[str], there: Sequence[str], where: str) -> lis
 
 
 def _missing_message(missing: Sequence[str], there: Sequence[str], where: str) -> str:
-    by_folded = {name.casefold(): name for name in there}
-    hints = []
-    for name in missing[:_SHOWN]:
-        close = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
-        hints.append(f"{name!r} (did you mean {by_folded[close[0]]!r}?)" if close else repr(name))
+    hints = [f"{name!r}{did_you_mean(name, there)}" for name in missing[:_SHOWN]]
     more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
     return (
         f"{where} lacks {len(missing)} column(s) that the model needs: {', '.join(hints)}{more}. "
@@ -189,39 +264,40 @@ def _listed(names: Sequence[str], most: int = 30) -> str:
     return ", ".join(names[:most]) + more
 
 
-def _target_type(field: pa.Field, spec: ColumnSpec, where: str, *, parses_text: bool) -> pa.DataType | None:
-    if spec.type == ANY:
-        return None
-    target = pa.type_for_alias(spec.type) if spec.type in _ALIASES else None
-    if target is None:
-        return None
-    if is_number(target) and is_number(field.type):
-        keeps_integers = pa.types.is_integer(target) and pa.types.is_integer(field.type)
-        return pa.int64() if keeps_integers else _floating(target)
-    if is_text(target) and is_text(field.type):
-        return pa.string()
-    if parses_text and is_number(target) and is_text(field.type):
-        exact = pa.types.is_boolean(target) or pa.types.is_floating(target)
-        return target if exact else pa.int64()
-    if target == field.type:
-        return None
+def _type_unknown(field: pa.Field, where: str, *, takes_lists: bool) -> pa.DataType | None:
+    """Return what a column is cast to where the model does not say what it takes."""
+    if is_nested(field.type) and not takes_lists:
+        message = (
+            f"Column {field.name!r} of {where} holds {field.type}, but the model takes one value a row and column. "
+            "Write its values as columns of their own; or, if the model does take it, say so with LoadModelOperator's "
+            f"signature={{{field.name!r}: {str(field.type)!r}}}."
+        )
+        raise SignatureMismatchError(message)
+    return plain_type(field.type)
+
+
+def _target_type(
+    field: pa.Field, spec: ColumnSpec, where: str, *, parses_text: bool, takes_lists: bool
+) -> pa.DataType | None:
+    wanted = None if spec.type in (ANY, "null") else arrow_type(spec.type)  # a sample of nulls tells no type
+    if wanted is None:
+        return _type_unknown(field, where, takes_lists=takes_lists or spec.type == str(field.type))
+    found = target_type(field.type, wanted, parses_text=parses_text)
+    if found is not None:
+        return found
     message = (
         f"Column {field.name!r} of {where} holds {field.type}, but the model takes {spec.type}. "
-        "No cast between them is safe: convert the column where the dataset is made."
+        f"No cast between them is safe: {_advice(field.type, wanted)}"
     )
     raise SignatureMismatchError(message)
 
 
-_ALIASES = frozenset(
-    {
-        *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
-        *("halffloat", "float", "double", "string", "large_string"),
-    }
-)
-
-
-def _floating(target: pa.DataType) -> pa.DataType:
-    return target if pa.types.is_floating(target) else pa.float64()
+def _advice(there: pa.DataType, wanted: pa.DataType) -> str:
+    if pa.types.is_timestamp(there) and pa.types.is_timestamp(wanted):
+        return "nobody can tell the zone of a time without one. State the zone where the dataset is made."
+    if is_nested(there) and not is_nested(wanted):
+        return "write its values as columns of their own."
+    return "convert the column where the dataset is made."
 
 
 def cast_inputs(table: pa.Table, plan: InputPlan) -> pa.Table:
@@ -257,19 +333,11 @@ def cast(values: pa.ChunkedArray, kind: pa.DataType | None, column: str) -> pa.C
     """
     if kind is None or values.type == kind:
         return values
-    if pa.types.is_decimal(values.type):
-        return values.cast(kind, safe=False)  # a decimal fraction has no exact double; the nearest one is meant
     try:
-        return _parsed(values, kind) if is_text(values.type) and is_number(kind) else values.cast(kind)
-    except pa.ArrowInvalid:
-        row = _first_lossy_row(values, kind)
+        return converted(values, kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        row = int(unfit(values, kind).argmax())
         raise LossyCastError(column, row, str(values[row].as_py()), kind) from None
-
-
-def loses_digits(text: pa.Array | pa.ChunkedArray) -> bool:
-    """Say whether a string is an integer that a double would change, such as a long identifier."""
-    long = text.filter(pc.fill_null(pc.match_substring_regex(text, r"^[+-]?\d{16,}$"), fill_value=False))
-    return any(int(value) != int(float(value)) for value in long.to_pylist())
 
 
 def large_numbers(batch: pa.RecordBatch | pa.Table) -> list[str]:
@@ -278,40 +346,5 @@ def large_numbers(batch: pa.RecordBatch | pa.Table) -> list[str]:
         field.name
         for field in batch.schema
         if pa.types.is_float64(field.type)
-        and pc.any(pc.greater_equal(pc.abs(batch.column(field.name)), _EXACT_INTEGERS)).as_py()
+        and pc.any(pc.greater_equal(pc.abs(batch.column(field.name)), EXACT_INTEGERS)).as_py()
     ]
-
-
-def _parsed(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    """Read text as numbers, as the CSV reader does: blanks around them, and integers written as 3.0.
-
-    Raises
-    ------
-    pyarrow.ArrowInvalid
-        A value is no number, or an integer that a float would change.
-    """
-    text = pc.utf8_trim_whitespace(values.cast(pa.string()))
-    if pa.types.is_integer(kind):
-        whole = pc.replace_substring_regex(text, r"^([+-]?\d+)\.0*$", r"\1")
-        return pc.replace_substring_regex(whole, r"^\+", "").cast(kind)
-    if pa.types.is_floating(kind) and loses_digits(text):
-        message = "an integer has more digits than a float holds"
-        raise pa.ArrowInvalid(message)
-    return text.cast(kind)
-
-
-def _parses(value: pa.ChunkedArray, kind: pa.DataType) -> bool:
-    try:
-        _parsed(value, kind)
-    except pa.ArrowInvalid:
-        return False
-    return True
-
-
-def _first_lossy_row(values: pa.ChunkedArray, kind: pa.DataType) -> int:
-    if is_text(values.type):
-        return next(row for row in range(len(values)) if not _parses(values.slice(row, 1), kind))
-    there_and_back = values.cast(kind, safe=False).cast(values.type, safe=False)
-    changed = pc.fill_null(pc.not_equal(there_and_back, values), fill_value=False)
-    found: int = pc.index(changed, value=True).as_py()
-    return max(0, found)

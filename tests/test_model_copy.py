@@ -81,16 +81,20 @@ def test_a_folder_that_holds_more_than_plain_files_is_refused(folder, tmp_path, 
     else:
         targets = {"file": secret, "folder": tmp_path, "dangling": tmp_path / "nothing"}
         (folder / "x").symlink_to(targets[kind])
-    with pytest.raises(UntrustedModelError, match=r"holds a .*link.*: x\. .*plain files only"):
-        with private_copy(str(folder), STORE):
-            pass
+    with (
+        pytest.raises(UntrustedModelError, match=r"holds a .*link.*: x\. .*plain files only"),
+        private_copy(str(folder), STORE),
+    ):
+        pass
 
 
 def test_a_folder_of_too_many_files_is_no_model(folder, monkeypatch):
     monkeypatch.setattr(model_copy, "MOST_FILES", 3)
-    with pytest.raises(UntrustedModelError, match="holds 4 files; a model's folder may hold 3"):
-        with private_copy(str(folder), STORE):
-            pass
+    with (
+        pytest.raises(UntrustedModelError, match="holds 4 files; a model's folder may hold 3"),
+        private_copy(str(folder), STORE),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("place", ["empty folder", "empty file", "nothing"])

@@ -7,9 +7,9 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from airflow_batch_inference.exceptions import SignatureMismatchError
+from airflow_batch_inference.exceptions import ConfigurationError, SignatureMismatchError
 from airflow_batch_inference.records import ColumnSpec
-from airflow_batch_inference.signature import LossyCastError, cast_inputs, plan_inputs, refine_inputs
+from airflow_batch_inference.signature import LossyCastError, cast_inputs, plan_inputs, refine_inputs, stated_inputs
 
 
 def specs(**types):
@@ -96,7 +96,107 @@ def test_an_unknown_type_is_left_as_it_is():
 
 
 def test_a_sample_tells_the_types_that_the_model_does_not_know():
-    sample = pa.schema([("a", pa.string()), ("b", pa.int64())])
-    refined = refine_inputs(specs(a="any", b="double", c="any"), sample)
-    assert [spec.type for spec in refined] == ["string", "double", "any"]
+    sample = pa.schema([("a", pa.string()), ("b", pa.int64()), ("d", pa.list_(pa.int64()))])
+    refined = refine_inputs(specs(a="any", b="double", c="any", d="any"), sample)
+    assert [spec.type for spec in refined] == ["string", "double", "any", "any"]
     assert refine_inputs(None, sample) is None
+
+
+def test_without_a_known_type_dictionaries_are_their_values_and_decimals_the_nearest_doubles():
+    table = pa.table({"a": pa.array(["x", None]).dictionary_encode(), "b": [Decimal("0.10"), None], "c": [1, None]})
+    for inputs in (specs(a="any", b="any", c="null"), None):
+        found = cast_inputs(table, plan(table, inputs))
+        assert found.schema.types == [pa.string(), pa.float64(), pa.int64()]
+        assert found.to_pydict() == {"a": ["x", None], "b": [0.1, None], "c": [1, None]}
+
+
+def test_an_integer_written_as_a_decimal_is_refused_where_a_double_would_change_it():
+    with pytest.raises(LossyCastError) as excinfo:
+        cast(pa.table({"a": [Decimal(7), Decimal(12345678901234567890)]}), a="any")
+    assert (excinfo.value.row, excinfo.value.value) == (1, "12345678901234567890")
+
+
+def test_the_row_that_a_double_would_change_is_the_one_that_is_named():
+    with pytest.raises(LossyCastError) as excinfo:
+        cast(pa.table({"a": [1, 2, 2**60]}), a="double")  # a power of two, which a double would hold
+    assert excinfo.value.row == 2
+
+
+def test_moments_are_cast_to_another_unit_and_zone_and_stay_the_same_instants():
+    table = pa.table({"a": pa.array([1_767_268_800_000_000_000, None], pa.timestamp("ns", "Europe/Berlin"))})
+    found = cast(table, a="timestamp[us, tz=UTC]").column("a")
+    assert found.type == pa.timestamp("us", "UTC")
+    assert found.cast(pa.int64()).to_pylist() == [1_767_268_800_000_000, None]
+    with pytest.raises(LossyCastError):
+        cast(pa.table({"a": pa.array([1], pa.timestamp("ns"))}), a="timestamp[s]")
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted"), [("timestamp[us]", "timestamp[us, tz=UTC]"), ("timestamp[us, tz=UTC]", "timestamp[us]")]
+)
+def test_a_time_without_a_zone_is_no_instant(there, wanted):
+    (spec,) = stated_inputs(specs(a="any"), {"a": there}, n_features=None)
+    schema = pa.schema([("a", pa.timestamp("us", "UTC" if "tz" in spec.type else None))])
+    with pytest.raises(SignatureMismatchError, match="nobody can tell the zone"):
+        plan_inputs(schema, inputs=specs(a=wanted), n_features=None, where="the batch")
+
+
+@pytest.mark.parametrize("inputs", [specs(a="any"), None])
+@pytest.mark.parametrize("kind", [pa.list_(pa.float64()), pa.list_(pa.float32(), 3), pa.struct({"x": pa.int64()})])
+def test_lists_go_as_they_are_to_models_that_take_them_and_are_refused_for_others(inputs, kind):
+    schema = pa.schema([("a", kind)])
+    taken = plan_inputs(schema, inputs=inputs, n_features=1, where="the batch")
+    assert taken.types == (None,)
+    with pytest.raises(SignatureMismatchError, match=r"'a' of the batch holds .*one value a row.*signature=\{'a'"):
+        plan_inputs(schema, inputs=inputs, n_features=1, where="the batch", takes_lists=False)
+
+
+def test_lists_are_taken_where_the_signature_says_so_and_have_its_type():
+    table = pa.table({"a": [[1, 2], [3, 4]]})
+    inputs = specs(a="fixed_size_list<item: float>[2]")
+    found = plan_inputs(table.schema, inputs=inputs, n_features=1, where="the batch", takes_lists=False)
+    assert cast_inputs(table, found).column("a").type == pa.list_(pa.float32(), 2)
+    with pytest.raises(LossyCastError) as excinfo:
+        cast_inputs(pa.table({"a": [[1, 2], [3]]}), found)
+    assert excinfo.value.row == 1
+
+
+def test_a_list_is_no_number():
+    with pytest.raises(SignatureMismatchError, match=r"holds list<item: double>, but the model takes double.*columns"):
+        plan(pa.table({"a": [[1.0]]}), specs(a="double"))
+
+
+def test_a_column_of_nulls_fits_every_input():
+    table = pa.table({"a": pa.nulls(2), "b": pa.nulls(2), "c": pa.nulls(2), "d": pa.nulls(2, pa.string())})
+    found = cast(table, a="double", b="string", c="timestamp[us, tz=UTC]", d="string")
+    assert found.schema.types == [pa.float64(), pa.string(), pa.timestamp("us", "UTC"), pa.string()]
+    assert found.to_pydict() == {name: [None, None] for name in "abcd"}
+
+
+def test_an_empty_name_is_a_name():
+    assert plan(pa.table({"": [1], "a": [2]}), specs(**{"a": "double", "": "double"})).columns == ("a", "")
+
+
+def test_stated_types_take_the_place_of_known_ones_and_are_written_as_arrow_does():
+    stated = {"petal length": "float64", "b": "any"}
+    found = stated_inputs(specs(petal_length="any", b="double", c="int64"), stated, n_features=3)
+    assert [(spec.name, spec.type) for spec in found] == [("petal_length", "double"), ("b", "any"), ("c", "int64")]
+    assert stated_inputs(None, {}, n_features=2) is None
+
+
+def test_stated_types_name_the_inputs_of_a_model_without_names():
+    assert stated_inputs(None, {"x": "double", "y": "any"}, n_features=2) == specs(x="double", y="any")
+    with pytest.raises(ConfigurationError, match=r"names 1 column.*takes 2 by position"):
+        stated_inputs(None, {"x": "double"}, n_features=2)
+
+
+@pytest.mark.parametrize(
+    ("stated", "match"),
+    [
+        ({"agee": "int64"}, r"names 'agee', which is not an input of the model \(did you mean 'age'\?\)"),
+        ({"age": "number"}, r"gives 'age' the type 'number', which is no Arrow type"),
+    ],
+)
+def test_a_stated_column_or_type_that_there_is_not_is_refused(stated, match):
+    with pytest.raises(ConfigurationError, match=match):
+        stated_inputs(specs(age="any"), stated, n_features=1)

@@ -346,11 +346,13 @@ def open_dataset(
     model_names: Sequence[str] | None = None,
     types: Sequence[ColumnSpec] = (),
     tolerant: bool = False,
+    text_alike: bool = False,
 ) -> Dataset:
     """Open a file, folder, glob, list of URIs, or inline records.
 
     ``types`` are those of columns in text files, where they are known; all others are told by the values. With
-    ``tolerant``, CSV lines of too few or too many values are rows that mini-batches name as broken.
+    ``tolerant``, CSV lines of too few or too many values are rows that mini-batches name as broken. With it or
+    ``text_alike``, a column that is text in one CSV file is text in all.
 
     Raises
     ------
@@ -380,7 +382,7 @@ def open_dataset(
     pairs = [(listed, info) for listed, info in zip(files, infos, strict=True) if info.schema.names]
     files = tuple(listed for listed, _ in pairs)
     found = tuple(replace(info, schema=_with_types(info.schema, types)) for _, info in pairs)
-    if tolerant and "csv" in kinds:
+    if (tolerant or text_alike) and "csv" in kinds:
         found = _with_text_alike(found)
     schema, absent = _unite(files, [info.schema for info in found])
     more = "" if isinstance(dataset, str) or len(dataset) <= 1 else f" (and {len(dataset) - 1} more)"

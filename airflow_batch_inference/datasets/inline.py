@@ -105,6 +105,9 @@ def _names(
     given = feature_columns if feature_columns is not None else model_names
     if given is None:
         return [f"column_{position}" for position in range(width)]
+    if repeated := sorted({name for name in given if list(given).count(name) > 1}):
+        message = f"The names of the inline columns hold {repeated[0]!r} more than once: give each its own."
+        raise ConfigurationError(message)
     if len(given) == width:
         return list(given)
     if len(given) == len(kept):

@@ -66,14 +66,21 @@ def numbers(values: pa.ChunkedArray) -> Iterator[NDArray[np.float64]]:
     UnsupportedColumnError
         The column's type is no number, date or time.
     """
-    doubles = _as_double(values)
+    doubles = as_doubles(values)
     for chunk in (doubles.drop_null() if doubles.null_count else doubles).chunks:
         if len(chunk):
             # from_dlpack, not to_numpy: that would import pandas.
             yield cast("NDArray[np.float64]", np.from_dlpack(chunk))
 
 
-def _as_double(values: pa.ChunkedArray) -> pa.ChunkedArray:
+def as_doubles(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return numbers as doubles, dates and times as seconds; nulls stay.
+
+    Raises
+    ------
+    UnsupportedColumnError
+        The column's type is no number, date or time.
+    """
     kind = values.type
     if pa.types.is_float64(kind):
         return values

@@ -73,7 +73,8 @@ class LoadedModel(Protocol):
     """A model in memory.
 
     It may have further properties: ``importances``, input name to a number that is not negative (drift of unimportant
-    columns weighs less), and ``classes``, the class labels in the order of ``predict_proba``'s columns.
+    columns weighs less); ``classes``, the class labels in the order of ``predict_proba``'s columns; and
+    ``takes_lists``, whether an input of unknown type may be a list, a struct or a map (where it is not there, it may).
     """
 
     @property

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Callable
 
 
 def is_all_double(batch: pa.Table) -> bool:
@@ -44,6 +45,9 @@ def matrix(batch: pa.Table, *, row_major: bool = True) -> np.ndarray:
 def frame(batch: pa.Table) -> pd.DataFrame:
     """Return a batch as a data frame: float64 columns as one block, others in pandas' own types.
 
+    Integers with nulls are float64 there; :func:`in_one_form` keeps them from models that could tell. A column of nulls
+    without a type is text without a value, which encoders and imputers know as missing.
+
     Examples
     --------
     >>> frame(pa.table({"a": [1.0], "b": ["x"]})).to_dict("list")
@@ -51,6 +55,62 @@ def frame(batch: pa.Table) -> pd.DataFrame:
     """
     if is_all_double(batch):
         return pd.DataFrame(matrix(batch, row_major=False), columns=batch.schema.names, copy=False)
+    for place, field in enumerate(batch.schema):
+        if pa.types.is_null(field.type):
+            batch = batch.set_column(place, field.name, batch.column(place).cast(pa.string()))
+    return _plain_frame(batch)
+
+
+def in_one_form(batch: pa.Table, score: Callable[[pa.Table], np.ndarray]) -> np.ndarray:
+    """Score rows with nulls among integers or booleans apart from the others, so that each has the form it has alone.
+
+    pandas makes 270.0 of 270 where another row of the column is null, and objects of booleans; a step that turns
+    values into text then sees "270.0", which it was not fitted on. No data type keeps scikit-learn from that: what
+    its encoders take (pandas' nullable integers), its column transformers refuse to pass through.
+
+    Parameters
+    ----------
+    batch
+        Rows of n inputs.
+    score
+        Called once for each combination of columns that are null together; returns shape (rows,) or (rows, k).
+
+    Returns
+    -------
+    numpy.ndarray
+        What it returned, in the order of the batch.
+
+    Examples
+    --------
+    >>> in_one_form(pa.table({"a": [1, None, 3]}), lambda rows: frame(rows)["a"].astype(str).to_numpy()).tolist()
+    ['1', nan, '3']
+    """
+    gaps = [
+        column.is_null().to_numpy()
+        for column in batch.columns
+        if column.null_count and (pa.types.is_integer(column.type) or pa.types.is_boolean(column.type))
+    ]
+    if not gaps:
+        return score(batch)
+    _, group = np.unique(np.column_stack(gaps), axis=0, return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    borders = np.flatnonzero(np.diff(group[order])) + 1
+    scored = np.concatenate([score(batch.take(pa.array(rows))) for rows in np.split(order, borders)])
+    return scored[np.argsort(order, kind="stable")]
+
+
+def array(batch: pa.Table) -> np.ndarray:
+    """Return a batch as one array, of the type that holds all columns; nulls among numbers are NaN.
+
+    Examples
+    --------
+    >>> array(pa.table({"a": [1, None], "b": [3, 4]})).tolist()
+    [[1.0, 3.0], [nan, 4.0]]
+    """
+    return matrix(batch) if is_all_double(batch) else _plain_frame(batch).to_numpy()
+
+
+def _plain_frame(batch: pa.Table) -> pd.DataFrame:
     # pandas' metadata could make an index of a column that the model needs.
     data: pd.DataFrame = batch.replace_schema_metadata(None).to_pandas()
     return data

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -48,6 +48,7 @@ class LightGBMModel:
     methods: tuple[str, ...]
     versions: Mapping[str, str]
     classes: tuple[int, ...] | None = None
+    takes_lists: ClassVar[bool] = False
     output_names: tuple[str, ...] | None = None
 
     @property

@@ -12,14 +12,14 @@ from __future__ import annotations
 import sys
 import warnings
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from airflow_batch_inference.exceptions import ModelLoadError, UntrustedModelError
 from airflow_batch_inference.flavors.base import ModelFormat, require, require_method, take_options
 from airflow_batch_inference.flavors.categories import PandasCategories, pandas_categories
-from airflow_batch_inference.flavors.frames import frame, is_all_double, matrix
+from airflow_batch_inference.flavors.frames import array, frame, in_one_form
 from airflow_batch_inference.flavors.pickled import imported_by_file
 
 if TYPE_CHECKING:
@@ -106,6 +106,10 @@ SAFE_TYPES = frozenset(
 """Types that a skops file may hold beyond those that skops itself trusts."""
 
 
+_NUMERIC_PACKAGES = ("sklearn", "lightgbm", "xgboost")
+"""Their encoders and estimators compare numbers as numbers."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SklearnModel:
     """An estimator with ``predict``; it gets a data frame if it was fitted on one, else an array."""
@@ -116,6 +120,9 @@ class SklearnModel:
     inputs: tuple[ColumnSpec, ...] | None
     methods: tuple[str, ...]
     versions: Mapping[str, str]
+    takes_lists: ClassVar[bool] = False
+    tells_forms: bool = False
+    """Whether a step could tell 270 from 270.0."""
     categories: PandasCategories = field(default_factory=lambda: PandasCategories({}))
     classes: tuple[Label, ...] | None = None
     output_names: tuple[str, ...] | None = None
@@ -134,16 +141,20 @@ class SklearnModel:
         """Score one mini-batch; see :meth:`~.base.LoadedModel.predict`."""
         require_method(method, self.methods)
         name, extra = _ensemble_methods(self.estimator).get(method, (method, {}))
-        predicted = getattr(self.estimator, name)(self._data(batch), **extra, **dict(kwargs or {}))
-        # A multilabel classifier may return a sparse matrix.
-        return np.asarray(predicted.toarray() if hasattr(predicted, "toarray") else predicted)
+
+        def score(rows: pa.Table) -> np.ndarray:
+            predicted = getattr(self.estimator, name)(self._data(rows), **extra, **dict(kwargs or {}))
+            # A multilabel classifier may return a sparse matrix.
+            return np.asarray(predicted.toarray() if hasattr(predicted, "toarray") else predicted)
+
+        return in_one_form(batch, score) if self.tells_forms else score(batch)
 
     def _data(self, batch: pa.Table) -> pd.DataFrame | np.ndarray:
         if self.categories.columns:
             return self.categories.frame(batch)
         if self.feature_names is not None:
             return frame(batch)
-        return matrix(batch) if is_all_double(batch) else frame(batch).to_numpy()
+        return array(batch)
 
 
 class SklearnFlavor:
@@ -241,6 +252,7 @@ def describe(estimator: object) -> SklearnModel:
         methods=(*methods, *_ensemble_methods(estimator)),
         versions=_versions(estimator),
         classes=_classes(estimator),
+        tells_forms=names is not None and _tells_forms(estimator),
         categories=categories,
     )
 
@@ -276,9 +288,26 @@ def _lightgbm_categories(estimator: object) -> PandasCategories:
     return pandas_categories(booster.model_to_string())  # type: ignore[union-attr]  # mypy: it has categories
 
 
+def _parts(estimator: object) -> tuple[object, ...]:
+    """Return the estimator and all that it is composed of, parameters too."""
+    return (estimator, *(estimator.get_params(deep=True).values() if hasattr(estimator, "get_params") else ()))
+
+
+def _package(part: object) -> str:
+    return type(part).__module__.partition(".")[0]
+
+
+def _tells_forms(estimator: object) -> bool:
+    """Say whether a step could tell 270 from 270.0: a function, or a step of somebody's own."""
+    return any(
+        hasattr(part, "fit")
+        and (_package(part) not in _NUMERIC_PACKAGES or type(part).__name__ == "FunctionTransformer")
+        for part in _parts(estimator)
+    )
+
+
 def _versions(estimator: object) -> dict[str, str]:
     """Return the versions of the packages of the estimator and of all that it is composed of."""
-    composed = estimator.get_params(deep=True).values() if hasattr(estimator, "get_params") else ()
-    packages = {type(part).__module__.partition(".")[0] for part in (estimator, *composed)}
+    packages = {_package(part) for part in _parts(estimator)}
     found = {name: getattr(sys.modules.get(name), "__version__", None) for name in packages | {"numpy", "sklearn"}}
     return {name: str(version) for name, version in sorted(found.items()) if version is not None}

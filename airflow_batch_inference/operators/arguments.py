@@ -204,6 +204,27 @@ def mapping(name: str, value: Any) -> dict[str, Any]:  # noqa: ANN401  # what a 
     return value
 
 
+def words(name: str, value: Any) -> dict[str, str]:  # noqa: ANN401  # what a DAG or a template gives
+    """Return a dict of names to words from a dict, or the text of one; {} for None.
+
+    Raises
+    ------
+    ConfigurationError
+        It is none, or a value in it is no text.
+
+    Examples
+    --------
+    >>> words("on_mismatch", "{'age': 'null'}"), words("on_mismatch", None)
+    ({'age': 'null'}, {})
+    """
+    found = mapping(name, value)
+    for key, word in found.items():
+        if not isinstance(word, str):
+            message = f"{name} is {word!r} for {key!r}; it must be a word, in quotes."
+            raise ConfigurationError(message)
+    return found
+
+
 def structure(value: Any) -> Any:  # noqa: ANN401  # what a DAG or a template gives
     """Return a list or dict that a template turned into text (JSON, or Python's own form); all else as it is.
 

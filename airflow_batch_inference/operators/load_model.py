@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.aliases import parse_alias, set_alias
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.operators.arguments import mapping, names, number, optional_text, structure
+from airflow_batch_inference.operators.arguments import mapping, names, number, optional_text, structure, words
 from airflow_batch_inference.operators.base import BatchInferenceOperator, push, storage_for, trusted_digests
 from airflow_batch_inference.operators.inputs import read, resolve_model
 from airflow_batch_inference.records import BaselineRecord, ModelRecord
@@ -60,6 +60,9 @@ class LoadModelOperator(BatchInferenceOperator):
     :param predict_method: how the sample set is scored, as ``PredictOperator`` takes it. (templated)
     :param predict_kwargs: passed to it. (templated)
     :param label_columns: names of the prediction columns. (templated)
+    :param signature: input to the name of its Arrow type (``int64``, ``string``, ``timestamp[us, tz=UTC]``, …), where
+        the model does not know it or is to be corrected; for a model without names, all its inputs in its order.
+        (templated)
     :param name: the model's name; None: the file's. (templated)
     :param tag: free text to find the model by. (templated)
     """
@@ -86,6 +89,7 @@ class LoadModelOperator(BatchInferenceOperator):
         "predict_method",
         "predict_kwargs",
         "label_columns",
+        "signature",
         "name",
         "tag",
     )
@@ -113,6 +117,7 @@ class LoadModelOperator(BatchInferenceOperator):
         predict_method: str = "predict",
         predict_kwargs: Mapping[str, Any] | None = None,
         label_columns: str | Sequence[str] | None = None,
+        signature: Mapping[str, str] | None = None,
         name: str | None = None,
         tag: str | None = None,
         **kwargs: Any,  # noqa: ANN401  # BaseOperator's own
@@ -138,6 +143,7 @@ class LoadModelOperator(BatchInferenceOperator):
         self.predict_method = predict_method
         self.predict_kwargs = predict_kwargs
         self.label_columns = label_columns
+        self.signature = signature
         self.name = name
         self.tag = tag
 
@@ -161,7 +167,7 @@ class LoadModelOperator(BatchInferenceOperator):
         from airflow_batch_inference.registration import require_loads
 
         fixed = ("flavor", "sha256", "trusted", "verify_signature", "load_options", "class_names", "sample_set",
-                 "baseline", "golden_set", "target_column", "label_columns", "name")  # fmt: skip
+                 "baseline", "golden_set", "target_column", "label_columns", "name", "signature")  # fmt: skip
         given = [name for name in fixed if optional_text(getattr(self, name)) is not None]
         if given:
             message = (
@@ -211,7 +217,7 @@ class LoadModelOperator(BatchInferenceOperator):
             trust=TrustRequest(
                 sha256=optional_text(self.sha256),
                 trusted=names("trusted", self.trusted),
-                signature=self._signature(),
+                signature=self._signature_check(),
                 config_sha256=trusted_digests(),
                 asked_by=by,
             ),
@@ -220,6 +226,7 @@ class LoadModelOperator(BatchInferenceOperator):
             label_columns=names("label_columns", self.label_columns),
             name=optional_text(self.name) or name,
             tag=optional_text(self.tag),
+            signature=words("signature", self.signature),
         )
 
     def _model_uri(self) -> tuple[str, str | None]:
@@ -244,7 +251,7 @@ class LoadModelOperator(BatchInferenceOperator):
             dataset=dataset, tolerance=number("golden_tolerance", self.golden_tolerance, low=0, high=1)
         )
 
-    def _signature(self) -> SignatureCheck | None:
+    def _signature_check(self) -> SignatureCheck | None:
         from airflow_batch_inference.signing import SignatureCheck
 
         given = mapping("verify_signature", self.verify_signature)

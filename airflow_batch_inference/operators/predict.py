@@ -20,6 +20,7 @@ from airflow_batch_inference.operators.arguments import (
     optional_whole_number,
     structure,
     whole_number,
+    words,
 )
 from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push, storage_for, task_key
 from airflow_batch_inference.operators.inputs import read, resolve_model
@@ -61,6 +62,11 @@ class PredictOperator(BatchInferenceOperator):
     :param decision_threshold: the positive class of two is predicted for probabilities at or over it; None: as the
         model decides. (templated)
     :param predict_kwargs: passed to it. (templated)
+    :param on_mismatch: what happens to a value that does not fit its input: ``cast`` (lossless casts; what cannot be
+        cast fails, or its row is rejected), ``fail`` the task whatever may be rejected, ``null`` (it becomes null for
+        the model, and is counted), or ``quarantine`` (its row is rejected). One word for all, or a dict of column to
+        word, ``"*"`` for all others. Under the last three, a value out of the training sample's range, a category that
+        it does not have, and a null where it has none do not fit either. (templated)
     :param output_format: ``parquet``, ``csv``, ``arrow`` or ``jsonl``. (templated)
     :param result_set_name: the prediction set's name in the catalogue. (templated)
     :param log_result_set: whether the rows are kept; False: they are scored and counted only. (templated)
@@ -101,6 +107,7 @@ class PredictOperator(BatchInferenceOperator):
         "predict_method",
         "decision_threshold",
         "predict_kwargs",
+        "on_mismatch",
         "output_format",
         "result_set_name",
         "log_result_set",
@@ -134,6 +141,7 @@ class PredictOperator(BatchInferenceOperator):
         predict_method: str | Sequence[str] = "predict",
         decision_threshold: float | str | None = None,
         predict_kwargs: Mapping[str, Any] | None = None,
+        on_mismatch: str | Mapping[str, str] = "cast",
         output_format: str = "parquet",
         result_set_name: str = "prediction",
         log_result_set: bool | str = True,
@@ -164,6 +172,7 @@ class PredictOperator(BatchInferenceOperator):
         self.predict_method = predict_method
         self.decision_threshold = decision_threshold
         self.predict_kwargs = predict_kwargs
+        self.on_mismatch = on_mismatch
         self.output_format = output_format
         self.result_set_name = result_set_name
         self.log_result_set = log_result_set
@@ -309,9 +318,21 @@ class PredictOperator(BatchInferenceOperator):
             if optional_text(self.decision_threshold) is None
             else number("decision_threshold", self.decision_threshold, low=0, high=1),
             predict_kwargs=mapping("predict_kwargs", self.predict_kwargs),
+            on_mismatch=self._on_mismatch(),
             output_format=self.output_format,
             keep=boolean("log_result_set", self.log_result_set),
         )
+
+    def _on_mismatch(self) -> dict[str, str]:
+        """Return the word of each column; one for all is that of ``"*"``, and what is the default is left out."""
+        from airflow_batch_inference.scoring.screen import OTHERS, require_policy
+
+        given = self.on_mismatch
+        is_word = isinstance(given, str) and not given.startswith("{")
+        by_column = {OTHERS: str(given)} if is_word else words("on_mismatch", given)
+        for word in by_column.values():
+            require_policy(word)
+        return {} if by_column == {OTHERS: "cast"} else by_column
 
     def _destination(self, context: Context) -> Destination:
         from airflow_batch_inference.scoring.request import Destination

@@ -40,6 +40,7 @@ from airflow_batch_inference.records.drift import (
 )
 from airflow_batch_inference.records.scoring import (
     Certificate,
+    ColumnContract,
     GoldenRecord,
     ModelRecord,
     Part,
@@ -60,6 +61,7 @@ __all__ = [
     "Certificate",
     "Check",
     "ColumnBaseline",
+    "ColumnContract",
     "ColumnDrift",
     "ColumnProfile",
     "ColumnSpec",

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from airflow_batch_inference.records.base import ColumnSpec, DataFile, Record, TaskKey
 from airflow_batch_inference.records.drift import Profile
 
 TrustReason: TypeAlias = Literal["data", "allow-list", "sha256", "config", "signature"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnContract:
+    """What an input was like in the data that the model was trained on."""
+
+    name: str
+    """The model's."""
+    type: str
+    """Arrow type in the training data."""
+    minimum: float | None
+    """Of numbers, dates and times (in seconds, since 1970 in UTC); None: not known, or infinite."""
+    maximum: float | None
+    categories: tuple[str, ...] | None
+    """All categories of text and booleans, most frequent first, their first 200 characters; None: too many to tell."""
+    null_fraction: float
+    """Share of nulls and NaN."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +62,8 @@ class ModelRecord(Record):
     golden_uri: str | None
     """Rows whose predictions are checked at each load."""
     tag: str | None
+    contract: tuple[ColumnContract, ...] = ()
+    """Of the inputs that the baseline has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +128,8 @@ class Receipt(Record):
     """Its rows counted on the model's baseline, where it has one."""
     seconds: dict[str, float]
     """Wall time of each phase in the worker, in seconds."""
+    nulled: dict[str, int] = field(default_factory=dict)
+    """Column to how many of its values became null for the model, because they did not fit."""
 
     @property
     def rows_rejected(self) -> int:
@@ -185,6 +206,8 @@ class PredictionSetRecord(Record):
     seconds: dict[str, float]
     """Wall time of each phase, in seconds."""
     versions: dict[str, str]
+    nulled: dict[str, int] = field(default_factory=dict)
+    """Column to how many of its values became null for the model, because they did not fit."""
 
     def __post_init__(self) -> None:
         """Refuse a record whose rows do not add up."""

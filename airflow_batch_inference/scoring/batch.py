@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.datasets.dataset import MiniBatch
     from airflow_batch_inference.flavors.base import LoadedModel, Prediction
+    from airflow_batch_inference.scoring.screen import Screen
 
 _TWO = 2
 _SHUFFLED_ROWS = 64
@@ -48,6 +49,8 @@ class Predictor:
     """The positive class of two is predicted for probabilities at or over it; None: as the model itself decides."""
     class_names: tuple[str, ...] | None = None
     """What the output calls the model's classes, in its order."""
+    screen: Screen | None = None
+    """What happens to values that do not fit; None: they fail, or their row is rejected."""
     names: list[str] = field(default_factory=list, compare=False)
     """The prediction columns' default names: filled in by the first mini-batch, the same for all."""
 
@@ -64,7 +67,8 @@ class Predictor:
             It returned another number of rows than it was given.
         """
         try:
-            table = cast_inputs(batch.table, self.inputs)
+            mended = batch.table if self.screen is None else self.screen.mended(batch.table)
+            table = cast_inputs(mended, self.inputs)
         except LossyCastError as error:
             uri, row = batch.locate(error.row)
             message = (

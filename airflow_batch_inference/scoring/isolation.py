@@ -92,7 +92,8 @@ class Isolator:
         Raises
         ------
         SignatureMismatchError, PredictionError
-            No row may be rejected: what happened to the first bad one.
+            No row may be rejected: what happened to the first bad one. Or a value that must fit does not, whatever may
+            be rejected.
         TooManyRejectedRowsError
             More rows failed than are allowed, or all of them do.
         OutOfStepError, ConfigurationError, MemoryError, OSError
@@ -100,29 +101,40 @@ class Isolator:
         """
         good: list[list[pa.Array]] = []
         rejected: list[RejectedRow] = []
-        if not batch.broken:
+        screen = self.predictor.screen
+        faults = [] if screen is None else list(screen.faults(batch))
+        if not batch.broken and not faults:
             self._solve(batch, start, 0, good, rejected)
         else:
-            self._solve_readable(batch, start, good, rejected)
+            self._solve_others(batch, start, faults, good, rejected)
         if len(good) == 1 and not rejected:
             return ScoredRows(batch, good[0], [])
         keep = np.ones(batch.table.num_rows, dtype=bool)
         keep[[row.row for row in rejected]] = False
         return ScoredRows(_only(batch, keep), _joined(good), rejected)
 
-    def _solve_readable(
-        self, batch: MiniBatch, start: int, good: list[list[pa.Array]], rejected: list[RejectedRow]
+    def _solve_others(
+        self,
+        batch: MiniBatch,
+        start: int,
+        faults: list[tuple[int, str]],
+        good: list[list[pa.Array]],
+        rejected: list[RejectedRow],
     ) -> None:
-        """Set the rows aside that could not be read, and score the others as one batch."""
+        """Set the rows aside that could not be read or do not fit the model, and score the others as one batch."""
+        keep = batch.readable()
         for row, error in batch.broken:
             self._reject(batch.slice(row, 1), RejectedRow(row, "read", error), DataError(error), rejected)
-        readable = batch.readable()
-        places = np.flatnonzero(readable)
+        for row, error in faults:
+            keep[row] = False
+            mismatch = SignatureMismatchError(error)
+            self._reject(batch.slice(row, 1), RejectedRow(row, "schema", error), mismatch, rejected)
+        places = np.flatnonzero(keep)
         if len(places):
             found: list[RejectedRow] = []
-            self._solve(_only(batch, readable), start, 0, good, found)
+            self._solve(_only(batch, keep), start, 0, good, found)
             rejected += [replace(row, row=int(places[row.row])) for row in found]
-            rejected.sort(key=lambda row: row.row)
+        rejected.sort(key=lambda row: row.row)
 
     def _solve(
         self,

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import pickle
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from airflow_batch_inference.exceptions import ArtifactIntegrityError, TooManyRe
 from airflow_batch_inference.records import Certificate, ColumnSpec, PredictionSetRecord, ProfileRecord
 from airflow_batch_inference.scoring.accounting import as_text, row_hash
 from airflow_batch_inference.scoring.commit import commit, committed
+from airflow_batch_inference.scoring.contract import warn_of_nulls
 from airflow_batch_inference.scoring.native_threads import limited_blas, usable_cores
 from airflow_batch_inference.scoring.part import PartScorer
 from airflow_batch_inference.scoring.plan import plan_parts
@@ -233,6 +235,7 @@ def _put_profile(request: ScoringRequest, receipts: Iterable[Receipt], storage: 
     if request.baseline is None or request.record.baseline_uri is None:
         return None
     profile = merged(request.baseline.columns, [each.profile for each in receipts if each.profile is not None])
+    warn_of_nulls(request.record.contract, profile)
     record = ProfileRecord(baseline_uri=request.record.baseline_uri, profile=profile)
     return retrying("The profile", lambda: storage.put_record(request.destination.folder, "profile", record))
 
@@ -278,7 +281,18 @@ def _record(
         try_id=destination.try_id,
         seconds=progress.seconds(),
         versions={"airflow-batch-inference": __version__, "pyarrow": pa.__version__, **job.versions},
+        nulled=_nulled(ordered),
     )
+
+
+def _nulled(receipts: Sequence[Receipt]) -> dict[str, int]:
+    """Add up what became null for the model, and say so."""
+    counts: Counter[str] = Counter()
+    for receipt in receipts:
+        counts.update(receipt.nulled)
+    for column, count in sorted(counts.items()):
+        log.warning("%s values of column %r did not fit and became null for the model", f"{count:,}", column)
+    return dict(sorted(counts.items()))
 
 
 def _certificate(opened: Dataset, plans: Sequence[PartPlan], receipts: Sequence[Receipt]) -> Certificate:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -128,6 +129,7 @@ class PartScorer:
             row_hash_rejected=as_text(run.hash_rejected),
             profile=run.profile(),
             seconds={phase: round(value, 3) for phase, value in run.seconds.items()},
+            nulled=dict(run.nulled),
         )
         return self._put(plan, receipt)
 
@@ -242,6 +244,7 @@ class _Run:
     hash_rejected: int = 0
     quarantined: list[pa.Table] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
+    nulled: Counter[str] = field(default_factory=Counter)
     seconds: dict[str, float] = field(
         default_factory=lambda: {"read": 0.0, "predict": 0.0, "write": 0.0, "profile": 0.0}
     )
@@ -265,10 +268,20 @@ class _Run:
                 scored = self.isolator.score(batch, self.rows_in)
                 self._require_in_step(plan, scored)
                 self._account(batch, scored)
+                scored = self._mended(scored)
                 table = assemble(scored.rows, job.passthrough, scored.predicted, job.schema)
                 self.spent("predict", now)
                 self._profile(table, scored)
                 yield table
+
+    def _mended(self, scored: ScoredRows) -> ScoredRows:
+        """Count what became null for the model, and return the rows with the numbers that text stands for."""
+        screen = self.scorer.job.screen
+        if screen is None:
+            return scored
+        table = scored.rows.table
+        self.nulled.update(screen.nulled(table))
+        return replace(scored, rows=replace(scored.rows, table=screen.readable(table)))
 
     def _profile(self, table: pa.Table, scored: ScoredRows) -> None:
         """Count the scored rows on the baseline's edges: what is written, and inputs that are not."""

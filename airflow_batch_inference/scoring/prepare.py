@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from airflow_batch_inference import __version__
+from airflow_batch_inference.column_types import arrow_type
 from airflow_batch_inference.datasets.dataset import Dataset, MiniBatch, Origin, open_dataset
 from airflow_batch_inference.datasets.formats import output_suffix
 from airflow_batch_inference.exceptions import (
@@ -35,10 +36,11 @@ from airflow_batch_inference.scoring.batch import (
 from airflow_batch_inference.scoring.isolation import Isolator
 from airflow_batch_inference.scoring.plan import mini_batch_rows
 from airflow_batch_inference.scoring.quarantine import QUARANTINE_COLUMNS
+from airflow_batch_inference.scoring.screen import Screen, make_screen, policies
 from airflow_batch_inference.signature import InputPlan, is_number, is_text, plan_inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.records import DataFile
@@ -59,6 +61,8 @@ class PreparedJob:
 
     dataset: Dataset
     inputs: InputPlan
+    screen: Screen | None
+    """What happens to values that do not fit the inputs."""
     passthrough: tuple[str, ...]
     labels: tuple[str, ...]
     schema: pa.Schema
@@ -72,7 +76,7 @@ class PreparedJob:
 
     def predictor(self, request: ScoringRequest, model: LoadedModel) -> Predictor:
         """Return a model with the way to call it."""
-        return _predictor(request, model, self.inputs)
+        return _predictor(request, model, self.inputs, self.screen)
 
 
 def open_input(request: ScoringRequest, storage: Storage) -> Dataset:
@@ -92,6 +96,7 @@ def open_input(request: ScoringRequest, storage: Storage) -> Dataset:
         dropped_positions=[column for column in options.drop_columns if isinstance(column, int)],
         model_names=None if record.inputs is None else [spec.name for spec in record.inputs],
         tolerant=request.policy.is_tolerant,
+        text_alike="null" in options.on_mismatch.values(),
     )
 
 
@@ -111,13 +116,13 @@ def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Pre
         _allow_empty(request, opened)
         opened, options = _without_columns(opened, options, record)
     kept = _kept_columns(opened.schema.names, options.drop_columns, opened.name)
-    inputs = _plan(opened.select(kept), record, tolerant=request.policy.is_tolerant)
+    inputs, screen = _screened(opened.select(kept), request, model)
     if inputs.ignored:
         log.info("The model does not use %d column(s): %s", len(inputs.ignored), ", ".join(inputs.ignored))
     passthrough = _passthrough(options.passthrough_columns, kept, opened)
     dataset = opened.select(list(dict.fromkeys([*passthrough, *inputs.columns])))
     _require_quarantine_names(dataset, request)
-    predictor = _predictor(request, model, inputs)
+    predictor = _predictor(request, model, inputs, screen)
     batch_rows = mini_batch_rows(request.rows_per_batch, dataset.schema, request.batch_bytes)
     with contextlib.closing(dataset.mini_batches(batch_rows)) as batches:  # a reader that is left open keeps memory
         outputs = _outputs_of(predictor, batches, request)
@@ -133,6 +138,7 @@ def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Pre
     return PreparedJob(
         dataset=dataset,
         inputs=inputs,
+        screen=screen,
         passthrough=passthrough,
         labels=labels,
         schema=schema,
@@ -143,7 +149,7 @@ def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Pre
     )
 
 
-def _predictor(request: ScoringRequest, model: LoadedModel, inputs: InputPlan) -> Predictor:
+def _predictor(request: ScoringRequest, model: LoadedModel, inputs: InputPlan, screen: Screen | None) -> Predictor:
     options = request.options
     require_threshold(model, options.decision_threshold)
     for method in options.methods:
@@ -155,6 +161,7 @@ def _predictor(request: ScoringRequest, model: LoadedModel, inputs: InputPlan) -
         kwargs=options.predict_kwargs,
         threshold=options.decision_threshold,
         class_names=request.record.class_names,
+        screen=screen,
     )
 
 
@@ -223,8 +230,7 @@ def _without_columns(opened: Dataset, options: ScoringOptions, record: ModelReco
     Columns that the options name and the model does not take are unknown here, and no mistake.
     """
     inputs = record.inputs or ()
-    known = {kind: pa.type_for_alias(kind) for kind in ("double", "int64", "bool", "string")}
-    schema = pa.schema([pa.field(spec.name, known.get(spec.type, pa.float64())) for spec in inputs])
+    schema = pa.schema([pa.field(spec.name, arrow_type(spec.type) or pa.float64()) for spec in inputs])
     passthrough = options.passthrough_columns
     if passthrough not in (None, "all"):
         passthrough = tuple(name for name in passthrough if name in schema.names)
@@ -265,15 +271,43 @@ def _is_parsed(kind: pa.DataType, wanted: pa.DataType | None) -> bool:
     return wanted is not None and is_number(wanted) and is_text(kind) and not pa.types.is_null(kind)
 
 
-def _plan(dataset: Dataset, record: ModelRecord, *, tolerant: bool) -> InputPlan:
+def _screened(dataset: Dataset, request: ScoringRequest, model: LoadedModel) -> tuple[InputPlan, Screen | None]:
+    """Match columns, and find out what happens to values that do not fit."""
+    record, policy = request.record, request.policy
+    names = dataset.schema.names if record.inputs is None else [spec.name for spec in record.inputs]
+    asked = request.options.on_mismatch if names else {}  # without files nothing is known of positional inputs
+    words = policies(asked, names, is_tolerant=policy.is_tolerant)
+    mended = {name for name, word in words.items() if word in ("null", "quarantine")}
+    takes_lists = getattr(model, "takes_lists", True)
+    plan = _plan(dataset, record, tolerant=policy.is_tolerant, mended=mended, takes_lists=takes_lists)
+    screen = make_screen(
+        plan,
+        words,
+        record.contract,
+        dataset.schema,
+        has_names=record.inputs is not None,
+        secret=policy.redact_columns,
+    )
+    return plan, screen
+
+
+def _plan(
+    dataset: Dataset, record: ModelRecord, *, tolerant: bool, mended: Collection[str], takes_lists: bool
+) -> InputPlan:
     """Match columns; where text stands for a number and no row may be rejected, say which value is the first one."""
     for spec in () if tolerant else record.inputs or ():
-        if spec.type in _NUMBER_TYPES and spec.name in dataset.schema.names:
+        if spec.type in _NUMBER_TYPES and spec.name in dataset.schema.names and spec.name not in mended:
             _refuse_text(dataset, spec)
     # Positional models take what there is: a dataset without files has no columns to count.
     n_features = record.n_features if dataset.schema.names else None
     plan = plan_inputs(
-        dataset.schema, inputs=record.inputs, n_features=n_features, where=dataset.name, parses_text=tolerant
+        dataset.schema,
+        inputs=record.inputs,
+        n_features=n_features,
+        where=dataset.name,
+        parses_text=tolerant,
+        mended=mended,
+        takes_lists=takes_lists,
     )
     for column in plan.columns:
         if column in dataset.absent:
@@ -338,6 +372,8 @@ def _fingerprint(
         "pyarrow": pa.__version__,
         "model": {"sha256": request.record.sha256, "flavor": request.record.flavor, "versions": dict(model.versions)},
         "labels": request.record.label_columns,
+        "inputs": None if request.record.inputs is None else [asdict(spec) for spec in request.record.inputs],
+        "contract": [asdict(column) for column in request.record.contract] if request.options.on_mismatch else [],
         "dataset": {file.uri: [file.size_bytes, file.version] for file in snapshot},
         "order": [file.uri for file in snapshot],
         "schema": {column.name: str(column.type) for column in dataset.schema},

@@ -12,14 +12,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from airflow_batch_inference.column_types import is_number, is_text
 from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.exceptions import ArtifactError, BatchInferenceError, ConfigurationError
+from airflow_batch_inference.fitting import converted
 from airflow_batch_inference.records import PredictionSetRecord, ProfileRecord
 from airflow_batch_inference.scoring.accounting import as_text, row_hash, rows_hash
 from airflow_batch_inference.storage import private_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from airflow_batch_inference.datasets.dataset import Dataset, Origin
     from airflow_batch_inference.records import Part
@@ -201,7 +203,7 @@ def _compare(found: Verification, source: Dataset, output: Dataset, rejected: di
                 found.problems.append(f"the output ends after {rows + ahead.num_rows} rows")
                 return
             ahead = pa.concat_tables([ahead, more])
-        if not _equal(ahead.slice(0, expected.num_rows), expected):
+        if not _equal(ahead.slice(0, expected.num_rows), expected, found.record.nulled):
             found.problems.append(f"the output's columns differ from those of the input, in {batch.describe()}")
             return
         rows += expected.num_rows
@@ -212,10 +214,28 @@ def _compare(found: Verification, source: Dataset, output: Dataset, rejected: di
     found.checks.append(f"{rows:,} output rows have the columns of their input rows, in input order")
 
 
-def _equal(written: pa.Table, expected: pa.Table) -> bool:
+def _as_written(expected: pa.Table, written: pa.Table, nulled: Collection[str]) -> pa.Table:
+    """Return the input's rows with text as the numbers that it came out as; what stands for none as null, if any may.
+
+    Raises
+    ------
+    pyarrow.ArrowInvalid
+        Text came out as a number that it does not stand for.
+    """
+    for place, (name, kind) in enumerate(zip(expected.column_names, written.schema.types, strict=True)):
+        text = expected.column(place)
+        if is_text(text.type) and not is_text(kind) and is_number(kind):
+            if name in nulled:
+                text = pc.if_else(pc.is_null(written.column(place)), None, text.cast(pa.string()))
+            expected = expected.set_column(place, name, converted(text, kind))
+    return expected
+
+
+def _equal(written: pa.Table, expected: pa.Table, nulled: Collection[str]) -> bool:
     """Compare values; text of the input may have come out as the numbers that it stands for."""
     try:
-        columns = zip(written.columns, expected.cast(written.schema).columns, strict=True)
+        as_written = _as_written(expected, written, nulled).cast(written.schema)
+        columns = zip(written.columns, as_written.columns, strict=True)
         return all(_known(left).equals(_known(right)) and _nan(left).equals(_nan(right)) for left, right in columns)
     except pa.ArrowInvalid:
         return False

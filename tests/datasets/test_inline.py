@@ -107,3 +107,8 @@ def test_an_integer_too_large_for_any_column_is_refused():
 def test_a_column_that_is_no_list_is_refused(values):
     with pytest.raises(DataError, match="Column 'a'"):
         inline_table({"a": values})
+
+
+def test_a_name_that_is_given_twice_would_lose_a_column():
+    with pytest.raises(ConfigurationError, match="'a' more than once"):
+        inline_table([[1, 2]], feature_columns=["a", "a"])

@@ -6,15 +6,17 @@ import sys
 
 import joblib
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 import skops.io
 from sklearn.cluster import DBSCAN
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import BayesianRidge, LinearRegression, LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from airflow_batch_inference.exceptions import FlavorNotInstalledError, ModelLoadError, UntrustedModelError
 from airflow_batch_inference.flavors.sklearn import JOBLIB, SKOPS, SklearnFlavor
@@ -100,3 +102,38 @@ def test_metadata_of_pandas_in_the_batch_makes_no_index_of_a_column(tmp_path):
     batch = pa.Table.from_pandas(data.set_index("day"), preserve_index=True).select(["p", "q", "day"])
     assert b"pandas" in batch.schema.metadata
     np.testing.assert_array_equal(loaded.predict(batch), loaded.estimator.predict(data))
+
+
+def as_text(data):
+    return data.astype(str)
+
+
+class OwnScaler(StandardScaler):
+    """A step that is not scikit-learn's own."""
+
+
+def test_a_null_makes_no_other_text_of_the_integers_beside_it(tmp_path):
+    codes = pd.DataFrame({"code": np.resize([270, 271, 300], 40)})
+    encode = make_pipeline(FunctionTransformer(as_text), OneHotEncoder(handle_unknown="ignore"))
+    model = load(
+        dump(make_pipeline(encode, LogisticRegression()).fit(codes, codes["code"] == 270), tmp_path / "m.joblib")
+    )
+    alone = model.predict(pa.table({"code": [270, 300]}), method="predict_proba")
+    beside = model.predict(pa.table({"code": [270, None, 300]}), method="predict_proba")
+    assert beside[[0, 2]].tolist() == alone.tolist()
+    assert alone[0, 1] > 0.7 > beside[1, 1]
+
+
+@pytest.mark.parametrize(
+    ("steps", "tells"),
+    [
+        ([StandardScaler()], False),
+        ([ColumnTransformer([("a", OneHotEncoder(), ["p"])], remainder="passthrough")], False),
+        ([ColumnTransformer([("a", FunctionTransformer(), ["p"])])], True),
+        ([OwnScaler()], True),
+    ],
+)
+def test_only_functions_and_steps_of_ones_own_tell_forms_apart(tmp_path, steps, tells):
+    fitted = make_pipeline(*steps, LogisticRegression()).fit(BATCH.to_pandas(), Y)
+    assert load(dump(fitted, tmp_path / "m.joblib")).tells_forms == tells
+    assert not load(dump(LogisticRegression().fit(X, Y), tmp_path / "array.joblib")).tells_forms
