@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-WIDTH, HEIGHT = 330, 280
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 8, 40
+WIDTH, HEIGHT = 320, 272
+_LEFT, _RIGHT, _TOP, _BOTTOM = 50, 10, 8, 40
 _TICKS = 5
 _LARGE, _SMALL = 1e5, 1e-3
 _UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))

@@ -29,6 +29,9 @@ _MOST_CLASSES = 20
 _MOST_OUTPUTS = 3
 _MANY = 8
 """From so many classes on, a confusion matrix is drawn close together."""
+_TINY = 1e-4
+_DIGITS = ((10, 4), (1e3, 2), (1e7, 0))
+"""Below a size, so many digits after the point."""
 _TITLES = {
     "roc_auc": "ROC AUC",
     "f1": "F1",
@@ -68,8 +71,10 @@ def render_evaluation_report(evaluation: EvaluationRecord, *, provenance: Mappin
     where = " \N{MIDDLE DOT} ".join(provenance[label] for label in ("Model", "DAG") if provenance.get(label))
     heading = f"{title}: {where}" if where else title
     place = f'<p class="w">{escape(where)}</p>' if where else ""
+    is_one = len(evaluation.outputs) == 1
     shown = evaluation.outputs[:_MOST_OUTPUTS]
-    outputs = "".join(_output(output, is_one=len(evaluation.outputs) == 1) for output in shown)
+    matrix = _confusion(shown[0].confusion) if is_one else ""
+    outputs = "".join(_output(output, is_one=is_one) for output in shown)
     more = len(evaluation.outputs) - len(shown)
     left = f'<p class="w">{more:,} more outputs are in the record only.</p>' if more else ""
     return (
@@ -77,7 +82,8 @@ def render_evaluation_report(evaluation: EvaluationRecord, *, provenance: Mappin
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(heading)}</title><style>{EVALUATION_STYLE}</style></head><body><main>"
         f'<header class="{kind}">{place}<h1>{title}</h1>{_reasons(evaluation)}</header>{_facts(evaluation)}'
-        f"{_metrics(evaluation)}{outputs}{left}{_provenance(provenance)}</main></body></html>\n"
+        f'<div class="g two"><section>{_metrics(evaluation)}</section><section>{matrix}</section></div>'
+        f"{outputs}{left}{_undefined(evaluation.undefined)}{_provenance(provenance)}</main></body></html>\n"
     )
 
 
@@ -132,17 +138,14 @@ def _metrics(evaluation: EvaluationRecord) -> str:
     heads = ["Value", *(name(output.label_column, 24) for output in several)]
     heads += ["Earlier model"] * has_earlier + ["Limit", "Verdict"] * bool(by_metric)
     rows = ""
-    for metric in sorted(evaluation.metrics, key=lambda metric: metric not in by_metric):
-        values = [evaluation.metrics[metric], *(output.metrics.get(metric) for output in several)]
+    for metric in dict.fromkeys((*by_metric, *evaluation.metrics)):
+        values = [evaluation.metrics.get(metric), *(output.metrics.get(metric) for output in several)]
         values += [evaluation.baseline_metrics.get(metric)] * has_earlier
         judged = by_metric.get(metric, [])
         rows += _row(metric, [_number(value) for value in values], judged, is_judged=bool(by_metric))
     named = "".join(f"<th>{head}" for head in heads)
     mean = '<p class="w">Values are means over the outputs.</p>' if several else ""
-    return (
-        f'<div class="t"><table class="m"><thead><tr><th>Metric{named}</thead><tbody>{rows}</table></div>'
-        f"{mean}{_undefined(evaluation.undefined)}"
-    )
+    return f'<div class="t"><table class="m"><thead><tr><th>Metric{named}</thead><tbody>{rows}</table></div>{mean}'
 
 
 def _row(metric: str, values: list[str], judged: list[MetricVerdict], *, is_judged: bool) -> str:
@@ -157,8 +160,8 @@ def _row(metric: str, values: list[str], judged: list[MetricVerdict], *, is_judg
 
 
 def _limit(verdict: MetricVerdict) -> str:
-    parts = [f"≥ {verdict.least:.6g}"] if verdict.least is not None else []
-    parts += [f"≤ {verdict.most:.6g}"] if verdict.most is not None else []
+    parts = [f"≥ {verdict.least:.5g}"] if verdict.least is not None else []
+    parts += [f"≤ {verdict.most:.5g}"] if verdict.most is not None else []
     earlier = " <small>(earlier model)</small>" if verdict.baseline is not None else ""
     return " and ".join(parts) + earlier if parts else "<small>earlier model unknown</small>"
 
@@ -169,19 +172,18 @@ def _undefined(undefined: Mapping[str, str]) -> str:
 
 
 def _output(output: OutputEvaluation, *, is_one: bool) -> str:
-    """Return one output's matrix, pictures and classes."""
-    heading = "" if is_one else f"<h2>{name(output.label_column)}</h2>"
-    matrix = _confusion(output.confusion) if output.confusion is not None else ""
+    """Return one output's pictures and classes; of several outputs its matrix too."""
     drawn = "".join(figures(output))
-    return (
-        f'{heading}{matrix}<h2>Pictures</h2><div class="g">{drawn}</div>{_classes(output)}'
-        if drawn
-        else (f"{heading}{matrix}{_classes(output)}")
-    )
+    pictures = f'<div class="g">{drawn}</div>' if drawn else ""
+    if is_one:
+        return f"{pictures}{_classes(output)}"
+    return f"<h2>{name(output.label_column)}</h2>{_confusion(output.confusion)}{pictures}{_classes(output)}"
 
 
-def _confusion(confusion: Confusion) -> str:
+def _confusion(confusion: Confusion | None) -> str:
     """Return the matrix, shaded by the share of each label's rows; errors in another colour."""
+    if confusion is None:
+        return ""
     names = [name(each, 24) for each in confusion.classes]
     heads = "".join(f'<th scope="col" title="{each}">{each}' for each in names)
     rows = ""
@@ -234,7 +236,8 @@ def _worst_first(each: ClassEvaluation) -> float:
 def _number(value: float | None) -> str:
     if value is None:
         return _NONE
-    return f"{value:.4f}" if abs(value) < 10 else f"{value:,.1f}" if abs(value) < 1e7 else f"{value:.4g}"
+    digits = next((digits for limit, digits in _DIGITS if abs(value) < limit), None)
+    return f"{value:.4g}" if digits is None or 0 < abs(value) < _TINY else f"{value:,.{digits}f}"
 
 
 def _provenance(provenance: Mapping[str, str]) -> str:

@@ -70,14 +70,15 @@ th,td{padding:6px 22px 6px 0;border-bottom:1px solid var(--line);vertical-align:
 .m td:nth-child(n+2),.m th:nth-child(n+2){text-align:right;white-space:nowrap}
 .m td:first-child{font-weight:600;unicode-bidi:isolate}td b{color:var(--c)}
 small{color:var(--dim);font-size:12px;font-weight:400}.w{color:var(--dim);margin:0 0 6px}
-.g{display:flex;flex-wrap:wrap;gap:26px 34px;align-items:flex-start}figure{margin:0}
-figcaption{font-weight:600;font-size:13px;margin:0 0 6px;max-width:340px}figcaption small{display:block}
+.g{display:flex;flex-wrap:wrap;gap:30px 24px;align-items:flex-start}figure{margin:0}figure svg{margin-top:auto}
+.g+.g{margin-top:34px}.two{column-gap:72px}section{max-width:100%}section h2:first-child{margin-top:4px}
+figcaption{font-weight:600;font-size:13px;margin:0 0 6px;max-width:320px}figcaption small{display:block}
 figure svg{display:block;max-width:100%;height:auto}
 text{fill:var(--dim);font:11px system-ui,sans-serif;font-variant-numeric:tabular-nums}
-.a{stroke:var(--line);fill:none}.z{stroke:var(--ref);fill:none;stroke-dasharray:4 4}
+.a{stroke:var(--line);fill:none}.z{stroke:var(--dim);fill:none;stroke-dasharray:3 4}
 .p{fill:none;stroke:var(--k,var(--cur));stroke-width:1.8;stroke-linejoin:round}.d{fill:var(--cur)}.b{fill:var(--cur);opacity:.8}
 .c0{--k:var(--cur)}.c1{--k:#d9822b}.c2{--k:#2a9d6f}.c3{--k:#b357c9}.c4{--k:#8a8f3c}
-.key{display:flex;flex-wrap:wrap;gap:2px 14px;margin:4px 0 0;font-size:12px;color:var(--dim);max-width:340px}
+.key{display:flex;flex-wrap:wrap;gap:2px 14px;margin:4px 0 0;font-size:12px;color:var(--dim);max-width:320px}
 .key i{display:inline-block;width:12px;height:3px;margin-right:5px;vertical-align:3px;background:var(--k)}
 .key span{overflow-wrap:anywhere}
 .cm{overflow-x:auto}.cm td{padding:0;border:1px solid var(--bg);text-align:center;min-width:54px;height:40px;
