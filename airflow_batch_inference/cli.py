@@ -101,6 +101,7 @@ def _require_model(arguments: argparse.Namespace) -> None:
 def baseline_command(arguments: argparse.Namespace) -> None:
     """Make a baseline, store it, and print its URI; exit with 1 where that cannot be done."""
     from airflow_batch_inference.exceptions import BatchInferenceError
+    from airflow_batch_inference.loading import TrustRequest
     from airflow_batch_inference.operators.arguments import names, number
     from airflow_batch_inference.operators.base import storage_for
     from airflow_batch_inference.reference import ReferenceOptions
@@ -114,7 +115,7 @@ def baseline_command(arguments: argparse.Namespace) -> None:
         if arguments.model:
             model = ModelRequest(
                 model_uri=_absolute(arguments.model),
-                sha256=arguments.sha256,
+                trust=TrustRequest(sha256=arguments.sha256),
                 label_columns=names("label_columns", labels),
             )
         decision = 0.5 if arguments.decision_threshold is None else arguments.decision_threshold

@@ -54,6 +54,16 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "s3://bucket/artifacts",
                         "default": "",
                     },
+                    "trusted_sha256": {
+                        "description": (
+                            "SHA-256 digests of models that may run code when they are loaded (pickle, joblib, "
+                            "TorchScript, SavedModel …), separated by commas; what sha256= says for one task."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                        "default": "",
+                    },
                     "artifact_conn_id": {
                         "description": "Airflow connection that reaches artifact_root, if it is remote.",
                         "version_added": "0.1.0",

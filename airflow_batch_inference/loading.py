@@ -8,29 +8,51 @@ loading.
 
 from __future__ import annotations
 
-import contextlib
-import posixpath
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.exceptions import (
-    ArtifactIntegrityError,
-    ArtifactNotFoundError,
-    ConfigurationError,
-    UntrustedModelError,
-)
+from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError, UntrustedModelError
 from airflow_batch_inference.flavors.registry import recognise
 from airflow_batch_inference.flavors.trial import construct, find_format, try_in_child
-from airflow_batch_inference.storage import normalize_uri, private_folder, redact
+from airflow_batch_inference.model_copy import private_copy
+from airflow_batch_inference.signing import SignatureCheck, verify_signature
+from airflow_batch_inference.storage import normalize_uri, parse_sha256, redact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Collection, Mapping, Sequence
 
-    from airflow_batch_inference.flavors.base import LoadedModel, ModelFormat
+    from airflow_batch_inference.flavors.base import Flavor, LoadedModel, ModelFormat
+    from airflow_batch_inference.model_copy import ModelCopy
     from airflow_batch_inference.records import ModelRecord
+    from airflow_batch_inference.records.scoring import TrustReason
     from airflow_batch_inference.storage import Storage
+
+_SHOWN_NAMES = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustRequest:
+    """What the caller says about a model file: why it may be loaded, if its format can run code.
+
+    Attributes
+    ----------
+    sha256
+        The digest that it must have (64 hex digits, ``sha256:`` before them allowed).
+    trusted
+        Types that a skops file may hold beyond our own list, by full name.
+    signature
+        The signature that it must have.
+    config_sha256
+        Digests that the deployment's config trusts.
+    asked_by
+        Who says so, for the record.
+    """
+
+    sha256: str | None = None
+    trusted: Sequence[str] | None = None
+    signature: SignatureCheck | None = None
+    config_sha256: Collection[str] = ()
+    asked_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +68,14 @@ class VerifiedModel:
     flavor, format
         What the file is, by name.
     trust
-        Why it was loaded: the format cannot hold code, all its types were allowed, or its digest was pinned.
+        Why it was loaded: the format cannot hold code, all its types were allowed, its digest was pinned by the caller
+        or in the config, or a signature proves whose it is.
+    trusted_by
+        Who vouched for it; None where nobody had to.
     trusted_types
         What the caller allowed beyond the flavor's own list.
+    options
+        The load options.
     """
 
     model: LoadedModel
@@ -56,8 +83,10 @@ class VerifiedModel:
     size_bytes: int
     flavor: str
     format: str
-    trust: Literal["data", "allow-list", "sha256"]
+    trust: TrustReason
+    trusted_by: str | None
     trusted_types: tuple[str, ...]
+    options: Mapping[str, Any]
 
 
 def load_model(
@@ -65,29 +94,29 @@ def load_model(
     *,
     storage: Storage,
     flavor: str | None = None,
-    sha256: str | None = None,
-    trusted: Sequence[str] | None = None,
+    trust: TrustRequest | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> VerifiedModel:
-    """Load a model file with every check.
+    """Load a model file or folder with every check.
 
     Parameters
     ----------
     uri
-        One file: a path or a URI.
+        A path or a URI.
     storage
         Reaches it.
     flavor
         The framework's name; None: told by the file's name and content. It never overrides what the file is.
-    sha256
-        The digest that the file must have (64 hex digits, ``sha256:`` before them allowed). Needed for formats that
-        can run code; for others it also saves the trial in a child process.
-    trusted
-        Types that a skops file may hold beyond our own list, by full name.
+    trust
+        Why it may be loaded. A format that can run code needs a pinned digest or a signature; for others a pinned
+        digest also saves the trial in a child process.
+    options
+        Passed to the flavor.
 
     Raises
     ------
     ConfigurationError
-        An argument can never work; the URI is a folder.
+        An argument can never work.
     ArtifactNotFoundError
         Nothing lies there.
     ArtifactIntegrityError
@@ -95,34 +124,44 @@ def load_model(
     FlavorNotFoundError, FlavorNotInstalledError
         Nothing here loads such a file.
     UntrustedModelError
-        It could run code, or holds types that nobody allowed.
+        It could run code, holds types that nobody allowed, or does not have the signature that it must have.
     ModelLoadError
         It is damaged, or was saved by another version.
     """
-    pinned = None if sha256 is None else _parse_sha256(sha256)
-    types = _parse_trusted(trusted)
-    with _resolved(uri, storage) as (path, digest):
+    asked = trust or TrustRequest()
+    pinned = None if asked.sha256 is None else parse_sha256(asked.sha256)
+    types = _parse_trusted(asked.trusted)
+    with private_copy(uri, storage) as copy:
         where = redact(normalize_uri(uri))
-        if pinned is not None and digest != pinned:
+        if pinned is not None and copy.sha256 != pinned:
             message = (
-                f"{where} is not the file that was pinned: its SHA-256 is {digest}, sha256= says {pinned}. Find out "
-                "who replaced it before you pin another."
+                f"{where} is not the file that was pinned: its SHA-256 is {copy.sha256}, sha256= says {pinned}. Find "
+                "out who replaced it before you pin another."
             )
             raise ArtifactIntegrityError(message)
-        size = _require_content(path, where)
-        adapter, found = recognise(path, flavor=flavor, where=where)
-        trust = _decide_trust(found, digest, types, is_pinned=pinned is not None, where=where)
-        if pinned is None:
-            try_in_child(adapter.name, found.name, path, trusted=types, where=where)
-        model = construct(adapter.name, found.name, path, trusted=types, where=where)
+        signer = None
+        if asked.signature is not None:
+            signer = verify_signature(copy.path, asked.signature, storage=storage, where=where)
+        adapter, found = recognise(copy.path, flavor=flavor, where=where)
+        if types and found.trust != "allow-list":
+            message = (
+                f"trusted= is for skops files, whose types can be named, but {where} is {found.name}. Leave it out."
+            )
+            raise ConfigurationError(message)
+        reason = _decide_trust(found, copy, asked, adapter, where=where)
+        if reason in ("data", "allow-list") and pinned is None and signer is None:
+            try_in_child(adapter.name, found.name, copy.path, trusted=types, where=where, options=options)
+        model = construct(adapter.name, found.name, copy.path, trusted=types, where=where, options=options)
     return VerifiedModel(
         model=model,
-        sha256=digest,
-        size_bytes=size,
+        sha256=copy.sha256,
+        size_bytes=copy.size_bytes,
         flavor=adapter.name,
         format=found.name,
-        trust=trust,
+        trust=reason,
+        trusted_by=_trusted_by(reason, asked, signer),
         trusted_types=types,
+        options=dict(options or {}),
     )
 
 
@@ -136,27 +175,26 @@ def load_recorded(record: ModelRecord, *, storage: Storage) -> LoadedModel:
     ModelError
         It loaded when it was recorded, but does not here: other packages or versions.
     """
-    with _resolved(record.model_uri, storage) as (path, digest):
+    with private_copy(record.model_uri, storage) as copy:
         where = redact(record.model_uri)
-        if digest != record.sha256:
+        if copy.sha256 != record.sha256:
             message = (
-                f"{where} was replaced since load_model ran: its SHA-256 is {digest}, the record says "
+                f"{where} was replaced since load_model ran: its SHA-256 is {copy.sha256}, the record says "
                 f"{record.sha256}. Run the task that loads the model again."
             )
             raise ArtifactIntegrityError(message)
         known = find_format(record.flavor, record.format, where=where)
-        if known.trust == "code" and record.trust != "sha256":
+        if known.trust == "code" and record.trust in ("data", "allow-list"):
             message = f"The record of {where} says trust {record.trust!r}, but a {known.name} file can run code."
             raise UntrustedModelError(message)
-        return construct(record.flavor, record.format, path, trusted=record.trusted_types, where=where)
-
-
-def _parse_sha256(text: str) -> str:
-    digest = text.strip().lower().removeprefix("sha256:")
-    if not re.fullmatch(r"[0-9a-f]{64}", digest):
-        message = f"sha256 must be 64 hexadecimal digits (as sha256sum prints them), got {text!r}."
-        raise ConfigurationError(message)
-    return digest
+        return construct(
+            record.flavor,
+            record.format,
+            copy.path,
+            trusted=record.trusted_types,
+            where=where,
+            options=record.load_options,
+        )
 
 
 def _parse_trusted(trusted: Sequence[str] | None) -> tuple[str, ...]:
@@ -167,51 +205,45 @@ def _parse_trusted(trusted: Sequence[str] | None) -> tuple[str, ...]:
     return tuple(names)
 
 
-@contextlib.contextmanager
-def _resolved(uri: str, storage: Storage) -> Iterator[tuple[Path, str]]:
-    """Copy the file once into a private folder, under its own name, and give the copy and its SHA-256."""
-    with private_folder() as folder:
-        path = folder / posixpath.basename(normalize_uri(uri))
-        try:
-            digest = storage.copy_to_local(uri, path)
-        except (ArtifactNotFoundError, IsADirectoryError):
-            if not storage.is_dir(uri):
-                raise
-            message = f"{redact(uri)} is a folder, but a model is one file. Give the URI of the file in it."
-            raise ConfigurationError(message) from None
-        yield path, digest
-
-
-def _require_content(path: Path, where: str) -> int:
-    size = path.stat().st_size
-    if size == 0:
-        message = f"{where} is an empty file, so it holds no model. Save the model again."
-        raise ArtifactIntegrityError(message)
-    return size
-
-
 def _decide_trust(
-    found: ModelFormat, digest: str, types: tuple[str, ...], *, is_pinned: bool, where: str
-) -> Literal["data", "allow-list", "sha256"]:
+    found: ModelFormat, copy: ModelCopy, asked: TrustRequest, adapter: Flavor, *, where: str
+) -> TrustReason:
     """Say why the file may be loaded, or refuse it.
 
     Raises
     ------
     UntrustedModelError
-        It can run code, and its digest is not pinned.
-    ConfigurationError
-        Types were trusted, but the format has none.
+        It can run code, and nobody vouches for it.
     """
-    if types and found.trust != "allow-list":
-        message = f"trusted= is for skops files, but {where} is {found.name}. Leave it out."
-        raise ConfigurationError(message)
     if found.trust != "code":
         return found.trust
-    if not is_pinned:
-        message = (
-            f"{where} is a {found.name} file, which can run any code when it is loaded. Only if you trust where it "
-            f'came from, pin this very file with sha256="{digest}"; or save the model as skops or LightGBM text, '
-            "which need no pin."
-        )
-        raise UntrustedModelError(message)
-    return "sha256"
+    if asked.sha256 is not None:
+        return "sha256"
+    if asked.signature is not None:
+        return "signature"
+    if copy.sha256 in asked.config_sha256:
+        return "config"
+    raise UntrustedModelError(_refusal(found, copy, adapter, where))
+
+
+def _refusal(found: ModelFormat, copy: ModelCopy, adapter: Flavor, where: str) -> str:
+    listing = getattr(adapter, "imported_names", None)
+    names = listing(copy.path, found) if listing is not None else ()
+    more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
+    imports = f" It would import {', '.join(names[:_SHOWN_NAMES])}{more}." if names else ""
+    safer = getattr(adapter, "safer", "in a format that cannot hold code")
+    return (
+        f"{where} is {found.name}, which can run any code when it is loaded.{imports} Only if you trust where it came "
+        f'from, pin these very bytes with sha256="{copy.sha256}"; or save the model {safer}, which needs no pin.'
+    )
+
+
+def _trusted_by(reason: TrustReason, asked: TrustRequest, signer: str | None) -> str | None:
+    """Say who vouched for the file."""
+    by = asked.asked_by or "the caller"
+    said = {
+        "sha256": f"sha256= in {by}",
+        "config": "[batch_inference] trusted_sha256",
+        "allow-list": f"trusted= in {by}" if asked.trusted else None,
+    }.get(reason)
+    return f"signature by {signer}" if signer is not None else said

@@ -20,7 +20,7 @@ from airflow_batch_inference.drift.performance import fit_calibration
 from airflow_batch_inference.drift.values import numbers
 from airflow_batch_inference.exceptions import BatchInferenceError, ConfigurationError, EmptyDatasetError
 from airflow_batch_inference.flavors.base import require_method
-from airflow_batch_inference.scoring.batch import Predictor, label_names
+from airflow_batch_inference.scoring.batch import Predictor, default_names, label_names
 from airflow_batch_inference.scoring.isolation import Isolator
 from airflow_batch_inference.signature import known_names, plain_name, plan_inputs
 
@@ -101,9 +101,8 @@ def model_baseline(
     """
     _require_column(sample, options.target_column)
     _warn_of_gaps(record, sample)
-    expected = label_names(
-        record.label_columns, record.output_names, len(record.label_columns or record.output_names or ("",))
-    )
+    number = len(record.label_columns or record.output_names or ("",))
+    expected = label_names(record.label_columns, record.output_names, default_names(number))
     own = tuple(name for name in expected if name in sample.schema.names)
     scorer = None if own else _scorer(sample, record, model, options)
     reading = _Reading(sample, scorer)
@@ -179,13 +178,19 @@ def _scorer(sample: Dataset, record: ModelRecord, model: LoadedModel, options: R
         plan = plan_inputs(
             sample.select(names).schema, inputs=record.inputs, n_features=record.n_features, where=sample.name
         )
-        predictor = Predictor(model=model, inputs=plan, method=options.predict_method, kwargs=options.predict_kwargs)
+        predictor = Predictor(
+            model=model,
+            inputs=plan,
+            methods=(options.predict_method,),
+            kwargs=options.predict_kwargs,
+            class_names=record.class_names,
+        )
         first = next(sample.mini_batches(64))
         columns = _isolated(predictor, first).predicted
         if not columns:
             log.warning("None of the sample set's first rows can be scored: the drift of predictions will not be seen")
             return None
-        labels = label_names(record.label_columns, record.output_names, len(columns))
+        labels = label_names(record.label_columns, record.output_names, predictor.names)
         taken = [label for label in labels if label in sample.schema.names]
         if taken:
             log.warning("The sample set has a column %r already: the drift of predictions will not be seen", taken[0])

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import posixpath
 import time
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference import __version__
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.loading import load_model
+from airflow_batch_inference.loading import TrustRequest, load_model
 from airflow_batch_inference.records import ModelRecord, fingerprint
 from airflow_batch_inference.reference import (
     ReferenceOptions,
@@ -23,7 +23,7 @@ from airflow_batch_inference.signature import refine_inputs
 from airflow_batch_inference.storage import encode_segment, join_uri, normalize_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from airflow_batch_inference.datasets.dataset import Dataset
     from airflow_batch_inference.flavors.base import LoadedModel
@@ -46,10 +46,12 @@ class ModelRequest:
         The Airflow connection that reaches it; kept in the record for the tasks that load the model again.
     flavor
         The framework; None: told by the file.
-    sha256
-        The digest that the file must have; what allows a format that can run code.
-    trusted
-        Types that a skops file may hold beyond our own list.
+    trust
+        Why the file may be loaded.
+    load_options
+        Passed to the flavor.
+    class_names
+        What the output calls a classifier's classes, in the model's order.
     label_columns
         Names of the prediction columns.
     name, tag
@@ -59,8 +61,9 @@ class ModelRequest:
     model_uri: str
     conn_id: str | None = None
     flavor: str | None = None
-    sha256: str | None = None
-    trusted: Sequence[str] | None = None
+    trust: TrustRequest = field(default_factory=TrustRequest)
+    load_options: Mapping[str, Any] = field(default_factory=dict)
+    class_names: tuple[str, ...] | None = None
     label_columns: tuple[str, ...] | None = None
     name: str | None = None
     tag: str | None = None
@@ -75,9 +78,14 @@ def describe_model(request: ModelRequest, *, storage: Storage) -> tuple[LoadedMo
         See :func:`~airflow_batch_inference.loading.load_model`.
     """
     verified = load_model(
-        request.model_uri, storage=storage, flavor=request.flavor, sha256=request.sha256, trusted=request.trusted
+        request.model_uri,
+        storage=storage,
+        flavor=request.flavor,
+        trust=request.trust,
+        options=request.load_options,
     )
     uri = normalize_uri(request.model_uri)
+    classes = getattr(verified.model, "classes", None)
     return verified.model, ModelRecord(
         name=request.name or posixpath.basename(uri).split(".", 1)[0],
         model_uri=uri,
@@ -87,15 +95,38 @@ def describe_model(request: ModelRequest, *, storage: Storage) -> tuple[LoadedMo
         flavor=verified.flavor,
         format=verified.format,
         trust=verified.trust,
+        trusted_by=verified.trusted_by,
         trusted_types=verified.trusted_types,
+        load_options=dict(verified.options),
         inputs=verified.model.inputs,
         n_features=verified.model.n_features,
         output_names=verified.model.output_names,
+        classes=classes,
+        class_names=_class_names(request.class_names, classes, uri),
         label_columns=request.label_columns,
         versions=dict(verified.model.versions),
         baseline_uri=None,
         tag=request.tag,
     )
+
+
+def _class_names(
+    names: tuple[str, ...] | None, classes: tuple[object, ...] | None, where: str
+) -> tuple[str, ...] | None:
+    """Return the names of the classes, if there is one for each.
+
+    Raises
+    ------
+    ConfigurationError
+        There is not, or two are the same.
+    """
+    if names is None:
+        return None
+    if classes is None or len(names) != len(classes) or len(set(names)) != len(names):
+        there = "no classes" if classes is None else f"{len(classes)} classes: {', '.join(map(str, classes))}"
+        message = f"class_names is {list(names)}, but {where} has {there}. Give one name for each, in that order."
+        raise ConfigurationError(message)
+    return names
 
 
 def register_model(

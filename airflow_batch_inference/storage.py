@@ -422,6 +422,21 @@ def private_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def parse_sha256(text: str) -> str:
+    """Return a digest in its plain form.
+
+    Raises
+    ------
+    ConfigurationError
+        It is none.
+    """
+    digest = text.strip().lower().removeprefix("sha256:")
+    if not re.fullmatch(r"[0-9a-f]{64}", digest):
+        message = f"sha256 must be 64 hexadecimal digits (as sha256sum prints them), got {text!r}."
+        raise ConfigurationError(message)
+    return digest
+
+
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 (hex) of a local file."""
     with path.open("rb") as file:

@@ -43,6 +43,7 @@ def make_models(folder: Path) -> dict[str, Path]:
     from sklearn.linear_model import LogisticRegression
     from sklearn.tree import DecisionTreeClassifier
 
+    from airflow_batch_inference.loading import TrustRequest
     from airflow_batch_inference.registration import ModelRequest, describe_model
     from airflow_batch_inference.storage import Storage, sha256_of
 
@@ -56,7 +57,9 @@ def make_models(folder: Path) -> dict[str, Path]:
     joblib.dump(LogisticRegression().fit(x, y), paths["logistic regression"])
     joblib.dump(DecisionTreeClassifier(max_depth=8, random_state=0).fit(x, y), paths["decision tree"])
     for path in paths.values():
-        _, record = describe_model(ModelRequest(model_uri=str(path), sha256=sha256_of(path)), storage=Storage())
+        _, record = describe_model(
+            ModelRequest(model_uri=str(path), trust=TrustRequest(sha256=sha256_of(path))), storage=Storage()
+        )
         record_path(path).write_bytes(record.to_json())
     return paths
 

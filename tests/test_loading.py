@@ -26,7 +26,7 @@ from airflow_batch_inference.exceptions import (
     UntrustedModelError,
 )
 from airflow_batch_inference.flavors import trial
-from airflow_batch_inference.loading import load_model, load_recorded
+from airflow_batch_inference.loading import TrustRequest, load_model, load_recorded
 from airflow_batch_inference.records import ColumnSpec, ModelRecord
 from airflow_batch_inference.storage import Storage
 
@@ -40,7 +40,8 @@ def sha256(path):
 
 
 def load(path, **arguments):
-    return load_model(str(path), storage=Storage(), **arguments)
+    words = {name: arguments.pop(name) for name in ("sha256", "trusted") if name in arguments}
+    return load_model(str(path), storage=Storage(), trust=TrustRequest(**words), **arguments)
 
 
 class Payload:
@@ -78,6 +79,10 @@ def record_of(verified, path, **changes):
         "format": verified.format,
         "trust": verified.trust,
         "trusted_types": verified.trusted_types,
+        "trusted_by": verified.trusted_by,
+        "load_options": dict(verified.options),
+        "classes": None,
+        "class_names": None,
         "inputs": model.inputs,
         "n_features": model.n_features,
         "output_names": model.output_names,
@@ -124,7 +129,7 @@ def test_trusted_must_be_a_list_of_names(tree, trusted):
 
 
 def test_trusted_types_do_not_open_a_format_that_can_run_code(tree):
-    with pytest.raises(ConfigurationError, match=r"trusted= is for skops files, but .*tree\.joblib is joblib"):
+    with pytest.raises(ConfigurationError, match=r"trusted= is for skops files, .* but .*tree\.joblib is joblib"):
         load(tree, trusted=["sklearn.tree._tree.Tree"])
 
 
@@ -180,7 +185,7 @@ def test_the_child_of_a_trial_sees_no_secret_of_this_process(tmp_path, monkeypat
         "from airflow_batch_inference.flavors.base import ModelFormat\n"
         "class Spy:\n"
         "    name, extra, formats = 'spy', None, (ModelFormat(name='spy', suffixes=('.spy',), trust='data'),)\n"
-        "    def load(self, path, *, model_format, trusted):\n"
+        "    def load(self, path, *, model_format, trusted, options):\n"
         "        raise ValueError(sorted(os.environ))\n"
     )
     monkeypatch.syspath_prepend(site)
@@ -240,8 +245,14 @@ def test_a_missing_file_may_still_arrive(tmp_path):
     assert caught.value.retryable
 
 
-def test_a_folder_is_no_model_file(tmp_path):
-    with pytest.raises(ConfigurationError, match="is a folder, but a model is one file"):
+def test_a_folder_that_no_flavor_knows_is_refused_with_what_lies_in_it(tmp_path):
+    (tmp_path / "notes.md").write_text("hello")
+    with pytest.raises(FlavorNotFoundError, match=r"it is a folder with notes\.md"):
+        load(tmp_path)
+
+
+def test_an_empty_folder_holds_no_model(tmp_path):
+    with pytest.raises(ArtifactIntegrityError, match="is an empty folder"):
         load(tmp_path)
 
 

@@ -12,6 +12,7 @@ from sklearn.tree import DecisionTreeClassifier
 from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.drift.packing import unpack_counts
 from airflow_batch_inference.exceptions import ConfigurationError, EmptyDatasetError
+from airflow_batch_inference.loading import TrustRequest
 from airflow_batch_inference.reference import ReferenceOptions, model_baseline, open_sample_set, plain_baseline
 from airflow_batch_inference.registration import ModelRequest, describe_model, register_model
 from airflow_batch_inference.storage import Storage, sha256_of
@@ -43,7 +44,9 @@ def sample(frame, tmp_path):
 
 
 def described(path, **request):
-    return describe_model(ModelRequest(model_uri=str(path), sha256=sha256_of(path), **request), storage=STORE)
+    return describe_model(
+        ModelRequest(model_uri=str(path), trust=TrustRequest(sha256=sha256_of(path)), **request), storage=STORE
+    )
 
 
 def column(baseline, name):
@@ -192,7 +195,7 @@ def test_a_baseline_of_another_model_is_refused(booster, sample, tmp_path, frame
     inputs = frame[["a"]]
     lightgbm.train({"verbose": -1}, lightgbm.Dataset(inputs, frame["y"]), num_boost_round=1).save_model(other)
     arguments = {"root": f"file://{tmp_path}/root", "storage": STORE, "model_storage": STORE}
-    request = ModelRequest(model_uri=str(other), sha256=sha256_of(other))
+    request = ModelRequest(model_uri=str(other), trust=TrustRequest(sha256=sha256_of(other)))
     with pytest.raises(ConfigurationError, match="is that of another model"):
         register_model(request, baseline=("file:///b", baseline), **arguments)
     with pytest.raises(ConfigurationError, match="Give one of them"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from airflow_batch_inference.exceptions import ConfigurationError, FlavorNotInstalledError
 
@@ -25,8 +25,12 @@ if TYPE_CHECKING:
 Trust = Literal["data", "allow-list", "code"]
 """``data``: cannot carry code. ``allow-list``: names types, which are audited first. ``code``: can run anything."""
 
-METHODS = ("predict", "predict_proba", "decision_function")
-"""The methods that a mini-batch can be scored with, where the model has them."""
+METHODS = ("predict", "predict_proba", "decision_function", "raw_score", "leaf_index", "contributions")
+"""The methods that a mini-batch can be scored with, where the model has them.
+
+``raw_score`` is an ensemble's sum before its link function, ``leaf_index`` the leaf of each tree that a row falls into,
+``contributions`` each input's part of the raw score (SHAP values) with the expected value as the last one.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +45,14 @@ class ModelFormat:
         The endings of file names that claim this format, lower case, with the dot.
     trust
         What a file of this format can do when it is loaded.
+    is_folder
+        Whether the model is a folder; then ``suffixes`` are those that its name may have.
     """
 
     name: str
     suffixes: tuple[str, ...]
     trust: Trust
+    is_folder: bool = False
 
     def names(self, path: Path) -> bool:
         """Say whether the file's name claims this format.
@@ -59,11 +66,14 @@ class ModelFormat:
         return path.name.lower().endswith(self.suffixes)
 
 
+Prediction: TypeAlias = "np.ndarray | Mapping[str, np.ndarray]"
+
+
 class LoadedModel(Protocol):
     """A model in memory.
 
-    It may have a further property ``importances``, input name to a number that is not negative: drift of unimportant
-    columns weighs less.
+    It may have further properties: ``importances``, input name to a number that is not negative (drift of unimportant
+    columns weighs less), and ``classes``, the class labels in the order of ``predict_proba``'s columns.
     """
 
     @property
@@ -92,7 +102,7 @@ class LoadedModel(Protocol):
 
     def predict(
         self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
-    ) -> np.ndarray:
+    ) -> Prediction:
         """Score one mini-batch.
 
         Parameters
@@ -106,8 +116,9 @@ class LoadedModel(Protocol):
 
         Returns
         -------
-        numpy.ndarray
-            Shape (n,) or (n, k); row i belongs to row i of the batch.
+        numpy.ndarray or mapping
+            Shape (n,), (n, k), or (n, …) for tensors; row i belongs to row i of the batch. Where a model has several
+            outputs, one array each, by name.
 
         Raises
         ------
@@ -132,10 +143,16 @@ class Flavor(Protocol):
         """The pip extra of this package that installs the framework; None where it is always there."""
 
     def recognise(self, path: Path, head: bytes) -> ModelFormat | None:
-        """Return the format if both the name and the first bytes (at least 64, if there are) agree on it."""
+        """Return the format if both the name and the first bytes (at least 64, if there are) agree on it.
 
-    def load(self, path: Path, *, model_format: ModelFormat, trusted: tuple[str, ...]) -> LoadedModel:
-        """Load a local file whose trust was decided before.
+        Where ``path`` is a folder there is no head; what lies in it tells. Nothing of it may be run, and a file that
+        can be larger than memory is not read whole.
+        """
+
+    def load(
+        self, path: Path, *, model_format: ModelFormat, trusted: tuple[str, ...], options: Mapping[str, Any]
+    ) -> LoadedModel:
+        """Load a local file or folder whose trust was decided before.
 
         Parameters
         ----------
@@ -145,9 +162,13 @@ class Flavor(Protocol):
             What :meth:`recognise` returned for it.
         trusted
             Types that an ``allow-list`` format may hold beyond the flavor's own list.
+        options
+            What the user gave as ``load_options``; :func:`take_options` refuses those that the flavor does not know.
 
         Raises
         ------
+        ConfigurationError
+            An option is unknown, or can never work.
         UntrustedModelError
             An ``allow-list`` file holds other types; they are named.
         ModelLoadError, Exception
@@ -176,6 +197,22 @@ def require(module: str, *, extra: str | None) -> ModuleType:
         package = f"airflow-batch-inference[{extra}]" if extra else "airflow-batch-inference"
         message = f"The model needs {module}, which cannot be imported ({error}). Run: pip install '{package}'."
         raise FlavorNotInstalledError(message) from error
+
+
+def take_options(options: Mapping[str, Any], known: Sequence[str], *, flavor: str) -> dict[str, Any]:
+    """Return a model's load options, if the flavor knows all of them.
+
+    Raises
+    ------
+    ConfigurationError
+        Names the first unknown one.
+    """
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        there = ", ".join(known) if known else "none"
+        message = f"load_options has {unknown[0]!r}, which the flavor {flavor!r} does not take. It takes: {there}."
+        raise ConfigurationError(message)
+    return dict(options)
 
 
 def require_method(method: str, methods: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from airflow_batch_inference.exceptions import ModelLoadError
-from airflow_batch_inference.flavors.base import ModelFormat, require, require_method
+from airflow_batch_inference.flavors.base import ModelFormat, require, require_method, take_options
 from airflow_batch_inference.flavors.categories import PandasCategories, pandas_categories
 from airflow_batch_inference.flavors.frames import matrix
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 TEXT = ModelFormat(name="lightgbm-text", suffixes=(".txt", ".lgb", ".lightgbm", ".model"), trust="data")
 
-_OTHER_OUTPUTS = ("raw_score", "pred_leaf", "pred_contrib")
+_OTHER_OUTPUTS = {"raw_score": "raw_score", "leaf_index": "pred_leaf", "contributions": "pred_contrib"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,7 @@ class LightGBMModel:
     inputs: tuple[ColumnSpec, ...] | None
     methods: tuple[str, ...]
     versions: Mapping[str, str]
+    classes: tuple[int, ...] | None = None
     output_names: tuple[str, ...] | None = None
 
     @property
@@ -66,8 +67,10 @@ class LightGBMModel:
         """
         require_method(method, self.methods)
         arguments = dict(kwargs or {})
+        if method in _OTHER_OUTPUTS:
+            arguments[_OTHER_OUTPUTS[method]] = True
         predicted: np.ndarray = self.booster.predict(matrix(self.categories.encode(batch)), **arguments)
-        is_probability = not any(arguments.get(name) for name in _OTHER_OUTPUTS)
+        is_probability = not any(arguments.get(name) for name in _OTHER_OUTPUTS.values())
         if method == "predict_proba" and self.objective == "binary" and is_probability:
             return np.column_stack([1.0 - predicted, predicted])
         return predicted
@@ -88,8 +91,16 @@ class LightGBMFlavor:
         """
         return TEXT if head.lstrip(b" \n").startswith(b"tree\n") else None
 
-    def load(self, path: Path, *, model_format: ModelFormat, trusted: tuple[str, ...]) -> LightGBMModel:  # noqa: ARG002  # one format, no types
+    def load(
+        self,
+        path: Path,
+        *,
+        model_format: ModelFormat,  # noqa: ARG002  # there is one
+        trusted: tuple[str, ...],  # noqa: ARG002  # it holds no types
+        options: Mapping[str, Any],
+    ) -> LightGBMModel:
         """Build a booster from the text; see :meth:`~.base.Flavor.load`."""
+        take_options(options, (), flavor=self.name)
         lightgbm = require("lightgbm", extra=self.extra)
         text = path.read_text(encoding="utf-8")
         _require_complete(text)
@@ -107,9 +118,18 @@ class LightGBMFlavor:
             feature_names=names if has_names else None,
             n_features=len(names),
             inputs=categories.inputs(names, other="double") if has_names else None,
-            methods=("predict", "predict_proba") if with_probabilities else ("predict",),
+            methods=("predict", *(("predict_proba",) if with_probabilities else ()), *_OTHER_OUTPUTS),
+            classes=_classes(text, kind),
             versions={"lightgbm": lightgbm.__version__, "numpy": np.__version__},
         )
+
+
+def _classes(text: str, objective: str) -> tuple[int, ...] | None:
+    """Return the class labels, which LightGBM numbers from 0; None for other objectives."""
+    if objective == "binary":
+        return (0, 1)
+    number = re.search(r"^num_class=(\d+)", text, re.MULTILINE)
+    return tuple(range(int(number.group(1)))) if objective.startswith("multiclass") and number else None
 
 
 def _require_complete(text: str) -> None:

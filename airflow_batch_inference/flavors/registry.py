@@ -25,6 +25,7 @@ _BUILT_IN = {
     "lightgbm": "airflow_batch_inference.flavors.lightgbm:LightGBMFlavor",
 }
 _HEAD_BYTES = 64
+_SHOWN = 8
 
 
 def _third_party() -> dict[str, EntryPoint]:
@@ -81,7 +82,7 @@ def recognise(path: Path, *, flavor: str | None = None, where: str | None = None
     Parameters
     ----------
     path
-        A local file.
+        A local file or folder.
     flavor
         The flavor that it must be of; None: all are asked in turn.
     where
@@ -92,13 +93,15 @@ def recognise(path: Path, *, flavor: str | None = None, where: str | None = None
     FlavorNotFoundError
         No flavor (or not the named one) recognises it, or its name belongs to another format than its content.
     """
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
+    head = b""
+    if not path.is_dir():
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
     where = where or str(path)
     for name in _names() if flavor is None else (flavor,):
         candidate = get_flavor(name)
         found = candidate.recognise(path, head)
-        if found is not None:
+        if found is not None and found.is_folder == path.is_dir():
             _require_agreement(path, candidate, found, where)
             return candidate, found
     raise FlavorNotFoundError(_unrecognised(path, head, flavor, where))
@@ -119,11 +122,16 @@ def _require_agreement(path: Path, flavor: Flavor, found: ModelFormat, where: st
         raise FlavorNotFoundError(message)
 
 
+def _held(folder: Path) -> str:
+    names = sorted(entry.name for entry in folder.iterdir())
+    return ", ".join(names[:_SHOWN]) + (" …" if len(names) > _SHOWN else "") if names else "nothing in it"
+
+
 def _unrecognised(path: Path, head: bytes, flavor: str | None, where: str) -> str:
-    start = f"it starts with {head[:8]!r}"
+    start = f"it is a folder with {_held(path)}" if path.is_dir() else f"it starts with {head[:8]!r}"
     if flavor is not None:
         formats = get_flavor(flavor).formats
-        known = "; ".join(f"{known.name}: {', '.join(known.suffixes)}" for known in formats)
+        known = "; ".join(f"{known.name}: {', '.join(known.suffixes) or 'a folder'}" for known in formats)
         return f"{where} is no file of the flavor {flavor!r}, by its name or its content ({start}). It loads {known}."
     claims = _claims(path)
     if claims:

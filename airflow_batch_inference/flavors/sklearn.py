@@ -12,14 +12,15 @@ from __future__ import annotations
 import sys
 import warnings
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from airflow_batch_inference.exceptions import ModelLoadError, UntrustedModelError
-from airflow_batch_inference.flavors.base import METHODS, ModelFormat, require, require_method
+from airflow_batch_inference.flavors.base import ModelFormat, require, require_method, take_options
 from airflow_batch_inference.flavors.categories import PandasCategories, pandas_categories
 from airflow_batch_inference.flavors.frames import frame, is_all_double, matrix
+from airflow_batch_inference.flavors.pickled import imported_by_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.records import ColumnSpec
 
+Label: TypeAlias = str | int | float | bool
+
+_METHODS = ("predict", "predict_proba", "decision_function")
 _COMPRESSED = ("", ".gz", ".bz2", ".xz", ".lzma", ".lz4", ".z")
 
 JOBLIB = ModelFormat(name="joblib", suffixes=tuple(f".joblib{end}" for end in _COMPRESSED), trust="code")
@@ -113,6 +117,7 @@ class SklearnModel:
     methods: tuple[str, ...]
     versions: Mapping[str, str]
     categories: PandasCategories = field(default_factory=lambda: PandasCategories({}))
+    classes: tuple[Label, ...] | None = None
     output_names: tuple[str, ...] | None = None
 
     @property
@@ -128,7 +133,8 @@ class SklearnModel:
     ) -> np.ndarray:
         """Score one mini-batch; see :meth:`~.base.LoadedModel.predict`."""
         require_method(method, self.methods)
-        predicted = getattr(self.estimator, method)(self._data(batch), **dict(kwargs or {}))
+        name, extra = _ensemble_methods(self.estimator).get(method, (method, {}))
+        predicted = getattr(self.estimator, name)(self._data(batch), **extra, **dict(kwargs or {}))
         # A multilabel classifier may return a sparse matrix.
         return np.asarray(predicted.toarray() if hasattr(predicted, "toarray") else predicted)
 
@@ -146,6 +152,7 @@ class SklearnFlavor:
     name = "sklearn"
     formats = (JOBLIB, PICKLE, SKOPS)
     extra = None
+    safer = "as skops (or a LightGBM or XGBoost model in its own format)"
 
     def recognise(self, path: Path, head: bytes) -> ModelFormat | None:
         """Recognise by name and magic bytes: a zip for skops, a pickle (protocol 2 to 5) or compressed data else."""
@@ -154,7 +161,13 @@ class SklearnFlavor:
         by_name = next((known for known in (JOBLIB, PICKLE) if known.names(path)), None)
         return by_name if head.startswith((*_PICKLES, *_COMPRESSIONS)) else None
 
-    def load(self, path: Path, *, model_format: ModelFormat, trusted: tuple[str, ...]) -> SklearnModel:
+    def imported_names(self, path: Path, model_format: ModelFormat) -> tuple[str, ...]:  # noqa: ARG002  # all alike
+        """Return what a pickle would import, as far as can be told without loading it."""
+        return imported_by_file(path)
+
+    def load(
+        self, path: Path, *, model_format: ModelFormat, trusted: tuple[str, ...], options: Mapping[str, Any]
+    ) -> SklearnModel:
         """Load the estimator; see :meth:`~.base.Flavor.load`.
 
         Raises
@@ -164,6 +177,7 @@ class SklearnFlavor:
         ModelLoadError
             Saved by another version of scikit-learn, or nothing with ``predict``.
         """
+        take_options(options, (), flavor=self.name)
         saved_elsewhere = require("sklearn.exceptions", extra=self.extra).InconsistentVersionWarning
         with warnings.catch_warnings():
             # skops looks through every loaded module, also at names that warn of their deprecation.
@@ -179,7 +193,7 @@ class SklearnFlavor:
                     f"scikit-learn=={warning.original_sklearn_version}, or fit and save the model again."
                 )
                 raise ModelLoadError(message) from warning
-        return _describe(estimator)
+        return describe(estimator)
 
 
 def _load_pickle(path: Path) -> object:
@@ -200,8 +214,15 @@ def _load_skops(path: Path, trusted: tuple[str, ...]) -> object:
     return skops.load(path, trusted=sorted(held))
 
 
-def _describe(estimator: object) -> SklearnModel:
-    methods = tuple(name for name in METHODS if callable(getattr(estimator, name, None)))
+def describe(estimator: object) -> SklearnModel:
+    """Wrap an estimator that is in memory.
+
+    Raises
+    ------
+    ModelLoadError
+        It has no ``predict``.
+    """
+    methods = tuple(name for name in _METHODS if callable(getattr(estimator, name, None)))
     if "predict" not in methods:
         message = (
             f"The file holds a {type(estimator).__module__}.{type(estimator).__qualname__}, which has no predict(). "
@@ -217,10 +238,34 @@ def _describe(estimator: object) -> SklearnModel:
         feature_names=names,
         n_features=None if number is None else int(number),
         inputs=None if names is None else categories.inputs(names, other="any"),
-        methods=methods,
+        methods=(*methods, *_ensemble_methods(estimator)),
         versions=_versions(estimator),
+        classes=_classes(estimator),
         categories=categories,
     )
+
+
+def _classes(estimator: object) -> tuple[Label, ...] | None:
+    """Return a classifier's labels; None for regressors, and where there are several outputs."""
+    found = getattr(estimator, "classes_", None)
+    if found is None or isinstance(found, list) or np.ndim(found) != 1:
+        return None
+    labels = np.asarray(found).tolist()
+    return tuple(labels) if all(isinstance(label, (str, int, float, bool)) for label in labels) else None
+
+
+def _ensemble_methods(estimator: object) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Return those of our methods that a tree ensemble has under another name, with the arguments that ask for them."""
+    module = type(estimator).__module__.partition(".")[0]
+    if module == "lightgbm":
+        return {
+            "raw_score": ("predict", {"raw_score": True}),
+            "leaf_index": ("predict", {"pred_leaf": True}),
+            "contributions": ("predict", {"pred_contrib": True}),
+        }
+    if module == "xgboost":
+        return {"raw_score": ("predict", {"output_margin": True}), "leaf_index": ("apply", {})}
+    return {"leaf_index": ("apply", {})} if callable(getattr(estimator, "apply", None)) else {}
 
 
 def _lightgbm_categories(estimator: object) -> PandasCategories:

@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -26,7 +26,7 @@ from airflow_batch_inference.exceptions import BatchInferenceError, ModelLoadErr
 from airflow_batch_inference.flavors.registry import get_flavor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow_batch_inference.flavors.base import LoadedModel, ModelFormat
 
@@ -54,7 +54,15 @@ def find_format(flavor: str, name: str, *, where: str) -> ModelFormat:
     return formats[name]
 
 
-def construct(flavor: str, model_format: str, path: Path, *, trusted: Sequence[str], where: str) -> LoadedModel:
+def construct(
+    flavor: str,
+    model_format: str,
+    path: Path,
+    *,
+    trusted: Sequence[str],
+    where: str,
+    options: Mapping[str, Any] | None = None,
+) -> LoadedModel:
     """Load a local file into this process.
 
     Parameters
@@ -67,6 +75,8 @@ def construct(flavor: str, model_format: str, path: Path, *, trusted: Sequence[s
         Types that an ``allow-list`` format may hold beyond the flavor's own list.
     where
         The URI, for messages.
+    options
+        The user's ``load_options``.
 
     Raises
     ------
@@ -77,7 +87,7 @@ def construct(flavor: str, model_format: str, path: Path, *, trusted: Sequence[s
     """
     known = find_format(flavor, model_format, where=where)
     try:
-        return get_flavor(flavor).load(path, model_format=known, trusted=tuple(trusted))
+        return get_flavor(flavor).load(path, model_format=known, trusted=tuple(trusted), options=options or {})
     except BatchInferenceError as error:
         message = f"{where} ({flavor}, {model_format}) cannot be loaded. {error}"
         raise type(error)(message) from error
@@ -96,13 +106,14 @@ def try_in_child(
     *,
     trusted: Sequence[str],
     where: str,
+    options: Mapping[str, Any] | None = None,
     timeout_s: float = TRIAL_TIMEOUT_S,
 ) -> None:
     """Load a local file in a child process and predict a few rows, and return if the child survives it.
 
     Parameters
     ----------
-    flavor, model_format, path, trusted, where
+    flavor, model_format, path, trusted, where, options
         As for :func:`construct`.
     timeout_s
         After this many seconds the child is killed.
@@ -117,7 +128,18 @@ def try_in_child(
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     # The child must find this package and its frameworks where this process did.
     environment["PYTHONPATH"] = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-    command = [sys.executable, "-P", "-m", __name__, flavor, model_format, str(path), where, *trusted]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        __name__,
+        flavor,
+        model_format,
+        str(path),
+        where,
+        json.dumps(dict(options or {})),
+        *trusted,
+    ]
     try:
         child = subprocess.run(  # noqa: S603  # a fixed program; the arguments are passed as they are, without a shell
             command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False
@@ -152,14 +174,18 @@ def _ending(returncode: int) -> str:
     return f"exit status {returncode}" if returncode > 0 else signal.Signals(-returncode).name
 
 
+def _nulls(kind: str) -> pa.Array:
+    try:
+        return pa.nulls(len(_PROBE), pa.type_for_alias(kind))
+    except ValueError:  # a nested type has no alias
+        return pa.nulls(len(_PROBE))
+
+
 def probe(model: LoadedModel) -> None:
     """Predict zeros, nulls and large numbers; only a crash or a hang counts, as the model may refuse such rows."""
     names = model.feature_names or tuple(map(str, range(model.n_features or 0)))
     types = [spec.type for spec in model.inputs] if model.inputs else ["any"] * len(names)
-    columns = [
-        pa.array(_PROBE) if kind in ("any", "double") else pa.nulls(len(_PROBE), pa.type_for_alias(kind))
-        for kind in types
-    ]
+    columns = [pa.array(_PROBE) if kind in ("any", "double", "float") else _nulls(kind) for kind in types]
     with contextlib.suppress(Exception):
         model.predict(pa.table(columns, names=list(names)))
 
@@ -169,12 +195,15 @@ def main(arguments: Sequence[str]) -> int:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    flavor, model_format, path, where, *trusted = arguments
+    flavor, model_format, path, where, options, *trusted = arguments
     # What frameworks print must not mix with the report.
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as report:
         os.dup2(2, 1)
         try:
-            probe(construct(flavor, model_format, Path(path), trusted=trusted, where=where))
+            model = construct(
+                flavor, model_format, Path(path), trusted=trusted, where=where, options=json.loads(options)
+            )
+            probe(model)
         except BatchInferenceError as error:
             json.dump([type(error).__name__, str(error)], report)
             return _ERROR

@@ -21,7 +21,7 @@ from airflow_batch_inference.exceptions import BatchInferenceError, DriftDetecte
 from airflow_batch_inference.operators.alerts import MOST_SECONDS, Cooldown, drifted_columns
 from airflow_batch_inference.operators.arguments import number
 from airflow_batch_inference.records import DriftStatus, TaskKey
-from airflow_batch_inference.storage import Storage, normalize_uri
+from airflow_batch_inference.storage import Storage, normalize_uri, parse_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -44,6 +44,18 @@ def artifact_root() -> str:
         return normalize_uri(str(configured))
     home = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser().absolute()
     return normalize_uri(str(home / "batch_inference"))
+
+
+def trusted_digests() -> frozenset[str]:
+    """Return the digests of models that may run code: ``[batch_inference] trusted_sha256``.
+
+    Raises
+    ------
+    ConfigurationError
+        One of them is no SHA-256.
+    """
+    configured = str(conf.get(CONFIG_SECTION, "trusted_sha256", fallback=None) or "")
+    return frozenset(parse_sha256(text) for text in configured.replace(",", " ").split())
 
 
 def _filesystem(protocol: str, *, conn_id: str | None) -> AbstractFileSystem:

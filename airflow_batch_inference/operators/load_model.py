@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.operators.arguments import mapping, names, number, optional_text, structure
-from airflow_batch_inference.operators.base import BatchInferenceOperator, push, storage_for
+from airflow_batch_inference.operators.base import BatchInferenceOperator, push, storage_for, trusted_digests
 from airflow_batch_inference.operators.inputs import read
 from airflow_batch_inference.records import BaselineRecord
 
@@ -14,18 +15,26 @@ if TYPE_CHECKING:
 
     from airflow.sdk.definitions.context import Context
 
+    from airflow_batch_inference.signing import SignatureCheck
+
 
 class LoadModelOperator(BatchInferenceOperator):
     """Verify a model file, load it once to prove that it loads, and store its record.
 
     Returns the record's URI; pushes ``model_sha256`` and ``flavor`` by XCom.
 
-    :param model_uri: the model file: a path, ``file://`` or any fsspec scheme. (templated)
-    :param flavor: its framework (``sklearn``, ``lightgbm``); None: told by the file. (templated)
+    :param model_uri: the model's file or folder: a path, ``file://`` or any fsspec scheme. (templated)
+    :param flavor: its framework (``sklearn``, ``lightgbm``, ``xgboost``, ``onnx``, ``keras``, ``tensorflow``,
+        ``torch``, ``mlflow``); None: told by the file. (templated)
     :param conn_id: Airflow connection that reaches the model and the sample set. (templated)
     :param sha256: digest that the file must have. Formats that can run code when they are loaded (joblib, pickle)
         are refused without it. (templated)
     :param trusted: types that a skops file may hold beyond the package's own list. (templated)
+    :param verify_signature: ``{"signature": URI, "public_key": URI}`` of an OpenSSF model signature that the model must
+        have; it takes the place of ``sha256``. Needs ``airflow-batch-inference[signing]``. (templated)
+    :param load_options: what the flavor is given beside the file, such as the class of a PyTorch state dict; see
+        docs/flavors.md. (templated)
+    :param class_names: what the output calls a classifier's classes, in the model's order. (templated)
     :param sample_set: the data that the model was trained on (URIs, or small inline records), from which the
         baseline for drift is computed and stored. The model scores it too, so that later predictions have something
         to be compared with; where it has columns of the predictions' names, those are taken instead: the model's
@@ -49,6 +58,9 @@ class LoadModelOperator(BatchInferenceOperator):
         "conn_id",
         "sha256",
         "trusted",
+        "verify_signature",
+        "load_options",
+        "class_names",
         "sample_set",
         "baseline",
         "target_column",
@@ -68,6 +80,9 @@ class LoadModelOperator(BatchInferenceOperator):
         conn_id: str | None = None,
         sha256: str | None = None,
         trusted: Sequence[str] | None = None,
+        verify_signature: Mapping[str, str] | None = None,
+        load_options: Mapping[str, Any] | None = None,
+        class_names: Sequence[str] | None = None,
         sample_set: object = None,
         baseline: str | None = None,
         target_column: str | None = None,
@@ -85,6 +100,9 @@ class LoadModelOperator(BatchInferenceOperator):
         self.conn_id = conn_id
         self.sha256 = sha256
         self.trusted = trusted
+        self.verify_signature = verify_signature
+        self.load_options = load_options
+        self.class_names = class_names
         self.sample_set = sample_set
         self.baseline = baseline
         self.target_column = target_column
@@ -97,6 +115,7 @@ class LoadModelOperator(BatchInferenceOperator):
 
     def perform(self, context: Context) -> str:
         """Verify, load, describe, store."""
+        from airflow_batch_inference.loading import TrustRequest
         from airflow_batch_inference.reference import ReferenceOptions
         from airflow_batch_inference.registration import ModelRequest, register_model
 
@@ -105,8 +124,15 @@ class LoadModelOperator(BatchInferenceOperator):
             model_uri=self.model_uri,
             conn_id=optional_text(self.conn_id),
             flavor=optional_text(self.flavor),
-            sha256=optional_text(self.sha256),
-            trusted=names("trusted", self.trusted),
+            trust=TrustRequest(
+                sha256=optional_text(self.sha256),
+                trusted=names("trusted", self.trusted),
+                signature=self._signature(),
+                config_sha256=trusted_digests(),
+                asked_by=f"{context['ti'].dag_id}, task {context['ti'].task_id}",
+            ),
+            load_options=mapping("load_options", self.load_options),
+            class_names=names("class_names", self.class_names),
             label_columns=names("label_columns", self.label_columns),
             name=optional_text(self.name),
             tag=optional_text(self.tag),
@@ -130,3 +156,17 @@ class LoadModelOperator(BatchInferenceOperator):
         self.log.info("Model %s: %s, sha256 %s, %s", record.name, record.flavor, record.sha256, uri)
         push(context, {"model_sha256": record.sha256, "flavor": record.flavor})
         return uri
+
+    def _signature(self) -> SignatureCheck | None:
+        from airflow_batch_inference.signing import SignatureCheck
+
+        given = mapping("verify_signature", self.verify_signature)
+        if not given:
+            return None
+        if set(given) != {"signature", "public_key"}:
+            message = (
+                f"verify_signature has the keys {sorted(given)}; it must have 'signature' and 'public_key', each with "
+                "a URI."
+            )
+            raise ConfigurationError(message)
+        return SignatureCheck(signature_uri=str(given["signature"]), public_key_uri=str(given["public_key"]))

@@ -51,7 +51,11 @@ class PredictOperator(BatchInferenceOperator):
     :param feature_columns: column names for a list of lists; None: the model's. (templated)
     :param label_columns: names of the prediction columns; None: those of the model record, the model's own, or
         ``predicted_label`` (``predicted_label_0``, … for several). (templated)
-    :param predict_method: ``predict``, ``predict_proba`` or ``decision_function``. (templated)
+    :param predict_method: ``predict``, ``predict_proba``, ``decision_function``, or for tree ensembles ``raw_score``,
+        ``leaf_index`` or ``contributions``; a list calls several in one pass, whose columns are then named
+        ``predicted_label``, ``predicted_probability_0``, … (templated)
+    :param decision_threshold: the positive class of two is predicted for probabilities at or over it; None: as the
+        model decides. (templated)
     :param predict_kwargs: passed to it. (templated)
     :param output_format: ``parquet``, ``csv``, ``arrow`` or ``jsonl``. (templated)
     :param result_set_name: the prediction set's name in the catalogue. (templated)
@@ -90,6 +94,7 @@ class PredictOperator(BatchInferenceOperator):
         "feature_columns",
         "label_columns",
         "predict_method",
+        "decision_threshold",
         "predict_kwargs",
         "output_format",
         "result_set_name",
@@ -120,7 +125,8 @@ class PredictOperator(BatchInferenceOperator):
         drop_columns: str | int | Sequence[str | int] | None = None,
         feature_columns: Sequence[str] | None = None,
         label_columns: str | Sequence[str] | None = None,
-        predict_method: str = "predict",
+        predict_method: str | Sequence[str] = "predict",
+        decision_threshold: float | str | None = None,
         predict_kwargs: Mapping[str, Any] | None = None,
         output_format: str = "parquet",
         result_set_name: str = "prediction",
@@ -149,6 +155,7 @@ class PredictOperator(BatchInferenceOperator):
         self.feature_columns = feature_columns
         self.label_columns = label_columns
         self.predict_method = predict_method
+        self.decision_threshold = decision_threshold
         self.predict_kwargs = predict_kwargs
         self.output_format = output_format
         self.result_set_name = result_set_name
@@ -288,7 +295,10 @@ class PredictOperator(BatchInferenceOperator):
             feature_columns=names("feature_columns", self.feature_columns),
             label_columns=names("label_columns", self.label_columns),
             passthrough_columns=kept,
-            predict_method=self.predict_method,
+            predict_method=names("predict_method", self.predict_method) or "predict",
+            decision_threshold=None
+            if optional_text(self.decision_threshold) is None
+            else number("decision_threshold", self.decision_threshold, low=0, high=1),
             predict_kwargs=mapping("predict_kwargs", self.predict_kwargs),
             output_format=self.output_format,
             keep=boolean("log_result_set", self.log_result_set),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 from airflow_batch_inference.records.base import ColumnSpec, DataFile, Record, TaskKey
 from airflow_batch_inference.records.drift import Profile
+
+TrustReason: TypeAlias = Literal["data", "allow-list", "sha256", "config", "signature"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,13 +23,22 @@ class ModelRecord(Record):
     size_bytes: int
     flavor: str
     format: str
-    trust: Literal["data", "allow-list", "sha256"]
-    """Why it may be loaded: the format cannot hold code, its types were allowed, or its digest was pinned."""
+    trust: TrustReason
+    """Why it may be loaded: the format cannot hold code, its types were allowed, its digest was pinned by the task or
+    in the config, or a signature was verified."""
+    trusted_by: str | None
+    """Who vouched for it; None where nobody had to."""
     trusted_types: tuple[str, ...]
+    load_options: dict[str, Any]
+    """What the flavor was given beside the file."""
     inputs: tuple[ColumnSpec, ...] | None
     """The model's input columns in its order; None where the model has no names."""
     n_features: int | None
     output_names: tuple[str, ...] | None
+    classes: tuple[str | int | float | bool, ...] | None
+    """A classifier's labels, in the order of its probabilities."""
+    class_names: tuple[str, ...] | None
+    """What the output calls them."""
     label_columns: tuple[str, ...] | None
     versions: dict[str, str]
     baseline_uri: str | None

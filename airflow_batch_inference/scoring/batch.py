@@ -6,7 +6,8 @@ What must not be relaxed: as many predictions as rows, in their order, or an err
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,15 +21,16 @@ from airflow_batch_inference.exceptions import (
     PredictionError,
     SignatureMismatchError,
 )
+from airflow_batch_inference.scoring.outputs import DEFAULT_LABEL, output_columns
 from airflow_batch_inference.signature import InputPlan, LossyCastError, cast, cast_inputs, is_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from airflow_batch_inference.datasets.dataset import MiniBatch
-    from airflow_batch_inference.flavors.base import LoadedModel
+    from airflow_batch_inference.flavors.base import LoadedModel, Prediction
 
-DEFAULT_LABEL = "predicted_label"
+_TWO = 2
 _SHUFFLED_ROWS = 64
 _RELATIVE_TOLERANCE = 1e-4
 _ABSOLUTE_TOLERANCE = 1e-7
@@ -40,11 +42,17 @@ class Predictor:
 
     model: LoadedModel
     inputs: InputPlan
-    method: str
+    methods: tuple[str, ...]
     kwargs: Mapping[str, Any]
+    threshold: float | None = None
+    """The positive class of two is predicted for probabilities at or over it; None: as the model itself decides."""
+    class_names: tuple[str, ...] | None = None
+    """What the output calls the model's classes, in its order."""
+    names: list[str] = field(default_factory=list, compare=False)
+    """The prediction columns' default names: filled in by the first mini-batch, the same for all."""
 
     def predict(self, batch: MiniBatch) -> list[pa.Array]:
-        """Return the prediction columns of a mini-batch, one array a label.
+        """Return the prediction columns of a mini-batch.
 
         Raises
         ------
@@ -64,17 +72,83 @@ class Predictor:
                 f"{error.kind} without a change. Correct the value, or retrain the model on another type."
             )
             raise SignatureMismatchError(message) from error
+        found: list[tuple[str, pa.Array]] = []
+        known: dict[str, Prediction] = {}
+        for method in self.methods:
+            found += output_columns(
+                self._predicted(method, table, batch, known),
+                method=method,
+                rows=table.num_rows,
+                where=batch.describe(),
+                is_alone=len(self.methods) == 1,
+                endings=self._endings(method),
+            )
+        self.names[:] = [name for name, _ in found]
+        return [values for _, values in found]
+
+    def _predicted(self, method: str, table: pa.Table, batch: MiniBatch, known: dict[str, Prediction]) -> Prediction:
+        """Call a method, once a mini-batch."""
+        if method not in known:
+            needed = "predict_proba" if method == "predict" and self.threshold is not None else method
+            known[method] = self._named(
+                method,
+                self._call(method, table, batch)
+                if needed == method
+                else self._decided(self._predicted(needed, table, batch, known)),
+            )
+        return known[method]
+
+    def _decided(self, probabilities: Prediction) -> np.ndarray:
+        """Return the class of each row by the threshold."""
+        classes = np.asarray(self.model.classes)  # type: ignore[attr-defined]  # require_threshold saw them
+        decided: np.ndarray = classes[(np.asarray(probabilities)[:, 1] >= self.threshold).astype(int)]
+        return decided
+
+    def _named(self, method: str, predicted: Prediction) -> Prediction:
+        """Replace predicted classes by their names."""
+        classes = getattr(self.model, "classes", None)
+        if method != "predict" or self.class_names is None or classes is None or isinstance(predicted, Mapping):
+            return predicted
+        values = np.asarray(predicted)
+        names = dict(zip(classes, self.class_names, strict=True))
+        unknown = values.ndim != 1 or not set(np.unique(values).tolist()) <= set(names)
+        return predicted if unknown else np.array([names[value] for value in values.tolist()], dtype=object)
+
+    def _endings(self, method: str) -> Sequence[str] | None:
+        if method == "contributions" and self.model.feature_names is not None:
+            return (*self.model.feature_names, "expected_value")
+        return self.class_names if method == "predict_proba" else None
+
+    def _call(self, method: str, table: pa.Table, batch: MiniBatch) -> Prediction:
         try:
-            predicted = self.model.predict(table, method=self.method, kwargs=self.kwargs)
+            return self.model.predict(table, method=method, kwargs=self.kwargs)
         except (BatchInferenceError, MemoryError, OSError):
             raise  # what the system or the network did says nothing of the rows
         except Exception as error:
             message = (
-                f"The model's {self.method} failed on {batch.describe()}: {type(error).__name__}: {error}. "
+                f"The model's {method} failed on {batch.describe()}: {type(error).__name__}: {error}. "
                 f"{_text_for_number(error, table, self.inputs, batch) or 'Look at these rows, or score them alone.'}"
             )
             raise PredictionError(message) from error
-        return _columns(predicted, batch, self.method)
+
+
+def require_threshold(model: LoadedModel, threshold: float | None) -> None:
+    """Refuse a decision threshold for a model that it cannot decide for.
+
+    Raises
+    ------
+    ConfigurationError
+        The model has no probabilities of two classes.
+    """
+    classes = getattr(model, "classes", None)
+    has_two = "predict_proba" in model.methods and classes is not None and len(classes) == _TWO
+    if threshold is not None and not has_two:
+        there = "no classes" if classes is None else f"{len(classes)} classes"
+        message = (
+            f"decision_threshold is {threshold:g}, but it decides between two classes by their probabilities, and the "
+            f"model has {there} (methods: {', '.join(model.methods)}). Leave it out."
+        )
+        raise ConfigurationError(message)
 
 
 def _text_for_number(error: Exception, table: pa.Table, inputs: InputPlan, batch: MiniBatch) -> str | None:
@@ -89,23 +163,6 @@ def _text_for_number(error: Exception, table: pa.Table, inputs: InputPlan, batch
             uri, number = batch.locate(row)
             return f"Column {column!r} of {uri} holds text: row {number} (from 0) is {quoted.group(1)!r}."
     return None
-
-
-def _columns(predicted: object, batch: MiniBatch, method: str) -> list[pa.Array]:
-    rows = batch.table.num_rows
-    values = np.asarray(predicted)
-    if values.ndim not in (1, 2) or values.shape[0] != rows:
-        message = (
-            f"The model's {method} returned an array of shape {values.shape} for {rows} rows of {batch.describe()}; "
-            f"it must be ({rows},) or ({rows}, k). Nothing was written."
-        )
-        raise OutOfStepError(message)
-    columns = [values] if values.ndim == 1 else list(values.T)
-    try:
-        return [pa.array(np.ascontiguousarray(column)) for column in columns]
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
-        message = f"The model's {method} returned values of type {values.dtype} that no column can hold: {error}."
-        raise PredictionError(message) from error
 
 
 def require_in_step(
@@ -162,23 +219,35 @@ def _require_same(
             raise OutOfStepError(message)
 
 
-def label_names(given: Sequence[str] | None, known: Sequence[str] | None, number: int) -> tuple[str, ...]:
+def default_names(number: int) -> list[str]:
+    """Return the names of so many predictions a row.
+
+    Examples
+    --------
+    >>> default_names(1), default_names(2)
+    (['predicted_label'], ['predicted_label_0', 'predicted_label_1'])
+    """
+    return [DEFAULT_LABEL] if number == 1 else [f"{DEFAULT_LABEL}_{position}" for position in range(number)]
+
+
+def label_names(given: Sequence[str] | None, known: Sequence[str] | None, default: Sequence[str]) -> tuple[str, ...]:
     """Return the names of the prediction columns.
 
     Parameters
     ----------
     given
-        The user's; their number must be ``number``.
+        The user's; their number must be that of the columns.
     known
         The model's own output names, used where they fit.
-    number
-        How many columns the model returns.
+    default
+        The name that each column has else.
 
     Examples
     --------
-    >>> label_names(None, None, 1), label_names(None, None, 2)
-    (('predicted_label',), ('predicted_label_0', 'predicted_label_1'))
+    >>> label_names(None, ["risk"], ["predicted_label"]), label_names(None, ["risk"], ["a", "b"])
+    (('risk',), ('a', 'b'))
     """
+    number = len(default)
     if given is not None:
         if len(given) != number:
             message = (
@@ -189,7 +258,7 @@ def label_names(given: Sequence[str] | None, known: Sequence[str] | None, number
         return tuple(given)
     if known is not None and len(known) == number:
         return tuple(known)
-    return (DEFAULT_LABEL,) if number == 1 else tuple(f"{DEFAULT_LABEL}_{position}" for position in range(number))
+    return tuple(default)
 
 
 def require_new_names(labels: Sequence[str], columns: Sequence[str]) -> None:

@@ -23,8 +23,15 @@ from airflow_batch_inference.exceptions import (
     SignatureMismatchError,
     TooManyRejectedRowsError,
 )
+from airflow_batch_inference.flavors.base import require_method
 from airflow_batch_inference.records import ColumnSpec, ModelRecord, fingerprint
-from airflow_batch_inference.scoring.batch import Predictor, label_names, require_new_names
+from airflow_batch_inference.scoring.batch import (
+    Predictor,
+    default_names,
+    label_names,
+    require_new_names,
+    require_threshold,
+)
 from airflow_batch_inference.scoring.isolation import Isolator
 from airflow_batch_inference.scoring.plan import mini_batch_rows
 from airflow_batch_inference.scoring.quarantine import QUARANTINE_COLUMNS
@@ -65,8 +72,7 @@ class PreparedJob:
 
     def predictor(self, request: ScoringRequest, model: LoadedModel) -> Predictor:
         """Return a model with the way to call it."""
-        options = request.options
-        return Predictor(model=model, inputs=self.inputs, method=options.predict_method, kwargs=options.predict_kwargs)
+        return _predictor(request, model, self.inputs)
 
 
 def open_input(request: ScoringRequest, storage: Storage) -> Dataset:
@@ -111,16 +117,17 @@ def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Pre
     passthrough = _passthrough(options.passthrough_columns, kept, opened)
     dataset = opened.select(list(dict.fromkeys([*passthrough, *inputs.columns])))
     _require_quarantine_names(dataset, request)
-    predictor = Predictor(model=model, inputs=inputs, method=options.predict_method, kwargs=options.predict_kwargs)
+    predictor = _predictor(request, model, inputs)
     batch_rows = mini_batch_rows(request.rows_per_batch, dataset.schema, request.batch_bytes)
     with contextlib.closing(dataset.mini_batches(batch_rows)) as batches:  # a reader that is left open keeps memory
-        types = _types_of(predictor, batches, request)
-    if types is None:
+        outputs = _outputs_of(predictor, batches, request)
+    if outputs is None:
         _allow_empty(request, dataset)
-        types = _types_without_rows(predictor, dataset, request)
-    labels = label_names(options.label_columns or record.label_columns, record.output_names, len(types))
+        outputs = _outputs_without_rows(predictor, dataset, request)
+    known = record.output_names if len(options.methods) == 1 else None
+    labels = label_names(options.label_columns or record.label_columns, known, outputs.names)
     require_new_names(labels, passthrough)
-    schema = pa.schema([*_passed_on(dataset.schema, passthrough, inputs), *map(pa.field, labels, types)])
+    schema = pa.schema([*_passed_on(dataset.schema, passthrough, inputs), *map(pa.field, labels, outputs.types)])
     _refuse_nested_text(options, schema)
     fingerprint_of = _fingerprint(request, model, dataset, snapshot)
     return PreparedJob(
@@ -136,7 +143,22 @@ def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Pre
     )
 
 
-def _types_of(predictor: Predictor, batches: Iterable[MiniBatch], request: ScoringRequest) -> list[pa.DataType] | None:
+def _predictor(request: ScoringRequest, model: LoadedModel, inputs: InputPlan) -> Predictor:
+    options = request.options
+    require_threshold(model, options.decision_threshold)
+    for method in options.methods:
+        require_method(method, model.methods)
+    return Predictor(
+        model=model,
+        inputs=inputs,
+        methods=options.methods,
+        kwargs=options.predict_kwargs,
+        threshold=options.decision_threshold,
+        class_names=request.record.class_names,
+    )
+
+
+def _outputs_of(predictor: Predictor, batches: Iterable[MiniBatch], request: ScoringRequest) -> pa.Schema | None:
     """Predict a few rows, passing over those that fail where rows may be rejected; None where there is no row."""
     policy = request.policy
     # Rows that are probed twice, and those that scoring rejects again, are counted there alone.
@@ -145,7 +167,7 @@ def _types_of(predictor: Predictor, batches: Iterable[MiniBatch], request: Scori
     for probe in itertools.chain.from_iterable(map(_probes, batches)):
         scored = isolator.score(probe, 0)
         if scored.rows.table.num_rows:
-            return [column.type for column in scored.predicted]
+            return _named(predictor, scored.predicted)
         tried += probe.table.num_rows
         error = error or scored.rejected[0].error
         if tried >= _MOST_PROBED_ROWS:
@@ -154,6 +176,10 @@ def _types_of(predictor: Predictor, batches: Iterable[MiniBatch], request: Scori
         return None
     message = f"None of {tried} rows that were tried can be scored: {error}"
     raise TooManyRejectedRowsError(message)
+
+
+def _named(predictor: Predictor, columns: Sequence[pa.Array]) -> pa.Schema:
+    return pa.schema([pa.field(name, column.type) for name, column in zip(predictor.names, columns, strict=True)])
 
 
 def _probes(batch: MiniBatch) -> Iterator[MiniBatch]:
@@ -209,7 +235,7 @@ def _without_columns(opened: Dataset, options: ScoringOptions, record: ModelReco
     )
 
 
-def _types_without_rows(predictor: Predictor, dataset: Dataset, request: ScoringRequest) -> list[pa.DataType]:
+def _outputs_without_rows(predictor: Predictor, dataset: Dataset, request: ScoringRequest) -> pa.Schema:
     """Predict a made-up row of zeros to learn the output's types; guess where the model does not take it."""
     row = {
         column.name: pa.nulls(1, column.type)
@@ -219,10 +245,10 @@ def _types_without_rows(predictor: Predictor, dataset: Dataset, request: Scoring
     }
     try:
         made_up = MiniBatch(pa.table(row), (Origin(dataset.name, 0, 1),))
-        return [column.type for column in predictor.predict(made_up)]
+        return _named(predictor, predictor.predict(made_up))
     except Exception:  # noqa: BLE001  # a model may refuse such a row in its own way
         names = request.options.label_columns or request.record.label_columns or request.record.output_names or ("",)
-        return [pa.float64()] * len(names)
+        return pa.schema([pa.field(name, pa.float64()) for name in default_names(len(names))])
 
 
 def _passed_on(schema: pa.Schema, passthrough: Sequence[str], inputs: InputPlan) -> list[pa.Field]:

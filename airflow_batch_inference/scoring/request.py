@@ -27,10 +27,16 @@ class ScoringOptions:
     feature_columns: tuple[str, ...] | None = None
     label_columns: tuple[str, ...] | None = None
     passthrough_columns: Literal["all"] | tuple[str, ...] | None = "all"
-    predict_method: str = "predict"
+    predict_method: str | tuple[str, ...] = "predict"
     predict_kwargs: Mapping[str, Any] = field(default_factory=dict)
     output_format: str = "parquet"
     keep: bool = True
+    decision_threshold: float | None = None
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that are called on each mini-batch, in the order of their columns."""
+        return (self.predict_method,) if isinstance(self.predict_method, str) else self.predict_method
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

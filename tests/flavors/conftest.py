@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import skops.io
-from lightgbm import LGBMClassifier, LGBMRegressor
+from lightgbm import LGBMClassifier, LGBMModel, LGBMRegressor
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
     ExtraTreesClassifier,
@@ -167,7 +167,7 @@ BOOSTER_CASES = [
 
 def load(path: Path) -> LoadedModel:
     flavor, model_format = recognise(path)
-    return flavor.load(path, model_format=model_format, trusted=())
+    return flavor.load(path, model_format=model_format, trusted=(), options={})
 
 
 def save_estimator(case: Case, path: Path) -> dict[str, np.ndarray]:
@@ -178,7 +178,11 @@ def save_estimator(case: Case, path: Path) -> dict[str, np.ndarray]:
         skops.io.dump(estimator, path)
     else:
         joblib.dump(estimator, path)
-    return {name: getattr(estimator, name)(fitted_on) for name in METHODS if hasattr(estimator, name)}
+    expected = {name: getattr(estimator, name)(fitted_on) for name in METHODS if hasattr(estimator, name)}
+    if isinstance(estimator, LGBMModel):
+        more = {"raw_score": "raw_score", "leaf_index": "pred_leaf", "contributions": "pred_contrib"}
+        return expected | {ours: estimator.predict(fitted_on, **{theirs: True}) for ours, theirs in more.items()}
+    return expected | ({"leaf_index": estimator.apply(fitted_on)} if hasattr(estimator, "apply") else {})
 
 
 def save_booster(case: Case, path: Path) -> dict[str, np.ndarray]:
@@ -188,9 +192,14 @@ def save_booster(case: Case, path: Path) -> dict[str, np.ndarray]:
     booster = lgb.train(parameters, lgb.Dataset(fitted_on, case.target(data)), 8)
     booster.save_model(path)
     predicted = booster.predict(fitted_on)
+    more = {
+        "raw_score": booster.predict(fitted_on, raw_score=True),
+        "leaf_index": booster.predict(fitted_on, pred_leaf=True),
+        "contributions": booster.predict(fitted_on, pred_contrib=True),
+    }
     if parameters["objective"] == "binary":
-        return {"predict": predicted, "predict_proba": np.column_stack([1.0 - predicted, predicted])}
-    return {"predict": predicted} | ({"predict_proba": predicted} if predicted.ndim == 2 else {})
+        return {"predict": predicted, "predict_proba": np.column_stack([1.0 - predicted, predicted]), **more}
+    return {"predict": predicted} | ({"predict_proba": predicted} if predicted.ndim == 2 else {}) | more
 
 
 @pytest.fixture(scope="session", params=SKLEARN_CASES + BOOSTER_CASES, ids=lambda case: case.name)

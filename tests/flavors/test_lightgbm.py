@@ -29,7 +29,7 @@ def train(data, target=None, parameters=PARAMETERS, **dataset):
 
 def load(booster, path):
     booster.save_model(path)
-    return LightGBMFlavor().load(path, model_format=TEXT, trusted=())
+    return LightGBMFlavor().load(path, model_format=TEXT, trusted=(), options={})
 
 
 @pytest.fixture
@@ -75,7 +75,10 @@ def test_integers_booleans_and_nulls_are_numbers_to_a_model_without_types(number
 
 def test_probabilities_are_refused_where_the_objective_has_none(numbers, tmp_path):
     booster = train(numbers, numbers["a"], PARAMETERS | {"objective": "regression"})
-    with pytest.raises(ConfigurationError, match=r"no method 'predict_proba'. Choose one of: predict\."):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"no method 'predict_proba'. Choose one of: predict, raw_score, leaf_index, contr",
+    ):
         load(booster, tmp_path / "m.txt").predict(
             pa.Table.from_pandas(numbers, preserve_index=False), method="predict_proba"
         )
@@ -140,4 +143,4 @@ def test_a_text_cut_off_is_refused_before_lightgbm_sees_it(towns, tmp_path, monk
     path.write_text(text[: text.rindex(keep) + len(keep)], encoding="utf-8")
     monkeypatch.setattr(lgb, "Booster", None)  # its parser may read on past the end, and crash or never return
     with pytest.raises(ModelLoadError, match="cut off"):
-        LightGBMFlavor().load(path, model_format=TEXT, trusted=())
+        LightGBMFlavor().load(path, model_format=TEXT, trusted=(), options={})

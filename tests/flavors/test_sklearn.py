@@ -30,7 +30,9 @@ def dump(model, path):
 
 
 def load(path, trusted=()):
-    return SklearnFlavor().load(path, model_format=SKOPS if path.suffix == ".skops" else JOBLIB, trusted=trusted)
+    return SklearnFlavor().load(
+        path, model_format=SKOPS if path.suffix == ".skops" else JOBLIB, trusted=trusted, options={}
+    )
 
 
 @pytest.mark.parametrize("name", ["m.joblib", "m.skops"])

@@ -114,7 +114,11 @@ class Campaign:
         model = Model()
         record = ModelRecord(
             name="fake", model_uri="file:///m", conn_id=None, sha256="5" * 64, size_bytes=1, flavor="fake",
-            format="fake", trust="data", trusted_types=(), inputs=model.inputs, n_features=2, output_names=None,
+            format="fake", trust="data", trusted_types=(),
+            trusted_by=None,
+            load_options={},
+            classes=None,
+            class_names=None, inputs=model.inputs, n_features=2, output_names=None,
             label_columns=None, versions={}, baseline_uri="file:///baseline", tag=None,
         )  # fmt: skip
         request = ScoringRequest(

@@ -11,7 +11,7 @@ from airflow_batch_inference.exceptions import (
     PredictionError,
     SignatureMismatchError,
 )
-from airflow_batch_inference.scoring.batch import Predictor, assemble, label_names, require_new_names
+from airflow_batch_inference.scoring.batch import Predictor, assemble, default_names, label_names, require_new_names
 from airflow_batch_inference.signature import plan_inputs
 
 TABLE = pa.table({"b": [10.0, 20.0, 30.0], "id": ["x", "y", "z"], "a": [1.0, 2.0, 3.0]})
@@ -29,7 +29,7 @@ def predict(make_model):
     def run(answer, table=TABLE):
         model = make_model(answer=answer)
         inputs = plan_inputs(table.schema, inputs=model.inputs, n_features=2, where="the test")
-        return Predictor(model=model, inputs=inputs, method="predict", kwargs={}).predict(batch_of(table))
+        return Predictor(model=model, inputs=inputs, methods=("predict",), kwargs={}).predict(batch_of(table))
 
     return run
 
@@ -71,7 +71,7 @@ def test_text_that_a_framework_could_not_convert_is_found_again(make_model):
     model = make_model(answer=lambda batch: batch.column("a").to_pandas().map(float).to_numpy(), inputs=None)
     inputs = plan_inputs(table.schema, inputs=None, n_features=3, where="the test")
     with pytest.raises(PredictionError, match=r"Column 'a' of file:///2\.csv holds text: row 1 \(from 0\) is 'n/a'"):
-        Predictor(model=model, inputs=inputs, method="predict", kwargs={}).predict(batch_of(table))
+        Predictor(model=model, inputs=inputs, methods=("predict",), kwargs={}).predict(batch_of(table))
 
 
 @pytest.mark.parametrize("error", [ConfigurationError("no such method"), DataError("bad"), MemoryError()])
@@ -98,12 +98,12 @@ def test_a_lossy_value_is_found_in_its_file(predict):
     ],
 )
 def test_labels_are_the_user_s_or_the_model_s_or_numbered(given, known, number, expected):
-    assert label_names(given, known, number) == expected
+    assert label_names(given, known, default_names(number)) == expected
 
 
 def test_a_wrong_number_of_labels_is_refused():
     with pytest.raises(ConfigurationError, match=r"names 2 column\(s\) \(p, q\), but the model returns 1"):
-        label_names(["p", "q"], None, 1)
+        label_names(["p", "q"], None, default_names(1))
 
 
 @pytest.mark.parametrize(("labels", "taken"), [(("p", "p"), "'p'"), (("id", "p"), "'id'"), (("a", "b"), "'a', 'b'")])

@@ -59,7 +59,7 @@ def test_any_bad_rows_are_found_and_all_others_scored(make_model, rows, data):
     model = make_model(answer=fails_on(bad))
     table = numbers(rows)
     inputs = plan_inputs(table.schema, inputs=model.inputs, n_features=2, where="the test")
-    predictor = Predictor(model=model, inputs=inputs, method="predict", kwargs={})
+    predictor = Predictor(model=model, inputs=inputs, methods=("predict",), kwargs={})
     batch = MiniBatch(table, (Origin("file:///1", 10, rows // 2), Origin("file:///2", 0, rows - rows // 2)))
     isolator = Isolator(predictor=predictor, allowed=len(bad))
     scored = isolator.score(batch, 0)
@@ -80,7 +80,7 @@ def test_one_bad_row_in_8192_takes_twice_its_logarithm(make_model):
     model = make_model(answer=fails_on({5000}))
     table = numbers(8192)
     inputs = plan_inputs(table.schema, inputs=model.inputs, n_features=2, where="the test")
-    isolator = Isolator(predictor=Predictor(model=model, inputs=inputs, method="predict", kwargs={}), allowed=1)
+    isolator = Isolator(predictor=Predictor(model=model, inputs=inputs, methods=("predict",), kwargs={}), allowed=1)
     isolator.score(MiniBatch(table, (Origin("file:///1", 0, 8192),)), 0)
     assert len(model.calls) == 1 + 2 * 13
 

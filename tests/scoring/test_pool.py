@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from airflow_batch_inference.exceptions import PredictionError, WorkerError
+from airflow_batch_inference.loading import TrustRequest
 from airflow_batch_inference.registration import ModelRequest, register_model
 from airflow_batch_inference.scoring import plan
 from airflow_batch_inference.scoring.job import Resources, score_dataset
@@ -74,7 +75,7 @@ def score(bench, monkeypatch):
         digest = hashlib.sha256(Path(model).read_bytes()).hexdigest()
         bench.root = root or bench.root
         _, record = register_model(
-            ModelRequest(model_uri=str(model), sha256=digest),
+            ModelRequest(model_uri=str(model), trust=TrustRequest(sha256=digest)),
             root=str(bench.root), sample_set=None, storage=bench.storage, model_storage=bench.storage,
         )  # fmt: skip
         request = replace(bench.request(source), model=None, record=record, model_storage=bench.storage, **changes)
@@ -205,7 +206,8 @@ from test_pool import *
 import hashlib
 bench = Bench(Path({str(bench.folder)!r}))
 digest = hashlib.sha256(Path({str(poisoned)!r}).read_bytes()).hexdigest()
-_, record = register_model(ModelRequest(model_uri={str(poisoned)!r}, sha256=digest), root=str(bench.root),
+trust = TrustRequest(sha256=digest)
+_, record = register_model(ModelRequest(model_uri={str(poisoned)!r}, trust=trust), root=str(bench.root),
                            sample_set=None, storage=bench.storage, model_storage=bench.storage)
 request = replace(bench.request({source(row_100=-2)!r}), model=None, record=record, model_storage=bench.storage)
 score_dataset(request, storage=bench.storage, resources=Resources(max_workers=2))

@@ -1,0 +1,88 @@
+"""What a pickle would import if it were loaded, read from its opcodes; nothing of it is run.
+
+What must not be relaxed: this is advice for the person who decides whether to trust a file, never the decision. A
+hostile file can hide names from it.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import pickletools
+import re
+import zlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_MOST_BYTES = 64 << 20
+_IDENTIFIER = re.compile(r"[A-Za-z_][\w.]*")
+_PUTS = {"BINPUT", "LONG_BINPUT", "PUT"}
+_GETS = {"BINGET", "LONG_BINGET", "GET"}
+
+
+def imported_names(data: bytes) -> tuple[str, ...]:
+    """Return the full names that a pickle imports, sorted; those up to its first damaged opcode.
+
+    Examples
+    --------
+    >>> import pickle, collections
+    >>> imported_names(pickle.dumps(collections.OrderedDict()))
+    ('collections.OrderedDict',)
+    """
+    return tuple(sorted({f"{module}.{name}" for module, name in _imports(data) if _is_name(module) and _is_name(name)}))
+
+
+def imported_by_file(path: Path) -> tuple[str, ...]:
+    """Return what a pickle or joblib file imports, also a compressed one; () where it cannot be told."""
+    try:
+        return imported_names(_decompressed(path))
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError):
+        return ()
+
+
+def _decompressed(path: Path) -> bytes:
+    with path.open("rb") as file:
+        head = file.read(6)
+        file.seek(0)
+        if head.startswith(b"\x1f\x8b"):
+            return gzip.GzipFile(fileobj=file).read(_MOST_BYTES)
+        if head.startswith(b"BZh"):
+            return bz2.BZ2File(file).read(_MOST_BYTES)
+        if head.startswith((b"\xfd7zXZ", b"\x5d\x00")):
+            return lzma.LZMAFile(file).read(_MOST_BYTES)
+        if head.startswith(b"\x78"):
+            return zlib.decompressobj().decompress(file.read(_MOST_BYTES), _MOST_BYTES)
+        return file.read(_MOST_BYTES)
+
+
+def _imports(data: bytes) -> Iterator[tuple[str, str]]:
+    """Yield module and name of each import, following strings through the memo as the unpickler does."""
+    strings: list[str] = []
+    memo: dict[int, str] = {}
+    last = ""
+    try:
+        for opcode, argument, _ in pickletools.genops(io.BytesIO(data)):
+            if opcode.name in ("GLOBAL", "INST"):
+                module, _, name = str(argument).partition(" ")
+                yield module, name
+            elif opcode.name == "STACK_GLOBAL" and len(strings) > 1:
+                yield strings[-2], strings[-1]
+            elif opcode.name == "MEMOIZE":
+                memo[len(memo)] = last
+            elif opcode.name in _PUTS and argument is not None:
+                memo[int(argument)] = last
+            else:
+                last = memo.get(int(argument), "") if opcode.name in _GETS and argument is not None else ""
+                last = argument if isinstance(argument, str) and "UNICODE" in opcode.name else last
+                strings = [*strings[-1:], last] if last else strings
+    except Exception:  # noqa: BLE001  # damaged, or an array's raw bytes: what was seen before counts
+        return
+
+
+def _is_name(text: str) -> bool:
+    return bool(_IDENTIFIER.fullmatch(text))

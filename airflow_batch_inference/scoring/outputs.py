@@ -1,0 +1,125 @@
+"""What a model returned, as named columns: the same names whatever the framework.
+
+One method alone gives ``predicted_label``, or ``predicted_label_0``, ``predicted_label_1``, … for several values a
+row; the outputs of a model that names them have their own names. With several methods in one pass each has a stem of
+its own, such as ``predicted_probability_0``. What must not be relaxed: as many values as rows, or an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from airflow_batch_inference.exceptions import OutOfStepError, PredictionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from airflow_batch_inference.flavors.base import Prediction
+
+DEFAULT_LABEL = "predicted_label"
+MOST_COLUMNS = 100
+"""Vectors of more values than this are one column of lists."""
+
+_STEMS = {
+    "predict": DEFAULT_LABEL,
+    "predict_proba": "predicted_probability",
+    "decision_function": "decision",
+    "raw_score": "raw_score",
+    "leaf_index": "leaf_index",
+    "contributions": "contribution",
+}
+_ALONE = ("predict", "predict_proba", "decision_function")
+
+
+def output_columns(
+    predicted: Prediction,
+    *,
+    method: str,
+    rows: int,
+    where: str,
+    is_alone: bool = True,
+    endings: Sequence[str] | None = None,
+) -> list[tuple[str, pa.Array]]:
+    """Return the columns of what a method returned, with the names that they get where the user gives none.
+
+    Parameters
+    ----------
+    predicted
+        One array, or several by name; the first axis is the rows.
+    method
+        The method that returned it.
+    rows
+        How many rows it was given.
+    where
+        The mini-batch, for messages.
+    is_alone
+        Whether no other method is called in the same pass.
+    endings
+        What the names of several values a row end with, in the place of 0, 1, …, where their number fits.
+
+    Raises
+    ------
+    OutOfStepError
+        Another number of rows.
+    PredictionError
+        Values that no column can hold.
+    """
+    stem = DEFAULT_LABEL if is_alone and method in _ALONE else _STEMS.get(method, method)
+    if not isinstance(predicted, Mapping):
+        return list(_of_array(stem, predicted, method, rows, where, endings))
+    several = len(predicted) > 1
+    return [
+        column
+        for name, values in predicted.items()
+        for column in _of_array(_name(stem, name, is_alone) if several else stem, values, method, rows, where, endings)
+    ]
+
+
+def _name(stem: str, output: str, is_alone: bool) -> str:  # private
+    return output if is_alone else f"{stem}_{output}"
+
+
+def _of_array(
+    stem: str,
+    predicted: object,
+    method: str,
+    rows: int,
+    where: str,
+    endings: Sequence[str] | None,
+) -> Iterator[tuple[str, pa.Array]]:
+    values = np.asarray(predicted)
+    if values.ndim == 0 or values.shape[0] != rows:
+        message = (
+            f"The model's {method} returned an array of shape {values.shape} for {rows} rows of {where}; it must be "
+            f"({rows},) or ({rows}, k). Nothing was written."
+        )
+        raise OutOfStepError(message)
+    if values.ndim == 1 or values.shape[1:] == (1,):
+        yield stem, _array(values.reshape(rows), method)
+    elif values.ndim == 2 and values.shape[1] <= MOST_COLUMNS:  # a matrix
+        width = values.shape[1]
+        ends = endings if endings is not None and len(endings) == width else range(width)
+        for column, end in zip(values.T, ends, strict=True):
+            yield f"{stem}_{end}", _array(column, method)
+    else:
+        yield stem, _lists(values, method)
+
+
+def _lists(values: np.ndarray, method: str) -> pa.Array:
+    """Return a column of (nested) lists of fixed size."""
+    array = _array(values.reshape(-1), method)
+    for size in reversed(values.shape[1:]):
+        array = pa.FixedSizeListArray.from_arrays(array, size)
+    return array
+
+
+def _array(values: np.ndarray, method: str) -> pa.Array:
+    try:
+        return pa.array(np.ascontiguousarray(values))
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        message = f"The model's {method} returned values of type {values.dtype} that no column can hold: {error}."
+        raise PredictionError(message) from error
