@@ -18,6 +18,7 @@ from airflow_batch_inference.evaluation.limits import judge
 from airflow_batch_inference.evaluation.measuring import mean_of
 from airflow_batch_inference.evaluation.outputs import (
     DECISION,
+    Classes,
     by_methods,
     classified_rows,
     numbers_of,
@@ -29,7 +30,6 @@ from airflow_batch_inference.exceptions import EmptyDatasetError
 from airflow_batch_inference.records import EvaluationRecord, fingerprint
 
 if TYPE_CHECKING:
-    from airflow_batch_inference.evaluation.labels import ClassLabel
     from airflow_batch_inference.evaluation.outputs import Answers
     from airflow_batch_inference.evaluation.question import Question
     from airflow_batch_inference.records import OutputEvaluation, PredictionSetRecord, Problem
@@ -49,14 +49,14 @@ class Scored:
     methods
         Those that the model was called with.
     classes
-        The model's, in the order of its probabilities; None: not known.
+        What is known of the model's.
     """
 
     uri: str
     record: PredictionSetRecord
     model_name: str
     methods: tuple[str, ...]
-    classes: tuple[ClassLabel, ...] | None
+    classes: Classes
 
 
 def evaluate(scored: Scored, question: Question, storage: Storage) -> EvaluationRecord:
@@ -118,8 +118,8 @@ def _read(scored: Scored, question: Question, storage: Storage) -> Answers:
     empty = pa.chunked_array([], type=pa.null())
     labels = [columns.get(name, empty) for name in question.label_columns]
     predictions = [columns.get(name, empty) for name in record.label_columns]
-    classes = None if scored.classes is None else len(scored.classes)
-    return by_methods(labels, predictions, scored.methods, classes)
+    own = scored.classes.own
+    return by_methods(labels, predictions, scored.methods, None if own is None else len(own))
 
 
 def _outputs(
@@ -151,16 +151,11 @@ def _numbers(answers: Answers, place: int, question: Question) -> OutputEvaluati
 
 
 def _classes(answers: Answers, scored: Scored, question: Question) -> tuple[OutputEvaluation, ...]:
+    # Of several outputs nobody has said the classes.
+    known = scored.classes if len(answers.labels) == 1 else Classes(decision=question.decision_threshold)
     found = []
     for place, (column, labels) in enumerate(zip(question.label_columns, answers.labels, strict=True)):
-        rows, without = classified_rows(
-            labels,
-            answers,
-            place,
-            column=column,
-            classes=scored.classes if len(answers.labels) == 1 else None,
-            decision=question.decision_threshold,
-        )
+        rows, without = classified_rows(answers, place, column, known)
         _require_rows(len(rows.actual), column, len(labels))
         found.append((column, rows, without))
     # The mean is taken over the same metrics, however many classes each output has.
@@ -184,7 +179,7 @@ def _notes(
     answers: Answers, outputs: tuple[OutputEvaluation, ...], scored: Scored, question: Question
 ) -> tuple[str, ...]:
     notes = []
-    if scored.classes is None and question.classes is None and len(outputs) == 1:
+    if scored.classes.own is None and len(outputs) == 1:
         order = ", ".join(outputs[0].classes[:5])
         notes.append(f"The model does not say its classes; taken as, in this order: {order}.")
     if question.decision_threshold is None and outputs[0].positive_class is not None and not answers.predicted:

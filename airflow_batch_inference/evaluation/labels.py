@@ -16,7 +16,7 @@ import pyarrow as pa
 from airflow_batch_inference.exceptions import SignatureMismatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -92,40 +92,44 @@ def text(value: ClassLabel) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def matched(values: Values, classes: Sequence[ClassLabel], column: str) -> dict[ClassLabel, int]:
+def matched(
+    values: Values, classes: Sequence[ClassLabel], column: str, *, named: Sequence[ClassLabel] | None = None
+) -> dict[ClassLabel, int]:
     """Return the place of each distinct label among the classes.
 
     Labels that are no class get the places after the classes, in the order of their names.
+
+    Parameters
+    ----------
+    values, column
+        The labels, and the name of their column.
+    classes
+        The model's.
+    named
+        What the labels may call them, in the same order; None: as the model does.
 
     Raises
     ------
     SignatureMismatchError
         Not a single label is a class.
     """
-    place = _found(values, classes)
+    place = (_found(values, named) if named is not None else {}) or _found(values, classes)
     unknown = sorted((value for value in values.distinct if value not in place), key=text)
     if values.distinct and not place:
         message = (
             f"No value of the label column {column!r} is a class of the model: it has {_listed(unknown)}, and the "
-            f"model knows {_listed(classes)}. Give the labels that the model was trained on, or the classes in the "
-            "order of its probabilities (classes=[…])."
+            f"model knows {_listed(named or classes)}. Give the labels that the model was trained on, or what the "
+            "labels call its classes, in its order (classes=[…])."
         )
         raise SignatureMismatchError(message)
     return place | {value: len(classes) + i for i, value in enumerate(unknown)}
 
 
-def with_new_codes(
-    values: Values, known: Mapping[ClassLabel, int], classes: Sequence[ClassLabel]
-) -> dict[ClassLabel, int]:
-    """Return the place of each distinct prediction: its class's, its label's, or a new one after all of them."""
+def numbered(values: Values, classes: Sequence[ClassLabel], used: int) -> dict[ClassLabel, int]:
+    """Return the place of each distinct prediction among the classes; others get places from ``used`` on."""
     place = _found(values, classes)
-    first_new = max(len(classes), *(code + 1 for code in known.values())) if known else len(classes)
-    new = sorted((value for value in values.distinct if value not in place and value not in known), key=text)
-    return (
-        {value: known[value] for value in values.distinct if value in known}
-        | place
-        | {value: first_new + i for i, value in enumerate(new)}
-    )
+    new = sorted((value for value in values.distinct if value not in place), key=text)
+    return place | {value: used + i for i, value in enumerate(new)}
 
 
 def _found(values: Values, classes: Sequence[ClassLabel]) -> dict[ClassLabel, int]:

@@ -17,10 +17,10 @@ from airflow_batch_inference.evaluation.labels import (
     MISSING,
     Values,
     matched,
+    numbered,
     sorted_classes,
     text,
     values_of,
-    with_new_codes,
 )
 from airflow_batch_inference.exceptions import ConfigurationError, SignatureMismatchError
 from airflow_batch_inference.signature import is_number
@@ -64,6 +64,8 @@ def by_methods(
 ) -> Answers:
     """Sort the prediction columns by the methods that gave them.
 
+    Several numbers from 0 to 1 a row, where there is one column of labels, are probabilities too.
+
     Parameters
     ----------
     labels, columns
@@ -73,14 +75,23 @@ def by_methods(
     classes
         How many classes the model knows, where that is known.
     """
+    columns = [each for column in columns for each in _spread(column)]
     if "decision_function" in methods:
         return Answers(labels=tuple(labels), predicted=tuple(columns[:1]), scores=columns[1])
-    if "predict_proba" not in methods:
-        return Answers(labels=tuple(labels), predicted=tuple(columns))
-    number = len(columns) if "predict" not in methods else classes or len(columns) - 1
-    return Answers(
-        labels=tuple(labels), predicted=tuple(columns[: len(columns) - number]), probabilities=tuple(columns[-number:])
-    )
+    if "predict_proba" in methods:
+        number = classes or len(columns) - ("predict" in methods)
+        own = columns[: len(columns) - number] if "predict" in methods else []
+        return Answers(labels=tuple(labels), predicted=tuple(own), probabilities=tuple(columns[-number:]))
+    if len(labels) == 1 < len(columns) and all(_is_share(column) for column in columns):
+        return Answers(labels=tuple(labels), probabilities=tuple(columns))
+    return Answers(labels=tuple(labels), predicted=tuple(columns))
+
+
+def _spread(column: pa.ChunkedArray) -> list[pa.ChunkedArray]:
+    """Return a column of lists of one length, as very many classes are kept, as columns."""
+    if not pa.types.is_fixed_size_list(column.type):
+        return [column]
+    return [pc.list_element(column, place) for place in range(column.type.list_size)]
 
 
 def told_problem(answers: Answers) -> Problem:
@@ -148,27 +159,36 @@ def require_outputs(answers: Answers, label_columns: Sequence[str]) -> None:
         raise ConfigurationError(message)
 
 
-def classified_rows(
-    labels: pa.ChunkedArray,
-    answers: Answers,
-    place: int,
-    *,
-    column: str,
-    classes: tuple[ClassLabel, ...] | None,
-    decision: float | None,
-) -> tuple[ClassifiedRows, int]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classes:
+    """What is known of a model's classes.
+
+    Attributes
+    ----------
+    own
+        The model's, in the order of its probabilities; None: told by labels and predictions.
+    named
+        What the labels and the report call them; None: as the model does.
+    decision
+        See :class:`~airflow_batch_inference.evaluation.question.Question`.
+    """
+
+    own: tuple[ClassLabel, ...] | None = None
+    named: tuple[ClassLabel, ...] | None = None
+    decision: float | None = None
+
+
+def classified_rows(answers: Answers, place: int, column: str, known: Classes) -> tuple[ClassifiedRows, int]:
     """Return one output's rows that have a label, and how many have none.
 
     Parameters
     ----------
-    labels, answers, place
-        The true labels, all predictions, and which of them are this output's.
+    answers, place
+        All columns, and which of the outputs it is.
     column
         The name of the labels' column.
-    classes
-        In the order of the probabilities; None: told by labels and predictions.
-    decision
-        See :class:`~airflow_batch_inference.evaluation.question.Question`.
+    known
+        What is known of the classes.
 
     Raises
     ------
@@ -177,27 +197,28 @@ def classified_rows(
     ConfigurationError
         It cannot be known which class a probability is of.
     """
-    actual = values_of(labels)
-    chances, own = _chances_and_classes(answers, place, classes)
-    if classes is None:
-        classes = _told_classes(actual, own, chances, column)
-    codes_of = matched(actual, classes, column)
-    if own is not None:
-        codes_of |= with_new_codes(own, codes_of, classes)
+    actual = values_of(answers.labels[place])
+    chances, own = _chances_and_classes(answers, place, known.own)
+    classes = _told_classes(actual, own, chances, column) if known.own is None else known.own
+    named = known.named or classes
+    codes_of = matched(actual, classes, column, named=named)
     codes = actual.coded(codes_of)
-    has_label = codes != MISSING
-    if chances is not None and (own is None or decision is not None):
-        predicted = _decided(chances, DECISION if decision is None else decision)
-    elif own is not None:
-        predicted = own.coded(codes_of)
-    else:
-        message = f"The predictions for {column!r} are neither classes nor probabilities; is it a regression?"
-        raise ConfigurationError(message)
     extra = {code: text(value) for value, code in codes_of.items() if code >= len(classes)}
+    if own is not None:
+        own_codes = numbered(own, classes, len(classes) + len(extra))
+        extra |= {code: text(value) for value, code in own_codes.items() if code >= len(classes)}
+    if chances is not None and (own is None or known.decision is not None):
+        predicted = _decided(chances, DECISION if known.decision is None else known.decision)
+    elif own is not None:
+        predicted = own.coded(own_codes)
+    else:
+        message = f"The predictions for {column!r} are neither classes nor probabilities. Is it task='regression'?"
+        raise ConfigurationError(message)
+    has_label = codes != MISSING
     rows = ClassifiedRows(
         actual=codes[has_label],
         predicted=predicted[has_label],
-        names=(*map(text, classes), *(extra[code] for code in sorted(extra))),
+        names=(*map(text, named), *(extra[code] for code in sorted(extra))),
         known=len(classes),
         probabilities=None if chances is None else chances[has_label],
         scores=None if answers.scores is None else numbers_of(answers.scores, "decision_function")[has_label],
@@ -209,27 +230,32 @@ def _chances_and_classes(
     answers: Answers, place: int, classes: tuple[ClassLabel, ...] | None
 ) -> tuple[NDArray[np.float64] | None, Values | None]:
     """Return the probabilities of the classes, shape (n, k), and the predicted classes; None for what there is not."""
-    if answers.probabilities:
-        columns = [numbers_of(each, "predict_proba") for each in answers.probabilities]
-        if len(columns) == 1:
-            columns = [1.0 - columns[0], columns[0]]
-        chances = np.column_stack(columns)
-        if classes is not None and len(classes) != len(columns):
-            message = f"The model gives {len(columns)} probabilities a row, but there are {len(classes)} classes."
-            raise ConfigurationError(message)
-    else:
-        chances = None
-    if place >= len(answers.predicted):
+    chances = _chances(answers, classes)
+    column = answers.predicted[place] if place < len(answers.predicted) else None
+    if column is None:
         return chances, None
-    column = answers.predicted[place]
+    is_number = pa.types.is_floating(column.type)
+    if chances is not None and is_number and not any(isinstance(value, float) for value in classes or ()):
+        return chances, None  # a native booster's predict repeats its probabilities
     own = values_of(column)
-    if set(own.distinct) <= set(classes or ()) or not pa.types.is_floating(column.type):
+    if set(own.distinct) <= set(classes or ()) or not is_number:
         return chances, own
-    if chances is None and not all(float(value).is_integer() for value in own.distinct) and _is_share(column):
+    if chances is None and not all(float(value).is_integer() for value in own.distinct):
         positive = numbers_of(column, "predict")
-        return np.column_stack([1.0 - positive, positive]), None
-    # A native booster's predict repeats its probabilities.
+        return (np.column_stack([1.0 - positive, positive]) if _is_share(column) else None), None
     return chances, own if chances is None else None
+
+
+def _chances(answers: Answers, classes: tuple[ClassLabel, ...] | None) -> NDArray[np.float64] | None:
+    columns = [numbers_of(each, "predict_proba") for each in answers.probabilities]
+    if not columns:
+        return None
+    if len(columns) == 1:
+        columns = [1.0 - columns[0], columns[0]]
+    if classes is not None and len(classes) != len(columns):
+        message = f"The model gives {len(columns)} probabilities a row, but there are {len(classes)} classes."
+        raise ConfigurationError(message)
+    return np.column_stack(columns)
 
 
 def _told_classes(

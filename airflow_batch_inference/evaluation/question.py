@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.evaluation.names import names_of, require_known
+from airflow_batch_inference.evaluation.outputs import Classes
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.signature import plain_name
 
@@ -32,7 +33,7 @@ class Question:
     problem
         What the model solves; None: told by its outputs and the labels.
     classes
-        In the order of the model's probabilities; None: the model's own.
+        What the labels call the model's classes, in the order of its probabilities; None: as the model does.
     decision_threshold
         The positive class is predicted for probabilities at or over it. None: the model's own classes count, and 0.5
         where it gives probabilities only.
@@ -52,6 +53,24 @@ class Question:
     limits: tuple[Limit, ...] = ()
     baseline: tuple[str, EvaluationRecord] | None = None
 
+    def known_classes(self, record: ModelRecord) -> Classes:
+        """Return what is known of the classes of a model with one output.
+
+        Raises
+        ------
+        ConfigurationError
+            ``classes`` are not as many as the model's.
+        """
+        own = record.classes
+        if own is not None and self.classes is not None and len(own) != len(self.classes):
+            message = (
+                f"classes has {len(self.classes)} values, but the model {record.name} has {len(own)} classes: "
+                f"{', '.join(map(str, own[:20]))}. Give one for each, in this order."
+            )
+            raise ConfigurationError(message)
+        named = self.classes or record.class_names
+        return Classes(own=own or self.classes, named=named, decision=self.decision_threshold)
+
     def known_problem(self, model: LoadedModel, classes: tuple[ClassLabel, ...] | None) -> Problem | None:
         """Return what the model solves, where that is known without its predictions."""
         if self.problem is not None:
@@ -63,7 +82,7 @@ class Question:
         if self.known_problem(model, classes) != "classification" or len(self.label_columns) > 1:
             return ("predict",)
         if "predict_proba" in model.methods:
-            # Without classes of its own, as a native booster, predict gives probabilities too.
+            # Where nobody knows the classes, those that predict gives tell nothing of the probabilities' order.
             return ("predict_proba",) if classes is None else ("predict", "predict_proba")
         if "decision_function" in model.methods and classes is not None and len(classes) == _TWO:
             return ("predict", "decision_function")
@@ -82,7 +101,7 @@ class Question:
         require_known(limited, "thresholds", problem, classes)
         return tuple(dict.fromkeys([*(self.metrics or names_of(problem, classes)), *limited]))
 
-    def require_possible(self, model: LoadedModel, record: ModelRecord, classes: tuple[ClassLabel, ...] | None) -> None:
+    def require_possible(self, model: LoadedModel, record: ModelRecord) -> None:
         """Refuse what can never work.
 
         Raises
@@ -94,6 +113,15 @@ class Question:
         if not self.label_columns:
             message = "label_columns is empty; name the dataset's column of true labels."
             raise ConfigurationError(message)
+        self._require_labels(record)
+        classes = self.known_classes(record).own
+        problem = self.known_problem(model, classes)
+        of = len(classes) if classes is not None and len(self.label_columns) == 1 else None
+        require_known(self.metrics or (), "metrics", problem, of)
+        require_known([limit.metric for limit in self.limits], "thresholds", problem, of)
+        self._require_baseline()
+
+    def _require_labels(self, record: ModelRecord) -> None:
         inputs = {plain_name(spec.name) for spec in record.inputs or ()}
         for place, name in enumerate(self.label_columns):
             if name in self.label_columns[:place]:
@@ -105,11 +133,6 @@ class Question:
                     "answer. Train it without that column, or name the true labels' column."
                 )
                 raise ConfigurationError(message)
-        problem = self.known_problem(model, classes)
-        of = len(classes) if classes is not None and len(self.label_columns) == 1 else None
-        require_known(self.metrics or (), "metrics", problem, of)
-        require_known([limit.metric for limit in self.limits], "thresholds", problem, of)
-        self._require_baseline()
 
     def _require_baseline(self) -> None:
         compared = [limit.metric for limit in self.limits if limit.max_regression is not None]

@@ -8,6 +8,7 @@ from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.records import (
     BaselineRecord,
     DriftResult,
+    EvaluationRecord,
     ModelRecord,
     PredictionSetRecord,
     ProfileRecord,
@@ -22,6 +23,7 @@ _NAMES: dict[type[Record], tuple[str, str]] = {
     ModelRecord: ("model record", "Give the output of a LoadModelOperator"),
     PredictionSetRecord: ("prediction set", "Give the output of a PredictOperator"),
     DriftResult: ("drift result", "Give the output of a DriftAnalysisOperator"),
+    EvaluationRecord: ("evaluation", "Give the output of an EvaluateModelOperator"),
     BaselineRecord: (
         "baseline",
         "Run the task that loads the model again, or give the output of `airflow batch-inference baseline`",
@@ -29,7 +31,7 @@ _NAMES: dict[type[Record], tuple[str, str]] = {
     ProfileRecord: ("profile", "Run the task that scored the data again"),
 }
 
-R = TypeVar("R", ModelRecord, PredictionSetRecord, DriftResult, BaselineRecord, ProfileRecord)
+R = TypeVar("R", ModelRecord, PredictionSetRecord, DriftResult, EvaluationRecord, BaselineRecord, ProfileRecord)
 
 
 def read(kind: type[R], argument: str, uri: str, storage: Storage) -> R:

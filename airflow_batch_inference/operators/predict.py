@@ -21,9 +21,10 @@ from airflow_batch_inference.operators.arguments import (
     structure,
     whole_number,
 )
-from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push, storage_for, task_key
+from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push, storage_for
 from airflow_batch_inference.operators.inputs import read
-from airflow_batch_inference.records import BaselineRecord, ModelRecord, fingerprint
+from airflow_batch_inference.operators.scored import destination_of, model_of
+from airflow_batch_inference.records import BaselineRecord, ModelRecord
 from airflow_batch_inference.storage import is_record_uri
 
 if TYPE_CHECKING:
@@ -31,9 +32,8 @@ if TYPE_CHECKING:
 
     from airflow.sdk.definitions.context import Context
 
-    from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.scoring.job import Resources
-    from airflow_batch_inference.scoring.request import Destination, RowPolicy, ScoringOptions, ScoringRequest
+    from airflow_batch_inference.scoring.request import RowPolicy, ScoringOptions, ScoringRequest
 
 
 class PredictOperator(BatchInferenceOperator):
@@ -216,7 +216,7 @@ class PredictOperator(BatchInferenceOperator):
         from airflow_batch_inference.scoring.plan import batch_bytes
         from airflow_batch_inference.scoring.request import ScoringRequest
 
-        model, record = self._load()
+        model, record = model_of(self.model, optional_text(self.conn_id), self.storage)
         return ScoringRequest(
             model=model,
             record=record,
@@ -224,7 +224,7 @@ class PredictOperator(BatchInferenceOperator):
             model_record_uri=self.model if is_record_uri(self.model) else None,
             dataset=structure(self.dataset),
             options=self._options(),
-            destination=self._destination(context),
+            destination=destination_of(context, self.root, optional_text(self.batch_id)),
             rows_per_batch=self.mini_batch_rows,
             on_empty="succeed" if on_empty == "succeed" else "fail",
             policy=self._policy(),
@@ -273,15 +273,6 @@ class PredictOperator(BatchInferenceOperator):
             isolate=boolean("isolate", self.isolate),
         )
 
-    def _load(self) -> tuple[LoadedModel | None, ModelRecord]:
-        """Return a record, whose model is loaded where it is needed; or load a plain model file and describe it."""
-        from airflow_batch_inference.registration import ModelRequest, describe_model
-
-        if not is_record_uri(self.model):
-            conn_id = optional_text(self.conn_id)
-            return describe_model(ModelRequest(model_uri=self.model, conn_id=conn_id), storage=storage_for(conn_id))
-        return None, read(ModelRecord, "model", self.model, self.storage)
-
     def _options(self) -> ScoringOptions:
         from airflow_batch_inference.scoring.request import ScoringOptions
 
@@ -302,17 +293,4 @@ class PredictOperator(BatchInferenceOperator):
             predict_kwargs=mapping("predict_kwargs", self.predict_kwargs),
             output_format=self.output_format,
             keep=boolean("log_result_set", self.log_result_set),
-        )
-
-    def _destination(self, context: Context) -> Destination:
-        from airflow_batch_inference.scoring.request import Destination
-
-        key, ti = task_key(context), context["ti"]
-        return Destination(
-            root=self.root,
-            task=key,
-            attempt=f"{ti.try_number}-{str(ti.id)[-12:]}",
-            try_id=str(ti.id),
-            batch_id=optional_text(self.batch_id)
-            or fingerprint([key.dag_id, key.run_id, key.task_id, key.map_index])[:16],
         )

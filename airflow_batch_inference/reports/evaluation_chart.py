@@ -66,7 +66,7 @@ def _curve(output: OutputEvaluation, kind: str, caption: str, area: str) -> str:
     key = "".join(
         f'<span class="c{i}"><i></i>{name(curve.name, 24)} {_area(curve)}</span>' for i, curve in enumerate(drawn)
     )
-    note = f"each class against the rest; {area} in the key"
+    note = f"each class against the rest, with {area}"
     return _figure(caption, note, axes.drawing(shapes, title), f'<div class="key">{key}</div>')
 
 
@@ -85,7 +85,7 @@ def _reliability(output: OutputEvaluation) -> str:
     x, y = tuple(each.predicted for each in bins), tuple(each.observed for each in bins)
     shapes = f'<path class="z" d="{axes.line(_SHARES, _SHARES)}"/><path class="p" d="{axes.line(x, y)}"/>{marks}'
     title = f"Reliability of the probability of {of}: {_said(bins)}"
-    note = f"{of}; larger marks stand for more rows"
+    note = f"{of}; larger marks, more rows"
     return _figure("Reliability of the probabilities", note, axes.drawing(shapes, title))
 
 
@@ -117,7 +117,7 @@ def _density(residuals: Residuals) -> str:
         )
         cells += f'<path class="d" opacity="{(shade + 1) / (_SHADES + 1):.2f}" d="{path}"/>'
     shapes = f'{cells}<path class="z" d="{axes.line(ends, ends)}"/>'
-    note = "darker cells hold more rows; on the dashed line predictions are right"
+    note = "darker cells, more rows; dashed: where they are equal"
     return _figure("Predicted against actual", note, axes.drawing(shapes, "Predicted against actual values"))
 
 
@@ -133,5 +133,5 @@ def _histogram(residuals: Residuals) -> str:
     zero = axes.line((0.0, 0.0), axes.y) if low < 0 < high else ""
     shapes = f'<path class="b" d="{bars}"/>' + (f'<path class="z" d="{zero}"/>' if zero else "")
     of = {key: f"{value:.4g}" for key, value in residuals.quantiles.items()}
-    said = f"half of them from {of['25%']} to {of['75%']}, 90 % from {of['5%']} to {of['95%']}"
+    said = f"half: {of['25%']} to {of['75%']}; nine in ten: {of['5%']} to {of['95%']}"
     return _figure("Residuals", said, axes.drawing(shapes, f"Histogram of residuals: {said}"))

@@ -35,7 +35,11 @@ _DIGITS = ((10, 4), (1e3, 2), (1e7, 0))
 _TITLES = {
     "roc_auc": "ROC AUC",
     "f1": "F1",
+    "precision_macro": "Precision, mean of classes",
+    "recall_macro": "Recall, mean of classes",
     "f1_macro": "F1, mean of classes",
+    "precision_weighted": "Precision, weighted by rows",
+    "recall_weighted": "Recall, weighted by rows",
     "f1_weighted": "F1, weighted by rows",
     "matthews_corrcoef": "Matthews correlation",
     "mae": "Mean absolute error",
@@ -191,11 +195,12 @@ def _confusion(confusion: Confusion | None) -> str:
         total = sum(counts)
         cells = "".join(_cell(count, total, is_right=place == at) for at, count in enumerate(counts))
         rows += f'<tr><th scope="row">{names[place]}{cells}'
-    many = " many" if len(names) > _MANY else ""
-    merged = ", the most confused classes and all others as one" if confusion.merged else ""
+    is_large = len(names) > _MANY
+    said = "Rows, shaded by" if is_large else "Rows, and"
+    merged = "; the most confused classes, and all others as one" if confusion.merged else ""
     return (
-        f'<h2>Confusion matrix</h2><p class="w">Counts, and shares of the rows with that label{merged}</p>'
-        f'<div class="cm{many}"><table><thead><tr><th><th colspan="{len(names)}">predicted'
+        f'<h2>Confusion matrix</h2><p class="w">{said} their share of all rows with that label{merged}</p>'
+        f'<div class="cm{" many" * is_large}"><table><thead><tr><th><th colspan="{len(names)}">predicted'
         f"<tr><th>actual{heads}</thead><tbody>{rows}</table></div>"
     )
 

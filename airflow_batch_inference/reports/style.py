@@ -81,7 +81,7 @@ text{fill:var(--dim);font:11px system-ui,sans-serif;font-variant-numeric:tabular
 .key{display:flex;flex-wrap:wrap;gap:2px 14px;margin:4px 0 0;font-size:12px;color:var(--dim);max-width:320px}
 .key i{display:inline-block;width:12px;height:3px;margin-right:5px;vertical-align:3px;background:var(--k)}
 .key span{overflow-wrap:anywhere}
-.cm{overflow-x:auto}.cm td{padding:0;border:1px solid var(--bg);text-align:center;min-width:54px;height:40px;
+.cm{overflow-x:auto}.cm td{padding:0;border:1px solid var(--bg);text-align:center;min-width:78px;height:54px;
 line-height:1.2;position:relative}.cm td s{position:absolute;inset:0;background:var(--cur);text-decoration:none}
 .cm .x s{background:var(--bad)}
 .cm td span{position:relative}.cm td small{display:block;font-size:11px;color:inherit;opacity:.75}
@@ -89,7 +89,7 @@ line-height:1.2;position:relative}.cm td s{position:absolute;inset:0;background:
 .cm tbody th{text-align:right;color:var(--fg);font-weight:400}
 .cm thead th{text-align:center;color:var(--fg);font-weight:400}
 .cm thead tr:first-child th{color:var(--dim);font-weight:600}.many td{min-width:30px;height:26px;font-size:11px}
-.many td small{display:none}.many thead tr+tr th{writing-mode:vertical-rl;transform:rotate(180deg);max-height:110px}
+.many td small{display:none}.many thead tr+tr th+th{writing-mode:vertical-rl;transform:rotate(180deg);max-height:110px}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:3px 18px;margin:0;font-size:12px;color:var(--dim)}dd{margin:0}
 @media(max-width:720px){main{padding:16px 14px}th,td{padding-right:12px}.t{overflow-x:auto}}
 """
