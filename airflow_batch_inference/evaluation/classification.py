@@ -52,6 +52,8 @@ class ClassifiedRows:
         Shape (n, known), or None.
     scores
         Of the positive class of two, larger for likelier ones, shape (n,); None: the probabilities, if any.
+    decision
+        The positive class was predicted for probabilities at or over it; None: the model itself predicted.
     """
 
     actual: NDArray[np.int64]
@@ -60,6 +62,7 @@ class ClassifiedRows:
     known: int
     probabilities: NDArray[np.float64] | None = None
     scores: NDArray[np.float64] | None = None
+    decision: float | None = None
 
     @property
     def is_binary(self) -> bool:

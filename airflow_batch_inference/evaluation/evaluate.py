@@ -17,7 +17,6 @@ from airflow_batch_inference.evaluation.classification import evaluate_classes
 from airflow_batch_inference.evaluation.limits import judge
 from airflow_batch_inference.evaluation.measuring import mean_of
 from airflow_batch_inference.evaluation.outputs import (
-    DECISION,
     Classes,
     by_methods,
     classified_rows,
@@ -34,6 +33,12 @@ if TYPE_CHECKING:
     from airflow_batch_inference.evaluation.question import Question
     from airflow_batch_inference.records import OutputEvaluation, PredictionSetRecord, Problem
     from airflow_batch_inference.storage import Storage
+
+_OTHER_DATA = (
+    "The earlier evaluation was made on other files, or they have been written again: differences may be the data's."
+)
+_SHOWN = 5
+_MOST_CHARACTERS = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,14 +78,15 @@ def evaluate(scored: Scored, question: Question, storage: Storage) -> Evaluation
     """
     answers = _read(scored, question, storage)
     problem = question.problem or told_problem(answers)
-    outputs, notes = _outputs(answers, problem, scored, question)
+    outputs, decision = _outputs(answers, problem, scored, question)
+    notes = _notes(outputs, scored)
     names = tuple(outputs[0].metrics)
     metrics, undefined = (outputs[0].metrics, outputs[0].undefined) if len(outputs) == 1 else mean_of(outputs, names)
     baseline_uri, baseline = question.baseline or (None, None)
     verdicts = judge(question.limits, metrics, undefined, baseline.metrics if baseline else {})
     record, data = scored.record, fingerprint([asdict(file) for file in scored.record.dataset])
     if baseline is not None and baseline.dataset_sha256 != data:
-        notes = (*notes, "The earlier evaluation was made on other data: differences are not the model's alone.")
+        notes = (*notes, _OTHER_DATA)
     return EvaluationRecord(
         task=record.task,
         problem=problem,
@@ -95,7 +101,7 @@ def evaluate(scored: Scored, question: Question, storage: Storage) -> Evaluation
         batch_id=record.batch_id,
         rows=record.rows_out,
         rows_rejected=record.rows_rejected,
-        decision_threshold=question.decision_threshold if problem == "classification" else None,
+        decision_threshold=decision,
         metrics=metrics,
         undefined=undefined,
         outputs=outputs,
@@ -124,15 +130,13 @@ def _read(scored: Scored, question: Question, storage: Storage) -> Answers:
 
 def _outputs(
     answers: Answers, problem: Problem, scored: Scored, question: Question
-) -> tuple[tuple[OutputEvaluation, ...], tuple[str, ...]]:
-    """Return each output's evaluation, and what to know of how it came about."""
+) -> tuple[tuple[OutputEvaluation, ...], float | None]:
+    """Return each output's evaluation, and from which probability on the positive class was predicted, if by one."""
+    if problem == "regression" or (not answers.probabilities and answers.scores is None):
+        require_outputs(answers, question.label_columns)
     if problem == "regression":
-        require_outputs(answers, question.label_columns)
-        return tuple(_numbers(answers, place, question) for place in range(len(answers.labels))), ()
-    if not answers.probabilities and answers.scores is None:
-        require_outputs(answers, question.label_columns)
-    outputs = _classes(answers, scored, question)
-    return outputs, _notes(answers, outputs, scored, question)
+        return tuple(_numbers(answers, place, question) for place in range(len(answers.labels))), None
+    return _classes(answers, scored, question)
 
 
 def _numbers(answers: Answers, place: int, question: Question) -> OutputEvaluation:
@@ -150,7 +154,7 @@ def _numbers(answers: Answers, place: int, question: Question) -> OutputEvaluati
     )
 
 
-def _classes(answers: Answers, scored: Scored, question: Question) -> tuple[OutputEvaluation, ...]:
+def _classes(answers: Answers, scored: Scored, question: Question) -> tuple[tuple[OutputEvaluation, ...], float | None]:
     # Of several outputs nobody has said the classes.
     known = scored.classes if len(answers.labels) == 1 else Classes(decision=question.decision_threshold)
     found = []
@@ -160,10 +164,11 @@ def _classes(answers: Answers, scored: Scored, question: Question) -> tuple[Outp
         found.append((column, rows, without))
     # The mean is taken over the same metrics, however many classes each output has.
     wanted = question.wanted("classification", max(rows.known for _, rows, _ in found))
-    return tuple(
+    outputs = tuple(
         evaluate_classes(rows, label_column=column, rows_without_label=without, wanted=wanted)
         for column, rows, without in found
     )
+    return outputs, found[0][1].decision
 
 
 def _require_rows(labelled: int, column: str, rows: int) -> None:
@@ -175,16 +180,13 @@ def _require_rows(labelled: int, column: str, rows: int) -> None:
         raise EmptyDatasetError(message)
 
 
-def _notes(
-    answers: Answers, outputs: tuple[OutputEvaluation, ...], scored: Scored, question: Question
-) -> tuple[str, ...]:
+def _notes(outputs: tuple[OutputEvaluation, ...], scored: Scored) -> tuple[str, ...]:
+    """Return what to know of how the numbers came about."""
     notes = []
-    if scored.classes.own is None and len(outputs) == 1:
-        order = ", ".join(outputs[0].classes[:5])
-        notes.append(f"The model does not say its classes; taken as, in this order: {order}.")
-    if question.decision_threshold is None and outputs[0].positive_class is not None and not answers.predicted:
-        notes.append(f"{outputs[0].positive_class} is predicted for probabilities of at least {DECISION:g}.")
+    if scored.classes.own is None and outputs[0].calibration:
+        order = ", ".join(outputs[0].classes[:_SHOWN]) + ", …" * (len(outputs[0].classes) > _SHOWN)
+        notes.append(f"The model does not say its classes; its probabilities were taken in the order {order}.")
     unknown = sum(output.rows_of_unknown_class for output in outputs)
     if unknown:
         notes.append(f"{unknown:,} rows have a label that the model does not know; they count as errors.")
-    return tuple(note[:500] for note in notes)
+    return tuple(note[:_MOST_CHARACTERS] for note in notes)

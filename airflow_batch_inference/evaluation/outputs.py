@@ -207,8 +207,10 @@ def classified_rows(answers: Answers, place: int, column: str, known: Classes) -
     if own is not None:
         own_codes = numbered(own, classes, len(classes) + len(extra))
         extra |= {code: text(value) for value, code in own_codes.items() if code >= len(classes)}
+    decision = None
     if chances is not None and (own is None or known.decision is not None):
-        predicted = _decided(chances, DECISION if known.decision is None else known.decision)
+        decision = DECISION if known.decision is None else known.decision
+        predicted = _decided(chances, decision)
     elif own is not None:
         predicted = own.coded(own_codes)
     else:
@@ -222,6 +224,7 @@ def classified_rows(answers: Answers, place: int, column: str, known: Classes) -
         known=len(classes),
         probabilities=None if chances is None else chances[has_label],
         scores=None if answers.scores is None else numbers_of(answers.scores, "decision_function")[has_label],
+        decision=decision if len(classes) == _TWO else None,
     )
     return rows, int((~has_label).sum())
 

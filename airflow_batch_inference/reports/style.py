@@ -68,10 +68,10 @@ table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 th{text-align:left;font-weight:600;color:var(--dim);font-size:12px;white-space:nowrap}
 th,td{padding:6px 22px 6px 0;border-bottom:1px solid var(--line);vertical-align:baseline}
 .m td:nth-child(n+2),.m th:nth-child(n+2){text-align:right;white-space:nowrap}
-.m td:first-child{font-weight:600;unicode-bidi:isolate}td b{color:var(--c)}
+.m td:first-child{font-weight:600;unicode-bidi:isolate;overflow-wrap:break-word}td b{color:var(--c)}
 small{color:var(--dim);font-size:12px;font-weight:400}.w{color:var(--dim);margin:0 0 6px}
 .g{display:flex;flex-wrap:wrap;gap:30px 24px;align-items:flex-start}figure{margin:0}figure svg{margin-top:auto}
-.g+.g{margin-top:34px}.two{column-gap:72px}section{max-width:100%}section h2:first-child{margin-top:4px}
+.g+.g{margin-top:34px}.two{column-gap:48px}section{max-width:100%}section h2:first-child{margin-top:4px}
 figcaption{font-weight:600;font-size:13px;margin:0 0 6px;max-width:320px}figcaption small{display:block}
 figure svg{display:block;max-width:100%;height:auto}
 text{fill:var(--dim);font:11px system-ui,sans-serif;font-variant-numeric:tabular-nums}
@@ -81,15 +81,17 @@ text{fill:var(--dim);font:11px system-ui,sans-serif;font-variant-numeric:tabular
 .key{display:flex;flex-wrap:wrap;gap:2px 14px;margin:4px 0 0;font-size:12px;color:var(--dim);max-width:320px}
 .key i{display:inline-block;width:12px;height:3px;margin-right:5px;vertical-align:3px;background:var(--k)}
 .key span{overflow-wrap:anywhere}
-.cm{overflow-x:auto}.cm td{padding:0;border:1px solid var(--bg);text-align:center;min-width:78px;height:54px;
-line-height:1.2;position:relative}.cm td s{position:absolute;inset:0;background:var(--cur);text-decoration:none}
+.cm{overflow-x:auto}.cm td{padding:0;border:1px solid var(--bg);text-align:center;min-width:74px;height:52px;
+vertical-align:middle;line-height:1.2;position:relative}.cm td s{position:absolute;inset:0;background:var(--cur);text-decoration:none}
 .cm .x s{background:var(--bad)}
 .cm td span{position:relative}.cm td small{display:block;font-size:11px;color:inherit;opacity:.75}
-.cm th{border:0;padding:4px 8px;max-width:150px;overflow:hidden;text-overflow:ellipsis;unicode-bidi:isolate}
+.cm th{border:0;vertical-align:middle;padding:4px 8px;max-width:150px;
+overflow:hidden;text-overflow:ellipsis;unicode-bidi:isolate}
 .cm tbody th{text-align:right;color:var(--fg);font-weight:400}
 .cm thead th{text-align:center;color:var(--fg);font-weight:400}
 .cm thead tr:first-child th{color:var(--dim);font-weight:600}.many td{min-width:30px;height:26px;font-size:11px}
-.many td small{display:none}.many thead tr+tr th+th{writing-mode:vertical-rl;transform:rotate(180deg);max-height:110px}
+.many td small{display:none}.many thead th{vertical-align:bottom}
+.many thead tr+tr th+th{writing-mode:vertical-rl;transform:rotate(180deg);max-height:110px}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:3px 18px;margin:0;font-size:12px;color:var(--dim)}dd{margin:0}
 @media(max-width:720px){main{padding:16px 14px}th,td{padding-right:12px}.t{overflow-x:auto}}
 """
