@@ -82,7 +82,8 @@ text{fill:var(--dim);font:11px system-ui,sans-serif;font-variant-numeric:tabular
 .key i{display:inline-block;width:12px;height:3px;margin-right:5px;vertical-align:3px;background:var(--k)}
 .key span{overflow-wrap:anywhere}
 .cm{overflow-x:auto}.cm td{padding:0;border:1px solid var(--bg);text-align:center;min-width:74px;height:52px;
-vertical-align:middle;line-height:1.2;position:relative}.cm td s{position:absolute;inset:0;background:var(--cur);text-decoration:none}
+vertical-align:middle;line-height:1.2;position:relative}
+.cm td s{position:absolute;inset:0;background:var(--cur);text-decoration:none}
 .cm .x s{background:var(--bad)}
 .cm td span{position:relative}.cm td small{display:block;font-size:11px;color:inherit;opacity:.75}
 .cm th{border:0;vertical-align:middle;padding:4px 8px;max-width:150px;
