@@ -13,10 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from airflow_batch_inference.datasets.dataset import open_dataset
-from airflow_batch_inference.evaluation.classification import evaluate_classes
-from airflow_batch_inference.evaluation.limits import judge
-from airflow_batch_inference.evaluation.measuring import mean_of
-from airflow_batch_inference.evaluation.outputs import (
+from airflow_batch_inference.evaluation.answers import (
     Classes,
     by_methods,
     classified_rows,
@@ -24,12 +21,15 @@ from airflow_batch_inference.evaluation.outputs import (
     require_outputs,
     told_problem,
 )
+from airflow_batch_inference.evaluation.classification import evaluate_classes
+from airflow_batch_inference.evaluation.limits import judge
+from airflow_batch_inference.evaluation.measuring import mean_of
 from airflow_batch_inference.evaluation.regression import evaluate_numbers
 from airflow_batch_inference.exceptions import EmptyDatasetError
 from airflow_batch_inference.records import EvaluationRecord, fingerprint
 
 if TYPE_CHECKING:
-    from airflow_batch_inference.evaluation.outputs import Answers
+    from airflow_batch_inference.evaluation.answers import Answers
     from airflow_batch_inference.evaluation.question import Question
     from airflow_batch_inference.records import OutputEvaluation, PredictionSetRecord, Problem
     from airflow_batch_inference.storage import Storage

@@ -101,7 +101,8 @@ def require_known(names: Iterable[str], argument: str, problem: Problem | None, 
     for name in names:
         if name in known or function_of(name) is not None:
             continue
-        close = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.5)
+        close = [each for each in known if each.startswith(name.casefold())]
+        close = close or difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.5)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
         of = f" of a {problem}" if problem else ""
         if classes is not None and problem != "regression":

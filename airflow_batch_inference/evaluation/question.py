@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_batch_inference.evaluation.answers import Classes
 from airflow_batch_inference.evaluation.names import names_of, require_known
-from airflow_batch_inference.evaluation.outputs import Classes
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.signature import plain_name
 

@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
     from airflow_batch_inference.evaluation.evaluate import Scored
+    from airflow_batch_inference.evaluation.labelled import LabelledData
     from airflow_batch_inference.evaluation.limits import Limit
     from airflow_batch_inference.evaluation.question import Question
-    from airflow_batch_inference.evaluation.scoring import LabelledData
     from airflow_batch_inference.scoring.job import Resources
     from airflow_batch_inference.scoring.request import RowPolicy, ScoringRequest
 
@@ -218,7 +218,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
     def _scored(self, question: Question, context: Context) -> Scored:
         """Score the dataset and commit its prediction set."""
         from airflow_batch_inference.evaluation.evaluate import Scored
-        from airflow_batch_inference.evaluation.scoring import require_labels
+        from airflow_batch_inference.evaluation.labelled import require_labels
         from airflow_batch_inference.scoring.job import score_dataset
 
         request, described = self._request(question, context)
@@ -243,7 +243,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
 
     def _request(self, question: Question, context: Context) -> tuple[ScoringRequest, ModelRecord]:
         """Return the scoring job, and the model's record; all that can be known to be wrong is refused here."""
-        from airflow_batch_inference.evaluation.scoring import scoring_request
+        from airflow_batch_inference.evaluation.labelled import scoring_request
         from airflow_batch_inference.loading import load_recorded
 
         model, record = model_of(self.model, optional_text(self.conn_id), self.storage)
@@ -264,7 +264,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
         return request, record
 
     def _data(self) -> LabelledData:
-        from airflow_batch_inference.evaluation.scoring import LabelledData
+        from airflow_batch_inference.evaluation.labelled import LabelledData
 
         return LabelledData(
             dataset=structure(self.dataset),

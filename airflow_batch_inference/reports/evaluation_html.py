@@ -166,7 +166,7 @@ def _row(metric: str, values: list[str], judged: list[MetricVerdict], *, is_judg
 def _limit(verdict: MetricVerdict) -> str:
     parts = [f"≥ {verdict.least:.5g}"] if verdict.least is not None else []
     parts += [f"≤ {verdict.most:.5g}"] if verdict.most is not None else []
-    earlier = " <small>by it</small>" if verdict.baseline is not None else ""
+    earlier = " <small>vs earlier</small>" if verdict.baseline is not None else ""
     return " and ".join(parts) + earlier if parts else "<small>earlier model unknown</small>"
 
 

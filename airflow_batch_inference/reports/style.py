@@ -68,7 +68,8 @@ table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 th{text-align:left;font-weight:600;color:var(--dim);font-size:12px;white-space:nowrap}
 th,td{padding:6px 22px 6px 0;border-bottom:1px solid var(--line);vertical-align:baseline}
 .m td:nth-child(n+2),.m th:nth-child(n+2){text-align:right;white-space:nowrap}
-.m td:first-child{font-weight:600;unicode-bidi:isolate;overflow-wrap:break-word}td b{color:var(--c)}
+.m td:first-child{font-weight:600;unicode-bidi:isolate;overflow-wrap:break-word}
+td b,.m .bad td:nth-child(2){color:var(--c)}
 small{color:var(--dim);font-size:12px;font-weight:400}.w{color:var(--dim);margin:0 0 6px}
 .g{display:flex;flex-wrap:wrap;gap:30px 24px;align-items:flex-start}figure{margin:0}figure svg{margin-top:auto}
 .g+.g{margin-top:34px}.two{column-gap:48px}section{max-width:100%}section h2:first-child{margin-top:4px}
