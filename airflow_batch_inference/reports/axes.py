@@ -107,5 +107,5 @@ def labelled(values: list[float]) -> list[str]:
     unit, sign = next(((unit, sign) for unit, sign in _UNITS if most >= 10 * unit), (1.0, ""))
     written = [f"{value / unit:.6g}" for value in values]
     if most >= _UNITS[0][0] * _LARGE or 0 < most < _SMALL:
-        written, sign = [f"{value:.2g}" for value in values], ""
+        written, sign = [f"{value:.5g}" for value in values], ""
     return [text if text == "0" else f"{text}{sign}" for text in written]

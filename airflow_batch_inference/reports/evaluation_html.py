@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _NONE = "\N{EN DASH}"
 _MOST_CLASSES = 20
 _MOST_OUTPUTS = 3
+_MOST_HEAD = 24
+_LIGHTEST, _DARKEST = 0.03, 0.62
+"""The least opacity that is drawn; and that of a cell with all rows of its label, whose text stays readable."""
 _MANY = 8
 """From so many classes on, a confusion matrix is drawn close together."""
 _TINY = 1e-4
@@ -188,14 +191,18 @@ def _confusion(confusion: Confusion | None) -> str:
     """Return the matrix, shaded by the share of each label's rows; errors in another colour."""
     if confusion is None:
         return ""
-    names = [name(each, 24) for each in confusion.classes]
-    heads = "".join(f'<th scope="col" title="{each}">{each}' for each in names)
+    names = [name(each, _MOST_HEAD) for each in confusion.classes]
+    hints = [f' title="{name(each)}"' if len(each) > _MOST_HEAD else "" for each in confusion.classes]
+    heads = "".join(f'<th scope="col"{hint}>{each}' for each, hint in zip(names, hints, strict=True))
+    is_large = len(names) > _MANY
     rows = ""
     for place, counts in enumerate(confusion.counts):
         total = sum(counts)
-        cells = "".join(_cell(count, total, is_right=place == at) for at, count in enumerate(counts))
-        rows += f'<tr><th scope="row">{names[place]}{cells}'
-    is_large = len(names) > _MANY
+        cells = "".join(
+            _cell(count, count / total if total else 0.0, is_right=place == at, is_small=is_large)
+            for at, count in enumerate(counts)
+        )
+        rows += f'<tr><th scope="row"{hints[place]}>{names[place]}{cells}'
     said = "Rows, shaded by" if is_large else "Rows, and"
     merged = "; the most confused classes, and all others as one" if confusion.merged else ""
     return (
@@ -205,11 +212,16 @@ def _confusion(confusion: Confusion | None) -> str:
     )
 
 
-def _cell(count: int, total: int, *, is_right: bool) -> str:
-    share = count / total if total else 0.0
-    kind = "" if is_right else ' class="x"'
-    shade = f'<s style="opacity:{0.62 * share:.2f}"></s>' if round(0.62 * share, 2) else ""
-    return f"<td{kind}>{shade}<span>{count:,}<small>{share:.1%}</small></span>"
+def _cell(count: int, share: float, *, is_right: bool, is_small: bool) -> str:
+    """Return a cell; a small one has no share, and where nothing was counted is left empty."""
+    if is_small and not count:
+        return "<td>"
+    said = f"{count:,}" if is_small else f"{count:,}<small>{share:.1%}</small>"
+    opacity = round(_DARKEST * share, 2)
+    if opacity < _LIGHTEST:
+        return f"<td>{said}"
+    kind = "" if is_right else " class=x"
+    return f"<td{kind}><s style=opacity:{opacity:g}></s><span>{said}</span>"
 
 
 def _classes(output: OutputEvaluation) -> str:

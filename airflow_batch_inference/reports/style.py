@@ -92,7 +92,7 @@ overflow:hidden;text-overflow:ellipsis;unicode-bidi:isolate}
 .cm tbody th{text-align:right;color:var(--fg);font-weight:400}
 .cm thead th{text-align:center;color:var(--fg);font-weight:400}
 .cm thead tr:first-child th{color:var(--dim);font-weight:600}.many td{min-width:30px;height:26px;font-size:11px}
-.many td small{display:none}.many thead th{vertical-align:bottom}
+.many thead th{vertical-align:bottom}
 .many thead tr+tr th+th{writing-mode:vertical-rl;transform:rotate(180deg);max-height:110px}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:3px 18px;margin:0;font-size:12px;color:var(--dim)}dd{margin:0}
 @media(max-width:720px){main{padding:16px 14px}th,td{padding-right:12px}.t{overflow-x:auto}}
