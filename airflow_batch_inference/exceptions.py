@@ -17,7 +17,8 @@ once, because the same inputs can only fail again.
     │   ├── FlavorNotFoundError        no flavor knows the file
     │   ├── FlavorNotInstalledError    names the pip extra
     │   ├── UntrustedModelError        names what would run, or the offending types
-    │   └── ModelLoadError             the file is damaged, or from another version
+    │   ├── ModelLoadError             the file is damaged, or from another version
+    │   └── GoldenSetError             it no longer predicts what it once did
     ├── DataError
     │   ├── SignatureMismatchError     missing, wrong type, with "did you mean"
     │   ├── EmptyDatasetError          nothing to score
@@ -97,6 +98,12 @@ class UntrustedModelError(ModelError):
 
 class ModelLoadError(ModelError):
     """The framework could not read the file: damaged, or written by another version."""
+
+    retryable: ClassVar[bool] = False
+
+
+class GoldenSetError(ModelError):
+    """The model no longer predicts what it predicted when its golden set was stored."""
 
     retryable: ClassVar[bool] = False
 

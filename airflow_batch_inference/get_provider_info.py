@@ -55,6 +55,16 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "s3://bucket/artifacts",
                         "default": "",
                     },
+                    "allowed_roots": {
+                        "description": (
+                            "Folders and bucket paths, separated by commas, that models, data, results and artifacts "
+                            "may be in besides artifact_root; links that lead out of them are refused. Empty: anywhere."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "/data/models,s3://bucket/features",
+                        "default": "",
+                    },
                     "trusted_sha256": {
                         "description": (
                             "SHA-256 digests of models that may run code when they are loaded (pickle, joblib, "

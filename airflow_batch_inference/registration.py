@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference import __version__
+from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.loading import TrustRequest, load_model
 from airflow_batch_inference.records import ModelRecord, fingerprint
@@ -19,6 +20,7 @@ from airflow_batch_inference.reference import (
     open_sample_set,
     plain_baseline,
 )
+from airflow_batch_inference.scoring.golden import put_golden
 from airflow_batch_inference.signature import refine_inputs
 from airflow_batch_inference.storage import encode_segment, join_uri, normalize_uri
 
@@ -69,6 +71,22 @@ class ModelRequest:
     tag: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoldenRequest:
+    """A golden set as it is asked for.
+
+    Attributes
+    ----------
+    dataset
+        URIs, or inline records.
+    tolerance
+        How far a prediction may move, relative to its size (to 1 for small ones).
+    """
+
+    dataset: object
+    tolerance: float = 1e-6
+
+
 def describe_model(request: ModelRequest, *, storage: Storage) -> tuple[LoadedModel, ModelRecord]:
     """Load a model once, with every check, and return it with its record (which has no baseline).
 
@@ -106,6 +124,7 @@ def describe_model(request: ModelRequest, *, storage: Storage) -> tuple[LoadedMo
         label_columns=request.label_columns,
         versions=dict(verified.model.versions),
         baseline_uri=None,
+        golden_uri=None,
         tag=request.tag,
     )
 
@@ -136,6 +155,7 @@ def register_model(
     sample_set: object = None,
     options: ReferenceOptions | None = None,
     baseline: tuple[str, BaselineRecord] | None = None,
+    golden: GoldenRequest | None = None,
     storage: Storage,
     model_storage: Storage,
 ) -> tuple[str, ModelRecord]:
@@ -154,6 +174,8 @@ def register_model(
         How the sample set is read.
     baseline
         URI and record of a baseline that was made before; not together with a sample set.
+    golden
+        Rows whose predictions are stored, and checked at each load from then on.
     storage, model_storage
         Reach the artifact store, and the model and sample set.
 
@@ -175,6 +197,19 @@ def register_model(
         sample = open_sample_set(sample_set, model_storage, names=input_names(record))
         baseline_uri = _baseline_of(sample, record, model, options, folder, storage)
         record = replace(record, baseline_uri=baseline_uri, inputs=refine_inputs(record.inputs, sample.schema))
+    if golden is not None:
+        rows = open_dataset(golden.dataset, model_storage, model_names=input_names(record))
+        uri = put_golden(
+            rows,
+            record,
+            model,
+            methods=(options.predict_method,),
+            kwargs=options.predict_kwargs,
+            tolerance=golden.tolerance,
+            folder=folder,
+            storage=storage,
+        )
+        record = replace(record, golden_uri=uri)
     return storage.put_record(folder, "model", record), record
 
 

@@ -137,6 +137,12 @@ def _default_filesystem(protocol: str) -> AbstractFileSystem:
     return fsspec.filesystem(protocol)
 
 
+def _lies_in(uri: str, root: str) -> bool:
+    if uri.startswith("file://") and root.startswith("file://"):
+        uri, root = (os.path.realpath(each.removeprefix("file://")) for each in (uri, root))
+    return uri == root or uri.startswith(root.rstrip("/") + "/")
+
+
 @dataclass(frozen=True, slots=True)
 class _Resolved:
     """File systems by protocol."""
@@ -158,9 +164,12 @@ class Storage:
     ----------
     filesystem_for
         From a protocol (``"s3"``) to a file system. The Airflow layer passes one that uses a connection.
+    roots
+        Folders and bucket paths that it may reach, as canonical URIs; none: all.
     """
 
     filesystem_for: Callable[[str], AbstractFileSystem] = _default_filesystem
+    roots: tuple[str, ...] = ()
 
     def filesystem(self, uri: str) -> tuple[AbstractFileSystem, str]:
         """Return the file system and the path on it.
@@ -168,9 +177,10 @@ class Storage:
         Raises
         ------
         ConfigurationError
-            The scheme is unknown, or its package is not installed.
+            The scheme is unknown, its package is not installed, or the URI lies outside the allowed roots.
         """
         uri = normalize_uri(uri)
+        self.require_allowed(uri)
         protocol = uri.split("://", 1)[0]
         try:
             fs = self.filesystem_for(protocol)
@@ -184,10 +194,27 @@ class Storage:
         fs.invalidate_cache()
         return fs, uri.removeprefix("file://") if protocol == "file" else uri.split("://", 1)[1]
 
+    def require_allowed(self, uri: str) -> None:
+        """Refuse what lies outside of all roots; a local path is followed through its links first.
+
+        Raises
+        ------
+        ConfigurationError
+            It does.
+        """
+        if self.roots and not any(_lies_in(uri, root) for root in self.roots):
+            message = (
+                f"{redact(uri)} lies outside of the folders that models and data may be in: {', '.join(self.roots)}. "
+                "Move it there, or have its folder added to allowed_roots in the [batch_inference] section of "
+                "Airflow's config."
+            )
+            raise ConfigurationError(message)
+
     def resolved(self, *uris: str) -> Storage:
         """Return a storage that holds the file systems of some URIs, and no others: it can go to another process."""
         protocols = {normalize_uri(uri).split("://", 1)[0]: uri for uri in uris}
-        return Storage(_Resolved({protocol: self.filesystem(uri)[0] for protocol, uri in protocols.items()}))
+        found = {protocol: self.filesystem(uri)[0] for protocol, uri in protocols.items()}
+        return Storage(_Resolved(found), self.roots)
 
     # -- reading ------------------------------------------------------------------------------------------
 
@@ -253,13 +280,19 @@ class Storage:
         fs, path = self.filesystem(folder)
         scheme = normalize_uri(folder).split("://", 1)[0]
         found = fs.find(path, withdirs=False, detail=True)
-        return [_data_file(_uri(scheme, name), found[name]) for name in sorted(found)]
+        files = [_data_file(_uri(scheme, name), found[name]) for name in sorted(found)]
+        for file in files:
+            self.require_allowed(file.uri)
+        return files
 
     def glob(self, pattern: str) -> list[str]:
         """Return the files and folders that match a pattern, sorted."""
         fs, path = self.filesystem(pattern)
         scheme = normalize_uri(pattern).split("://", 1)[0]
-        return [_uri(scheme, name) for name in sorted(fs.glob(path))]
+        uris = [_uri(scheme, name) for name in sorted(fs.glob(path))]
+        for uri in uris:
+            self.require_allowed(uri)
+        return uris
 
     def copy_to_local(self, uri: str, target: Path) -> str:
         """Copy one file to a local path and return the SHA-256 of the bytes that were copied.
@@ -435,6 +468,11 @@ def parse_sha256(text: str) -> str:
         message = f"sha256 must be 64 hexadecimal digits (as sha256sum prints them), got {text!r}."
         raise ConfigurationError(message)
     return digest
+
+
+def sha256_of_bytes(data: bytes) -> str:
+    """Return the SHA-256 of some bytes, as 64 hex digits."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def sha256_of(path: Path) -> str:

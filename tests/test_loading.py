@@ -89,6 +89,7 @@ def record_of(verified, path, **changes):
         "label_columns": None,
         "versions": dict(model.versions),
         "baseline_uri": None,
+        "golden_uri": None,
         "tag": None,
     }
     return ModelRecord(**(fields | changes))

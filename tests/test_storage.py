@@ -171,3 +171,68 @@ def test_a_folder_that_cannot_be_written_to_is_refused_early(tmp_path):
 def test_an_unknown_scheme_is_a_configuration_error():
     with pytest.raises(ConfigurationError, match="No file system"):
         STORE.exists("nosuch://bucket/key")
+
+
+# -- allowed roots --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def walled(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_bytes(b"a")
+    (tmp_path / "in2").mkdir()
+    (tmp_path / "in2" / "b.txt").write_bytes(b"b")
+    return Storage(roots=(normalize_uri(str(tmp_path / "in")), "s3://bucket/models"))
+
+
+def test_what_lies_in_an_allowed_root_is_reached(walled, tmp_path):
+    assert walled.read_bytes(str(tmp_path / "in" / "a.txt")) == b"a"
+    assert [file.uri for file in walled.list_files(str(tmp_path / "in"))] == [f"file://{tmp_path}/in/a.txt"]
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "{0}/in2/b.txt",
+        "{0}",
+        "file://{0}/in2/b.txt",
+        "/etc/hostname",
+        "s3://bucket/models2/x",
+        "s3://bucket",
+        "memory://x",
+    ],
+)
+def test_what_lies_outside_of_the_allowed_roots_is_refused_by_name(walled, tmp_path, uri):
+    with pytest.raises(ConfigurationError, match=r"lies outside of the folders.*allowed_roots"):
+        walled.read_bytes(uri.format(tmp_path))
+
+
+def test_a_link_that_leads_out_of_the_allowed_roots_is_refused(walled, tmp_path):
+    (tmp_path / "in" / "link.txt").symlink_to(tmp_path / "in2" / "b.txt")
+    (tmp_path / "in" / "folder").symlink_to(tmp_path / "in2")
+    for name in ("link.txt", "folder/b.txt"):
+        with pytest.raises(ConfigurationError, match="lies outside"):
+            walled.read_bytes(str(tmp_path / "in" / name))
+
+
+def test_a_folder_that_holds_a_link_out_of_the_allowed_roots_is_not_listed(walled, tmp_path):
+    (tmp_path / "in" / "link.txt").symlink_to(tmp_path / "in2" / "b.txt")
+    with pytest.raises(ConfigurationError, match="lies outside"):
+        walled.list_files(str(tmp_path / "in"))
+    with pytest.raises(ConfigurationError, match="lies outside"):
+        walled.glob(str(tmp_path / "in" / "*.txt"))
+
+
+def test_a_root_that_is_itself_reached_by_a_link_holds_what_lies_in_it(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.txt").write_bytes(b"a")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    storage = Storage(roots=(normalize_uri(str(tmp_path / "link")),))
+    assert storage.read_bytes(str(tmp_path / "link" / "a.txt")) == b"a"
+    assert storage.read_bytes(str(tmp_path / "real" / "a.txt")) == b"a"
+
+
+def test_a_storage_for_another_process_keeps_its_roots(walled, tmp_path):
+    resolved = walled.resolved(str(tmp_path / "in"))
+    with pytest.raises(ConfigurationError, match="lies outside"):
+        resolved.read_bytes(str(tmp_path / "in2" / "b.txt"))

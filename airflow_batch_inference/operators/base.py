@@ -67,9 +67,17 @@ def _filesystem(protocol: str, *, conn_id: str | None) -> AbstractFileSystem:
     return fsspec.filesystem(protocol)
 
 
-def storage_for(conn_id: str | None) -> Storage:
-    """Return a storage that reaches remote file systems through an Airflow connection (None: fsspec's defaults)."""
-    return Storage(filesystem_for=functools.partial(_filesystem, conn_id=conn_id))
+def storage_for(conn_id: str | None, *roots: str) -> Storage:
+    """Return a storage that reaches remote file systems through an Airflow connection (None: fsspec's defaults).
+
+    It reaches nothing outside ``[batch_inference] allowed_roots``, the artifact store, and the roots given here.
+    """
+    allowed = str(conf.get(CONFIG_SECTION, "allowed_roots", fallback=None) or "")
+    found = tuple(normalize_uri(root.strip()) for root in allowed.split(",") if root.strip())
+    return Storage(
+        filesystem_for=functools.partial(_filesystem, conn_id=conn_id),
+        roots=(*found, artifact_root(), *roots) if found else (),
+    )
 
 
 @contextlib.contextmanager
@@ -124,7 +132,8 @@ class BatchInferenceOperator(BaseOperator):
     @property
     def storage(self) -> Storage:
         """Reaches the artifact store."""
-        return storage_for(self.artifact_conn_id or conf.get(CONFIG_SECTION, "artifact_conn_id", fallback=None) or None)
+        conn_id = self.artifact_conn_id or conf.get(CONFIG_SECTION, "artifact_conn_id", fallback=None) or None
+        return storage_for(conn_id)
 
     def cooldown(self, context: Context, seconds: object) -> Cooldown | None:
         """Return what holds back this task's repeated alerts for some seconds, also from text; None for 0.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk.definitions.context import Context
 
+    from airflow_batch_inference.registration import GoldenRequest
     from airflow_batch_inference.signing import SignatureCheck
 
 
@@ -41,6 +42,10 @@ class LoadModelOperator(BatchInferenceOperator):
         predictions, not labels of 0 and 1 for a model that predicts probabilities. (templated)
     :param baseline: URI of a baseline that ``airflow batch-inference baseline`` has made, instead of a sample set.
         (templated)
+    :param golden_set: a few hundred rows (URIs, or inline records) whose predictions are stored with the model at its
+        first load, and compared at each later one, in every task and worker: an upgraded library that predicts
+        something else is caught before it scores a row. (templated)
+    :param golden_tolerance: how far a prediction may move, relative to its size; 0: not at all. (templated)
     :param target_column: the sample set's column of true labels, of two classes: from it and the model's probabilities,
         accuracy, F1 and ROC AUC of later batches are estimated without labels. (templated)
     :param decision_threshold: the positive class is predicted for probabilities at or over it. (templated)
@@ -63,6 +68,8 @@ class LoadModelOperator(BatchInferenceOperator):
         "class_names",
         "sample_set",
         "baseline",
+        "golden_set",
+        "golden_tolerance",
         "target_column",
         "decision_threshold",
         "predict_method",
@@ -85,6 +92,8 @@ class LoadModelOperator(BatchInferenceOperator):
         class_names: Sequence[str] | None = None,
         sample_set: object = None,
         baseline: str | None = None,
+        golden_set: object = None,
+        golden_tolerance: float | str = 1e-6,
         target_column: str | None = None,
         decision_threshold: float | str = 0.5,
         predict_method: str = "predict",
@@ -105,6 +114,8 @@ class LoadModelOperator(BatchInferenceOperator):
         self.class_names = class_names
         self.sample_set = sample_set
         self.baseline = baseline
+        self.golden_set = golden_set
+        self.golden_tolerance = golden_tolerance
         self.target_column = target_column
         self.decision_threshold = decision_threshold
         self.predict_method = predict_method
@@ -150,12 +161,23 @@ class LoadModelOperator(BatchInferenceOperator):
             baseline=None
             if baseline_uri is None
             else (baseline_uri, read(BaselineRecord, "baseline", baseline_uri, self.storage)),
+            golden=self._golden(),
             storage=self.storage,
             model_storage=storage_for(request.conn_id),
         )
         self.log.info("Model %s: %s, sha256 %s, %s", record.name, record.flavor, record.sha256, uri)
         push(context, {"model_sha256": record.sha256, "flavor": record.flavor})
         return uri
+
+    def _golden(self) -> GoldenRequest | None:
+        from airflow_batch_inference.registration import GoldenRequest
+
+        dataset = structure(self.golden_set)
+        if dataset is None:
+            return None
+        return GoldenRequest(
+            dataset=dataset, tolerance=number("golden_tolerance", self.golden_tolerance, low=0, high=1)
+        )
 
     def _signature(self) -> SignatureCheck | None:
         from airflow_batch_inference.signing import SignatureCheck

@@ -51,6 +51,7 @@ from airflow_batch_inference.records.evaluation import (
 )
 from airflow_batch_inference.records.scoring import (
     Certificate,
+    GoldenRecord,
     ModelRecord,
     Part,
     PredictionSetRecord,
@@ -82,6 +83,7 @@ __all__ = [
     "DriftResult",
     "DriftStatus",
     "EvaluationRecord",
+    "GoldenRecord",
     "Histogram",
     "HistoryEntry",
     "LoggedArtifactsRecord",
@@ -112,6 +114,7 @@ __all__ = [
 RECORD_TYPES: dict[str, type[Record]] = {
     "model": ModelRecord,
     "prediction-set": PredictionSetRecord,
+    "golden": GoldenRecord,
     "receipt": Receipt,
     "statistics": StatisticsRecord,
     "baseline": BaselineRecord,

@@ -42,7 +42,27 @@ class ModelRecord(Record):
     label_columns: tuple[str, ...] | None
     versions: dict[str, str]
     baseline_uri: str | None
+    golden_uri: str | None
+    """Rows whose predictions are checked at each load."""
     tag: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoldenRecord(Record):
+    """Rows with the predictions that a model made for them when they were stored."""
+
+    kind: Literal["golden"] = "golden"
+    model_sha256: str
+    data_uri: str
+    """A Parquet file: the model's inputs as ``input.…``, its predictions as ``expected.…``."""
+    data_sha256: str
+    rows: int
+    methods: tuple[str, ...]
+    predict_kwargs: dict[str, Any]
+    tolerance: float
+    """How far a prediction may move, relative to its size (to 1 for small ones)."""
+    versions: dict[str, str]
+    """Of the packages that made the predictions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -117,7 +117,7 @@ def _density(residuals: Residuals) -> str:
         )
         cells += f'<path class="d" opacity="{(shade + 1) / (_SHADES + 1):.2f}" d="{path}"/>'
     shapes = f'{cells}<path class="z" d="{axes.line(ends, ends)}"/>'
-    note = "darker cells, more rows; dashed: where they are equal"
+    note = "stronger colour, more rows; dashed: equal"
     return _figure("Predicted against actual", note, axes.drawing(shapes, "Predicted against actual values"))
 
 

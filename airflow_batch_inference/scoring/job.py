@@ -162,7 +162,7 @@ class _Here:
     number: int = 0
 
     def prepare(self) -> PreparedJob:
-        self.model = self.request.load_model()
+        self.model = self.request.load_model(self.storage)
         self.job = prepare(self.request, self.opened, self.model)
         return self.job
 

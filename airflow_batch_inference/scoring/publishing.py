@@ -82,6 +82,7 @@ def publish(
         )
         raise ConfigurationError(message)
     target = normalize_uri(target)
+    target_storage.require_allowed(target)
     suffix = output_suffix(record.output_format)
     owner = _Owner(record, target, if_exists)
     if target.endswith(suffix):

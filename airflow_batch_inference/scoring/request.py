@@ -143,19 +143,29 @@ class ScoringRequest:
     baseline: BaselineRecord | None = None
     batch_bytes: int = BATCH_BYTES
 
-    def load_model(self) -> LoadedModel:
-        """Return the model; loads it where only its record was given.
+    def load_model(self, storage: Storage) -> LoadedModel:
+        """Return the model; loads it where only its record was given, and scores its golden set.
+
+        Parameters
+        ----------
+        storage
+            Reaches the artifact store.
 
         Raises
         ------
         ModelError, ArtifactError
-            As :func:`~airflow_batch_inference.loading.load_recorded` says.
+            As :func:`~airflow_batch_inference.loading.load_recorded` and
+            :func:`~airflow_batch_inference.scoring.golden.check_golden` say.
         """
         if self.model is not None:
             return self.model
         from airflow_batch_inference.loading import load_recorded
+        from airflow_batch_inference.scoring.golden import check_golden
 
         if self.model_storage is None:
             message = "A scoring request needs a model, or the storage that reaches the record's model."
             raise ConfigurationError(message)
-        return load_recorded(self.record, storage=self.model_storage)
+        model = load_recorded(self.record, storage=self.model_storage)
+        if self.record.golden_uri is not None:
+            check_golden(self.record.golden_uri, model, self.record, storage=storage)
+        return model

@@ -60,7 +60,7 @@ def _serve(pipe: Any, request: ScoringRequest, storage: Storage) -> None:  # noq
     for name in _UNUSED.get(request.record.flavor, ()):
         sys.modules[name] = None  # type: ignore[assignment]  # importing it fails, as if it were not installed
     gc.disable()  # what is imported and loaded stays
-    model = request.load_model()
+    model = request.load_model(storage)
     gc.freeze()
     gc.enable()
     pipe.send(("ready",))

@@ -68,6 +68,7 @@ def model_record(model: FakeModel, **changed) -> ModelRecord:
         "label_columns": None,
         "versions": {},
         "baseline_uri": None,
+        "golden_uri": None,
         "tag": None,
     }
     return ModelRecord(**(fields | changed))
@@ -151,3 +152,8 @@ def bench(tmp_path):
 @pytest.fixture
 def make_model():
     return FakeModel
+
+
+@pytest.fixture
+def make_record():
+    return model_record
