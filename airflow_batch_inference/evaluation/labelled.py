@@ -70,8 +70,9 @@ def scoring_request(
     methods = question.methods(model, question.known_classes(record).own)
     return ScoringRequest(
         model=model,
-        # The predictions get names of their own, which labels can't have, and classes as the model says them.
-        record=replace(record, label_columns=None, output_names=None, class_names=None),
+        # The predictions get names of their own, which labels can't have, and classes as the model says them. The
+        # loaded model was checked against its golden set, which has the names.
+        record=replace(record, label_columns=None, output_names=None, class_names=None, golden_uri=None),
         model_storage=model_storage,
         model_record_uri=record_uri,
         dataset=data.dataset,

@@ -28,7 +28,7 @@ from airflow_batch_inference.operators.base import (
     task_key,
 )
 from airflow_batch_inference.operators.inputs import read
-from airflow_batch_inference.operators.scored import destination_of, model_of
+from airflow_batch_inference.operators.scored import destination_of, load_described, model_of
 from airflow_batch_inference.records import EvaluationRecord, ModelRecord
 from airflow_batch_inference.storage import is_record_uri, task_folder
 
@@ -244,12 +244,10 @@ class EvaluateModelOperator(BatchInferenceOperator):
     def _request(self, question: Question, context: Context) -> tuple[ScoringRequest, ModelRecord]:
         """Return the scoring job, and the model's record; all that can be known to be wrong is refused here."""
         from airflow_batch_inference.evaluation.labelled import scoring_request
-        from airflow_batch_inference.loading import load_recorded
 
         model, record = model_of(self.model, optional_text(self.conn_id), self.storage)
         model_storage = storage_for(record.conn_id)
-        if model is None:
-            model = load_recorded(record, storage=model_storage)
+        model = model or load_described(record, model_storage, self.storage)
         question.require_possible(model, record)
         request = scoring_request(
             question,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 
 import joblib
 import lightgbm
@@ -218,6 +219,16 @@ def test_class_names_of_the_model_record_are_known_to_the_labels(load, write, ev
     by_number = evaluate(uri, write(inputs.assign(truth=truth), "other.parquet"))
     assert by_name.metrics == by_number.metrics
     assert by_name.outputs[0].classes == by_number.outputs[0].classes == ("setosa", "versicolor", "virginica")
+
+
+def test_a_model_is_checked_against_its_golden_set_first(load, write, evaluate, tumours):
+    model, labelled = tumours
+    uri = load(model, golden_set=write(labelled.iloc[:5, :5], "golden.parquet"))
+    assert evaluate(uri, write(labelled)).metrics["accuracy"] > 0.8
+    golden = STORE.read_record(uri).golden_uri.removeprefix("file://")
+    Path(golden).write_bytes(b"{}")
+    with pytest.raises(AirflowFailException, match=r"ArtifactIntegrityError"):
+        evaluate(uri, write(labelled, "again.parquet"))
 
 
 def test_chosen_metrics_may_be_functions_of_scikit_learn(gate, tumours):
