@@ -108,17 +108,29 @@ def _density(residuals: Residuals) -> str:
     right, top = axes.at(ends[1], ends[1])
     wide, high = (right - left) / residuals.density_bins, (bottom - top) / residuals.density_bins
     most = max(rows for _, _, rows in residuals.density)
-    shaded = sorted((max(1, round(_SHADES * math.sqrt(rows / most))), i, j) for i, j, rows in residuals.density)
+    shaded = sorted((max(1, round(_SHADES * math.sqrt(rows / most))), j, i) for i, j, rows in residuals.density)
     cells = ""
     for shade, group in groupby(shaded, key=lambda cell: cell[0]):
+        # A run of cells of one shade is one line as thick as a cell is high.
         path = "".join(
-            f"M{left + i * wide:.4g} {bottom - (j + 1) * high:.4g}h{wide:.4g}v{high:.4g}h-{wide:.4g}z"
-            for _, i, j in group
+            f"M{left + first * wide:.4g} {bottom - (j + 0.5) * high:.4g}h{length * wide:.4g}"
+            for j, first, length in _runs([(j, i) for _, j, i in group])
         )
-        cells += f'<path class="d" opacity="{(shade + 1) / (_SHADES + 1):.2f}" d="{path}"/>'
+        cells += f'<path class="s" stroke-width="{high:.4g}" opacity="{(shade + 1) / (_SHADES + 1):.2f}" d="{path}"/>'
     shapes = f'{cells}<path class="z" d="{axes.line(ends, ends)}"/>'
     note = "stronger colour, more rows; dashed: equal"
     return _figure("Predicted against actual", note, axes.drawing(shapes, "Predicted against actual values"))
+
+
+def _runs(cells: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
+    """Return (row, first column, length) of the runs among sorted (row, column) cells."""
+    found: list[tuple[int, int, int]] = []
+    for row, column in cells:
+        if found and found[-1][0] == row and sum(found[-1][1:]) == column:
+            found[-1] = (row, found[-1][1], found[-1][2] + 1)
+        else:
+            found.append((row, column, 1))
+    return found
 
 
 def _histogram(residuals: Residuals) -> str:

@@ -77,7 +77,8 @@ figcaption{font-weight:600;font-size:13px;margin:0 0 6px;max-width:320px}figcapt
 figure svg{display:block;max-width:100%;height:auto}
 text{fill:var(--dim);font:11px system-ui,sans-serif;font-variant-numeric:tabular-nums}
 .a{stroke:var(--line);fill:none}.z{stroke:var(--dim);fill:none;stroke-dasharray:3 4}
-.p{fill:none;stroke:var(--k,var(--cur));stroke-width:1.8;stroke-linejoin:round}.d{fill:var(--cur)}.b{fill:var(--cur);opacity:.8}
+.p{fill:none;stroke:var(--k,var(--cur));stroke-width:1.8;stroke-linejoin:round}.d{fill:var(--cur)}
+.s{fill:none;stroke:var(--cur)}.b{fill:var(--cur);opacity:.8}
 .c0{--k:var(--cur)}.c1{--k:#d9822b}.c2{--k:#2a9d6f}.c3{--k:#b357c9}.c4{--k:#8a8f3c}
 .key{display:flex;flex-wrap:wrap;gap:2px 14px;margin:4px 0 0;font-size:12px;color:var(--dim);max-width:320px}
 .key i{display:inline-block;width:12px;height:3px;margin-right:5px;vertical-align:3px;background:var(--k)}

@@ -120,11 +120,19 @@ def test_a_page_of_any_number_of_classes_is_at_most_40_kb(number):
 
 
 def test_a_page_of_several_outputs_is_at_most_40_kb_and_says_what_it_leaves_out():
-    outputs = tuple(replace(measured(), label_column=f"output {i}") for i in range(12))
+    outputs = tuple(replace(measured(rows=300_000), label_column=f"output {i}") for i in range(12))
     page = page_of(record(*outputs))
     assert len(page.encode()) <= 40_000
     assert "9 more outputs are in the record only." in page
     assert "Values are means over the outputs." in page
+
+
+def test_each_filled_cell_of_actual_and_predicted_is_drawn_once():
+    output = measured()
+    page = page_of(record(output))
+    cells = re.findall(r'class="s" stroke-width="[\d.]+" opacity="[\d.]+" d="([^"]+)"', page)
+    widths = [float(width) for path in cells for width in re.findall(r"h([\d.]+)", path)]
+    assert sum(widths) / (260 / 28) == pytest.approx(len(output.residuals.density), rel=1e-3)
 
 
 def test_nothing_on_the_page_can_run_or_load():
