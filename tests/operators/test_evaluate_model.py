@@ -17,6 +17,7 @@ from sklearn import datasets, metrics
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from airflow_batch_inference.operators import EvaluateModelOperator, LoadModelOperator, LogArtifactsOperator
@@ -188,6 +189,16 @@ def test_several_outputs_of_classes_have_the_same_metrics_each(load, write, eval
     assert [output.metrics["f1"] for output in found.outputs] == pytest.approx(each)
     assert found.metrics["f1"] == pytest.approx(np.mean(each))
     assert found.metrics["log_loss"] is None
+
+
+def test_scores_of_a_model_without_probabilities_give_its_roc_auc(load, write, evaluate, tumours):
+    _, labelled = tumours
+    inputs, truth = labelled.iloc[:, :5], labelled["truth"]
+    model = make_pipeline(StandardScaler(), LinearSVC(random_state=0)).fit(inputs, truth)
+    found = evaluate(load(model), write(labelled))
+    expected = metrics.roc_auc_score(truth == "malignant", model.decision_function(inputs))
+    assert found.metrics["roc_auc"] == pytest.approx(expected)
+    assert found.undefined["log_loss"] == "The model gives no probabilities."
 
 
 def test_a_native_boosters_probabilities_are_classes_from_a_half_on(runner, evaluate, write, rng_frame, model_file):
