@@ -8,6 +8,7 @@ VENV := .venv$(SUFFIX)
 STATE := .demo$(SUFFIX)
 BIN := $(CURDIR)/$(VENV)/bin
 INSTALLED := $(VENV)/.installed
+FRAMEWORKS := $(VENV)/.frameworks
 MIGRATED := $(STATE)/airflow/.migrated
 DATA := $(STATE)/data/.made
 
@@ -48,7 +49,7 @@ ui: $(INSTALLED) $(DATA) ## start Airflow with the example DAGs on this machine 
 	@exec $(BIN)/python demo/ui.py $(PORT)
 
 test: export AIRFLOW_HOME := $(CURDIR)/$(STATE)/airflow-test
-test: $(INSTALLED) ## run the whole test suite
+test: $(INSTALLED) $(FRAMEWORKS) ## run the whole test suite
 	@$(BIN)/python -m pytest
 
 check: $(INSTALLED) ## ruff, mypy --strict and the import contracts
@@ -72,6 +73,11 @@ $(INSTALLED): pyproject.toml $(LOCK)
 	@$(BIN)/python -m pip install --quiet --constraint $(LOCK) --editable '.[test,check,demo]'
 	@$(BIN)/python -c 'import lightgbm' || { echo "LightGBM cannot be imported: see above." \
 		"Where libgomp.so.1 is missing: apt install libgomp1 (Fedora: dnf install libgomp)" >&2; exit 1; }
+	@touch $@
+
+$(FRAMEWORKS): $(INSTALLED)
+	@echo "Installing the frameworks that the tests load models of: PyTorch, TensorFlow, XGBoost, … (about 2 GB)"
+	@$(BIN)/python -m pip install --quiet --constraint $(LOCK) --editable '.[frameworks]'
 	@touch $@
 
 $(LOCK):

@@ -6,6 +6,7 @@ Light to import: Airflow reads it at every call of its own command line.
 from __future__ import annotations
 
 import argparse
+import getpass
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,14 @@ _VERIFY = "check a committed prediction set again: digests, rows, certificate, a
 _URI = "URI of the commit, as PredictOperator returns it"
 _INPUTS = "read the inputs again too, and compare them with the output, row by row"
 _CONN = "Airflow connection that reaches the artifact store"
+_ALIAS = "show what an alias of a model means and has meant; with a model record, let it mean that one from now on"
+_ALIAS_ARGUMENTS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("reference", {"help": "models/<name>@<alias>"}),
+    ("--set", {"help": "URI of a model record, as LoadModelOperator returns it", "dest": "record"}),
+    ("--since", {"help": "when that version went live, such as 2026-11-20T06:00:00+00:00 (now)"}),
+    ("--artifact-root", {"help": "the artifact store ([batch_inference] artifact_root)"}),
+    ("--conn-id", {"help": "Airflow connection that reaches the artifact store"}),
+)
 _BASELINE = "count a training set once, as what later data are compared with; print the baseline's URI"
 _BASELINE_ARGUMENTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("dataset", {"help": "file, folder or glob of Parquet, CSV, Arrow or JSON lines"}),
@@ -40,7 +49,7 @@ def get_cli_commands() -> list[Any]:
     return [
         GroupCommand(
             name="batch-inference",
-            help="Look after prediction sets and baselines",
+            help="Look after prediction sets, baselines and aliases of models",
             subcommands=(
                 ActionCommand(
                     name="verify",
@@ -57,6 +66,12 @@ def get_cli_commands() -> list[Any]:
                     help=_BASELINE,
                     func=lazy_load_command("airflow_batch_inference.cli.baseline_command"),
                     args=tuple(argument((flag,), **options) for flag, options in _BASELINE_ARGUMENTS),
+                ),
+                ActionCommand(
+                    name="alias",
+                    help=_ALIAS,
+                    func=lazy_load_command("airflow_batch_inference.cli.alias_command"),
+                    args=tuple(argument((flag,), **options) for flag, options in _ALIAS_ARGUMENTS),
                 ),
             ),
         )
@@ -135,6 +150,33 @@ def baseline_command(arguments: argparse.Namespace) -> None:
     print(uri)
 
 
+def alias_command(arguments: argparse.Namespace) -> None:
+    """Print the history of an alias, newest first; with a record, set it first."""
+    from airflow_batch_inference.aliases import alias_history, parse_alias, resolve_alias, set_alias
+    from airflow_batch_inference.exceptions import BatchInferenceError, ConfigurationError
+    from airflow_batch_inference.operators.arguments import moment
+    from airflow_batch_inference.operators.base import artifact_root, storage_for
+
+    storage = storage_for(arguments.conn_id)
+    root = _absolute(arguments.artifact_root) if arguments.artifact_root else artifact_root()
+    try:
+        found = parse_alias(arguments.reference)
+        if found is None:
+            message = f"{arguments.reference!r} is no alias; write models/<name>@<alias>."
+            raise ConfigurationError(message)
+        if arguments.record:
+            since = moment("--since", arguments.since)
+            set_alias(
+                *found, _absolute(arguments.record), root=root, storage=storage, set_by=getpass.getuser(), since=since
+            )
+        resolve_alias(*found, root=root, storage=storage)
+        history = alias_history(*found, root=root, storage=storage)
+    except BatchInferenceError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    for entry in reversed(history):
+        print(f"{entry.since}  {entry.model_sha256[:12]}  {entry.model_record_uri}  (set by {entry.set_by})")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command without Airflow's command line."""
     parser = argparse.ArgumentParser(prog="python -m airflow_batch_inference")
@@ -148,5 +190,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for flag, options in _BASELINE_ARGUMENTS:
         command.add_argument(flag, **options)
     command.set_defaults(run=baseline_command)
+    command = commands.add_parser("alias", help=_ALIAS, description=_ALIAS)
+    for flag, options in _ALIAS_ARGUMENTS:
+        command.add_argument(flag, **options)
+    command.set_defaults(run=alias_command)
     parsed = parser.parse_args(arguments)
     parsed.run(parsed)

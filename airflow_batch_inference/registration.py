@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_batch_inference import __version__
 from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.loading import TrustRequest, load_model
+from airflow_batch_inference.loading import TrustRequest, load_model, load_recorded
 from airflow_batch_inference.records import ModelRecord, fingerprint
 from airflow_batch_inference.reference import (
     ReferenceOptions,
@@ -20,7 +20,7 @@ from airflow_batch_inference.reference import (
     open_sample_set,
     plain_baseline,
 )
-from airflow_batch_inference.scoring.golden import put_golden
+from airflow_batch_inference.scoring.golden import check_golden, put_golden
 from airflow_batch_inference.signature import refine_inputs
 from airflow_batch_inference.storage import encode_segment, join_uri, normalize_uri
 
@@ -127,6 +127,19 @@ def describe_model(request: ModelRequest, *, storage: Storage) -> tuple[LoadedMo
         golden_uri=None,
         tag=request.tag,
     )
+
+
+def require_loads(record: ModelRecord, *, storage: Storage, model_storage: Storage) -> None:
+    """Load a recorded model once, as the tasks that score with it will.
+
+    Raises
+    ------
+    ArtifactError, ModelError
+        It cannot be loaded any more, or predicts something else than its golden set says.
+    """
+    model = load_recorded(record, storage=model_storage)
+    if record.golden_uri is not None:
+        check_golden(record.golden_uri, model, record, storage=storage)
 
 
 def _class_names(

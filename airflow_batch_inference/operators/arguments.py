@@ -6,6 +6,7 @@ import ast
 import json
 import math
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ConfigurationError
@@ -113,6 +114,30 @@ def optional_boolean(name: str, value: object) -> bool | None:
 def optional_text(value: object) -> str | None:
     """Return text, or None for None and the words that a template makes of it."""
     return None if value is None or str(value).strip().lower() in _NONE else str(value)
+
+
+def moment(name: str, value: object) -> datetime | None:
+    """Return a time with its zone (UTC where it has none), also from ISO 8601 text; None for None and such words.
+
+    Raises
+    ------
+    ConfigurationError
+        It is no time.
+
+    Examples
+    --------
+    >>> moment("as_of", "2026-11-20").isoformat()
+    '2026-11-20T00:00:00+00:00'
+    """
+    text = optional_text(value)
+    if text is None:
+        return None
+    try:
+        found = value if isinstance(value, datetime) else datetime.fromisoformat(text)
+    except ValueError as error:
+        message = f"{name} is {value!r}; it must be a time such as 2026-11-20T06:00:00+00:00."
+        raise ConfigurationError(message) from error
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def choice(name: str, value: object, allowed: Collection[str]) -> str:

@@ -27,13 +27,14 @@ from airflow_batch_inference.operators.base import (
     storage_for,
     task_key,
 )
-from airflow_batch_inference.operators.inputs import read
+from airflow_batch_inference.operators.inputs import read, resolve_model
 from airflow_batch_inference.operators.scored import destination_of, load_described, model_of
 from airflow_batch_inference.records import EvaluationRecord, ModelRecord
-from airflow_batch_inference.storage import is_record_uri, task_folder
+from airflow_batch_inference.storage import task_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from airflow.sdk.definitions.context import Context
 
@@ -58,10 +59,12 @@ class EvaluateModelOperator(BatchInferenceOperator):
     ``mae``, ``rmse`` and ``r2`` of a regression by XCom. All is recorded before anything is raised. Every asset in
     ``outlets`` gets an event whose extra holds the verdict; an ``AssetAlias`` gets one only where the model passed.
 
-    :param model: URI of a model record (``load.output``), or of a model file whose format cannot run code. (templated)
+    :param model: URI of a model record (``load.output``), an alias (``models/churn@champion``), or the URI of a model
+        file whose format cannot run code. (templated)
     :param dataset: the labelled data, as :class:`PredictOperator` takes a dataset. (templated)
     :param label_columns: its column of true labels; of a model with several outputs one each, in their order. They are
         kept, and never reach the model. (templated)
+    :param as_of: with an alias, the version that was live at this time; None: the newest. (templated)
     :param metrics: names of those to measure: of this package (docs/evaluation.md), or functions of
         ``sklearn.metrics`` that take (y_true, y_pred), such as ``mean_pinball_loss``; None: all that fit the
         problem. (templated)
@@ -94,6 +97,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
         "model",
         "dataset",
         "label_columns",
+        "as_of",
         "metrics",
         "thresholds",
         "baseline_evaluation",
@@ -121,6 +125,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
         model: str,
         dataset: object,
         label_columns: str | Sequence[str],
+        as_of: str | datetime | None = None,
         metrics: str | Sequence[str] | None = None,
         thresholds: Mapping[str, object] | str | None = None,
         baseline_evaluation: str | None = None,
@@ -145,6 +150,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
         self.model = model
         self.dataset = dataset
         self.label_columns = label_columns
+        self.as_of = as_of
         self.metrics = metrics
         self.thresholds = thresholds
         self.baseline_evaluation = baseline_evaluation
@@ -245,7 +251,8 @@ class EvaluateModelOperator(BatchInferenceOperator):
         """Return the scoring job, and the model's record; all that can be known to be wrong is refused here."""
         from airflow_batch_inference.evaluation.labelled import scoring_request
 
-        model, record = model_of(self.model, optional_text(self.conn_id), self.storage)
+        uri = resolve_model(self.model, self.as_of, root=self.root, storage=self.storage)
+        model, record, record_uri = model_of(uri, optional_text(self.conn_id), self.storage)
         model_storage = storage_for(record.conn_id)
         model = model or load_described(record, model_storage, self.storage)
         question.require_possible(model, record)
@@ -254,7 +261,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
             self._data(),
             model=model,
             record=record,
-            record_uri=self.model if is_record_uri(self.model) else None,
+            record_uri=record_uri,
             destination=destination_of(context, self.root, None),
             policy=self._policy(),
             model_storage=model_storage,

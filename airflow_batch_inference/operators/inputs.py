@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, TypeVar
 
+from airflow_batch_inference.aliases import parse_alias, resolve_alias
 from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.operators.arguments import moment
 from airflow_batch_inference.records import (
     BaselineRecord,
     DriftResult,
@@ -19,6 +22,8 @@ from airflow_batch_inference.storage import is_record_uri
 if TYPE_CHECKING:
     from airflow_batch_inference.storage import Storage
 
+log = logging.getLogger(__name__)
+
 _NAMES: dict[type[Record], tuple[str, str]] = {
     ModelRecord: ("model record", "Give the output of a LoadModelOperator"),
     PredictionSetRecord: ("prediction set", "Give the output of a PredictOperator"),
@@ -32,6 +37,35 @@ _NAMES: dict[type[Record], tuple[str, str]] = {
 }
 
 R = TypeVar("R", ModelRecord, PredictionSetRecord, DriftResult, EvaluationRecord, BaselineRecord, ProfileRecord)
+
+
+def resolve_model(model: str, as_of: object, *, root: str, storage: Storage) -> str:
+    """Return what a model argument means: the record of ``models/<name>@<alias>``, any other URI as it is.
+
+    Raises
+    ------
+    ConfigurationError
+        ``as_of`` is no time, or is given where there is no alias.
+    ArtifactNotFoundError
+        There is no such alias, or none at that time.
+    """
+    time = moment("as_of", as_of)
+    found = parse_alias(model)
+    if found is None:
+        if time is not None:
+            message = (
+                f"as_of is {time.isoformat()}, but {model} is no alias (models/<name>@<alias>): only an alias has "
+                "meant several versions. Leave out as_of."
+            )
+            raise ConfigurationError(message)
+        return model
+    entry = resolve_alias(*found, root=root, storage=storage, as_of=time)
+    log.info(
+        "%s%s is version %d, sha256 %s, live since %s: %s",
+        *(model, f" as of {time.isoformat()}" if time else "", entry.number, entry.model_sha256, entry.since),
+        entry.model_record_uri,
+    )
+    return entry.model_record_uri
 
 
 def read(kind: type[R], argument: str, uri: str, storage: Storage) -> R:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_batch_inference.aliases import parse_alias, set_alias
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.operators.arguments import mapping, names, number, optional_text, structure
 from airflow_batch_inference.operators.base import BatchInferenceOperator, push, storage_for, trusted_digests
-from airflow_batch_inference.operators.inputs import read
-from airflow_batch_inference.records import BaselineRecord
+from airflow_batch_inference.operators.inputs import read, resolve_model
+from airflow_batch_inference.records import BaselineRecord, ModelRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from airflow.sdk.definitions.context import Context
 
-    from airflow_batch_inference.registration import GoldenRequest
+    from airflow_batch_inference.registration import GoldenRequest, ModelRequest
     from airflow_batch_inference.signing import SignatureCheck
 
 
@@ -24,7 +26,13 @@ class LoadModelOperator(BatchInferenceOperator):
 
     Returns the record's URI; pushes ``model_sha256`` and ``flavor`` by XCom.
 
-    :param model_uri: the model's file or folder: a path, ``file://`` or any fsspec scheme. (templated)
+    :param model_uri: the model's file or folder: a path, ``file://`` or any fsspec scheme; a model of MLflow's
+        (``models:/churn@champion``, ``models:/churn/3``, ``runs:/<id>/model``); or an alias of a model that was loaded
+        before (``models/churn@champion``). (templated)
+    :param as_of: with such an alias, the version that was live at this time, for backfills:
+        ``"{{ logical_date | default(dag_run.run_after, true) }}"``; None: the newest. (templated)
+    :param alias: from now on this alias of the model means this version. (templated)
+    :param mlflow_tracking_uri: MLflow's server or database; None: as ``MLFLOW_TRACKING_URI`` says. (templated)
     :param flavor: its framework (``sklearn``, ``lightgbm``, ``xgboost``, ``onnx``, ``keras``, ``tensorflow``,
         ``torch``, ``mlflow``); None: told by the file. (templated)
     :param conn_id: Airflow connection that reaches the model and the sample set. (templated)
@@ -59,6 +67,9 @@ class LoadModelOperator(BatchInferenceOperator):
     template_fields: Sequence[str] = (
         *BatchInferenceOperator.template_fields,
         "model_uri",
+        "as_of",
+        "alias",
+        "mlflow_tracking_uri",
         "flavor",
         "conn_id",
         "sha256",
@@ -83,6 +94,9 @@ class LoadModelOperator(BatchInferenceOperator):
         self,
         *,
         model_uri: str,
+        as_of: str | datetime | None = None,
+        alias: str | None = None,
+        mlflow_tracking_uri: str | None = None,
         flavor: str | None = None,
         conn_id: str | None = None,
         sha256: str | None = None,
@@ -105,6 +119,9 @@ class LoadModelOperator(BatchInferenceOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.model_uri = model_uri
+        self.as_of = as_of
+        self.alias = alias
+        self.mlflow_tracking_uri = mlflow_tracking_uri
         self.flavor = flavor
         self.conn_id = conn_id
         self.sha256 = sha256
@@ -125,30 +142,46 @@ class LoadModelOperator(BatchInferenceOperator):
         self.tag = tag
 
     def perform(self, context: Context) -> str:
-        """Verify, load, describe, store."""
-        from airflow_batch_inference.loading import TrustRequest
+        """Verify, load, describe, store; or verify the version that an alias means."""
+        by = f"{context['ti'].dag_id}, task {context['ti'].task_id}"
+        if parse_alias(self.model_uri) is not None:
+            uri, record = self._verified_version()
+        else:
+            uri, record = self._registered(by)
+        self.log.info("Model %s: %s, sha256 %s, %s", record.name, record.flavor, record.sha256, uri)
+        alias = optional_text(self.alias)
+        if alias is not None:
+            entry = set_alias(record.name, alias, uri, root=self.root, storage=self.storage, set_by=by)
+            self.log.info("models/%s@%s is this model since %s", record.name, alias, entry.since)
+        push(context, {"model_sha256": record.sha256, "flavor": record.flavor})
+        return uri
+
+    def _verified_version(self) -> tuple[str, ModelRecord]:
+        """Load the model that an alias means, as every task will, and return its record."""
+        from airflow_batch_inference.registration import require_loads
+
+        fixed = ("flavor", "sha256", "trusted", "verify_signature", "load_options", "class_names", "sample_set",
+                 "baseline", "golden_set", "target_column", "label_columns", "name")  # fmt: skip
+        given = [name for name in fixed if optional_text(getattr(self, name)) is not None]
+        if given:
+            message = (
+                f"{self.model_uri} is a version that was loaded before, with its own {given[0]}. Leave out "
+                f"{', '.join(given)}, or give them where the model's file is loaded."
+            )
+            raise ConfigurationError(message)
+        uri = resolve_model(self.model_uri, self.as_of, root=self.root, storage=self.storage)
+        record = read(ModelRecord, "model_uri", uri, self.storage)
+        require_loads(record, storage=self.storage, model_storage=storage_for(record.conn_id))
+        return uri, record
+
+    def _registered(self, by: str) -> tuple[str, ModelRecord]:
+        """Load a model's file or folder and store its record."""
         from airflow_batch_inference.reference import ReferenceOptions
-        from airflow_batch_inference.registration import ModelRequest, register_model
+        from airflow_batch_inference.registration import register_model
 
         baseline_uri = optional_text(self.baseline)
-        request = ModelRequest(
-            model_uri=self.model_uri,
-            conn_id=optional_text(self.conn_id),
-            flavor=optional_text(self.flavor),
-            trust=TrustRequest(
-                sha256=optional_text(self.sha256),
-                trusted=names("trusted", self.trusted),
-                signature=self._signature(),
-                config_sha256=trusted_digests(),
-                asked_by=f"{context['ti'].dag_id}, task {context['ti'].task_id}",
-            ),
-            load_options=mapping("load_options", self.load_options),
-            class_names=names("class_names", self.class_names),
-            label_columns=names("label_columns", self.label_columns),
-            name=optional_text(self.name),
-            tag=optional_text(self.tag),
-        )
-        uri, record = register_model(
+        request = self._request(by)
+        return register_model(
             request,
             root=self.root,
             sample_set=structure(self.sample_set),
@@ -165,9 +198,41 @@ class LoadModelOperator(BatchInferenceOperator):
             storage=self.storage,
             model_storage=storage_for(request.conn_id),
         )
-        self.log.info("Model %s: %s, sha256 %s, %s", record.name, record.flavor, record.sha256, uri)
-        push(context, {"model_sha256": record.sha256, "flavor": record.flavor})
-        return uri
+
+    def _request(self, by: str) -> ModelRequest:
+        from airflow_batch_inference.loading import TrustRequest
+        from airflow_batch_inference.registration import ModelRequest
+
+        uri, name = self._model_uri()
+        return ModelRequest(
+            model_uri=uri,
+            conn_id=optional_text(self.conn_id),
+            flavor=optional_text(self.flavor),
+            trust=TrustRequest(
+                sha256=optional_text(self.sha256),
+                trusted=names("trusted", self.trusted),
+                signature=self._signature(),
+                config_sha256=trusted_digests(),
+                asked_by=by,
+            ),
+            load_options=mapping("load_options", self.load_options),
+            class_names=names("class_names", self.class_names),
+            label_columns=names("label_columns", self.label_columns),
+            name=optional_text(self.name) or name,
+            tag=optional_text(self.tag),
+        )
+
+    def _model_uri(self) -> tuple[str, str | None]:
+        """Return the URI of the model's files, and the name that a registry gives it."""
+        from airflow_batch_inference.mlflow_registry import import_from_mlflow, is_mlflow_uri
+
+        resolve_model(
+            self.model_uri, self.as_of, root=self.root, storage=self.storage
+        )  # refuses as_of without an alias
+        if not is_mlflow_uri(self.model_uri):
+            return self.model_uri, None
+        tracking_uri = optional_text(self.mlflow_tracking_uri)
+        return import_from_mlflow(self.model_uri, root=self.root, storage=self.storage, tracking_uri=tracking_uri)
 
     def _golden(self) -> GoldenRequest | None:
         from airflow_batch_inference.registration import GoldenRequest

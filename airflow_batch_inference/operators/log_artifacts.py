@@ -10,7 +10,7 @@ from airflow.sdk import Asset
 
 from airflow_batch_inference.catalog import register
 from airflow_batch_inference.exceptions import ArtifactNotFoundError, ConfigurationError
-from airflow_batch_inference.operators.arguments import choice, optional_text, structure
+from airflow_batch_inference.operators.arguments import boolean, choice, optional_text, structure
 from airflow_batch_inference.operators.base import BatchInferenceOperator, announce, push, storage_for, task_key
 from airflow_batch_inference.records import (
     DriftResult,
@@ -46,6 +46,8 @@ class LogArtifactsOperator(BatchInferenceOperator):
         step. A file has a small manifest beside it (``_….parquet_published.json``), a folder has it inside. (templated)
     :param if_exists: what may be replaced at ``publish_to``: ``replace``: whatever this DAG published there; ``fail``:
         only the same batch, as a retry, a clear or a backfill does. What others wrote is always refused. (templated)
+    :param allow_mixed_versions: whether the files of one partition (a folder named ``key=value``) may come from several
+        versions of a model; by default a file beside those of another version is refused. (templated)
     :param conn_id: Airflow connection that reaches ``publish_to`` and files that are no records. (templated)
     """
 
@@ -55,6 +57,7 @@ class LogArtifactsOperator(BatchInferenceOperator):
         "artifacts_tag",
         "publish_to",
         "if_exists",
+        "allow_mixed_versions",
         "conn_id",
     )
 
@@ -65,6 +68,7 @@ class LogArtifactsOperator(BatchInferenceOperator):
         artifacts_tag: str | None = None,
         publish_to: str | None = None,
         if_exists: str = "replace",
+        allow_mixed_versions: bool | str = False,
         conn_id: str | None = None,
         **kwargs: Any,  # noqa: ANN401  # BaseOperator's own
     ) -> None:
@@ -73,6 +77,7 @@ class LogArtifactsOperator(BatchInferenceOperator):
         self.artifacts_tag = artifacts_tag
         self.publish_to = publish_to
         self.if_exists = if_exists
+        self.allow_mixed_versions = allow_mixed_versions
         self.conn_id = conn_id
 
     def perform(self, context: Context) -> str:
@@ -153,6 +158,7 @@ class LogArtifactsOperator(BatchInferenceOperator):
             target,
             storage=self.storage,
             target_storage=target_storage,
+            allow_mixed_versions=boolean("allow_mixed_versions", self.allow_mixed_versions),
             if_exists=choice("if_exists", self.if_exists, IF_EXISTS),
         )
         self.log.info("Published %d rows to %s", predictions.rows_out, published)

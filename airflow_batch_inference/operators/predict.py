@@ -22,13 +22,13 @@ from airflow_batch_inference.operators.arguments import (
     whole_number,
 )
 from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push, storage_for
-from airflow_batch_inference.operators.inputs import read
+from airflow_batch_inference.operators.inputs import read, resolve_model
 from airflow_batch_inference.operators.scored import destination_of, model_of
 from airflow_batch_inference.records import BaselineRecord, ModelRecord
-from airflow_batch_inference.storage import is_record_uri
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from airflow.sdk.definitions.context import Context
 
@@ -43,9 +43,12 @@ class PredictOperator(BatchInferenceOperator):
     visible before the whole set is; the same job run again returns the commit that is there, and a retry scores only
     the parts that are missing.
 
-    :param model: URI of a model record (``load.output``), or of a model file whose format cannot run code. (templated)
+    :param model: URI of a model record (``load.output``), an alias (``models/churn@champion``), or the URI of a model
+        file whose format cannot run code. (templated)
     :param dataset: a file, folder, glob or list of URIs of Parquet, CSV, Arrow/Feather or JSON lines, or small inline
         records: list of lists, list of dicts, dict of columns. (templated)
+    :param as_of: with an alias, the version that was live at this time, for backfills:
+        ``"{{ logical_date | default(dag_run.run_after, true) }}"``; None: the newest. (templated)
     :param drop_columns: columns to leave out, of the model's inputs and of the output: names or positions; for a
         list of lists positions. (templated)
     :param feature_columns: column names for a list of lists; None: the model's. (templated)
@@ -90,6 +93,7 @@ class PredictOperator(BatchInferenceOperator):
         *BatchInferenceOperator.template_fields,
         "model",
         "dataset",
+        "as_of",
         "drop_columns",
         "feature_columns",
         "label_columns",
@@ -122,6 +126,7 @@ class PredictOperator(BatchInferenceOperator):
         *,
         model: str,
         dataset: object,
+        as_of: str | datetime | None = None,
         drop_columns: str | int | Sequence[str | int] | None = None,
         feature_columns: Sequence[str] | None = None,
         label_columns: str | Sequence[str] | None = None,
@@ -151,6 +156,7 @@ class PredictOperator(BatchInferenceOperator):
         super().__init__(**kwargs)
         self.model = model
         self.dataset = dataset
+        self.as_of = as_of
         self.drop_columns = drop_columns
         self.feature_columns = feature_columns
         self.label_columns = label_columns
@@ -216,12 +222,13 @@ class PredictOperator(BatchInferenceOperator):
         from airflow_batch_inference.scoring.plan import batch_bytes
         from airflow_batch_inference.scoring.request import ScoringRequest
 
-        model, record = model_of(self.model, optional_text(self.conn_id), self.storage)
+        uri = resolve_model(self.model, self.as_of, root=self.root, storage=self.storage)
+        model, record, record_uri = model_of(uri, optional_text(self.conn_id), self.storage)
         return ScoringRequest(
             model=model,
             record=record,
             model_storage=storage_for(record.conn_id),
-            model_record_uri=self.model if is_record_uri(self.model) else None,
+            model_record_uri=record_uri,
             dataset=structure(self.dataset),
             options=self._options(),
             destination=destination_of(context, self.root, optional_text(self.batch_id)),

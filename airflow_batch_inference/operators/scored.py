@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from airflow_batch_inference.storage import Storage
 
 
-def model_of(uri: str, conn_id: str | None, storage: Storage) -> tuple[LoadedModel | None, ModelRecord]:
-    """Return a record, whose model is loaded where it is needed; or load a plain model file and describe it.
+def model_of(uri: str, conn_id: str | None, storage: Storage) -> tuple[LoadedModel | None, ModelRecord, str | None]:
+    """Return a record with its URI, whose model is loaded where it is needed; or load and describe a plain file.
 
     Parameters
     ----------
@@ -32,8 +32,8 @@ def model_of(uri: str, conn_id: str | None, storage: Storage) -> tuple[LoadedMod
     from airflow_batch_inference.registration import ModelRequest, describe_model
 
     if not is_record_uri(uri):
-        return describe_model(ModelRequest(model_uri=uri, conn_id=conn_id), storage=storage_for(conn_id))
-    return None, read(ModelRecord, "model", uri, storage)
+        return *describe_model(ModelRequest(model_uri=uri, conn_id=conn_id), storage=storage_for(conn_id)), None
+    return None, read(ModelRecord, "model", uri, storage), uri
 
 
 def load_described(record: ModelRecord, model_storage: Storage, storage: Storage) -> LoadedModel:

@@ -11,7 +11,7 @@ import json
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError
 from airflow_batch_inference.records.base import SCHEMA_VERSION, ColumnSpec, DataFile, Record, TaskKey, fingerprint
-from airflow_batch_inference.records.catalog import CatalogEntry, LoggedArtifactsRecord
+from airflow_batch_inference.records.catalog import AliasRecord, CatalogEntry, LoggedArtifactsRecord
 from airflow_batch_inference.records.drift import (
     BaselineRecord,
     Calibration,
@@ -61,6 +61,7 @@ from airflow_batch_inference.records.scoring import (
 
 __all__ = [
     "SCHEMA_VERSION",
+    "AliasRecord",
     "BaselineRecord",
     "Calibration",
     "CalibrationBin",
@@ -122,6 +123,7 @@ RECORD_TYPES: dict[str, type[Record]] = {
     "drift": DriftResult,
     "drift-history": HistoryEntry,
     "evaluation": EvaluationRecord,
+    "alias": AliasRecord,
     "catalog-entry": CatalogEntry,
     "logged-artifacts": LoggedArtifactsRecord,
 }

@@ -25,6 +25,22 @@ class CatalogEntry(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AliasRecord(Record):
+    """What an alias of a model means from a time on."""
+
+    kind: Literal["alias"] = "alias"
+    name: str
+    alias: str
+    number: int
+    """Of the times that the alias was set, from 1."""
+    model_record_uri: str
+    model_sha256: str
+    since: str
+    """UTC, ISO 8601."""
+    set_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedArtifactsRecord(Record):
     """What one run registered, and where its prediction set was published."""
 

@@ -53,6 +53,7 @@ def publish(
     storage: Storage,
     target_storage: Storage,
     if_exists: str = "replace",
+    allow_mixed_versions: bool = False,
 ) -> str:
     """Publish a committed prediction set and return the canonical URI of the target.
 
@@ -67,13 +68,16 @@ def publish(
     if_exists
         What may be replaced: ``"replace"``: whatever this DAG published there; ``"fail"``: only the same batch, as a
         retry or a backfill does.
+    allow_mixed_versions
+        Whether the files of one partition (a folder named ``key=value``) may come from several versions of a model.
 
     Raises
     ------
     ConfigurationError
         The rows were not kept, or the target's suffix is another format's.
     ArtifactConflictError
-        The target holds what another DAG or somebody else wrote, or another batch with ``if_exists="fail"``.
+        The target holds what another DAG or somebody else wrote, or another batch with ``if_exists="fail"``; or its
+        partition holds predictions of another version of the model.
     """
     if not record.kept:
         message = (
@@ -86,6 +90,8 @@ def publish(
     suffix = output_suffix(record.output_format)
     owner = _Owner(record, target, if_exists)
     if target.endswith(suffix):
+        if not allow_mixed_versions:
+            _require_one_version(record, target, target_storage)
         _publish_file(owner, storage, target_storage)
     elif any(target.lower().endswith(other) for other in SUFFIXES):
         message = f"publish_to is {target}, but the prediction set is {record.output_format}: end it with {suffix}."
@@ -162,6 +168,31 @@ def _publish_file(owner: _Owner, storage: Storage, target_storage: Storage) -> N
         if is_new and not target_storage.put_new(beside, manifest):
             owner.require(target_storage.read_bytes(beside))
         target_storage.put(beside, manifest)
+
+
+def _require_one_version(record: PredictionSetRecord, target: str, storage: Storage) -> None:
+    """Refuse a file beside those of another version of the model, where both are of one partition.
+
+    Raises
+    ------
+    ArtifactConflictError
+        Names the file and the digests.
+    """
+    folder = target.rpartition("/")[0]
+    if "=" not in folder.rpartition("/")[2] or not storage.exists(folder):
+        return
+    for file in storage.list_files(folder):
+        if not file.uri.endswith(MANIFEST) or file.uri == _manifest_beside(target):
+            continue
+        document = json.loads(storage.read_bytes(file.uri))
+        other = document.get("model_sha256")
+        if other != record.model_sha256:
+            message = (
+                f"The partition {folder} holds predictions of another version of the model (sha256 {other}, "
+                f"{file.uri}); these are of sha256 {record.model_sha256}. Score the whole partition with one version "
+                "(as_of picks the one of its day), or set allow_mixed_versions=True."
+            )
+            raise ArtifactConflictError(message)
 
 
 def _manifest_beside(target: str) -> str:

@@ -349,3 +349,32 @@ def test_a_link_to_a_folder_stays_one(bench, sets, target, tmp_path):
         put(bench, record, target)
     assert target.is_symlink()
     assert rows(real) == [2.0] * 100
+
+
+# -- one version a partition ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("folder", ["day=1", "scores"])
+def test_files_of_two_versions_of_a_model_lie_in_one_partition_only_if_allowed(bench, sets, tmp_path, folder):
+    put(bench, sets[0], tmp_path / folder / "a.parquet")
+    newer = replace(sets[1], model_sha256="7" * 64)
+    if folder == "day=1":
+        with pytest.raises(ArtifactConflictError, match=r"partition .*day=1 holds predictions of another version"):
+            put(bench, newer, tmp_path / folder / "b.parquet")
+        assert not (tmp_path / folder / "b.parquet").exists()
+        publish(
+            newer,
+            str(tmp_path / folder / "b.parquet"),
+            storage=bench.storage,
+            target_storage=bench.storage,
+            allow_mixed_versions=True,
+        )
+    else:
+        put(bench, newer, tmp_path / folder / "b.parquet")
+    assert pq.read_table(tmp_path / folder / "b.parquet").num_rows == 100
+
+
+def test_a_file_of_a_partition_may_be_replaced_by_that_of_a_newer_version(bench, sets, tmp_path):
+    put(bench, sets[0], tmp_path / "day=1" / "a.parquet")
+    put(bench, replace(sets[1], model_sha256="7" * 64), tmp_path / "day=1" / "a.parquet")
+    assert pq.read_table(tmp_path / "day=1" / "a.parquet").column("a")[0].as_py() == 2.0
