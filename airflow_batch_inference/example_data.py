@@ -1,4 +1,4 @@
-"""Data for the example DAGs: a small model, its reference, an ordinary batch and a drifted one.
+"""Data for the example DAGs: a small model, its reference, an ordinary batch, a drifted one, and one with the truth.
 
 The example DAGs must work in any Airflow that has the package, with no download: everything is made from
 scikit-learn's breast-cancer data (569 rows, 30 measurements of a tumour). Not to be relaxed: what already lies in the
@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PREDICTION = "malignant"
+TRUTH = "diagnosis"
+CLASSES = ("benign", "malignant")
+"""The values of the truth, as the model numbers them."""
 _FILES = {
     "model_uri": "tumour.txt",
     "sample_set": "sample.parquet",
     "ordinary": "ordinary.parquet",
     "drifted": "drifted.parquet",
+    "labelled": "labelled.parquet",
 }
 
 
@@ -37,9 +41,9 @@ def make_example_data(folder_uri: str, storage: Storage | None = None) -> dict[s
     Returns
     -------
     dict[str, str]
-        ``model_uri`` (LightGBM text), ``model_sha256``, and three Parquet files: ``sample_set`` (285 rows, the 30
+        ``model_uri`` (LightGBM text), ``model_sha256``, and four Parquet files: ``sample_set`` (285 rows, the 30
         measurements and the model's own prediction ``malignant`` for them), ``ordinary`` and ``drifted`` (284 rows,
-        the 30 measurements).
+        the 30 measurements), and ``labelled`` (those of ``ordinary`` with the true ``diagnosis``).
 
     Raises
     ------
@@ -81,6 +85,7 @@ def _contents() -> dict[str, bytes]:
         # distributed otherwise than its probabilities.
         "sample_set": _parquet(reference.assign(**{PREDICTION: booster.predict(reference)})),
         "ordinary": _parquet(ordinary),
+        "labelled": _parquet(ordinary.assign(**{TRUTH: (1 - benign.iloc[1::2]).map(dict(enumerate(CLASSES)))})),
         # The mishap behind much real drift: someone upstream now reports millimetres instead of centimetres.
         "drifted": _parquet(ordinary * 10.0),
     }

@@ -26,7 +26,8 @@ once, because the same inputs can only fail again.
     ├── PredictionError                file, row range, cause chained
     │   └── OutOfStepError             the predictions are not one a row, each of its own row
     ├── WorkerError                    retryable: worker processes died, or made no progress
-    └── DriftDetectedError             columns, scores, thresholds, report URI
+    ├── DriftDetectedError             columns, scores, thresholds, report URI
+    └── EvaluationFailedError          metrics, limits, report URI
 """
 
 from __future__ import annotations
@@ -151,5 +152,11 @@ class WorkerError(BatchInferenceError):
 
 class DriftDetectedError(BatchInferenceError):
     """The data have drifted from the reference beyond the limit that was set."""
+
+    retryable: ClassVar[bool] = False
+
+
+class EvaluationFailedError(BatchInferenceError):
+    """A model's metrics on a labelled set are not as good as they must be."""
 
     retryable: ClassVar[bool] = False

@@ -32,6 +32,7 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": "Batch Inference",
                 "python-modules": [
                     "airflow_batch_inference.operators.load_model",
+                    "airflow_batch_inference.operators.evaluate_model",
                     "airflow_batch_inference.operators.predict",
                     "airflow_batch_inference.operators.drift_analysis",
                     "airflow_batch_inference.operators.log_artifacts",

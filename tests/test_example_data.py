@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from airflow_batch_inference.example_data import PREDICTION, make_example_data
+from airflow_batch_inference.example_data import CLASSES, PREDICTION, TRUTH, make_example_data
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def test_the_digest_is_that_of_the_model_file(example):
 def test_made_twice_in_two_places_it_is_the_same_bytes(example, tmp_path):
     again = make_example_data(str(tmp_path))
     assert again["model_sha256"] == example["model_sha256"]
-    for key in ("model_uri", "sample_set", "ordinary", "drifted"):
+    for key in ("model_uri", "sample_set", "ordinary", "drifted", "labelled"):
         assert local(again[key]).read_bytes() == local(example[key]).read_bytes()
 
 
@@ -50,3 +50,10 @@ def test_no_row_is_in_both_the_sample_set_and_the_ordinary_batch(example):
     sample, ordinary = (pd.read_parquet(local(example[key])) for key in ("sample_set", "ordinary"))
     assert len(sample) + len(ordinary) == 569
     assert sample.drop(columns=PREDICTION).merge(ordinary, how="inner").empty
+
+
+def test_the_labelled_set_is_the_ordinary_batch_with_the_truth(example):
+    labelled, ordinary = (pd.read_parquet(local(example[key])) for key in ("labelled", "ordinary"))
+    assert labelled.drop(columns=TRUTH).equals(ordinary)
+    assert labelled[TRUTH].value_counts().to_dict() == {"benign": 174, "malignant": 110}
+    assert set(CLASSES) == set(labelled[TRUTH])

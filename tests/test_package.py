@@ -25,6 +25,7 @@ LIGHT_MODULES = [
     "airflow_batch_inference.get_provider_info",
     "airflow_batch_inference.operators.load_model",
     "airflow_batch_inference.operators.predict",
+    "airflow_batch_inference.operators.evaluate_model",
     "airflow_batch_inference.operators.drift_analysis",
     "airflow_batch_inference.operators.log_artifacts",
     "airflow_batch_inference.operators.drift_gate",

@@ -2,6 +2,7 @@
 
 from airflow_batch_inference.operators.drift_analysis import DriftAnalysisOperator
 from airflow_batch_inference.operators.drift_gate import DriftGateOperator
+from airflow_batch_inference.operators.evaluate_model import EvaluateModelOperator
 from airflow_batch_inference.operators.load_model import LoadModelOperator
 from airflow_batch_inference.operators.log_artifacts import LogArtifactsOperator
 from airflow_batch_inference.operators.predict import PredictOperator
@@ -9,6 +10,7 @@ from airflow_batch_inference.operators.predict import PredictOperator
 __all__ = [
     "DriftAnalysisOperator",
     "DriftGateOperator",
+    "EvaluateModelOperator",
     "LoadModelOperator",
     "LogArtifactsOperator",
     "PredictOperator",

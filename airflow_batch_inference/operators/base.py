@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowFailException, conf
 from airflow.sdk import Asset, AssetAlias, BaseOperator
 
-from airflow_batch_inference.exceptions import BatchInferenceError, DriftDetectedError
+from airflow_batch_inference.exceptions import BatchInferenceError, DriftDetectedError, EvaluationFailedError
 from airflow_batch_inference.operators.alerts import MOST_SECONDS, Cooldown, drifted_columns
 from airflow_batch_inference.operators.arguments import number
 from airflow_batch_inference.records import DriftStatus, TaskKey
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CONFIG_SECTION = "batch_inference"
+_VERDICTS = (DriftDetectedError, EvaluationFailedError)
 
 
 def artifact_root() -> str:
@@ -89,7 +90,7 @@ def translated_errors() -> Iterator[None]:
             raise
         message = f"{type(error).__name__}: {error}"
         # A verdict is no fault of the code: where it was found says nothing.
-        raise AirflowFailException(message) from (None if isinstance(error, DriftDetectedError) else error)
+        raise AirflowFailException(message) from (None if isinstance(error, _VERDICTS) else error)
 
 
 class BatchInferenceOperator(BaseOperator):

@@ -11,6 +11,7 @@ from airflow_batch_inference.operators.arguments import moment
 from airflow_batch_inference.records import (
     BaselineRecord,
     DriftResult,
+    EvaluationRecord,
     ModelRecord,
     PredictionSetRecord,
     ProfileRecord,
@@ -27,6 +28,7 @@ _NAMES: dict[type[Record], tuple[str, str]] = {
     ModelRecord: ("model record", "Give the output of a LoadModelOperator"),
     PredictionSetRecord: ("prediction set", "Give the output of a PredictOperator"),
     DriftResult: ("drift result", "Give the output of a DriftAnalysisOperator"),
+    EvaluationRecord: ("evaluation", "Give the output of an EvaluateModelOperator"),
     BaselineRecord: (
         "baseline",
         "Run the task that loads the model again, or give the output of `airflow batch-inference baseline`",
@@ -34,7 +36,7 @@ _NAMES: dict[type[Record], tuple[str, str]] = {
     ProfileRecord: ("profile", "Run the task that scored the data again"),
 }
 
-R = TypeVar("R", ModelRecord, PredictionSetRecord, DriftResult, BaselineRecord, ProfileRecord)
+R = TypeVar("R", ModelRecord, PredictionSetRecord, DriftResult, EvaluationRecord, BaselineRecord, ProfileRecord)
 
 
 def resolve_model(model: str, as_of: object, *, root: str, storage: Storage) -> str:

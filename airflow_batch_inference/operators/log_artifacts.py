@@ -14,6 +14,7 @@ from airflow_batch_inference.operators.arguments import boolean, choice, optiona
 from airflow_batch_inference.operators.base import BatchInferenceOperator, announce, push, storage_for, task_key
 from airflow_batch_inference.records import (
     DriftResult,
+    EvaluationRecord,
     LoggedArtifactsRecord,
     ModelRecord,
     PredictionSetRecord,
@@ -38,7 +39,8 @@ class LogArtifactsOperator(BatchInferenceOperator):
 
     :param artifacts: record URIs (outputs of the other operators), which are registered under the names of what they
         hold (``model``, ``prediction``, ``drift_results``, ``drift_table_plot``, ``features_drift_results``,
-        ``dataset_statistics``); or a dict of names to URIs, of records or of any files. (templated)
+        ``dataset_statistics``, ``evaluation``, ``evaluation_report``, ``evaluation_metrics``); or a dict of names to
+        URIs, of records or of any files. (templated)
     :param artifacts_tag: tag of all of them. (templated)
     :param publish_to: where people read the prediction set: a file (``….parquet``), or a folder; replaced in one
         step. A file has a small manifest beside it (``_….parquet_published.json``), a folder has it inside. (templated)
@@ -210,6 +212,12 @@ def _contents(record: Record, uri: str) -> list[tuple[str, str, str]]:
             ("drift_table_plot", "html", record.report_uri),
             ("features_drift_results", "json", record.features_drift_uri),
             ("dataset_statistics", "statistics", record.statistics_uri),
+        ]
+    elif isinstance(record, EvaluationRecord):
+        found = [
+            ("evaluation", "evaluation", uri),
+            ("evaluation_report", "html", record.report_uri),
+            ("evaluation_metrics", "json", record.metrics_uri),
         ]
     else:
         found = [(str(getattr(record, "kind", "record")), "record", uri)]

@@ -22,10 +22,10 @@ from airflow_batch_inference.operators.arguments import (
     whole_number,
     words,
 )
-from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push, storage_for, task_key
+from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push, storage_for
 from airflow_batch_inference.operators.inputs import read, resolve_model
-from airflow_batch_inference.records import BaselineRecord, ModelRecord, fingerprint
-from airflow_batch_inference.storage import is_record_uri
+from airflow_batch_inference.operators.scored import destination_of, model_of
+from airflow_batch_inference.records import BaselineRecord, ModelRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,9 +33,8 @@ if TYPE_CHECKING:
 
     from airflow.sdk.definitions.context import Context
 
-    from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.scoring.job import Resources
-    from airflow_batch_inference.scoring.request import Destination, RowPolicy, ScoringOptions, ScoringRequest
+    from airflow_batch_inference.scoring.request import RowPolicy, ScoringOptions, ScoringRequest
 
 
 class PredictOperator(BatchInferenceOperator):
@@ -232,7 +231,8 @@ class PredictOperator(BatchInferenceOperator):
         from airflow_batch_inference.scoring.plan import batch_bytes
         from airflow_batch_inference.scoring.request import ScoringRequest
 
-        model, record, record_uri = self._load()
+        uri = resolve_model(self.model, self.as_of, root=self.root, storage=self.storage)
+        model, record, record_uri = model_of(uri, optional_text(self.conn_id), self.storage)
         return ScoringRequest(
             model=model,
             record=record,
@@ -240,7 +240,7 @@ class PredictOperator(BatchInferenceOperator):
             model_record_uri=record_uri,
             dataset=structure(self.dataset),
             options=self._options(),
-            destination=self._destination(context),
+            destination=destination_of(context, self.root, optional_text(self.batch_id)),
             rows_per_batch=self.mini_batch_rows,
             on_empty="succeed" if on_empty == "succeed" else "fail",
             policy=self._policy(),
@@ -289,17 +289,6 @@ class PredictOperator(BatchInferenceOperator):
             isolate=boolean("isolate", self.isolate),
         )
 
-    def _load(self) -> tuple[LoadedModel | None, ModelRecord, str | None]:
-        """Return a record with its URI, whose model is loaded where it is needed; or load and describe a plain file."""
-        from airflow_batch_inference.registration import ModelRequest, describe_model
-
-        uri = resolve_model(self.model, self.as_of, root=self.root, storage=self.storage)
-        if not is_record_uri(uri):
-            conn_id = optional_text(self.conn_id)
-            request = ModelRequest(model_uri=uri, conn_id=conn_id)
-            return *describe_model(request, storage=storage_for(conn_id)), None
-        return None, read(ModelRecord, "model", uri, self.storage), uri
-
     def _options(self) -> ScoringOptions:
         from airflow_batch_inference.scoring.request import ScoringOptions
 
@@ -333,16 +322,3 @@ class PredictOperator(BatchInferenceOperator):
         for word in by_column.values():
             require_policy(word)
         return {} if by_column == {OTHERS: "cast"} else by_column
-
-    def _destination(self, context: Context) -> Destination:
-        from airflow_batch_inference.scoring.request import Destination
-
-        key, ti = task_key(context), context["ti"]
-        return Destination(
-            root=self.root,
-            task=key,
-            attempt=f"{ti.try_number}-{str(ti.id)[-12:]}",
-            try_id=str(ti.id),
-            batch_id=optional_text(self.batch_id)
-            or fingerprint([key.dag_id, key.run_id, key.task_id, key.map_index])[:16],
-        )

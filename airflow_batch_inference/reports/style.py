@@ -1,6 +1,6 @@
-"""How the report looks, light and dark: one style sheet, inline, with no address in it."""
+"""How the reports look, light and dark: style sheets, inline, with no address in them."""
 
-STYLE = """
+PAGE = """
 :root{color-scheme:light dark;--bg:#fff;--fg:#1b2530;--dim:#5b6875;--line:#e3e7eb;--ref:#c5ced6;--cur:#0b62c4;
 --good:#1a7f4b;--odd:#9a6400;--bad:#c0262d;--none:#5b6875}
 @media(prefers-color-scheme:dark){:root{--bg:#12171d;--fg:#e4e9ee;--dim:#93a0ac;--line:#2a323b;--ref:#46525e;
@@ -13,6 +13,12 @@ h1{font-size:24px;line-height:1.2;margin:0 0 8px;color:var(--c)}header p{margin:
 header p,dd,td:first-child{overflow-wrap:anywhere}header h1+p{font-size:16px}header p+p{color:var(--dim)}
 .facts{display:flex;flex-wrap:wrap;align-items:center;gap:6px 28px;margin:0 0 20px;color:var(--dim)}
 .facts b,dd{color:var(--fg)}h2{font-size:14px;margin:0 0 6px}dl+h2{margin-top:22px}
+"""
+"""What all pages share: colours, the heading, the facts under it."""
+
+STYLE = (
+    PAGE
+    + """
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th{text-align:left;font-weight:600;color:var(--dim);font-size:12px;white-space:nowrap}
 th,td{padding:6px 14px 6px 0;border-bottom:1px solid var(--line)}
@@ -51,3 +57,46 @@ td:nth-child(5):before{content:"JS "}td:nth-child(6):before{content:"KS "}td:nth
 td:nth-child(8):before{content:"Missing "}td:nth-child(9):before{content:"Outside "}
 td:nth-child(n+4) small{display:inline;margin-left:4px}.h tr{display:table-row}.h td:before{content:none!important}}
 """
+)
+"""A drift report's."""
+
+EVALUATION_STYLE = (
+    PAGE
+    + """
+h2{font-size:16px;margin:30px 0 10px}h3{font-size:13px;margin:0 0 8px}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums}
+th{text-align:left;font-weight:600;color:var(--dim);font-size:12px;white-space:nowrap}
+th,td{padding:6px 22px 6px 0;border-bottom:1px solid var(--line);vertical-align:baseline}
+.m td:nth-child(n+2),.m th:nth-child(n+2){text-align:right;white-space:nowrap}
+.m td:first-child{font-weight:600;unicode-bidi:isolate;overflow-wrap:break-word}
+td b,.m .bad td:nth-child(2){color:var(--c)}
+small{color:var(--dim);font-size:12px;font-weight:400}.w{color:var(--dim);margin:0 0 6px}
+.g{display:flex;flex-wrap:wrap;gap:30px 24px;align-items:flex-start}figure{margin:0}figure svg{margin-top:auto}
+.g+.g{margin-top:34px}.two{column-gap:48px}section{max-width:100%}section h2:first-child{margin-top:4px}
+figcaption{font-weight:600;font-size:13px;margin:0 0 6px;max-width:320px}figcaption small{display:block}
+figure svg{display:block;max-width:100%;height:auto}
+text{fill:var(--dim);font:11px system-ui,sans-serif;font-variant-numeric:tabular-nums}
+.a{stroke:var(--line);fill:none}.z{stroke:var(--dim);fill:none;stroke-dasharray:3 4}
+.p{fill:none;stroke:var(--k,var(--cur));stroke-width:1.8;stroke-linejoin:round}.d{fill:var(--cur)}
+.s{fill:none;stroke:var(--cur)}.b{fill:var(--cur);opacity:.8}
+.c0{--k:var(--cur)}.c1{--k:#d9822b}.c2{--k:#2a9d6f}.c3{--k:#b357c9}.c4{--k:#8a8f3c}
+.key{display:flex;flex-wrap:wrap;gap:2px 14px;margin:4px 0 0;font-size:12px;color:var(--dim);max-width:320px}
+.key i{display:inline-block;width:12px;height:3px;margin-right:5px;vertical-align:3px;background:var(--k)}
+.key span{overflow-wrap:anywhere}
+.cm{overflow-x:auto}.cm td{padding:0;border:1px solid var(--bg);text-align:center;min-width:74px;height:52px;
+vertical-align:middle;line-height:1.2;position:relative}
+.cm td s{position:absolute;inset:0;background:var(--cur);text-decoration:none}
+.cm .x s{background:var(--bad)}
+.cm td span{position:relative}.cm td small{display:block;font-size:11px;color:inherit;opacity:.75}
+.cm th{border:0;vertical-align:middle;padding:4px 8px;max-width:150px;
+overflow:hidden;text-overflow:ellipsis;unicode-bidi:isolate}
+.cm tbody th{text-align:right;color:var(--fg);font-weight:400}
+.cm thead th{text-align:center;color:var(--fg);font-weight:400}
+.cm thead tr:first-child th{color:var(--dim);font-weight:600}.many td{min-width:30px;height:26px;font-size:11px}
+.many thead th{vertical-align:bottom}
+.many thead tr+tr th+th{writing-mode:vertical-rl;transform:rotate(180deg);max-height:110px}
+dl{display:grid;grid-template-columns:max-content 1fr;gap:3px 18px;margin:0;font-size:12px;color:var(--dim)}dd{margin:0}
+@media(max-width:720px){main{padding:16px 14px}th,td{padding-right:12px}.t{overflow-x:auto}}
+"""
+)
+"""An evaluation report's."""

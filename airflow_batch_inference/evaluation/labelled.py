@@ -1,0 +1,113 @@
+"""What is scored for an evaluation: the inputs go to the model, the labels go round it.
+
+What must not be relaxed: no label ever reaches the model, also not one that takes its columns by position.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_batch_inference.exceptions import SignatureMismatchError
+from airflow_batch_inference.scoring.prepare import open_input
+from airflow_batch_inference.scoring.request import ScoringOptions, ScoringRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_batch_inference.evaluation.question import Question
+    from airflow_batch_inference.flavors.base import LoadedModel
+    from airflow_batch_inference.records import ModelRecord
+    from airflow_batch_inference.scoring.request import Destination, RowPolicy
+    from airflow_batch_inference.storage import Storage
+
+NAME = "evaluation_predictions"
+_PARITY_ROWS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledData:
+    """A labelled dataset, and how the model is to be called on it.
+
+    Attributes
+    ----------
+    dataset, drop_columns, feature_columns, predict_kwargs
+        As :class:`~airflow_batch_inference.scoring.request.ScoringOptions` and the request take them.
+    kept_columns
+        Further columns that are kept beside labels and predictions.
+    """
+
+    dataset: object
+    drop_columns: tuple[str | int, ...] = ()
+    feature_columns: tuple[str, ...] | None = None
+    kept_columns: tuple[str, ...] = ()
+    predict_kwargs: Mapping[str, Any]
+
+
+def scoring_request(
+    question: Question,
+    data: LabelledData,
+    *,
+    model: LoadedModel,
+    record: ModelRecord,
+    record_uri: str | None,
+    destination: Destination,
+    policy: RowPolicy,
+    model_storage: Storage,
+) -> ScoringRequest:
+    """Return the scoring job whose prediction set holds the labels and the predictions.
+
+    Parameters
+    ----------
+    question, data
+        What is asked, on which data.
+    model, record, record_uri
+        The loaded model, its record, and where that lies.
+    destination, policy, model_storage
+        As the request takes them.
+    """
+    methods = question.methods(model, question.known_classes(record).own)
+    return ScoringRequest(
+        model=model,
+        # The predictions get names of their own, which labels can't have, and classes as the model says them. The
+        # loaded model was checked against its golden set, which has the names.
+        record=replace(record, label_columns=None, output_names=None, class_names=None, golden_uri=None),
+        model_storage=model_storage,
+        model_record_uri=record_uri,
+        dataset=data.dataset,
+        options=ScoringOptions(
+            name=NAME,
+            drop_columns=(*data.drop_columns, *question.label_columns),
+            feature_columns=data.feature_columns,
+            passthrough_columns=tuple(dict.fromkeys([*question.label_columns, *data.kept_columns])),
+            predict_method=methods[0] if len(methods) == 1 else methods,
+            predict_kwargs=data.predict_kwargs,
+        ),
+        destination=destination,
+        policy=policy,
+        parity_rows=_PARITY_ROWS,
+    )
+
+
+def require_labels(question: Question, request: ScoringRequest, storage: Storage) -> None:
+    """Refuse a dataset without the labels' columns, before anything is scored.
+
+    Raises
+    ------
+    SignatureMismatchError
+        Names the column, and one that is like it.
+    DataError, ConfigurationError, ArtifactNotFoundError
+        The dataset cannot be opened.
+    """
+    opened = open_input(request, storage)
+    there = opened.schema.names
+    missing = [name for name in question.label_columns if name not in there]
+    if missing and there:
+        close = difflib.get_close_matches(missing[0], there, n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        message = (
+            f"label_columns names {missing[0]!r}{hint}, which {opened.name} does not have. Its columns: "
+            f"{', '.join(there[:30])}. An evaluation needs the true labels beside the inputs."
+        )
+        raise SignatureMismatchError(message)

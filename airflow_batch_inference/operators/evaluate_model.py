@@ -1,0 +1,338 @@
+"""The operator that scores a labelled dataset, measures the model, and stops what is not good enough."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from airflow.providers.common.compat.sdk import AirflowSkipException
+from airflow.sdk import Asset
+
+from airflow_batch_inference.exceptions import ConfigurationError, EmptyDatasetError, EvaluationFailedError
+from airflow_batch_inference.operators.arguments import (
+    byte_size,
+    choice,
+    columns,
+    mapping,
+    names,
+    number,
+    optional_text,
+    optional_whole_number,
+    structure,
+)
+from airflow_batch_inference.operators.base import (
+    BatchInferenceOperator,
+    announce,
+    fence_of,
+    push,
+    storage_for,
+    task_key,
+)
+from airflow_batch_inference.operators.inputs import read, resolve_model
+from airflow_batch_inference.operators.scored import destination_of, load_described, model_of
+from airflow_batch_inference.records import EvaluationRecord, ModelRecord
+from airflow_batch_inference.storage import task_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from airflow.sdk.definitions.context import Context
+
+    from airflow_batch_inference.evaluation.evaluate import Scored
+    from airflow_batch_inference.evaluation.labelled import LabelledData
+    from airflow_batch_inference.evaluation.limits import Limit
+    from airflow_batch_inference.evaluation.question import Question
+    from airflow_batch_inference.scoring.job import Resources
+    from airflow_batch_inference.scoring.request import RowPolicy, ScoringRequest
+
+_PUSHED = {
+    "classification": ("accuracy", "f1", "f1_macro", "roc_auc", "log_loss"),
+    "regression": ("mae", "rmse", "r2"),
+}
+
+
+class EvaluateModelOperator(BatchInferenceOperator):
+    """Score a labelled dataset, measure the model by scikit-learn's metrics, and fail where they miss their limits.
+
+    The gate before a new model goes live. Returns the evaluation's URI; pushes ``passed``, ``rows``, ``model_sha256``
+    and, where they are measured, ``accuracy``, ``f1``, ``f1_macro``, ``roc_auc`` and ``log_loss`` of a classification,
+    ``mae``, ``rmse`` and ``r2`` of a regression by XCom. All is recorded before anything is raised. Every asset in
+    ``outlets`` gets an event whose extra holds the verdict; an ``AssetAlias`` gets one only where the model passed.
+
+    :param model: URI of a model record (``load.output``), an alias (``models/churn@champion``), or the URI of a model
+        file whose format cannot run code. (templated)
+    :param dataset: the labelled data, as :class:`PredictOperator` takes a dataset. (templated)
+    :param label_columns: its column of true labels; of a model with several outputs one each, in their order. They are
+        kept, and never reach the model. (templated)
+    :param as_of: with an alias, the version that was live at this time; None: the newest. (templated)
+    :param metrics: names of those to measure: of this package (docs/evaluation.md), or functions of
+        ``sklearn.metrics`` that take (y_true, y_pred), such as ``mean_pinball_loss``; None: all that fit the
+        problem. (templated)
+    :param thresholds: metric to what it must reach: a number (the least value where more is better, the most of a loss
+        or an error), ``{"min": …, "max": …}``, ``">=0.9"`` or ``"<=3"``. A metric without a value misses it.
+        (templated)
+    :param baseline_evaluation: URI of an earlier evaluation, of the model that is live, to compare with. (templated)
+    :param max_regression: metric to how much worse than there it may be. (templated)
+    :param on_failure: what a missed limit does: ``fail`` the task without a retry, or ``record`` it only. (templated)
+    :param task: ``classification`` or ``regression``; None: told by the model and the labels. (templated)
+    :param classes: what the labels call the model's classes, in the order of its probabilities; None: as the model
+        does. (templated)
+    :param decision_threshold: the second of two classes is predicted for probabilities at or over it; None: the model's
+        own classes count, and 0.5 where it gives probabilities only. (templated)
+    :param drop_columns: further columns that are not the model's inputs: names or positions. (templated)
+    :param feature_columns: column names for a list of lists. (templated)
+    :param passthrough_columns: columns that are kept beside labels and predictions, such as a key. (templated)
+    :param predict_kwargs: passed to the model's methods. (templated)
+    :param on_empty: what no row, or no row with a label, means: ``fail`` or ``skip``. (templated)
+    :param conn_id: Airflow connection that reaches the dataset. (templated)
+    :param error_threshold: how many rows may be rejected, as :class:`PredictOperator` takes it; rejected rows are not
+        evaluated. (templated)
+    :param max_rejected_fraction: which share of the rows may be rejected. (templated)
+    :param max_workers: most worker processes. (templated)
+    :param max_memory: memory for all of them: bytes, or text such as ``"2GiB"``. (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        *BatchInferenceOperator.template_fields,
+        "model",
+        "dataset",
+        "label_columns",
+        "as_of",
+        "metrics",
+        "thresholds",
+        "baseline_evaluation",
+        "max_regression",
+        "on_failure",
+        "task",
+        "classes",
+        "decision_threshold",
+        "drop_columns",
+        "feature_columns",
+        "passthrough_columns",
+        "predict_kwargs",
+        "on_empty",
+        "conn_id",
+        "error_threshold",
+        "max_rejected_fraction",
+        "max_workers",
+        "max_memory",
+    )
+    _stop_requested = False
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        dataset: object,
+        label_columns: str | Sequence[str],
+        as_of: str | datetime | None = None,
+        metrics: str | Sequence[str] | None = None,
+        thresholds: Mapping[str, object] | str | None = None,
+        baseline_evaluation: str | None = None,
+        max_regression: Mapping[str, float] | str | None = None,
+        on_failure: str = "fail",
+        task: str | None = None,
+        classes: Sequence[str | int | float | bool] | str | None = None,
+        decision_threshold: float | str | None = None,
+        drop_columns: str | int | Sequence[str | int] | None = None,
+        feature_columns: Sequence[str] | None = None,
+        passthrough_columns: str | Sequence[str] | None = None,
+        predict_kwargs: Mapping[str, Any] | None = None,
+        on_empty: str = "fail",
+        conn_id: str | None = None,
+        error_threshold: int | str | None = None,
+        max_rejected_fraction: float | str | None = None,
+        max_workers: int | str | None = None,
+        max_memory: int | str | None = None,
+        **kwargs: Any,  # noqa: ANN401  # BaseOperator's own
+    ) -> None:
+        super().__init__(**kwargs)
+        self.model = model
+        self.dataset = dataset
+        self.label_columns = label_columns
+        self.as_of = as_of
+        self.metrics = metrics
+        self.thresholds = thresholds
+        self.baseline_evaluation = baseline_evaluation
+        self.max_regression = max_regression
+        self.on_failure = on_failure
+        self.task = task
+        self.classes = classes
+        self.decision_threshold = decision_threshold
+        self.drop_columns = drop_columns
+        self.feature_columns = feature_columns
+        self.passthrough_columns = passthrough_columns
+        self.predict_kwargs = predict_kwargs
+        self.on_empty = on_empty
+        self.conn_id = conn_id
+        self.error_threshold = error_threshold
+        self.max_rejected_fraction = max_rejected_fraction
+        self.max_workers = max_workers
+        self.max_memory = max_memory
+
+    def perform(self, context: Context) -> str:
+        """Score, measure, record, then pass or fail."""
+        from airflow_batch_inference.evaluation.evaluate import evaluate
+        from airflow_batch_inference.reports.evaluation_artifacts import store_evaluation
+
+        on_failure = choice("on_failure", self.on_failure, {"fail", "record"})
+        on_empty = choice("on_empty", self.on_empty, {"fail", "skip"})
+        question = self._question()
+        try:
+            evaluation = evaluate(self._scored(question, context), question, self.storage)
+        except EmptyDatasetError as error:
+            if on_empty == "skip":
+                raise AirflowSkipException(str(error)) from error
+            raise
+        folder = task_folder(self.root, task_key(context))
+        uri, evaluation = store_evaluation(evaluation, folder=folder, storage=self.storage)
+        self._tell(uri, evaluation, context)
+        if not evaluation.passed and on_failure == "fail":
+            raise evaluation_error(evaluation, uri)
+        return uri
+
+    def on_kill(self) -> None:
+        """Ask the scoring loop to end before its next mini-batch; it then commits nothing."""
+        self._stop_requested = True
+
+    def _question(self) -> Question:
+        from airflow_batch_inference.evaluation.question import Question
+
+        problem, classes = optional_text(self.task), structure(self.classes)
+        decision = optional_text(self.decision_threshold)
+        baseline_uri = optional_text(self.baseline_evaluation)
+        return Question(
+            label_columns=names("label_columns", self.label_columns) or (),
+            problem=None if problem is None else cast("Any", choice("task", problem, set(_PUSHED))),
+            classes=None if classes is None else _classes(classes),
+            decision_threshold=None if decision is None else number("decision_threshold", decision, low=0, high=1),
+            metrics=names("metrics", self.metrics),
+            limits=self._limits(),
+            baseline=None
+            if baseline_uri is None
+            else (baseline_uri, read(EvaluationRecord, "baseline_evaluation", baseline_uri, self.storage)),
+        )
+
+    def _limits(self) -> tuple[Limit, ...]:
+        from airflow_batch_inference.evaluation.limits import parse_regressions, parse_thresholds
+
+        return (
+            *parse_thresholds(mapping("thresholds", self.thresholds)),
+            *parse_regressions(mapping("max_regression", self.max_regression)),
+        )
+
+    def _scored(self, question: Question, context: Context) -> Scored:
+        """Score the dataset and commit its prediction set."""
+        from airflow_batch_inference.evaluation.evaluate import Scored
+        from airflow_batch_inference.evaluation.labelled import require_labels
+        from airflow_batch_inference.scoring.job import score_dataset
+
+        request, described = self._request(question, context)
+        data_storage = storage_for(optional_text(self.conn_id))
+        require_labels(question, request, data_storage)
+        uri, record = score_dataset(
+            request,
+            storage=self.storage,
+            data_storage=data_storage,
+            stopped=lambda: self._stop_requested,
+            resources=self._resources(),
+            fence=fence_of(context),
+        )
+        self.log.info("Prediction set %s: %d rows, %s", record.name, record.rows_out, uri)
+        return Scored(
+            uri=uri,
+            record=record,
+            model_name=described.name,
+            methods=request.options.methods,
+            classes=question.known_classes(described),
+        )
+
+    def _request(self, question: Question, context: Context) -> tuple[ScoringRequest, ModelRecord]:
+        """Return the scoring job, and the model's record; all that can be known to be wrong is refused here."""
+        from airflow_batch_inference.evaluation.labelled import scoring_request
+
+        uri = resolve_model(self.model, self.as_of, root=self.root, storage=self.storage)
+        model, record, record_uri = model_of(uri, optional_text(self.conn_id), self.storage)
+        model_storage = storage_for(record.conn_id)
+        model = model or load_described(record, model_storage, self.storage)
+        question.require_possible(model, record)
+        request = scoring_request(
+            question,
+            self._data(),
+            model=model,
+            record=record,
+            record_uri=record_uri,
+            destination=destination_of(context, self.root, None),
+            policy=self._policy(),
+            model_storage=model_storage,
+        )
+        return request, record
+
+    def _data(self) -> LabelledData:
+        from airflow_batch_inference.evaluation.labelled import LabelledData
+
+        return LabelledData(
+            dataset=structure(self.dataset),
+            drop_columns=columns("drop_columns", self.drop_columns),
+            feature_columns=names("feature_columns", self.feature_columns),
+            kept_columns=names("passthrough_columns", self.passthrough_columns) or (),
+            predict_kwargs=mapping("predict_kwargs", self.predict_kwargs),
+        )
+
+    def _policy(self) -> RowPolicy:
+        from airflow_batch_inference.scoring.request import RowPolicy
+
+        fraction = optional_text(self.max_rejected_fraction)
+        return RowPolicy(
+            error_threshold=optional_whole_number("error_threshold", self.error_threshold, low=-1),
+            max_rejected_fraction=None
+            if fraction is None
+            else number("max_rejected_fraction", fraction, low=0, high=1),
+        )
+
+    def _resources(self) -> Resources:
+        from airflow_batch_inference.scoring.job import Resources
+
+        memory = optional_text(self.max_memory)
+        return Resources(
+            max_workers=optional_whole_number("max_workers", self.max_workers, low=1),
+            max_memory=None if memory is None else byte_size("max_memory", memory),
+        )
+
+    def _tell(self, uri: str, evaluation: EvaluationRecord, context: Context) -> None:
+        """Log the verdict, push it, and attach it to the asset events."""
+        told = "passed" if evaluation.passed else "not good enough"
+        self.log.info("Model %s: %s. Report: %s", evaluation.model_name, told, evaluation.report_uri)
+        for verdict in evaluation.verdicts:
+            self.log.log(
+                20 if verdict.passed else 30, "%s: %s", "passes" if verdict.passed else "fails", verdict.reason
+            )
+        values = {
+            "passed": evaluation.passed,
+            "rows": evaluation.rows,
+            "model_sha256": evaluation.model_sha256,
+            **{name: evaluation.metrics.get(name) for name in _PUSHED[evaluation.problem]},
+        }
+        push(context, values)
+        extra = {**values, "evaluation_uri": uri, "report_uri": evaluation.report_uri}
+        announce(extra, self.outlets, context, lambda alias: Asset(alias.name) if evaluation.passed else None)
+
+
+def evaluation_error(evaluation: EvaluationRecord, uri: str) -> EvaluationFailedError:
+    """Return the error that says which metrics missed their limits, and where the report lies."""
+    reasons = " ".join(verdict.reason for verdict in evaluation.verdicts if not verdict.passed)
+    message = (
+        f"The model {evaluation.model_name} is not good enough: {reasons} Report: {evaluation.report_uri}. "
+        f"Evaluation: {uri}."
+    )
+    return EvaluationFailedError(message)
+
+
+def _classes(value: object) -> tuple[str | int | float | bool, ...]:
+    if not isinstance(value, (list, tuple)) or any(not isinstance(each, (str, int, float)) for each in value):
+        message = f"classes is {value!r}; it must be a list of text, numbers or booleans, one for each class."
+        raise ConfigurationError(message)
+    if len(value) < 2 or len(set(value)) != len(value):  # one class is no choice
+        message = f"classes is {value!r}; it must have two or more different values."
+        raise ConfigurationError(message)
+    return tuple(value)

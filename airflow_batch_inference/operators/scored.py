@@ -1,0 +1,69 @@
+"""What every task that scores needs: the model that its argument names, and where its prediction set goes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_batch_inference.operators.base import storage_for, task_key
+from airflow_batch_inference.operators.inputs import read
+from airflow_batch_inference.records import ModelRecord, fingerprint
+from airflow_batch_inference.storage import is_record_uri
+
+if TYPE_CHECKING:
+    from airflow.sdk.definitions.context import Context
+
+    from airflow_batch_inference.flavors.base import LoadedModel
+    from airflow_batch_inference.scoring.request import Destination
+    from airflow_batch_inference.storage import Storage
+
+
+def model_of(uri: str, conn_id: str | None, storage: Storage) -> tuple[LoadedModel | None, ModelRecord, str | None]:
+    """Return a record with its URI, whose model is loaded where it is needed; or load and describe a plain file.
+
+    Parameters
+    ----------
+    uri
+        Of a model record, or of a model file whose format cannot run code.
+    conn_id
+        The Airflow connection that reaches such a file.
+    storage
+        Reaches the artifact store.
+    """
+    from airflow_batch_inference.registration import ModelRequest, describe_model
+
+    if not is_record_uri(uri):
+        return *describe_model(ModelRequest(model_uri=uri, conn_id=conn_id), storage=storage_for(conn_id)), None
+    return None, read(ModelRecord, "model", uri, storage), uri
+
+
+def load_described(record: ModelRecord, model_storage: Storage, storage: Storage) -> LoadedModel:
+    """Load the model of a record before its scoring is asked for, with the checks that scoring makes of it.
+
+    Parameters
+    ----------
+    record
+        The model's.
+    model_storage, storage
+        Reach the model, and the artifact store.
+    """
+    from airflow_batch_inference.loading import load_recorded
+    from airflow_batch_inference.scoring.golden import check_golden
+
+    model = load_recorded(record, storage=model_storage)
+    if record.golden_uri is not None:
+        check_golden(record.golden_uri, model, record, storage=storage)
+    return model
+
+
+def destination_of(context: Context, root: str, batch_id: str | None) -> Destination:
+    """Return where a task's prediction set goes; ``batch_id`` None: made from the run, the same for each try."""
+    from airflow_batch_inference.scoring.request import Destination
+
+    key, ti = task_key(context), context["ti"]
+    return Destination(
+        root=root,
+        task=key,
+        attempt=f"{ti.try_number}-{str(ti.id)[-12:]}",
+        try_id=str(ti.id),
+        batch_id=batch_id or fingerprint([key.dag_id, key.run_id, key.task_id, key.map_index])[:16],
+    )
