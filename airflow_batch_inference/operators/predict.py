@@ -60,6 +60,9 @@ class PredictOperator(BatchInferenceOperator):
         ``predicted_label``, ``predicted_probability_0``, … (templated)
     :param decision_threshold: the positive class of two is predicted for probabilities at or over it; None: as the
         model decides. (templated)
+    :param explain: ``{"top_k": 3, "when": "predicted_label >= 0.8"}`` adds the column ``explanation``: for the rows of
+        that condition (all without it) the inputs that moved the prediction most, each with its contribution to the
+        raw score. For tree ensembles. (templated)
     :param predict_kwargs: passed to it. (templated)
     :param on_mismatch: what happens to a value that does not fit its input: ``cast`` (lossless casts; what cannot be
         cast fails, or its row is rejected), ``fail`` the task whatever may be rejected, ``null`` (it becomes null for
@@ -105,6 +108,7 @@ class PredictOperator(BatchInferenceOperator):
         "label_columns",
         "predict_method",
         "decision_threshold",
+        "explain",
         "predict_kwargs",
         "on_mismatch",
         "output_format",
@@ -139,6 +143,7 @@ class PredictOperator(BatchInferenceOperator):
         label_columns: str | Sequence[str] | None = None,
         predict_method: str | Sequence[str] = "predict",
         decision_threshold: float | str | None = None,
+        explain: Mapping[str, Any] | None = None,
         predict_kwargs: Mapping[str, Any] | None = None,
         on_mismatch: str | Mapping[str, str] = "cast",
         output_format: str = "parquet",
@@ -170,6 +175,7 @@ class PredictOperator(BatchInferenceOperator):
         self.label_columns = label_columns
         self.predict_method = predict_method
         self.decision_threshold = decision_threshold
+        self.explain = explain
         self.predict_kwargs = predict_kwargs
         self.on_mismatch = on_mismatch
         self.output_format = output_format
@@ -290,6 +296,7 @@ class PredictOperator(BatchInferenceOperator):
         )
 
     def _options(self) -> ScoringOptions:
+        from airflow_batch_inference.scoring.explain import parse_explain
         from airflow_batch_inference.scoring.request import ScoringOptions
 
         passthrough = structure(self.passthrough_columns)
@@ -307,6 +314,7 @@ class PredictOperator(BatchInferenceOperator):
             if optional_text(self.decision_threshold) is None
             else number("decision_threshold", self.decision_threshold, low=0, high=1),
             predict_kwargs=mapping("predict_kwargs", self.predict_kwargs),
+            explain=parse_explain(mapping("explain", self.explain)),
             on_mismatch=self._on_mismatch(),
             output_format=self.output_format,
             keep=boolean("log_result_set", self.log_result_set),

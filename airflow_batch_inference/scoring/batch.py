@@ -21,7 +21,8 @@ from airflow_batch_inference.exceptions import (
     PredictionError,
     SignatureMismatchError,
 )
-from airflow_batch_inference.scoring.outputs import DEFAULT_LABEL, output_columns
+from airflow_batch_inference.scoring.explain import EXPLANATION, explanations
+from airflow_batch_inference.scoring.outputs import DEFAULT_LABEL, equal_rows, output_columns
 from airflow_batch_inference.signature import InputPlan, LossyCastError, cast, cast_inputs, is_text
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.datasets.dataset import MiniBatch
     from airflow_batch_inference.flavors.base import LoadedModel, Prediction
+    from airflow_batch_inference.scoring.explain import Explain
     from airflow_batch_inference.scoring.screen import Screen
 
 _TWO = 2
@@ -51,6 +53,8 @@ class Predictor:
     """What the output calls the model's classes, in its order."""
     screen: Screen | None = None
     """What happens to values that do not fit; None: they fail, or their row is rejected."""
+    explain: Explain | None = None
+    """Which rows are explained, in one more column; None: no row."""
     names: list[str] = field(default_factory=list, compare=False)
     """The prediction columns' default names: filled in by the first mini-batch, the same for all."""
 
@@ -87,8 +91,23 @@ class Predictor:
                 is_alone=len(self.methods) == 1,
                 endings=self._endings(method),
             )
+        if self.explain is not None:
+            found.append((EXPLANATION, self._explained(self.explain, found, table, batch)))
         self.names[:] = [name for name, _ in found]
         return [values for _, values in found]
+
+    def _explained(
+        self, explain: Explain, found: list[tuple[str, pa.Array]], table: pa.Table, batch: MiniBatch
+    ) -> pa.Array:
+        which = explain.rows(found)
+        features = self.model.feature_names or self.inputs.names
+        rows = int(which.sum())
+        contributions = (
+            np.asarray(self._call("contributions", table.filter(pa.array(which)), batch))
+            if rows
+            else np.empty((0, len(features) + 1))
+        )
+        return explanations(contributions, features, which, explain.top_k)
 
     def _predicted(self, method: str, table: pa.Table, batch: MiniBatch, known: dict[str, Prediction]) -> Prediction:
         """Call a method, once a mini-batch."""
@@ -114,6 +133,8 @@ class Predictor:
         if method != "predict" or self.class_names is None or classes is None or isinstance(predicted, Mapping):
             return predicted
         values = np.asarray(predicted)
+        if values.dtype.kind == "f" and not all(isinstance(label, float) for label in classes):
+            return predicted  # probabilities, which may be 0 or 1
         names = dict(zip(classes, self.class_names, strict=True))
         unknown = values.ndim != 1 or not set(np.unique(values).tolist()) <= set(names)
         return predicted if unknown else np.array([names[value] for value in values.tolist()], dtype=object)
@@ -205,13 +226,7 @@ def _require_same(
     expected: Sequence[pa.Array], found: Sequence[pa.Array], batch: MiniBatch, rows: Sequence[int], how: str
 ) -> None:
     for first, second in zip(expected, found, strict=True):
-        if pa.types.is_floating(first.type):
-            left, right = (
-                np.asarray(each.cast(pa.float64()).to_numpy(zero_copy_only=False)) for each in (first, second)
-            )
-            same = np.isclose(left, right, rtol=_RELATIVE_TOLERANCE, atol=_ABSOLUTE_TOLERANCE, equal_nan=True)
-        else:
-            same = np.array([a == b for a, b in zip(first.to_pylist(), second.to_pylist(), strict=True)])
+        same = equal_rows(first, second, relative=_RELATIVE_TOLERANCE, absolute=_ABSOLUTE_TOLERANCE)
         if not same.all():
             at = int(np.flatnonzero(~same)[0])
             uri, row = batch.locate(rows[at])

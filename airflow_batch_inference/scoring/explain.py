@@ -45,22 +45,32 @@ class Explain:
         How many inputs are named, those of the largest contributions (positive or negative) first.
     when
         Which rows: a prediction column, a comparison, a value (``"predicted_label >= 0.8"``); None: all.
+    labels
+        What the output calls the prediction columns; None: by their default names.
     """
 
     top_k: int = 3
     when: str | None = None
+    labels: tuple[str, ...] | None = None
 
-    def rows(self, columns: Mapping[str, pa.Array]) -> np.ndarray:
+    def rows(self, predicted: Sequence[tuple[str, pa.Array]]) -> np.ndarray:
         """Return which rows of a mini-batch are explained: one boolean each.
+
+        Parameters
+        ----------
+        predicted
+            The prediction columns with their default names.
 
         Raises
         ------
         ConfigurationError
             The condition names no prediction column, or compares it with a value of another type.
         """
-        count = len(next(iter(columns.values())))
         if self.when is None:
-            return np.ones(count, dtype=bool)
+            return np.ones(len(predicted[0][1]), dtype=bool)
+        columns = dict(predicted)
+        if self.labels is not None and len(self.labels) == len(predicted):
+            columns = {label: values for label, (_, values) in zip(self.labels, predicted, strict=True)}
         name, comparison, value = _parse(self.when)
         if name not in columns:
             message = f"explain has when={self.when!r}, but the predictions are {', '.join(columns)}. Name one of them."
@@ -87,7 +97,7 @@ def parse_explain(given: Mapping[str, Any]) -> Explain | None:
     Examples
     --------
     >>> parse_explain({"top_k": 2})
-    Explain(top_k=2, when=None)
+    Explain(top_k=2, when=None, labels=None)
     """
     if not given:
         return None

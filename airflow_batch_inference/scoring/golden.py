@@ -20,6 +20,7 @@ from airflow_batch_inference.exceptions import ArtifactIntegrityError, Configura
 from airflow_batch_inference.flavors.base import require_method
 from airflow_batch_inference.records import GoldenRecord, fingerprint
 from airflow_batch_inference.scoring.batch import Predictor, label_names
+from airflow_batch_inference.scoring.outputs import equal_rows
 from airflow_batch_inference.signature import InputPlan, cast_inputs, plan_inputs
 from airflow_batch_inference.storage import join_uri, sha256_of_bytes
 
@@ -212,7 +213,7 @@ def _difference(expected: pa.Table, found: pa.Table, tolerance: float) -> str | 
         return f"its outputs were {', '.join(expected.schema.names)}, and are {', '.join(found.schema.names)}"
     same = np.ones(expected.num_rows, dtype=bool)
     for name in expected.schema.names:
-        same &= _equal(expected.column(name), found.column(name), tolerance)
+        same &= equal_rows(expected.column(name), found.column(name), relative=tolerance, absolute=tolerance)
     if same.all():
         return None
     row = int(np.flatnonzero(~same)[0])
@@ -223,19 +224,6 @@ def _difference(expected: pa.Table, found: pa.Table, tolerance: float) -> str | 
     ]
     more = f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
     return f"{int((~same).sum())} of {len(same)} rows differ; in row {row} (from 0) {'; '.join(values[:_SHOWN])}{more}"
-
-
-def _equal(expected: pa.ChunkedArray, found: pa.ChunkedArray, tolerance: float) -> np.ndarray:
-    if pa.types.is_floating(expected.type) and pa.types.is_floating(found.type):
-        left, right = (column.cast(pa.float64()).to_numpy() for column in (expected, found))
-        close: np.ndarray = np.isclose(right, left, rtol=tolerance, atol=tolerance, equal_nan=True)
-        return close
-    if pa.types.is_nested(expected.type):
-        pairs = zip(expected.to_pylist(), found.to_pylist(), strict=True)
-        return np.array(
-            [np.allclose(np.ravel(b), np.ravel(a), rtol=tolerance, atol=tolerance, equal_nan=True) for a, b in pairs]
-        )
-    return np.array([a == b for a, b in zip(expected.to_pylist(), found.to_pylist(), strict=True)], dtype=bool)
 
 
 def _changed(then: Mapping[str, str], now: Mapping[str, str]) -> str:

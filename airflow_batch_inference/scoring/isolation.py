@@ -22,6 +22,7 @@ from airflow_batch_inference.exceptions import (
     SignatureMismatchError,
     TooManyRejectedRowsError,
 )
+from airflow_batch_inference.scoring.explain import EXPLANATION_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -200,7 +201,7 @@ class Isolator:
     ) -> None:
         missing = np.zeros(batch.table.num_rows, dtype=bool)
         if not self.allow_nan:
-            for column in columns:
+            for column in (each for each in columns if each.type != EXPLANATION_TYPE):
                 missing |= pc.is_null(column, nan_is_null=True).to_numpy(zero_copy_only=False)
         if not missing.any():
             good.append(columns)

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from airflow_batch_inference.exceptions import OutOfStepError, PredictionError
+from airflow_batch_inference.scoring.explain import EXPLANATION_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -123,3 +124,35 @@ def _array(values: np.ndarray, method: str) -> pa.Array:
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         message = f"The model's {method} returned values of type {values.dtype} that no column can hold: {error}."
         raise PredictionError(message) from error
+
+
+def equal_rows(expected: pa.Array, found: pa.Array, *, relative: float, absolute: float) -> np.ndarray:
+    """Say for each row whether two columns of predictions are equal; numbers may differ a little, also within lists.
+
+    Explanations are equal wherever both are there: which of two inputs of nearly the same contribution comes first
+    may hang on the last digit.
+
+    Parameters
+    ----------
+    expected, found
+        As many rows each.
+    relative, absolute
+        How far numbers may be apart: ``|found - expected| <= absolute + relative |expected|``.
+    """
+    if pa.types.is_floating(expected.type) and pa.types.is_floating(found.type):
+        left, right = (np.asarray(each.cast(pa.float64()).to_numpy(zero_copy_only=False)) for each in (expected, found))
+        close: np.ndarray = np.isclose(right, left, rtol=relative, atol=absolute, equal_nan=True)
+        return close
+    pairs = zip(expected.to_pylist(), found.to_pylist(), strict=True)
+    if expected.type == EXPLANATION_TYPE:
+        return np.array([(a is None) == (b is None) for a, b in pairs], dtype=bool)
+    if pa.types.is_nested(expected.type):
+        return np.array([_close_lists(a, b, relative, absolute) for a, b in pairs], dtype=bool)
+    return np.array([a == b for a, b in pairs], dtype=bool)
+
+
+def _close_lists(expected: object, found: object, relative: float, absolute: float) -> bool:
+    left, right = np.ravel(np.asarray(expected)), np.ravel(np.asarray(found))
+    if left.dtype.kind != "f" or right.dtype.kind != "f":
+        return bool(np.array_equal(left, right))
+    return left.shape == right.shape and np.allclose(right, left, rtol=relative, atol=absolute, equal_nan=True)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.records import DataFile
+    from airflow_batch_inference.scoring.explain import Explain
     from airflow_batch_inference.scoring.request import ScoringOptions, ScoringRequest
     from airflow_batch_inference.storage import Storage
 
@@ -130,9 +131,13 @@ def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Pre
         _allow_empty(request, dataset)
         outputs = _outputs_without_rows(predictor, dataset, request)
     known = record.output_names if len(options.methods) == 1 else None
-    labels = label_names(options.label_columns or record.label_columns, known, outputs.names)
-    require_new_names(labels, passthrough)
-    schema = pa.schema([*_passed_on(dataset.schema, passthrough, inputs), *map(pa.field, labels, outputs.types)])
+    added = outputs.names[-1:] if options.explain is not None else []
+    labels = label_names(
+        options.label_columns or record.label_columns, known, outputs.names[: len(outputs.names) - len(added)]
+    )
+    named = (*labels, *added)
+    require_new_names(named, passthrough)
+    schema = pa.schema([*_passed_on(dataset.schema, passthrough, inputs), *map(pa.field, named, outputs.types)])
     _refuse_nested_text(options, schema)
     fingerprint_of = _fingerprint(request, model, dataset, snapshot)
     return PreparedJob(
@@ -152,7 +157,7 @@ def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Pre
 def _predictor(request: ScoringRequest, model: LoadedModel, inputs: InputPlan, screen: Screen | None) -> Predictor:
     options = request.options
     require_threshold(model, options.decision_threshold)
-    for method in options.methods:
+    for method in (*options.methods, *(("contributions",) if options.explain is not None else ())):
         require_method(method, model.methods)
     return Predictor(
         model=model,
@@ -162,7 +167,15 @@ def _predictor(request: ScoringRequest, model: LoadedModel, inputs: InputPlan, s
         threshold=options.decision_threshold,
         class_names=request.record.class_names,
         screen=screen,
+        explain=_explain(options, request.record),
     )
+
+
+def _explain(options: ScoringOptions, record: ModelRecord) -> Explain | None:
+    if options.explain is None:
+        return None
+    labels = options.label_columns or record.label_columns or record.output_names
+    return replace(options.explain, labels=labels)
 
 
 def _outputs_of(predictor: Predictor, batches: Iterable[MiniBatch], request: ScoringRequest) -> pa.Schema | None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.records import BaselineRecord, ModelRecord, TaskKey
+    from airflow_batch_inference.scoring.explain import Explain
     from airflow_batch_inference.storage import Storage
 
 
@@ -34,6 +35,7 @@ class ScoringOptions:
     output_format: str = "parquet"
     keep: bool = True
     decision_threshold: float | None = None
+    explain: Explain | None = None
 
     @property
     def methods(self) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ def test_a_condition_picks_rows_and_never_those_without_a_value(when, expected):
         "label": pa.array(["no", "yes", None]),
         "my label": pa.array([2, 3, None]),
     }
-    assert Explain(when=when).rows(columns).tolist() == expected
+    assert Explain(when=when).rows(list(columns.items())).tolist() == expected
 
 
 @pytest.mark.parametrize(
@@ -84,4 +84,9 @@ def test_nothing_asked_for_is_nothing():
 @pytest.mark.parametrize("when", ["risk > 1", "score == yes"])
 def test_a_condition_on_what_is_not_predicted_is_named(when):
     with pytest.raises(ConfigurationError, match="explain has when="):
-        Explain(when=when).rows({"score": pa.array([0.1])})
+        Explain(when=when).rows([("score", pa.array([0.1]))])
+
+
+def test_a_condition_may_use_the_names_that_the_output_has():
+    explain = Explain(when="risk >= 0.5", labels=("risk",))
+    assert explain.rows([("predicted_label", pa.array([0.1, 0.9]))]).tolist() == [False, True]
