@@ -300,3 +300,23 @@ def test_no_private_copy_is_left_behind(tree, tmp_path, monkeypatch):
     with pytest.raises(UntrustedModelError):
         load(tree)
     assert list(private.iterdir()) == []
+
+
+def test_a_small_file_that_unfolds_into_all_memory_is_refused_by_its_trial(tmp_path, monkeypatch):
+    site = tmp_path / "site"
+    info = site / "bomb-1.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bomb\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[airflow_batch_inference.flavors]\nbomb = bomb:Bomb\n")
+    (site / "bomb.py").write_text(
+        "import numpy as np\n"
+        "from airflow_batch_inference.flavors.base import ModelFormat\n"
+        "class Bomb:\n"
+        "    name, extra, formats = 'bomb', None, (ModelFormat(name='bomb', suffixes=('.bomb',), trust='data'),)\n"
+        "    def load(self, path, *, model_format, trusted, options):\n"
+        "        np.ones(2**31)\n"
+    )
+    monkeypatch.syspath_prepend(site)
+    (tmp_path / "m.bomb").write_bytes(b"x")
+    with pytest.raises(ModelLoadError, match=r"Unable to allocate 16\.0 GiB"):
+        trial.try_in_child("bomb", "bomb", tmp_path / "m.bomb", trusted=(), where="here")
