@@ -1,9 +1,9 @@
 """Loading a model file with every error reported as ours, here or first in a child process.
 
 The parsers of frameworks are not memory-safe: damaged LightGBM text aborts the process, or loads and then crashes or
-hangs it in ``predict``. So a file whose digest nobody pinned is first loaded in a child that may die of it, and made
-to predict four rows there. What must not be relaxed: the child gets none of this process's environment beyond what
-Python needs to start, and it dies with its parent.
+hangs it in ``predict``; a few bytes can unfold into all memory there is. So a file whose digest nobody pinned is first
+loaded in a child that may die of it, and made to predict four rows there. What must not be relaxed: the child gets none
+of this process's environment beyond what Python needs to start, its memory is limited, and it dies with its parent.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ _ERROR = 3
 _PR_SET_PDEATHSIG = 1
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "OMP_NUM_THREADS")
 _TAIL_CHARACTERS = 200
+_MOST_BYTES = 8 << 30
+_MOST_GROWTH = 16
 _PROBE = (0.0, None, 1e9, -1e9)
 
 
@@ -190,12 +192,23 @@ def probe(model: LoadedModel) -> None:
         model.predict(pa.table(columns, names=list(names)))
 
 
+def _limit_memory(path: Path) -> None:
+    """Let a small file that unfolds into more memory than a model of its size can need fail, and nothing else."""
+    files = path.rglob("*") if path.is_dir() else (path,)
+    size = sum(file.stat().st_size for file in files if file.is_file())
+    most = _MOST_BYTES + _MOST_GROWTH * size
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard == resource.RLIM_INFINITY or hard > most:
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
 def main(arguments: Sequence[str]) -> int:
     """Load a file in the child; an error of ours goes to standard output as JSON."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     flavor, model_format, path, where, options, *trusted = arguments
+    _limit_memory(Path(path))
     # What frameworks print must not mix with the report.
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as report:
         os.dup2(2, 1)
