@@ -16,13 +16,7 @@ import numpy as np
 
 from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError
 from airflow_batch_inference.flavors.base import ModelFormat, require, require_method, take_options
-from airflow_batch_inference.flavors.class_outputs import (
-    OutputKind,
-    class_numbers,
-    outputs_option,
-    probabilities,
-    require_one_output,
-)
+from airflow_batch_inference.flavors.network_outputs import OUTPUT_OPTIONS, NetworkOutputs, network_outputs
 from airflow_batch_inference.flavors.onnx_files import read_onnx
 from airflow_batch_inference.flavors.tensors import TensorInput, TensorInputs, feature_names_option, native_threads
 
@@ -54,9 +48,10 @@ _DTYPES = {
     "tensor(string)": "str",
     **{f"tensor({kind})": kind for sign in ("", "u") for size in (8, 16, 32, 64) for kind in (f"{sign}int{size}",)},
 }
-_OPTIONS = ("providers", "feature_names", "outputs")
+_OPTIONS = ("providers", "feature_names", *OUTPUT_OPTIONS)
 _GPU, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 _MATRIX = 2
+_CLASSIFIER = NetworkOutputs("probabilities")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +67,11 @@ class OnnxModel:
     tensors: TensorInputs
     batch_size: int | None
     """The number of rows that the graph was made for; None where any will do."""
-    kind: OutputKind | None
+    meaning: NetworkOutputs
+    """What the user says of the outputs; nothing of a classifier's."""
     probability_output: str | None
     outputs: tuple[str, ...]
+    """The names of those that ``predict`` returns."""
     methods: tuple[str, ...]
     versions: Mapping[str, str]
     classes: tuple[str | int, ...] | None = None
@@ -107,12 +104,13 @@ class OnnxModel:
         if kwargs:
             message = f"An ONNX model's {method} takes no arguments, but got {', '.join(kwargs)}. Leave them out."
             raise ConfigurationError(message)
-        wanted = self.outputs
-        if method == "predict_proba" and self.probability_output is not None:
-            wanted = (self.probability_output,)
+        of_classifier = method == "predict_proba" and self.probability_output is not None
+        wanted = (str(self.probability_output),) if of_classifier else self.outputs
         found = self._run(list(wanted), self.tensors.feeds(batch), batch.num_rows)
+        if of_classifier:
+            return _CLASSIFIER.probabilities(found[0])
         if method == "predict_proba":
-            return probabilities(found[0], self.kind or "probabilities")
+            return self.meaning.probabilities(found[0])
         return found[0] if len(wanted) == 1 else dict(zip(wanted, found, strict=True))
 
     def _run(self, outputs: list[str], feeds: dict[str, np.ndarray], rows: int) -> list[np.ndarray]:
@@ -159,7 +157,7 @@ class OnnxFlavor:
         options
             ``providers``: ONNX Runtime's execution providers, by name or as ``[name, {option: value}]``; by default
             CUDA where the installed runtime has it, then the CPU. ``feature_names``: see :mod:`~.tensors`.
-            ``outputs``: see :mod:`~.class_outputs`.
+            ``outputs``, ``output``: see :mod:`~.network_outputs`.
 
         Raises
         ------
@@ -248,24 +246,22 @@ def _describe(
 ) -> OnnxModel:
     given, outputs = session.get_inputs(), session.get_outputs()
     tensors = TensorInputs(tuple(map(_input, given)), feature_names_option(options))
-    kind = outputs_option(options)
-    classifies = _is_classifier(outputs)
-    if classifies:
-        names: tuple[str, ...] = (outputs[0].name,)
-    else:
+    meaning = network_outputs(options)
+    is_classifier = _is_classifier(outputs)
+    if not is_classifier:
         for output in outputs:
             _require_tensor(output, "returns")
-        names = tuple(output.name for output in outputs)
-        labels = class_numbers(_width(outputs[0])) if kind is not None else None
-    require_one_output(kind, len(names))
+    names = meaning.require_known([output.name for output in (outputs[:1] if is_classifier else outputs)])
+    if not is_classifier:
+        labels = meaning.classes(_width(next(output for output in outputs if output.name == names[0])))
     return OnnxModel(
         session=session,
         tensors=tensors,
         batch_size=_batch_size(given),
-        kind=kind,
-        probability_output=outputs[1].name if classifies else None,
+        meaning=meaning,
+        probability_output=outputs[1].name if is_classifier else None,
         outputs=names,
-        methods=("predict", "predict_proba") if classifies or kind is not None else ("predict",),
+        methods=("predict", "predict_proba") if is_classifier else meaning.methods,
         classes=labels,
         versions=versions,
     )
