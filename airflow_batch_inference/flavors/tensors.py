@@ -215,7 +215,7 @@ def _of_lists(column: pa.ChunkedArray, wanted: TensorInput, name: str) -> np.nda
     Every list must have as many values as the input takes there, or as the first one where that is open.
     """
     rows = len(column)
-    lists = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    lists = _one_chunk(column)
     sizes: list[int] = []
     while _is_list(lists.type):
         _require_no_null(lists, name, each=math.prod(sizes))
@@ -242,6 +242,13 @@ def _of_lists(column: pa.ChunkedArray, wanted: TensorInput, name: str) -> np.nda
     return values.reshape(rows, *sizes)
 
 
+def _one_chunk(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """Return a column as one array; pyarrow would copy even a single chunk."""
+    if isinstance(column, pa.Array):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 def _is_list(kind: pa.DataType) -> bool:
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
@@ -266,8 +273,7 @@ def _numbers(column: pa.ChunkedArray | pa.Array, name: str, each: int = 1, *, dt
     kind = pa.float64() if floating else pa.int64() if is_truth else pa.from_numpy_dtype(wanted)
     if not (floating and column.type == pa.from_numpy_dtype(wanted)):
         column = _exactly(column, kind, name, each)
-    chunk = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    values = np.asarray(chunk.to_numpy(zero_copy_only=False))
+    values = np.asarray(_one_chunk(column).to_numpy(zero_copy_only=False))
     with np.errstate(over="ignore"):
         found = values.astype(wanted, copy=False)
     if is_truth:

@@ -194,7 +194,7 @@ def _require_codes(values: pa.ChunkedArray, name: str) -> None:
     is_code = pc.and_(
         pc.equal(pc.floor(numbers), numbers), pc.and_(pc.greater_equal(numbers, 0), pc.less(numbers, _MOST_CODES))
     )
-    row = pc.index(is_code, value=False).as_py()
+    row = pc.index(pc.or_(is_code, pc.is_nan(numbers)), value=False).as_py()  # a NaN is missing, as a null is
     if row >= 0:
         message = (
             f"column {name!r}, row {row} of the batch: {values[row].as_py()!r} is no category code, which is a whole "

@@ -283,6 +283,17 @@ def of_columns(folder: Path) -> Made:
     return Made(folder / "model.onnx", table(data), {"predict": found}, ("town", "floor", "price"))
 
 
+def with_folder_data() -> dict[str, bytes]:
+    """Return the files of a network whose first weights lie in a file beside it."""
+    model, data = network(), weights(4, 8).tobytes()
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, value in {"location": "w.bin", "offset": "0", "length": str(len(data))}.items():
+        tensor.external_data.add(key=key, value=value)
+    return {"model.onnx": model.SerializeToString(), "w.bin": data}
+
+
 def in_mlflow(kind: str) -> Callable[[Path], Made]:
     """Save with MLflow's own ``save_model``."""
 
