@@ -304,7 +304,7 @@ def in_mlflow(kind: str) -> Callable[[Path], Made]:
         target = pd.Series(yes(data), name="answer")
         common = {"path": str(path), "pip_requirements": [], "signature": infer_signature(data, target)}
         expected = _SAVERS[kind](data, target, common)
-        return Made(path, table(data), expected, tuple(data.columns), is_exact=kind != "onnx")
+        return Made(path, table(data), expected, tuple(data.columns), is_exact=kind not in ("onnx", "skops", "pickle"))
 
     return save
 
