@@ -102,7 +102,7 @@ class NetworkOutputs:
         Examples
         --------
         >>> NetworkOutputs("logits").probabilities(np.array([[0.0], [100.0]])).tolist()
-        [[0.5, 0.5], [3.7200759760208555e-44, 1.0]]
+        [[0.5, 0.5], [3.720075976020836e-44, 1.0]]
         """
         if values.ndim not in (1, _MATRIX) or values.dtype.kind != "f" or values[:1].size == 0:
             message = (
