@@ -142,7 +142,7 @@ def load_model(
         signer = None
         if asked.signature is not None:
             signer = verify_signature(copy.path, asked.signature, storage=storage, where=where)
-        adapter, found = recognise(copy.path, flavor=flavor, where=where)
+        adapter, found = recognise(copy.path, flavor=flavor, where=where, options=options)
         if types and found.trust != "allow-list":
             message = (
                 f"trusted= is for skops files, whose types can be named, but {where} is {found.name}. Leave it out."

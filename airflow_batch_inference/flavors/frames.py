@@ -22,8 +22,17 @@ def is_all_double(batch: pa.Table) -> bool:
     return all(pa.types.is_float64(kind) for kind in batch.schema.types)
 
 
-def matrix(batch: pa.Table, *, row_major: bool = True) -> np.ndarray:
-    """Return a batch of numbers as one contiguous float64 array of shape (rows, columns), nulls as NaN.
+def matrix(batch: pa.Table, *, row_major: bool = True, single: bool = False) -> np.ndarray:
+    """Return a batch of numbers as one contiguous array of shape (rows, columns), nulls as NaN.
+
+    Parameters
+    ----------
+    batch
+        Columns of numbers.
+    row_major
+        The array's memory order.
+    single
+        Whether the numbers are float32, rounded from what float64 holds; too large ones are infinite. Else float64.
 
     Raises
     ------
@@ -35,11 +44,19 @@ def matrix(batch: pa.Table, *, row_major: bool = True) -> np.ndarray:
     >>> matrix(pa.table({"a": [1, 2], "b": [0.5, None]})).tolist()
     [[1.0, 0.5], [2.0, nan]]
     """
-    if not is_all_double(batch):
+    if single:
+        batch = pa.table([_single(column) for column in batch.columns], names=batch.schema.names)
+    elif not is_all_double(batch):
         batch = batch.cast(pa.schema([pa.field(name, pa.float64()) for name in batch.schema.names]))
     (rows,) = batch.combine_chunks().to_batches()
     values: np.ndarray = rows.to_tensor(null_to_nan=True, row_major=row_major).to_numpy()
     return values
+
+
+def _single(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    # A direct cast would refuse integers that float32 rounds.
+    wide = column if pa.types.is_floating(column.type) else column.cast(pa.float64())
+    return wide.cast(pa.float32())
 
 
 def frame(batch: pa.Table) -> pd.DataFrame:

@@ -8,12 +8,12 @@ file's flavor reads bytes and imports no framework, and a file whose name and co
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import FlavorNotFoundError, FlavorNotInstalledError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from airflow_batch_inference.flavors.base import Flavor, ModelFormat
@@ -23,6 +23,9 @@ GROUP = "airflow_batch_inference.flavors"
 _BUILT_IN = {
     "sklearn": "airflow_batch_inference.flavors.sklearn:SklearnFlavor",
     "lightgbm": "airflow_batch_inference.flavors.lightgbm:LightGBMFlavor",
+    "xgboost": "airflow_batch_inference.flavors.xgboost:XGBoostFlavor",
+    "mlflow": "airflow_batch_inference.flavors.mlflow:MlflowFlavor",
+    "onnx": "airflow_batch_inference.flavors.onnx:OnnxFlavor",
 }
 _HEAD_BYTES = 64
 _SHOWN = 8
@@ -76,7 +79,9 @@ def get_flavor(name: str) -> Flavor:
     return flavor
 
 
-def recognise(path: Path, *, flavor: str | None = None, where: str | None = None) -> tuple[Flavor, ModelFormat]:
+def recognise(
+    path: Path, *, flavor: str | None = None, where: str | None = None, options: Mapping[str, Any] | None = None
+) -> tuple[Flavor, ModelFormat]:
     """Tell the flavor and the format of a model file by its name and its first bytes.
 
     Parameters
@@ -87,6 +92,8 @@ def recognise(path: Path, *, flavor: str | None = None, where: str | None = None
         The flavor that it must be of; None: all are asked in turn.
     where
         What to call the file in a message; None: its path.
+    options
+        The load options, which may ask for another part of the model and so for another format.
 
     Raises
     ------
@@ -103,7 +110,8 @@ def recognise(path: Path, *, flavor: str | None = None, where: str | None = None
         found = candidate.recognise(path, head)
         if found is not None and found.is_folder == path.is_dir():
             _require_agreement(path, candidate, found, where)
-            return candidate, found
+            choose = getattr(candidate, "with_options", None)
+            return candidate, found if choose is None else choose(path, found, options or {})
     raise FlavorNotFoundError(_unrecognised(path, head, flavor, where))
 
 
