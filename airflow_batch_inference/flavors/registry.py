@@ -23,6 +23,9 @@ GROUP = "airflow_batch_inference.flavors"
 _BUILT_IN = {
     "sklearn": "airflow_batch_inference.flavors.sklearn:SklearnFlavor",
     "lightgbm": "airflow_batch_inference.flavors.lightgbm:LightGBMFlavor",
+    "keras": "airflow_batch_inference.flavors.keras:KerasFlavor",
+    "tensorflow": "airflow_batch_inference.flavors.tensorflow:TensorFlowFlavor",
+    "torch": "airflow_batch_inference.flavors.torch:TorchFlavor",
 }
 _HEAD_BYTES = 64
 _SHOWN = 8
