@@ -7,6 +7,7 @@ and none is read that would unpack to far more than the archive holds.
 from __future__ import annotations
 
 import zipfile
+import zlib
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ModelLoadError
@@ -40,13 +41,20 @@ def read_member(path: Path, name: str, *, most_bytes: int) -> bytes | None:
     try:
         with zipfile.ZipFile(path) as archive, archive.open(name) as member:
             content = member.read(most_bytes + 1)
-    except (zipfile.BadZipFile, OSError, KeyError, RuntimeError, ValueError, EOFError, NotImplementedError):
+    except (zipfile.BadZipFile, zlib.error, OSError, KeyError, RuntimeError, ValueError, EOFError):
         return None
     return None if len(content) > most_bytes else content
 
 
-def require_sound(path: Path) -> None:
+def require_sound(path: Path, *, reads_all: bool = False) -> None:
     """Refuse an archive that two readers could read differently, or that fills the memory or the disk.
+
+    Parameters
+    ----------
+    path
+        The archive.
+    reads_all
+        Whether to compare each member's checksum too, for a framework that does not do so itself.
 
     Raises
     ------
@@ -56,11 +64,12 @@ def require_sound(path: Path) -> None:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            fault = _fault(archive.infolist())
+            changed = archive.testzip() if reads_all and not fault else None
+    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, NotImplementedError) as error:
         message = f"{path.name} is a damaged zip archive: {error}. Save or copy the model again."
         raise ModelLoadError(message) from error
-    fault = _fault(entries)
+    fault = f"the checksum of {changed!r} is wrong" if changed else fault
     if fault:
         message = f"{path.name} is no archive that its framework writes: {fault}. Save the model again."
         raise ModelLoadError(message)

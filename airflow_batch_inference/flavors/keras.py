@@ -236,7 +236,7 @@ def _keras() -> FrameworkObject:
 
 def _installed_backend() -> str:
     for name in _BACKENDS:
-        if name in sys.modules or importlib.util.find_spec(name) is not None:
+        if importlib.util.find_spec(name) is not None:
             return name
     message = (
         f"The model needs Keras and a backend for it, one of {', '.join(_BACKENDS)}; none is installed. Run: pip "

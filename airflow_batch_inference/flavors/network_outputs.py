@@ -26,6 +26,7 @@ Kind: TypeAlias = Literal["raw", "probabilities", "logits"]
 OUTPUT_OPTIONS = ("outputs", "output")
 
 _MATRIX = 2
+_TOLERANCE = 0.01  # the sum of thousands of float16 probabilities is not 1 to the digit
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ class NetworkOutputs:
         Raises
         ------
         PredictionError
-            The output is no vector or matrix of floating numbers.
+            The output is no vector or matrix of floating numbers, or they are no probabilities.
 
         Examples
         --------
@@ -112,14 +113,15 @@ class NetworkOutputs:
         columns = values.reshape(len(values), -1)
         is_binary = columns.shape[1] == 1
         if self.kind == "probabilities":
+            _require_probabilities(columns)
             return np.hstack([1 - columns, columns]) if is_binary else columns
+        exact = columns.astype(np.float64)  # so that the last digit of a float32 is right
         if is_binary:  # e^-log(1 + e^-x) does not overflow where 1 / (1 + e^-x) does
-            powers = -np.logaddexp(0, np.hstack([columns, -columns]))
-            both: np.ndarray = np.exp(powers)
-            return both
-        powers = np.exp(columns - columns.max(axis=1, keepdims=True))
-        scaled: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
-        return scaled
+            found = np.exp(-np.logaddexp(0, np.hstack([exact, -exact])))
+        else:
+            powers = np.exp(exact - exact.max(axis=1, keepdims=True))
+            found = powers / powers.sum(axis=1, keepdims=True)
+        return np.asarray(found, dtype=columns.dtype)
 
     def classes(self, width: int | None) -> tuple[int, ...] | None:
         """Return the class labels, numbered from 0; None where there are none, or their number is not known.
@@ -160,6 +162,24 @@ def plain(values: np.ndarray) -> np.ndarray:
         texts = [value.decode() if isinstance(value, bytes) else value for value in values.ravel()]
         return np.array(texts, dtype=object).reshape(values.shape)
     return values
+
+
+def _require_probabilities(values: np.ndarray) -> None:
+    """Refuse what cannot be probabilities; a NaN passes, scoring has a rule of its own for it.
+
+    Raises
+    ------
+    PredictionError
+        Names the first row.
+    """
+    wrong = (values < -_TOLERANCE) | (values > 1 + _TOLERANCE)
+    if wrong.any():
+        row = int(np.flatnonzero(wrong.any(axis=1))[0])
+        message = (
+            f"load_options says that the model's outputs are probabilities, but row {row} of the batch has "
+            f"{values[row].tolist()[:5]}. If these are logits, say so: {{'outputs': 'logits'}}."
+        )
+        raise PredictionError(message)
 
 
 def _which_output(names: Sequence[str]) -> str:

@@ -257,11 +257,11 @@ def _probed(model: TorchModel) -> TorchModel:
         found = model.run(feeds, {})
     if found is None:
         return model
-    if not isinstance(found, Mapping):
-        width = found.shape[-1] if found.ndim > 1 else 1
-        return replace(model, classes=model.outputs.classes(width))
-    kept = model.outputs.require_known(tuple(found))
-    return replace(model, output_names=kept)
+    names = model.outputs.require_known(tuple(found)) if isinstance(found, Mapping) else ()
+    if len(names) > 1:
+        return replace(model, output_names=names)
+    only = found[names[0]] if isinstance(found, Mapping) else found
+    return replace(model, classes=model.outputs.classes(only.shape[-1] if only.ndim > 1 else 1))
 
 
 def _named(found: FrameworkObject) -> dict[str, Any]:

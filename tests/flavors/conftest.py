@@ -12,6 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import skops.io
+from cases_d import CASES as NETWORK_CASES
+from cases_d import NetworkCase
 from lightgbm import LGBMClassifier, LGBMModel, LGBMRegressor
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
@@ -114,6 +116,7 @@ class Saved:
     batch: pa.Table
     expected: dict[str, np.ndarray]
     names: tuple[str, ...] | None
+    is_exact: bool = True
 
 
 def encoded_pipeline() -> object:
@@ -165,9 +168,9 @@ BOOSTER_CASES = [
 ]
 
 
-def load(path: Path) -> LoadedModel:
+def load(path: Path, options: dict[str, object] | None = None) -> LoadedModel:
     flavor, model_format = recognise(path)
-    return flavor.load(path, model_format=model_format, trusted=(), options={})
+    return flavor.load(path, model_format=model_format, trusted=(), options=options or {})
 
 
 def save_estimator(case: Case, path: Path) -> dict[str, np.ndarray]:
@@ -202,9 +205,13 @@ def save_booster(case: Case, path: Path) -> dict[str, np.ndarray]:
     return {"predict": predicted} | ({"predict_proba": predicted} if predicted.ndim == 2 else {}) | more
 
 
-@pytest.fixture(scope="session", params=SKLEARN_CASES + BOOSTER_CASES, ids=lambda case: case.name)
+@pytest.fixture(scope="session", params=SKLEARN_CASES + BOOSTER_CASES + NETWORK_CASES, ids=lambda case: case.name)
 def saved(request, tmp_path_factory) -> Saved:
     case = request.param
+    if isinstance(case, NetworkCase):
+        network = case.save(tmp_path_factory.mktemp(case.name))
+        model = load(network.path, network.options)
+        return Saved(case.name, network.path, model, network.batch, network.expected, network.names, is_exact=False)
     path = tmp_path_factory.mktemp(case.name) / case.file
     expected = (save_booster if case in BOOSTER_CASES else save_estimator)(case, path)
     data = case.data()
