@@ -1,8 +1,8 @@
 """TensorFlow SavedModels: folders with ``saved_model.pb``, as ``tf.saved_model.save`` and Keras' ``export`` write them.
 
-A graph is a program: it may hold operations that read and write files, and TensorFlow's own advice is to run foreign
-ones in a sandbox only (``SECURITY.md``: "TensorFlow models are programs"). What must not be relaxed: such a folder is
-loaded only once its digest is pinned.
+A graph is a program: it may read and write files, use the network and start processes (TensorFlow's ``SECURITY.md``:
+"TensorFlow models are programs, and need to be treated as such"). What must not be relaxed: such a folder is loaded
+only once somebody vouches for its digest.
 """
 
 from __future__ import annotations

@@ -5,8 +5,7 @@ What each can do when it is loaded was read in PyTorch 2.13:
 - safetensors: numbers under names; the library checks that the header's offsets fit the file.
 - a plain state dict (``torch.save(model.state_dict())``): a pickle, read by the unpickler that builds tensors and
   nothing else (``torch/_weights_only_unpickler.py``).
-- TorchScript: a program in its own language, run by an interpreter that is not made for hostile input; PyTorch's
-  SECURITY.md: "treat PyTorch models as programs".
+- TorchScript: a program; PyTorch's ``SECURITY.md`` says to treat it like code of an unknown source.
 - an exported program (``.pt2``): its shapes are expressions that ``sympy.sympify`` evaluates, its constants may be
   pickles that are loaded without restrictions (``torch.export.pt2_archive._package``: ``pickle.loads``,
   ``weights_only=False``), and compiled code (AOTInductor) is a shared library that is loaded.

@@ -31,7 +31,7 @@ from airflow_batch_inference.signature import plan_inputs
 from airflow_batch_inference.storage import Storage
 
 ALL = {case.name: case for case in CASES}
-UNCHECKED = {"torch-pickle", "torchscript", "torch-export"}
+UNCHECKED = {"saved-model", "torch-pickle", "torchscript", "torch-export"}
 """Formats whose readers compare no checksums; they need a pin, which tells of every changed byte."""
 FRAMEWORK = {"keras": "keras", "tensorflow": "tensorflow", "torch": "torch"}
 
