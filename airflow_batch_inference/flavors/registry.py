@@ -26,6 +26,9 @@ _BUILT_IN = {
     "xgboost": "airflow_batch_inference.flavors.xgboost:XGBoostFlavor",
     "mlflow": "airflow_batch_inference.flavors.mlflow:MlflowFlavor",
     "onnx": "airflow_batch_inference.flavors.onnx:OnnxFlavor",
+    "keras": "airflow_batch_inference.flavors.keras:KerasFlavor",
+    "tensorflow": "airflow_batch_inference.flavors.tensorflow:TensorFlowFlavor",
+    "torch": "airflow_batch_inference.flavors.torch:TorchFlavor",
 }
 _HEAD_BYTES = 64
 _SHOWN = 8

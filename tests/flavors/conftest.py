@@ -14,6 +14,8 @@ import pytest
 import skops.io
 from cases_c import CASES as FLAVOR_CASES
 from cases_c import FlavorCase
+from cases_d import CASES as NETWORK_CASES
+from cases_d import NetworkCase
 from lightgbm import LGBMClassifier, LGBMModel, LGBMRegressor
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
@@ -205,13 +207,18 @@ def save_booster(case: Case, path: Path) -> dict[str, np.ndarray]:
     return {"predict": predicted} | ({"predict_proba": predicted} if predicted.ndim == 2 else {}) | more
 
 
-@pytest.fixture(scope="session", params=SKLEARN_CASES + BOOSTER_CASES + FLAVOR_CASES, ids=lambda case: case.name)
+@pytest.fixture(
+    scope="session",
+    params=SKLEARN_CASES + BOOSTER_CASES + FLAVOR_CASES + NETWORK_CASES,
+    ids=lambda case: case.name,
+)
 def saved(request, tmp_path_factory) -> Saved:
     case = request.param
-    if isinstance(case, FlavorCase):
+    if isinstance(case, (FlavorCase, NetworkCase)):
         made = case.save(tmp_path_factory.mktemp(case.name))
+        is_exact = isinstance(case, FlavorCase) and made.is_exact
         model = load(made.path, made.options)
-        return Saved(case.name, made.path, model, made.batch, made.expected, made.names, is_exact=made.is_exact)
+        return Saved(case.name, made.path, model, made.batch, made.expected, made.names, is_exact=is_exact)
     path = tmp_path_factory.mktemp(case.name) / case.file
     expected = (save_booster if case in BOOSTER_CASES else save_estimator)(case, path)
     data = case.data()

@@ -386,6 +386,7 @@ def test_a_recorded_folder_is_loaded_again_with_its_options(saved):
         label_columns=None,
         versions=dict(model.versions),
         baseline_uri=None,
+        golden_uri=None,
         tag=None,
     )
     again = load_recorded(record, storage=Storage())
