@@ -76,6 +76,11 @@ class MlflowModel:
         return getattr(self.inner, "classes", None)
 
     @property
+    def takes_lists(self) -> bool:
+        """Whether an input of unknown type may be a list."""
+        return bool(getattr(self.inner, "takes_lists", True))
+
+    @property
     def importances(self) -> Mapping[str, float] | None:
         """The importance of each input, if it tells."""
         return getattr(self.inner, "importances", None)

@@ -12,7 +12,7 @@ import json
 import logging
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -66,6 +66,7 @@ class XGBoostModel:
     inputs: tuple[ColumnSpec, ...] | None
     methods: tuple[str, ...]
     versions: Mapping[str, str]
+    takes_lists: ClassVar[bool] = False
     classes: tuple[int, ...] | None = None
     output_names: tuple[str, ...] | None = None
 
