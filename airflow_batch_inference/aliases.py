@@ -16,6 +16,8 @@ from airflow_batch_inference.records import AliasRecord, ModelRecord
 from airflow_batch_inference.storage import encode_segment, join_uri, normalize_uri
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow_batch_inference.storage import Storage
 
 _REFERENCE = re.compile(r"models/([^@/]+)@([^@/]+)")
@@ -78,13 +80,19 @@ def set_alias(
             f"{model_record_uri} is no model record, so no alias can mean it. Give the output of a LoadModelOperator."
         )
         raise ConfigurationError(message)
+    if record.name != name:
+        message = (
+            f"{model_record_uri} is a record of the model {record.name!r}, so models/{name}@{alias} cannot mean it."
+        )
+        raise ConfigurationError(message)
     if since is not None and since.tzinfo is None:
         message = f"since is {since.isoformat()}, which has no time zone. Add one, such as +00:00."
         raise ConfigurationError(message)
     for _ in range(_TRIES):
         history = alias_history(name, alias, root=root, storage=storage)
-        if history and history[-1].model_record_uri == model_record_uri and since is None:
-            return history[-1]
+        same = _entered(history, model_record_uri, since)
+        if same is not None:
+            return same
         entry = AliasRecord(
             name=name,
             alias=alias,
@@ -108,7 +116,7 @@ def resolve_alias(name: str, alias: str, *, root: str, storage: Storage, as_of: 
     name, alias, root, storage
         As for :func:`set_alias`.
     as_of
-        The version that was live then; None: the newest.
+        The version that was live then; None: now.
 
     Raises
     ------
@@ -123,18 +131,33 @@ def resolve_alias(name: str, alias: str, *, root: str, storage: Storage, as_of: 
             f"LoadModelOperator(name={name!r}, alias={alias!r})."
         )
         raise ArtifactNotFoundError(message)
-    if as_of is None:
-        return history[-1]
-    live = [entry for entry in history if datetime.fromisoformat(entry.since) <= as_of]
-    if not live:
+    live = _live(history, as_of or datetime.now(UTC))
+    if live is None:
         first = min(entry.since for entry in history)
+        when = "by now" if as_of is None else f"at {as_of.isoformat()}"
         message = (
-            f"The alias {alias!r} of the model {name!r} meant nothing yet at {as_of.isoformat()}: its first version "
+            f"The alias {alias!r} of the model {name!r} meant nothing yet {when}: its first version "
             f"went live at {first}. Leave out as_of, or say since when a version was live with "
             "`airflow batch-inference alias … --since`."
         )
         raise ArtifactNotFoundError(message)
-    return max(live, key=lambda entry: (datetime.fromisoformat(entry.since), entry.number))
+    return live
+
+
+def _live(history: Sequence[AliasRecord], at: datetime) -> AliasRecord | None:
+    """Return what an alias meant at a time; of two entered for the same instant the later one counts."""
+    entered = [entry for entry in history if datetime.fromisoformat(entry.since) <= at]
+    return max(entered, key=lambda entry: (datetime.fromisoformat(entry.since), entry.number), default=None)
+
+
+def _entered(history: Sequence[AliasRecord], uri: str, since: datetime | None) -> AliasRecord | None:
+    """Return the entry that says already what is to be entered."""
+    if since is None:
+        live = _live(history, datetime.now(UTC))
+        return live if live is not None and live.model_record_uri == uri else None
+    same = (entry for entry in history if datetime.fromisoformat(entry.since) == since)
+    last = max(same, key=lambda entry: entry.number, default=None)
+    return last if last is not None and last.model_record_uri == uri else None
 
 
 def alias_history(name: str, alias: str, *, root: str, storage: Storage) -> list[AliasRecord]:

@@ -23,7 +23,7 @@ _ALIAS_ARGUMENTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("reference", {"help": "models/<name>@<alias>"}),
     ("--set", {"help": "URI of a model record, as LoadModelOperator returns it", "dest": "record"}),
     ("--since", {"help": "when that version went live, such as 2026-11-20T06:00:00+00:00 (now)"}),
-    ("--artifact-root", {"help": "the artifact store ([batch_inference] artifact_root)"}),
+    ("--artifact-root", {"help": "the artifact store (artifact_root of the config)"}),
     ("--conn-id", {"help": "Airflow connection that reaches the artifact store"}),
 )
 _BASELINE = "count a training set once, as what later data are compared with; print the baseline's URI"

@@ -11,6 +11,8 @@ import re
 import pyarrow as pa
 
 ANY = "any"
+INTEGERS = {b"batch_inference.integers": b"1"}
+"""Metadata of a column of doubles that are integers for the model: pandas makes doubles of integers with a null."""
 _WITH_ZONE = re.compile(r"timestamp\[(s|ms|us|ns), tz=(\S+)\]")
 _DECIMAL = re.compile(r"decimal(?:128|256)?\((\d+), *(-?\d+)\)")
 _FIXED_BINARY = re.compile(r"fixed_size_binary\[(\d+)\]")

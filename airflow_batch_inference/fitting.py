@@ -43,7 +43,23 @@ def converted(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
             message = "an integer has more digits than a double holds"
             raise pa.ArrowInvalid(message)
         return doubles
-    return _parsed(values, kind) if is_text(values.type) and is_number(kind) else values.cast(kind)
+    if is_text(values.type) and is_number(kind):
+        return _parsed(values, kind)
+    found = values.cast(kind)
+    if _narrows(values.type, kind) and _overflows(values, found).any():
+        message = f"a number is too large for {kind}"
+        raise pa.ArrowInvalid(message)
+    return found
+
+
+def _narrows(there: pa.DataType, kind: pa.DataType) -> bool:
+    both = pa.types.is_floating(there) and pa.types.is_floating(kind)
+    return bool(both and kind.bit_width < there.bit_width)
+
+
+def _overflows(values: pa.ChunkedArray, narrow: pa.ChunkedArray) -> np.ndarray:
+    """Find the finite numbers that a narrower type makes infinite."""
+    return _mask(pc.and_(pc.is_finite(values), pc.is_inf(narrow)))
 
 
 def unfit(values: pa.ChunkedArray, kind: pa.DataType | None) -> np.ndarray:
@@ -103,6 +119,8 @@ def _candidates(values: pa.ChunkedArray, kind: pa.DataType) -> np.ndarray:
         return _beyond(values, 2 ** _EXACT_BITS[kind.bit_width])
     if pa.types.is_integer(there):
         return _mask(pc.greater(values, pa.scalar(_LONGEST, there)))
+    if _narrows(there, kind):
+        return _overflows(values, values.cast(kind))
     there_and_back = values.cast(kind, safe=False).cast(there, safe=False)
     return _mask(pc.not_equal(there_and_back, values))
 

@@ -58,7 +58,8 @@ def get_provider_info() -> dict[str, Any]:
                     "allowed_roots": {
                         "description": (
                             "Folders and bucket paths, separated by commas, that models, data, results and artifacts "
-                            "may be in besides artifact_root; links that lead out of them are refused. Empty: anywhere."
+                            "may be in besides artifact_root; links that lead out of them are refused. models:/ and "
+                            "runs:/ stand for MLflow's. Empty: anywhere."
                         ),
                         "version_added": "0.1.0",
                         "type": "string",

@@ -230,11 +230,12 @@ def _refusal(found: ModelFormat, copy: ModelCopy, adapter: Flavor, where: str) -
     listing = getattr(adapter, "imported_names", None)
     names = listing(copy.path, found) if listing is not None else ()
     more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
-    imports = f" It would import {', '.join(names[:_SHOWN_NAMES])}{more}." if names else ""
+    imports = f" It would import at least {', '.join(names[:_SHOWN_NAMES])}{more}." if names else ""
     safer = getattr(adapter, "safer", "in a format that cannot hold code")
     return (
         f"{where} is {found.name}, which can run any code when it is loaded.{imports} Only if you trust where it came "
-        f'from, pin these very bytes with sha256="{copy.sha256}"; or save the model {safer}, which needs no pin.'
+        f'from, pin these very bytes with LoadModelOperator(sha256="{copy.sha256}"); or save the model {safer}, which '
+        "needs no pin."
     )
 
 

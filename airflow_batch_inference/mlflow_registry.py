@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,11 @@ def import_from_mlflow(uri: str, *, root: str, storage: Storage, tracking_uri: s
         except Exception as error:
             message = f"MLflow cannot give {uri}: {type(error).__name__}: {error}. Check the name, version or alias."
             raise ArtifactNotFoundError(message) from error
+        if found.is_file():  # a run's single artifact
+            alone = folder / ".alone" / found.name
+            alone.parent.mkdir()
+            found = Path(shutil.move(found, alone)).parent
+            return f"{_copied(found, name, root, storage)}/{alone.name}", name
         return _copied(found, name, root, storage), name
 
 

@@ -75,11 +75,8 @@ def private_copy(uri: str, storage: Storage) -> Iterator[ModelCopy]:
     """
     with private_folder() as folder:
         path = folder / posixpath.basename(normalize_uri(uri))
-        try:
-            digest = storage.copy_to_local(uri, path)
-        except (ArtifactNotFoundError, IsADirectoryError):
-            if not storage.is_dir(uri):
-                raise
+        digest = _file_digest(uri, path, storage)
+        if digest is None:
             path.unlink(missing_ok=True)
             yield _copy_folder(normalize_uri(uri), path, storage)
             return
@@ -92,6 +89,22 @@ def private_copy(uri: str, storage: Storage) -> Iterator[ModelCopy]:
             message = f"{redact(uri)} is an empty file, so it holds no model. Save the model again."
             raise ArtifactIntegrityError(message)
         yield ModelCopy(path, digest, size)
+
+
+def _file_digest(uri: str, target: Path, storage: Storage) -> str | None:
+    """Copy a file and return its digest; None for a folder.
+
+    Raises
+    ------
+    ArtifactNotFoundError
+        Nothing lies there.
+    """
+    try:
+        return storage.copy_to_local(uri, target)
+    except (ArtifactNotFoundError, IsADirectoryError):
+        if not storage.is_dir(uri):
+            raise
+    return None
 
 
 def _copy_folder(uri: str, target: Path, storage: Storage) -> ModelCopy:

@@ -234,7 +234,7 @@ def register_model(
             methods=(options.predict_method,),
             kwargs=options.predict_kwargs,
             tolerance=golden.tolerance,
-            folder=folder,
+            root=root,
             storage=storage,
         )
         record = replace(record, golden_uri=uri)

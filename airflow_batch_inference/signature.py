@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_batch_inference.column_types import ANY, arrow_type, is_nested, plain_type, target_type
+from airflow_batch_inference.column_types import ANY, INTEGERS, arrow_type, is_nested, plain_type, target_type
 from airflow_batch_inference.column_types import is_number as is_number  # part of what is known of a signature
 from airflow_batch_inference.column_types import is_text as is_text
 from airflow_batch_inference.exceptions import ConfigurationError, SignatureMismatchError
@@ -40,6 +40,8 @@ class InputPlan:
     types: tuple[pa.DataType | None, ...]
     ignored: tuple[str, ...]
     """Dataset columns that the model does not use."""
+    integers: frozenset[str] = frozenset()
+    """Inputs that are integers for the model, and arrive as doubles: pandas makes them of a column with a null."""
 
 
 def plain_name(name: str) -> str:
@@ -214,14 +216,25 @@ def plan_inputs(
         names=tuple(spec.name for spec in inputs),
         types=types,
         ignored=tuple(name for name in schema.names if name not in used),
+        integers=frozenset(
+            spec.name
+            for spec, kind in zip(inputs, types, strict=True)
+            if kind is not None and pa.types.is_floating(kind) and _is_integer(spec)
+        ),
     )
+
+
+def _is_integer(spec: ColumnSpec) -> bool:
+    kind = arrow_type(spec.type)
+    return kind is not None and pa.types.is_integer(kind)
 
 
 def _plan_by_position(schema: pa.Schema, n_features: int | None, where: str, *, takes_lists: bool) -> InputPlan:
     if n_features is not None and len(schema.names) != n_features:
         message = (
             f"The model has no column names and takes {n_features} columns by position, but {where} has "
-            f"{len(schema.names)}: {_listed(schema.names)}. Leave out the others with drop_columns."
+            f"{len(schema.names)}: {_listed(schema.names)}. Say which they are (signature= of LoadModelOperator, or "
+            "load_options feature_names for networks), or leave out the others with drop_columns."
         )
         raise SignatureMismatchError(message)
     names = tuple(schema.names)
@@ -309,7 +322,11 @@ def cast_inputs(table: pa.Table, plan: InputPlan) -> pa.Table:
         A value does not fit; it says which column and row of ``table``.
     """
     arrays = [cast(table.column(column), kind, column) for column, kind in zip(plan.columns, plan.types, strict=True)]
-    return pa.Table.from_arrays(arrays, names=list(plan.names))
+    table = pa.Table.from_arrays(arrays, names=list(plan.names))
+    for place, name in enumerate(plan.names if plan.integers else ()):
+        if name in plan.integers:
+            table = table.set_column(place, table.field(place).with_metadata(INTEGERS), table.column(place))
+    return table
 
 
 class LossyCastError(ValueError):

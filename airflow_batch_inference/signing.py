@@ -67,9 +67,11 @@ def verify_signature(model: Path, check: SignatureCheck, *, storage: Storage, wh
         try:
             verifier.verify(Path(model), signature)
         except Exception as error:
+            # The library's text for other bytes is a listing of digests.
+            why = "the bytes are others" if "mismatch" in str(error).lower() else f"{type(error).__name__}: {error}"
             message = (
                 f"The signature {redact(check.signature_uri)} does not prove that {where} is what the owner of "
-                f"{redact(check.public_key_uri)} signed ({type(error).__name__}: {error}). Do not load it before you "
+                f"{redact(check.public_key_uri)} signed ({why}). Do not load it before you "
                 "know who changed it."
             )
             raise UntrustedModelError(message) from error

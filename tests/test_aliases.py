@@ -64,11 +64,37 @@ def test_times_are_compared_whatever_their_zones(store):
     assert get(JULY) == "2"
 
 
-def test_a_version_that_was_forgotten_can_be_entered_afterwards(store):
+def test_a_version_that_was_forgotten_can_be_entered_afterwards_and_changes_the_past_only(store):
     put, get = store
     put("1", since=JULY)
     put("2", since=MAY)
-    assert (get(JUNE), get(JULY)) == ("2", "1")
+    assert (get(JUNE), get(JULY), get()) == ("2", "1", "1")
+
+
+def test_a_version_of_the_future_is_not_live_yet(store):
+    put, get = store
+    put("1", since=MAY)
+    put("2", since=datetime.now(UTC) + timedelta(days=1))
+    assert get() == "1"
+
+
+def test_before_any_version_is_live_an_alias_means_nothing(store):
+    put, get = store
+    put("1", since=datetime.now(UTC) + timedelta(days=1))
+    with pytest.raises(ArtifactNotFoundError, match="meant nothing yet by now"):
+        get()
+
+
+def test_the_same_version_since_the_same_time_adds_nothing(store, tmp_path):
+    put, _ = store
+    assert put("1", since=MAY) == put("1", since=MAY)
+    assert len(alias_history("churn", "champion", root=str(tmp_path), storage=STORE)) == 1
+
+
+def test_an_alias_of_one_model_cannot_mean_another(tmp_path):
+    uri = put_model(tmp_path, "1")
+    with pytest.raises(ConfigurationError, match="is a record of the model 'churn'"):
+        set_alias("fraud", "champion", uri, root=str(tmp_path), storage=STORE, set_by="me")
 
 
 def test_the_same_model_again_adds_nothing(store, tmp_path):

@@ -40,8 +40,18 @@ def test_airflow_retries_what_a_retry_can_mend_and_nothing_else(cls):
     else:
         assert excinfo.type is AirflowFailException
         assert str(excinfo.value) == f"{cls.__name__}: what went wrong"
-        # A verdict needs no traceback: where it was found says nothing.
-        assert isinstance(excinfo.value.__cause__, type(None) if cls in VERDICTS else cls)
+        assert excinfo.value.__cause__ is None, "the message says all that this package knows"
+
+
+@pytest.mark.parametrize("cls", [cls for cls in TREE if not cls.retryable])
+def test_only_what_a_framework_raised_is_shown_with_its_traceback(cls):
+    def fail():
+        raise cls("what went wrong") from KeyError("inside")
+
+    with pytest.raises(AirflowFailException) as excinfo, translated_errors():
+        fail()
+    assert excinfo.value.__suppress_context__
+    assert isinstance(excinfo.value.__cause__, type(None) if cls in VERDICTS else KeyError)
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left"), TimeoutError("slow"), MemoryError("full")])

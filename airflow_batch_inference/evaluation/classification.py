@@ -97,7 +97,7 @@ def evaluate_classes(
     bins = _bins(rows)
     areas = _areas(rows)
     functions = {
-        **named_functions(wanted, rows.actual, rows.predicted),
+        **_named_functions(rows, wanted),
         **_class_functions(rows),
         **_probability_functions(rows, bins, areas),
     }
@@ -117,6 +117,28 @@ def evaluate_classes(
         calibration=bins,
         residuals=None,
     )
+
+
+def _named_functions(rows: ClassifiedRows, wanted: Sequence[str]) -> Functions:
+    """Return scikit-learn's functions by name, with the classes' own values where they are numbers.
+
+    A measure of distance between classes that are no numbers has no value.
+    """
+    try:
+        values = np.array([float(name) for name in rows.names])
+    except ValueError:
+        found = named_functions(wanted, rows.actual, rows.predicted)
+        return {name: _no_numbers if _is_distance(name) else function for name, function in found.items()}
+    return named_functions(wanted, values[rows.actual], values[rows.predicted])
+
+
+def _is_distance(name: str) -> bool:
+    return name.endswith(("_error", "_deviance", "_loss_error")) or name in ("r2_score", "explained_variance_score")
+
+
+def _no_numbers() -> float:
+    message = "it measures distances between numbers, and the classes are no numbers."
+    raise ValueError(message)
 
 
 def _class_functions(rows: ClassifiedRows) -> Functions:

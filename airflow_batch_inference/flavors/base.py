@@ -6,6 +6,7 @@ states honestly whether the format can carry code, and row i of what a model ret
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
@@ -216,7 +217,11 @@ def take_options(options: Mapping[str, Any], known: Sequence[str], *, flavor: st
     unknown = [name for name in options if name not in known]
     if unknown:
         there = ", ".join(known) if known else "none"
-        message = f"load_options has {unknown[0]!r}, which the flavor {flavor!r} does not take. It takes: {there}."
+        close = difflib.get_close_matches(unknown[0], known, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        message = (
+            f"load_options has {unknown[0]!r}, which the flavor {flavor!r} does not take. It takes: {there}.{hint}"
+        )
         raise ConfigurationError(message)
     return dict(options)
 
@@ -230,5 +235,10 @@ def require_method(method: str, methods: Sequence[str]) -> None:
         Names the methods that it has.
     """
     if method not in methods:
-        message = f"The model has no method {method!r}. Choose one of: {', '.join(methods)}."
+        hint = (
+            ' For a network, load_options={"outputs": "logits"} or "probabilities" says what its outputs are.'
+            if method == "predict_proba"
+            else ""
+        )
+        message = f"The model has no method {method!r}. Choose one of: {', '.join(methods)}.{hint}"
         raise ConfigurationError(message)

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_batch_inference.column_types import INTEGERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,8 +85,10 @@ def in_one_form(batch: pa.Table, score: Callable[[pa.Table], np.ndarray]) -> np.
     """Score rows with nulls among integers or booleans apart from the others, so that each has the form it has alone.
 
     pandas makes 270.0 of 270 where another row of the column is null, and objects of booleans; a step that turns
-    values into text then sees "270.0", which it was not fitted on. No data type keeps scikit-learn from that: what
-    its encoders take (pandas' nullable integers), its column transformers refuse to pass through.
+    values into text then sees "270.0", which it was not fitted on. The same holds for whole doubles of a column that
+    the model knows as integers (marked by :data:`~.column_types.INTEGERS`): a null made doubles of them before. No
+    data type keeps scikit-learn from that: what its encoders take (pandas' nullable integers), its column
+    transformers refuse to pass through.
 
     Parameters
     ----------
@@ -107,13 +112,41 @@ def in_one_form(batch: pa.Table, score: Callable[[pa.Table], np.ndarray]) -> np.
         for column in batch.columns
         if column.null_count and (pa.types.is_integer(column.type) or pa.types.is_boolean(column.type))
     ]
+    doubles = [place for place, field in enumerate(batch.schema) if field.metadata == INTEGERS]
+    gaps += [_is_whole(batch.column(place)) for place in doubles]
     if not gaps:
         return score(batch)
     _, group = np.unique(np.column_stack(gaps), axis=0, return_inverse=True)
     order = np.argsort(group, kind="stable")
     borders = np.flatnonzero(np.diff(group[order])) + 1
-    scored = np.concatenate([score(batch.take(pa.array(rows))) for rows in np.split(order, borders)])
+    parts = (batch.take(pa.array(rows)) for rows in np.split(order, borders))
+    scored = np.concatenate([score(_with_integers(part, doubles)) for part in parts])
     return scored[np.argsort(order, kind="stable")]
+
+
+def _is_whole(column: pa.ChunkedArray) -> np.ndarray:
+    values = column.to_numpy()
+    whole: np.ndarray = np.isfinite(values) & (np.floor(values) == values)
+    return whole
+
+
+def _with_integers(batch: pa.Table, doubles: list[int]) -> pa.Table:
+    """Give whole numbers that came as doubles the form that the model knows them in."""
+    for place in doubles:
+        column = batch.column(place)
+        if len(column) and _is_whole(column).all():
+            batch = batch.set_column(place, batch.schema.names[place], column.cast(pa.int64()))
+    return batch
+
+
+def has_large_integers(batch: pa.Table) -> bool:
+    """Say whether an integer beside a null has more digits than a double, which pandas would make of it, holds."""
+    gapped = [column for column in batch.columns if column.null_count and pa.types.is_integer(column.type)]
+    return any(
+        each.as_py() is not None and abs(each.as_py()) > 2**53
+        for column in gapped
+        for each in pc.min_max(column).values()
+    )
 
 
 def array(batch: pa.Table) -> np.ndarray:

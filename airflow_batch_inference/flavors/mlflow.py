@@ -8,15 +8,19 @@ folder is trusted as little as the model within it; ``python_function`` and fold
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
+import shutil
 import sys
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from airflow_batch_inference.exceptions import UntrustedModelError
+from airflow_batch_inference.exceptions import ConfigurationError, UntrustedModelError
 from airflow_batch_inference.flavors.base import ModelFormat, require, require_method, take_options
 from airflow_batch_inference.flavors.frames import frame
 from airflow_batch_inference.flavors.mlflow_folder import (
@@ -33,7 +37,6 @@ from airflow_batch_inference.flavors.tensors import TensorInputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from airflow_batch_inference.flavors.base import LoadedModel, Prediction
     from airflow_batch_inference.records import ColumnSpec
@@ -102,6 +105,8 @@ class PyfuncModel:
     model: Any
     signature: Signature
     versions: Mapping[str, str]
+    kept: object
+    """The folder that it was loaded from, removed with it."""
     methods: tuple[str, ...] = ("predict",)
 
     @property
@@ -210,6 +215,9 @@ class MlflowFlavor:
             raise UntrustedModelError(message)
         signature = read_signature(document)
         rest = {name: value for name, value in options.items() if name != _FLAVOR_OPTION}
+        if meant := difflib.get_close_matches(_FLAVOR_OPTION, rest, n=1, cutoff=0.8):
+            message = f"load_options has {meant[0]!r}; did you mean {_FLAVOR_OPTION!r}?"
+            raise ConfigurationError(message)
         with _importable(inner):
             if inner.flavor is not None and inner.model_format is not None:
                 warn_of_versions(path)
@@ -244,9 +252,12 @@ def _load_pyfunc(path: Path, signature: Signature) -> PyfuncModel:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # a task reports to nobody
     mlflow = require("mlflow", extra="mlflow")
     pyfunc = require("mlflow.pyfunc", extra="mlflow")
-    model = pyfunc.load_model(str(path))  # logs versions that differ itself
+    # The model may open files of its folder when it predicts: it keeps a folder for as long as it lives.
+    kept = tempfile.TemporaryDirectory(prefix="mlflow-")
+    folder = shutil.copytree(path, Path(kept.name, path.name))
+    model = pyfunc.load_model(str(folder))  # logs versions that differ itself
     return PyfuncModel(
-        model=model, signature=signature, versions={"mlflow": mlflow.__version__, "numpy": np.__version__}
+        model=model, signature=signature, versions={"mlflow": mlflow.__version__, "numpy": np.__version__}, kept=kept
     )
 
 

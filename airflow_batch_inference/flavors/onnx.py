@@ -9,6 +9,7 @@ runtime gets the bytes that were checked.
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -195,7 +196,18 @@ def _session(runtime: ModuleType, content: bytes, folder: Path | None, providers
     if folder is not None:
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder))
     wanted = _providers(providers, runtime.get_available_providers())
-    session = runtime.InferenceSession(content, options, providers=wanted)
+    try:
+        session = runtime.InferenceSession(content, options, providers=wanted)
+    except Exception as error:
+        found = re.search(r"Unsupported model IR version: (\d+), max supported IR version: (\d+)", str(error))
+        if found is None:
+            raise
+        message = (
+            f"The ONNX model has IR version {found.group(1)}, and onnxruntime {runtime.__version__} reads those up to "
+            f"{found.group(2)}. Save it with ir_version={found.group(2)} (onnx.helper.make_model takes it), or install "
+            "a newer onnxruntime."
+        )
+        raise ModelLoadError(message) from None
     there = session.get_providers()
     first = wanted[0] if isinstance(wanted[0], str) else wanted[0][0]
     if first not in there:

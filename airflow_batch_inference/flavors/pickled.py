@@ -21,12 +21,17 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 64 << 20
 _IDENTIFIER = re.compile(r"[A-Za-z_][\w.]*")
+_GLOBAL = re.compile(rb"c([A-Za-z_][\w.]*)\n([A-Za-z_][\w.]*)\n")
+_PUT = rb"(?:\x94|q.|r....)?"
+_STACK_GLOBAL = re.compile(
+    rb"\x8c(.)([A-Za-z_][\w.]*)" + _PUT + rb"\x8c(.)([A-Za-z_][\w.]*)" + _PUT + rb"\x93", re.DOTALL
+)
 _PUTS = {"BINPUT", "LONG_BINPUT", "PUT"}
 _GETS = {"BINGET", "LONG_BINGET", "GET"}
 
 
 def imported_names(data: bytes) -> tuple[str, ...]:
-    """Return the full names that a pickle imports, sorted; those up to its first damaged opcode.
+    """Return the full names that a pickle imports, sorted, as far as they can be seen.
 
     Examples
     --------
@@ -34,7 +39,8 @@ def imported_names(data: bytes) -> tuple[str, ...]:
     >>> imported_names(pickle.dumps(collections.OrderedDict()))
     ('collections.OrderedDict',)
     """
-    return tuple(sorted({f"{module}.{name}" for module, name in _imports(data) if _is_name(module) and _is_name(name)}))
+    found = {*_imports(data), *_searched(data)}
+    return tuple(sorted(f"{module}.{name}" for module, name in found if _is_name(module) and _is_name(name)))
 
 
 def imported_by_file(path: Path) -> tuple[str, ...]:
@@ -82,6 +88,16 @@ def _imports(data: bytes) -> Iterator[tuple[str, str]]:
                 strings = [*strings[-1:], last] if last else strings
     except Exception:  # noqa: BLE001  # damaged, or an array's raw bytes: what was seen before counts
         return
+
+
+def _searched(data: bytes) -> Iterator[tuple[str, str]]:
+    """Yield imports that stand anywhere: joblib writes arrays raw among the opcodes, which ends a reading of them."""
+    for module, name in _GLOBAL.findall(data):
+        yield module.decode(), name.decode()
+    for match in _STACK_GLOBAL.finditer(data):
+        module, name = match.group(2), match.group(4)
+        if match.group(1)[0] == len(module) and match.group(3)[0] == len(name):
+            yield module.decode(), name.decode()
 
 
 def _is_name(text: str) -> bool:

@@ -7,6 +7,7 @@ file's flavor reads bytes and imports no framework, and a file whose name and co
 
 from __future__ import annotations
 
+import difflib
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +71,10 @@ def get_flavor(name: str) -> Flavor:
     else:
         others = _third_party()
         if name not in others:
-            message = f"There is no flavor {name!r}. Known flavors: {', '.join([*_BUILT_IN, *others])}."
+            known = [*_BUILT_IN, *others]
+            close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            message = f"There is no flavor {name!r}. Known flavors: {', '.join(known)}.{hint}"
             raise FlavorNotFoundError(message)
         point = others[name]
     try:

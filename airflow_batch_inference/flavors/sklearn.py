@@ -19,7 +19,7 @@ import numpy as np
 from airflow_batch_inference.exceptions import ModelLoadError, UntrustedModelError
 from airflow_batch_inference.flavors.base import ModelFormat, require, require_method, take_options
 from airflow_batch_inference.flavors.categories import PandasCategories, pandas_categories
-from airflow_batch_inference.flavors.frames import array, frame, in_one_form
+from airflow_batch_inference.flavors.frames import array, frame, has_large_integers, in_one_form
 from airflow_batch_inference.flavors.pickled import imported_by_file
 
 if TYPE_CHECKING:
@@ -144,10 +144,12 @@ class SklearnModel:
 
         def score(rows: pa.Table) -> np.ndarray:
             predicted = getattr(self.estimator, name)(self._data(rows), **extra, **dict(kwargs or {}))
+            if isinstance(predicted, list):  # one array an output: side by side, never one above the other
+                return np.hstack([np.asarray(each).reshape(rows.num_rows, -1) for each in predicted])
             # A multilabel classifier may return a sparse matrix.
             return np.asarray(predicted.toarray() if hasattr(predicted, "toarray") else predicted)
 
-        return in_one_form(batch, score) if self.tells_forms else score(batch)
+        return in_one_form(batch, score) if self.tells_forms or has_large_integers(batch) else score(batch)
 
     def _data(self, batch: pa.Table) -> pd.DataFrame | np.ndarray:
         if self.categories.columns:
@@ -252,7 +254,7 @@ def describe(estimator: object) -> SklearnModel:
         methods=(*methods, *_ensemble_methods(estimator)),
         versions=_versions(estimator),
         classes=_classes(estimator),
-        tells_forms=names is not None and _tells_forms(estimator),
+        tells_forms=_tells_forms(estimator),
         categories=categories,
     )
 

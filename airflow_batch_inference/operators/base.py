@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowFailException, conf
 from airflow.sdk import Asset, AssetAlias, BaseOperator
 
-from airflow_batch_inference.exceptions import BatchInferenceError, DriftDetectedError, EvaluationFailedError
+from airflow_batch_inference.exceptions import (
+    BatchInferenceError,
+    ConfigurationError,
+    DriftDetectedError,
+    EvaluationFailedError,
+)
 from airflow_batch_inference.operators.alerts import MOST_SECONDS, Cooldown, drifted_columns
 from airflow_batch_inference.operators.arguments import number
 from airflow_batch_inference.records import DriftStatus, TaskKey
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CONFIG_SECTION = "batch_inference"
+_MLFLOW = ("models:/", "runs:/")
 _VERDICTS = (DriftDetectedError, EvaluationFailedError)
 
 
@@ -67,17 +73,40 @@ def _filesystem(protocol: str, *, conn_id: str | None) -> AbstractFileSystem:
     return fsspec.filesystem(protocol)
 
 
-def storage_for(conn_id: str | None, *roots: str) -> Storage:
+def _allowed_roots() -> list[str]:
+    allowed = str(conf.get(CONFIG_SECTION, "allowed_roots", fallback=None) or "")
+    return [root.strip() for root in allowed.split(",") if root.strip()]
+
+
+def storage_for(conn_id: str | None) -> Storage:
     """Return a storage that reaches remote file systems through an Airflow connection (None: fsspec's defaults).
 
-    It reaches nothing outside ``[batch_inference] allowed_roots``, the artifact store, and the roots given here.
+    It reaches nothing outside ``[batch_inference] allowed_roots`` and the artifact store.
     """
-    allowed = str(conf.get(CONFIG_SECTION, "allowed_roots", fallback=None) or "")
-    found = tuple(normalize_uri(root.strip()) for root in allowed.split(",") if root.strip())
+    allowed = _allowed_roots()
+    folders = tuple(normalize_uri(root) for root in allowed if not root.startswith(_MLFLOW))
     return Storage(
         filesystem_for=functools.partial(_filesystem, conn_id=conn_id),
-        roots=(*found, artifact_root(), *roots) if found else (),
+        roots=(*folders, artifact_root()) if allowed else (),
     )
+
+
+def require_mlflow_allowed(uri: str) -> None:
+    """Refuse a model of MLflow's, whose files may lie anywhere, where ``allowed_roots`` does not name its kind.
+
+    Raises
+    ------
+    ConfigurationError
+        Says what to add.
+    """
+    allowed = _allowed_roots()
+    if allowed and not any(uri.startswith(root) for root in allowed if root.startswith(_MLFLOW)):
+        kind = uri.partition("/")[0]
+        message = (
+            f"{uri} is a model of MLflow's, whose files may lie anywhere, and allowed_roots in the [batch_inference] "
+            f"section of Airflow's config does not name it. Have {kind}/ added there, or {kind}/<name> for one model."
+        )
+        raise ConfigurationError(message)
 
 
 @contextlib.contextmanager
@@ -89,8 +118,8 @@ def translated_errors() -> Iterator[None]:
         if error.retryable:
             raise
         message = f"{type(error).__name__}: {error}"
-        # A verdict is no fault of the code: where it was found says nothing.
-        raise AirflowFailException(message) from (None if isinstance(error, _VERDICTS) else error)
+        # The message says all that this package knows; a framework's own error has more, a verdict has no cause.
+        raise AirflowFailException(message) from (None if isinstance(error, _VERDICTS) else error.__cause__)
 
 
 class BatchInferenceOperator(BaseOperator):

@@ -27,6 +27,7 @@ from airflow_batch_inference.operators.base import (
     task_key,
 )
 from airflow_batch_inference.operators.drift_gate import drift_error
+from airflow_batch_inference.operators.inputs import resolve_model
 from airflow_batch_inference.records import DriftStatus, HistoryEntry
 from airflow_batch_inference.storage import task_folder
 
@@ -231,9 +232,10 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         from airflow_batch_inference.operators.drift_data import DriftData
 
         demanded = optional_boolean("perform_drift_analysis", self.perform_drift_analysis)
+        model = optional_text(self.model)
         data = DriftData.of(
             structure(self.dataset),
-            model_uri=optional_text(self.model),
+            model_uri=None if model is None else resolve_model(model, None, root=self.root, storage=self.storage),
             sample_set=None if demanded is False else structure(self.sample_set),
             storage=self.storage,
             data_storage=storage_for(optional_text(self.conn_id)),

@@ -252,7 +252,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
         from airflow_batch_inference.evaluation.labelled import scoring_request
 
         uri = resolve_model(self.model, self.as_of, root=self.root, storage=self.storage)
-        model, record, record_uri = model_of(uri, optional_text(self.conn_id), self.storage)
+        model, record, record_uri = model_of(uri, optional_text(self.conn_id), self.root, self.storage)
         model_storage = storage_for(record.conn_id)
         model = model or load_described(record, model_storage, self.storage)
         question.require_possible(model, record)

@@ -6,8 +6,9 @@ import logging
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_batch_inference.aliases import parse_alias, resolve_alias
-from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError, UntrustedModelError
 from airflow_batch_inference.operators.arguments import moment
+from airflow_batch_inference.operators.base import artifact_root, trusted_digests
 from airflow_batch_inference.records import (
     BaselineRecord,
     DriftResult,
@@ -17,7 +18,7 @@ from airflow_batch_inference.records import (
     ProfileRecord,
     Record,
 )
-from airflow_batch_inference.storage import is_record_uri
+from airflow_batch_inference.storage import is_record_uri, normalize_uri
 
 if TYPE_CHECKING:
     from airflow_batch_inference.storage import Storage
@@ -60,12 +61,50 @@ def resolve_model(model: str, as_of: object, *, root: str, storage: Storage) -> 
             raise ConfigurationError(message)
         return model
     entry = resolve_alias(*found, root=root, storage=storage, as_of=time)
+    record = storage.read_record(entry.model_record_uri)
+    if not isinstance(record, ModelRecord) or record.sha256 != entry.model_sha256:
+        message = (
+            f"{model} means {entry.model_record_uri}, but that is not the model record that it was set to (sha256 "
+            f"{entry.model_sha256}). Find out who changed the alias, and set it again."
+        )
+        raise ArtifactIntegrityError(message)
     log.info(
         "%s%s is version %d, sha256 %s, live since %s: %s",
         *(model, f" as of {time.isoformat()}" if time else "", entry.number, entry.model_sha256, entry.since),
         entry.model_record_uri,
     )
     return entry.model_record_uri
+
+
+def read_model(argument: str, uri: str, *, root: str, storage: Storage) -> ModelRecord:
+    """Return a model record; what it says of trust is believed if it lies in the artifact store, and nowhere else.
+
+    Raises
+    ------
+    ConfigurationError
+        It is no model record.
+    UntrustedModelError
+        It says that somebody trusted the model, but lies elsewhere; or the digest in the config that trusted it is
+        not there any more.
+    """
+    record = read(ModelRecord, argument, uri, storage)
+    in_store = any(
+        normalize_uri(uri).startswith(f"{store.rstrip('/')}/") for store in (normalize_uri(root), artifact_root())
+    )
+    vouched = (
+        record.trust in ("sha256", "signature") or bool(record.trusted_types) or "model_class" in record.load_options
+    )
+    if record.sha256 in trusted_digests() or (record.trust != "config" and (in_store or not vouched)):
+        return record
+    if record.trust == "config":
+        why = "trusted_sha256 in the config had its digest, which is not there any more"
+    else:
+        why = f"the record says so ({record.trusted_by or record.trust}), but does not lie in the artifact store"
+    message = (
+        f"{argument} is {uri}: the model {record.name} (sha256 {record.sha256}) was trusted because {why}. Load it "
+        "with a LoadModelOperator of the same artifact_root, or have its digest listed in trusted_sha256."
+    )
+    raise UntrustedModelError(message)
 
 
 def read(kind: type[R], argument: str, uri: str, storage: Storage) -> R:

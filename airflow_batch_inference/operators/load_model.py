@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING, Any
 from airflow_batch_inference.aliases import parse_alias, set_alias
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.operators.arguments import mapping, names, number, optional_text, structure, words
-from airflow_batch_inference.operators.base import BatchInferenceOperator, push, storage_for, trusted_digests
-from airflow_batch_inference.operators.inputs import read, resolve_model
+from airflow_batch_inference.operators.base import (
+    BatchInferenceOperator,
+    push,
+    require_mlflow_allowed,
+    storage_for,
+    trusted_digests,
+)
+from airflow_batch_inference.operators.inputs import read, read_model, resolve_model
 from airflow_batch_inference.records import BaselineRecord, ModelRecord
+from airflow_batch_inference.storage import is_record_uri
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,11 +34,13 @@ class LoadModelOperator(BatchInferenceOperator):
     Returns the record's URI; pushes ``model_sha256`` and ``flavor`` by XCom.
 
     :param model_uri: the model's file or folder: a path, ``file://`` or any fsspec scheme; a model of MLflow's
-        (``models:/churn@champion``, ``models:/churn/3``, ``runs:/<id>/model``); or an alias of a model that was loaded
-        before (``models/churn@champion``). (templated)
+        (``models:/churn@champion``, ``models:/churn/3``, ``runs:/<id>/model``); or a model that was loaded before: its
+        record (``load.output``, to give it an alias once it has passed) or an alias (``models/churn@champion``).
+        (templated)
     :param as_of: with such an alias, the version that was live at this time, for backfills:
         ``"{{ logical_date | default(dag_run.run_after, true) }}"``; None: the newest. (templated)
-    :param alias: from now on this alias of the model means this version. (templated)
+    :param alias: from the run's logical date on (its start, where it has none) this alias of the model means this
+        version; so an old run that is cleared does not bring its version back. (templated)
     :param mlflow_tracking_uri: MLflow's server or database; None: as ``MLFLOW_TRACKING_URI`` says. (templated)
     :param flavor: its framework (``sklearn``, ``lightgbm``, ``xgboost``, ``onnx``, ``keras``, ``tensorflow``,
         ``torch``, ``mlflow``); None: told by the file. (templated)
@@ -150,33 +159,43 @@ class LoadModelOperator(BatchInferenceOperator):
     def perform(self, context: Context) -> str:
         """Verify, load, describe, store; or verify the version that an alias means."""
         by = f"{context['ti'].dag_id}, task {context['ti'].task_id}"
-        if parse_alias(self.model_uri) is not None:
+        alias = self._alias()
+        if parse_alias(self.model_uri) is not None or is_record_uri(self.model_uri):
             uri, record = self._verified_version()
         else:
             uri, record = self._registered(by)
         self.log.info("Model %s: %s, sha256 %s, %s", record.name, record.flavor, record.sha256, uri)
-        alias = optional_text(self.alias)
         if alias is not None:
-            entry = set_alias(record.name, alias, uri, root=self.root, storage=self.storage, set_by=by)
+            entry = set_alias(
+                record.name, alias, uri, root=self.root, storage=self.storage, set_by=by, since=_date_of(context)
+            )
             self.log.info("models/%s@%s is this model since %s", record.name, alias, entry.since)
         push(context, {"model_sha256": record.sha256, "flavor": record.flavor})
         return uri
 
+    def _alias(self) -> str | None:
+        """Return the alias to set, if it can be one."""
+        alias = optional_text(self.alias)
+        if alias is not None and parse_alias(f"models/name@{alias}") is None:
+            message = f"alias is {alias!r}; it must not be empty or hold '@' or '/'."
+            raise ConfigurationError(message)
+        return alias
+
     def _verified_version(self) -> tuple[str, ModelRecord]:
-        """Load the model that an alias means, as every task will, and return its record."""
+        """Load the model of a record, or the one that an alias means, as every task will; return the record."""
         from airflow_batch_inference.registration import require_loads
 
         fixed = ("flavor", "sha256", "trusted", "verify_signature", "load_options", "class_names", "sample_set",
                  "baseline", "golden_set", "target_column", "label_columns", "name", "signature")  # fmt: skip
-        given = [name for name in fixed if optional_text(getattr(self, name)) is not None]
+        given = [name for name in fixed if structure(getattr(self, name)) not in (None, "", [], {}, ())]
         if given:
             message = (
-                f"{self.model_uri} is a version that was loaded before, with its own {given[0]}. Leave out "
-                f"{', '.join(given)}, or give them where the model's file is loaded."
+                f"{self.model_uri} is a version that was loaded before, and its record says all of it. Leave out "
+                f"{', '.join(given)} here, or give model_uri the model's file."
             )
             raise ConfigurationError(message)
         uri = resolve_model(self.model_uri, self.as_of, root=self.root, storage=self.storage)
-        record = read(ModelRecord, "model_uri", uri, self.storage)
+        record = read_model("model_uri", uri, root=self.root, storage=self.storage)
         require_loads(record, storage=self.storage, model_storage=storage_for(record.conn_id))
         return uri, record
 
@@ -238,6 +257,7 @@ class LoadModelOperator(BatchInferenceOperator):
         )  # refuses as_of without an alias
         if not is_mlflow_uri(self.model_uri):
             return self.model_uri, None
+        require_mlflow_allowed(self.model_uri)
         tracking_uri = optional_text(self.mlflow_tracking_uri)
         return import_from_mlflow(self.model_uri, root=self.root, storage=self.storage, tracking_uri=tracking_uri)
 
@@ -264,3 +284,9 @@ class LoadModelOperator(BatchInferenceOperator):
             )
             raise ConfigurationError(message)
         return SignatureCheck(signature_uri=str(given["signature"]), public_key_uri=str(given["public_key"]))
+
+
+def _date_of(context: Context) -> datetime | None:
+    """Return the run's logical date, or when it was to start; None where neither is known."""
+    found = context.get("logical_date") or getattr(context.get("dag_run"), "run_after", None)
+    return found if found is not None and found.tzinfo is not None else None

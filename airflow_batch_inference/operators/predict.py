@@ -238,7 +238,7 @@ class PredictOperator(BatchInferenceOperator):
         from airflow_batch_inference.scoring.request import ScoringRequest
 
         uri = resolve_model(self.model, self.as_of, root=self.root, storage=self.storage)
-        model, record, record_uri = model_of(uri, optional_text(self.conn_id), self.storage)
+        model, record, record_uri = model_of(uri, optional_text(self.conn_id), self.root, self.storage)
         return ScoringRequest(
             model=model,
             record=record,

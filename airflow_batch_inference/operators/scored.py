@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_batch_inference.operators.base import storage_for, task_key
-from airflow_batch_inference.operators.inputs import read
-from airflow_batch_inference.records import ModelRecord, fingerprint
+from airflow_batch_inference.operators.base import storage_for, task_key, trusted_digests
+from airflow_batch_inference.operators.inputs import read_model
+from airflow_batch_inference.records import fingerprint
 from airflow_batch_inference.storage import is_record_uri
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
     from airflow_batch_inference.flavors.base import LoadedModel
+    from airflow_batch_inference.records import ModelRecord
     from airflow_batch_inference.scoring.request import Destination
     from airflow_batch_inference.storage import Storage
 
 
-def model_of(uri: str, conn_id: str | None, storage: Storage) -> tuple[LoadedModel | None, ModelRecord, str | None]:
+def model_of(
+    uri: str, conn_id: str | None, root: str, storage: Storage
+) -> tuple[LoadedModel | None, ModelRecord, str | None]:
     """Return a record with its URI, whose model is loaded where it is needed; or load and describe a plain file.
 
     Parameters
@@ -26,14 +29,17 @@ def model_of(uri: str, conn_id: str | None, storage: Storage) -> tuple[LoadedMod
         Of a model record, or of a model file whose format cannot run code.
     conn_id
         The Airflow connection that reaches such a file.
-    storage
-        Reaches the artifact store.
+    root, storage
+        The artifact store, and what reaches it.
     """
+    from airflow_batch_inference.loading import TrustRequest
     from airflow_batch_inference.registration import ModelRequest, describe_model
 
     if not is_record_uri(uri):
-        return *describe_model(ModelRequest(model_uri=uri, conn_id=conn_id), storage=storage_for(conn_id)), None
-    return None, read(ModelRecord, "model", uri, storage), uri
+        trust = TrustRequest(config_sha256=trusted_digests())
+        request = ModelRequest(model_uri=uri, conn_id=conn_id, trust=trust)
+        return *describe_model(request, storage=storage_for(conn_id)), None
+    return None, read_model("model", uri, root=root, storage=storage), uri
 
 
 def load_described(record: ModelRecord, model_storage: Storage, storage: Storage) -> LoadedModel:

@@ -72,6 +72,8 @@ class GoldenRecord(Record):
 
     kind: Literal["golden"] = "golden"
     model_sha256: str
+    inputs_sha256: str
+    """Of the rows' values and types."""
     data_uri: str
     """A Parquet file: the model's inputs as ``input.…``, its predictions as ``expected.…``."""
     data_sha256: str
@@ -82,6 +84,8 @@ class GoldenRecord(Record):
     """How far a prediction may move, relative to its size (to 1 for small ones)."""
     versions: dict[str, str]
     """Of the packages that made the predictions."""
+    pointer_uri: str
+    """The file that says which golden set a model has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,6 +124,13 @@ class Predictor:
     def _decided(self, probabilities: Prediction) -> np.ndarray:
         """Return the class of each row by the threshold."""
         classes = np.asarray(self.model.classes)  # type: ignore[attr-defined]  # require_threshold saw them
+        if np.asarray(probabilities).shape[1:] != (_TWO,):
+            message = (
+                f"decision_threshold is {self.threshold:g}, but predict_proba returned the shape "
+                f"{np.asarray(probabilities).shape} with predict_kwargs {sorted(self.kwargs)}: no probabilities of two "
+                "classes. Leave one of them out."
+            )
+            raise ConfigurationError(message)
         decided: np.ndarray = classes[(np.asarray(probabilities)[:, 1] >= self.threshold).astype(int)]
         return decided
 
@@ -142,7 +149,7 @@ class Predictor:
     def _endings(self, method: str) -> Sequence[str] | None:
         if method == "contributions" and self.model.feature_names is not None:
             return (*self.model.feature_names, "expected_value")
-        return self.class_names if method == "predict_proba" else None
+        return self.class_names if method in ("predict", "predict_proba") else None
 
     def _call(self, method: str, table: pa.Table, batch: MiniBatch) -> Prediction:
         try:

@@ -106,6 +106,9 @@ def parse_explain(given: Mapping[str, Any]) -> Explain | None:
         message = f"explain has {min(unknown)!r}, which it does not take. It takes: top_k, when."
         raise ConfigurationError(message)
     top_k, when = given.get("top_k", 3), given.get("when")
+    if isinstance(top_k, str) and top_k.strip().isdigit():  # as a template writes it
+        top_k = int(top_k)
+    when = None if when in ("", "None", "none", "null") else when
     if isinstance(top_k, bool) or not isinstance(top_k, int) or top_k < 1:
         message = f"explain has top_k={top_k!r}; it must be a whole number from 1."
         raise ConfigurationError(message)

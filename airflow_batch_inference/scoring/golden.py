@@ -16,13 +16,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from airflow_batch_inference.datasets.dataset import MiniBatch, Origin
-from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError, GoldenSetError
+from airflow_batch_inference.exceptions import (
+    ArtifactIntegrityError,
+    ConfigurationError,
+    GoldenSetError,
+    SignatureMismatchError,
+)
 from airflow_batch_inference.flavors.base import require_method
 from airflow_batch_inference.records import GoldenRecord, fingerprint
 from airflow_batch_inference.scoring.batch import Predictor, label_names
 from airflow_batch_inference.scoring.outputs import equal_rows
-from airflow_batch_inference.signature import InputPlan, cast_inputs, plan_inputs
-from airflow_batch_inference.storage import join_uri, sha256_of_bytes
+from airflow_batch_inference.signature import InputPlan, LossyCastError, cast_inputs, plan_inputs
+from airflow_batch_inference.storage import encode_segment, join_uri, normalize_uri, sha256_of_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,6 +41,7 @@ log = logging.getLogger(__name__)
 
 MOST_ROWS = 10_000
 _INPUT, _EXPECTED = "input.", "expected."
+_POINTERS = ".golden-sets"
 _SHOWN = 3
 
 
@@ -47,10 +53,13 @@ def put_golden(
     methods: tuple[str, ...],
     kwargs: Mapping[str, Any],
     tolerance: float,
-    folder: str,
+    root: str,
     storage: Storage,
 ) -> str:
-    """Store a golden set with what the model predicts for it, or check the one that is stored; return its URI.
+    """Store a golden set with what the model predicts for it; return its URI.
+
+    The set that was stored before for this very model is checked first, whatever its rows are: so no other rows,
+    tolerance or name can make new predictions the expected ones in silence.
 
     Parameters
     ----------
@@ -61,11 +70,10 @@ def put_golden(
     methods, kwargs
         How it is called.
     tolerance
-        How far a prediction may move, relative to its size (to 1 for small ones); 0: not at all.
-    folder
-        The model's folder in the artifact store.
-    storage
-        Reaches it.
+        How far a prediction may move, relative to its size, or to the mean size of its column for smaller ones; 0:
+        not at all.
+    root, storage
+        The artifact store, and what reaches it.
 
     Raises
     ------
@@ -77,26 +85,28 @@ def put_golden(
         The model cannot score it.
     """
     rows = _rows(dataset)
-    plan = plan_inputs(rows.schema, inputs=record.inputs, n_features=record.n_features, where=dataset.name)
-    inputs = cast_inputs(rows, plan)
-    predictor = _predictor(model, inputs.schema.names, methods, kwargs, record)
+    inputs = _inputs(rows, record, dataset.name)
+    predictor = _predictor(model, inputs.schema.names, methods, kwargs)
     predicted = predictor.predict(_mini_batch(inputs, dataset.name))
     _require_given(rows, pa.table(predicted, names=predictor.names), record, tolerance, dataset.name)
-    asked = [record.sha256, methods, dict(kwargs), record.class_names, tolerance, _digest(inputs)]
-    known = join_uri(folder, f"golden-of-{fingerprint(asked)[:32]}.txt")
-    if storage.exists(known):
-        uri = storage.read_bytes(known).decode()
-        check_golden(uri, model, record, storage=storage, pointer=known)
-        return uri
-    expected = pa.table(predicted, names=[f"{_EXPECTED}{name}" for name in predictor.names])
+    folder = join_uri(normalize_uri(root), "models", encode_segment(record.name))
+    pointer = _pointer(record, methods, kwargs, root)
+    digest = _digest(inputs)
+    if storage.exists(pointer):
+        uri = storage.read_bytes(pointer).decode()
+        check_golden(uri, model, record, storage=storage, tolerance=tolerance)
+        known = storage.read_record(uri)
+        if isinstance(known, GoldenRecord) and (known.inputs_sha256, known.tolerance) == (digest, tolerance):
+            return uri
     held = inputs.rename_columns([f"{_INPUT}{name}" for name in inputs.schema.names])
-    for name in expected.schema.names:
-        held = held.append_column(name, expected.column(name))
+    for name, values in zip(predictor.names, predicted, strict=True):
+        held = held.append_column(f"{_EXPECTED}{name}", values)
     buffer = io.BytesIO()
     pq.write_table(held, buffer, compression="zstd")
     data = buffer.getvalue()
     golden = GoldenRecord(
         model_sha256=record.sha256,
+        inputs_sha256=digest,
         data_uri=storage.put_content(folder, "golden", ".parquet", data),
         data_sha256=sha256_of_bytes(data),
         rows=rows.num_rows,
@@ -104,17 +114,36 @@ def put_golden(
         predict_kwargs=dict(kwargs),
         tolerance=tolerance,
         versions=dict(model.versions),
+        pointer_uri=pointer,
     )
     uri = storage.put_record(folder, "golden", golden)
-    storage.put(known, uri.encode())
+    storage.put(pointer, uri.encode())
     log.info("Golden set of %s: %d rows, stored with their predictions: %s", record.name, golden.rows, uri)
     return uri
 
 
+def _pointer(record: ModelRecord, methods: tuple[str, ...], kwargs: Mapping[str, Any], root: str) -> str:
+    """Name the file that holds the URI of a model's golden set, whatever the model is called."""
+    asked = [record.sha256, record.load_options, methods, dict(kwargs)]
+    return join_uri(normalize_uri(root), "models", _POINTERS, f"{fingerprint(asked)[:32]}.txt")
+
+
+def _inputs(rows: pa.Table, record: ModelRecord, where: str) -> pa.Table:
+    plan = plan_inputs(rows.schema, inputs=record.inputs, n_features=record.n_features, where=where)
+    try:
+        return cast_inputs(rows, plan)
+    except LossyCastError as error:
+        message = (
+            f"Column {error.column!r} of the golden set {where}, row {error.row} (from 0): the value {error.value!r} "
+            f"cannot become {error.kind} without a change. Leave the row out."
+        )
+        raise SignatureMismatchError(message) from error
+
+
 def check_golden(
-    uri: str, model: LoadedModel, record: ModelRecord, *, storage: Storage, pointer: str | None = None
+    uri: str, model: LoadedModel, record: ModelRecord, *, storage: Storage, tolerance: float | None = None
 ) -> None:
-    """Score a stored golden set again and compare.
+    """Score a stored golden set again and compare; ``tolerance`` None: that of the set.
 
     Raises
     ------
@@ -135,16 +164,15 @@ def check_golden(
     held = pq.read_table(io.BytesIO(data))
     inputs = _part(held, _INPUT)
     expected = _part(held, _EXPECTED)
-    predictor = _predictor(model, inputs.schema.names, golden.methods, golden.predict_kwargs, record)
+    predictor = _predictor(model, inputs.schema.names, golden.methods, golden.predict_kwargs)
     predicted = predictor.predict(_mini_batch(inputs, uri))
     found = pa.table(predicted, names=predictor.names)
-    problem = _difference(expected, found, golden.tolerance)
+    problem = _difference(expected, found, golden.tolerance if tolerance is None else tolerance)
     if problem is not None:
-        where = f" ({pointer})" if pointer else ""
         message = (
             f"The model {record.name} no longer predicts what it predicted when its golden set was stored: {problem}. "
-            f"{_changed(golden.versions, model.versions)} Install the earlier versions; or, where the new predictions "
-            f"are right, remove the file golden-of-….txt beside the golden set{where} and load the model again."
+            f"{_changed(golden.versions, model.versions)}; or, where the new predictions are right, remove "
+            f"{golden.pointer_uri} and load the model again."
         )
         raise GoldenSetError(message)
     log.info("Golden set: %d rows are predicted as when it was stored (%s)", golden.rows, uri)
@@ -182,12 +210,12 @@ def _rows(dataset: Dataset) -> pa.Table:
 
 
 def _predictor(
-    model: LoadedModel, names: Sequence[str], methods: tuple[str, ...], kwargs: Mapping[str, Any], record: ModelRecord
+    model: LoadedModel, names: Sequence[str], methods: tuple[str, ...], kwargs: Mapping[str, Any]
 ) -> Predictor:
     for method in methods:
         require_method(method, model.methods)
     as_they_are = InputPlan(columns=tuple(names), names=tuple(names), types=(None,) * len(names), ignored=())
-    return Predictor(model=model, inputs=as_they_are, methods=methods, kwargs=kwargs, class_names=record.class_names)
+    return Predictor(model=model, inputs=as_they_are, methods=methods, kwargs=kwargs)
 
 
 def _mini_batch(table: pa.Table, where: str) -> MiniBatch:
@@ -213,7 +241,9 @@ def _difference(expected: pa.Table, found: pa.Table, tolerance: float) -> str | 
         return f"its outputs were {', '.join(expected.schema.names)}, and are {', '.join(found.schema.names)}"
     same = np.ones(expected.num_rows, dtype=bool)
     for name in expected.schema.names:
-        same &= equal_rows(expected.column(name), found.column(name), relative=tolerance, absolute=tolerance)
+        column = expected.column(name)
+        absolute = tolerance * _size(column)
+        same &= equal_rows(column, found.column(name), relative=tolerance, absolute=absolute)
     if same.all():
         return None
     row = int(np.flatnonzero(~same)[0])
@@ -226,7 +256,21 @@ def _difference(expected: pa.Table, found: pa.Table, tolerance: float) -> str | 
     return f"{int((~same).sum())} of {len(same)} rows differ; in row {row} (from 0) {'; '.join(values[:_SHOWN])}{more}"
 
 
+def _size(column: pa.ChunkedArray) -> float:
+    """Return the mean size of a column's finite numbers; 0 where it holds none."""
+    values = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    while pa.types.is_fixed_size_list(values.type):
+        values = values.flatten()
+    if not pa.types.is_floating(values.type):
+        return 0.0
+    numbers = np.abs(np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False)))
+    finite = numbers[np.isfinite(numbers)]
+    return float(finite.mean()) if finite.size else 0.0
+
+
 def _changed(then: Mapping[str, str], now: Mapping[str, str]) -> str:
     changes = [f"{name} {then.get(name, 'absent')} → {now.get(name, 'absent')}" for name in sorted({*then, *now})
                if then.get(name) != now.get(name)]  # fmt: skip
-    return f"Changed since: {', '.join(changes)}." if changes else "The versions of its packages are the same."
+    if changes:
+        return f"Changed since: {', '.join(changes)}. Install the earlier versions"
+    return "The versions of its packages are the same: see whether the code of its class, or the machine, has changed"

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from airflow_batch_inference.exceptions import (
     BatchInferenceError,
@@ -23,6 +22,7 @@ from airflow_batch_inference.exceptions import (
     TooManyRejectedRowsError,
 )
 from airflow_batch_inference.scoring.explain import EXPLANATION_TYPE
+from airflow_batch_inference.scoring.outputs import missing_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -202,7 +202,7 @@ class Isolator:
         missing = np.zeros(batch.table.num_rows, dtype=bool)
         if not self.allow_nan:
             for column in (each for each in columns if each.type != EXPLANATION_TYPE):
-                missing |= pc.is_null(column, nan_is_null=True).to_numpy(zero_copy_only=False)
+                missing |= missing_rows(column)
         if not missing.any():
             good.append(columns)
             return

@@ -208,7 +208,7 @@ def _shared(
     return (
         replace(request, model=None, model_storage=model_storage.resolved(request.record.model_uri)),
         replace(opened, storage=opened.storage.resolved(*files)),
-        storage.resolved(request.destination.root),
+        storage.resolved(request.destination.root, *filter(None, [request.record.golden_uri])),
     )
 
 

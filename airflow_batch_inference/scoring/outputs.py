@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from airflow_batch_inference.exceptions import OutOfStepError, PredictionError
 from airflow_batch_inference.scoring.explain import EXPLANATION_TYPE
@@ -124,6 +125,17 @@ def _array(values: np.ndarray, method: str) -> pa.Array:
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         message = f"The model's {method} returned values of type {values.dtype} that no column can hold: {error}."
         raise PredictionError(message) from error
+
+
+def missing_rows(column: pa.Array) -> np.ndarray:
+    """Say of each row whether its prediction is NaN or missing; of a list, whether any value in it is."""
+    found: np.ndarray = pc.is_null(column, nan_is_null=True).to_numpy(zero_copy_only=False)
+    if not pa.types.is_fixed_size_list(column.type) or not len(column):
+        return found
+    inner = missing_rows(column.flatten())
+    if len(inner) != len(column) * column.type.list_size:  # missing lists have no values
+        return found
+    return found | inner.reshape(len(column), -1).any(axis=1)
 
 
 def equal_rows(expected: pa.Array, found: pa.Array, *, relative: float, absolute: float) -> np.ndarray:

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PROTOCOL = 3
+_PROTOCOL = 4
 _PROBE_ROWS = 64
 _MOST_PROBED_ROWS = 128
 _NUMBER_TYPES = frozenset({"double", "float", "int64", "int32", "int16", "int8"})
@@ -132,9 +132,8 @@ def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Pre
         outputs = _outputs_without_rows(predictor, dataset, request)
     known = record.output_names if len(options.methods) == 1 else None
     added = outputs.names[-1:] if options.explain is not None else []
-    labels = label_names(
-        options.label_columns or record.label_columns, known, outputs.names[: len(outputs.names) - len(added)]
-    )
+    given = options.label_columns or (record.label_columns if len(options.methods) == 1 else None)
+    labels = label_names(given, known, outputs.names[: len(outputs.names) - len(added)])
     named = (*labels, *added)
     require_new_names(named, passthrough)
     schema = pa.schema([*_passed_on(dataset.schema, passthrough, inputs), *map(pa.field, named, outputs.types)])
@@ -265,7 +264,13 @@ def _outputs_without_rows(predictor: Predictor, dataset: Dataset, request: Scori
     try:
         made_up = MiniBatch(pa.table(row), (Origin(dataset.name, 0, 1),))
         return _named(predictor, predictor.predict(made_up))
-    except Exception:  # noqa: BLE001  # a model may refuse such a row in its own way
+    except Exception as error:  # a model may refuse such a row in its own way
+        if len(request.options.methods) > 1 or request.options.explain is not None:
+            message = (
+                f"{dataset.name} has no rows, and the model does not take a made-up one ({type(error).__name__}), so "
+                "the columns of several methods or of explanations are not known. Set on_empty to fail or skip."
+            )
+            raise EmptyDatasetError(message) from error
         names = request.options.label_columns or request.record.label_columns or request.record.output_names or ("",)
         return pa.schema([pa.field(name, pa.float64()) for name in default_names(len(names))])
 
@@ -342,7 +347,10 @@ def _refuse_text(dataset: Dataset, spec: ColumnSpec) -> None:
     else:
         uri, row, value = found
         detail = f"Column {spec.name!r} of {uri} holds text: row {row} (from 0) is {value!r}"
-    message = f"{detail}, but the model takes {spec.type}. Correct it where the dataset is made."
+    message = (
+        f"{detail}, but the model takes {spec.type}. Correct it where the dataset is made; or let such rows be "
+        "rejected (error_threshold, max_rejected_fraction) or such values be null (on_mismatch)."
+    )
     raise SignatureMismatchError(message)
 
 
@@ -375,6 +383,20 @@ def _passthrough(
     return tuple(dict.fromkeys(wanted or ()))
 
 
+def _model_key(record: ModelRecord, model: LoadedModel) -> dict[str, Any]:
+    return {
+        "sha256": record.sha256,
+        "flavor": record.flavor,
+        "format": record.format,
+        "versions": dict(model.versions),
+        "load_options": record.load_options,
+        "trusted_types": record.trusted_types,
+        "labels": record.label_columns,
+        "outputs": record.output_names,
+        "class_names": record.class_names,
+    }
+
+
 def _fingerprint(
     request: ScoringRequest, model: LoadedModel, dataset: Dataset, snapshot: tuple[DataFile, ...]
 ) -> dict[str, Any]:
@@ -383,8 +405,7 @@ def _fingerprint(
         "protocol": _PROTOCOL,
         "package": __version__,
         "pyarrow": pa.__version__,
-        "model": {"sha256": request.record.sha256, "flavor": request.record.flavor, "versions": dict(model.versions)},
-        "labels": request.record.label_columns,
+        "model": _model_key(request.record, model),
         "inputs": None if request.record.inputs is None else [asdict(spec) for spec in request.record.inputs],
         "contract": [asdict(column) for column in request.record.contract] if request.options.on_mismatch else [],
         "dataset": {file.uri: [file.size_bytes, file.version] for file in snapshot},

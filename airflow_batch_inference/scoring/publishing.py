@@ -89,9 +89,9 @@ def publish(
     target_storage.require_allowed(target)
     suffix = output_suffix(record.output_format)
     owner = _Owner(record, target, if_exists)
+    if not allow_mixed_versions:
+        _require_one_version(record, target, target_storage)
     if target.endswith(suffix):
-        if not allow_mixed_versions:
-            _require_one_version(record, target, target_storage)
         _publish_file(owner, storage, target_storage)
     elif any(target.lower().endswith(other) for other in SUFFIXES):
         message = f"publish_to is {target}, but the prediction set is {record.output_format}: end it with {suffix}."
@@ -120,11 +120,7 @@ class _Owner:
         ArtifactConflictError
             Says whose it is.
         """
-        document: dict[str, object] = {}
-        if manifest is not None:
-            with contextlib.suppress(ValueError):
-                found = json.loads(manifest)
-                document = found if isinstance(found, dict) else {}
+        document = _document(manifest)
         task = document.get("task")
         owner = task.get("dag_id") if isinstance(task, dict) else None
         if owner != self.record.task.dag_id:
@@ -171,28 +167,46 @@ def _publish_file(owner: _Owner, storage: Storage, target_storage: Storage) -> N
 
 
 def _require_one_version(record: PredictionSetRecord, target: str, storage: Storage) -> None:
-    """Refuse a file beside those of another version of the model, where both are of one partition.
+    """Refuse predictions beside those of another version of the model, where both are of one partition.
+
+    A partition is the nearest folder above the target that is named ``key=value``; one that is itself the target is
+    replaced as a whole.
 
     Raises
     ------
     ArtifactConflictError
-        Names the file and the digests.
+        Names the manifest and the digests.
     """
-    folder = target.rpartition("/")[0]
-    if "=" not in folder.rpartition("/")[2] or not storage.exists(folder):
+    partition = target
+    while "=" not in partition.rpartition("/")[2]:
+        partition = partition.rpartition("/")[0]
+        if "://" not in partition or partition.endswith("/"):
+            return
+    if partition == target or not storage.exists(partition):
         return
-    for file in storage.list_files(folder):
-        if not file.uri.endswith(MANIFEST) or file.uri == _manifest_beside(target):
+    for file in storage.list_files(partition):
+        within = file.uri.removeprefix(f"{partition}/")
+        is_own = file.uri in (_manifest_beside(target), join_uri(target, MANIFEST))
+        if is_own or not within.endswith(MANIFEST) or "=" in within.rpartition("/")[0]:
             continue
-        document = json.loads(storage.read_bytes(file.uri))
-        other = document.get("model_sha256")
+        other = _document(storage.read_bytes(file.uri)).get("model_sha256")
         if other != record.model_sha256:
             message = (
-                f"The partition {folder} holds predictions of another version of the model (sha256 {other}, "
-                f"{file.uri}); these are of sha256 {record.model_sha256}. Score the whole partition with one version "
-                "(as_of picks the one of its day), or set allow_mixed_versions=True."
+                f"The partition {partition} holds predictions of another version of the model (sha256 {other}, "
+                f"{file.uri}); these are of sha256 {record.model_sha256}. Score the day with the version of that day "
+                "(as_of), publish the partition as one folder, which is replaced as a whole, or set "
+                "allow_mixed_versions=True while its files are replaced one by one."
             )
             raise ArtifactConflictError(message)
+
+
+def _document(manifest: bytes | None) -> dict[str, object]:
+    """Return what a manifest says; nothing where it is none."""
+    if manifest is not None:
+        with contextlib.suppress(ValueError):
+            found = json.loads(manifest)
+            return found if isinstance(found, dict) else {}
+    return {}
 
 
 def _manifest_beside(target: str) -> str:

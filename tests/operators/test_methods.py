@@ -141,3 +141,25 @@ def test_a_model_without_contributions_explains_nothing(predict, logistic):
 def test_csv_cannot_hold_explanations(predict):
     with pytest.raises(AirflowException, match="CSV cannot hold the column 'explanation'"):
         predict(explain={"top_k": 1}, output_format="csv")
+
+
+# -- what must be another job ---------------------------------------------------------------------------------
+
+
+def test_other_class_names_are_another_job_in_the_same_task(predict):
+    first = predict(load={"class_names": ["low", "high"]}, decision_threshold=0.5)
+    second = predict(load={"class_names": ["down", "up"]}, decision_threshold=0.5)
+    assert set(first["predicted_label"]) == {"low", "high"}
+    assert set(second["predicted_label"]) == {"down", "up"}
+
+
+def test_label_columns_of_the_model_name_its_predictions_where_there_is_one_method(predict):
+    one = predict(load={"label_columns": ["score"]})
+    several = predict(load={"label_columns": ["score"]}, predict_method=["predict", "raw_score"])
+    assert "score" in one
+    assert {"predicted_label", "raw_score"} <= set(several)
+
+
+def test_a_threshold_on_raw_scores_is_refused(predict):
+    with pytest.raises(AirflowException, match=r"decision_threshold is 0\.5, but predict_proba returned the shape"):
+        predict(decision_threshold=0.5, predict_kwargs={"raw_score": True})

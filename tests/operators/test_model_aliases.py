@@ -77,6 +77,39 @@ def test_a_version_whose_file_was_replaced_is_refused(runner, champion, model_fi
         runner(LoadModelOperator(task_id="load", model_uri="models/churn@champion"))
 
 
+def test_a_record_is_given_an_alias_once_it_has_passed(runner, model_file, digest):
+    candidate = runner(LoadModelOperator(task_id="load", model_uri=str(model_file), sha256=digest, name="churn"))
+    promoted = runner(LoadModelOperator(task_id="promote", model_uri=candidate, alias="champion"))
+    assert promoted == candidate
+    assert runner(LoadModelOperator(task_id="again", model_uri="models/churn@champion")) == candidate
+
+
+def test_an_old_run_that_is_cleared_does_not_bring_its_version_back(runner, model_file, digest):
+    load = {"model_uri": str(model_file), "sha256": digest, "name": "churn", "alias": "champion"}
+    runner.logical_date = datetime(2026, 1, 1, tzinfo=UTC)
+    old = runner(LoadModelOperator(task_id="load", tag="old", **load))
+    runner.logical_date = datetime(2026, 2, 1, tzinfo=UTC)
+    new = runner(LoadModelOperator(task_id="load", tag="new", **load))
+    runner.logical_date = datetime(2026, 1, 1, tzinfo=UTC)
+    assert runner(LoadModelOperator(task_id="load", tag="old", **load)) == old
+    runner.logical_date = None
+    assert runner(LoadModelOperator(task_id="which", model_uri="models/churn@champion")) == new
+    early = "2026-01-15"
+    assert runner(LoadModelOperator(task_id="which", model_uri="models/churn@champion", as_of=early)) == old
+
+
+def test_an_alias_that_cannot_be_is_refused_before_the_model_is_loaded(runner):
+    with pytest.raises(AirflowException, match="alias is 'a/b'"):
+        runner(LoadModelOperator(task_id="load", model_uri="/nowhere", alias="a/b"))
+
+
+def test_a_record_that_was_exchanged_under_an_alias_is_noticed(runner, champion):
+    (entry,) = (runner.root / "models" / "churn" / "aliases" / "champion").iterdir()
+    entry.write_text(entry.read_text().replace(STORE.read_record(champion).sha256, "0" * 64))
+    with pytest.raises(AirflowException, match="is not the model record that it was set to"):
+        runner(PredictOperator(task_id="p", model="models/churn@champion", dataset=ROWS))
+
+
 # -- the command line -----------------------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from sklearn.tree import DecisionTreeClassifier
 
+from airflow_batch_inference.exceptions import ArtifactNotFoundError
 from airflow_batch_inference.operators import LoadModelOperator, PredictOperator
 from airflow_batch_inference.storage import Storage, sha256_of
 
@@ -129,6 +130,41 @@ def test_models_outside_of_the_allowed_roots_are_refused(runner, tree, tmp_path,
     assert load(runner, moved, sha256=sha256_of(tree)).trust == "sha256"
 
 
+def test_a_digest_that_is_taken_out_of_the_config_trusts_no_longer(runner, tree, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__BATCH_INFERENCE__TRUSTED_SHA256", sha256_of(tree))
+    uri = runner(LoadModelOperator(task_id="load", model_uri=str(tree)))
+    runner(PredictOperator(task_id="predict", model=uri, dataset={"a": [1.0], "b": [2.0]}))
+    monkeypatch.setenv("AIRFLOW__BATCH_INFERENCE__TRUSTED_SHA256", "")
+    with pytest.raises(AirflowException, match=r"UntrustedModelError.*is not there any more"):
+        runner(PredictOperator(task_id="again", model=uri, dataset={"a": [1.0], "b": [2.0]}))
+
+
+def test_a_digest_in_the_config_serves_a_task_that_names_the_file_itself(runner, tree, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__BATCH_INFERENCE__TRUSTED_SHA256", sha256_of(tree))
+    scored = runner(PredictOperator(task_id="predict", model=str(tree), dataset={"a": [1.0], "b": [2.0]}))
+    assert STORE.read_record(scored).rows_out == 1
+
+
+def test_a_record_beside_the_model_vouches_for_nothing(runner, tree, tmp_path):
+    record = load(runner, tree, sha256=sha256_of(tree))
+    forged = STORE.put_record(f"file://{tmp_path}/data", "model", record)
+    with pytest.raises(AirflowException, match=r"UntrustedModelError.*does not lie in the artifact store"):
+        runner(PredictOperator(task_id="predict", model=forged, dataset={"a": [1.0], "b": [2.0]}))
+
+
+def test_models_of_mlflow_need_a_place_among_the_allowed_roots(runner, tmp_path, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__BATCH_INFERENCE__ARTIFACT_ROOT", str(runner.root))
+    load_model = LoadModelOperator(
+        task_id="load", model_uri="models:/churn/1", mlflow_tracking_uri=f"sqlite:///{tmp_path}/mlflow.db"
+    )
+    monkeypatch.setenv("AIRFLOW__BATCH_INFERENCE__ALLOWED_ROOTS", str(tmp_path))
+    with pytest.raises(AirflowException, match=r"ConfigurationError.*allowed_roots .*does not name it.*models:/ added"):
+        runner(load_model)
+    monkeypatch.setenv("AIRFLOW__BATCH_INFERENCE__ALLOWED_ROOTS", f"{tmp_path}, models:/churn")
+    with pytest.raises(ArtifactNotFoundError, match="MLflow cannot give models:/churn/1"):
+        runner(load_model)
+
+
 # -- golden sets ----------------------------------------------------------------------------------------------
 
 
@@ -142,5 +178,5 @@ def test_a_golden_set_is_checked_before_a_row_is_scored(runner, tree, monkeypatc
     monkeypatch.setattr(DecisionTreeClassifier, "predict", lambda self, x: ~predict(self, x))
     with pytest.raises(AirflowException, match=r"GoldenSetError.*2 of 2 rows differ"):
         runner(PredictOperator(task_id="again", model=model, dataset=rows))
-    with pytest.raises(AirflowException, match=r"GoldenSetError.*golden-of-"):
+    with pytest.raises(AirflowException, match=r"GoldenSetError.*remove .*golden-sets"):
         runner(LoadModelOperator(task_id="load", model_uri=str(tree), sha256=sha256_of(tree), golden_set=rows))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +13,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from airflow_batch_inference.datasets.dataset import open_dataset
-from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError, GoldenSetError
+from airflow_batch_inference.exceptions import (
+    ArtifactIntegrityError,
+    ConfigurationError,
+    GoldenSetError,
+    SignatureMismatchError,
+)
 from airflow_batch_inference.scoring.golden import MOST_ROWS, check_golden, put_golden
 from airflow_batch_inference.storage import Storage
 
@@ -28,7 +35,7 @@ def put(tmp_path, make_record):
             open_dataset(rows, STORE),
             record,
             model,
-            folder=f"file://{tmp_path}/models/fake",
+            root=str(tmp_path),
             storage=STORE,
             **arguments,
         )
@@ -140,3 +147,51 @@ def test_the_set_of_another_model_is_no_golden_set(put, make_model, make_record)
     uri = put(model)
     with pytest.raises(ArtifactIntegrityError, match="no golden set of the model other"):
         check_golden(uri, model, make_record(model, name="other", sha256="6" * 64), storage=STORE)
+
+
+# -- what must not make new predictions the expected ones -----------------------------------------------------
+
+
+@pytest.mark.parametrize("change", ["tolerance", "rows", "name", "class names"])
+def test_nothing_but_the_removal_of_the_pointer_accepts_new_predictions(put, make_model, make_record, change):
+    model = make_model()
+    put(model)
+    other = shifted(model, 0.5)
+    arguments = {
+        "tolerance": {"tolerance": 2e-6},
+        "rows": {"rows": {"a": [1.0, 2.0], "b": [10.0, 20.0]}},
+        "name": {"record": make_record(model, name="other")},
+        "class names": {"record": make_record(model, class_names=("no", "yes"))},
+    }[change]
+    with pytest.raises(GoldenSetError, match="rows differ") as caught:
+        put(other, **arguments)
+    pointer = re.search(r"remove file://(\S+)", str(caught.value)).group(1)
+    Path(pointer).unlink()
+    put(other, **arguments)
+
+
+def test_other_rows_replace_the_set_once_the_one_before_has_passed(put, make_model):
+    model = make_model()
+    first = put(model)
+    second = put(model, rows={"a": [5.0], "b": [6.0]})
+    assert first != second
+    with pytest.raises(GoldenSetError, match="1 of 1 rows differ"):
+        put(shifted(model, 1.0), rows={"a": [7.0], "b": [8.0]})
+
+
+def test_other_load_options_are_another_model(put, make_model, make_record):
+    model = make_model()
+    put(model)
+    put(shifted(model, 1.0), record=make_record(model, load_options={"outputs": "logits"}))
+
+
+def test_small_predictions_may_move_by_a_share_of_their_size_only(put, make_model):
+    tiny = make_model(answer=lambda batch: batch.column("b").to_numpy() * 1e-9)
+    put(tiny)
+    with pytest.raises(GoldenSetError, match="3 of 3 rows differ"):
+        put(make_model(answer=lambda batch: batch.column("b").to_numpy() * 1e-8))
+
+
+def test_a_value_that_the_model_cannot_take_is_named(put, make_model):
+    with pytest.raises(SignatureMismatchError, match=r"Column 'a' of the golden set .*row 0.*9007199254740993"):
+        put(make_model(), rows={"a": [2**53 + 1], "b": [1]})

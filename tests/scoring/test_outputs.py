@@ -8,7 +8,7 @@ import pytest
 
 from airflow_batch_inference.exceptions import OutOfStepError, PredictionError
 from airflow_batch_inference.scoring.explain import EXPLANATION_TYPE
-from airflow_batch_inference.scoring.outputs import MOST_COLUMNS, equal_rows, output_columns
+from airflow_batch_inference.scoring.outputs import MOST_COLUMNS, equal_rows, missing_rows, output_columns
 
 
 def names(predicted, method="predict", **arguments):
@@ -99,3 +99,15 @@ def test_explanations_are_equal_where_both_are_there():
         [[{"feature": "b", "contribution": 1.0}], [{"feature": "b", "contribution": 1.0}]], EXPLANATION_TYPE
     )
     assert equal_rows(first, second, relative=0, absolute=0).tolist() == [True, False]
+
+
+def test_a_nan_within_a_vector_is_a_missing_prediction():
+    values = np.zeros((3, 150))
+    values[1, 7] = np.nan
+    ((_, column),) = output_columns(values, method="predict", rows=3, where="here")
+    assert missing_rows(column).tolist() == [False, True, False]
+    nested = np.zeros((2, 3, 2))
+    nested[1, 2, 0] = np.nan
+    ((_, column),) = output_columns(nested, method="predict", rows=2, where="here")
+    assert missing_rows(column).tolist() == [False, True]
+    assert missing_rows(pa.array([1.0, None, float("nan")])).tolist() == [False, True, True]

@@ -378,3 +378,23 @@ def test_a_file_of_a_partition_may_be_replaced_by_that_of_a_newer_version(bench,
     put(bench, sets[0], tmp_path / "day=1" / "a.parquet")
     put(bench, replace(sets[1], model_sha256="7" * 64), tmp_path / "day=1" / "a.parquet")
     assert pq.read_table(tmp_path / "day=1" / "a.parquet").column("a")[0].as_py() == 2.0
+
+
+@pytest.mark.parametrize("place", ["day=1/run_b", "day=1/sub/b.parquet"])
+def test_a_partition_is_the_nearest_folder_with_a_key_whatever_is_published_in_it(bench, sets, tmp_path, place):
+    put(bench, sets[0], tmp_path / "day=1" / "a.parquet")
+    with pytest.raises(ArtifactConflictError, match=r"partition .*day=1 holds predictions of another version"):
+        put(bench, replace(sets[1], model_sha256="7" * 64), tmp_path / place)
+
+
+def test_days_of_one_year_may_have_versions_of_their_own(bench, sets, tmp_path):
+    put(bench, sets[0], tmp_path / "year=2026" / "day=1")
+    put(bench, replace(sets[1], model_sha256="7" * 64), tmp_path / "year=2026" / "day=2")
+    put(bench, replace(sets[1], model_sha256="7" * 64), tmp_path / "year=2026" / "day=1")
+
+
+def test_a_damaged_manifest_beside_a_file_is_no_version_of_the_model(bench, sets, tmp_path):
+    put(bench, sets[0], tmp_path / "day=1" / "a.parquet")
+    (tmp_path / "day=1" / "_a.parquet_published.json").write_text("{")
+    with pytest.raises(ArtifactConflictError, match="sha256 None"):
+        put(bench, sets[1], tmp_path / "day=1" / "b.parquet")
