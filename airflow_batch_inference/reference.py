@@ -115,6 +115,7 @@ def model_baseline(
         inputs=scorer.predictor.inputs.columns if scorer else matching(input_names(record), sample.schema.names),
         predictions=predictions,
         scored=bool(reading.labels),
+        predict_method=options.predict_method if reading.labels else None,
         importances=_importances(model, sample),
         calibration=None if options.target_column is None else _calibration(reading, predictions, options),
     )

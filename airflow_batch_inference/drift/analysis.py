@@ -38,11 +38,14 @@ class Roles:
         Columns that it gives.
     unread
         Columns that the model may take, but that were not kept with the data: nothing can be said of them.
+    apart
+        Why the predictions are not to be compared with the reference's; None: they are.
     """
 
     inputs: tuple[str, ...] | None = None
     predictions: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    apart: str | None = None
 
     def of(self, name: str) -> Literal["input", "prediction", "other"]:
         """Return a column's role."""
@@ -56,6 +59,7 @@ class Roles:
             inputs=None if self.inputs is None else tuple(map(rename, self.inputs)),
             predictions=tuple(map(rename, self.predictions)),
             unread=tuple(map(rename, self.unread)),
+            apart=self.apart,
         )
 
 
@@ -121,6 +125,8 @@ def _uncompared_predictions(baseline: BaselineRecord, roles: Roles) -> list[str]
     """Say so where the reference has no predictions of these names: their drift is not seen."""
     there = {column.profile.name for column in baseline.columns} | {*baseline.skipped}
     lacking = [name for name in roles.predictions if name not in there]
+    if roles.apart is not None:
+        return [f"The predictions were not compared: {roles.apart}."]
     if not lacking:
         return []
     before = f"; it has {', '.join(baseline.predictions)}" if baseline.predictions else ""
@@ -180,6 +186,8 @@ def _compare(
         role = roles.of(name)
         if name in rule.ignore:
             compared = Compared(column=incomparable(name, "ignored"))
+        elif role == "prediction" and roles.apart is not None:
+            compared = Compared(column=incomparable(name, roles.apart))
         elif name in current:
             options = CompareOptions(
                 edges=rule.edges,

@@ -53,6 +53,7 @@ def make_baseline(
     inputs: Sequence[str] | None = None,
     predictions: Sequence[str] = (),
     scored: bool = False,
+    predict_method: str | None = None,
     importances: Mapping[str, float] | None = None,
     calibration: Calibration | None = None,
     most_bytes: int = _MOST_BYTES,
@@ -102,6 +103,7 @@ def make_baseline(
         inputs=None if inputs is None else tuple(inputs),
         predictions=tuple(predictions),
         scored=scored,
+        predict_method=predict_method,
         importances=None if importances is None else dict(importances),
         calibration=calibration,
     )

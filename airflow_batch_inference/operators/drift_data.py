@@ -127,7 +127,8 @@ class DriftData:
         """Return what the model does with the columns, as far as anybody knows."""
         if self.predictions is not None:
             features, labels = self.predictions.feature_columns, self.predictions.label_columns
-            return Roles(inputs=features, predictions=labels, unread=(*features, *labels))
+            apart = None if baseline is None else _scored_otherwise(self.predictions, baseline)
+            return Roles(inputs=features, predictions=labels, unread=(*features, *labels), apart=apart)
         if baseline is None:
             return Roles()
         names = [column.profile.name for column in baseline.columns]
@@ -180,3 +181,14 @@ class DriftData:
             model_name=self.model.name if self.model else None,
             model_sha256=self.predictions.model_sha256 if self.predictions else None,
         )
+
+
+def _scored_otherwise(predictions: PredictionSetRecord, baseline: BaselineRecord) -> str | None:
+    """Say how predictions were made in another way than the reference's; None where they were not."""
+    if baseline.predict_method is None:
+        return None
+    if predictions.decision_threshold is not None:
+        return f"decision_threshold {predictions.decision_threshold:g} made classes of them, and the reference has none"
+    if predictions.predict_methods != (baseline.predict_method,):
+        return f"predict_method is {', '.join(predictions.predict_methods)}, the reference's {baseline.predict_method}"
+    return None

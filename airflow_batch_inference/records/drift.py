@@ -236,6 +236,8 @@ class BaselineRecord(Record):
     """Columns that hold the model's predictions."""
     scored: bool
     """Whether those were made by scoring the reference, and did not stand in it."""
+    predict_method: str | None = None
+    """How it was scored."""
     importances: dict[str, float] | None
     """Column to its share in the model, where the model tells; they sum to 1."""
     calibration: Calibration | None

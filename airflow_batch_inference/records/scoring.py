@@ -199,6 +199,8 @@ class PredictionSetRecord(Record):
     rows_in: int
     rows_out: int
     rows_rejected: int
+    predict_methods: tuple[str, ...] = ("predict",)
+    decision_threshold: float | None = None
     kept: bool
     """Whether the rows were written (``log_result_set``)."""
     parts: tuple[Part, ...]

@@ -274,6 +274,8 @@ def _record(
         rows_in=certificate.rows_in,
         rows_out=certificate.rows_out,
         rows_rejected=certificate.rows_rejected,
+        predict_methods=options.methods,
+        decision_threshold=options.decision_threshold,
         kept=options.keep,
         parts=tuple(receipt.part for receipt in ordered if receipt.part is not None),
         quarantine=tuple(receipt.quarantine for receipt in ordered if receipt.quarantine is not None),

@@ -10,7 +10,7 @@ import skops.io
 from airflow.sdk.exceptions import AirflowException
 from sklearn.linear_model import LogisticRegression
 
-from airflow_batch_inference.operators import LoadModelOperator, PredictOperator
+from airflow_batch_inference.operators import DriftAnalysisOperator, LoadModelOperator, PredictOperator
 from airflow_batch_inference.storage import Storage
 
 STORE = Storage()
@@ -163,3 +163,27 @@ def test_label_columns_of_the_model_name_its_predictions_where_there_is_one_meth
 def test_a_threshold_on_raw_scores_is_refused(predict):
     with pytest.raises(AirflowException, match=r"decision_threshold is 0\.5, but predict_proba returned the shape"):
         predict(decision_threshold=0.5, predict_kwargs={"raw_score": True})
+
+
+# -- drift ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("load", "scoring", "status", "reason"),
+    [
+        ({}, {}, "NO_DRIFT", None),
+        ({}, {"decision_threshold": 0.5}, "NO_DRIFT", "decision_threshold 0.5 made classes of them"),
+        ({"class_names": ["a", "b"]}, {"decision_threshold": 0.5}, "NO_DRIFT", "decision_threshold 0.5 made classes"),
+        ({}, {"predict_method": "raw_score"}, "NO_DRIFT", "predict_method is raw_score, the reference's predict"),
+    ],
+)
+def test_predictions_made_in_another_way_than_the_references_are_not_compared(
+    runner, model_file, digest, sample_set, load, scoring, status, reason
+):
+    model = runner(
+        LoadModelOperator(task_id="load", model_uri=str(model_file), sha256=digest, sample_set=str(sample_set), **load)
+    )
+    scored = runner(PredictOperator(task_id="predict", model=model, dataset=str(sample_set), **scoring))
+    drift = STORE.read_record(runner(DriftAnalysisOperator(task_id="drift", model=model, dataset=scored)))
+    assert drift.status == status
+    assert any(reason in each for each in drift.reasons) if reason else True
