@@ -84,3 +84,13 @@ def test_a_million_texts_take_seconds_however_many_are_no_numbers():
     started = time.monotonic()
     assert unfit(values, pa.float64()).sum() == 333_334
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize(("there", "kind", "large"), [("double", "float", 1e300), ("float", "halffloat", 1e6)])
+def test_a_number_that_a_narrower_type_makes_infinite_does_not_fit(there, kind, large):
+    values = pa.chunked_array([pa.array([1.5, large, None, float("inf"), float("nan")]).cast(there)])
+    narrow = pa.type_for_alias(kind)
+    with pytest.raises(pa.ArrowInvalid, match="too large"):
+        converted(values, narrow)
+    assert unfit(values, narrow).tolist() == [False, True, False, False, False]
+    assert fitted(values, narrow, unfit(values, narrow)).null_count == 2

@@ -88,3 +88,14 @@ def test_only_mlflows_own_schemes_are_its_uris():
     assert is_mlflow_uri("runs:/abc/model")
     assert not is_mlflow_uri("models/churn@champion")
     assert not is_mlflow_uri("s3://bucket/models")
+
+
+def test_a_single_file_of_a_run_is_copied_as_that_file(registry, tmp_path):
+    uri, client, folder = registry
+    run = client.create_run(client.create_experiment("e", artifact_location=(folder / "runs").as_uri()))
+    client.log_artifact(run.info.run_id, str(folder / "model1" / "model.txt"), "dir")
+    found, _ = import_from_mlflow(
+        f"runs:/{run.info.run_id}/dir/model.txt", root=str(tmp_path), storage=STORE, tracking_uri=uri
+    )
+    assert found.endswith("/model.txt")
+    assert STORE.read_bytes(found) == (folder / "model1" / "model.txt").read_bytes()

@@ -73,9 +73,11 @@ Prediction: TypeAlias = "np.ndarray | Mapping[str, np.ndarray]"
 class LoadedModel(Protocol):
     """A model in memory.
 
-    It may have further properties: ``importances``, input name to a number that is not negative (drift of unimportant
-    columns weighs less); ``classes``, the class labels in the order of ``predict_proba``'s columns; and
-    ``takes_lists``, whether an input of unknown type may be a list, a struct or a map (where it is not there, it may).
+    A model whose methods come from one pass may have ``predict_all(batch, *, methods, kwargs)``, which returns a
+    mapping of each method to what ``predict`` returns for it. It may have further properties: ``importances``, input
+    name to a number that is not negative (drift of unimportant columns weighs less); ``classes``, the class labels in
+    the order of ``predict_proba``'s columns; and ``takes_lists``, whether an input of unknown type may be a list, a
+    struct or a map (where it is not there, it may).
     """
 
     @property

@@ -96,15 +96,22 @@ class KerasModel:
         self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
     ) -> Prediction:
         """Score one mini-batch; see :meth:`~.base.LoadedModel.predict`. There are no ``kwargs``."""
+        return self.predict_all(batch, methods=(method,), kwargs=kwargs)[method]
+
+    def predict_all(
+        self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
+    ) -> dict[str, Prediction]:
+        """Return what several methods give, from one pass."""
         if kwargs:
             message = f"Keras' predict_on_batch takes no arguments, but predict has {sorted(kwargs)}. Leave them out."
             raise ConfigurationError(message)
         feeds = self.tensors.feeds(batch)
         given = self.keras.tree.map_structure(lambda tensor: feeds[tensor.name], self.structure)
         flat = [plain(np.asarray(values)) for values in self.keras.tree.flatten(self.network.predict_on_batch(given))]
-        if len(flat) == 1:
-            return self.outputs.answer(flat[0], method)
-        return self.outputs.answer(dict(zip(self.all_output_names, flat, strict=True)), method)
+        returned: Prediction = flat[0]
+        if len(flat) > 1:
+            returned = dict(zip(self.all_output_names, flat, strict=True))
+        return {method: self.outputs.answer(returned, method) for method in methods}
 
 
 class KerasFlavor:

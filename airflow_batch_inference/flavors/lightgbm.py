@@ -19,7 +19,7 @@ from airflow_batch_inference.flavors.categories import PandasCategories, pandas_
 from airflow_batch_inference.flavors.frames import matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -67,14 +67,27 @@ class LightGBMModel:
         ``Booster.predict`` (``raw_score``, ``num_iteration``, ``pred_leaf``, …).
         """
         require_method(method, self.methods)
-        arguments = dict(kwargs or {})
-        if method in _OTHER_OUTPUTS:
-            arguments[_OTHER_OUTPUTS[method]] = True
-        predicted: np.ndarray = self.booster.predict(matrix(self.categories.encode(batch)), **arguments)
-        is_probability = not any(arguments.get(name) for name in _OTHER_OUTPUTS.values())
-        if method == "predict_proba" and self.objective == "binary" and is_probability:
-            return np.column_stack([1.0 - predicted, predicted])
-        return predicted
+        return self.predict_all(batch, methods=(method,), kwargs=kwargs)[method]
+
+    def predict_all(
+        self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Return what several methods give; predictions and probabilities come from one pass through the trees."""
+        data = matrix(self.categories.encode(batch))
+        given = dict(kwargs or {})
+        found: dict[str, np.ndarray] = {}
+        passes: dict[str | None, np.ndarray] = {}
+        for method in methods:
+            other = _OTHER_OUTPUTS.get(method)
+            if other not in passes:
+                arguments = given if other is None else {**given, other: True}
+                passes[other] = self.booster.predict(data, **arguments)
+            predicted = passes[other]
+            is_probability = other is None and not any(given.get(name) for name in _OTHER_OUTPUTS.values())
+            if method == "predict_proba" and self.objective == "binary" and is_probability:
+                predicted = np.column_stack([1.0 - predicted, predicted])
+            found[method] = predicted
+        return found
 
 
 class LightGBMFlavor:

@@ -36,7 +36,7 @@ from airflow_batch_inference.flavors.pickled import imported_by_file
 from airflow_batch_inference.flavors.tensors import TensorInputs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from airflow_batch_inference.flavors.base import LoadedModel, Prediction
     from airflow_batch_inference.records import ColumnSpec
@@ -93,6 +93,15 @@ class MlflowModel:
     ) -> Prediction:
         """Score one mini-batch; see :meth:`~.base.LoadedModel.predict`."""
         return self.inner.predict(batch, method=method, kwargs=kwargs)
+
+    def predict_all(
+        self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
+    ) -> Mapping[str, Prediction]:
+        """Return what several methods give, in one pass where the model within can."""
+        if hasattr(self.inner, "predict_all"):
+            found: Mapping[str, Prediction] = self.inner.predict_all(batch, methods=methods, kwargs=kwargs)
+            return found
+        return {method: self.inner.predict(batch, method=method, kwargs=kwargs) for method in methods}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,12 +22,13 @@ from airflow_batch_inference.flavors.onnx_files import read_onnx
 from airflow_batch_inference.flavors.tensors import TensorInput, TensorInputs, feature_names_option, native_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from types import ModuleType
 
     import pyarrow as pa
 
+    from airflow_batch_inference.flavors.base import Prediction
     from airflow_batch_inference.records import ColumnSpec
 
 log = logging.getLogger(__name__)
@@ -99,20 +100,31 @@ class OnnxModel:
 
     def predict(
         self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
-    ) -> np.ndarray | dict[str, np.ndarray]:
+    ) -> Prediction:
         """Score one mini-batch; see :meth:`~.base.LoadedModel.predict`. There are no ``kwargs``."""
         require_method(method, self.methods)
+        return self.predict_all(batch, methods=(method,), kwargs=kwargs)[method]
+
+    def predict_all(
+        self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
+    ) -> dict[str, Prediction]:
+        """Return what several methods give, from one run of the graph."""
         if kwargs:
-            message = f"An ONNX model's {method} takes no arguments, but got {', '.join(kwargs)}. Leave them out."
+            message = f"An ONNX model's predict takes no arguments, but got {', '.join(kwargs)}. Leave them out."
             raise ConfigurationError(message)
-        of_classifier = method == "predict_proba" and self.probability_output is not None
-        wanted = (str(self.probability_output),) if of_classifier else self.outputs
-        found = self._run(list(wanted), self.tensors.feeds(batch), batch.num_rows)
-        if of_classifier:
-            return _CLASSIFIER.probabilities(found[0])
+        with_probabilities = "predict_proba" in methods and self.probability_output is not None
+        only_those = with_probabilities and tuple(methods) == ("predict_proba",)
+        wanted = [] if only_those else list(self.outputs)
+        wanted += [str(self.probability_output)] if with_probabilities else []
+        found = dict(zip(wanted, self._run(wanted, self.tensors.feeds(batch), batch.num_rows), strict=True))
+        return {method: self._answer(method, found) for method in methods}
+
+    def _answer(self, method: str, found: Mapping[str, np.ndarray]) -> Prediction:
         if method == "predict_proba":
-            return self.meaning.probabilities(found[0])
-        return found[0] if len(wanted) == 1 else dict(zip(wanted, found, strict=True))
+            if self.probability_output is not None:
+                return _CLASSIFIER.probabilities(found[self.probability_output])
+            return self.meaning.probabilities(found[self.outputs[0]])
+        return found[self.outputs[0]] if len(self.outputs) == 1 else {name: found[name] for name in self.outputs}
 
     def _run(self, outputs: list[str], feeds: dict[str, np.ndarray], rows: int) -> list[np.ndarray]:
         """Run the graph; one that was made for a number of rows gets just that many, the last ones repeated."""

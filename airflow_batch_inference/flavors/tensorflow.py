@@ -74,12 +74,19 @@ class TensorFlowModel:
         self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
     ) -> Prediction:
         """Score one mini-batch; see :meth:`~.base.LoadedModel.predict`. There are no ``kwargs``."""
+        return self.predict_all(batch, methods=(method,), kwargs=kwargs)[method]
+
+    def predict_all(
+        self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
+    ) -> dict[str, Prediction]:
+        """Return what several methods give, from one pass."""
         if kwargs:
             message = f"A SavedModel's signature takes tensors only, but predict has {sorted(kwargs)}. Leave them out."
             raise ConfigurationError(message)
         feeds = {name: self.tensorflow.constant(values) for name, values in self.tensors.feeds(batch).items()}
         found = {name: plain(tensor.numpy()) for name, tensor in sorted(self.signature(**feeds).items())}
-        return self.outputs.answer(next(iter(found.values())) if len(found) == 1 else found, method)
+        returned = next(iter(found.values())) if len(found) == 1 else found
+        return {method: self.outputs.answer(returned, method) for method in methods}
 
 
 class TensorFlowFlavor:

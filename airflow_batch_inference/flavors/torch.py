@@ -41,6 +41,7 @@ from airflow_batch_inference.flavors.torch_modules import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from types import ModuleType
 
@@ -114,7 +115,14 @@ class TorchModel:
     ) -> Prediction:
         """Score one mini-batch; see :meth:`~.base.LoadedModel.predict`. ``kwargs`` go to the module's ``forward``."""
         require_method(method, self.methods)
-        return self.outputs.answer(self.run(self.tensors.feeds(batch), kwargs or {}), method)
+        return self.predict_all(batch, methods=(method,), kwargs=kwargs)[method]
+
+    def predict_all(
+        self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
+    ) -> dict[str, Prediction]:
+        """Return what several methods give, from one pass."""
+        returned = self.run(self.tensors.feeds(batch), kwargs or {})
+        return {method: self.outputs.answer(returned, method) for method in methods}
 
     def run(self, feeds: Mapping[str, np.ndarray], kwargs: Mapping[str, Any]) -> Prediction:
         """Call the module with one array an input; its outputs by name where there are several.

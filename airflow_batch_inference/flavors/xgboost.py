@@ -24,7 +24,7 @@ from airflow_batch_inference.flavors.xgboost_categories import Categories, find_
 from airflow_batch_inference.records import ColumnSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from types import ModuleType
 
@@ -87,16 +87,28 @@ class XGBoostModel:
         ``Booster.predict`` (``iteration_range``, ``pred_leaf``, ``pred_interactions``, …).
         """
         require_method(method, self.methods)
-        arguments = {"iteration_range": self.iteration_range, **dict(kwargs or {})}
-        with_margins = method == "predict_proba" and self.objective == "multi:softmax"
-        if with_margins or method in _OTHER_OUTPUTS:
-            arguments[_OTHER_OUTPUTS["raw_score" if with_margins else method]] = True
-        predicted = self._scored(matrix(self.categories.encode(batch), single=True), arguments)
-        if with_margins:
-            return _softmax(predicted)
-        if method == "predict_proba" and self.objective == _BINARY:
-            return np.column_stack([1.0 - predicted, predicted])
-        return predicted
+        return self.predict_all(batch, methods=(method,), kwargs=kwargs)[method]
+
+    def predict_all(
+        self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Return what several methods give; predictions and probabilities come from one pass through the trees."""
+        data = matrix(self.categories.encode(batch), single=True)
+        found: dict[str, np.ndarray] = {}
+        passes: dict[str | None, np.ndarray] = {}
+        for method in methods:
+            with_margins = method == "predict_proba" and self.objective == "multi:softmax"
+            other = _OTHER_OUTPUTS.get("raw_score" if with_margins else method)
+            if other not in passes:
+                arguments = {"iteration_range": self.iteration_range, **dict(kwargs or {})}
+                passes[other] = self._scored(data, arguments if other is None else {**arguments, other: True})
+            predicted = passes[other]
+            if with_margins:
+                predicted = _softmax(predicted)
+            elif method == "predict_proba" and self.objective == _BINARY:
+                predicted = np.column_stack([1.0 - predicted, predicted])
+            found[method] = predicted
+        return found
 
     def _scored(self, data: np.ndarray, arguments: dict[str, Any]) -> np.ndarray:
         """Predict in place where XGBoost can: it is faster, and gives the same bits as a DMatrix."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -26,12 +26,14 @@ from airflow_batch_inference.scoring.outputs import DEFAULT_LABEL, equal_rows, o
 from airflow_batch_inference.signature import InputPlan, LossyCastError, cast, cast_inputs, is_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow_batch_inference.datasets.dataset import MiniBatch
     from airflow_batch_inference.flavors.base import LoadedModel, Prediction
     from airflow_batch_inference.scoring.explain import Explain
     from airflow_batch_inference.scoring.screen import Screen
+
+T = TypeVar("T")
 
 _TWO = 2
 _SHUFFLED_ROWS = 64
@@ -111,6 +113,8 @@ class Predictor:
 
     def _predicted(self, method: str, table: pa.Table, batch: MiniBatch, known: dict[str, Prediction]) -> Prediction:
         """Call a method, once a mini-batch."""
+        if not known and len(self.methods) > 1 and hasattr(self.model, "predict_all"):
+            known |= self._called(lambda: self._all(table), ", ".join(self.methods), table, batch)
         if method not in known:
             needed = "predict_proba" if method == "predict" and self.threshold is not None else method
             known[method] = self._named(
@@ -151,9 +155,29 @@ class Predictor:
             return (*self.model.feature_names, "expected_value")
         return self.class_names if method in ("predict", "predict_proba") else None
 
+    def _all(self, table: pa.Table) -> dict[str, Prediction]:
+        """Call several methods in one pass of the model."""
+        methods = dict.fromkeys(self.methods)
+        if self.threshold is not None and "predict" in methods:
+            methods = {"predict_proba": None} | {method: None for method in methods if method != "predict"}
+        found: Mapping[str, Prediction] = self.model.predict_all(  # type: ignore[attr-defined]  # it has it
+            table, methods=tuple(methods), kwargs=self.kwargs
+        )
+        return {method: self._named(method, values) for method, values in found.items()}
+
     def _call(self, method: str, table: pa.Table, batch: MiniBatch) -> Prediction:
+        return self._called(lambda: self.model.predict(table, method=method, kwargs=self.kwargs), method, table, batch)
+
+    def _called(self, call: Callable[[], T], method: str, table: pa.Table, batch: MiniBatch) -> T:
+        """Call the model, and say which rows it failed on.
+
+        Raises
+        ------
+        PredictionError
+            It raised what is no error of this package, of memory or of the system.
+        """
         try:
-            return self.model.predict(table, method=method, kwargs=self.kwargs)
+            return call()
         except (BatchInferenceError, MemoryError, OSError):
             raise  # what the system or the network did says nothing of the rows
         except Exception as error:

@@ -84,3 +84,17 @@ def test_scoring_warns_of_nothing_and_leaves_the_batch_as_it_is(saved):
         warnings.simplefilter("error")
         saved.model.predict(saved.batch)
     assert str(saved.batch.to_pydict()) == str(before)  # as text, where a NaN equals a NaN
+
+
+def test_several_methods_in_one_pass_give_what_each_gives_alone(saved):
+    if not hasattr(saved.model, "predict_all"):
+        assert type(saved.model).__name__ == "SklearnModel", "all other flavors can"
+        return
+    found = saved.model.predict_all(saved.batch, methods=saved.model.methods)
+    assert tuple(found) == saved.model.methods
+    for method, values in found.items():
+        alone = saved.model.predict(saved.batch, method=method)
+        for name in alone if isinstance(alone, dict) else [None]:
+            np.testing.assert_array_equal(
+                values if name is None else values[name], alone if name is None else alone[name]
+            )

@@ -391,3 +391,26 @@ def test_a_recorded_folder_is_loaded_again_with_its_options(saved):
     )
     again = load_recorded(record, storage=Storage())
     np.testing.assert_array_equal(again.predict(made.batch), model.predict(made.batch))
+
+
+def test_a_python_function_may_open_the_files_of_its_folder_when_it_predicts(tmp_path):
+    code = (
+        "import numpy as np\nfrom pathlib import Path\n"
+        "class Late:\n"
+        "    def __init__(self, path): self.path = Path(path)\n"
+        "    def predict(self, data, params=None): return np.full(len(data), float(self.path.read_text()))\n"
+        "def _load_pyfunc(path): return Late(path)\n"
+    )
+    folder = folder_of(
+        tmp_path / "m", {"python_function": {"loader_module": "late_reader", "data": "number.txt", "code": "code"}}
+    )
+    (folder / "code").mkdir()
+    (folder / "code" / "late_reader.py").write_text(code)
+    (folder / "number.txt").write_text("7")
+    model = load(folder, pinned=True).model
+    assert model.predict(pa.table({"a": [1.0, 2.0]})).tolist() == [7.0, 7.0]
+
+
+def test_an_option_that_was_meant_for_this_flavor_is_named(boosted):
+    with pytest.raises(ConfigurationError, match=r"has 'mlflow_flavour'; did you mean 'mlflow_flavor'"):
+        load(boosted, mlflow_flavour="xgboost")

@@ -12,7 +12,7 @@ import pytest
 import skops.io
 from sklearn.cluster import DBSCAN
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import BayesianRidge, LinearRegression, LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -137,3 +137,14 @@ def test_only_functions_and_steps_of_ones_own_tell_forms_apart(tmp_path, steps, 
     fitted = make_pipeline(*steps, LogisticRegression()).fit(BATCH.to_pandas(), Y)
     assert load(dump(fitted, tmp_path / "m.joblib")).tells_forms == tells
     assert not load(dump(LogisticRegression().fit(X, Y), tmp_path / "array.joblib")).tells_forms
+
+
+def test_probabilities_of_several_outputs_stand_side_by_side(tmp_path):
+    targets = np.column_stack([Y, 1 - Y, Y])
+    forest = RandomForestClassifier(4, random_state=1).fit(X, targets)
+    path = tmp_path / "m.joblib"
+    joblib.dump(forest, path)
+    model = load(path)
+    for rows in (3, len(X)):  # as many rows as outputs, too
+        found = model.predict(BATCH.slice(0, rows), method="predict_proba")
+        np.testing.assert_array_equal(found, np.hstack(forest.predict_proba(X[:rows])))

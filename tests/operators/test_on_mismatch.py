@@ -6,6 +6,7 @@ import hashlib
 import logging
 import pickle
 
+import joblib
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -15,10 +16,10 @@ from airflow.sdk.exceptions import AirflowException
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from airflow_batch_inference.operators import LoadModelOperator, PredictOperator
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage import Storage, sha256_of
 
 STORE = Storage()
 TRAINING = pd.DataFrame(
@@ -190,3 +191,80 @@ def test_a_stated_signature_is_kept_and_enforced(load, predict, runner):
 def test_a_stated_type_wins_over_the_samples(load, tmp_path):
     stated = STORE.read_record(load(sample_set=str(tmp_path / "sample.parquet"), signature={"code": "double"}))
     assert [spec.type for spec in stated.inputs] == ["double", "large_string", "double"]
+
+
+# -- integers beside nulls ------------------------------------------------------------------------------------
+
+
+def as_text(values):
+    return pd.DataFrame(values).astype(str).to_numpy()
+
+
+@pytest.fixture
+def coded(tmp_path):
+    """Return a model of codes that turns them into text, by name or by position, and the model in memory."""
+
+    def make(*, by_name):
+        rng = np.random.default_rng(4)
+        data = pd.DataFrame({"code": rng.choice([270, 41, 7], 200), "size": rng.integers(0, 9, 200)})
+        target = (data["code"] == 270).astype(int)
+        steps = make_pipeline(
+            FunctionTransformer(as_text), OneHotEncoder(handle_unknown="ignore"), LogisticRegression(C=100)
+        )
+        path = tmp_path / "coded.joblib"
+        joblib.dump(steps.fit(data if by_name else data.to_numpy(), target), path)
+        data.to_parquet(tmp_path / "train.parquet")
+        return path, steps
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("by_name", "how"),
+    [
+        (True, "integers with a null"),
+        (False, "integers with a null"),
+        (True, "doubles that pandas made of them"),  # without names nobody knows that they were integers
+    ],
+)
+def test_one_null_changes_nothing_of_the_rows_beside_it(runner, tmp_path, coded, by_name, how):
+    path, steps = coded(by_name=by_name)
+    model = runner(
+        LoadModelOperator(
+            task_id="load", model_uri=str(path), sha256=sha256_of(path), sample_set=str(tmp_path / "train.parquet")
+        )
+    )
+    codes = pa.array([270, None, 41, 270, 7] * 60)
+    sizes = pa.array([1, 2, 3, 4, 5] * 60)
+    if how.startswith("doubles"):
+        codes = codes.cast(pa.float64())
+    pq.write_table(pa.table({"code": codes, "size": sizes}), tmp_path / "today.parquet")
+    scored = runner(
+        PredictOperator(
+            task_id="predict", model=model, dataset=str(tmp_path / "today.parquet"), predict_method="predict_proba"
+        )
+    )
+    (part,) = STORE.read_record(scored).parts
+    out = pq.read_table(part.uri.removeprefix("file://")).column("predicted_label_1").to_numpy()
+    whole = pd.DataFrame({"code": [270, 41, 270, 7], "size": [1, 3, 4, 5]})
+    expected = steps.predict_proba(whole if by_name else whole.to_numpy())[:, 1]
+    np.testing.assert_allclose(out[[0, 2, 3, 4]], expected, rtol=1e-12)
+
+
+def test_identifiers_beyond_2_to_the_53_keep_their_digits_beside_a_null(runner, tmp_path):
+    ids = [2**53 + 1, 2**53 + 3, 2**60 + 7]
+    data = pd.DataFrame({"id": np.array(ids * 40, dtype=np.int64)})
+    steps = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression(C=100))
+    steps.fit(data, [1, 0, 0] * 40)
+    path = tmp_path / "ids.joblib"
+    joblib.dump(steps, path)
+    model = runner(LoadModelOperator(task_id="load", model_uri=str(path), sha256=sha256_of(path)))
+    pq.write_table(pa.table({"id": pa.array([*ids, None])}), tmp_path / "today.parquet")
+    scored = runner(
+        PredictOperator(
+            task_id="predict", model=model, dataset=str(tmp_path / "today.parquet"), predict_method="predict_proba"
+        )
+    )
+    (part,) = STORE.read_record(scored).parts
+    out = pq.read_table(part.uri.removeprefix("file://")).column("predicted_label_1").to_numpy()
+    np.testing.assert_allclose(out[:3], steps.predict_proba(data.head(3))[:, 1], rtol=1e-12)
