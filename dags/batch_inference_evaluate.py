@@ -17,8 +17,9 @@ DOC = """
 ### Evaluation before deployment
 
 A candidate is scored on rows whose diagnosis is known, and measured by scikit-learn's metrics. Where it misses a
-threshold, **evaluate** fails after its metrics and its report are written, and nothing is scored with it. Trigger the
-DAG with **least_roc_auc** = 1 to see: no model is that good.
+threshold, **evaluate** fails after its metrics and its report are written, and nothing is scored with it. Else
+**promote** lets the alias `champion` mean this model. Trigger the DAG with **least_roc_auc** = 1 to see: no model is
+that good.
 
 To compare with the model that is live, add `baseline_evaluation=` with the URI of its evaluation and
 `max_regression={"roc_auc": 0.01}`.
@@ -57,9 +58,10 @@ with DAG(
         classes=["benign", "malignant"],
         thresholds={"roc_auc": "{{ params.least_roc_auc }}", "recall": 0.8, "log_loss": {"max": 0.3}},
     )
+    promote = LoadModelOperator(task_id="promote", model_uri=load.output, alias="champion")
     predict = PredictOperator(
         task_id="predict",
-        model=load.output,
+        model=promote.output,
         dataset="{{ params.dataset or ti.xcom_pull(task_ids='example_data')[params.batch] }}",
     )
     log = LogArtifactsOperator(
@@ -68,4 +70,4 @@ with DAG(
         outlets=[Asset("evaluated_tumour_predictions")],
     )
 
-    load >> evaluate >> predict >> log
+    load >> evaluate >> promote >> predict >> log
