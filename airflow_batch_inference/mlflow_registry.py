@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 _SCHEMES = ("models:/", "runs:/")
 _ADDED_BY_CLIENT = "registered_model_meta"
 _NAME_DIGITS = 16
+_VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 
 
 def is_mlflow_uri(uri: str) -> bool:
@@ -94,15 +95,20 @@ def _reached(mlflow: ModuleType, tracking_uri: str | None) -> Iterator[None]:
     if tracking_uri is None:
         yield
         return
-    before, registry_before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
-    was_set = mlflow.is_tracking_uri_set()
+    # Setting them also sets the environment, which must be as it was for whatever comes after.
+    environment = {name: os.environ.get(name) for name in _VARIABLES}
+    was_set, before = mlflow.is_tracking_uri_set(), mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(tracking_uri)
-    mlflow.set_registry_uri(os.environ.get("MLFLOW_REGISTRY_URI") or tracking_uri)
+    mlflow.set_registry_uri(environment["MLFLOW_REGISTRY_URI"] or tracking_uri)
     try:
         yield
     finally:
         mlflow.set_tracking_uri(before if was_set else None)
-        mlflow.set_registry_uri(registry_before if was_set else None)
+        mlflow.set_registry_uri(environment["MLFLOW_REGISTRY_URI"] or "")
+        for name, value in environment.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _copied(model: Path, name: str, root: str, storage: Storage) -> str:
