@@ -235,7 +235,7 @@ def test_a_truncated_file_is_a_load_error_with_its_cause(tmp_path, name, keep):
     (skops.io.dump if name == "m.skops" else joblib.dump)(LogisticRegression().fit(X, Y), whole)
     path = tmp_path / name
     path.write_bytes(whole.getvalue()[: int(len(whole.getvalue()) * keep)])
-    with pytest.raises(ModelLoadError, match=rf"{name} cannot be loaded as .* damaged") as caught:
+    with pytest.raises(ModelLoadError, match=rf"{name}.* cannot be loaded.* damaged") as caught:
         load(path, sha256=sha256(path))
     assert caught.value.__cause__ is not None
 
