@@ -13,7 +13,9 @@ import pytest
 import sklearn
 import xgboost as xgb
 import yaml
-from cases_c import in_mlflow, network, numbers, table, with_folder_data
+from cases import numbers, table
+from cases_mlflow import in_mlflow
+from cases_onnx import network, with_folder_data
 from sklearn.linear_model import LogisticRegression
 
 from airflow_batch_inference.exceptions import (

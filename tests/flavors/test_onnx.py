@@ -4,7 +4,8 @@ import numpy as np
 import onnxruntime
 import pyarrow as pa
 import pytest
-from cases_c import classifier, model_of, network, numbers, run, table, weights, x_of
+from cases import numbers, table
+from cases_onnx import classifier, model_of, network, run, weights, x_of
 from onnx import TensorProto, helper
 
 from airflow_batch_inference.exceptions import (
