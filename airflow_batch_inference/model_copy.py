@@ -71,8 +71,9 @@ def private_copy(uri: str, storage: Storage) -> Iterator[ModelCopy]:
     ArtifactIntegrityError
         It is empty.
     UntrustedModelError
-        A folder that holds links, or too many files.
+        No plain file (a pipe, a device), or a folder that holds links, or too many files.
     """
+    _refuse_special(normalize_uri(uri))
     with private_folder() as folder:
         path = folder / posixpath.basename(normalize_uri(uri))
         digest = _file_digest(uri, path, storage)
@@ -89,6 +90,19 @@ def private_copy(uri: str, storage: Storage) -> Iterator[ModelCopy]:
             message = f"{redact(uri)} is an empty file, so it holds no model. Save the model again."
             raise ArtifactIntegrityError(message)
         yield ModelCopy(path, digest, size)
+
+
+def _refuse_special(uri: str) -> None:
+    """Refuse a local pipe, socket or device: reading it may never end."""
+    if not uri.startswith("file://"):
+        return
+    try:
+        mode = Path(uri.removeprefix("file://")).stat().st_mode
+    except OSError:  # what is wrong with it is said where it is read
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        message = f"{redact(uri)} is no plain file but a pipe, a socket or a device. Give the URI of the model's file."
+        raise UntrustedModelError(message)
 
 
 def _file_digest(uri: str, target: Path, storage: Storage) -> str | None:

@@ -142,23 +142,66 @@ def test_a_lightgbm_text_needs_no_pin(tmp_path, booster_text):
     np.testing.assert_array_equal(verified.model.predict(BATCH), lgb.Booster(model_str=booster_text).predict(X))
 
 
+def change_first_tree(text, pattern, replacement):
+    """Change the first tree of a LightGBM text, and its size, which LightGBM compares."""
+    start, end = text.index("Tree=0"), text.index("Tree=1")
+    block = re.sub(pattern, replacement, text[start:end], count=1)
+    size = int(re.search(r"tree_sizes=(\d+)", text).group(1))
+    grown = f"tree_sizes={size + len(block) - (end - start)}"
+    return (text[:start] + block + text[end:]).replace(f"tree_sizes={size}", grown)
+
+
 def test_a_damaged_lightgbm_text_kills_a_child_and_not_this_process(tmp_path, booster_text):
     path = tmp_path / "m.txt"
-    middle = booster_text.index("Tree=2")
-    path.write_text(booster_text[: middle - 200] + booster_text[middle:])
+    path.write_text(change_first_tree(booster_text, r"leaf_value=.*\n", ""))
     with pytest.raises(ModelLoadError, match=r"m\.txt \(lightgbm, lightgbm-text\) crashed .*SIG(ABRT|SEGV)"):
         load(path)
 
 
-def test_a_lightgbm_text_that_only_crashes_when_it_predicts_is_refused_too(tmp_path, booster_text):
+def test_a_lightgbm_text_whose_trees_cannot_be_followed_is_refused_before_they_are(tmp_path, booster_text):
     # The parser checks the size of each tree, but not that the first tree's features exist.
-    size = int(re.search(r"tree_sizes=(\d+)", booster_text).group(1))
-    text = re.sub(r"split_feature=\d", "split_feature=2000000000", booster_text, count=1)
-    grown = text.replace(f"tree_sizes={size}", f"tree_sizes={size + len(text) - len(booster_text)}")
     path = tmp_path / "m.txt"
-    path.write_text(grown)
-    with pytest.raises(ModelLoadError, match=r"crashed the trial process .*SIG(ABRT|SEGV)"):
+    path.write_text(change_first_tree(booster_text, r"split_feature=\d", "split_feature=2000000000"))
+    with pytest.raises(ModelLoadError, match=r"Tree 0 .* is damaged: a split asks for input 2000000000 of 3"):
         load(path)
+
+
+@pytest.mark.parametrize(
+    ("predict", "said"),
+    [
+        ("os.kill(os.getpid(), signal.SIGSEGV)", r"crashed the trial process .*SIGSEGV"),
+        ("while True: pass", r"computed for too long to predict 4 rows .*perhaps without end.*pin its digest"),
+        ("np.ones(2**34)", r"asks for more memory than 8 GiB to predict 4 rows .*pin its digest"),
+        ("[bytearray(2**20) for _ in range(4000)]", r"took more than \d+ MiB of memory in a trial process"),
+        ("raise ValueError", None),
+    ],
+)
+def test_a_model_that_only_does_harm_when_it_predicts_is_refused_too(tmp_path, monkeypatch, predict, said):
+    site = tmp_path / "site"
+    info = site / "late-1.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: late\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[airflow_batch_inference.flavors]\nlate = late:Late\n")
+    (site / "late.py").write_text(
+        "import os, signal\n"
+        "import numpy as np\n"
+        "from airflow_batch_inference.flavors.base import ModelFormat\n"
+        "class Late:\n"
+        "    name, extra, formats = 'late', None, (ModelFormat(name='late', suffixes=('.late',), trust='data'),)\n"
+        "    feature_names, n_features, inputs = None, 1, None\n"
+        "    def load(self, path, *, model_format, trusted, options):\n"
+        "        return self\n"
+        "    def predict(self, batch):\n"
+        f"        {predict}\n"
+    )
+    monkeypatch.syspath_prepend(site)
+    (tmp_path / "m.late").write_bytes(b"x")
+    arguments = {"trusted": (), "where": "here"}
+    if said is None:
+        trial.try_in_child("late", "late", tmp_path / "m.late", **arguments)  # a model may refuse nulls
+    else:
+        with pytest.raises(ModelLoadError, match=said):
+            trial.try_in_child("late", "late", tmp_path / "m.late", **arguments)
 
 
 def test_a_truncated_lightgbm_text_is_refused(tmp_path, booster_text):
@@ -235,7 +278,7 @@ def test_a_truncated_file_is_a_load_error_with_its_cause(tmp_path, name, keep):
     (skops.io.dump if name == "m.skops" else joblib.dump)(LogisticRegression().fit(X, Y), whole)
     path = tmp_path / name
     path.write_bytes(whole.getvalue()[: int(len(whole.getvalue()) * keep)])
-    with pytest.raises(ModelLoadError, match=rf"{name} cannot be loaded as .* damaged") as caught:
+    with pytest.raises(ModelLoadError, match=rf"{name}.* cannot be loaded.* damaged") as caught:
         load(path, sha256=sha256(path))
     assert caught.value.__cause__ is not None
 

@@ -135,8 +135,10 @@ class Flavor(Protocol):
     """One framework's adapter; made without arguments, importing nothing of its framework.
 
     It may have further members: ``imported_names(path, model_format)``, what a file that can run code would import;
-    ``safer``, how else to save such a model, for the message that refuses it; and ``with_options(path, model_format,
-    options)``, the format of what the load options ask for, where they choose among several models in a folder.
+    ``safer``, how else to save such a model, for the message that refuses it; ``with_options(path, model_format,
+    options)``, the format of what the load options ask for, where they choose among several models in a folder; and
+    ``require_followable(path, model_format, options)``, called in the trial of a file that nobody vouches for, which
+    refuses what the framework would follow into other memory or without end.
     """
 
     @property

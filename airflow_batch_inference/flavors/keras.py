@@ -50,7 +50,7 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 _LEGACY = (".h5", ".hdf5")
 _CONFIG = "config.json"
 _TOP = {_CONFIG, "metadata.json", WEIGHTS}
-_MOST_CONFIG_BYTES = 64 << 20
+_MOST_CONFIG_BYTES = 16 << 20  # nested lists take 20 times as much in memory
 _BACKENDS = ("tensorflow", "torch", "jax")
 
 
@@ -164,8 +164,8 @@ class KerasFlavor:
         _require_archive(path)
         if model_format is KERAS:
             _require_own(path)
-        keras = _keras()
         require_plain_weights(path)
+        keras = _keras()
         network = keras.saving.load_model(path, compile=False, safe_mode=model_format is KERAS)
         return _describe(network, keras, outputs, names)
 

@@ -17,6 +17,7 @@ from airflow_batch_inference.exceptions import ModelLoadError
 from airflow_batch_inference.flavors.base import ModelFormat, require, require_method, take_options
 from airflow_batch_inference.flavors.categories import PandasCategories, pandas_categories
 from airflow_batch_inference.flavors.frames import matrix
+from airflow_batch_inference.flavors.lightgbm_text import require_followable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,6 +105,17 @@ class LightGBMFlavor:
         LightGBM aborts the process on them.
         """
         return TEXT if head.lstrip(b" \n").startswith(b"tree\n") else None
+
+    def require_followable(
+        self,
+        path: Path,
+        model_format: ModelFormat,  # noqa: ARG002  # there is one
+        options: Mapping[str, Any],  # noqa: ARG002  # there are none
+    ) -> None:
+        """Refuse trees that point beyond themselves, or back; see :class:`~.base.Flavor`."""
+        text = path.read_text(encoding="utf-8")
+        _require_complete(text)
+        require_followable(text)
 
     def load(
         self,

@@ -201,6 +201,18 @@ class MlflowFlavor:
             return tuple(listing(inner.path, inner.model_format))
         return tuple(name for file in pickles_of(path, document) for name in imported_by_file(file))
 
+    def require_followable(
+        self,
+        path: Path,
+        model_format: ModelFormat,  # noqa: ARG002  # the model within has its own
+        options: Mapping[str, Any],
+    ) -> None:
+        """Let the flavor of the model within look at it; see :class:`~.base.Flavor`."""
+        inner = choose_inner(path, read_mlmodel(path), options.get(_FLAVOR_OPTION))
+        check = getattr(inner.flavor, "require_followable", None)
+        if check is not None:
+            check(inner.path, inner.model_format, options)
+
     def load(
         self, path: Path, *, model_format: ModelFormat, trusted: tuple[str, ...], options: Mapping[str, Any]
     ) -> MlflowModel:

@@ -23,7 +23,7 @@ from airflow_batch_inference.flavors.base import require
 from airflow_batch_inference.flavors.registry import recognise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from airflow_batch_inference.flavors.base import Flavor, ModelFormat
@@ -34,6 +34,7 @@ MLMODEL = "MLmodel"
 PYFUNC = "python_function"
 
 _MOST_BYTES = 1 << 20
+_MOST_LEVELS = 50
 # MLflow's native flavors in the order that they are preferred, and where each says its model lies.
 _NATIVE = {
     "xgboost": ("data",),
@@ -93,10 +94,10 @@ def read_mlmodel(folder: Path) -> dict[str, Any]:
         )
         raise ModelLoadError(message)
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            message = f"{MLMODEL} has YAML aliases, which can multiply it without end. Write their values out."
-            raise ModelLoadError(message)
-        document = yaml.safe_load(text)
+        # libyaml reads a mebibyte in a second; PyYAML's own parser takes twenty.
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        _require_plain_yaml(yaml.parse(text, Loader=loader))
+        document = yaml.load(text, Loader=loader)  # one of the two safe loaders
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         message = f"{MLMODEL} is no YAML ({type(error).__name__}: {str(error)[:200]}). Save the model again."
         raise ModelLoadError(message) from error
@@ -109,6 +110,24 @@ def read_mlmodel(folder: Path) -> dict[str, Any]:
         for key, value in _paths(entry):
             _inside(folder, value, key)
     return document
+
+
+def _require_plain_yaml(events: Iterable[object]) -> None:
+    """Refuse YAML that unfolds into more than it holds, or is nested so deeply that reading it exhausts the stack.
+
+    Raises
+    ------
+    ModelLoadError
+        It has aliases, or more than 50 levels.
+    """
+    depth = 0
+    for event in events:
+        kind = type(event).__name__
+        depth += kind.endswith("StartEvent") - kind.endswith("EndEvent")
+        if kind == "AliasEvent" or depth > _MOST_LEVELS:
+            fault = "YAML aliases, which can multiply it without end" if kind == "AliasEvent" else "too many levels"
+            message = f"{MLMODEL} has {fault}. Write its values out as MLflow does."
+            raise ModelLoadError(message)
 
 
 def _paths(entry: Mapping[Any, Any]) -> Iterator[tuple[str, object]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import itertools
 import lzma
 import pickletools
 import re
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MOST_BYTES = 64 << 20
+MOST_OPCODES = 1_000_000
+"""How many opcodes of a pickle are looked at: about two seconds."""
 _IDENTIFIER = re.compile(r"[A-Za-z_][\w.]*")
 _GLOBAL = re.compile(rb"c([A-Za-z_][\w.]*)\n([A-Za-z_][\w.]*)\n")
 _PUT = rb"(?:\x94|q.|r....)?"
@@ -72,7 +75,7 @@ def _imports(data: bytes) -> Iterator[tuple[str, str]]:
     memo: dict[int, str] = {}
     last = ""
     try:
-        for opcode, argument, _ in pickletools.genops(io.BytesIO(data)):
+        for opcode, argument, _ in itertools.islice(pickletools.genops(io.BytesIO(data)), MOST_OPCODES):
             if opcode.name in ("GLOBAL", "INST"):
                 module, _, name = str(argument).partition(" ")
                 yield module, name

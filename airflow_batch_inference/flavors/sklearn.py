@@ -2,9 +2,9 @@
 
 joblib and pickle run whatever the file says, so :mod:`~airflow_batch_inference.loading` comes here with them only
 once the digest is pinned. A skops file names its types. What must not be relaxed: every one of them is on our list
-or on the user's before anything is built; and a model saved by another version of scikit-learn is refused, because
-it may predict something else. The list vouches for types, not for numbers: a tree crafted with indices out of range
-can still crash the process that predicts with it.
+or on the user's before anything is built, and those on our list are built from their state only
+(:mod:`~.skops_schema`); what was built is looked through before it predicts (:mod:`~.sklearn_objects`); and a model
+saved by another version of scikit-learn is refused, because it may predict something else.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 import numpy as np
 
 from airflow_batch_inference.exceptions import ModelLoadError, UntrustedModelError
+from airflow_batch_inference.flavors.archives import ZIP, members, require_sound
 from airflow_batch_inference.flavors.base import ModelFormat, require, require_method, take_options
 from airflow_batch_inference.flavors.categories import PandasCategories, pandas_categories
 from airflow_batch_inference.flavors.frames import array, frame, has_large_integers, in_one_form
 from airflow_batch_inference.flavors.pickled import imported_by_file
+from airflow_batch_inference.flavors.sklearn_objects import require_harmless
+from airflow_batch_inference.flavors.skops_schema import SCHEMA, called_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +45,6 @@ PICKLE = ModelFormat(
 )
 SKOPS = ModelFormat(name="skops", suffixes=(".skops",), trust="allow-list")
 
-_ZIP = b"PK\x03\x04"
 _PICKLES = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
 # What joblib compresses with: zlib (at its levels), gzip, bzip2, xz, lzma, lz4.
 _COMPRESSIONS = (
@@ -104,6 +106,11 @@ SAFE_TYPES = frozenset(
     }
 )
 """Types that a skops file may hold beyond those that skops itself trusts."""
+
+_CALLED = frozenset({"collections.OrderedDict", "sklearn.utils.validation.check_array"})
+"""Those of them that do no harm when the file calls them."""
+_FREE_BYTES = 256 << 20
+"""What a compressed skops file may unpack to beyond 100 times its size: arrays of zeros pack that well."""
 
 
 _NUMERIC_PACKAGES = ("sklearn", "lightgbm", "xgboost")
@@ -168,9 +175,13 @@ class SklearnFlavor:
     safer = "as skops (or a LightGBM or XGBoost model in its own format)"
 
     def recognise(self, path: Path, head: bytes) -> ModelFormat | None:
-        """Recognise by name and magic bytes: a zip for skops, a pickle (protocol 2 to 5) or compressed data else."""
+        """Recognise by name and content: a zip with a schema for skops, else a pickle (protocol 2 to 5) or compressed.
+
+        A damaged zip is taken for skops too, so that loading it says what is wrong.
+        """
         if SKOPS.names(path):
-            return SKOPS if head.startswith(_ZIP) else None
+            names = members(path) if head.startswith(ZIP) else None
+            return SKOPS if names is not None and (not names or SCHEMA in names) else None
         by_name = next((known for known in (JOBLIB, PICKLE) if known.names(path)), None)
         return by_name if head.startswith((*_PICKLES, *_COMPRESSIONS)) else None
 
@@ -215,16 +226,20 @@ def _load_pickle(path: Path) -> object:
 
 
 def _load_skops(path: Path, trusted: tuple[str, ...]) -> object:
+    require_sound(path, free_bytes=_FREE_BYTES)
+    called = called_names(path) & SAFE_TYPES - _CALLED
     skops = require("skops.io", extra="skops")
     held = set(skops.get_untrusted_types(file=path))
-    foreign = sorted(held - SAFE_TYPES - set(trusted))
+    foreign = sorted((held - SAFE_TYPES | called) - set(trusted))
     if foreign:
         message = (
             f"The skops file holds {len(foreign)} type(s) that are not known to be safe: {', '.join(foreign)}. If you "
             f"trust them and where the file comes from, pass trusted={foreign!r}."
         )
         raise UntrustedModelError(message)
-    return skops.load(path, trusted=sorted(held))
+    estimator = skops.load(path, trusted=sorted(held))
+    require_harmless(estimator)
+    return estimator
 
 
 def describe(estimator: object) -> SklearnModel:

@@ -7,12 +7,13 @@ that is advice too, for PyTorch's restricted unpickler (``weights_only``) reads 
 from __future__ import annotations
 
 import io
+import itertools
 import pickletools
 import re
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from airflow_batch_inference.flavors.archives import ZIP, members, read_member
-from airflow_batch_inference.flavors.pickled import imported_names
+from airflow_batch_inference.flavors.pickled import MOST_OPCODES, imported_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +72,7 @@ def _pickles(path: Path) -> Iterator[bytes]:
     for _ in range(_LEGACY_PICKLES):
         stream = io.BytesIO(rest)
         try:
-            for _opcode in pickletools.genops(stream):
+            for _opcode in itertools.islice(pickletools.genops(stream), MOST_OPCODES):
                 pass
         except Exception:  # noqa: BLE001  # damaged: what was seen before counts
             yield rest

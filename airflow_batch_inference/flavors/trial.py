@@ -8,14 +8,16 @@ of this process's environment beyond what Python needs to start, its memory is l
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import json
+import math
 import os
+import re
 import resource
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +41,15 @@ _ENVIRONMENT = (
     *("OMP_NUM_THREADS", "KERAS_BACKEND"),
 )
 _TAIL_CHARACTERS = 200
-_MOST_BYTES = 8 << 30
+_MOST_RESERVED_BYTES = 8 << 30
+_MOST_USED_BYTES = 600 << 20  # importing TensorFlow and building a small network takes 270 MiB
+_GPU_BYTES = 4 << 30  # what CUDA's libraries may take of the host's memory when they start
+_GPU = Path("/dev/nvidiactl")
 _MOST_GROWTH = 16
+_POLL_S = 0.02
+_PROBE_CPU_S = 6.0
+_PROBE_BYTES_A_S = 16 << 20
+_OF_MEMORY = re.compile(r"alloc|out of memory|\bOOM\b", re.IGNORECASE)
 _PROBE = (0.0, None, 1e9, -1e9)
 
 
@@ -67,6 +76,7 @@ def construct(
     trusted: Sequence[str],
     where: str,
     options: Mapping[str, Any] | None = None,
+    is_trial: bool = False,
 ) -> LoadedModel:
     """Load a local file into this process.
 
@@ -82,6 +92,8 @@ def construct(
         The URI, for messages.
     options
         The user's ``load_options``.
+    is_trial
+        Whether the flavor looks through the file first, because nobody vouches for it.
 
     Raises
     ------
@@ -90,9 +102,12 @@ def construct(
     UntrustedModelError, FlavorNotInstalledError
         As the flavor says.
     """
-    known = find_format(flavor, model_format, where=where)
+    known, adapter = find_format(flavor, model_format, where=where), get_flavor(flavor)
     try:
-        return get_flavor(flavor).load(path, model_format=known, trusted=tuple(trusted), options=options or {})
+        check = getattr(adapter, "require_followable", None) if is_trial else None
+        if check is not None:
+            check(path, known, options or {})
+        return adapter.load(path, model_format=known, trusted=tuple(trusted), options=options or {})
     except BatchInferenceError as error:
         message = f"{where} ({flavor}, {model_format}) cannot be loaded. {error}"
         raise type(error)(message) from error
@@ -126,7 +141,7 @@ def try_in_child(
     Raises
     ------
     ModelLoadError
-        The child died of the file, or took too long.
+        The child died of the file, took too long, or more memory than a model of its size needs.
     ModelError
         Whatever :func:`construct` raised in the child.
     """
@@ -145,18 +160,22 @@ def try_in_child(
         json.dumps(dict(options or {})),
         *trusted,
     ]
-    try:
-        child = subprocess.run(  # noqa: S603  # a fixed program; the arguments are passed as they are, without a shell
-            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False
-        )
-    except subprocess.TimeoutExpired as error:
+    most_bytes = _MOST_USED_BYTES + (_GPU_BYTES if _GPU.exists() else 0) + _MOST_GROWTH * _size(path)
+    child = _run(command, environment, timeout_s=timeout_s, most_bytes=most_bytes)
+    if isinstance(child, str):
         message = (
-            f"{where} ({flavor}, {model_format}) was not loaded after {timeout_s:g} s in a trial process. If the file "
-            "is good and just large, pin its digest with sha256=: then there is no trial."
+            f"{where} ({flavor}, {model_format}) {child} in a trial process. If the file is good and just large, pin "
+            "its digest with sha256=: then there is no trial."
         )
-        raise ModelLoadError(message) from error
+        raise ModelLoadError(message)
     if child.returncode == _ERROR:
         _raise_reported(child.stdout, where)
+    if child.returncode == -signal.SIGXCPU:
+        message = (
+            f"{where} ({flavor}, {model_format}) computed for too long to predict {len(_PROBE)} rows in a trial "
+            "process, perhaps without end. If it is good, pin its digest with sha256=: then there is no trial."
+        )
+        raise ModelLoadError(message)
     if child.returncode != 0:
         tail = child.stderr.decode(errors="replace").strip()[-_TAIL_CHARACTERS:]
         message = (
@@ -164,6 +183,43 @@ def try_in_child(
             f"({_ending(child.returncode)}): {tail or 'no message'}. It is damaged or truncated; save the model again."
         )
         raise ModelLoadError(message)
+
+
+def _run(
+    command: list[str], environment: Mapping[str, str], *, timeout_s: float, most_bytes: int
+) -> subprocess.CompletedProcess[bytes] | str:
+    """Run a child to its end, or kill it and say what it did that it must not."""
+    deadline = time.monotonic() + timeout_s
+    with subprocess.Popen(  # noqa: S603  # a fixed program; the arguments are passed as they are, without a shell
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as child:
+        fault = None
+        while True:
+            try:
+                output, errors = child.communicate(timeout=_POLL_S)
+            except subprocess.TimeoutExpired:
+                if fault is None and time.monotonic() > deadline:
+                    fault = f"was not loaded after {timeout_s:g} s"
+                elif fault is None and _used_bytes(child.pid) > most_bytes:
+                    fault = f"took more than {most_bytes >> 20} MiB of memory"
+                if fault is not None:
+                    child.kill()
+            else:
+                return fault or subprocess.CompletedProcess(command, child.returncode, output, errors)
+
+
+def _used_bytes(pid: int) -> int:
+    """Return how much memory a process has filled itself (that of libraries is shared); 0 where that is not told."""
+    try:
+        resident, shared = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1:3]
+    except (OSError, ValueError):
+        return 0
+    return (int(resident) - int(shared)) * resource.getpagesize()
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else (path,)
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _raise_reported(report: bytes, where: str) -> None:
@@ -187,22 +243,42 @@ def _nulls(kind: str) -> pa.Array:
 
 
 def probe(model: LoadedModel) -> None:
-    """Predict zeros, nulls and large numbers; only a crash or a hang counts, as the model may refuse such rows."""
+    """Predict zeros, nulls and large numbers; the model may refuse them, but not crash, hang or fill the memory.
+
+    Raises
+    ------
+    ModelLoadError
+        Four rows need more memory than there may be.
+    """
     names = model.feature_names or tuple(map(str, range(model.n_features or 0)))
     types = [spec.type for spec in model.inputs] if model.inputs else ["any"] * len(names)
     columns = [pa.array(_PROBE) if kind in ("any", "double", "float") else _nulls(kind) for kind in types]
-    with contextlib.suppress(Exception):
+    try:
         model.predict(pa.table(columns, names=list(names)))
+    except Exception as error:
+        if isinstance(error, MemoryError) or _OF_MEMORY.search(str(error)):
+            message = (
+                f"The model asks for more memory than {_MOST_RESERVED_BYTES >> 30} GiB to predict {len(_PROBE)} rows "
+                f"({type(error).__name__}). If it is good, pin its digest with sha256=: then there is no trial."
+            )
+            raise ModelLoadError(message) from error
 
 
 def _limit_memory(path: Path) -> None:
     """Let a small file that unfolds into more memory than a model of its size can need fail, and nothing else."""
-    files = path.rglob("*") if path.is_dir() else (path,)
-    size = sum(file.stat().st_size for file in files if file.is_file())
-    most = _MOST_BYTES + _MOST_GROWTH * size
+    most = _MOST_RESERVED_BYTES + _MOST_GROWTH * _size(path)
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if hard == resource.RLIM_INFINITY or hard > most:
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+def _limit_computing(path: Path) -> None:
+    """Let a prediction of a few rows that never ends, or takes far longer than a model of its size, be killed."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    most = math.ceil(used.ru_utime + used.ru_stime + _PROBE_CPU_S + _size(path) / _PROBE_BYTES_A_S)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    if hard == resource.RLIM_INFINITY or hard > most:  # the hard limit kills without a signal that tells why
+        resource.setrlimit(resource.RLIMIT_CPU, (most, most + 1))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -217,8 +293,15 @@ def main(arguments: Sequence[str]) -> int:
         os.dup2(2, 1)
         try:
             model = construct(
-                flavor, model_format, Path(path), trusted=trusted, where=where, options=json.loads(options)
+                flavor,
+                model_format,
+                Path(path),
+                trusted=trusted,
+                where=where,
+                options=json.loads(options),
+                is_trial=True,
             )
+            _limit_computing(Path(path))
             probe(model)
         except BatchInferenceError as error:
             json.dump([type(error).__name__, str(error)], report)

@@ -21,6 +21,7 @@ from airflow_batch_inference.flavors.base import ModelFormat, require, require_m
 from airflow_batch_inference.flavors.frames import matrix
 from airflow_batch_inference.flavors.tensors import native_threads
 from airflow_batch_inference.flavors.xgboost_categories import Categories, find_categories
+from airflow_batch_inference.flavors.xgboost_trees import require_followable
 from airflow_batch_inference.records import ColumnSpec
 
 if TYPE_CHECKING:
@@ -140,6 +141,15 @@ class XGBoostFlavor:
         if _JSON_START.match(head):
             return JSON
         return UBJ if _UBJ_START.match(head) else None
+
+    def require_followable(
+        self,
+        path: Path,
+        model_format: ModelFormat,
+        options: Mapping[str, Any],  # noqa: ARG002  # none of them matters
+    ) -> None:
+        """Refuse trees that point beyond themselves, or back; see :class:`~.base.Flavor`."""
+        require_followable(_terminated(path, model_format), is_json=model_format is JSON)
 
     def load(
         self,

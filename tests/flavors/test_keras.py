@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.feather
 import pytest
-from cases_d import NAMES, batch_of, keras_network, rows
+from cases import NAMES, batch_of, rows
+from cases_keras import keras_network
 
 from airflow_batch_inference.exceptions import (
     ConfigurationError,

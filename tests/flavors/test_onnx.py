@@ -4,7 +4,8 @@ import numpy as np
 import onnxruntime
 import pyarrow as pa
 import pytest
-from cases_c import classifier, model_of, network, numbers, run, table, weights, x_of
+from cases import numbers, table
+from cases_onnx import PLACES, classifier, model_of, network, run, weights, with_external, x_of
 from onnx import TensorProto, helper
 
 from airflow_batch_inference.exceptions import (
@@ -38,38 +39,6 @@ def graph_of(nodes, inputs, outputs, constants=()):
             list(constants),
         )
     )
-
-
-def external(location, name="w", shape=(4, 8)):
-    tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape, data_location=TensorProto.EXTERNAL)
-    for key, value in (("location", location), ("offset", "0"), ("length", str(4 * int(np.prod(shape))))):
-        tensor.external_data.add(key=key, value=value)
-    return tensor
-
-
-def with_external(location, place):
-    """Return a network with one more tensor whose data lies elsewhere, in any place where a tensor can be."""
-    model, tensor = network(), external(location)
-    if place == "weights":
-        model.graph.initializer[0].CopyFrom(tensor)
-    elif place == "constant":
-        model.graph.node.append(helper.make_node("Constant", [], ["k"], value=tensor))
-    elif place == "list of tensors":
-        model.graph.node.append(helper.make_node("Custom", [], ["k"], domain="x", values=[tensor]))
-    elif place == "branch":
-        inner = helper.make_graph([], "inner", [], [], [tensor])
-        model.graph.node.append(helper.make_node("If", ["x"], ["k"], then_branch=inner, else_branch=inner))
-    elif place == "function":
-        node = helper.make_node("Constant", [], ["k"], value=tensor)
-        model.functions.append(helper.make_function("x", "f", [], ["k"], [node], [helper.make_opsetid("", 17)]))
-    elif place == "sparse":
-        model.graph.sparse_initializer.add().values.CopyFrom(tensor)
-    else:
-        model.training_info.add().algorithm.initializer.append(tensor)
-    return model
-
-
-PLACES = ["weights", "constant", "list of tensors", "branch", "function", "sparse", "training"]
 
 
 @pytest.mark.parametrize("place", PLACES)

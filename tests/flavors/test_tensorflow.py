@@ -4,7 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import tensorflow as tf
-from cases_d import Linear, batch_of, rows
+from cases import batch_of, rows
+from cases_tensorflow import Linear
 
 from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError, UntrustedModelError
 from airflow_batch_inference.flavors.tensorflow import SAVED_MODEL, TensorFlowFlavor

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from cases_d import NAMES, batch_of, rows, torch_network
+from cases import NAMES, batch_of, rows
+from cases_torch import torch_network
 from torch_networks import Net, Odd, Pair, TwoInputs
 
 from airflow_batch_inference.exceptions import (

@@ -8,7 +8,7 @@ import zipfile
 import pytest
 import safetensors.torch
 import torch
-from cases_d import export, torch_network
+from cases_torch import export, torch_network
 
 from airflow_batch_inference.flavors.torch_files import imported, kind
 

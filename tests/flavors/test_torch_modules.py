@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from cases_d import torch_network
+from cases_torch import torch_network
 
 from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError
 from airflow_batch_inference.flavors.torch_modules import (
