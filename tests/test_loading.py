@@ -250,7 +250,7 @@ def test_a_probe_asks_for_every_column_and_forgives_a_model_that_refuses():
             raise ValueError
 
     model = Picky()
-    trial.probe(model)
+    trial.probe(model, where="here")
     assert model.asked == pa.schema({"a": pa.float64(), "town": pa.string()})
 
 

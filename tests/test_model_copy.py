@@ -145,3 +145,20 @@ def test_a_bucket_whose_keys_lead_out_of_the_folder_is_refused(name):
     storage = Storage(filesystem_for=lambda _: Listed(name))
     with pytest.raises(UntrustedModelError, match="no path within it"), private_copy("s3://bucket/model", storage):
         pass
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "device"])
+def test_what_never_ends_is_no_model(tmp_path, make):
+    make(tmp_path / "m.txt")
+    with (
+        pytest.raises(UntrustedModelError, match=r"m\.txt is no plain file but a pipe, a socket or a device"),
+        private_copy(str(tmp_path / "m.txt"), STORE),
+    ):
+        pass
+
+
+def test_a_link_to_a_file_is_the_file(tmp_path):
+    (tmp_path / "m-1.txt").write_bytes(b"tree")
+    (tmp_path / "latest.txt").symlink_to(tmp_path / "m-1.txt")
+    with private_copy(str(tmp_path / "latest.txt"), STORE) as copy:
+        assert copy.path.read_bytes() == b"tree"

@@ -138,7 +138,7 @@ class Flavor(Protocol):
     ``safer``, how else to save such a model, for the message that refuses it; ``with_options(path, model_format,
     options)``, the format of what the load options ask for, where they choose among several models in a folder; and
     ``require_followable(path, model_format, options)``, called in the trial of a file that nobody vouches for, which
-    refuses what the framework would follow into other memory or without end.
+    refuses damage before the framework is imported, and what it would follow into other memory or without end.
     """
 
     @property

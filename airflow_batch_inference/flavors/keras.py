@@ -151,6 +151,15 @@ class KerasFlavor:
         except (ValueError, RecursionError):
             return ()
 
+    def require_followable(
+        self,
+        path: Path,
+        model_format: ModelFormat,  # noqa: ARG002  # both alike
+        options: Mapping[str, Any],  # noqa: ARG002  # none of them matters
+    ) -> None:
+        """Refuse a damaged archive before Keras is imported; see :class:`~.base.Flavor`."""
+        require_sound(path, reads_all=True)
+
     def load(
         self, path: Path, *, model_format: ModelFormat, trusted: tuple[str, ...], options: Mapping[str, Any]
     ) -> KerasModel:

@@ -11,7 +11,7 @@ import difflib
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.exceptions import FlavorNotFoundError, FlavorNotInstalledError
+from airflow_batch_inference.exceptions import BatchInferenceError, FlavorNotFoundError, FlavorNotInstalledError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -114,11 +114,17 @@ def recognise(
     where = where or str(path)
     for name in _names() if flavor is None else (flavor,):
         candidate = get_flavor(name)
-        found = candidate.recognise(path, head)
+        try:
+            found = candidate.recognise(path, head)
+            choose = getattr(candidate, "with_options", None)
+            if found is not None and choose is not None:
+                found = choose(path, found, options or {})
+        except BatchInferenceError as error:
+            message = f"{where}: {error}"
+            raise type(error)(message) from error
         if found is not None and found.is_folder == path.is_dir():
             _require_agreement(path, candidate, found, where)
-            choose = getattr(candidate, "with_options", None)
-            return candidate, found if choose is None else choose(path, found, options or {})
+            return candidate, found
     raise FlavorNotFoundError(_unrecognised(path, head, flavor, where))
 
 

@@ -189,6 +189,16 @@ class SklearnFlavor:
         """Return what a pickle would import, as far as can be told without loading it."""
         return imported_by_file(path)
 
+    def require_followable(
+        self,
+        path: Path,
+        model_format: ModelFormat,
+        options: Mapping[str, Any],  # noqa: ARG002  # there are none
+    ) -> None:
+        """Refuse a damaged archive before skops is imported; see :class:`~.base.Flavor`."""
+        if model_format is SKOPS:
+            require_sound(path, reads_all=True, free_bytes=_FREE_BYTES)
+
     def load(
         self, path: Path, *, model_format: ModelFormat, trusted: tuple[str, ...], options: Mapping[str, Any]
     ) -> SklearnModel:
@@ -227,19 +237,23 @@ def _load_pickle(path: Path) -> object:
 
 def _load_skops(path: Path, trusted: tuple[str, ...]) -> object:
     require_sound(path, free_bytes=_FREE_BYTES)
-    called = called_names(path) & SAFE_TYPES - _CALLED
+    _require_trusted(called_names(path) & SAFE_TYPES - _CALLED, trusted)
     skops = require("skops.io", extra="skops")
     held = set(skops.get_untrusted_types(file=path))
-    foreign = sorted((held - SAFE_TYPES | called) - set(trusted))
+    _require_trusted(held - SAFE_TYPES, trusted)
+    estimator = skops.load(path, trusted=sorted(held))
+    require_harmless(estimator)
+    return estimator
+
+
+def _require_trusted(held: set[str], trusted: tuple[str, ...]) -> None:
+    foreign = sorted(held - set(trusted))
     if foreign:
         message = (
             f"The skops file holds {len(foreign)} type(s) that are not known to be safe: {', '.join(foreign)}. If you "
             f"trust them and where the file comes from, pass trusted={foreign!r}."
         )
         raise UntrustedModelError(message)
-    estimator = skops.load(path, trusted=sorted(held))
-    require_harmless(estimator)
-    return estimator
 
 
 def describe(estimator: object) -> SklearnModel:

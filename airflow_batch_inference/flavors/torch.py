@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError, PredictionError
+from airflow_batch_inference.flavors.archives import require_sound
 from airflow_batch_inference.flavors.base import ModelFormat, require, require_method, take_options
 from airflow_batch_inference.flavors.network_outputs import OUTPUT_OPTIONS, NetworkOutputs, network_outputs
 from airflow_batch_inference.flavors.runtimes import torch_runtime
@@ -178,6 +179,19 @@ class TorchFlavor:
     def imported_names(self, path: Path, model_format: ModelFormat) -> tuple[str, ...]:
         """Return what a pickled module would import, as far as can be told without loading it."""
         return imported(path) if model_format.name == PICKLED.name else ()
+
+    def require_followable(
+        self,
+        path: Path,
+        model_format: ModelFormat,
+        options: Mapping[str, Any],  # noqa: ARG002  # none of them matters
+    ) -> None:
+        """Refuse a damaged file before PyTorch is imported; see :class:`~.base.Flavor`."""
+        if model_format is STATE_DICT:
+            require_sound(path, reads_all=True)
+        elif model_format is SAFETENSORS:
+            with require("safetensors", extra="torch").safe_open(path, framework="numpy"):
+                pass  # it compares the header with the file when it opens it
 
     def load(
         self, path: Path, *, model_format: ModelFormat, trusted: tuple[str, ...], options: Mapping[str, Any]

@@ -8,6 +8,7 @@ was decided are read by a way that can run code.
 from __future__ import annotations
 
 import importlib
+import pickle
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -112,7 +113,15 @@ def pickled_module(path: Path, torch: ModuleType, where: Placement) -> Framework
 def state_dict_module(path: Path, torch: ModuleType, where: Placement) -> FrameworkObject:
     """Load a pickled state dict, by the unpickler that knows tensors only, into the class that was named."""
     require_sound(path, reads_all=True)  # PyTorch does not look at the checksums
-    return _filled(torch.load(path, map_location=where.device, weights_only=True), torch, where)
+    try:
+        tensors = torch.load(path, map_location=where.device, weights_only=True)
+    except pickle.UnpicklingError as error:  # its text advises to load the file without restrictions
+        message = (
+            "The file asks for more than tensors, which PyTorch's restricted unpickler refuses. Save the tensors "
+            "alone: torch.save(model.state_dict(), ...)."
+        )
+        raise ModelLoadError(message) from error
+    return _filled(tensors, torch, where)
 
 
 def safetensors_module(path: Path, torch: ModuleType, where: Placement) -> FrameworkObject:
@@ -142,7 +151,9 @@ def _filled(tensors: FrameworkObject, torch: ModuleType, where: Placement) -> Fr
         module.load_state_dict(tensors, strict=True)
     except RuntimeError as error:
         faults = " ".join(str(error).split())
-        message = f"The file's tensors are not those of {where.model_class}: {faults}"
+        message = (
+            f"The file's tensors are not those of {where.model_class}: {faults}. Name the class that it was saved from."
+        )
         raise ModelLoadError(message) from error
     return _placed(module, torch, where)
 
@@ -170,7 +181,10 @@ def _built(torch: ModuleType, where: Placement) -> FrameworkObject:
         raise ConfigurationError(message) from error
     is_module = isinstance(found, type) and issubclass(found, torch.nn.Module)
     if not is_module or found.forward is torch.nn.Module.forward:
-        message = f"load_options has model_class {given!r}, which is no torch.nn.Module with a forward(x) of its own."
+        message = (
+            f"load_options has model_class {given!r}, which is no torch.nn.Module with a forward(x) of its own. Name "
+            "the class of the model."
+        )
         raise ConfigurationError(message)
     try:
         return found(**where.model_kwargs)

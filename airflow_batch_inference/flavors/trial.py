@@ -41,6 +41,7 @@ _ENVIRONMENT = (
     *("OMP_NUM_THREADS", "KERAS_BACKEND"),
 )
 _TAIL_CHARACTERS = 200
+_MOST_CHARACTERS = 500
 _MOST_RESERVED_BYTES = 8 << 30
 _MOST_USED_BYTES = 600 << 20  # importing TensorFlow and building a small network takes 270 MiB
 _GPU_BYTES = 4 << 30  # what CUDA's libraries may take of the host's memory when they start
@@ -113,10 +114,16 @@ def construct(
         raise type(error)(message) from error
     except Exception as error:
         message = (
-            f"{where} cannot be loaded as {model_format} ({flavor}): {type(error).__name__}: {error}. It is damaged, "
-            "or needs other packages or versions than are installed here; save the model again."
+            f"{where} cannot be loaded as {model_format} ({flavor}): {type(error).__name__}: {_brief(error)}. It is "
+            "damaged, or needs other packages or versions than are installed here; save the model again."
         )
         raise ModelLoadError(message) from error
+
+
+def _brief(error: Exception) -> str:
+    """Return an error's text in one line, without the stack that some libraries put into it."""
+    text = " ".join(str(error).partition("Stack trace:")[0].split()).rstrip(". ")
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]} …"
 
 
 def try_in_child(
@@ -242,7 +249,7 @@ def _nulls(kind: str) -> pa.Array:
         return pa.nulls(len(_PROBE))
 
 
-def probe(model: LoadedModel) -> None:
+def probe(model: LoadedModel, *, where: str) -> None:
     """Predict zeros, nulls and large numbers; the model may refuse them, but not crash, hang or fill the memory.
 
     Raises
@@ -258,7 +265,7 @@ def probe(model: LoadedModel) -> None:
     except Exception as error:
         if isinstance(error, MemoryError) or _OF_MEMORY.search(str(error)):
             message = (
-                f"The model asks for more memory than {_MOST_RESERVED_BYTES >> 30} GiB to predict {len(_PROBE)} rows "
+                f"{where} asks for more memory than {_MOST_RESERVED_BYTES >> 30} GiB to predict {len(_PROBE)} rows "
                 f"({type(error).__name__}). If it is good, pin its digest with sha256=: then there is no trial."
             )
             raise ModelLoadError(message) from error
@@ -302,7 +309,7 @@ def main(arguments: Sequence[str]) -> int:
                 is_trial=True,
             )
             _limit_computing(Path(path))
-            probe(model)
+            probe(model, where=where)
         except BatchInferenceError as error:
             json.dump([type(error).__name__, str(error)], report)
             return _ERROR

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import stat
 import warnings
 import zipfile
 
@@ -42,6 +43,21 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path):
     with pytest.raises(ModelLoadError, match=r"'weights' unpacks from \d+ to 20971520 bytes"):
         require_sound(path)
     assert read_member(path, "weights", most_bytes=1000) is None
+
+
+def test_many_small_bombs_are_one(tmp_path):
+    entries = [(f"{number}.npy", bytes(1 << 18)) for number in range(8)]
+    path = archive(tmp_path / "m.zip", entries, zipfile.ZIP_DEFLATED)
+    require_sound(path, free_bytes=2 << 20)
+    with pytest.raises(ModelLoadError, match=r"'\d\.npy' unpacks from \d+ to 262144 bytes"):
+        require_sound(path)
+
+
+def test_a_link_is_refused(tmp_path):
+    entry = zipfile.ZipInfo("assets/words.txt")
+    entry.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with pytest.raises(ModelLoadError, match=r"'assets/words\.txt' is a link"):
+        require_sound(archive(tmp_path / "m.zip", [(entry, "/etc/passwd")]))
 
 
 def test_an_encrypted_member_is_refused(tmp_path):
