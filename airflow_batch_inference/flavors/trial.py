@@ -38,7 +38,7 @@ _ERROR = 3
 _PR_SET_PDEATHSIG = 1
 _ENVIRONMENT = (
     *("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "HOME", "TMPDIR", "LANG", "LC_ALL"),
-    *("OMP_NUM_THREADS", "KERAS_BACKEND"),
+    "KERAS_BACKEND",
 )
 _TAIL_CHARACTERS = 200
 _MOST_CHARACTERS = 500
@@ -153,6 +153,8 @@ def try_in_child(
         Whatever :func:`construct` raised in the child.
     """
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    # Threads that wait for each other would use up the time to compute that the child has, on a machine of many cores.
+    environment["OMP_NUM_THREADS"] = "1"
     # The child must find this package and its frameworks where this process did.
     environment["PYTHONPATH"] = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
     command = [
