@@ -66,7 +66,9 @@ def test_a_lambda_layer_makes_a_file_one_that_can_run_code(tmp_path):
     path = with_lambda(tmp_path / "m.keras", f"import os; os.makedirs({str(trace)!r}, exist_ok=True)")
     assert not trace.exists()
     assert recognise(path)[1] is KERAS_CODE
-    with pytest.raises(UntrustedModelError, match=r"is keras-code, .*import at least __lambda__, keras\.layers\.Lambda") as said:
+    with pytest.raises(
+        UntrustedModelError, match=r"is keras-code, .*import at least __lambda__, keras\.layers\.Lambda"
+    ) as said:
         load_model(str(path), storage=Storage())
     assert not trace.exists()
     pin = str(said.value).split('sha256="')[1][:64]

@@ -114,12 +114,9 @@ class Campaign:
         model = Model()
         record = ModelRecord(
             name="fake", model_uri="file:///m", conn_id=None, sha256="5" * 64, size_bytes=1, flavor="fake",
-            format="fake", trust="data", trusted_types=(),
-            trusted_by=None,
-            load_options={},
-            classes=None,
-            class_names=None, inputs=model.inputs, n_features=2, output_names=None,
-            label_columns=None, versions={}, baseline_uri="file:///baseline", tag=None,
+            format="fake", trust="data", trusted_types=(), trusted_by=None, load_options={}, classes=None,
+            class_names=None, inputs=model.inputs, n_features=2, output_names=None, label_columns=None, versions={},
+            baseline_uri="file:///baseline", golden_uri=None, tag=None,
         )  # fmt: skip
         request = ScoringRequest(
             model=model, record=record, model_record_uri=None, dataset=str(self.source), options=ScoringOptions(),
