@@ -77,6 +77,13 @@ def added(name: str, content: bytes = b"x") -> Callable[[Path, Trap], Path]:
     return keras_file(lambda entries, trap: entries.update({name: content}))
 
 
+def wide(entries: Entries, trap: Trap) -> None:
+    """Ask for a layer that fills the memory."""
+    config = json.loads(entries["config.json"])
+    config["config"]["layers"][1]["config"]["units"] = 10**9
+    entries["config.json"] = json.dumps(config).encode()
+
+
 def with_link(folder: Path, trap: Trap) -> Path:
     path = keras_file(lambda entries, trap: None)(folder, trap)
     entry = zipfile.ZipInfo("assets/vocabulary.txt")
@@ -234,6 +241,7 @@ KERAS = [
     Hostile("two configurations", duplicate, r"is keras-code|is in it twice"),
     Hostile("configuration of 4 GB", lambda f, trap: bomb(f / "m.keras", "config.json", 255), DAMAGED + ".*unpacks"),
     Hostile("configuration that claims 10 GB", claims_ten_gigabytes, DAMAGED + ".*unpacks from"),
+    Hostile("layer of 16 GB", keras_file(wide), "cannot be loaded|of memory in a trial"),
     Hostile("deep configuration", added("config.json", b"[" * 300_000), "config.json in m.keras cannot be read"),
     Hostile("legacy file", legacy, "is a legacy HDF5 model"),
     Hostile("external link", weights(lambda h, t: h.update({"x": h5py.ExternalLink(str(t.secret), "/x")})), NO_WEIGHTS),

@@ -22,6 +22,8 @@ from hostile import SECRET, VARIABLE, Trap
 HOSTILE = [
     each for module in (hostile_pickles, hostile_skops, hostile_networks, hostile_folders) for each in module.HOSTILE
 ]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # one process loads them all, before the first test
+
 MOST_SECONDS = 10.0
 MOST_MIB = 1024
 REMEDY = re.compile(r"\b(save|give|export|load|pin|pass|write|copy|choose|leave|fit|name|pip install) ", re.IGNORECASE)
@@ -68,7 +70,7 @@ def campaign(traps):
     environment = {"PYTHONPATH": ":".join(entry or str(Path.cwd()) for entry in sys.path), "SECRET": SECRET}
     command = [sys.executable, "-c", CAMPAIGN]
     done = subprocess.run(
-        command, input=json.dumps(asked), capture_output=True, text=True, check=False, env=environment, timeout=280
+        command, input=json.dumps(asked), capture_output=True, text=True, check=False, env=environment, timeout=840
     )
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
     slowest = max(lines, key=lambda line: line[3])
