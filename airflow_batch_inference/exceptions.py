@@ -32,7 +32,11 @@ once, because the same inputs can only fail again.
 
 from __future__ import annotations
 
-from typing import ClassVar
+import difflib
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class BatchInferenceError(Exception):
@@ -160,3 +164,16 @@ class EvaluationFailedError(BatchInferenceError):
     """A model's metrics on a labelled set are not as good as they must be."""
 
     retryable: ClassVar[bool] = False
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return the closest of the known names, in brackets behind a blank; nothing where none is close.
+
+    Examples
+    --------
+    >>> did_you_mean("quarantene", ["fail", "quarantine"]), did_you_mean("x", ["fail"])
+    (" (did you mean 'quarantine'?)", '')
+    """
+    by_folded = {each.casefold(): each for each in known}
+    close = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
+    return f" (did you mean {by_folded[close[0]]!r}?)" if close else ""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_batch_inference import __version__
 from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.loading import TrustRequest, load_model, load_recorded
+from airflow_batch_inference.loading import TrustRequest, load_model
 from airflow_batch_inference.records import BaselineRecord, ModelRecord, fingerprint
 from airflow_batch_inference.reference import (
     ReferenceOptions,
@@ -21,7 +21,7 @@ from airflow_batch_inference.reference import (
     plain_baseline,
 )
 from airflow_batch_inference.scoring.contract import contract_of
-from airflow_batch_inference.scoring.golden import check_golden, put_golden
+from airflow_batch_inference.scoring.golden import put_golden
 from airflow_batch_inference.signature import refine_inputs, stated_inputs
 from airflow_batch_inference.storage import encode_segment, join_uri, normalize_uri
 
@@ -132,19 +132,6 @@ def describe_model(request: ModelRequest, *, storage: Storage) -> tuple[LoadedMo
         golden_uri=None,
         tag=request.tag,
     )
-
-
-def require_loads(record: ModelRecord, *, storage: Storage, model_storage: Storage) -> None:
-    """Load a recorded model once, as the tasks that score with it will.
-
-    Raises
-    ------
-    ArtifactError, ModelError
-        It cannot be loaded any more, or predicts something else than its golden set says.
-    """
-    model = load_recorded(record, storage=model_storage)
-    if record.golden_uri is not None:
-        check_golden(record.golden_uri, model, record, storage=storage)
 
 
 def _class_names(

@@ -6,7 +6,6 @@ loses a digit; and a value that does not fit is reported with its file, column a
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ import pyarrow.compute as pc
 from airflow_batch_inference.column_types import ANY, INTEGERS, arrow_type, is_nested, plain_type, target_type
 from airflow_batch_inference.column_types import is_number as is_number  # part of what is known of a signature
 from airflow_batch_inference.column_types import is_text as is_text
-from airflow_batch_inference.exceptions import ConfigurationError, SignatureMismatchError
+from airflow_batch_inference.exceptions import ConfigurationError, SignatureMismatchError, did_you_mean
 from airflow_batch_inference.fitting import EXACT_INTEGERS, converted, unfit
 from airflow_batch_inference.fitting import loses_digits as loses_digits  # readers of text ask it too
 from airflow_batch_inference.records import ColumnSpec
@@ -148,19 +147,6 @@ def require_known(argument: str, name: str, known: Collection[str], what: str) -
     there = _listed([*known])
     message = f"{argument} names {name!r}, which is not {what}{did_you_mean(name, known)}. There are: {there}."
     raise ConfigurationError(message)
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return the closest of the known names, in brackets behind a blank; nothing where none is close.
-
-    Examples
-    --------
-    >>> did_you_mean("quarantene", ["fail", "quarantine"]), did_you_mean("x", ["fail"])
-    (" (did you mean 'quarantine'?)", '')
-    """
-    by_folded = {each.casefold(): each for each in known}
-    close = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
-    return f" (did you mean {by_folded[close[0]]!r}?)" if close else ""
 
 
 def plan_inputs(

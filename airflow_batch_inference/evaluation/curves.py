@@ -65,7 +65,9 @@ def thinned(x: NDArray[np.float64], y: NDArray[np.float64], most: int) -> NDArra
     if len(x) <= most:
         return np.arange(len(x))
     way = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])
-    return np.unique(np.searchsorted(way, np.linspace(0.0, way[-1], most)).clip(0, len(x) - 1))
+    kept = np.searchsorted(way, np.linspace(0.0, way[-1], most)).clip(0, len(x) - 1)
+    kept[-1] = len(x) - 1  # where the last steps are too short to lengthen the way
+    return np.unique(kept)
 
 
 def _rounded(values: NDArray[np.float64]) -> tuple[float, ...]:

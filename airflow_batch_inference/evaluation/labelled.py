@@ -5,11 +5,10 @@ What must not be relaxed: no label ever reaches the model, also not one that tak
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.exceptions import SignatureMismatchError
+from airflow_batch_inference.exceptions import SignatureMismatchError, did_you_mean
 from airflow_batch_inference.scoring.prepare import open_input
 from airflow_batch_inference.scoring.request import ScoringOptions, ScoringRequest
 
@@ -104,10 +103,8 @@ def require_labels(question: Question, request: ScoringRequest, storage: Storage
     there = opened.schema.names
     missing = [name for name in question.label_columns if name not in there]
     if missing and there:
-        close = difflib.get_close_matches(missing[0], there, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
         message = (
-            f"label_columns names {missing[0]!r}{hint}, which {opened.name} does not have. Its columns: "
-            f"{', '.join(there[:30])}. An evaluation needs the true labels beside the inputs."
+            f"label_columns names {missing[0]!r}{did_you_mean(missing[0], there)}, which {opened.name} does not have. "
+            f"Its columns: {', '.join(there[:30])}. An evaluation needs the true labels beside the inputs."
         )
         raise SignatureMismatchError(message)

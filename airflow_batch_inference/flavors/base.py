@@ -6,12 +6,11 @@ states honestly whether the format can carry code, and row i of what a model ret
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-from airflow_batch_inference.exceptions import ConfigurationError, FlavorNotInstalledError
+from airflow_batch_inference.exceptions import ConfigurationError, FlavorNotInstalledError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -221,10 +220,9 @@ def take_options(options: Mapping[str, Any], known: Sequence[str], *, flavor: st
     unknown = [name for name in options if name not in known]
     if unknown:
         there = ", ".join(known) if known else "none"
-        close = difflib.get_close_matches(unknown[0], known, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
+        hint = did_you_mean(unknown[0], known)
         message = (
-            f"load_options has {unknown[0]!r}, which the flavor {flavor!r} does not take. It takes: {there}.{hint}"
+            f"load_options has {unknown[0]!r}, which the flavor {flavor!r} does not take{hint}. It takes: {there}."
         )
         raise ConfigurationError(message)
     return dict(options)

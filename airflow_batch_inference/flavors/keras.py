@@ -28,6 +28,7 @@ from airflow_batch_inference.flavors.base import ModelFormat, require, take_opti
 from airflow_batch_inference.flavors.keras_config import foreign_names
 from airflow_batch_inference.flavors.keras_weights import WEIGHTS, require_plain_weights
 from airflow_batch_inference.flavors.network_outputs import OUTPUT_OPTIONS, NetworkOutputs, network_outputs, plain
+from airflow_batch_inference.flavors.networks import NetworkModel
 from airflow_batch_inference.flavors.runtimes import require_version, tensorflow_runtime, torch_runtime
 from airflow_batch_inference.flavors.tensors import TensorInput, TensorInputs, feature_names_option
 
@@ -36,11 +37,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-    import pyarrow as pa
-
     from airflow_batch_inference.flavors.base import Prediction
     from airflow_batch_inference.flavors.runtimes import FrameworkObject
-    from airflow_batch_inference.records import ColumnSpec
 
 KERAS = ModelFormat(name="keras", suffixes=(".keras",), trust="allow-list")
 KERAS_CODE = ModelFormat(name="keras-code", suffixes=(".keras",), trust="code")
@@ -55,7 +53,7 @@ _BACKENDS = ("tensorflow", "torch", "jax")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KerasModel:
+class KerasModel(NetworkModel):
     """A Keras model, scored by ``predict_on_batch``: the compiled function that ``Model.predict`` calls as well.
 
     It is traced for two sizes of a mini-batch and then for any size at once, so the last, smaller one costs nothing.
@@ -65,53 +63,16 @@ class KerasModel:
     network: Any
     keras: Any
     structure: Any
-    tensors: TensorInputs
-    outputs: NetworkOutputs
     all_output_names: tuple[str, ...]
-    output_names: tuple[str, ...] | None
-    versions: Mapping[str, str]
-    classes: tuple[int, ...] | None
 
-    @property
-    def feature_names(self) -> tuple[str, ...] | None:
-        """The columns that the inputs are made of; None where they are taken by position."""
-        return self.tensors.feature_names
-
-    @property
-    def n_features(self) -> int | None:
-        """How many columns are taken, where that is fixed."""
-        return self.tensors.n_features
-
-    @property
-    def inputs(self) -> tuple[ColumnSpec, ...] | None:
-        """The columns with their types; None where they are taken by position."""
-        return self.tensors.specs
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """``predict``, and ``predict_proba`` where the load options say what the outputs are."""
-        return self.outputs.methods
-
-    def predict(
-        self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
-    ) -> Prediction:
-        """Score one mini-batch; see :meth:`~.base.LoadedModel.predict`. There are no ``kwargs``."""
-        return self.predict_all(batch, methods=(method,), kwargs=kwargs)[method]
-
-    def predict_all(
-        self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
-    ) -> dict[str, Prediction]:
-        """Return what several methods give, from one pass."""
+    def run(self, feeds: Mapping[str, np.ndarray], kwargs: Mapping[str, Any]) -> Prediction:
+        """Call the network; there are no ``kwargs``. See :meth:`~.networks.NetworkModel.run`."""
         if kwargs:
             message = f"Keras' predict_on_batch takes no arguments, but predict has {sorted(kwargs)}. Leave them out."
             raise ConfigurationError(message)
-        feeds = self.tensors.feeds(batch)
         given = self.keras.tree.map_structure(lambda tensor: feeds[tensor.name], self.structure)
         flat = [plain(np.asarray(values)) for values in self.keras.tree.flatten(self.network.predict_on_batch(given))]
-        returned: Prediction = flat[0]
-        if len(flat) > 1:
-            returned = dict(zip(self.all_output_names, flat, strict=True))
-        return {method: self.outputs.answer(returned, method) for method in methods}
+        return flat[0] if len(flat) == 1 else dict(zip(self.all_output_names, flat, strict=True))
 
 
 class KerasFlavor:

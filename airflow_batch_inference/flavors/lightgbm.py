@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from airflow_batch_inference.exceptions import ModelLoadError
-from airflow_batch_inference.flavors.base import ModelFormat, require, require_method, take_options
+from airflow_batch_inference.flavors.base import ModelFormat, require, take_options
 from airflow_batch_inference.flavors.categories import PandasCategories, pandas_categories
 from airflow_batch_inference.flavors.frames import matrix
 from airflow_batch_inference.flavors.lightgbm_text import require_followable
+from airflow_batch_inference.flavors.networks import OnePass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,7 +34,7 @@ _OTHER_OUTPUTS = {"raw_score": "raw_score", "leaf_index": "pred_leaf", "contribu
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LightGBMModel:
+class LightGBMModel(OnePass):
     """A booster, scored from one contiguous float64 matrix.
 
     ``feature_names`` are the names as LightGBM keeps them: it writes blanks as underscores. A model trained without
@@ -59,21 +60,14 @@ class LightGBMModel:
         gains = self.booster.feature_importance(importance_type="gain")
         return None if names is None else dict(zip(names, gains.tolist(), strict=True))
 
-    def predict(
-        self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
-    ) -> np.ndarray:
-        """Score one mini-batch; see :meth:`~.base.LoadedModel.predict`.
+    def predict_all(
+        self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Return what several methods give; predictions and probabilities come from one pass through the trees.
 
         ``predict_proba`` gives (n, 2) for a binary and (n, k) for a multiclass objective. ``kwargs`` are those of
         ``Booster.predict`` (``raw_score``, ``num_iteration``, ``pred_leaf``, …).
         """
-        require_method(method, self.methods)
-        return self.predict_all(batch, methods=(method,), kwargs=kwargs)[method]
-
-    def predict_all(
-        self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
-    ) -> dict[str, np.ndarray]:
-        """Return what several methods give; predictions and probabilities come from one pass through the trees."""
         data = matrix(self.categories.encode(batch))
         given = dict(kwargs or {})
         found: dict[str, np.ndarray] = {}

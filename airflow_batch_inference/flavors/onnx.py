@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError
-from airflow_batch_inference.flavors.base import ModelFormat, require, require_method, take_options
+from airflow_batch_inference.flavors.base import ModelFormat, require, take_options
 from airflow_batch_inference.flavors.network_outputs import OUTPUT_OPTIONS, NetworkOutputs, network_outputs
+from airflow_batch_inference.flavors.networks import TensorModel
 from airflow_batch_inference.flavors.onnx_files import read_onnx
-from airflow_batch_inference.flavors.tensors import TensorInput, TensorInputs, feature_names_option, native_threads
+from airflow_batch_inference.flavors.tensors import TensorInput, TensorInputs, feature_names_option
+from airflow_batch_inference.flavors.threads import native_threads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_batch_inference.flavors.base import Prediction
-    from airflow_batch_inference.records import ColumnSpec
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ _CLASSIFIER = NetworkOutputs("probabilities")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OnnxModel:
+class OnnxModel(TensorModel):
     """A session, fed with one array an input.
 
     ``predict`` gives what the graph returns: one array, or a dictionary of them by the outputs' names. A classifier in
@@ -66,7 +67,6 @@ class OnnxModel:
     """
 
     session: Any
-    tensors: TensorInputs
     batch_size: int | None
     """The number of rows that the graph was made for; None where any will do."""
     meaning: NetworkOutputs
@@ -75,35 +75,12 @@ class OnnxModel:
     outputs: tuple[str, ...]
     """The names of those that ``predict`` returns."""
     methods: tuple[str, ...]
-    versions: Mapping[str, str]
     classes: tuple[str | int, ...] | None = None
-
-    @property
-    def feature_names(self) -> tuple[str, ...] | None:
-        """The input columns; None where they are taken by position."""
-        return self.tensors.feature_names
-
-    @property
-    def n_features(self) -> int | None:
-        """How many columns are taken, where that is fixed."""
-        return self.tensors.n_features
-
-    @property
-    def inputs(self) -> tuple[ColumnSpec, ...] | None:
-        """The input columns with their types; None where they are taken by position."""
-        return self.tensors.specs
 
     @property
     def output_names(self) -> tuple[str, ...] | None:
         """The outputs' names, where ``predict`` returns several."""
         return self.outputs if len(self.outputs) > 1 else None
-
-    def predict(
-        self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
-    ) -> Prediction:
-        """Score one mini-batch; see :meth:`~.base.LoadedModel.predict`. There are no ``kwargs``."""
-        require_method(method, self.methods)
-        return self.predict_all(batch, methods=(method,), kwargs=kwargs)[method]
 
     def predict_all(
         self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None

@@ -7,11 +7,15 @@ file's flavor reads bytes and imports no framework, and a file whose name and co
 
 from __future__ import annotations
 
-import difflib
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.exceptions import BatchInferenceError, FlavorNotFoundError, FlavorNotInstalledError
+from airflow_batch_inference.exceptions import (
+    BatchInferenceError,
+    FlavorNotFoundError,
+    FlavorNotInstalledError,
+    did_you_mean,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -72,9 +76,7 @@ def get_flavor(name: str) -> Flavor:
         others = _third_party()
         if name not in others:
             known = [*_BUILT_IN, *others]
-            close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            message = f"There is no flavor {name!r}. Known flavors: {', '.join(known)}.{hint}"
+            message = f"There is no flavor {name!r}{did_you_mean(name, known)}. Known flavors: {', '.join(known)}."
             raise FlavorNotFoundError(message)
         point = others[name]
     try:

@@ -14,7 +14,8 @@ import numpy as np
 
 from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError
 from airflow_batch_inference.flavors.base import ModelFormat, take_options
-from airflow_batch_inference.flavors.network_outputs import OUTPUT_OPTIONS, NetworkOutputs, network_outputs, plain
+from airflow_batch_inference.flavors.network_outputs import OUTPUT_OPTIONS, network_outputs, plain
+from airflow_batch_inference.flavors.networks import NetworkModel
 from airflow_batch_inference.flavors.runtimes import tensorflow_runtime
 from airflow_batch_inference.flavors.tensors import TensorInput, TensorInputs, feature_names_option
 
@@ -22,11 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    import pyarrow as pa
-
     from airflow_batch_inference.flavors.base import Prediction
     from airflow_batch_inference.flavors.runtimes import FrameworkObject
-    from airflow_batch_inference.records import ColumnSpec
 
 SAVED_MODEL = ModelFormat(name="saved-model", suffixes=(), trust="code", is_folder=True)
 
@@ -35,7 +33,7 @@ _GRAPH = "saved_model.pb"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TensorFlowModel:
+class TensorFlowModel(NetworkModel):
     """One signature of a SavedModel, called with tensors by their names.
 
     ``saved`` is the whole model: the signature does not keep its variables alive.
@@ -44,49 +42,15 @@ class TensorFlowModel:
     saved: Any
     signature: Any
     tensorflow: Any
-    tensors: TensorInputs
-    outputs: NetworkOutputs
-    output_names: tuple[str, ...] | None
-    versions: Mapping[str, str]
-    classes: tuple[int, ...] | None
 
-    @property
-    def feature_names(self) -> tuple[str, ...] | None:
-        """The columns that the inputs are made of; None where they are taken by position."""
-        return self.tensors.feature_names
-
-    @property
-    def n_features(self) -> int | None:
-        """How many columns are taken, where that is fixed."""
-        return self.tensors.n_features
-
-    @property
-    def inputs(self) -> tuple[ColumnSpec, ...] | None:
-        """The columns with their types; None where they are taken by position."""
-        return self.tensors.specs
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """``predict``, and ``predict_proba`` where the load options say what the outputs are."""
-        return self.outputs.methods
-
-    def predict(
-        self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
-    ) -> Prediction:
-        """Score one mini-batch; see :meth:`~.base.LoadedModel.predict`. There are no ``kwargs``."""
-        return self.predict_all(batch, methods=(method,), kwargs=kwargs)[method]
-
-    def predict_all(
-        self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
-    ) -> dict[str, Prediction]:
-        """Return what several methods give, from one pass."""
+    def run(self, feeds: Mapping[str, np.ndarray], kwargs: Mapping[str, Any]) -> Prediction:
+        """Call the signature; there are no ``kwargs``. See :meth:`~.networks.NetworkModel.run`."""
         if kwargs:
             message = f"A SavedModel's signature takes tensors only, but predict has {sorted(kwargs)}. Leave them out."
             raise ConfigurationError(message)
-        feeds = {name: self.tensorflow.constant(values) for name, values in self.tensors.feeds(batch).items()}
-        found = {name: plain(tensor.numpy()) for name, tensor in sorted(self.signature(**feeds).items())}
-        returned = next(iter(found.values())) if len(found) == 1 else found
-        return {method: self.outputs.answer(returned, method) for method in methods}
+        given = {name: self.tensorflow.constant(values) for name, values in feeds.items()}
+        found = {name: plain(tensor.numpy()) for name, tensor in sorted(self.signature(**given).items())}
+        return next(iter(found.values())) if len(found) == 1 else found
 
 
 class TensorFlowFlavor:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 from dataclasses import dataclass
 from functools import partial
 
@@ -148,17 +147,6 @@ def feature_names_option(options: dict[str, object]) -> tuple[str, ...] | None:
         message = f"load_options has feature_names {given!r}; it must be a list of different column names."
         raise ConfigurationError(message)
     return tuple(given)  # type: ignore[arg-type]  # a list of names, by now
-
-
-def native_threads() -> int:
-    """Return how many threads a framework may use: what the worker was given, else all usable cores."""
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    if given.isdigit() and int(given) > 0:
-        return int(given)
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS
-        return os.cpu_count() or 1
 
 
 def _matrix(batch: pa.Table, wanted: TensorInput) -> np.ndarray:

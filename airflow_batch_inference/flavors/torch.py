@@ -26,8 +26,9 @@ import numpy as np
 
 from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError, PredictionError
 from airflow_batch_inference.flavors.archives import require_sound
-from airflow_batch_inference.flavors.base import ModelFormat, require, require_method, take_options
-from airflow_batch_inference.flavors.network_outputs import OUTPUT_OPTIONS, NetworkOutputs, network_outputs
+from airflow_batch_inference.flavors.base import ModelFormat, require, take_options
+from airflow_batch_inference.flavors.network_outputs import OUTPUT_OPTIONS, network_outputs
+from airflow_batch_inference.flavors.networks import NetworkModel
 from airflow_batch_inference.flavors.runtimes import torch_runtime
 from airflow_batch_inference.flavors.tensors import TensorInput, TensorInputs, feature_names_option
 from airflow_batch_inference.flavors.torch_files import imported, kind
@@ -42,15 +43,11 @@ from airflow_batch_inference.flavors.torch_modules import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
     from types import ModuleType
 
-    import pyarrow as pa
-
     from airflow_batch_inference.flavors.base import Prediction
     from airflow_batch_inference.flavors.runtimes import FrameworkObject
-    from airflow_batch_inference.records import ColumnSpec
 
 SAFETENSORS = ModelFormat(name="safetensors", suffixes=(".safetensors",), trust="data")
 STATE_DICT = ModelFormat(name="torch-state-dict", suffixes=(".pt", ".pth"), trust="allow-list")
@@ -75,7 +72,7 @@ _OPTIONS = ("inputs", "feature_names", "device", "dtype", "model_class", "model_
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TorchModel:
+class TorchModel(NetworkModel):
     """A module in evaluation mode, scored in inference mode on its device.
 
     ``dtype`` is what floating inputs are cast to; None: they stay what ``tensors`` says.
@@ -83,47 +80,8 @@ class TorchModel:
 
     module: Any
     torch: Any
-    tensors: TensorInputs
-    outputs: NetworkOutputs
     device: str
     dtype: str | None
-    versions: Mapping[str, str]
-    output_names: tuple[str, ...] | None = None
-    classes: tuple[int, ...] | None = None
-
-    @property
-    def feature_names(self) -> tuple[str, ...] | None:
-        """The columns that the inputs are made of; None where they are taken by position."""
-        return self.tensors.feature_names
-
-    @property
-    def n_features(self) -> int | None:
-        """How many columns are taken, where that is fixed."""
-        return self.tensors.n_features
-
-    @property
-    def inputs(self) -> tuple[ColumnSpec, ...] | None:
-        """The columns with their types; None where they are taken by position."""
-        return self.tensors.specs
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """``predict``, and ``predict_proba`` where the load options say what the outputs are."""
-        return self.outputs.methods
-
-    def predict(
-        self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
-    ) -> Prediction:
-        """Score one mini-batch; see :meth:`~.base.LoadedModel.predict`. ``kwargs`` go to the module's ``forward``."""
-        require_method(method, self.methods)
-        return self.predict_all(batch, methods=(method,), kwargs=kwargs)[method]
-
-    def predict_all(
-        self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
-    ) -> dict[str, Prediction]:
-        """Return what several methods give, from one pass."""
-        returned = self.run(self.tensors.feeds(batch), kwargs or {})
-        return {method: self.outputs.answer(returned, method) for method in methods}
 
     def run(self, feeds: Mapping[str, np.ndarray], kwargs: Mapping[str, Any]) -> Prediction:
         """Call the module with one array an input; its outputs by name where there are several.

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from airflow_batch_inference.exceptions import ModelLoadError
-from airflow_batch_inference.flavors.base import ModelFormat, require, require_method, take_options
+from airflow_batch_inference.flavors.base import ModelFormat, require, take_options
 from airflow_batch_inference.flavors.frames import matrix
-from airflow_batch_inference.flavors.tensors import native_threads
+from airflow_batch_inference.flavors.networks import OnePass
+from airflow_batch_inference.flavors.threads import native_threads
 from airflow_batch_inference.flavors.xgboost_categories import Categories, find_categories
 from airflow_batch_inference.flavors.xgboost_trees import require_followable
 from airflow_batch_inference.records import ColumnSpec
@@ -48,7 +49,7 @@ _TWO = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class XGBoostModel:
+class XGBoostModel(OnePass):
     """A booster, scored in place from one contiguous float32 matrix, the type that XGBoost itself compares in.
 
     ``iteration_range`` is what ``predict`` uses unless it is told otherwise: all trees as ``Booster.predict`` does,
@@ -79,21 +80,14 @@ class XGBoostModel:
         gains = self.booster.get_score(importance_type="gain")
         return {name: float(gains.get(name, 0.0)) for name in self.feature_names}
 
-    def predict(
-        self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
-    ) -> np.ndarray:
-        """Score one mini-batch; see :meth:`~.base.LoadedModel.predict`.
+    def predict_all(
+        self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Return what several methods give; predictions and probabilities come from one pass through the trees.
 
         ``predict_proba`` gives (n, 2) for a binary and (n, k) for a multiclass objective. ``kwargs`` are those of
         ``Booster.predict`` (``iteration_range``, ``pred_leaf``, ``pred_interactions``, …).
         """
-        require_method(method, self.methods)
-        return self.predict_all(batch, methods=(method,), kwargs=kwargs)[method]
-
-    def predict_all(
-        self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
-    ) -> dict[str, np.ndarray]:
-        """Return what several methods give; predictions and probabilities come from one pass through the trees."""
         data = matrix(self.categories.encode(batch), single=True)
         found: dict[str, np.ndarray] = {}
         passes: dict[str | None, np.ndarray] = {}

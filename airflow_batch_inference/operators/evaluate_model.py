@@ -28,7 +28,7 @@ from airflow_batch_inference.operators.base import (
     task_key,
 )
 from airflow_batch_inference.operators.inputs import read, resolve_model
-from airflow_batch_inference.operators.scored import destination_of, load_described, model_of
+from airflow_batch_inference.operators.scored import destination_of, model_of
 from airflow_batch_inference.records import EvaluationRecord, ModelRecord
 from airflow_batch_inference.storage import task_folder
 
@@ -250,11 +250,12 @@ class EvaluateModelOperator(BatchInferenceOperator):
     def _request(self, question: Question, context: Context) -> tuple[ScoringRequest, ModelRecord]:
         """Return the scoring job, and the model's record; all that can be known to be wrong is refused here."""
         from airflow_batch_inference.evaluation.labelled import scoring_request
+        from airflow_batch_inference.scoring.golden import load_checked
 
         uri = resolve_model(self.model, self.as_of, root=self.root, storage=self.storage)
         model, record, record_uri = model_of(uri, optional_text(self.conn_id), self.root, self.storage)
         model_storage = storage_for(record.conn_id)
-        model = model or load_described(record, model_storage, self.storage)
+        model = model or load_checked(record, model_storage=model_storage, storage=self.storage)
         question.require_possible(model, record)
         request = scoring_request(
             question,

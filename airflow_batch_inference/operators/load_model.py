@@ -183,7 +183,7 @@ class LoadModelOperator(BatchInferenceOperator):
 
     def _verified_version(self) -> tuple[str, ModelRecord]:
         """Load the model of a record, or the one that an alias means, as every task will; return the record."""
-        from airflow_batch_inference.registration import require_loads
+        from airflow_batch_inference.scoring.golden import load_checked
 
         fixed = ("flavor", "sha256", "trusted", "verify_signature", "load_options", "class_names", "sample_set",
                  "baseline", "golden_set", "target_column", "label_columns", "name", "signature")  # fmt: skip
@@ -196,7 +196,7 @@ class LoadModelOperator(BatchInferenceOperator):
             raise ConfigurationError(message)
         uri = resolve_model(self.model_uri, self.as_of, root=self.root, storage=self.storage)
         record = read_model("model_uri", uri, root=self.root, storage=self.storage)
-        require_loads(record, storage=self.storage, model_storage=storage_for(record.conn_id))
+        load_checked(record, model_storage=storage_for(record.conn_id), storage=self.storage)
         return uri, record
 
     def _registered(self, by: str) -> tuple[str, ModelRecord]:

@@ -42,25 +42,6 @@ def model_of(
     return None, read_model("model", uri, root=root, storage=storage), uri
 
 
-def load_described(record: ModelRecord, model_storage: Storage, storage: Storage) -> LoadedModel:
-    """Load the model of a record before its scoring is asked for, with the checks that scoring makes of it.
-
-    Parameters
-    ----------
-    record
-        The model's.
-    model_storage, storage
-        Reach the model, and the artifact store.
-    """
-    from airflow_batch_inference.loading import load_recorded
-    from airflow_batch_inference.scoring.golden import check_golden
-
-    model = load_recorded(record, storage=model_storage)
-    if record.golden_uri is not None:
-        check_golden(record.golden_uri, model, record, storage=storage)
-    return model
-
-
 def destination_of(context: Context, root: str, batch_id: str | None) -> Destination:
     """Return where a task's prediction set goes; ``batch_id`` None: made from the run, the same for each try."""
     from airflow_batch_inference.scoring.request import Destination

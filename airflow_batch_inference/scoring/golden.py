@@ -23,6 +23,7 @@ from airflow_batch_inference.exceptions import (
     SignatureMismatchError,
 )
 from airflow_batch_inference.flavors.base import require_method
+from airflow_batch_inference.loading import load_recorded
 from airflow_batch_inference.records import GoldenRecord, fingerprint
 from airflow_batch_inference.scoring.batch import Predictor, label_names
 from airflow_batch_inference.scoring.outputs import equal_rows
@@ -138,6 +139,27 @@ def _inputs(rows: pa.Table, record: ModelRecord, where: str) -> pa.Table:
             f"cannot become {error.kind} without a change. Leave the row out."
         )
         raise SignatureMismatchError(message) from error
+
+
+def load_checked(record: ModelRecord, *, model_storage: Storage, storage: Storage) -> LoadedModel:
+    """Load the model of a record, and score its golden set if it has one: what every task does before it scores.
+
+    Parameters
+    ----------
+    record
+        The model's.
+    model_storage, storage
+        Reach the model, and the artifact store.
+
+    Raises
+    ------
+    ArtifactError, ModelError
+        It cannot be loaded (any more), or predicts something else than its golden set says.
+    """
+    model = load_recorded(record, storage=model_storage)
+    if record.golden_uri is not None:
+        check_golden(record.golden_uri, model, record, storage=storage)
+    return model
 
 
 def check_golden(

@@ -19,11 +19,12 @@ import pyarrow as pa
 from airflow_batch_inference import __version__
 from airflow_batch_inference.drift.profile import merged
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, TooManyRejectedRowsError
+from airflow_batch_inference.flavors.threads import usable_cores
 from airflow_batch_inference.records import Certificate, ColumnSpec, PredictionSetRecord, ProfileRecord
 from airflow_batch_inference.scoring.accounting import as_text, row_hash
 from airflow_batch_inference.scoring.commit import commit, committed
 from airflow_batch_inference.scoring.contract import warn_of_nulls
-from airflow_batch_inference.scoring.native_threads import limited_blas, usable_cores
+from airflow_batch_inference.scoring.native_threads import limited_blas
 from airflow_batch_inference.scoring.part import PartScorer
 from airflow_batch_inference.scoring.plan import plan_parts
 from airflow_batch_inference.scoring.pool import WorkerPool

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from typing import TYPE_CHECKING
+
+from airflow_batch_inference.flavors.threads import usable_cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS
-        return os.cpu_count() or 1
 
 
 def worker_environment(workers: int) -> dict[str, str]:

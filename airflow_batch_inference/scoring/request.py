@@ -158,18 +158,13 @@ class ScoringRequest:
         Raises
         ------
         ModelError, ArtifactError
-            As :func:`~airflow_batch_inference.loading.load_recorded` and
-            :func:`~airflow_batch_inference.scoring.golden.check_golden` say.
+            As :func:`~airflow_batch_inference.scoring.golden.load_checked` says.
         """
         if self.model is not None:
             return self.model
-        from airflow_batch_inference.loading import load_recorded
-        from airflow_batch_inference.scoring.golden import check_golden
+        from airflow_batch_inference.scoring.golden import load_checked
 
         if self.model_storage is None:
             message = "A scoring request needs a model, or the storage that reaches the record's model."
             raise ConfigurationError(message)
-        model = load_recorded(self.record, storage=self.model_storage)
-        if self.record.golden_uri is not None:
-            check_golden(self.record.golden_uri, model, self.record, storage=storage)
-        return model
+        return load_checked(self.record, model_storage=self.model_storage, storage=storage)

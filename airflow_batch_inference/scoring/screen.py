@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 
 from airflow_batch_inference.column_types import is_number, is_text
-from airflow_batch_inference.exceptions import ConfigurationError, SignatureMismatchError
+from airflow_batch_inference.exceptions import ConfigurationError, SignatureMismatchError, did_you_mean
 from airflow_batch_inference.fitting import fitted, unfit, without
 from airflow_batch_inference.scoring.contract import Breach, breaches, is_comparable
-from airflow_batch_inference.signature import did_you_mean, require_known
+from airflow_batch_inference.signature import require_known
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import auc, average_precision_score, confusion_matrix, roc_auc_score
@@ -43,6 +43,7 @@ def test_there_is_no_curve_of_a_class_that_is_all_or_nothing(scored):
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=60), st.integers(2, 20))
+@example([(0.0, 1.0), (0.0, 1e-241), (0.0, 0.0)], 2)
 def test_thinning_keeps_both_ends_and_the_order(points, most):
     x, y = (np.array(side) for side in zip(*points, strict=True))
     kept = thinned(x, y, most)

@@ -9,12 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.flavors.tensors import (
-    TensorInput,
-    TensorInputs,
-    feature_names_option,
-    native_threads,
-)
+from airflow_batch_inference.flavors.tensors import TensorInput, TensorInputs, feature_names_option
 from airflow_batch_inference.records import ColumnSpec
 
 DTYPES = ["float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint64", "bool"]
@@ -171,13 +166,6 @@ def test_names_must_be_a_list_of_different_names(given):
     with pytest.raises(ConfigurationError, match="must be a list of different column names"):
         feature_names_option({"feature_names": given})
     assert feature_names_option({}) is None
-
-
-@pytest.mark.parametrize(("given", "expected"), [("3", 3), ("0", None), ("", None), ("many", None), ("2,4", None)])
-def test_the_threads_are_those_that_the_worker_was_given(monkeypatch, given, expected):
-    monkeypatch.setenv("OMP_NUM_THREADS", given)
-    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1, 2, 3, 4})
-    assert native_threads() == (5 if expected is None else expected)
 
 
 @given(

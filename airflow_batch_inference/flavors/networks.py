@@ -1,0 +1,99 @@
+"""What models have in common whose inputs are tensors, or whose methods come from one pass.
+
+What must not be relaxed: a method that the model does not have is refused before anything is computed.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_batch_inference.flavors.base import require_method
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    import pyarrow as pa
+
+    from airflow_batch_inference.flavors.base import Prediction
+    from airflow_batch_inference.flavors.network_outputs import NetworkOutputs
+    from airflow_batch_inference.flavors.tensors import TensorInputs
+    from airflow_batch_inference.records import ColumnSpec
+
+
+class _Answers(Protocol):
+    @property
+    def methods(self) -> tuple[str, ...]: ...
+
+    def predict_all(
+        self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
+    ) -> Mapping[str, Prediction]: ...
+
+
+class OnePass:
+    """A model that answers several methods from one pass, and so one of them as well."""
+
+    __slots__ = ()
+
+    def predict(
+        self: _Answers, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
+    ) -> Prediction:
+        """Score one mini-batch; see :meth:`~.base.LoadedModel.predict`."""
+        require_method(method, self.methods)
+        return self.predict_all(batch, methods=(method,), kwargs=kwargs)[method]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorModel(OnePass):
+    """A model that takes tensors, which :class:`~.tensors.TensorInputs` makes of columns."""
+
+    tensors: TensorInputs
+    versions: Mapping[str, str]
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """The columns that the inputs are made of; None where they are taken by position."""
+        return self.tensors.feature_names
+
+    @property
+    def n_features(self) -> int | None:
+        """How many columns are taken, where that is fixed."""
+        return self.tensors.n_features
+
+    @property
+    def inputs(self) -> tuple[ColumnSpec, ...] | None:
+        """The columns with their types; None where they are taken by position."""
+        return self.tensors.specs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkModel(TensorModel):
+    """A network, whose outputs mean what the load options say (:mod:`~.network_outputs`)."""
+
+    outputs: NetworkOutputs
+    output_names: tuple[str, ...] | None = None
+    classes: tuple[int, ...] | None = None
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """``predict``, and ``predict_proba`` where the load options say what the outputs are."""
+        return self.outputs.methods
+
+    def predict_all(
+        self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
+    ) -> dict[str, Prediction]:
+        """Return what several methods give, from one pass."""
+        returned = self.run(self.tensors.feeds(batch), kwargs or {})
+        return {method: self.outputs.answer(returned, method) for method in methods}
+
+    @abstractmethod
+    def run(self, feeds: Mapping[str, np.ndarray], kwargs: Mapping[str, Any]) -> Prediction:
+        """Return what the network returns for one array an input: one array, or several by name.
+
+        Raises
+        ------
+        ConfigurationError
+            It takes none of the arguments.
+        """
