@@ -48,7 +48,11 @@ def enriched(frame):
     return frame
 
 
-@pytest.fixture(scope="module", params=[(name, split) for name in DATASETS for split in (halves, biased)], ids=str)
+@pytest.fixture(
+    scope="module",
+    params=[(name, split) for name in DATASETS for split in (halves, biased)],
+    ids=lambda case: f"{case[0]}-{case[1].__name__}",
+)
 def case(request, compare):
     name, split = request.param
     data = DATASETS[name](as_frame=True)
