@@ -50,7 +50,7 @@ ui: $(INSTALLED) $(DATA) ## start Airflow with the example DAGs on this machine 
 
 test: export AIRFLOW_HOME := $(CURDIR)/$(STATE)/airflow-test
 test: $(INSTALLED) $(FRAMEWORKS) ## run the whole test suite
-	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
+	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 check: $(INSTALLED) ## ruff, mypy --strict and the import contracts
 	@$(BIN)/ruff check

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from airflow_batch_inference.exceptions import ArtifactNotFoundError, ConfigurationError
 from airflow_batch_inference.flavors.base import require
 from airflow_batch_inference.model_copy import tree_digest
-from airflow_batch_inference.storage import encode_segment, join_uri, normalize_uri, private_folder, sha256_of
+from airflow_batch_inference.storage import encode_segment, join_uri, model_folder, private_folder, sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,9 +116,7 @@ def _copied(model: Path, name: str, root: str, storage: Storage) -> str:
     (model / _ADDED_BY_CLIENT).unlink(missing_ok=True)
     files = {path.relative_to(model).as_posix(): path for path in sorted(model.rglob("*")) if path.is_file()}
     digest = tree_digest((relative, sha256_of(path)) for relative, path in files.items())
-    folder = join_uri(
-        normalize_uri(root), "models", encode_segment(name), f"{encode_segment(name)}-{digest[:_NAME_DIGITS]}"
-    )
+    folder = join_uri(model_folder(root, name), f"{encode_segment(name)}-{digest[:_NAME_DIGITS]}")
     for relative, path in files.items():
         target = join_uri(folder, *relative.split("/"))
         if not storage.exists(target):

@@ -23,7 +23,7 @@ from airflow_batch_inference.reference import (
 from airflow_batch_inference.scoring.contract import contract_of
 from airflow_batch_inference.scoring.golden import put_golden
 from airflow_batch_inference.signature import refine_inputs, stated_inputs
-from airflow_batch_inference.storage import encode_segment, join_uri, normalize_uri
+from airflow_batch_inference.storage import join_uri, model_folder, normalize_uri
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -191,7 +191,7 @@ def register_model(
     """
     storage.require_writable(root)
     model, record = describe_model(request, storage=model_storage)
-    folder = join_uri(normalize_uri(root), "models", encode_segment(record.name))
+    folder = model_folder(root, record.name)
     options = options or ReferenceOptions()
     if options.target_column is not None and sample_set is None:
         message = f"target_column is {options.target_column!r}, but there is no sample_set to find it in. Give one."

@@ -115,6 +115,11 @@ def encode_segment(value: str) -> str:
     return encoded.replace(".", "~2E") if encoded in ("", ".", "..") else encoded
 
 
+def model_folder(root: str, name: str) -> str:
+    """Return the folder of all that is kept of a model: its records, by name."""
+    return join_uri(normalize_uri(root), "models", encode_segment(name))
+
+
 def task_folder(root: str, task: TaskKey) -> str:
     """Return the folder of all that one task instance writes; no try number is in it."""
     return join_uri(

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,12 @@ os.environ.update(
 
 def pytest_unconfigure():
     shutil.rmtree(_HOME, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items):
+    """Put the modules with most slow tests first: in two processes, a long one at the end would run alone."""
+    slow = Counter(item.path for item in items if any(item.iter_markers("slow")) or any(item.iter_markers("dags")))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture(autouse=True)

@@ -62,6 +62,11 @@ def whole_number(name: str, value: object, *, low: int) -> int:
     return int(parsed)
 
 
+def optional_number(name: str, value: object, *, low: float = -math.inf, high: float = math.inf) -> float | None:
+    """Return a number within limits, or None for None and the words that a template makes of it."""
+    return None if optional_text(value) is None else number(name, value, low=low, high=high)
+
+
 def optional_whole_number(name: str, value: object, *, low: int) -> int | None:
     """Return a whole number, or None for None and the words that a template makes of it."""
     return None if optional_text(value) is None else whole_number(name, value, low=low)

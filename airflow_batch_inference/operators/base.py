@@ -11,6 +11,7 @@ import functools
 import logging
 import os
 from abc import abstractmethod
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -183,6 +184,12 @@ def task_key(context: Context) -> TaskKey:
     ti = context["ti"]
     map_index = ti.map_index if ti.map_index is not None else -1
     return TaskKey(dag_id=ti.dag_id, run_id=ti.run_id, task_id=ti.task_id, map_index=map_index)
+
+
+def run_date(context: Context) -> datetime | None:
+    """Return the run's logical date, or when it was due where it has none; None where neither is known."""
+    found = context.get("logical_date") or getattr(context.get("dag_run"), "run_after", None)
+    return None if found is None else datetime.fromisoformat(found.isoformat())
 
 
 def fence_of(context: Context) -> Callable[[], None]:

@@ -14,6 +14,7 @@ from airflow_batch_inference.operators.arguments import (
     names,
     number,
     optional_boolean,
+    optional_number,
     optional_text,
     structure,
     whole_number,
@@ -23,6 +24,7 @@ from airflow_batch_inference.operators.base import (
     alert,
     announce_drift,
     push,
+    run_date,
     storage_for,
     task_key,
 )
@@ -172,7 +174,7 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         """Compare, record, then alert or fail."""
         on_drift = choice("on_drift", self.on_drift, {"record", "alert", "fail"})
         cooldown = self.cooldown(context, self.alert_cooldown_s)
-        key, at = task_key(context), _run_date(context)
+        key, at = task_key(context), run_date(context) or datetime.now(UTC)
         notifiers = callables("notifiers", self.notifiers)
         compared, recent = self._runs(key, at)
         uri, result = self._store(self._monitor(compared, recent), key, at, compared)
@@ -190,8 +192,8 @@ class DriftAnalysisOperator(BatchInferenceOperator):
 
         return DriftRule(
             name=self.rule,
-            drift_threshold=_optional_number("drift_threshold", self.drift_threshold),
-            possible_drift_threshold=_optional_number("possible_drift_threshold", self.possible_drift_threshold),
+            drift_threshold=optional_number("drift_threshold", self.drift_threshold, low=0),
+            possible_drift_threshold=optional_number("possible_drift_threshold", self.possible_drift_threshold, low=0),
             inf_capping=number("inf_capping", self.inf_capping, low=0),
             edges=cast("Any", self.edges),  # the rule refuses other words
             min_rows=int(number("min_rows", self.min_rows, low=0)),
@@ -305,19 +307,6 @@ class DriftAnalysisOperator(BatchInferenceOperator):
             self.log.info("%s", table)
         if result.performance:
             self.log.info("Estimated without labels: %s", performance_line(result))
-
-
-def _run_date(context: Context) -> datetime:
-    """Return the run's logical date, or when it was due where it has none."""
-    given = context.get("logical_date")
-    if given is None:
-        run = context.get("dag_run")
-        given = getattr(run, "run_after", None)
-    return datetime.now(UTC) if given is None else datetime.fromisoformat(given.isoformat())
-
-
-def _optional_number(name: str, value: object) -> float | None:
-    return None if optional_text(value) is None else number(name, value, low=0)
 
 
 def _column_limits(value: object) -> dict[str, dict[str, float]]:

@@ -11,6 +11,7 @@ from airflow_batch_inference.operators.base import (
     BatchInferenceOperator,
     push,
     require_mlflow_allowed,
+    run_date,
     storage_for,
     trusted_digests,
 )
@@ -167,7 +168,7 @@ class LoadModelOperator(BatchInferenceOperator):
         self.log.info("Model %s: %s, sha256 %s, %s", record.name, record.flavor, record.sha256, uri)
         if alias is not None:
             entry = set_alias(
-                record.name, alias, uri, root=self.root, storage=self.storage, set_by=by, since=_date_of(context)
+                record.name, alias, uri, root=self.root, storage=self.storage, set_by=by, since=run_date(context)
             )
             self.log.info("models/%s@%s is this model since %s", record.name, alias, entry.since)
         push(context, {"model_sha256": record.sha256, "flavor": record.flavor})
@@ -284,9 +285,3 @@ class LoadModelOperator(BatchInferenceOperator):
             )
             raise ConfigurationError(message)
         return SignatureCheck(signature_uri=str(given["signature"]), public_key_uri=str(given["public_key"]))
-
-
-def _date_of(context: Context) -> datetime | None:
-    """Return the run's logical date, or when it was to start; None where neither is known."""
-    found = context.get("logical_date") or getattr(context.get("dag_run"), "run_after", None)
-    return found if found is not None and found.tzinfo is not None else None

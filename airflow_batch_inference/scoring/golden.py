@@ -28,7 +28,7 @@ from airflow_batch_inference.records import GoldenRecord, fingerprint
 from airflow_batch_inference.scoring.batch import Predictor, label_names
 from airflow_batch_inference.scoring.outputs import equal_rows
 from airflow_batch_inference.signature import InputPlan, LossyCastError, cast_inputs, plan_inputs
-from airflow_batch_inference.storage import encode_segment, join_uri, normalize_uri, sha256_of_bytes
+from airflow_batch_inference.storage import join_uri, model_folder, normalize_uri, sha256_of_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,7 +90,7 @@ def put_golden(
     predictor = _predictor(model, inputs.schema.names, methods, kwargs)
     predicted = predictor.predict(_mini_batch(inputs, dataset.name))
     _require_given(rows, pa.table(predicted, names=predictor.names), record, tolerance, dataset.name)
-    folder = join_uri(normalize_uri(root), "models", encode_segment(record.name))
+    folder = model_folder(root, record.name)
     pointer = _pointer(record, methods, kwargs, root)
     digest = _digest(inputs)
     if storage.exists(pointer):
