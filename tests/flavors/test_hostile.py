@@ -25,6 +25,8 @@ HOSTILE = [
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # one process loads them all, before the first test
 
 MOST_SECONDS = 10.0
+"""Of processor time, of the process that loads and its trials: what else the machine does is not the file's doing."""
+LONGEST_WAIT_S = 120.0
 MOST_MIB = 1024
 REMEDY = re.compile(r"\b(save|give|export|load|pin|pass|write|copy|choose|leave|fit|name|pip install) ", re.IGNORECASE)
 
@@ -34,7 +36,7 @@ from airflow_batch_inference.exceptions import BatchInferenceError
 from airflow_batch_inference.loading import load_model
 from airflow_batch_inference.storage import Storage
 for name, path, options in json.load(sys.stdin):
-    start = time.monotonic()
+    start, spent = time.monotonic(), sum(os.times()[:4])
     try:
         load_model(path, storage=Storage(), options=options)
         said = [None, "it was loaded"]
@@ -42,11 +44,11 @@ for name, path, options in json.load(sys.stdin):
         said = [type(error).__name__, str(error)]
     except BaseException as error:
         said = [None, repr(error)]
-    seconds = time.monotonic() - start
+    seconds = [sum(os.times()[:4]) - spent, time.monotonic() - start]
     # A process starts with the peak of the one that it was forked from, but not with its memory.
     status = dict(line.split(":", 1) for line in open("/proc/self/status"))
     peaks = [int(status["VmHWM"].split()[0]) >> 10, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10]
-    print(json.dumps([name, *said, seconds, *peaks, os.environ.get("HOSTILE_CODE_RAN")]), flush=True)
+    print(json.dumps([name, *said, *seconds, *peaks, os.environ.get("HOSTILE_CODE_RAN")]), flush=True)
 """
 
 
@@ -75,8 +77,8 @@ def campaign(traps):
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
     slowest = max(lines, key=lambda line: line[3])
     print(
-        f"{len(lines)} hostile model files: at most {slowest[3]:.1f} s ({slowest[0]}), {lines[-1][4]} MiB in the "
-        f"process that loads, {lines[-1][5]} MiB in a trial"
+        f"{len(lines)} hostile model files: at most {slowest[3]:.1f} s ({slowest[0]}), {lines[-1][5]} MiB in the "
+        f"process that loads, {lines[-1][6]} MiB in a trial"
     )
     assert done.returncode == 0, f"exit {done.returncode} after {lines[-1:]}: {done.stderr[-2000:]}"
     assert SECRET not in done.stdout + done.stderr
@@ -90,7 +92,7 @@ def test_the_campaign_has_enough_of_them():
 @pytest.mark.parametrize("each", HOSTILE, ids=lambda each: each.name)
 def test_a_hostile_file_is_refused_and_neither_runs_nor_reads_nor_exhausts_anything(traps, campaign, each):
     trap, path = traps[each.name]
-    error, message, seconds, *peaks, variable = campaign[each.name]
+    error, message, seconds, waited, *peaks, variable = campaign[each.name]
     assert error is not None, message
     assert re.search(each.said, message, re.DOTALL), message
     assert path.name in message
@@ -98,6 +100,7 @@ def test_a_hostile_file_is_refused_and_neither_runs_nor_reads_nor_exhausts_anyth
     assert SECRET not in message
     assert (trap.trace.exists(), variable) == (False, None), f"{VARIABLE} or a folder tells that code ran"
     assert seconds <= MOST_SECONDS
+    assert waited <= LONGEST_WAIT_S
     assert max(peaks) <= MOST_MIB
 
 

@@ -18,6 +18,7 @@ from moto.server import ThreadedMotoServer
 from airflow_batch_inference.scoring import plan, retries
 from airflow_batch_inference.storage import Storage
 
+pytestmark = pytest.mark.timeout(1200)  # it takes minutes, and others may need the same cores
 SEED = int(os.environ.get("FAULT_SEED", random.SystemRandom().randrange(10**6)))
 
 
