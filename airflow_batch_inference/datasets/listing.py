@@ -27,9 +27,7 @@ class ListedFile:
     partition: tuple[tuple[str, str | None], ...] = ()
 
 
-def list_dataset(
-    dataset: str | Sequence[str], storage: Storage, *, recursive: bool = True
-) -> tuple[ListedFile, ...]:
+def list_dataset(dataset: str | Sequence[str], storage: Storage, *, recursive: bool = True) -> tuple[ListedFile, ...]:
     """List a dataset's files, sorted by path within each given URI; a list keeps the order in which it was given.
 
     In folders and globs, files and folders whose name starts with ``.`` or ``_`` (but ``_key=value``) are passed over.

@@ -47,9 +47,7 @@ class ItemAccount:
     def __post_init__(self) -> None:
         """Refuse numbers that do not add up."""
         if self.files_in != self.files_succeeded + self.files_failed:
-            message = (
-                f"{self.files_in} files went in, {self.files_succeeded} succeeded and {self.files_failed} failed"
-            )
+            message = f"{self.files_in} files went in, {self.files_succeeded} succeeded and {self.files_failed} failed"
             raise ValueError(message)
         if not 0 <= self.mini_batches_failed <= self.mini_batches <= self.files_in:
             message = (

@@ -253,6 +253,11 @@ class PredictionSetRecord(Record):
         """Whether its parts are the rows that were predicted, and not files that a scoring script made by itself."""
         return self.kept and (self.items is None or self.items.output_action == "append_row")
 
+    @property
+    def table(self) -> tuple[Part, ...]:
+        """The parts that hold rows."""
+        return self.parts[: 1 if self.has_table else 0] if self.items is not None else self.parts
+
     def _counts(self) -> tuple[int, int, int]:
         """Return the rows that were read, written and rejected, as they are proven.
 
