@@ -184,9 +184,8 @@ def main() -> None:
             seconds = statistics.median(run["seconds"] for run in done)
             cpu = statistics.median(run["cpu"] for run in done)
             peak = max(run["peak"] for run in done)
-            print(
-                f"| {name} | {seconds:.1f} | {cpu:.1f} | {input_rows / seconds:,.0f} | {peak:.0f} | {base / seconds:.2f} |"
-            )
+            rate = f"{input_rows / seconds:,.0f}"
+            print(f"| {name} | {seconds:.1f} | {cpu:.1f} | {rate} | {peak:.0f} | {base / seconds:.2f} |")
     finally:
         shutil.rmtree(folder)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import textwrap
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,6 +38,8 @@ def init():
 
 class Bench:
     """Writes inputs and scripts, runs jobs, and reads what they left."""
+
+    prelude = NOTES
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -131,13 +132,3 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path):
     return Bench(tmp_path)
-
-
-@pytest.fixture
-def with_attempt():
-    """Return what changes a request's try."""
-
-    def change(request, attempt):
-        return replace(request, destination=replace(request.destination, attempt=attempt, try_id=attempt))
-
-    return change
