@@ -88,7 +88,7 @@ def scores_files(operator: PredictOperator) -> bool:
     elif is_filewise:
         _refuse(
             operator,
-            (*OF_ROWS, *OF_SCRIPTS),
+            (*OF_ROWS, *OF_SCRIPTS, "label_columns"),
             f'output_schema="{FILEWISE}" predicts once a file, and has its own columns',
         )
     else:
