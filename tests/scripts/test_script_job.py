@@ -442,3 +442,49 @@ def test_a_model_record_that_names_other_bytes_is_refused(bench):
     request = replace(request, scorer=replace(request.scorer, model_sha256="0" * 64))
     with pytest.raises(ArtifactIntegrityError, match="was replaced since its record was made"):
         run_script(request, storage=Storage())
+
+
+def interrupted(bench, script, **arguments):
+    """Run a job up to its commit."""
+
+    def fence():
+        raise RuntimeError("stopped before the commit")
+
+    with pytest.raises(RuntimeError, match="stopped before"):
+        bench.run(script, fence=fence, **arguments)
+
+
+def test_a_piece_that_was_changed_is_noticed_before_the_commit(bench):
+    bench.write_files(2)
+    script = bench.script(ECHO)
+    interrupted(bench, script)
+    (piece,) = bench.root.rglob("mini-batch-*.csv")
+    piece.write_bytes(piece.read_bytes().upper())
+    with pytest.raises(ArtifactIntegrityError, match="was changed after it was written"):
+        bench.run(script, attempt="2")
+    assert bench.committed() == []
+
+
+def test_a_mini_batch_whose_files_are_gone_is_run_again(bench):
+    bench.write_files(4)
+    script = bench.script(ECHO)
+    interrupted(bench, script, mini_batch_size=2)
+    min(bench.root.rglob("mini-batch-*.csv")).unlink()
+    _, record = bench.run(script, mini_batch_size=2, attempt="2")
+    assert sorted(bench.calls()) == [["000.txt", "001.txt"], ["000.txt", "001.txt"], ["002.txt", "003.txt"]]
+    assert names(record, bench) == [f"{i:03d}.txt" for i in range(4)]
+
+
+def test_names_of_files_may_hold_anything_that_a_path_may(bench):
+    bench.input.mkdir()
+    odd = ["a b.txt", "a%20b.txt", "a#b.txt", "a?b=c.txt", "a*b[1].txt", "\u00e9\u4e2d.txt", "a;b.txt"]
+    for name in odd:
+        (bench.input / name).write_text("1")
+    script = bench.script("""
+        def run(mini_batch):
+            for path in mini_batch:
+                Path(os.environ["AZUREML_BI_OUTPUT_PATH"], os.path.basename(path)).write_text(Path(path).read_text())
+            return mini_batch
+    """)
+    _, record = bench.run(script, output_action="summary_only", mini_batch_size=2)
+    assert sorted(bench.written(record)) == sorted(odd)
