@@ -25,6 +25,8 @@ once, because the same inputs can only fail again.
     │   └── TooManyRejectedRowsError   counts, limit, first reasons, where the rejects lie
     ├── PredictionError                file, row range, cause chained
     │   └── OutOfStepError             the predictions are not one a row, each of its own row
+    ├── ScriptError                    a scoring script that cannot be run, with its own traceback
+    │   └── TooManyFailedItemsError    retryable: a retry runs the mini-batches that failed, and only those
     ├── WorkerError                    retryable: worker processes died, or made no progress
     ├── DriftDetectedError             columns, scores, thresholds, report URI
     └── EvaluationFailedError          metrics, limits, report URI
@@ -146,6 +148,18 @@ class OutOfStepError(PredictionError):
     """The model returned too many or too few rows, or rows that depend on the rows around them."""
 
     retryable: ClassVar[bool] = False
+
+
+class ScriptError(BatchInferenceError):
+    """A scoring script cannot be loaded, its ``init()`` raised, or its outputs contradict each other."""
+
+    retryable: ClassVar[bool] = False
+
+
+class TooManyFailedItemsError(ScriptError):
+    """More files or mini-batches failed than the run allows, or all of them did."""
+
+    retryable: ClassVar[bool] = True
 
 
 class WorkerError(BatchInferenceError):

@@ -143,9 +143,10 @@ class DriftData:
             return open_dataset(self.dataset, self.data_storage, model_names=input_names(self.model))
         if not predictions.kept:
             return self._inputs(predictions)
+        require_table(predictions, self.dataset)
         # Text formats do not keep types: "007" must not come back as 7.
         types = () if predictions.output_format in ("parquet", "arrow") else predictions.columns
-        return open_dataset([part.uri for part in predictions.parts], self.storage, types=types)
+        return open_dataset([part.uri for part in predictions.table], self.storage, types=types)
 
     def _inputs(self, predictions: PredictionSetRecord) -> Dataset:
         """Open what a prediction set was made from, if it is still there as it was."""
@@ -181,6 +182,23 @@ class DriftData:
             model_name=self.model.name if self.model else None,
             model_sha256=self.predictions.model_sha256 if self.predictions else None,
         )
+
+
+def require_table(predictions: PredictionSetRecord, where: object) -> None:
+    """Refuse what a scoring script has made, where it is no table with names.
+
+    Raises
+    ------
+    ConfigurationError
+        The script wrote files by itself, or the table has no header.
+    """
+    if predictions.items is not None and not (predictions.has_table and predictions.items.has_header):
+        message = (
+            f"{where} is what a scoring script has made with output_action={predictions.items.output_action!r}, "
+            f"header={predictions.items.has_header}: no table with column names. Use append_row with a header, or give "
+            "the files that it was made from."
+        )
+        raise ConfigurationError(message)
 
 
 def _scored_otherwise(predictions: PredictionSetRecord, baseline: BaselineRecord) -> str | None:

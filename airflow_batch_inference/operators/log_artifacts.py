@@ -34,7 +34,8 @@ class LogArtifactsOperator(BatchInferenceOperator):
 
     Returns the URI of the record of what was logged; pushes ``rows``, ``published_uri``, ``drift_status`` and
     ``drift_metric`` by XCom. Every asset in ``outlets`` gets an event whose extra holds ``rows``, ``model_sha256``,
-    ``rows_rejected``, ``certificate`` (rows and row hashes in, out and rejected), ``drift_status``, ``drift_metric``,
+    ``rows_rejected``, ``certificate`` (rows and row hashes in, out and rejected; for files that a script scored,
+    ``items``), ``drift_status``, ``drift_metric``,
     ``batch_id`` and the URIs; an ``AssetAlias`` gets one for the published URI.
 
     :param artifacts: record URIs (outputs of the other operators), which are registered under the names of what they
@@ -196,7 +197,8 @@ def _accounts(predictions: PredictionSetRecord | None) -> dict[str, Any]:
     return {
         "batch_id": predictions.batch_id,
         "rows_rejected": predictions.rows_rejected,
-        "certificate": asdict(predictions.certificate),
+        "certificate": None if predictions.certificate is None else asdict(predictions.certificate),
+        **({} if predictions.items is None else {"items": asdict(predictions.items)}),
     }
 
 
@@ -205,7 +207,7 @@ def _contents(record: Record, uri: str) -> list[tuple[str, str, str]]:
     if isinstance(record, ModelRecord):
         found = [("model", "model", uri), ("baseline", "baseline", record.baseline_uri)]
     elif isinstance(record, PredictionSetRecord):
-        found = [(record.name, "prediction-set", uri)]
+        found = [(record.name, "prediction-set", uri), ("mini_batches", "jsonl", record.mini_batches_uri)]
     elif isinstance(record, DriftResult):
         found = [
             ("drift_results", "drift", uri),

@@ -24,12 +24,14 @@ from airflow_batch_inference.operators.arguments import (
 )
 from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push, storage_for
 from airflow_batch_inference.operators.inputs import read, resolve_model
+from airflow_batch_inference.operators.predict_script import score_files, scores_files
 from airflow_batch_inference.operators.scored import destination_of, model_of
 from airflow_batch_inference.records import BaselineRecord, ModelRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from airflow.sdk.definitions.context import Context
 
@@ -44,8 +46,13 @@ class PredictOperator(BatchInferenceOperator):
     visible before the whole set is; the same job run again returns the commit that is there, and a retry scores only
     the parts that are missing.
 
+    With a ``scoring_script``, its ``init()`` runs once in each worker process and its ``run(mini_batch)`` on the files,
+    as in Azure ML's batch deployments: see docs/scripts.md. Then ``items`` and ``items_failed`` (files) are pushed in
+    the place of ``rows_rejected``, and a retry runs only the mini-batches that are missing.
+
     :param model: URI of a model record (``load.output``), an alias (``models/churn@champion``), or the URI of a model
-        file whose format cannot run code. (templated)
+        file whose format cannot run code. With a scoring script: a file or folder of any kind that it finds by
+        ``AZUREML_MODEL_DIR``, or None. (templated)
     :param dataset: a file, folder, glob or list of URIs of Parquet, CSV, Arrow/Feather or JSON lines, or small inline
         records: list of lists, list of dicts, dict of columns. (templated)
     :param as_of: with an alias, the version that was live at this time, for backfills:
@@ -80,7 +87,8 @@ class PredictOperator(BatchInferenceOperator):
     :param batch_id: id of the batch; None: made from the run, the same for each try. (templated)
     :param conn_id: Airflow connection that reaches the dataset. (templated)
     :param error_threshold: how many rows may be rejected: set aside in a quarantine with file, row, stage and error,
-        while the rest is scored; -1: any number. Default: none, the first bad row fails the task. (templated)
+        while the rest is scored; -1: any number. Default: none, the first bad row fails the task. With a scoring
+        script: how many files may fail, by default any number. (templated)
     :param max_rejected_fraction: which share of the rows may be rejected, from 0 to 1; where both limits are given,
         both hold. (templated)
     :param allow_nan: whether a prediction may be NaN or missing; if not, its row is rejected. (templated)
@@ -92,10 +100,30 @@ class PredictOperator(BatchInferenceOperator):
         output does not depend on it. (templated)
     :param max_memory: memory for all of them: bytes, or text such as ``"2GiB"``. (templated)
     :param mini_batch_timeout_s: after so many seconds without a sign of life, a worker process is killed and its
-        mini-batch tried again, then bisected. (templated)
+        mini-batch tried again, then bisected. With a scoring script: seconds that one ``run()`` may take, by default
+        30; past them its process is killed, and the attempt counts. (templated)
     :param profile: count the rows on the model's baseline while they are scored, so that drift needs no second reading;
         None: where the model has a baseline. (templated)
     :param isolate: score in a worker process even where one is enough, for models that may crash. (templated)
+    :param scoring_script: a Python file with ``init()`` and ``run(mini_batch)``: a path or URI, relative to ``code``
+        where that is given. Whoever names it here lets it run, with whatever it does to its model. (templated)
+    :param code: folder of the script's modules; None: the script's own. (templated)
+    :param mini_batch_size: files given to one ``run()``. (templated)
+    :param max_concurrency_per_instance: worker processes of this task. (templated)
+    :param max_attempts: how often a mini-batch is tried in all; Azure's ``retry_settings.max_retries``. (templated)
+    :param output_action: ``append_row``: what ``run()`` returns goes to one file; ``summary_only``: it is counted, and
+        the files that the script writes to ``AZUREML_BI_OUTPUT_PATH`` are the prediction set. (templated)
+    :param output_file_name: the file of ``append_row``; its suffix says the format (CSV if none). (templated)
+    :param header: whether a CSV file begins with its columns' names; Azure's do not. (templated)
+    :param logging_level: of the worker processes: ``warning``, ``info`` or ``debug``. (templated)
+    :param environment_variables: set in every worker process before the script is loaded. (templated)
+    :param mini_batch_error_threshold: how many mini-batches may fail; -1: any number. (templated)
+    :param allowed_failed_percent: which percentage of the mini-batches may fail. (templated)
+    :param progress_timeout_s: after so many seconds in which no mini-batch ended, the task fails; None: never.
+        (templated)
+    :param recursive: whether the files of sub-folders belong to a folder, for a scoring script. (templated)
+    :param output_schema: ``azure``: without a script, the model predicts once a file (``.csv``, ``.parquet``), and the
+        columns are ``row``, ``prediction`` and ``file_name``. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -129,13 +157,28 @@ class PredictOperator(BatchInferenceOperator):
         "mini_batch_timeout_s",
         "profile",
         "isolate",
+        "scoring_script",
+        "code",
+        "mini_batch_size",
+        "max_concurrency_per_instance",
+        "max_attempts",
+        "output_action",
+        "output_file_name",
+        "header",
+        "logging_level",
+        "environment_variables",
+        "mini_batch_error_threshold",
+        "allowed_failed_percent",
+        "progress_timeout_s",
+        "recursive",
+        "output_schema",
     )
     _stop_requested = False
 
     def __init__(
         self,
         *,
-        model: str,
+        model: str | None = None,
         dataset: object,
         as_of: str | datetime | None = None,
         drop_columns: str | int | Sequence[str | int] | None = None,
@@ -164,6 +207,21 @@ class PredictOperator(BatchInferenceOperator):
         mini_batch_timeout_s: float | str | None = None,
         profile: bool | str | None = None,
         isolate: bool | str = False,
+        scoring_script: str | None = None,
+        code: str | None = None,
+        mini_batch_size: int | str = 10,
+        max_concurrency_per_instance: int | str = 1,
+        max_attempts: int | str = 3,
+        output_action: str = "append_row",
+        output_file_name: str = "predictions.csv",
+        header: bool | str = True,
+        logging_level: str = "info",
+        environment_variables: Mapping[str, str] | None = None,
+        mini_batch_error_threshold: int | str = -1,
+        allowed_failed_percent: float | str = 100,
+        progress_timeout_s: float | str | None = None,
+        recursive: bool | str = False,
+        output_schema: str | None = None,
         **kwargs: Any,  # noqa: ANN401  # BaseOperator's own
     ) -> None:
         super().__init__(**kwargs)
@@ -196,6 +254,21 @@ class PredictOperator(BatchInferenceOperator):
         self.mini_batch_timeout_s = mini_batch_timeout_s
         self.profile = profile
         self.isolate = isolate
+        self.scoring_script = scoring_script
+        self.code = code
+        self.mini_batch_size = mini_batch_size
+        self.max_concurrency_per_instance = max_concurrency_per_instance
+        self.max_attempts = max_attempts
+        self.output_action = output_action
+        self.output_file_name = output_file_name
+        self.header = header
+        self.logging_level = logging_level
+        self.environment_variables = environment_variables
+        self.mini_batch_error_threshold = mini_batch_error_threshold
+        self.allowed_failed_percent = allowed_failed_percent
+        self.progress_timeout_s = progress_timeout_s
+        self.recursive = recursive
+        self.output_schema = output_schema
 
     def perform(self, context: Context) -> str:
         """Load the model, score, commit."""
@@ -203,6 +276,8 @@ class PredictOperator(BatchInferenceOperator):
 
         on_empty = choice("on_empty", self.on_empty, {"fail", "skip", "succeed"})
         try:
+            if scores_files(self):
+                return score_files(self, context, on_empty)
             uri, record = score_dataset(
                 self._request(context, on_empty),
                 storage=self.storage,
@@ -233,11 +308,37 @@ class PredictOperator(BatchInferenceOperator):
         """Ask the scoring loop to end before its next mini-batch; it then commits nothing."""
         self._stop_requested = True
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the task has been asked to end."""
+        return self._stop_requested
+
+    @classmethod
+    def from_azure_deployment(
+        cls,
+        path: str | Path,
+        *,
+        task_id: str,
+        dataset: object,
+        **overrides: Any,  # noqa: ANN401  # this operator's own arguments
+    ) -> PredictOperator:
+        """Make an operator of an Azure ML batch deployment's YAML file, which is read while the DAG is parsed.
+
+        :param path: of the file; ``model.path`` and ``code_configuration`` in it are relative to its folder.
+        :param task_id: the task's.
+        :param dataset: the files that are scored.
+        :param overrides: further arguments; they win over those of the file. A model of Azure's registry
+            (``azureml:name@version``) must be given so.
+        """
+        from airflow_batch_inference.scripts.deployment import arguments_of
+
+        return cls(task_id=task_id, dataset=dataset, **arguments_of(path, overrides))
+
     def _request(self, context: Context, on_empty: str) -> ScoringRequest:
         from airflow_batch_inference.scoring.plan import batch_bytes
         from airflow_batch_inference.scoring.request import ScoringRequest
 
-        uri = resolve_model(self.model, self.as_of, root=self.root, storage=self.storage)
+        uri = resolve_model(str(self.model), self.as_of, root=self.root, storage=self.storage)
         model, record, record_uri = model_of(uri, optional_text(self.conn_id), self.root, self.storage)
         return ScoringRequest(
             model=model,

@@ -49,6 +49,7 @@ from airflow_batch_inference.records.evaluation import (
     Problem,
     Residuals,
 )
+from airflow_batch_inference.records.items import ItemAccount, ScriptSource
 from airflow_batch_inference.records.scoring import (
     Certificate,
     ColumnContract,
@@ -59,6 +60,7 @@ from airflow_batch_inference.records.scoring import (
     Receipt,
     Rejection,
 )
+from airflow_batch_inference.records.scripts import MiniBatchReceipt
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -89,9 +91,11 @@ __all__ = [
     "GoldenRecord",
     "Histogram",
     "HistoryEntry",
+    "ItemAccount",
     "LoggedArtifactsRecord",
     "MetricVerdict",
     "Metrics",
+    "MiniBatchReceipt",
     "MlrunDrift",
     "ModelRecord",
     "NoiseFloor",
@@ -108,6 +112,7 @@ __all__ = [
     "Record",
     "Rejection",
     "Residuals",
+    "ScriptSource",
     "StatisticsRecord",
     "TaskKey",
     "decode_record",
@@ -119,6 +124,7 @@ RECORD_TYPES: dict[str, type[Record]] = {
     "prediction-set": PredictionSetRecord,
     "golden": GoldenRecord,
     "receipt": Receipt,
+    "mini-batch-receipt": MiniBatchReceipt,
     "statistics": StatisticsRecord,
     "baseline": BaselineRecord,
     "profile": ProfileRecord,

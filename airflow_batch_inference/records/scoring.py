@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 from airflow_batch_inference.records.base import ColumnSpec, DataFile, Record, TaskKey
 from airflow_batch_inference.records.drift import Profile
+from airflow_batch_inference.records.items import ItemAccount, ScriptSource
 
 TrustReason: TypeAlias = Literal["data", "allow-list", "sha256", "config", "signature"]
 
@@ -96,6 +97,8 @@ class Part:
     rows: int
     size_bytes: int
     sha256: str
+    name: str | None = None
+    """The path within the prediction set that it is published under; None: a name is made of its number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +143,11 @@ class Receipt(Record):
         """How many rows were rejected."""
         return 0 if self.quarantine is None else self.quarantine.rows
 
+    @property
+    def files(self) -> tuple[Part, ...]:
+        """All files that it names."""
+        return tuple(part for part in (self.part, self.quarantine) if part is not None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
@@ -171,7 +179,9 @@ class PredictionSetRecord(Record):
     """The commit of a prediction set: once it exists, the output exists, complete.
 
     ``rows_in`` equals ``rows_out`` and the rejected rows; ``rows_out`` is the sum over ``parts`` (where the result
-    set is kept).
+    set is kept, in the table of what was returned). Where a scoring script got files, nobody knows the rows that went
+    in: ``rows_in`` is ``rows_out`` then, the number of elements that the script returned, and ``items`` accounts for
+    the files.
     """
 
     kind: Literal["prediction-set"] = "prediction-set"
@@ -206,7 +216,8 @@ class PredictionSetRecord(Record):
     parts: tuple[Part, ...]
     quarantine: tuple[Part, ...]
     """The rejected rows: file, row, stage, error, and the row's columns."""
-    certificate: Certificate
+    certificate: Certificate | None
+    """None where files were scored, and not rows: see ``items``."""
     try_id: str
     """Id of the task instance's try; ids of later tries sort after those of earlier ones (UUID version 7)."""
     seconds: dict[str, float]
@@ -214,19 +225,50 @@ class PredictionSetRecord(Record):
     versions: dict[str, str]
     nulled: dict[str, int] = field(default_factory=dict)
     """Column to how many of its values became null for the model, because they did not fit."""
+    items: ItemAccount | None = None
+    """Where files were scored, what became of each; then ``rows_out`` counts what was returned for them."""
+    script: ScriptSource | None = None
+    """The scoring script, where one was run."""
+    mini_batches_uri: str | None = None
+    """JSON lines with the files, the attempts, the seconds and the errors of each mini-batch of files."""
 
     def __post_init__(self) -> None:
         """Refuse a record whose rows do not add up."""
         in_parts = sum(part.rows for part in self.parts)
         rejected = sum(part.rows for part in self.quarantine)
-        counts = (self.certificate.rows_in, self.certificate.rows_out, self.certificate.rows_rejected)
+        counts = self._counts()
         if (
             counts != (self.rows_in, self.rows_out, rejected)
             or rejected != self.rows_rejected
-            or (self.kept and in_parts != self.rows_out)
+            or (self.has_table and in_parts != self.rows_out)
         ):
             message = (
                 f"the rows of prediction set {self.name!r} do not add up: {self.rows_in} read, {self.rows_out} scored, "
                 f"{in_parts} in its parts, {rejected} rejected"
             )
             raise ValueError(message)
+
+    @property
+    def has_table(self) -> bool:
+        """Whether its parts are the rows that were predicted, and not files that a scoring script made by itself."""
+        return self.kept and (self.items is None or self.items.output_action == "append_row")
+
+    @property
+    def table(self) -> tuple[Part, ...]:
+        """The parts that hold rows."""
+        return self.parts[: 1 if self.has_table else 0] if self.items is not None else self.parts
+
+    def _counts(self) -> tuple[int, int, int]:
+        """Return the rows that were read, written and rejected, as they are proven.
+
+        Raises
+        ------
+        ValueError
+            Nothing proves them.
+        """
+        if self.items is not None:
+            return (self.items.returned, self.items.returned, 0)
+        if self.certificate is None:
+            message = f"prediction set {self.name!r} has neither a certificate of its rows nor an account of its files"
+            raise ValueError(message)
+        return (self.certificate.rows_in, self.certificate.rows_out, self.certificate.rows_rejected)

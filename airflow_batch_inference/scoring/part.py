@@ -6,7 +6,6 @@ exists; of several who score one part, the first receipt counts and the others r
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -21,12 +20,13 @@ from airflow_batch_inference.datasets.formats import output_suffix
 from airflow_batch_inference.datasets.prefetch import prefetched
 from airflow_batch_inference.datasets.writers import PartWriter
 from airflow_batch_inference.drift.profile import Profiler
-from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError, DataError
+from airflow_batch_inference.exceptions import ArtifactIntegrityError, DataError
 from airflow_batch_inference.records import Part, Receipt, Rejection
 from airflow_batch_inference.scoring.accounting import as_text, row_hash, rows_hash
 from airflow_batch_inference.scoring.batch import assemble, require_in_step
 from airflow_batch_inference.scoring.isolation import Isolator
 from airflow_batch_inference.scoring.quarantine import QUARANTINE_COLUMNS, quarantine_rows, quarantine_schema
+from airflow_batch_inference.scoring.receipts import put_receipt
 from airflow_batch_inference.scoring.retries import retrying
 from airflow_batch_inference.signature import cast, is_number, is_text
 from airflow_batch_inference.storage import encode_segment, join_uri, sha256_of
@@ -49,7 +49,6 @@ _PROBED_PARTS = 8
 """Every eighth part is probed: a probe takes some tens of milliseconds, a tenth of a cheap model's part."""
 _COUNTED_ROWS = 4096
 _QUARANTINE_FORMAT = "parquet"
-_PUTS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,26 +130,7 @@ class PartScorer:
             seconds={phase: round(value, 3) for phase, value in run.seconds.items()},
             nulled=dict(run.nulled),
         )
-        return self._put(plan, receipt)
-
-    def _put(self, plan: PartPlan, receipt: Receipt) -> Receipt:
-        uri = receipt_uri(self.request.destination.folder, self.job.key, plan.index)
-        data = receipt.to_json()
-        for _ in range(_PUTS):
-            if self.storage.put_new(uri, data):
-                return receipt
-            with contextlib.suppress(ArtifactNotFoundError):  # it has just been found unusable, and removed
-                theirs = Receipt.from_json(self.storage.read_bytes(uri), where=uri)
-                break
-        else:
-            message = f"{uri} can neither be put nor read: its store does not hold what it was given."
-            raise ArtifactIntegrityError(message)
-        if theirs != receipt:
-            kept = {part.uri for part in (theirs.part, theirs.quarantine) if part}
-            for mine in (receipt.part, receipt.quarantine):
-                if mine is not None and mine.uri not in kept:
-                    self.storage.remove(mine.uri)
-        return theirs
+        return put_receipt(receipt, self.request.destination.folder, self.storage)
 
     def _write(self, plan: PartPlan, run: _Run) -> Part | None:
         if not self.request.options.keep:
@@ -210,16 +190,6 @@ class PartScorer:
                     "done."
                 )
                 raise DataError(message)
-
-
-def work_folder(folder: str, job_key: str) -> str:
-    """Return where the receipts of a job lie."""
-    return join_uri(folder, "_work", job_key[:16])
-
-
-def receipt_uri(folder: str, job_key: str, index: int) -> str:
-    """Return where the receipt of a part lies, or will lie."""
-    return join_uri(work_folder(folder, job_key), f"part-{index:05d}.json")
 
 
 def _finished(path: Path, uri: str, rows: int, output_format: str) -> Part:

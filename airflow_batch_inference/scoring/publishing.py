@@ -87,14 +87,15 @@ def publish(
         raise ConfigurationError(message)
     target = normalize_uri(target)
     target_storage.require_allowed(target)
-    suffix = output_suffix(record.output_format)
+    suffix = _suffix(record)
     owner = _Owner(record, target, if_exists)
     if not allow_mixed_versions:
         _require_one_version(record, target, target_storage)
-    if target.endswith(suffix):
+    if suffix and target.endswith(suffix):
         _publish_file(owner, storage, target_storage)
     elif any(target.lower().endswith(other) for other in SUFFIXES):
-        message = f"publish_to is {target}, but the prediction set is {record.output_format}: end it with {suffix}."
+        what = f"{record.output_format}: end it with {suffix}" if suffix else "several files: give a folder"
+        message = f"publish_to is {target}, but the prediction set is {what}."
         raise ConfigurationError(message)
     elif target.startswith("file://"):
         # A link to a folder is not to be exchanged for a folder.
@@ -164,6 +165,15 @@ def _publish_file(owner: _Owner, storage: Storage, target_storage: Storage) -> N
         if is_new and not target_storage.put_new(beside, manifest):
             owner.require(target_storage.read_bytes(beside))
         target_storage.put(beside, manifest)
+
+
+def _suffix(record: PredictionSetRecord) -> str:
+    """Return the suffix of a target that is one file; empty for files that a script named itself."""
+    if record.items is None:
+        return output_suffix(record.output_format)
+    name = record.parts[0].name or "" if record.table == record.parts != () else ""
+    dot = name.rfind(".")
+    return name[dot:] if dot > 0 else ""
 
 
 def _require_one_version(record: PredictionSetRecord, target: str, storage: Storage) -> None:
@@ -283,7 +293,7 @@ def _publish_local_folder(owner: _Owner, target: Path, storage: Storage) -> None
         manifest = target / MANIFEST
         present = manifest.read_bytes() if manifest.is_file() else None
         published = owner.require(present)
-        there = {entry.name for entry in target.iterdir()} - {MANIFEST}
+        there = _names_in(target)
         _require_only(_files(published), there, str(target))
         if published.get("job_key") == record.job_key and there == set(_files(published)):
             return
@@ -293,15 +303,17 @@ def _publish_local_folder(owner: _Owner, target: Path, storage: Storage) -> None
     try:
         names = _part_names(record)
         for index, name in enumerate(names):
+            (staged / name).parent.mkdir(parents=True, exist_ok=True)
             _copy_part(record, index, staged / name, storage)
             sync_file(staged / name)
         (staged / MANIFEST).write_bytes(_manifest(record, names))
         sync_file(staged / MANIFEST)
-        sync_folder(staged)
+        for folder in {staged, *((staged / name).parent for name in names)}:
+            sync_folder(folder)
         if occupied:
             _exchange(staged, target)
             try:
-                _require_only(_files(published), {entry.name for entry in staged.iterdir()} - {MANIFEST}, str(target))
+                _require_only(_files(published), _names_in(staged), str(target))
             except ArtifactConflictError:
                 _exchange(staged, target)  # somebody has put a file there since
                 raise
@@ -354,10 +366,33 @@ def _publish_remote_folder(owner: _Owner, storage: Storage, target_storage: Stor
         target_storage.put(manifest_uri, _manifest(record, names))
 
 
+def _names_in(folder: Path) -> set[str]:
+    """Return the paths of all files below a published folder, but for its manifest."""
+    return {
+        Path(parent, name).relative_to(folder).as_posix()
+        for parent, folders, files in os.walk(folder)
+        for name in (*files, *(each for each in folders if Path(parent, each).is_symlink()))
+    } - {MANIFEST}
+
+
 def _part_names(record: PredictionSetRecord) -> list[str]:
-    """Name each part after the job, so that who has listed one set can never open a file of another by mistake."""
-    suffix = output_suffix(record.output_format)
-    return [f"part-{index:05d}-{record.job_key[:16]}{suffix}" for index in range(len(record.parts))]
+    """Name each part after the job, so that who has listed one set can never open a file of another by mistake.
+
+    Files that have names of their own keep them: those of a scoring script.
+
+    Raises
+    ------
+    ConfigurationError
+        One of them has the manifest's name.
+    """
+    if any(part.name == MANIFEST for part in record.parts):
+        message = f"The prediction set holds a file named {MANIFEST}, as the manifest is. Give it another name."
+        raise ConfigurationError(message)
+    suffix = "" if record.items is not None else output_suffix(record.output_format)
+    return [
+        f"part-{index:05d}-{record.job_key[:16]}{suffix}" if part.name is None else part.name
+        for index, part in enumerate(record.parts)
+    ]
 
 
 def _files(manifest: dict[str, object], which: str = "files") -> list[str]:

@@ -18,6 +18,7 @@ from airflow_batch_inference.exceptions import ArtifactError, BatchInferenceErro
 from airflow_batch_inference.fitting import converted
 from airflow_batch_inference.records import PredictionSetRecord, ProfileRecord
 from airflow_batch_inference.scoring.accounting import as_text, row_hash, rows_hash
+from airflow_batch_inference.scoring.verify_items import rows_of_table, verify_files, verify_items
 from airflow_batch_inference.storage import private_folder
 
 if TYPE_CHECKING:
@@ -75,21 +76,24 @@ def verify(uri: str, storage: Storage, *, inputs: Storage | None = None) -> Veri
         raise ConfigurationError(message)
     found = Verification(record)
     for part in (*record.parts, *record.quarantine):
-        problem = _part_problem(part, storage)
+        problem = _part_problem(part, record, storage)
         if problem:
             found.problems.append(problem)
     if not found.problems:
         found.checks.append(
             f"{len(record.parts)} part(s) and {len(record.quarantine)} of rejects have their digests and rows"
         )
-        _verify_certificate(found, storage)
+        if record.items is None:
+            _verify_certificate(found, storage)
+        else:
+            verify_items(found, record.items, storage)
         _verify_profile(found, storage)
     if inputs is not None and not found.problems:
         _verify_inputs(found, storage, inputs)
     return found
 
 
-def _part_problem(part: Part, storage: Storage) -> str | None:
+def _part_problem(part: Part, record: PredictionSetRecord, storage: Storage) -> str | None:
     """Return what is wrong with a file, or None."""
     with private_folder() as folder:
         copy = folder / part.uri.rsplit("/", 1)[-1]
@@ -99,7 +103,10 @@ def _part_problem(part: Part, storage: Storage) -> str | None:
             return str(error)
         if digest != part.sha256:
             return f"{part.uri} was changed: its SHA-256 is {digest}, the commit says {part.sha256}"
-        rows = _rows_of(copy.as_uri(), storage)
+        if record.items is None:
+            rows = _rows_of(copy.as_uri(), storage)
+        else:
+            rows = rows_of_table(copy, record) if part in record.table else 0
         return None if rows == part.rows else f"{part.uri} holds {rows} rows, the commit says {part.rows}"
 
 
@@ -128,6 +135,9 @@ def _verify_profile(found: Verification, storage: Storage) -> None:
 
 def _verify_certificate(found: Verification, storage: Storage) -> None:
     record, certificate = found.record, found.record.certificate
+    if certificate is None:
+        found.problems.append("the commit has no certificate of its rows")
+        return
     rejected = _rejected_rows(record, storage)
     hash_in = _hash_of_inputs(record)
     hash_rejected = sum(rows_hash(uri, rows) for uri, rows in rejected.items())
@@ -165,6 +175,9 @@ def _rejected_rows(record: PredictionSetRecord, storage: Storage) -> dict[str, l
 def _verify_inputs(found: Verification, storage: Storage, inputs: Storage) -> None:
     """Read the inputs again and compare each output row's columns with its input row's."""
     record = found.record
+    if record.items is not None:
+        verify_files(found, inputs)
+        return
     if not record.dataset_uris or not record.kept or record.output_format not in ("parquet", "arrow"):
         found.checks.append("inputs not compared: they are inline, or the output is text or was not kept")
         return

@@ -7,17 +7,11 @@ What must not be relaxed: it dies with its parent, and it never commits. Message
 
 from __future__ import annotations
 
-import ctypes
 import gc
-import os
-import pickle
-import signal
 import sys
-import traceback
-from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.exceptions import WorkerError
+from airflow_batch_inference.scoring.processes import pipe_to_parent, portable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +21,6 @@ if TYPE_CHECKING:
     from airflow_batch_inference.scoring.request import ScoringRequest
     from airflow_batch_inference.storage import Storage
 
-_PR_SET_PDEATHSIG = 1
 _UNUSED: dict[str, tuple[str, ...]] = {"lightgbm": ("sklearn",)}
 """What a flavor's library imports where it is installed, and its models do without: LightGBM, for estimator classes
 that its text format never makes, spends a second and 60 MB on scikit-learn."""
@@ -35,13 +28,9 @@ that its text format never makes, spends a second and 60 MB on scikit-learn."""
 
 def main(arguments: Sequence[str]) -> int:
     """Run a worker; ``arguments`` are the pipe's file descriptor and the parent's process id."""
-    descriptor, parent = map(int, arguments)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the parent's to handle
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
+    pipe = pipe_to_parent(arguments)
+    if pipe is None:
         return 1
-    pipe = Connection(descriptor)
     try:
         request, storage = pipe.recv()
         _serve(pipe, request, storage)
@@ -84,17 +73,6 @@ def _serve(pipe: Any, request: ScoringRequest, storage: Storage) -> None:  # noq
             else:
                 plan, allowed, failing = values
                 pipe.send(("done", scorers[-1].score(plan, allowed=allowed, failing=failing)))
-
-
-def portable(error: BaseException) -> BaseException:
-    """Return an exception that survives the way to another process, with its traceback as a note."""
-    note = "In a worker process:\n" + "".join(traceback.format_exception(error))
-    try:
-        copy: BaseException = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own bytes
-    except Exception:  # noqa: BLE001  # an exception's own pickling may fail in any way
-        copy = WorkerError(f"{type(error).__name__}: {error}")
-    copy.add_note(note)
-    return copy
 
 
 if __name__ == "__main__":
