@@ -26,6 +26,7 @@ once, because the same inputs can only fail again.
     ├── PredictionError                file, row range, cause chained
     │   └── OutOfStepError             the predictions are not one a row, each of its own row
     ├── WorkerError                    retryable: worker processes died, or made no progress
+    ├── CheckFailedError               check, count, rate, limit, first rows
     ├── DriftDetectedError             columns, scores, thresholds, report URI
     └── EvaluationFailedError          metrics, limits, report URI
 """
@@ -152,6 +153,12 @@ class WorkerError(BatchInferenceError):
     """Worker processes died or made no progress, again and again."""
 
     retryable: ClassVar[bool] = True
+
+
+class CheckFailedError(BatchInferenceError):
+    """A validation check holds for more rows than it may."""
+
+    retryable: ClassVar[bool] = False
 
 
 class DriftDetectedError(BatchInferenceError):

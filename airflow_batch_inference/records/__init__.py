@@ -51,6 +51,8 @@ from airflow_batch_inference.records.evaluation import (
 )
 from airflow_batch_inference.records.scoring import (
     Certificate,
+    CheckCount,
+    CheckResult,
     ColumnContract,
     GoldenRecord,
     ModelRecord,
@@ -72,6 +74,8 @@ __all__ = [
     "CategoricalStatistics",
     "Certificate",
     "Check",
+    "CheckCount",
+    "CheckResult",
     "ClassEvaluation",
     "ColumnBaseline",
     "ColumnContract",
