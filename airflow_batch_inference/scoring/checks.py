@@ -213,7 +213,15 @@ def added(first: Sequence[CheckCount], second: Sequence[CheckCount]) -> tuple[Ch
     )
 
 
-def set_aside(checks: Iterable[Check], batch: MiniBatch, scored: ScoredRows, marked: Marked) -> ScoredRows | None:
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """Scored rows without those that a ``quarantine`` check marks, and which of them are left (bool, one a row)."""
+
+    scored: ScoredRows
+    keep: np.ndarray
+
+
+def set_aside(checks: Iterable[Check], batch: MiniBatch, scored: ScoredRows, marked: Marked) -> SetAside | None:
     """Move rows that a ``quarantine`` check marks to the rejected ones; None where there are none.
 
     Parameters
@@ -237,12 +245,12 @@ def set_aside(checks: Iterable[Check], batch: MiniBatch, scored: ScoredRows, mar
     for at in np.flatnonzero(gone).tolist():
         names = [f"{check.name!r} ({check.when})" for check in wanted if marked.by_check[check.name][at]]
         rejected.append(RejectedRow(places[at], "check", f"The check {' and '.join(names)} holds."))
-    keep = pa.array(~gone)
-    return ScoredRows(
+    kept = ScoredRows(
         only(scored.rows, ~gone),
-        [column.filter(keep) for column in scored.predicted],
+        [column.filter(pa.array(~gone)) for column in scored.predicted],
         sorted(rejected, key=lambda row: row.row),
     )
+    return SetAside(kept, ~gone)
 
 
 def judged(checks: Iterable[Check], counts: Sequence[CheckCount], rows: int) -> tuple[CheckResult, ...]:

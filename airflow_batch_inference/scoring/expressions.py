@@ -1,16 +1,15 @@
-"""Boolean expressions over columns, such as ``out.predicted_label > 0.9 and in.age < 18``: parsed, never evaluated as code.
+"""Boolean expressions over columns, such as ``out.risk > 0.9 and in.age < 18``: parsed, never run as code.
 
 A small language of its own (:data:`GRAMMAR`, read by lark), compiled to Arrow's compute functions. What must not be
 relaxed: an expression reaches columns and nothing else; each row's answer depends on that row alone; a null (NaN is
-one) makes a comparison null, and null is never true; and arithmetic never wraps around: integers that outgrow 64 bits
-become doubles, and a division by zero gives null.
+one) makes a comparison null, and null is never true (:mod:`~airflow_batch_inference.scoring.expression_values`).
 """
 
 from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +19,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 
 from airflow_batch_inference.column_types import is_list, is_text
 from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
+from airflow_batch_inference.scoring.expression_values import alike, calculated, element, extreme, known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -27,19 +27,21 @@ if TYPE_CHECKING:
     from lark import Token
     from lark.tree import Meta
 
+    from airflow_batch_inference.scoring.expression_values import Values
+
 GRAMMAR = r"""
-?start: any
-?any: all (_OR all)*
-?all: negation (_AND negation)*
+?start: either
+?either: both (_OR both)*
+?both: negation (_AND negation)*
 ?negation: _NOT negation -> invert
     | comparison
-?comparison: sum
-    | sum COMPARISON sum -> compare
-    | sum _IS _NULL -> is_null
-    | sum _IS _NOT _NULL -> is_not_null
-    | sum _IN "(" sum ("," sum)* ")" -> is_in
-    | sum _NOT _IN "(" sum ("," sum)* ")" -> is_not_in
-?sum: product (SIGN product)*
+?comparison: total
+    | total COMPARISON total -> compare
+    | total _IS _NULL -> is_null
+    | total _IS _NOT _NULL -> is_not_null
+    | total _IN "(" total ("," total)* ")" -> is_in
+    | total _NOT _IN "(" total ("," total)* ")" -> is_not_in
+?total: product (SIGN product)*
 ?product: signed (FACTOR signed)*
 ?signed: SIGN signed -> sign
     | item
@@ -50,8 +52,8 @@ GRAMMAR = r"""
     | TRUE -> true
     | FALSE -> false
     | PATH -> column
-    | PATH "(" any ")" -> call
-    | "(" any ")"
+    | PATH "(" either ")" -> call
+    | "(" either ")"
 
 _OR.2: /or\b(?![.`])/i
 _AND.2: /and\b(?![.`])/i
@@ -81,11 +83,6 @@ _COMPARE = {
     ">": pc.greater,
     "<": pc.less,
 }
-_ARITHMETIC = {
-    "+": (pc.add_checked, pc.add),
-    "-": (pc.subtract_checked, pc.subtract),
-    "*": (pc.multiply_checked, pc.multiply),
-}
 _VALUE = "a column, a number, text in quotes, true, false or a bracket"
 _WORDS = {
     **dict.fromkeys(("PATH", "NUMBER", "STRING", "TRUE", "FALSE", "LPAR"), _VALUE),
@@ -102,7 +99,7 @@ _WORDS = {
     "$END": "the end",
 }
 
-Columns = "Mapping[str, pa.Array | pa.ChunkedArray]"
+Columns: TypeAlias = "Mapping[str, pa.Array | pa.ChunkedArray]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +108,8 @@ class _Node:
 
     text: str
     names: tuple[str, ...]
-    value: Callable[[Columns], Any]
+    value: Callable[[Columns], Values]
+    literal: int | float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +126,7 @@ class Expression:
 
     text: str
     names: tuple[str, ...]
-    _value: Callable[[Columns], Any]
+    _value: Callable[[Columns], Values]
 
     def require_columns(self, known: Collection[str]) -> None:
         """Refuse names that no column has.
@@ -198,7 +196,7 @@ def parse_expression(text: str) -> Expression:
     ('out.dense_1', 'in.petal length')
     """
     if not isinstance(text, str) or not text.strip():
-        message = f"An expression is {text!r}; write one such as \"out.predicted_label > 0.9\"."
+        message = f'An expression is {text!r}; write one such as "out.predicted_label > 0.9".'
         raise ConfigurationError(message)
     if len(text) > MOST_CHARACTERS:
         message = f"An expression has {len(text)} characters; the limit is {MOST_CHARACTERS}. Make several of it."
@@ -241,14 +239,14 @@ class _Compiler(Transformer):  # type: ignore[type-arg]  # lark is generic in wh
         super().__init__()
         self._text = text
 
-    def _node(self, meta: Meta, parts: Sequence[_Node], value: Callable[[Columns], Any]) -> _Node:
+    def _node(self, meta: Meta, parts: Sequence[_Node], value: Callable[[Columns], Values]) -> _Node:
         names = tuple(name for part in parts for name in part.names)
         return _Node(self._text[meta.start_pos : meta.end_pos], names, value)
 
-    def any(self, meta: Meta, parts: list[_Node]) -> _Node:
+    def either(self, meta: Meta, parts: list[_Node]) -> _Node:
         return self._node(meta, parts, lambda columns: _folded(pc.or_kleene, parts, columns))
 
-    def all(self, meta: Meta, parts: list[_Node]) -> _Node:
+    def both(self, meta: Meta, parts: list[_Node]) -> _Node:
         return self._node(meta, parts, lambda columns: _folded(pc.and_kleene, parts, columns))
 
     def invert(self, meta: Meta, parts: list[_Node]) -> _Node:
@@ -270,13 +268,15 @@ class _Compiler(Transformer):  # type: ignore[type-arg]  # lark is generic in wh
     def is_not_in(self, meta: Meta, parts: list[_Node]) -> _Node:
         return self._node(meta, parts, lambda columns: pc.invert(_among(parts[0], parts[1:], columns)))
 
-    def sum(self, meta: Meta, parts: list[Any]) -> _Node:
+    def total(self, meta: Meta, parts: list[Any]) -> _Node:
         return self._node(meta, parts[::2], lambda columns: _chained(parts, columns))
 
-    product = sum
+    product = total
 
     def sign(self, meta: Meta, parts: list[Any]) -> _Node:
         sign, of = parts
+        if of.literal is not None:
+            return self._literal(meta, -of.literal if sign == "-" else of.literal)
         zero = _Node("0", (), lambda _: pa.scalar(0))
         return self._node(meta, [of], lambda columns: _chained([zero, sign, of], columns))
 
@@ -285,7 +285,7 @@ class _Compiler(Transformer):  # type: ignore[type-arg]  # lark is generic in wh
         if not str(number).isdecimal():
             message = f"The expression {self._text!r} has the place [{number}]; it must be a whole number from 0."
             raise ConfigurationError(message)
-        return self._node(meta, [of], lambda columns: _element(of, int(number), columns))
+        return self._node(meta, [of], lambda columns: element(_listed(of, columns, f"[{number}]"), int(number)))
 
     def call(self, meta: Meta, parts: list[Any]) -> _Node:
         name, argument = str(parts[0]), parts[1]
@@ -302,50 +302,32 @@ class _Compiler(Transformer):  # type: ignore[type-arg]  # lark is generic in wh
             message = f"The expression {self._text!r} compares with null, which is never true. Write 'is null'."
             raise ConfigurationError(message)
         name = str(parts[0]).replace("`", "")
-        return _Node(str(parts[0]), (name,), lambda columns: _known(columns[name]))
+        return _Node(str(parts[0]), (name,), lambda columns: known(columns[name]))
 
     def number(self, meta: Meta, parts: list[Token]) -> _Node:
         text = str(parts[0])
-        whole = int(text) if text.isdecimal() else None
-        value = pa.scalar(whole if whole is not None and whole <= _LARGEST else float(text))
-        return self._node(meta, [], lambda _: value)
+        return self._literal(meta, int(text) if text.isdecimal() else float(text))
+
+    def _literal(self, meta: Meta, number: float) -> _Node:
+        value = pa.scalar(number if isinstance(number, int) and abs(number) <= _LARGEST else float(number))
+        return _Node(self._text[meta.start_pos : meta.end_pos], (), lambda _: value, number)
 
     def text(self, meta: Meta, parts: list[Token]) -> _Node:
         value = pa.scalar(str(parts[0])[1:-1])
         return self._node(meta, [], lambda _: value)
 
     def true(self, meta: Meta, parts: list[Token]) -> _Node:  # noqa: ARG002  # lark calls all alike
-        return self._node(meta, [], lambda _: pa.scalar(True))  # noqa: FBT003  # a value, no flag
+        return self._node(meta, [], lambda _: pa.scalar(True))
 
     def false(self, meta: Meta, parts: list[Token]) -> _Node:  # noqa: ARG002  # lark calls all alike
-        return self._node(meta, [], lambda _: pa.scalar(False))  # noqa: FBT003  # a value, no flag
+        return self._node(meta, [], lambda _: pa.scalar(False))
 
 
-def _known(values: Any) -> Any:  # noqa: ANN401  # an array or a scalar, which pyarrow does not type
-    """Return values in one of a few types: int64, double, string, boolean, times, lists; NaN is null."""
-    kind = values.type
-    if isinstance(values, pa.ChunkedArray):
-        values = values.combine_chunks()
-    if pa.types.is_dictionary(kind):
-        return _known(values.cast(kind.value_type))
-    if pa.types.is_integer(kind):
-        try:
-            return values.cast(pa.int64())
-        except pa.ArrowInvalid:  # more than 63 bits
-            return values.cast(pa.float64(), safe=False)
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        doubles = values.cast(pa.float64(), safe=False)
-        return pc.if_else(pc.is_nan(doubles), pa.scalar(None, pa.float64()), doubles)
-    if is_text(kind) and not pa.types.is_null(kind):
-        return values.cast(pa.string())
-    return values.cast(pa.list_(kind.value_type)) if is_list(kind) else values
-
-
-def _folded(join: Callable[[Any, Any], Any], parts: Sequence[_Node], columns: Columns) -> Any:  # noqa: ANN401  # see above
+def _folded(join: Callable[[Any, Any], Any], parts: Sequence[_Node], columns: Columns) -> Values:
     return functools.reduce(join, (_boolean(part, columns) for part in parts))
 
 
-def _boolean(part: _Node, columns: Columns) -> Any:  # noqa: ANN401  # see above
+def _boolean(part: _Node, columns: Columns) -> Values:
     found = part.value(columns)
     if pa.types.is_null(found.type):
         return found.cast(pa.bool_())
@@ -355,8 +337,8 @@ def _boolean(part: _Node, columns: Columns) -> Any:  # noqa: ANN401  # see above
     return found
 
 
-def _compared(left: _Node, sign: str, right: _Node, columns: Columns) -> Any:  # noqa: ANN401  # see above
-    first, second = _alike(left.value(columns), right.value(columns))
+def _compared(left: _Node, sign: str, right: _Node, columns: Columns) -> Values:
+    first, second = alike(left.value(columns), right.value(columns))
     try:
         return _COMPARE[sign](first, second)
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
@@ -367,42 +349,19 @@ def _compared(left: _Node, sign: str, right: _Node, columns: Columns) -> Any:  #
         raise ConfigurationError(message) from None
 
 
-def _alike(left: Any, right: Any) -> tuple[Any, Any]:  # noqa: ANN401  # see above
-    """Return two sides with one type, where that is meant: numbers as doubles, a date's text as a date."""
-    kinds = (left.type, right.type)
-    if {*map(str, kinds)} == {"int64", "double"}:
-        return left.cast(pa.float64(), safe=False), right.cast(pa.float64(), safe=False)
-    if pa.types.is_null(left.type):
-        return left.cast(right.type), right
-    if pa.types.is_null(right.type):
-        return left, right.cast(left.type)
-    if pa.types.is_temporal(left.type) and is_text(right.type):
-        return left, _moment(right, left.type)
-    if pa.types.is_temporal(right.type) and is_text(left.type):
-        return _moment(left, right.type), right
-    return left, right
-
-
-def _moment(text: Any, kind: pa.DataType) -> Any:  # noqa: ANN401  # see above
-    try:
-        return text.cast(kind)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return text
-
-
-def _among(value: _Node, entries: Sequence[_Node], columns: Columns) -> Any:  # noqa: ANN401  # see above
+def _among(value: _Node, entries: Sequence[_Node], columns: Columns) -> Values:
     return functools.reduce(pc.or_kleene, (_compared(value, "==", entry, columns) for entry in entries))
 
 
-def _chained(parts: Sequence[Any], columns: Columns) -> Any:  # noqa: ANN401  # see above
-    """Calculate from left to right: value, sign, value, …"""
+def _chained(parts: Sequence[Any], columns: Columns) -> Values:
+    """Calculate from left to right: value, sign, value and so on."""
     found = _number(parts[0], columns)
     for sign, part in zip(parts[1::2], parts[2::2], strict=True):
-        found = _calculated(found, str(sign), _number(part, columns))
+        found = calculated(found, str(sign), _number(part, columns))
     return found
 
 
-def _number(part: _Node, columns: Columns) -> Any:  # noqa: ANN401  # see above
+def _number(part: _Node, columns: Columns) -> Values:
     found = part.value(columns)
     if pa.types.is_null(found.type):
         return found.cast(pa.float64())
@@ -412,20 +371,7 @@ def _number(part: _Node, columns: Columns) -> Any:  # noqa: ANN401  # see above
     return found
 
 
-def _calculated(left: Any, sign: str, right: Any) -> Any:  # noqa: ANN401  # see above
-    left, right = _alike(left, right)
-    if sign == "/":
-        divisor = right.cast(pa.float64(), safe=False)
-        none = pa.scalar(None, pa.float64())
-        return _known(pc.divide(left.cast(pa.float64(), safe=False), pc.if_else(pc.equal(divisor, 0), none, divisor)))
-    checked, plain = _ARITHMETIC[sign]
-    try:
-        return _known(checked(left, right))
-    except pa.ArrowInvalid:  # an integer of more than 64 bits
-        return _known(plain(left.cast(pa.float64(), safe=False), right.cast(pa.float64(), safe=False)))
-
-
-def _listed(part: _Node, columns: Columns, what: str) -> Any:  # noqa: ANN401  # see above
+def _listed(part: _Node, columns: Columns, what: str) -> Values:
     found = part.value(columns)
     if not is_list(found.type):
         message = f"{part.text!r} in an expression is {found.type}; {what} needs a list."
@@ -433,45 +379,16 @@ def _listed(part: _Node, columns: Columns, what: str) -> Any:  # noqa: ANN401  #
     return found
 
 
-def _element(part: _Node, place: int, columns: Columns) -> Any:  # noqa: ANN401  # see above
-    """Return one value of each list; null where the list is shorter."""
-    lists = _listed(part, columns, f"[{place}]")
-    long_enough = pc.greater(pc.list_value_length(lists), place)
-    return _known(pc.list_element(pc.if_else(long_enough, lists, pa.scalar(None, lists.type)), place))
-
-
-def _length(part: _Node, columns: Columns) -> Any:  # noqa: ANN401  # see above
+def _length(part: _Node, columns: Columns) -> Values:
     found = part.value(columns)
     if is_text(found.type) and not pa.types.is_null(found.type):
         return pc.utf8_length(found).cast(pa.int64())
     return pc.list_value_length(_listed(part, columns, "length()")).cast(pa.int64())
 
 
-def _absolute(part: _Node, columns: Columns) -> Any:  # noqa: ANN401  # see above
-    found = _number(part, columns)
-    try:
-        return pc.abs_checked(found)
-    except pa.ArrowInvalid:  # -2^63
-        return pc.abs(found.cast(pa.float64(), safe=False))
-
-
-def _extreme(which: str) -> Callable[[_Node, Columns], Any]:
-    """Return what finds the least or largest value of each list; null where a list holds none."""
-
-    def extreme(part: _Node, columns: Columns) -> Any:  # noqa: ANN401  # see above
-        lists = _listed(part, columns, f"{which}()")
-        values = _known(pc.list_flatten(lists))
-        table = pa.table({"row": pc.list_parent_indices(lists).cast(pa.int64()), "value": values})
-        found = table.group_by("row").aggregate([("value", which)])
-        places = pc.index_in(pa.array(np.arange(len(lists))), value_set=found["row"].combine_chunks())
-        return found[f"value_{which}"].combine_chunks().take(places)
-
-    return extreme
-
-
-_FUNCTIONS: dict[str, Callable[[_Node, Columns], Any]] = {
-    "abs": _absolute,
+_FUNCTIONS: dict[str, Callable[[_Node, Columns], Values]] = {
+    "abs": lambda part, columns: pc.abs(_number(part, columns).cast(pa.float64(), safe=False)),
     "length": _length,
-    "min": _extreme("min"),
-    "max": _extreme("max"),
+    "min": lambda part, columns: extreme(_listed(part, columns, "min()"), "min"),
+    "max": lambda part, columns: extreme(_listed(part, columns, "max()"), "max"),
 }

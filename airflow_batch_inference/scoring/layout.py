@@ -6,10 +6,13 @@ this one, whatever was asked for; and a name that stands for no column is an err
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 EVERYTHING = "*"
 TIME, INPUT, OUTPUT, CHECKS, ANOMALY, ERROR, METADATA = (
