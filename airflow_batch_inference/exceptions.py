@@ -28,6 +28,7 @@ once, because the same inputs can only fail again.
     ├── ScriptError                    a scoring script that cannot be run, with its own traceback
     │   └── TooManyFailedItemsError    retryable: a retry runs the mini-batches that failed, and only those
     ├── WorkerError                    retryable: worker processes died, or made no progress
+    ├── CheckFailedError               check, count, rate, limit, first rows
     ├── DriftDetectedError             columns, scores, thresholds, report URI
     └── EvaluationFailedError          metrics, limits, report URI
 """
@@ -166,6 +167,12 @@ class WorkerError(BatchInferenceError):
     """Worker processes died or made no progress, again and again."""
 
     retryable: ClassVar[bool] = True
+
+
+class CheckFailedError(BatchInferenceError):
+    """A validation check holds for more rows than it may."""
+
+    retryable: ClassVar[bool] = False
 
 
 class DriftDetectedError(BatchInferenceError):

@@ -10,6 +10,7 @@ from airflow_batch_inference.exceptions import ConfigurationError, EmptyDatasetE
 from airflow_batch_inference.operators.arguments import (
     boolean,
     byte_size,
+    callables,
     choice,
     columns,
     mapping,
@@ -23,6 +24,7 @@ from airflow_batch_inference.operators.arguments import (
     words,
 )
 from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push, storage_for
+from airflow_batch_inference.operators.checks import announce_checks, shape_options
 from airflow_batch_inference.operators.inputs import read, resolve_model
 from airflow_batch_inference.operators.predict_script import score_files, scores_files
 from airflow_batch_inference.operators.scored import destination_of, model_of
@@ -42,9 +44,9 @@ if TYPE_CHECKING:
 class PredictOperator(BatchInferenceOperator):
     """Score a dataset in mini-batches and commit the prediction set: inputs and predictions, in input order.
 
-    Returns the commit's URI; pushes ``rows``, ``rows_rejected``, ``batch_id`` and ``model_sha256`` by XCom. Nothing is
-    visible before the whole set is; the same job run again returns the commit that is there, and a retry scores only
-    the parts that are missing.
+    Returns the commit's URI; pushes ``rows``, ``rows_rejected``, ``batch_id`` and ``model_sha256`` by XCom, and with
+    checks ``check_failures``, the number of rows that each of them marks. Nothing is visible before the whole set is;
+    the same job run again returns the commit that is there, and a retry scores only the parts that are missing.
 
     With a ``scoring_script``, its ``init()`` runs once in each worker process and its ``run(mini_batch)`` on the files,
     as in Azure ML's batch deployments: see docs/scripts.md. Then ``items`` and ``items_failed`` (files) are pushed in
@@ -122,8 +124,19 @@ class PredictOperator(BatchInferenceOperator):
     :param progress_timeout_s: after so many seconds in which no mini-batch ended, the task fails; None: never.
         (templated)
     :param recursive: whether the files of sub-folders belong to a folder, for a scoring script. (templated)
-    :param output_schema: ``azure``: without a script, the model predicts once a file (``.csv``, ``.parquet``), and the
-        columns are ``row``, ``prediction`` and ``file_name``. (templated)
+    :param output_schema: ``wallaroo``: the output has the columns ``time``, ``in.<field>``, ``out.<output>`` and
+        ``check_failures``; ``azure``: the model predicts once a file (``.csv``, ``.parquet``), and the columns are
+        ``row``, ``prediction`` and ``file_name``; None: the input's columns, then the predictions. (templated)
+    :param result_columns: which of Wallaroo's columns, as its ``dataset``: ``*``, ``in``, ``out.<output>``,
+        ``anomaly``, ``metadata``, …; None: ``*``. (templated)
+    :param result_exclude: which of them not, as its ``dataset_exclude``. (templated)
+    :param result_separator: between ``in`` and the field, as its ``dataset_separator``. (templated)
+    :param checks: validation checks: a dict of names to expressions over ``in.<field>`` and ``out.<output>``
+        (``"out.predicted_label > 0.9"``), or to ``{"when": expression, "max_rate": 0.01, "action": "fail"}``. They add
+        the column ``check_failures``. For more than ``max_rate`` of the rows, ``fail`` fails the task before anything
+        is committed, and ``alert`` calls the notifiers; ``quarantine`` sets each such row aside, and fails above
+        ``max_rate``. (templated)
+    :param notifiers: called with ``{{ checks }}`` when a check alerts.
     """
 
     template_fields: Sequence[str] = (
@@ -172,6 +185,10 @@ class PredictOperator(BatchInferenceOperator):
         "progress_timeout_s",
         "recursive",
         "output_schema",
+        "result_columns",
+        "result_exclude",
+        "result_separator",
+        "checks",
     )
     _stop_requested = False
 
@@ -222,6 +239,11 @@ class PredictOperator(BatchInferenceOperator):
         progress_timeout_s: float | str | None = None,
         recursive: bool | str = False,
         output_schema: str | None = None,
+        result_columns: str | Sequence[str] | None = None,
+        result_exclude: str | Sequence[str] | None = None,
+        result_separator: str = ".",
+        checks: Mapping[str, Any] | None = None,
+        notifiers: object = None,
         **kwargs: Any,  # noqa: ANN401  # BaseOperator's own
     ) -> None:
         super().__init__(**kwargs)
@@ -269,12 +291,18 @@ class PredictOperator(BatchInferenceOperator):
         self.progress_timeout_s = progress_timeout_s
         self.recursive = recursive
         self.output_schema = output_schema
+        self.result_columns = result_columns
+        self.result_exclude = result_exclude
+        self.result_separator = result_separator
+        self.checks = checks
+        self.notifiers = notifiers
 
     def perform(self, context: Context) -> str:
         """Load the model, score, commit."""
         from airflow_batch_inference.scoring.job import score_dataset
 
         on_empty = choice("on_empty", self.on_empty, {"fail", "skip", "succeed"})
+        notifiers = callables("notifiers", self.notifiers)
         try:
             if scores_files(self):
                 return score_files(self, context, on_empty)
@@ -302,6 +330,9 @@ class PredictOperator(BatchInferenceOperator):
                 "model_sha256": record.model_sha256,
             },
         )
+        if record.checks:
+            push(context, {"check_failures": {result.name: result.rows for result in record.checks}})
+            announce_checks(record, uri, notifiers, context)
         return uri
 
     def on_kill(self) -> None:
@@ -346,7 +377,7 @@ class PredictOperator(BatchInferenceOperator):
             model_storage=storage_for(record.conn_id),
             model_record_uri=record_uri,
             dataset=structure(self.dataset),
-            options=self._options(),
+            options=self._options(context),
             destination=destination_of(context, self.root, optional_text(self.batch_id)),
             rows_per_batch=self.mini_batch_rows,
             on_empty="succeed" if on_empty == "succeed" else "fail",
@@ -396,7 +427,7 @@ class PredictOperator(BatchInferenceOperator):
             isolate=boolean("isolate", self.isolate),
         )
 
-    def _options(self) -> ScoringOptions:
+    def _options(self, context: Context) -> ScoringOptions:
         from airflow_batch_inference.scoring.explain import parse_explain
         from airflow_batch_inference.scoring.request import ScoringOptions
 
@@ -419,6 +450,14 @@ class PredictOperator(BatchInferenceOperator):
             on_mismatch=self._on_mismatch(),
             output_format=self.output_format,
             keep=boolean("log_result_set", self.log_result_set),
+            **shape_options(
+                context,
+                output_schema=self.output_schema,
+                columns=self.result_columns,
+                exclude=self.result_exclude,
+                separator=self.result_separator,
+                checks=self.checks,
+            ),
         )
 
     def _on_mismatch(self) -> dict[str, str]:

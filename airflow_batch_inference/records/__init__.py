@@ -52,6 +52,8 @@ from airflow_batch_inference.records.evaluation import (
 from airflow_batch_inference.records.items import ItemAccount, ScriptSource
 from airflow_batch_inference.records.scoring import (
     Certificate,
+    CheckCount,
+    CheckResult,
     ColumnContract,
     GoldenRecord,
     ModelRecord,
@@ -74,6 +76,8 @@ __all__ = [
     "CategoricalStatistics",
     "Certificate",
     "Check",
+    "CheckCount",
+    "CheckResult",
     "ClassEvaluation",
     "ColumnBaseline",
     "ColumnContract",

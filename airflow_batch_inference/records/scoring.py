@@ -114,6 +114,31 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckCount:
+    """How many rows a validation check marked, and where the first of them lie."""
+
+    name: str
+    rows: int
+    first: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """What came of a validation check over the whole input."""
+
+    name: str
+    expression: str
+    rows: int
+    """How many rows it marked; those of a ``quarantine`` check are among the rejected ones."""
+    max_rate: float | None
+    action: Literal["fail", "alert", "quarantine"] | None
+    is_exceeded: bool
+    """Whether they are more than it may mark."""
+    first: tuple[str, ...] = ()
+    """The first of them: file and row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt(Record):
     """One part, scored: written once, by whoever finishes the part first; a retry takes it as it is."""
 
@@ -137,6 +162,10 @@ class Receipt(Record):
     """Wall time of each phase in the worker, in seconds."""
     nulled: dict[str, int] = field(default_factory=dict)
     """Column to how many of its values became null for the model, because they did not fit."""
+    checks: tuple[CheckCount, ...] = ()
+    """Of the rows that were scored."""
+    rows_set_aside: int = 0
+    """How many of the rejected rows were scored, and set aside by a check."""
 
     @property
     def rows_rejected(self) -> int:
@@ -231,6 +260,13 @@ class PredictionSetRecord(Record):
     """The scoring script, where one was run."""
     mini_batches_uri: str | None = None
     """JSON lines with the files, the attempts, the seconds and the errors of each mini-batch of files."""
+    checks: tuple[CheckResult, ...] = ()
+    """What came of the validation checks."""
+    rows_set_aside: int = 0
+    """How many of the rejected rows were scored, and set aside by a check."""
+    input_names: dict[str, str] = field(default_factory=dict)
+    """Written column to its name in the input, or to what the model's own data call that prediction, where the output
+    has another name for it (``in.age``: ``age``)."""
 
     def __post_init__(self) -> None:
         """Refuse a record whose rows do not add up."""
@@ -241,6 +277,7 @@ class PredictionSetRecord(Record):
             counts != (self.rows_in, self.rows_out, rejected)
             or rejected != self.rows_rejected
             or (self.has_table and in_parts != self.rows_out)
+            or not 0 <= self.rows_set_aside <= rejected
         ):
             message = (
                 f"the rows of prediction set {self.name!r} do not add up: {self.rows_in} read, {self.rows_out} scored, "

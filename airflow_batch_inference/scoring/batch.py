@@ -22,7 +22,7 @@ from airflow_batch_inference.exceptions import (
     SignatureMismatchError,
 )
 from airflow_batch_inference.scoring.explain import EXPLANATION, explanations
-from airflow_batch_inference.scoring.outputs import DEFAULT_LABEL, equal_rows, output_columns
+from airflow_batch_inference.scoring.outputs import DEFAULT_LABEL, equal_rows, output_columns, whole_outputs
 from airflow_batch_inference.signature import InputPlan, LossyCastError, cast, cast_inputs, is_text
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ class Predictor:
     """Which rows are explained, in one more column; None: no row."""
     names: list[str] = field(default_factory=list, compare=False)
     """The prediction columns' default names: filled in by the first mini-batch, the same for all."""
+    whole: bool = False
+    """Whether each output is one column, of lists where a row has several values."""
 
     def predict(self, batch: MiniBatch) -> list[pa.Array]:
         """Return the prediction columns of a mini-batch.
@@ -85,18 +87,19 @@ class Predictor:
         found: list[tuple[str, pa.Array]] = []
         known: dict[str, Prediction] = {}
         for method in self.methods:
-            found += output_columns(
-                self._predicted(method, table, batch, known),
-                method=method,
-                rows=table.num_rows,
-                where=batch.describe(),
-                is_alone=len(self.methods) == 1,
-                endings=self._endings(method),
-            )
+            found += self._columns(method, self._predicted(method, table, batch, known), batch)
         if self.explain is not None:
             found.append((EXPLANATION, self._explained(self.explain, found, table, batch)))
         self.names[:] = [name for name, _ in found]
         return [values for _, values in found]
+
+    def _columns(self, method: str, predicted: Prediction, batch: MiniBatch) -> list[tuple[str, pa.Array]]:
+        rows, where, is_alone = batch.table.num_rows, batch.describe(), len(self.methods) == 1
+        if self.whole:
+            name = only_output(self.model)
+            return whole_outputs(predicted, method=method, rows=rows, where=where, is_alone=is_alone, name=name)
+        endings = self._endings(method)
+        return output_columns(predicted, method=method, rows=rows, where=where, is_alone=is_alone, endings=endings)
 
     def _explained(
         self, explain: Explain, found: list[tuple[str, pa.Array]], table: pa.Table, batch: MiniBatch
@@ -186,6 +189,12 @@ class Predictor:
                 f"{_text_for_number(error, table, self.inputs, batch) or 'Look at these rows, or score them alone.'}"
             )
             raise PredictionError(message) from error
+
+
+def only_output(model: LoadedModel) -> str | None:
+    """Return the name that a network has for its only output; None where it has none, or several outputs."""
+    names = model.output_names or getattr(model, "outputs", None)
+    return str(names[0]) if isinstance(names, tuple) and len(names) == 1 else None
 
 
 def require_threshold(model: LoadedModel, threshold: float | None) -> None:

@@ -22,6 +22,7 @@ from airflow_batch_inference.exceptions import ArtifactIntegrityError, TooManyRe
 from airflow_batch_inference.flavors.threads import usable_cores
 from airflow_batch_inference.records import Certificate, ColumnSpec, PredictionSetRecord, ProfileRecord
 from airflow_batch_inference.scoring.accounting import as_text, row_hash
+from airflow_batch_inference.scoring.checks import added, describe, judged, require_passed
 from airflow_batch_inference.scoring.commit import commit, committed
 from airflow_batch_inference.scoring.contract import warn_of_nulls
 from airflow_batch_inference.scoring.native_threads import limited_blas
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from airflow_batch_inference.datasets.dataset import Dataset
-    from airflow_batch_inference.records import Receipt
+    from airflow_batch_inference.records import CheckCount, CheckResult, Receipt
     from airflow_batch_inference.scoring.plan import PartPlan
     from airflow_batch_inference.scoring.prepare import PreparedJob
     from airflow_batch_inference.scoring.request import ScoringRequest
@@ -149,8 +150,9 @@ def score_dataset(
             progress.tell(receipt)
         check()
         progress.finish()
+    results = _judged(request, plans, receipts)
     profile_uri = _put_profile(request, receipts.values(), storage)
-    record = _record(job, request, opened, plans, receipts, progress, profile_uri)
+    record = _record(job, request, opened, plans, receipts, progress, profile_uri, results)
     return retrying("The commit", lambda: commit(folder, record, storage, fence))
 
 
@@ -215,12 +217,17 @@ def _shared(
 
 def _left(most: int | None, receipts: Iterable[Receipt]) -> int | None:
     """Return how many rows may still be rejected."""
-    return None if most is None else max(0, most - sum(receipt.rows_rejected for receipt in receipts))
+    return None if most is None else max(0, most - sum(_unscored(receipt) for receipt in receipts))
+
+
+def _unscored(receipt: Receipt) -> int:
+    """Return how many rows could not be scored; those that a check sets aside have a limit of their own."""
+    return receipt.rows_rejected - receipt.rows_set_aside
 
 
 def _require_allowed(most: int | None, receipts: Iterable[Receipt]) -> None:
     rejected = [receipt for receipt in receipts if receipt.quarantine]
-    count = sum(receipt.rows_rejected for receipt in rejected)
+    count = sum(map(_unscored, rejected))
     if most is not None and count > most:
         shown = [f"{each.uri} row {each.row} ({each.stage}): {each.error}" for each in rejected[0].rejections[:3]]
         where = ", ".join(receipt.quarantine.uri for receipt in rejected[:3] if receipt.quarantine)
@@ -249,11 +256,13 @@ def _record(
     receipts: dict[int, Receipt],
     progress: Progress,
     profile_uri: str | None,
+    results: tuple[CheckResult, ...],
 ) -> PredictionSetRecord:
     """Reconcile the receipts with the plan, and make the commit of them."""
     record, options, destination = request.record, request.options, request.destination
     ordered = [receipts[plan.index] for plan in plans]
     certificate = _certificate(opened, plans, ordered)
+    names = {name: name for name in job.base.names} if job.shape is None else job.shape.written_as
     return PredictionSetRecord(
         name=options.name,
         batch_id=destination.batch_id,
@@ -270,8 +279,8 @@ def _record(
         dataset_rows=tuple(sum(unit.rows for unit in units) for units in opened.units),
         output_format=options.output_format,
         columns=tuple(ColumnSpec(name=column.name, type=str(column.type)) for column in job.schema),
-        feature_columns=job.inputs.columns,
-        label_columns=job.labels,
+        feature_columns=tuple(names.get(name, name) for name in job.inputs.columns),
+        label_columns=tuple(names[label] for label in job.labels if label in names),
         rows_in=certificate.rows_in,
         rows_out=certificate.rows_out,
         rows_rejected=certificate.rows_rejected,
@@ -285,7 +294,32 @@ def _record(
         seconds=progress.seconds(),
         versions={"airflow-batch-inference": __version__, "pyarrow": pa.__version__, **job.versions},
         nulled=_nulled(ordered),
+        checks=results,
+        rows_set_aside=sum(receipt.rows_set_aside for receipt in ordered),
+        input_names={written: name for name, written in names.items() if written != name},
     )
+
+
+def _judged(
+    request: ScoringRequest, plans: Sequence[PartPlan], receipts: dict[int, Receipt]
+) -> tuple[CheckResult, ...]:
+    """Return what came of the checks over the whole input.
+
+    Raises
+    ------
+    CheckFailedError
+        One holds for too many rows to commit them.
+    """
+    rows = sum(plan.rows for plan in plans)
+    counts: tuple[CheckCount, ...] = ()
+    for plan in plans:
+        counts = added(counts, receipts[plan.index].checks)
+    results = judged(request.options.checks, counts, rows)
+    for result in results:
+        if result.rows and not result.is_exceeded:
+            log.info("%s", describe(result, rows))
+    require_passed(results, rows)
+    return results
 
 
 def _nulled(receipts: Sequence[Receipt]) -> dict[str, int]:

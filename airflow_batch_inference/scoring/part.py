@@ -24,11 +24,12 @@ from airflow_batch_inference.exceptions import ArtifactIntegrityError, DataError
 from airflow_batch_inference.records import Part, Receipt, Rejection
 from airflow_batch_inference.scoring.accounting import as_text, row_hash, rows_hash
 from airflow_batch_inference.scoring.batch import assemble, require_in_step
+from airflow_batch_inference.scoring.checks import Marked, added, count_marks, set_aside
 from airflow_batch_inference.scoring.isolation import Isolator
 from airflow_batch_inference.scoring.quarantine import QUARANTINE_COLUMNS, quarantine_rows, quarantine_schema
 from airflow_batch_inference.scoring.receipts import put_receipt
 from airflow_batch_inference.scoring.retries import retrying
-from airflow_batch_inference.signature import cast, is_number, is_text
+from airflow_batch_inference.scoring.shape import as_number
 from airflow_batch_inference.storage import encode_segment, join_uri, sha256_of
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.datasets.dataset import MiniBatch
     from airflow_batch_inference.flavors.base import LoadedModel
-    from airflow_batch_inference.records import Profile
+    from airflow_batch_inference.records import CheckCount, Profile
     from airflow_batch_inference.scoring.isolation import RejectedRow, ScoredRows
     from airflow_batch_inference.scoring.plan import PartPlan
     from airflow_batch_inference.scoring.prepare import PreparedJob
@@ -129,6 +130,8 @@ class PartScorer:
             profile=run.profile(),
             seconds={phase: round(value, 3) for phase, value in run.seconds.items()},
             nulled=dict(run.nulled),
+            checks=run.checks,
+            rows_set_aside=run.rows_set_aside,
         )
         return put_receipt(receipt, self.request.destination.folder, self.storage)
 
@@ -215,6 +218,8 @@ class _Run:
     quarantined: list[pa.Table] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
     nulled: Counter[str] = field(default_factory=Counter)
+    checks: tuple[CheckCount, ...] = ()
+    rows_set_aside: int = 0
     seconds: dict[str, float] = field(
         default_factory=lambda: {"read": 0.0, "predict": 0.0, "write": 0.0, "profile": 0.0}
     )
@@ -229,20 +234,37 @@ class _Run:
         with prefetched(reading) as batches:
             while True:
                 self.scorer.check()
-                now = time.monotonic()
+                now, started = time.monotonic(), time.perf_counter_ns()
                 batch = next(batches, None)
                 self.spent("read", now)
                 if batch is None:
                     return
-                now = time.monotonic()
+                waited = time.perf_counter_ns() - started
+                now, started = time.monotonic(), time.perf_counter_ns()
                 scored = self.isolator.score(batch, self.rows_in)
+                elapsed = (waited, time.perf_counter_ns() - started)
                 self._require_in_step(plan, scored)
+                scored, marked = self._checked(batch, scored)
                 self._account(batch, scored)
                 scored = self._mended(scored)
-                table = assemble(scored.rows, job.passthrough, scored.predicted, job.schema)
+                table = assemble(scored.rows, job.passthrough, scored.predicted, job.base)
                 self.spent("predict", now)
                 self._profile(table, scored)
-                yield table
+                yield table if job.shape is None else job.shape.table(table, marked, elapsed)
+
+    def _checked(self, batch: MiniBatch, scored: ScoredRows) -> tuple[ScoredRows, Marked]:
+        """Evaluate the checks, count what they mark, and set aside what they say."""
+        job = self.scorer.job
+        if job.shape is None:
+            return scored, Marked({}, scored.rows.table.num_rows)
+        table = scored.rows.table if job.screen is None else job.screen.readable(scored.rows.table)
+        marked = job.shape.mark(table, scored.predicted)
+        self.checks = added(self.checks, count_marks(marked, scored.rows))
+        aside = set_aside(job.shape.checks, batch, scored, marked)
+        if aside is None:
+            return scored, marked
+        self.rows_set_aside += len(aside.scored.rejected) - len(scored.rejected)
+        return aside.scored, marked.taken(aside.keep)
 
     def _mended(self, scored: ScoredRows) -> ScoredRows:
         """Count what became null for the model, and return the rows with the numbers that text stands for."""
@@ -261,7 +283,7 @@ class _Run:
         inputs = self.scorer.job.inputs
         for name, kind in zip(inputs.columns, inputs.types, strict=True):
             if name not in table.column_names:
-                table = table.append_column(name, self._as_number(scored.rows.table.column(name), kind, name))
+                table = table.append_column(name, as_number(scored.rows.table.column(name), kind, name))
         self.uncounted.append(table)
         if sum(each.num_rows for each in self.uncounted) >= _COUNTED_ROWS:
             self._count(self.profiler)
@@ -279,12 +301,6 @@ class _Run:
             return None
         self._count(self.profiler)
         return self.profiler.profile()
-
-    @staticmethod
-    def _as_number(values: pa.ChunkedArray, kind: pa.DataType | None, name: str) -> pa.ChunkedArray:
-        """Return text that the model takes as numbers as those numbers."""
-        is_parsed = kind is not None and is_number(kind) and is_text(values.type)
-        return cast(values, kind, name) if is_parsed else values
 
     def _require_in_step(self, plan: PartPlan, scored: ScoredRows) -> None:
         rows = self.scorer.request.parity_rows

@@ -33,10 +33,12 @@ from airflow_batch_inference.scoring.batch import (
     require_new_names,
     require_threshold,
 )
+from airflow_batch_inference.scoring.checks import columns_read
 from airflow_batch_inference.scoring.isolation import Isolator
 from airflow_batch_inference.scoring.plan import mini_batch_rows
 from airflow_batch_inference.scoring.quarantine import QUARANTINE_COLUMNS
 from airflow_batch_inference.scoring.screen import Screen, make_screen, policies
+from airflow_batch_inference.scoring.shape import OutputShape, make_shape
 from airflow_batch_inference.signature import InputPlan, is_number, is_text, plan_inputs
 
 if TYPE_CHECKING:
@@ -74,6 +76,13 @@ class PreparedJob:
     """What the key is made of."""
     versions: dict[str, str]
     """Of the packages that determine the predictions."""
+    shape: OutputShape | None = None
+    """How the rows are written, where that is not the ordinary way."""
+
+    @property
+    def base(self) -> pa.Schema:
+        """The ordinary output: passed-through columns, then predictions."""
+        return self.schema if self.shape is None else self.shape.base
 
     def predictor(self, request: ScoringRequest, model: LoadedModel) -> Predictor:
         """Return a model with the way to call it."""
@@ -121,7 +130,8 @@ def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Pre
     if inputs.ignored:
         log.info("The model does not use %d column(s): %s", len(inputs.ignored), ", ".join(inputs.ignored))
     passthrough = _passthrough(options.passthrough_columns, kept, opened)
-    dataset = opened.select(list(dict.fromkeys([*passthrough, *inputs.columns])))
+    read = [name for name in kept if f"in.{name}" in columns_read(options.checks)]
+    dataset = opened.select(list(dict.fromkeys([*passthrough, *inputs.columns, *read])))
     _require_quarantine_names(dataset, request)
     predictor = _predictor(request, model, inputs, screen)
     batch_rows = mini_batch_rows(request.rows_per_batch, dataset.schema, request.batch_bytes)
@@ -137,6 +147,8 @@ def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Pre
     named = (*labels, *added)
     require_new_names(named, passthrough)
     schema = pa.schema([*_passed_on(dataset.schema, passthrough, inputs), *map(pa.field, named, outputs.types)])
+    shape = make_shape(options, record, schema, passthrough, inputs, dataset.schema)
+    schema = schema if shape is None else shape.schema
     _refuse_nested_text(options, schema)
     fingerprint_of = _fingerprint(request, model, dataset, snapshot)
     return PreparedJob(
@@ -150,6 +162,7 @@ def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Pre
         key=fingerprint(fingerprint_of),
         fingerprint=fingerprint_of,
         versions=dict(model.versions),
+        shape=shape,
     )
 
 
@@ -167,6 +180,7 @@ def _predictor(request: ScoringRequest, model: LoadedModel, inputs: InputPlan, s
         class_names=request.record.class_names,
         screen=screen,
         explain=_explain(options, request.record),
+        whole=options.output_schema == "wallaroo",
     )
 
 
@@ -212,7 +226,8 @@ def _probes(batch: MiniBatch) -> Iterator[MiniBatch]:
 def _require_quarantine_names(dataset: Dataset, request: ScoringRequest) -> None:
     """Refuse columns whose names the quarantine has for itself, where rows may be rejected."""
     taken = [name for name in dataset.schema.names if name in QUARANTINE_COLUMNS]
-    if taken and request.policy.is_tolerant:
+    may_set_aside = any(check.action == "quarantine" for check in request.options.checks)
+    if taken and (request.policy.is_tolerant or may_set_aside):
         message = (
             f"The column {taken[0]!r} of {dataset.name} has a name that the quarantine of rejected rows uses itself "
             f"({', '.join(QUARANTINE_COLUMNS)}). Rename it, or allow no rejects."
@@ -253,16 +268,27 @@ def _without_columns(opened: Dataset, options: ScoringOptions, record: ModelReco
     )
 
 
-def _outputs_without_rows(predictor: Predictor, dataset: Dataset, request: ScoringRequest) -> pa.Schema:
-    """Predict a made-up row of zeros to learn the output's types; guess where the model does not take it."""
+def made_up_row(schema: pa.Schema) -> pa.Table:
+    """Return a row of zeros, and of nulls where a column holds no numbers.
+
+    Examples
+    --------
+    >>> made_up_row(pa.schema([("a", pa.int64()), ("b", pa.string())])).to_pylist()
+    [{'a': 0, 'b': None}]
+    """
     row = {
         column.name: pa.nulls(1, column.type)
         if pa.types.is_null(column.type) or not is_number(column.type)
         else pa.array([0]).cast(column.type)
-        for column in dataset.schema
+        for column in schema
     }
+    return pa.table(row)
+
+
+def _outputs_without_rows(predictor: Predictor, dataset: Dataset, request: ScoringRequest) -> pa.Schema:
+    """Predict a made-up row of zeros to learn the output's types; guess where the model does not take it."""
     try:
-        made_up = MiniBatch(pa.table(row), (Origin(dataset.name, 0, 1),))
+        made_up = MiniBatch(made_up_row(dataset.schema), (Origin(dataset.name, 0, 1),))
         return _named(predictor, predictor.predict(made_up))
     except Exception as error:  # a model may refuse such a row in its own way
         if len(request.options.methods) > 1 or request.options.explain is not None:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
 from airflow_batch_inference.scoring.plan import BATCH_BYTES
 from airflow_batch_inference.storage import task_folder
 
@@ -15,8 +15,29 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.records import BaselineRecord, ModelRecord, TaskKey
+    from airflow_batch_inference.scoring.checks import Check
     from airflow_batch_inference.scoring.explain import Explain
+    from airflow_batch_inference.scoring.layout import ColumnChoice
     from airflow_batch_inference.storage import Storage
+
+
+OUTPUT_SCHEMAS = ("wallaroo",)
+"""Whose columns the output may have."""
+
+
+def require_output_schema(word: str | None) -> str | None:
+    """Return an output schema's name, or None.
+
+    Raises
+    ------
+    ConfigurationError
+        There is none of that name.
+    """
+    if word is not None and word not in OUTPUT_SCHEMAS:
+        there = ", ".join(map(repr, OUTPUT_SCHEMAS))
+        message = f"output_schema is {word!r}; it must be one of {there}, or None{did_you_mean(word, OUTPUT_SCHEMAS)}."
+        raise ConfigurationError(message)
+    return word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +57,13 @@ class ScoringOptions:
     keep: bool = True
     decision_threshold: float | None = None
     explain: Explain | None = None
+    output_schema: str | None = None
+    """One of :data:`OUTPUT_SCHEMAS`; None: the input's columns, then the predictions."""
+    result_columns: ColumnChoice | None = None
+    """Which columns the output has as Wallaroo's; None: the default ones."""
+    checks: tuple[Check, ...] = ()
+    time_ms: int | None = None
+    """The run's time, in milliseconds since 1970 in UTC: the same for each try."""
 
     @property
     def methods(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from airflow_batch_inference.scoring.verify_items import rows_of_table, verify_f
 from airflow_batch_inference.storage import private_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from airflow_batch_inference.datasets.dataset import Dataset, Origin
     from airflow_batch_inference.records import Part
@@ -185,12 +185,13 @@ def _verify_inputs(found: Verification, storage: Storage, inputs: Storage) -> No
     if changed:
         found.problems.append(f"{changed[0]} was changed since it was scored: it cannot be compared")
         return
-    passed = [spec.name for spec in record.columns if spec.name not in record.label_columns]
+    written = {record.input_names.get(spec.name, spec.name): spec.name for spec in record.columns}
+    passed = [name for name, column in written.items() if column not in record.label_columns]
     try:
         source = open_dataset([file.uri for file in record.dataset], inputs, tolerant=True)
-        lacking = [name for name in passed if name not in source.schema.names]
-        passed = [name for name in passed if name not in lacking]  # made from folder names such as day=1
-        output = open_dataset([part.uri for part in record.parts], storage).select(passed)
+        # What is not there is time, checks or metadata, or made from folder names such as day=1.
+        passed = [name for name in passed if name in source.schema.names]
+        output = open_dataset([part.uri for part in record.parts], storage).select([written[name] for name in passed])
         _compare(found, source.select(passed), output, _rejected_rows(record, storage))
     except BatchInferenceError as error:
         found.problems.append(str(error))
@@ -198,8 +199,9 @@ def _verify_inputs(found: Verification, storage: Storage, inputs: Storage) -> No
 
 def _compare(found: Verification, source: Dataset, output: Dataset, rejected: dict[str, list[int]]) -> None:
     rows = 0
-    written = _blocks(output)
-    ahead = output.schema.empty_table()
+    names = source.schema.names
+    written = _blocks(output, names)
+    ahead = output.schema.empty_table().rename_columns(names)
     for batch in source.mini_batches(_BLOCK_ROWS):
         gone = {
             before + row - origin.first_row
@@ -270,6 +272,6 @@ def _placed(origins: tuple[Origin, ...]) -> Iterator[tuple[int, Origin]]:
         before += origin.rows
 
 
-def _blocks(dataset: Dataset) -> Iterator[pa.Table]:
+def _blocks(dataset: Dataset, names: Sequence[str]) -> Iterator[pa.Table]:
     for batch in dataset.mini_batches(_BLOCK_ROWS):
-        yield batch.table
+        yield batch.table.rename_columns(list(names))

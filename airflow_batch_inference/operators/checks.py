@@ -1,0 +1,96 @@
+"""Wallaroo's columns and the validation checks of a task: what its arguments ask for, and who is told afterwards."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_batch_inference.operators.arguments import mapping, names, optional_text
+from airflow_batch_inference.operators.base import tell
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk.definitions.context import Context
+
+    from airflow_batch_inference.records import PredictionSetRecord
+
+log = logging.getLogger(__name__)
+
+
+def shape_options(
+    context: Context, *, output_schema: object, columns: object, exclude: object, separator: object, checks: object
+) -> dict[str, Any]:
+    """Return the scoring options that an output schema and checks make.
+
+    Raises
+    ------
+    ConfigurationError
+        One of the arguments can never work, or columns are chosen of an output that has no choice.
+    """
+    from airflow_batch_inference.exceptions import ConfigurationError
+    from airflow_batch_inference.scoring.checks import parse_checks
+    from airflow_batch_inference.scoring.layout import ColumnChoice
+    from airflow_batch_inference.scoring.request import require_output_schema
+
+    word = require_output_schema(optional_text(output_schema))
+    choice = ColumnChoice(
+        include=names("result_columns", columns) or ColumnChoice().include,
+        exclude=names("result_exclude", exclude) or (),
+        separator=str(separator),
+    )
+    if word != "wallaroo" and choice != ColumnChoice():
+        message = (
+            "result_columns, result_exclude and result_separator choose among Wallaroo's columns. Set "
+            "output_schema='wallaroo', or use passthrough_columns and label_columns."
+        )
+        raise ConfigurationError(message)
+    if not choice.separator:
+        message = "result_separator is empty: the names of columns could not be told apart. Give '.' or another text."
+        raise ConfigurationError(message)
+    return {
+        "output_schema": word,
+        "result_columns": choice if word == "wallaroo" else None,
+        "checks": parse_checks(mapping("checks", checks)),
+        "time_ms": run_time_ms(context) if word == "wallaroo" else None,
+    }
+
+
+def run_time_ms(context: Context) -> int | None:
+    """Return the run's logical date, or when it was due where it has none, in milliseconds since 1970 in UTC."""
+    given = context.get("logical_date") or getattr(context.get("dag_run"), "run_after", None)
+    if given is None:
+        return None
+    moment = datetime.fromisoformat(given.isoformat())
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1000)
+
+
+def announce_checks(record: PredictionSetRecord, uri: str, notifiers: Sequence[Any], context: Context) -> None:
+    """Log checks that hold for too many rows at WARNING and hand them to notifiers (``{{ checks }}``: a list of dicts).
+
+    A notifier that fails is logged and does not change the task's outcome.
+    """
+    from airflow_batch_inference.scoring.checks import describe
+
+    exceeded = [result for result in record.checks if result.is_exceeded]
+    for result in exceeded:
+        log.warning("%s Prediction set: %s", describe(result, record.rows_in), uri)
+    if not exceeded:
+        return
+    told = [
+        {
+            "name": result.name,
+            "expression": result.expression,
+            "rows": result.rows,
+            "of": record.rows_in,
+            "max_rate": result.max_rate,
+            "first": list(result.first),
+            "prediction_set_uri": uri,
+            "batch_id": record.batch_id,
+        }
+        for result in exceeded
+    ]
+    for notifier in notifiers:
+        tell(notifier, {**context, "checks": told})
