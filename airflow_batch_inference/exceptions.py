@@ -27,7 +27,8 @@ once, because the same inputs can only fail again.
     │   └── OutOfStepError             the predictions are not one a row, each of its own row
     ├── WorkerError                    retryable: worker processes died, or made no progress
     ├── DriftDetectedError             columns, scores, thresholds, report URI
-    └── EvaluationFailedError          metrics, limits, report URI
+    ├── EvaluationFailedError          metrics, limits, report URI
+    └── PreflightFailedError           everything that was found to be wrong
 """
 
 from __future__ import annotations
@@ -162,6 +163,12 @@ class DriftDetectedError(BatchInferenceError):
 
 class EvaluationFailedError(BatchInferenceError):
     """A model's metrics on a labelled set are not as good as they must be."""
+
+    retryable: ClassVar[bool] = False
+
+
+class PreflightFailedError(BatchInferenceError):
+    """A scoring job was tried out, and would fail."""
 
     retryable: ClassVar[bool] = False
 

@@ -24,6 +24,7 @@ from airflow_batch_inference.operators.arguments import (
 )
 from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push, storage_for
 from airflow_batch_inference.operators.inputs import read, resolve_model
+from airflow_batch_inference.operators.preflight import try_out
 from airflow_batch_inference.operators.scored import destination_of, model_of
 from airflow_batch_inference.records import BaselineRecord, ModelRecord
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk.definitions.context import Context
 
+    from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.scoring.job import Resources
     from airflow_batch_inference.scoring.request import RowPolicy, ScoringOptions, ScoringRequest
 
@@ -96,6 +98,13 @@ class PredictOperator(BatchInferenceOperator):
     :param profile: count the rows on the model's baseline while they are scored, so that drift needs no second reading;
         None: where the model has a baseline. (templated)
     :param isolate: score in a worker process even where one is enough, for models that may crash. (templated)
+    :param preflight: only try the job out: load the model, check the dataset, score 100 rows, and estimate time, memory
+        and size; nothing is written. The report goes to the log, its numbers (``rows``, ``parts``, ``workers``,
+        ``low_s``, ``high_s``, ``memory_bytes``, ``output_bytes``, …) to XCom; the task returns nothing, and fails
+        where it finds a problem. Meant for a task of its own, with the arguments of the one that scores, in front of
+        it: ``PredictOperator(task_id="preflight", preflight=True, **arguments) >> PredictOperator(task_id="predict",
+        **arguments)``; or for one run, with a DAG param: ``preflight="{{ params.preflight }}"``, where no task behind
+        it needs the prediction set. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -129,6 +138,7 @@ class PredictOperator(BatchInferenceOperator):
         "mini_batch_timeout_s",
         "profile",
         "isolate",
+        "preflight",
     )
     _stop_requested = False
 
@@ -164,6 +174,7 @@ class PredictOperator(BatchInferenceOperator):
         mini_batch_timeout_s: float | str | None = None,
         profile: bool | str | None = None,
         isolate: bool | str = False,
+        preflight: bool | str = False,
         **kwargs: Any,  # noqa: ANN401  # BaseOperator's own
     ) -> None:
         super().__init__(**kwargs)
@@ -196,12 +207,17 @@ class PredictOperator(BatchInferenceOperator):
         self.mini_batch_timeout_s = mini_batch_timeout_s
         self.profile = profile
         self.isolate = isolate
+        self.preflight = preflight
 
-    def perform(self, context: Context) -> str:
-        """Load the model, score, commit."""
+    def perform(self, context: Context) -> str | None:
+        """Load the model, score, commit; or only try it out."""
         from airflow_batch_inference.scoring.job import score_dataset
 
         on_empty = choice("on_empty", self.on_empty, {"fail", "skip", "succeed"})
+        if boolean("preflight", self.preflight):
+            allowed = "fail" if on_empty == "fail" else "succeed"
+            try_out(self, lambda: self._request(context, allowed), self._resources(), context)
+            return None
         try:
             uri, record = score_dataset(
                 self._request(context, on_empty),
@@ -237,8 +253,7 @@ class PredictOperator(BatchInferenceOperator):
         from airflow_batch_inference.scoring.plan import batch_bytes
         from airflow_batch_inference.scoring.request import ScoringRequest
 
-        uri = resolve_model(self.model, self.as_of, root=self.root, storage=self.storage)
-        model, record, record_uri = model_of(uri, optional_text(self.conn_id), self.root, self.storage)
+        model, record, record_uri = self._model()
         return ScoringRequest(
             model=model,
             record=record,
@@ -254,6 +269,11 @@ class PredictOperator(BatchInferenceOperator):
             parity_rows=whole_number("parity_rows", self.parity_rows, low=0),
             batch_bytes=batch_bytes(self._max_memory()),
         )
+
+    def _model(self) -> tuple[LoadedModel | None, ModelRecord, str | None]:
+        """Return the model's record with its URI, and the model where it was loaded to be described."""
+        uri = resolve_model(self.model, self.as_of, root=self.root, storage=self.storage)
+        return model_of(uri, optional_text(self.conn_id), self.root, self.storage)
 
     def _baseline(self, record: ModelRecord) -> BaselineRecord | None:
         """Return the baseline that the rows are counted on, if any."""

@@ -92,6 +92,7 @@ class Predictor:
                 where=batch.describe(),
                 is_alone=len(self.methods) == 1,
                 endings=self._endings(method),
+                keeps_name=getattr(self.model, "names_outputs", False),
             )
         if self.explain is not None:
             found.append((EXPLANATION, self._explained(self.explain, found, table, batch)))
