@@ -15,7 +15,8 @@ from airflow_batch_inference.exceptions import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Form: TypeAlias = Literal["pandas", "arrow", "files"]
+Form: TypeAlias = Literal["pandas", "arrow", "texts", "paths"]
+"""``texts`` and ``paths`` are lists of files, by their paths as text or as :class:`pathlib.Path`."""
 
 _ACCEPTED = "pandas.DataFrame, pyarrow.Table, list[str] or list[Path]"
 _BY_NAME: dict[str, Form] = {
@@ -26,7 +27,7 @@ _BY_NAME: dict[str, Form] = {
     "pa.Table": "arrow",
     "Table": "arrow",
 }
-_ITEMS = ("str", "Path", "pathlib.Path")
+_BY_ITEM: dict[str, Form] = {"str": "texts", "Path": "paths", "pathlib.Path": "paths"}
 
 
 def form_of(function: Callable[..., object]) -> Form:
@@ -92,8 +93,7 @@ def _spelled(annotation: Any) -> str:  # noqa: ANN401  # whatever stands there
 def _form(text: str, names: dict[str, Any]) -> Form | None:
     """Return the form that an annotation's text means; ``names`` are those that the function's file knows."""
     if text.startswith(("list[", "List[", "typing.List[")) and text.endswith("]"):
-        inner = text.partition("[")[2][:-1]
-        return "files" if inner in _ITEMS else None
+        return _BY_ITEM.get(text.partition("[")[2][:-1])
     root, dot, rest = text.partition(".")
     known = names.get(root)
     if isinstance(known, types.ModuleType):

@@ -116,7 +116,7 @@ def operator_for(form: Form) -> type[DecoratedOperator]:
     ConfigurationError
         There is none.
     """
-    if form == "files":
+    if form in ("texts", "paths"):
         message = "@task.score: functions of files are not supported."
         raise ConfigurationError(message)
     return ScoreRowsOperator
