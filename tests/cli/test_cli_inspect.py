@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import joblib
 import pytest
@@ -45,17 +46,14 @@ def test_a_file_that_can_run_code_is_told_without_being_loaded(run, tmp_path):
     assert ended.status == 0
     assert not (tmp_path / "loaded.txt").exists()
     assert "code: it can run anything when it is loaded, so it was not loaded" in ended.out
-    assert "would import  io.open" in ended.out or "open" in ended.out
+    assert re.search(r"would import +\w+\.open\n", ended.out)
     assert f"--sha256 {sha256_of(path)}" in ended.out
 
 
 def test_with_its_digest_it_is_loaded(run, code_model):
     ended = run("inspect", code_model, "--sha256", sha256_of(code_model))
     assert "code: its digest is pinned (by sha256= in the command line)" in ended.out
-    assert (
-        "methods       predict, predict_proba, decision_function" in ended.out.replace("methods  ", "methods       ")
-        or "predict_proba" in ended.out
-    )
+    assert re.search(r"methods +predict, predict_proba, decision_function\n", ended.out)
     assert "inputs: 2" in ended.out
 
 
