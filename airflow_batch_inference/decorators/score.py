@@ -70,10 +70,12 @@ class ScoreRowsOperator(DecoratedOperator, PredictOperator):
         self.python_callable = python_callable
 
     def _request(self, context: Context, on_empty: str) -> ScoringRequest:
+        from airflow_batch_inference.scoring.function import pickled
+
         self._function = self._function_model(context)
         key = task_key(context)
         self._where = f"{key.dag_id}.{key.task_id}"
-        return replace(super()._request(context, on_empty), function=self._pickled(), model_storage=None)
+        return replace(super()._request(context, on_empty), function=pickled(self._function), model_storage=None)
 
     def _model(self) -> tuple[LoadedModel | None, ModelRecord, str | None]:
         from airflow_batch_inference.scoring.function import function_record
@@ -93,19 +95,6 @@ class ScoreRowsOperator(DecoratedOperator, PredictOperator):
             args=tuple(self.op_args),
             kwargs={**wanted, **self.op_kwargs},
         )
-
-    def _pickled(self) -> Any:  # noqa: ANN401  # imported late
-        """Return the function for worker processes; None, with a line in the log, where it cannot be handed over."""
-        from airflow_batch_inference.scoring.function import pickled
-
-        try:
-            return pickled(self._function)
-        except Exception as error:  # noqa: BLE001  # an object's own pickling may fail in any way
-            self.log.info(
-                "%s scores in this process alone, since it cannot be handed to another: %s: %s",
-                *(self._function.name, type(error).__name__, error),
-            )
-            return None
 
 
 def operator_for(form: Form) -> type[DecoratedOperator]:

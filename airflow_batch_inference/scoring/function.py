@@ -7,6 +7,7 @@ does to its mini-batch reaches the output but what it returns; and what it retur
 from __future__ import annotations
 
 import contextlib
+import logging
 import platform
 import sys
 from collections.abc import Callable, Mapping
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.flavors.base import Prediction
     from airflow_batch_inference.records import ColumnSpec
+
+log = logging.getLogger(__name__)
 
 Form: TypeAlias = Literal["pandas", "arrow"]
 FLAVOR = "function"
@@ -194,16 +197,20 @@ class PickledFunction:
         return loaded
 
 
-def pickled(model: FunctionModel) -> PickledFunction:
+def pickled(model: FunctionModel) -> PickledFunction | None:
     """Return a function with its arguments by value, and with it what it needs of its own file.
 
-    Raises
-    ------
-    Exception
-        Whatever an object that cannot be pickled raises.
+    None, with a line in the log, where something of it cannot be handed over: a lock, a connection, an open file.
     """
-    with _by_value(sys.modules.get(model.function.__module__)):
-        return PickledFunction(cloudpickle.dumps(model))
+    try:
+        with _by_value(sys.modules.get(model.function.__module__)):
+            return PickledFunction(cloudpickle.dumps(model))
+    except Exception as error:  # noqa: BLE001  # an object's own pickling may fail in any way
+        log.info(
+            "%s scores in this process alone, since it cannot be handed to another (%s: %s)",
+            *(model.name, type(error).__name__, error),
+        )
+        return None
 
 
 @contextlib.contextmanager

@@ -30,7 +30,7 @@ from airflow_batch_inference.scoring.plan import plan_parts
 from airflow_batch_inference.scoring.prepare import kept_columns, match_columns, open_input, passed_columns, prepare
 from airflow_batch_inference.scoring.screen import policies
 from airflow_batch_inference.signature import known_names
-from airflow_batch_inference.storage import private_folder
+from airflow_batch_inference.storage import normalize_uri, private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -91,7 +91,7 @@ def preflight(
     opened = run.open(request, dataset)
     if request is None or model is None or opened is None:
         return run.result()
-    run.check_place(request.destination.root)
+    run.check_place(normalize_uri(request.destination.root))
     with limited_blas():
         run.check_rows(request, opened, model, loading_s)
     return run.result()
@@ -263,7 +263,7 @@ class _Run:
 
     def _check_room(self, request: ScoringRequest, estimate: Estimate) -> None:
         """Say where the output does not fit on the disk, or the processes not into the memory."""
-        root, output, memory = request.destination.root, estimate.output_bytes, estimate.memory_bytes
+        root, output, memory = normalize_uri(request.destination.root), estimate.output_bytes, estimate.memory_bytes
         if root.startswith("file://"):
             there = _nearest(root)
             free = shutil.disk_usage(there).free
