@@ -90,10 +90,10 @@ class Preflight:
     def text(self) -> str:
         """Return the report, a line a finding."""
         words = {"ok": "ok", "warning": "warning", "problem": "PROBLEM"}
-        lines = [f"{words[finding.level]:<8} {finding.text}" for finding in self.findings]
+        lines = [f"{words[finding.level]:<9} {finding.text}" for finding in self.findings]
         if self.estimate is not None and self.rows is not None:
-            lines.append(f"{'estimate':<8} {_in_words(self.estimate, self)}")
-        lines.append(f"{'ready' if self.is_ready else 'NOT READY':<8} nothing was written")
+            lines.append(f"{'estimate':<9} {_in_words(self.estimate, self)}")
+        lines.append(f"{'ready' if self.is_ready else 'NOT READY':<9} nothing was written")
         return "\n".join(lines)
 
 

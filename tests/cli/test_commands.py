@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -70,3 +72,11 @@ def test_each_command_has_help(run, command):
     ended = run(command, "--help")
     assert ended.status == 0
     assert "usage: python -m airflow_batch_inference" in ended.out
+
+
+def test_the_documentation_has_every_command_and_no_option_that_there_is_not():
+    document = (Path(__file__).resolve().parents[2] / "docs" / "command-line.md").read_text()
+    for command in COMMANDS:
+        assert f"| `{command.name}` |" in document
+    there = {flag for command in COMMANDS for flag, _ in command.arguments} | {"--help"}
+    assert set(re.findall(r"--[a-z][a-z0-9-]+", document)) <= there

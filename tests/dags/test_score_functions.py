@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -55,20 +57,29 @@ with DAG("functions", schedule=None, params={{"factor": 2.0}}):
 """
 
 
-def test_a_dag_of_functions_runs_whole(load_dags, tmp_path, monkeypatch):
+@pytest.fixture
+def run(load_dags, tmp_path, monkeypatch):
+    """``run("name", text)``: runs the DAG of a file's text; it must succeed."""
+
+    def run(name, text):
+        (tmp_path / "dags").mkdir()
+        (tmp_path / "dags" / f"{name}.py").write_text(text)
+        bundle = {
+            "name": name,
+            "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+            "kwargs": {"path": str(tmp_path / "dags")},
+        }
+        monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([bundle]))
+        assert str(load_dags(tmp_path / "dags").dags[name].test().state) == "success"
+
+    return run
+
+
+def test_a_dag_of_functions_runs_whole(run, tmp_path):
     (tmp_path / "in").mkdir()
     frame = pd.DataFrame({"a": np.random.default_rng(0).normal(size=200)})
     frame.to_parquet(tmp_path / "in" / "1.parquet")
-    (tmp_path / "dags").mkdir()
-    (tmp_path / "dags" / "functions.py").write_text(DAG.format(folder=tmp_path))
-    bundle = {
-        "name": "functions",
-        "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
-        "kwargs": {"path": str(tmp_path / "dags")},
-    }
-    monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([bundle]))
-    run = load_dags(tmp_path / "dags").dags["functions"].test()
-    assert str(run.state) == "success"
+    run("functions", DAG.format(folder=tmp_path))
     assert pd.read_parquet(tmp_path / "scores.parquet")["predicted_label"].tolist() == [
         2 * max(0.0, value) for value in frame["a"]
     ]
@@ -76,3 +87,16 @@ def test_a_dag_of_functions_runs_whole(load_dags, tmp_path, monkeypatch):
     names = {(record.task.task_id, record.task.map_index): record for record in map(Storage().read_record, uris)}
     assert set(names) == {("risk", -1), ("each", 0), ("each", 1)}
     assert len({record.model_sha256 for record in names.values()}) == 3
+
+
+def test_the_example_of_the_documentation_runs_as_it_stands_there(run, tmp_path):
+    document = (Path(__file__).resolve().parents[2] / "docs" / "functions.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", document, re.DOTALL)
+    (tmp_path / "loans").mkdir()
+    loans = pd.DataFrame({"loan_id": range(100), "amount": np.linspace(0.0, 50_000.0, 100), "term": 12})
+    loans.to_parquet(tmp_path / "loans" / "1.parquet")
+    loans.to_parquet(tmp_path / "loans_of_last_year.parquet")
+    run("expected_loss", example.replace('"/data/', f'"{tmp_path}/'))
+    losses = pd.read_parquet(tmp_path / "losses.parquet")
+    assert list(losses.columns) == ["loan_id", "amount", "loss", "is_large"]
+    assert losses["loss"].tolist() == (loans["amount"] * 0.4).tolist()
