@@ -30,7 +30,8 @@ once, because the same inputs can only fail again.
     ├── WorkerError                    retryable: worker processes died, or made no progress
     ├── CheckFailedError               check, count, rate, limit, first rows
     ├── DriftDetectedError             columns, scores, thresholds, report URI
-    └── EvaluationFailedError          metrics, limits, report URI
+    ├── EvaluationFailedError          metrics, limits, report URI
+    └── PreflightFailedError           everything that was found to be wrong
 """
 
 from __future__ import annotations
@@ -183,6 +184,12 @@ class DriftDetectedError(BatchInferenceError):
 
 class EvaluationFailedError(BatchInferenceError):
     """A model's metrics on a labelled set are not as good as they must be."""
+
+    retryable: ClassVar[bool] = False
+
+
+class PreflightFailedError(BatchInferenceError):
+    """A scoring job was tried out, and would fail."""
 
     retryable: ClassVar[bool] = False
 

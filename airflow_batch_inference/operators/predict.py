@@ -27,6 +27,7 @@ from airflow_batch_inference.operators.base import BatchInferenceOperator, fence
 from airflow_batch_inference.operators.checks import announce_checks, shape_options
 from airflow_batch_inference.operators.inputs import read, resolve_model
 from airflow_batch_inference.operators.predict_script import score_files, scores_files
+from airflow_batch_inference.operators.preflight import try_out
 from airflow_batch_inference.operators.scored import destination_of, model_of
 from airflow_batch_inference.records import BaselineRecord, ModelRecord
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk.definitions.context import Context
 
+    from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.scoring.job import Resources
     from airflow_batch_inference.scoring.request import RowPolicy, ScoringOptions, ScoringRequest
 
@@ -137,6 +139,13 @@ class PredictOperator(BatchInferenceOperator):
         is committed, and ``alert`` calls the notifiers; ``quarantine`` sets each such row aside, and fails above
         ``max_rate``. (templated)
     :param notifiers: called with ``{{ checks }}`` when a check alerts.
+    :param preflight: only try the job out: load the model, check the dataset, score 100 rows, and estimate time, memory
+        and size; nothing is written. The report goes to the log, its numbers (``rows``, ``parts``, ``workers``,
+        ``low_s``, ``high_s``, ``memory_bytes``, ``output_bytes``, …) to XCom; the task returns nothing, and fails
+        where it finds a problem. Meant for a task of its own, with the arguments of the one that scores, in front of
+        it: ``PredictOperator(task_id="preflight", preflight=True, **arguments) >> PredictOperator(task_id="predict",
+        **arguments)``; or for one run, with a DAG param: ``preflight="{{ params.preflight }}"``, where no task behind
+        it needs the prediction set. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -189,6 +198,7 @@ class PredictOperator(BatchInferenceOperator):
         "result_exclude",
         "result_separator",
         "checks",
+        "preflight",
     )
     _stop_requested = False
 
@@ -244,6 +254,7 @@ class PredictOperator(BatchInferenceOperator):
         result_separator: str = ".",
         checks: Mapping[str, Any] | None = None,
         notifiers: object = None,
+        preflight: bool | str = False,
         **kwargs: Any,  # noqa: ANN401  # BaseOperator's own
     ) -> None:
         super().__init__(**kwargs)
@@ -296,28 +307,37 @@ class PredictOperator(BatchInferenceOperator):
         self.result_separator = result_separator
         self.checks = checks
         self.notifiers = notifiers
+        self.preflight = preflight
 
-    def perform(self, context: Context) -> str:
-        """Load the model, score, commit."""
-        from airflow_batch_inference.scoring.job import score_dataset
-
+    def perform(self, context: Context) -> str | None:
+        """Load the model, score, commit; or only try it out."""
         on_empty = choice("on_empty", self.on_empty, {"fail", "skip", "succeed"})
-        notifiers = callables("notifiers", self.notifiers)
         try:
             if scores_files(self):
                 return score_files(self, context, on_empty)
-            uri, record = score_dataset(
-                self._request(context, on_empty),
-                storage=self.storage,
-                data_storage=storage_for(optional_text(self.conn_id)),
-                stopped=lambda: self._stop_requested,
-                resources=self._resources(),
-                fence=fence_of(context),
-            )
+            if boolean("preflight", self.preflight):
+                allowed = "fail" if on_empty == "fail" else "succeed"
+                try_out(self, lambda: self._request(context, allowed), self._resources(), context)
+                return None
+            return self._score(context, on_empty)
         except EmptyDatasetError as error:
             if on_empty == "skip":
                 raise AirflowSkipException(str(error)) from error
             raise
+
+    def _score(self, context: Context, on_empty: str) -> str:
+        """Score the rows, commit, and say so."""
+        from airflow_batch_inference.scoring.job import score_dataset
+
+        notifiers = callables("notifiers", self.notifiers)
+        uri, record = score_dataset(
+            self._request(context, on_empty),
+            storage=self.storage,
+            data_storage=storage_for(optional_text(self.conn_id)),
+            stopped=lambda: self._stop_requested,
+            resources=self._resources(),
+            fence=fence_of(context),
+        )
         self.log.info("Prediction set %s: %d rows, %s", record.name, record.rows_out, uri)
         if record.rows_rejected:
             self.log.warning("%d rows were rejected: %s", record.rows_rejected, record.quarantine[0].uri)
@@ -369,8 +389,7 @@ class PredictOperator(BatchInferenceOperator):
         from airflow_batch_inference.scoring.plan import batch_bytes
         from airflow_batch_inference.scoring.request import ScoringRequest
 
-        uri = resolve_model(str(self.model), self.as_of, root=self.root, storage=self.storage)
-        model, record, record_uri = model_of(uri, optional_text(self.conn_id), self.root, self.storage)
+        model, record, record_uri = self._model()
         return ScoringRequest(
             model=model,
             record=record,
@@ -386,6 +405,11 @@ class PredictOperator(BatchInferenceOperator):
             parity_rows=whole_number("parity_rows", self.parity_rows, low=0),
             batch_bytes=batch_bytes(self._max_memory()),
         )
+
+    def _model(self) -> tuple[LoadedModel | None, ModelRecord, str | None]:
+        """Return the model's record with its URI, and the model where it was loaded to be described."""
+        uri = resolve_model(str(self.model), self.as_of, root=self.root, storage=self.storage)
+        return model_of(uri, optional_text(self.conn_id), self.root, self.storage)
 
     def _baseline(self, record: ModelRecord) -> BaselineRecord | None:
         """Return the baseline that the rows are counted on, if any."""

@@ -67,6 +67,12 @@ OF_ROWS = (
     "max_memory",
     "profile",
     "isolate",
+    "result_columns",
+    "result_exclude",
+    "result_separator",
+    "checks",
+    "notifiers",
+    "preflight",
 )
 
 

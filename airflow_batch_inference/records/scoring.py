@@ -9,7 +9,7 @@ from airflow_batch_inference.records.base import ColumnSpec, DataFile, Record, T
 from airflow_batch_inference.records.drift import Profile
 from airflow_batch_inference.records.items import ItemAccount, ScriptSource
 
-TrustReason: TypeAlias = Literal["data", "allow-list", "sha256", "config", "signature"]
+TrustReason: TypeAlias = Literal["data", "allow-list", "sha256", "config", "signature", "dag"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class ModelRecord(Record):
     format: str
     trust: TrustReason
     """Why it may be loaded: the format cannot hold code, its types were allowed, its digest was pinned by the task or
-    in the config, or a signature was verified."""
+    in the config, a signature was verified, or it is a function of the DAG itself."""
     trusted_by: str | None
     """Who vouched for it; None where nobody had to."""
     trusted_types: tuple[str, ...]

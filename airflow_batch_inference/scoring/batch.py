@@ -98,8 +98,15 @@ class Predictor:
         if self.whole:
             name = only_output(self.model)
             return whole_outputs(predicted, method=method, rows=rows, where=where, is_alone=is_alone, name=name)
-        endings = self._endings(method)
-        return output_columns(predicted, method=method, rows=rows, where=where, is_alone=is_alone, endings=endings)
+        return output_columns(
+            predicted,
+            method=method,
+            rows=rows,
+            where=where,
+            is_alone=is_alone,
+            endings=self._endings(method),
+            keeps_name=getattr(self.model, "names_outputs", False),
+        )
 
     def _explained(
         self, explain: Explain, found: list[tuple[str, pa.Array]], table: pa.Table, batch: MiniBatch

@@ -190,9 +190,9 @@ def _scorers(
     check: Callable[[], None],
 ) -> Iterator[_Here | WorkerPool]:
     workers = resources.workers(len(plans))
-    if workers and request.model_storage is not None:
+    if workers and request.can_travel:
         try:
-            shared = _shared(request, request.model_storage, opened, storage)
+            shared = _shared(request, opened, storage)
             pickle.dumps(shared)
         except Exception as error:  # noqa: BLE001  # a file system's own pickling may fail in any way
             log.warning("Scoring in this process alone: its file systems cannot be handed to another (%s)", error)
@@ -203,13 +203,12 @@ def _scorers(
     yield _Here(request, opened, storage, check)
 
 
-def _shared(
-    request: ScoringRequest, model_storage: Storage, opened: Dataset, storage: Storage
-) -> tuple[ScoringRequest, Dataset, Storage]:
+def _shared(request: ScoringRequest, opened: Dataset, storage: Storage) -> tuple[ScoringRequest, Dataset, Storage]:
     """Replace what finds file systems by the file systems themselves: other processes know no connections."""
     files = [listed.file.uri for listed in opened.files]
+    reached = None if request.model_storage is None else request.model_storage.resolved(request.record.model_uri)
     return (
-        replace(request, model=None, model_storage=model_storage.resolved(request.record.model_uri)),
+        replace(request, model=None, model_storage=reached),
         replace(opened, storage=opened.storage.resolved(*files)),
         storage.resolved(request.destination.root, *filter(None, [request.record.golden_uri])),
     )

@@ -45,6 +45,7 @@ def output_columns(
     where: str,
     is_alone: bool = True,
     endings: Sequence[str] | None = None,
+    keeps_name: bool = False,
 ) -> list[tuple[str, pa.Array]]:
     """Return the columns of what a method returned, with the names that they get where the user gives none.
 
@@ -62,6 +63,8 @@ def output_columns(
         Whether no other method is called in the same pass.
     endings
         What the names of several values a row end with, in the place of 0, 1, …, where their number fits.
+    keeps_name
+        Whether one output by name keeps its name, as several do.
 
     Raises
     ------
@@ -73,7 +76,7 @@ def output_columns(
     stem = DEFAULT_LABEL if is_alone and method in _ALONE else _STEMS.get(method, method)
     if not isinstance(predicted, Mapping):
         return list(_of_array(stem, predicted, method, rows, where, endings))
-    several = len(predicted) > 1
+    several = keeps_name or len(predicted) > 1
     return [
         column
         for name, values in predicted.items()
@@ -118,7 +121,9 @@ def whole_outputs(
     return [(output, _whole(_per_row(values, method, rows, where), method)) for output, values in predicted.items()]
 
 
-def _whole(values: np.ndarray, method: str) -> pa.Array:
+def _whole(values: np.ndarray | pa.Array, method: str) -> pa.Array:
+    if isinstance(values, pa.Array):
+        return values
     array = _array(values.reshape(-1), method)
     for axis in range(values.ndim - 1, 0, -1):
         size, lists = values.shape[axis], int(np.prod(values.shape[:axis]))
@@ -139,6 +144,9 @@ def _of_array(
     endings: Sequence[str] | None,
 ) -> Iterator[tuple[str, pa.Array]]:
     values = _per_row(predicted, method, rows, where)
+    if isinstance(values, pa.Array):
+        yield stem, values
+        return
     if values.ndim == 1 or values.shape[1:] == (1,):
         yield stem, _array(values.reshape(rows), method)
     elif values.ndim == 2 and values.shape[1] <= MOST_COLUMNS:  # a matrix
@@ -150,12 +158,13 @@ def _of_array(
         yield stem, _lists(values, method)
 
 
-def _per_row(predicted: object, method: str, rows: int, where: str) -> np.ndarray:
-    """Return an array whose first axis is the rows, or raise."""
-    values = np.asarray(predicted)
-    if values.ndim == 0 or values.shape[0] != rows:
+def _per_row(predicted: object, method: str, rows: int, where: str) -> np.ndarray | pa.Array:
+    """Return an array whose first axis is the rows, or raise; a column is one already."""
+    values = predicted if isinstance(predicted, pa.Array) else np.asarray(predicted)
+    shape = (len(values),) if isinstance(values, pa.Array) else values.shape
+    if shape[:1] != (rows,):
         message = (
-            f"The model's {method} returned an array of shape {values.shape} for {rows} rows of {where}; it must be "
+            f"The model's {method} returned an array of shape {shape} for {rows} rows of {where}; it must be "
             f"({rows},) or ({rows}, k). Nothing was written."
         )
         raise OutOfStepError(message)

@@ -125,11 +125,11 @@ def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Pre
     if not opened.schema.names:
         _allow_empty(request, opened)
         opened, options = _without_columns(opened, options, record)
-    kept = _kept_columns(opened.schema.names, options.drop_columns, opened.name)
+    kept = kept_columns(opened.schema.names, options.drop_columns, opened.name)
     inputs, screen = _screened(opened.select(kept), request, model)
     if inputs.ignored:
         log.info("The model does not use %d column(s): %s", len(inputs.ignored), ", ".join(inputs.ignored))
-    passthrough = _passthrough(options.passthrough_columns, kept, opened)
+    passthrough = passed_columns(options.passthrough_columns, kept, opened)
     read = [name for name in kept if f"in.{name}" in columns_read(options.checks)]
     dataset = opened.select(list(dict.fromkeys([*passthrough, *inputs.columns, *read])))
     _require_quarantine_names(dataset, request)
@@ -323,7 +323,7 @@ def _screened(dataset: Dataset, request: ScoringRequest, model: LoadedModel) -> 
     words = policies(asked, names, is_tolerant=policy.is_tolerant)
     mended = {name for name, word in words.items() if word in ("null", "quarantine")}
     takes_lists = getattr(model, "takes_lists", True)
-    plan = _plan(dataset, record, tolerant=policy.is_tolerant, mended=mended, takes_lists=takes_lists)
+    plan = match_columns(dataset, record, tolerant=policy.is_tolerant, mended=mended, takes_lists=takes_lists)
     screen = make_screen(
         plan,
         words,
@@ -335,7 +335,7 @@ def _screened(dataset: Dataset, request: ScoringRequest, model: LoadedModel) -> 
     return plan, screen
 
 
-def _plan(
+def match_columns(
     dataset: Dataset, record: ModelRecord, *, tolerant: bool, mended: Collection[str], takes_lists: bool
 ) -> InputPlan:
     """Match columns; where text stands for a number and no row may be rejected, say which value is the first one."""
@@ -380,7 +380,7 @@ def _refuse_text(dataset: Dataset, spec: ColumnSpec) -> None:
     raise SignatureMismatchError(message)
 
 
-def _kept_columns(names: Sequence[str], drop: Sequence[str | int], where: str) -> list[str]:
+def kept_columns(names: Sequence[str], drop: Sequence[str | int], where: str) -> list[str]:
     """Return the columns that ``drop_columns`` (names, or positions from 0) leaves."""
     dropped = set()
     for column in drop:
@@ -394,9 +394,10 @@ def _kept_columns(names: Sequence[str], drop: Sequence[str | int], where: str) -
     return [name for name in names if name not in dropped]
 
 
-def _passthrough(
+def passed_columns(
     wanted: Literal["all"] | Sequence[str] | None, kept: Sequence[str], dataset: Dataset
 ) -> tuple[str, ...]:
+    """Return the columns that ``passthrough_columns`` asks for."""
     if wanted == "all":
         return tuple(kept)
     unknown = [name for name in wanted or () if name not in dataset.schema.names]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.records import BaselineRecord, ModelRecord, TaskKey
     from airflow_batch_inference.scoring.checks import Check
     from airflow_batch_inference.scoring.explain import Explain
+    from airflow_batch_inference.scoring.function import PickledFunction
     from airflow_batch_inference.scoring.layout import ColumnChoice
     from airflow_batch_inference.storage import Storage
 
@@ -159,6 +160,8 @@ class ScoringRequest:
         The model's: the rows are counted on it while they are scored, so that drift costs no second reading.
     batch_bytes
         About how much memory a mini-batch takes, where ``rows_per_batch`` is ``"auto"``.
+    function
+        The function that is the model, for other processes; None: the model has a file, or stays in this process.
     """
 
     model: LoadedModel | None
@@ -174,6 +177,12 @@ class ScoringRequest:
     parity_rows: int = 0
     baseline: BaselineRecord | None = None
     batch_bytes: int = BATCH_BYTES
+    function: PickledFunction | None = None
+
+    @property
+    def can_travel(self) -> bool:
+        """Whether another process can load the model."""
+        return self.function is not None or self.model_storage is not None
 
     def load_model(self, storage: Storage) -> LoadedModel:
         """Return the model; loads it where only its record was given, and scores its golden set.
@@ -190,6 +199,8 @@ class ScoringRequest:
         """
         if self.model is not None:
             return self.model
+        if self.function is not None:
+            return self.function.load()
         from airflow_batch_inference.scoring.golden import load_checked
 
         if self.model_storage is None:
