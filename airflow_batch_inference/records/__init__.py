@@ -12,6 +12,19 @@ import json
 from airflow_batch_inference.exceptions import ArtifactIntegrityError
 from airflow_batch_inference.records.base import SCHEMA_VERSION, ColumnSpec, DataFile, Record, TaskKey, fingerprint
 from airflow_batch_inference.records.catalog import AliasRecord, CatalogEntry, LoggedArtifactsRecord
+from airflow_batch_inference.records.challengers import (
+    OTHER_LABELS,
+    ChallengerResult,
+    ChallengersRecord,
+    FlippedRow,
+    Flips,
+    LineRows,
+    NumberDifferences,
+    NumberPairs,
+    OutputFlips,
+    OutputPairs,
+    UsedModel,
+)
 from airflow_batch_inference.records.drift import (
     BaselineRecord,
     Calibration,
@@ -61,6 +74,7 @@ from airflow_batch_inference.records.scoring import (
 )
 
 __all__ = [
+    "OTHER_LABELS",
     "SCHEMA_VERSION",
     "AliasRecord",
     "BaselineRecord",
@@ -71,6 +85,8 @@ __all__ = [
     "CategoricalProfile",
     "CategoricalStatistics",
     "Certificate",
+    "ChallengerResult",
+    "ChallengersRecord",
     "Check",
     "ClassEvaluation",
     "ColumnBaseline",
@@ -86,19 +102,26 @@ __all__ = [
     "DriftResult",
     "DriftStatus",
     "EvaluationRecord",
+    "FlippedRow",
+    "Flips",
     "GoldenRecord",
     "Histogram",
     "HistoryEntry",
+    "LineRows",
     "LoggedArtifactsRecord",
     "MetricVerdict",
     "Metrics",
     "MlrunDrift",
     "ModelRecord",
     "NoiseFloor",
+    "NumberDifferences",
+    "NumberPairs",
     "NumericBaseline",
     "NumericProfile",
     "NumericStatistics",
     "OutputEvaluation",
+    "OutputFlips",
+    "OutputPairs",
     "Part",
     "PredictionSetRecord",
     "Problem",
@@ -110,6 +133,7 @@ __all__ = [
     "Residuals",
     "StatisticsRecord",
     "TaskKey",
+    "UsedModel",
     "decode_record",
     "fingerprint",
 ]
@@ -125,6 +149,7 @@ RECORD_TYPES: dict[str, type[Record]] = {
     "drift": DriftResult,
     "drift-history": HistoryEntry,
     "evaluation": EvaluationRecord,
+    "challengers": ChallengersRecord,
     "alias": AliasRecord,
     "catalog-entry": CatalogEntry,
     "logged-artifacts": LoggedArtifactsRecord,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from airflow_batch_inference.records.base import ColumnSpec, DataFile, Record, TaskKey
+from airflow_batch_inference.records.challengers import LineRows, UsedModel
 from airflow_batch_inference.records.drift import Profile
 
 TrustReason: TypeAlias = Literal["data", "allow-list", "sha256", "config", "signature"]
@@ -134,6 +135,8 @@ class Receipt(Record):
     """Wall time of each phase in the worker, in seconds."""
     nulled: dict[str, int] = field(default_factory=dict)
     """Column to how many of its values became null for the model, because they did not fit."""
+    lines: tuple[LineRows, ...] = ()
+    """What each challenger, or each model of a split, has done."""
 
     @property
     def rows_rejected(self) -> int:
@@ -214,6 +217,12 @@ class PredictionSetRecord(Record):
     versions: dict[str, str]
     nulled: dict[str, int] = field(default_factory=dict)
     """Column to how many of its values became null for the model, because they did not fit."""
+    models: tuple[UsedModel, ...] = ()
+    """All models, where there are several; the one above is the champion, the last step, or a split's first."""
+    challengers_uri: str | None = None
+    """How challengers differ from the champion."""
+    added_columns: tuple[str, ...] = ()
+    """Columns that come neither from the input nor are predictions: explanations, challengers', ``scored_by``."""
 
     def __post_init__(self) -> None:
         """Refuse a record whose rows do not add up."""

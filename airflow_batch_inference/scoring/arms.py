@@ -7,6 +7,7 @@ reads the output need know which one it was.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,8 @@ class SplitPredictor:
         What happens to values of the dataset that do not fit.
     kinds
         The types of the models' columns; None: all models are tried on the first mini-batch, and must agree.
+    spent
+        Nanoseconds that each model has taken so far.
     """
 
     split: Split
@@ -73,6 +76,7 @@ class SplitPredictor:
     screen: Screen | None = None
     kinds: tuple[pa.DataType, ...] | None = None
     elapsed: list[int] = field(default_factory=list)
+    spent: Counter[int] = field(default_factory=Counter)
 
     @property
     def names(self) -> Sequence[str]:
@@ -108,6 +112,7 @@ class SplitPredictor:
             if len(rows):
                 order.append(rows)
                 found.append(self._typed(arm.predict(_picked(whole, rows)), place, whole))
+                self.spent[place] += sum(arm.elapsed)
         back = pa.array(np.argsort(np.concatenate(order), kind="stable"))
         joined = [pa.concat_arrays(columns).take(back) for columns in zip(*found, strict=True)]
         self.elapsed[:] = [max(1, time.perf_counter_ns() - began)]

@@ -74,6 +74,8 @@ class Challenger:
         What it returns; None: the first mini-batch tells.
     error
         The first thing that went wrong; None: nothing has.
+    is_alone
+        Whether one method makes the outputs.
     is_secret
         Whether errors may not show values.
     seconds
@@ -85,6 +87,7 @@ class Challenger:
     record: ModelRecord | None
     outputs: ChallengerOutputs | None = None
     error: str | None = None
+    is_alone: bool = True
     is_secret: bool = False
     seconds: float = 0.0
     _isolator: Isolator | None = None
@@ -117,7 +120,7 @@ class Challenger:
             self._isolator = Isolator(predictor=self.predictor, allowed=MOST_FAILURES, allow_nan=True)
         try:
             scored = self._isolator.score(batch, 0)
-            names = output_names(self.record, self.predictor) if scored.predicted else ()
+            names = output_names(self.record, self.predictor.names, is_alone=self.is_alone) if scored.predicted else ()
         except Exception as error:  # noqa: BLE001  # whatever it is, it is not the champion's
             self._note(f"{type(error).__name__}: {error}", type(error).__name__)
             return {}, isinstance(error, ConfigurationError)

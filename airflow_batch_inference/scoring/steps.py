@@ -51,7 +51,7 @@ class Call:
     threshold: float | None = None
     explain: Explain | None = None
 
-    def predictor(self, step: StepModel, inputs: InputPlan = _NOTHING) -> Predictor:
+    def predictor(self, step: StepModel, inputs: InputPlan = _NOTHING, screen: Screen | None = None) -> Predictor:
         """Return what predicts by this call.
 
         Raises
@@ -69,6 +69,7 @@ class Call:
             kwargs=self.kwargs,
             threshold=self.threshold,
             class_names=step.record.class_names,
+            screen=screen,
             explain=self.explain,
         )
 
@@ -202,7 +203,7 @@ class Chain:
         found = self._told(0, lambda: self.first.predict(whole))
         elapsed, before = [*self.first.elapsed], self.first
         for place, step in enumerate(self.later, 1):
-            names = output_names(self.models[place - 1].record, before)
+            names = output_names(self.models[place - 1].record, before.names)
             given = _handed_on(whole, names, found)
             found = self._told(place, lambda step=step, given=given, names=names: step.predict(given, names))  # type: ignore[misc]  # bound now
             elapsed += step.elapsed
@@ -287,9 +288,17 @@ def steps_predictor(
     return predictor if len(models) == 1 else chained(predictor, models, call)
 
 
-def output_names(record: ModelRecord, predictor: BatchPredictor) -> tuple[str, ...]:
-    """Return what the outputs of a model that predicted are called: by its record, else by their default names."""
-    return label_names(None, record.label_columns or record.output_names, list(predictor.names))
+def output_names(record: ModelRecord, names: Sequence[str], *, is_alone: bool = True) -> tuple[str, ...]:
+    """Return what the outputs of a model are called: as its record says, else by their default names.
+
+    Parameters
+    ----------
+    names
+        The default names.
+    is_alone
+        Whether one method alone has made them: a record speaks of no other.
+    """
+    return label_names(None, (record.label_columns or record.output_names) if is_alone else None, names)
 
 
 def _handed_on(batch: MiniBatch, names: Sequence[str], outputs: Sequence[pa.Array]) -> MiniBatch:
