@@ -85,6 +85,9 @@ class LineRows:
     error: str | None
     """The first one."""
     outputs: tuple[OutputPairs, ...] = ()
+    """A challenger's, beside the champion's."""
+    not_compared: str | None = None
+    """Why there are none; None: there are, or nothing was scored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,13 @@ from airflow_batch_inference import __version__
 from airflow_batch_inference.drift.profile import merged
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, TooManyRejectedRowsError
 from airflow_batch_inference.flavors.threads import usable_cores
-from airflow_batch_inference.records import Certificate, ColumnSpec, PredictionSetRecord, ProfileRecord
+from airflow_batch_inference.records import (
+    Certificate,
+    ChallengersRecord,
+    ColumnSpec,
+    PredictionSetRecord,
+    ProfileRecord,
+)
 from airflow_batch_inference.scoring.accounting import as_text, row_hash
 from airflow_batch_inference.scoring.commit import commit, committed
 from airflow_batch_inference.scoring.contract import warn_of_nulls
@@ -32,6 +38,7 @@ from airflow_batch_inference.scoring.prepare import open_input, prepare
 from airflow_batch_inference.scoring.progress import Progress
 from airflow_batch_inference.scoring.resume import finished_parts
 from airflow_batch_inference.scoring.retries import retrying
+from airflow_batch_inference.scoring.tally import added_lines, challenger_results, used_models
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -92,6 +99,7 @@ def score_dataset(
     stopped: Callable[[], bool] = _never,
     resources: Resources | None = None,
     fence: Callable[[], None] = lambda: None,
+    report: Callable[[ChallengersRecord, str], ChallengersRecord] = lambda record, folder: record,  # noqa: ARG005
 ) -> tuple[str, PredictionSetRecord]:
     """Score a dataset and commit the prediction set.
 
@@ -107,6 +115,9 @@ def score_dataset(
         Processes and memory.
     fence
         Called right before the commit; raises where this try is no longer the live one.
+    report
+        Called with how challengers differ from the champion, and the task's folder, before that is stored; returns it
+        with the report's URI.
 
     Returns
     -------
@@ -151,6 +162,7 @@ def score_dataset(
         progress.finish()
     profile_uri = _put_profile(request, receipts.values(), storage)
     record = _record(job, request, opened, plans, receipts, progress, profile_uri)
+    record = _with_models(record, request, receipts.values(), storage, report)
     return retrying("The commit", lambda: commit(folder, record, storage, fence))
 
 
@@ -206,10 +218,17 @@ def _shared(
 ) -> tuple[ScoringRequest, Dataset, Storage]:
     """Replace what finds file systems by the file systems themselves: other processes know no connections."""
     files = [listed.file.uri for listed in opened.files]
+    others = () if request.lineup is None else request.lineup.sources()
+    golden = [request.record.golden_uri, *(source.record.golden_uri for source in others)]
     return (
-        replace(request, model=None, model_storage=model_storage.resolved(request.record.model_uri)),
+        replace(
+            request,
+            model=None,
+            model_storage=model_storage.resolved(request.record.model_uri),
+            lineup=None if request.lineup is None else request.lineup.portable(),
+        ),
         replace(opened, storage=opened.storage.resolved(*files)),
-        storage.resolved(request.destination.root, *filter(None, [request.record.golden_uri])),
+        storage.resolved(request.destination.root, *filter(None, golden)),
     )
 
 
@@ -251,7 +270,8 @@ def _record(
     profile_uri: str | None,
 ) -> PredictionSetRecord:
     """Reconcile the receipts with the plan, and make the commit of them."""
-    record, options, destination = request.record, request.options, request.destination
+    options, destination = request.options, request.destination
+    answering, record = request.answering, request.answering.record
     ordered = [receipts[plan.index] for plan in plans]
     certificate = _certificate(opened, plans, ordered)
     return PredictionSetRecord(
@@ -262,15 +282,15 @@ def _record(
         model_uri=record.model_uri,
         model_sha256=record.sha256,
         model_flavor=record.flavor,
-        model_record_uri=request.model_record_uri,
-        baseline_uri=record.baseline_uri,
+        model_record_uri=answering.record_uri,
+        baseline_uri=request.record.baseline_uri,
         profile_uri=profile_uri,
         dataset=opened.snapshot,
         dataset_uris=() if opened.inline is not None else _uris(request.dataset),
         dataset_rows=tuple(sum(unit.rows for unit in units) for units in opened.units),
         output_format=options.output_format,
         columns=tuple(ColumnSpec(name=column.name, type=str(column.type)) for column in job.schema),
-        feature_columns=job.inputs.columns,
+        feature_columns=job.features,
         label_columns=job.labels,
         rows_in=certificate.rows_in,
         rows_out=certificate.rows_out,
@@ -285,7 +305,37 @@ def _record(
         seconds=progress.seconds(),
         versions={"airflow-batch-inference": __version__, "pyarrow": pa.__version__, **job.versions},
         nulled=_nulled(ordered),
+        added_columns=job.added,
     )
+
+
+def _with_models(
+    record: PredictionSetRecord,
+    request: ScoringRequest,
+    receipts: Iterable[Receipt],
+    storage: Storage,
+    report: Callable[[ChallengersRecord, str], ChallengersRecord],
+) -> PredictionSetRecord:
+    """Add what each of several models has done; store how challengers differ from the champion."""
+    if request.lineup is None:
+        return record
+    lines = added_lines(receipts)
+    models = used_models(request, lines, record.rows_out, record.rows_rejected)
+    uri = None
+    if request.lineup.challengers:
+        found = ChallengersRecord(
+            task=record.task,
+            batch_id=record.batch_id,
+            dataset_uris=record.dataset_uris,
+            rows=record.rows_out,
+            champion=tuple(model for model in models if model.role == "champion"),
+            threshold=request.lineup.flips.threshold,
+            tolerance=request.lineup.flips.tolerance,
+            challengers=challenger_results(request.lineup, lines, models),
+        )
+        folder = request.destination.folder
+        uri = retrying("The report", lambda: storage.put_record(folder, "challengers", report(found, folder)))
+    return replace(record, models=models, challengers_uri=uri)
 
 
 def _nulled(receipts: Sequence[Receipt]) -> dict[str, int]:

@@ -28,6 +28,7 @@ from airflow_batch_inference.scoring.batch import assemble, require_in_step
 from airflow_batch_inference.scoring.isolation import Isolator
 from airflow_batch_inference.scoring.quarantine import QUARANTINE_COLUMNS, quarantine_rows, quarantine_schema
 from airflow_batch_inference.scoring.retries import retrying
+from airflow_batch_inference.scoring.tally import tally_of
 from airflow_batch_inference.signature import cast, is_number, is_text
 from airflow_batch_inference.storage import encode_segment, join_uri, sha256_of
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.scoring.plan import PartPlan
     from airflow_batch_inference.scoring.prepare import PreparedJob
     from airflow_batch_inference.scoring.request import ScoringRequest
+    from airflow_batch_inference.scoring.tally import Tally
     from airflow_batch_inference.storage import Storage
 
 _SHOWN_REJECTIONS = 5
@@ -100,10 +102,11 @@ class PartScorer:
         return retrying(f"Part {plan.index}", lambda: self._score(plan, allowed, failing))
 
     def _score(self, plan: PartPlan, allowed: int | None, failing: Mapping[tuple[int, int], str]) -> Receipt:
+        predictor = self.job.predictor(self.request, self.model)
         run = _Run(
             self,
             Isolator(
-                predictor=self.job.predictor(self.request, self.model),
+                predictor=predictor,
                 allowed=allowed,
                 is_strict=not self.request.policy.is_tolerant,
                 allow_nan=self.request.policy.allow_nan,
@@ -112,6 +115,7 @@ class PartScorer:
                 tell=self.tell,
             ),
             Profiler(self.request.baseline.columns) if self.request.baseline else None,
+            tally_of(predictor, self.job.learned, self.request),
         )
         self._require_unchanged(plan)
         part = self._write(plan, run)
@@ -130,6 +134,7 @@ class PartScorer:
             profile=run.profile(),
             seconds={phase: round(value, 3) for phase, value in run.seconds.items()},
             nulled=dict(run.nulled),
+            lines=() if run.tally is None else run.tally.lines(),
         )
         return self._put(plan, receipt)
 
@@ -237,6 +242,7 @@ class _Run:
     scorer: PartScorer
     isolator: Isolator
     profiler: Profiler | None = None
+    tally: Tally | None = None
     uncounted: list[pa.Table] = field(default_factory=list)
     rows_in: int = 0
     rows_out: int = 0
@@ -319,7 +325,9 @@ class _Run:
     def _require_in_step(self, plan: PartPlan, scored: ScoredRows) -> None:
         rows = self.scorer.request.parity_rows
         if rows and plan.index % _PROBED_PARTS == 0 and self.rows_in == 0 and scored.rows.table.num_rows:
-            require_in_step(self.isolator.predictor, scored.rows, scored.predicted, rows=rows, seed=plan.index)
+            main = self.isolator.predictor.main
+            own = scored.predicted[: len(main.names)]
+            require_in_step(main, scored.rows, own, rows=rows, seed=plan.index)
 
     def _account(self, batch: MiniBatch, scored: ScoredRows) -> None:
         self.rows_in += batch.table.num_rows
@@ -327,6 +335,9 @@ class _Run:
         self.hash_out += sum(row_hash(origin.uri, origin.first_row, origin.rows) for origin in scored.rows.origins)
         if scored.rejected:
             self._set_aside(batch, scored.rejected)
+        if self.tally is not None:
+            self.tally.add(scored)
+            self.tally.reject(batch, scored.rejected)
 
     def _set_aside(self, batch: MiniBatch, rejected: list[RejectedRow]) -> None:
         table = quarantine_rows(batch, rejected, self.scorer.request.policy.redact_columns)

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.scoring.plan import BATCH_BYTES
 from airflow_batch_inference.storage import task_folder
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.records import BaselineRecord, ModelRecord, TaskKey
     from airflow_batch_inference.scoring.explain import Explain
+    from airflow_batch_inference.scoring.lineup import Lineup, ModelSource
     from airflow_batch_inference.storage import Storage
 
 
@@ -131,6 +131,8 @@ class ScoringRequest:
         The model's: the rows are counted on it while they are scored, so that drift costs no second reading.
     batch_bytes
         About how much memory a mini-batch takes, where ``rows_per_batch`` is ``"auto"``.
+    lineup
+        The models beside this one, which is then the main one; None: there are none.
     """
 
     model: LoadedModel | None
@@ -146,9 +148,30 @@ class ScoringRequest:
     parity_rows: int = 0
     baseline: BaselineRecord | None = None
     batch_bytes: int = BATCH_BYTES
+    lineup: Lineup | None = None
+
+    @property
+    def source(self) -> ModelSource:
+        """The main model."""
+        from airflow_batch_inference.scoring.lineup import ModelSource
+
+        return ModelSource(
+            record=self.record, record_uri=self.model_record_uri, storage=self.model_storage, model=self.model
+        )
+
+    @property
+    def answering(self) -> ModelSource:
+        """The model whose outputs are the predictions: the last one of several behind one another."""
+        return self.lineup.later[-1] if self.lineup is not None and self.lineup.later else self.source
+
+    @property
+    def flavors(self) -> frozenset[str]:
+        """Of all models."""
+        others = () if self.lineup is None else self.lineup.sources()
+        return frozenset([self.record.flavor, *(source.record.flavor for source in others)])
 
     def load_model(self, storage: Storage) -> LoadedModel:
-        """Return the model; loads it where only its record was given, and scores its golden set.
+        """Return the model, or all of them; loads those of which only the record was given, and scores golden sets.
 
         Parameters
         ----------
@@ -160,11 +183,5 @@ class ScoringRequest:
         ModelError, ArtifactError
             As :func:`~airflow_batch_inference.scoring.golden.load_checked` says.
         """
-        if self.model is not None:
-            return self.model
-        from airflow_batch_inference.scoring.golden import load_checked
-
-        if self.model_storage is None:
-            message = "A scoring request needs a model, or the storage that reaches the record's model."
-            raise ConfigurationError(message)
-        return load_checked(self.record, model_storage=self.model_storage, storage=storage)
+        main = self.source.load(storage).model
+        return main if self.lineup is None else self.lineup.load(main, self.record, storage)

@@ -50,6 +50,8 @@ class Call:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     threshold: float | None = None
     explain: Explain | None = None
+    names_classes: bool = True
+    """Whether predicted classes are called by the record's names."""
 
     def predictor(self, step: StepModel, inputs: InputPlan = _NOTHING, screen: Screen | None = None) -> Predictor:
         """Return what predicts by this call.
@@ -68,7 +70,7 @@ class Call:
             methods=self.methods,
             kwargs=self.kwargs,
             threshold=self.threshold,
-            class_names=step.record.class_names,
+            class_names=step.record.class_names if self.names_classes else None,
             screen=screen,
             explain=self.explain,
         )
@@ -246,8 +248,8 @@ def chained(first: BatchPredictor, models: Sequence[StepModel], call: Call, scre
 
 
 def inner_call(step: StepModel) -> Call:
-    """Return how a step is called that another one follows."""
-    return Call(methods=(step.method,))
+    """Return how a step is called that another one follows, which knows the classes as they are."""
+    return Call(methods=(step.method,), names_classes=False)
 
 
 def steps_predictor(

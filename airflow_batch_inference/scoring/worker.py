@@ -57,7 +57,7 @@ def _serve(pipe: Any, request: ScoringRequest, storage: Storage) -> None:  # noq
     from airflow_batch_inference.scoring.part import PartScorer
     from airflow_batch_inference.scoring.prepare import prepare
 
-    for name in _UNUSED.get(request.record.flavor, ()):
+    for name in frozenset.intersection(*(frozenset(_UNUSED.get(flavor, ())) for flavor in request.flavors)):
         sys.modules[name] = None  # type: ignore[assignment]  # importing it fails, as if it were not installed
     gc.disable()  # what is imported and loaded stays
     model = request.load_model(storage)
