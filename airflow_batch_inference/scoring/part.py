@@ -197,7 +197,7 @@ class PartScorer:
             "batch_inference.version": __version__,
             "batch_inference.job_key": self.job.key,
             "batch_inference.batch_id": self.request.destination.batch_id,
-            "batch_inference.model_sha256": self.request.record.sha256,
+            "batch_inference.model_sha256": self.request.answering.record.sha256,
         }
 
     def _require_unchanged(self, plan: PartPlan) -> None:
