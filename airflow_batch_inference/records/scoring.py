@@ -239,3 +239,10 @@ class PredictionSetRecord(Record):
                 f"{in_parts} in its parts, {rejected} rejected"
             )
             raise ValueError(message)
+        by_arm = [model.rows for model in self.models if model.role == "arm" and model.step == 1]
+        challenged = {model.rows + model.rows_failed for model in self.models if model.role == "challenger"}
+        if (by_arm and sum(by_arm) != self.rows_out) or not challenged <= {self.rows_out}:
+            message = (
+                f"the models of prediction set {self.name!r} scored {by_arm or challenged} rows, not {self.rows_out}"
+            )
+            raise ValueError(message)

@@ -32,7 +32,7 @@ _STYLE = (
     + """
 .e td{overflow-wrap:anywhere}.e td:nth-child(2){text-align:right;white-space:nowrap}
 .e td:nth-child(n+3){max-width:260px}figcaption{max-width:none}.cm{margin-top:2px}.cm tbody th{max-width:130px}
-.x1{margin-top:18px}.no{color:var(--odd)}h2 small{margin-left:10px}
+.g figure{max-width:100%}.g table.e td:first-child{max-width:300px}.no{color:var(--odd)}h2 small{margin-left:10px}
 """
 )
 _UNIT = (0.0, 1.0)
@@ -42,11 +42,9 @@ _MOST_OUTPUTS = 3
 _MOST_LABELS = 10
 _MOST_HEAD = 24
 _LIGHTEST, _DARKEST = 0.03, 0.62
-_FLIPPED = {
-    "labels": "another label",
-    "decisions": "another decision",
-    "numbers": "beyond the tolerance",
-}
+_FLIP = 0.12
+"""The least opacity of a cell with flips."""
+_HEADS = {"labels": "Labels", "decisions": "Decisions", "numbers": "Numbers"}
 
 
 def render_challengers(record: ChallengersRecord) -> str:
@@ -104,7 +102,7 @@ def _meaning(output: OutputFlips, record: ChallengersRecord) -> str:
 
 
 def _overview(shown: Sequence[ChallengerResult]) -> str:
-    heads = ("Scored", "Failed", "Compared", "Flips", "Share", "Correlation", "Mean difference", "Largest", "Seconds")
+    heads = ("Scored", "Failed", "Compared", "Flips", "Share", "Correlation", "Mean distance", "Largest", "Seconds")
     rows = ""
     for each in shown:
         for place, output in enumerate(each.outputs[:_MOST_OUTPUTS] or (None,)):
@@ -143,10 +141,11 @@ def _section(each: ChallengerResult, record: ChallengersRecord) -> str:
 def _output(output: OutputFlips, each: ChallengerResult, record: ChallengersRecord) -> str:
     drawn = [_matrix(output, each.name)]
     if output.numbers is not None:
-        drawn += [_density(output.numbers, each.name, record), _distances(output.numbers, record)]
-    pictures = "".join(drawing for drawing in drawn if drawing)
-    title = f'<p class="w">{name(output.challenger_output)} against {name(output.output)}</p>'
-    return f'{title}<div class="g">{pictures}</div>{_examples(output.examples, each.name)}'
+        # Of numbers from 0 to 1 it is seen where they lie; their relative distance says little.
+        drawn.append(_density(output.numbers, each.name, record) or _distances(output.numbers, record))
+    drawn.append(_examples(output.examples, each.name))
+    names = dict.fromkeys((name(output.challenger_output), name(output.output)))
+    return f'<p class="w">{" against ".join(names)}</p><div class="g">{"".join(drawn)}</div>'
 
 
 def _matrix(output: OutputFlips, challenger: str) -> str:
@@ -154,6 +153,7 @@ def _matrix(output: OutputFlips, challenger: str) -> str:
     if not output.labels:
         return ""
     labels, counts = _merged(output)
+    labels = ["others" if label == OTHER_LABELS else label for label in labels]
     heads = "".join(f'<th scope="col">{name(label, _MOST_HEAD)}' for label in labels)
     rows = ""
     for place, label in enumerate(labels):
@@ -162,9 +162,9 @@ def _matrix(output: OutputFlips, challenger: str) -> str:
             _cell(count, count / total if total else 0.0, is_flip=place != at) for at, count in enumerate(counts[place])
         )
         rows += f'<tr><th scope="row">{name(label, _MOST_HEAD)}{cells}'
-    note = "rows, and their share of the champion's label; flips in red"
+    note = "rows, and their share of the line; flips in red"
     return (
-        f"<figure><figcaption>Labels of both<small>{note}</small></figcaption>"
+        f"<figure><figcaption>{_HEADS[output.kind]} of both<small>{note}</small></figcaption>"
         f'<div class="cm"><table><thead><tr><th><th colspan="{len(labels)}">{name(challenger, _MOST_HEAD)}'
         f"<tr><th>champion{heads}</thead><tbody>{rows}</table></div></figure>"
     )
@@ -193,11 +193,11 @@ def _merged(output: OutputFlips) -> tuple[list[str], list[list[int]]]:
 
 def _cell(count: int, share: float, *, is_flip: bool) -> str:
     said = f"{count:,}<small>{share:.1%}</small>" if count else "0"
-    opacity = round(_DARKEST * share, 2)
-    if opacity < _LIGHTEST and not (is_flip and count):
+    opacity = max(round(_DARKEST * share, 2), _FLIP if is_flip and count else 0.0)
+    if opacity < _LIGHTEST:
         return f"<td>{said}"
     kind = " class=x" if is_flip else ""
-    return f"<td{kind}><s style=opacity:{max(opacity, 2 * _LIGHTEST):g}></s><span>{said}</span>"
+    return f"<td{kind}><s style=opacity:{opacity:g}></s><span>{said}</span>"
 
 
 def _density(numbers: NumberDifferences, challenger: str, record: ChallengersRecord) -> str:
@@ -211,7 +211,7 @@ def _density(numbers: NumberDifferences, challenger: str, record: ChallengersRec
         f'{shaded_cells(axes, numbers.density, numbers.density_bins)}<path class="z" d="{axes.line(_UNIT, _UNIT)}"/>'
         f'<path class="a" style="stroke:var(--bad)" d="{lines}"/>'
     )
-    note = "stronger colour, more rows; red: the threshold"
+    note = "stronger colour, more rows; red lines: the threshold"
     title = f"Numbers of the champion and of {name(challenger)}"
     return f"<figure><figcaption>Both numbers<small>{note}</small></figcaption>{axes.drawing(shapes, title)}</figure>"
 
@@ -225,14 +225,14 @@ def _distances(numbers: NumberDifferences, record: ChallengersRecord) -> str:
     rows = ""
     for label, count, low in zip(named, numbers.bins, lower, strict=True):
         share = count / total if total else 0.0
-        is_over = label != "equal" and low >= record.tolerance and not numbers.density
+        is_over = label != "equal" and low >= record.tolerance
         colour = "bad" if is_over else "cur"
         rows += (
             f'<tr><td>{label}<td><svg width="130" height="10" role="img"><title>{count:,} rows</title>'
             f'<rect width="{130 * share:.4g}" height="10" style="fill:var(--{colour})"/></svg>'
             f"<td>{count:,}<td>{share:.1%}"
         )
-    note = "relative to the larger number"
+    note = "relative to the larger number; red: beyond the tolerance"
     return (
         f'<figure><figcaption>Distance<small>{note}</small></figcaption><table class="m"><tbody>{rows}</table></figure>'
     )
@@ -246,9 +246,9 @@ def _examples(examples: Sequence[FlippedRow], challenger: str) -> str:
         for each in examples
     )
     return (
-        '<p class="w x1">The first rows that differ, counted from 0 in their file</p>'
+        "<figure><figcaption>The first rows that differ<small>counted from 0 in their file</small></figcaption>"
         '<div class="t"><table class="e"><thead><tr><th>File<th>Row<th>champion'
-        f"<th>{name(challenger, _MOST_HEAD)}</thead><tbody>{rows}</table></div>"
+        f"<th>{name(challenger, _MOST_HEAD)}</thead><tbody>{rows}</table></div></figure>"
     )
 
 

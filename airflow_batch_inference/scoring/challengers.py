@@ -19,7 +19,7 @@ from airflow_batch_inference.scoring.outputs import missing_rows
 from airflow_batch_inference.scoring.steps import output_names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow_batch_inference.datasets.dataset import MiniBatch
     from airflow_batch_inference.records import ModelRecord
@@ -177,11 +177,15 @@ class ShadowedPredictor:
         Give further columns.
     as_wallaroo
         How challengers' columns are named; see :func:`challenger_column`.
+    tell
+        Called with a challenger's name before it predicts, and with nothing afterwards, so that a supervisor knows
+        which one has ended the process.
     """
 
     champion: BatchPredictor
     challengers: tuple[Challenger, ...]
     as_wallaroo: bool = False
+    tell: Callable[[str], None] = lambda name: None  # noqa: ARG005
 
     @property
     def names(self) -> Sequence[str]:
@@ -222,5 +226,14 @@ class ShadowedPredictor:
         names = list(self.champion.names)[:number]
         like = pa.schema([pa.field(name, values.type) for name, values in zip(names, found[:number], strict=True)])
         for each in self.challengers:
+            self.tell(each.name)
             found = [*found, *each.predict(batch, like)]
+        self.tell("")
         return found
+
+    def exclude(self, failing: Mapping[str, str]) -> None:
+        """Leave challengers out that have ended the process before: their name, and how."""
+        for each in self.challengers:
+            if each.name in failing:
+                each.predictor = None
+                each.error = f"It ended the worker process: {failing[each.name]}"

@@ -162,8 +162,19 @@ class Lineup:
             arms=tuple(_portable(line) for line in self.arms),
         )
 
-    def load(self, main: LoadedModel, record: ModelRecord, storage: Storage) -> LoadedLineup:
+    def load(
+        self, main: LoadedModel, record: ModelRecord, storage: Storage, tell: Callable[[str], None]
+    ) -> LoadedLineup:
         """Load all models beside the main one; of challengers those that can be.
+
+        Parameters
+        ----------
+        main, record
+            The main model.
+        storage
+            Reaches the artifact store.
+        tell
+            See :class:`~.challengers.ShadowedPredictor`; it is told while they are loaded, too.
 
         Raises
         ------
@@ -171,12 +182,23 @@ class Lineup:
             A step or a model of the split cannot be loaded.
         """
         first = StepModel(model=main, record=record, method=self.method)
+        challengers = []
+        for line in self.challengers:
+            tell(line.name)
+            challengers.append(_loaded_challenger(line, storage))
+        tell("")
         return LoadedLineup(
             lineup=self,
             steps=(first, *(source.load(storage) for source in self.later)),
-            challengers=tuple(_loaded_challenger(line, storage) for line in self.challengers),
+            challengers=tuple(challengers),
             arms=tuple(LoadedLine(line.name, tuple(each.load(storage) for each in line.sources)) for line in self.arms),
+            tell=tell,
         )
+
+    def without(self, challenger: str, error: str) -> Lineup:
+        """Return it with a challenger that takes no part, and why."""
+        gone = Line(name=challenger, sources=(), error=error)
+        return replace(self, challengers=tuple(gone if line.name == challenger else line for line in self.challengers))
 
     def columns(self, there: Sequence[str], *, of_challengers: bool = True) -> tuple[str, ...]:
         """Return those of a dataset's columns that models beside the main one may take, by name."""
@@ -249,12 +271,15 @@ class LoadedLineup:
         The main model, and those behind it.
     challengers, arms
         The others.
+    tell
+        See :class:`~.challengers.ShadowedPredictor`.
     """
 
     lineup: Lineup
     steps: tuple[StepModel, ...]
     challengers: tuple[LoadedLine, ...]
     arms: tuple[LoadedLine, ...]
+    tell: Callable[[str], None]
 
     @property
     def main(self) -> LoadedModel:
@@ -379,7 +404,7 @@ class LoadedLineup:
             _challenger(line, wire, beside, each, is_secret=is_secret)
             for line, each in zip(self.challengers, outputs, strict=True)
         )
-        return ShadowedPredictor(champion=main, challengers=tuple(challengers))
+        return ShadowedPredictor(champion=main, challengers=tuple(challengers), tell=self.tell)
 
 
 def learned_by(predictor: BatchPredictor, outputs: pa.Schema) -> Learned:

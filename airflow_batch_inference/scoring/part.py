@@ -25,6 +25,7 @@ from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactN
 from airflow_batch_inference.records import Part, Receipt, Rejection
 from airflow_batch_inference.scoring.accounting import as_text, row_hash, rows_hash
 from airflow_batch_inference.scoring.batch import assemble, require_in_step
+from airflow_batch_inference.scoring.challengers import ShadowedPredictor
 from airflow_batch_inference.scoring.isolation import Isolator
 from airflow_batch_inference.scoring.quarantine import QUARANTINE_COLUMNS, quarantine_rows, quarantine_schema
 from airflow_batch_inference.scoring.retries import retrying
@@ -82,7 +83,14 @@ class PartScorer:
     check: Callable[[], None] = lambda: None
     cursor: Cursor = field(default_factory=Cursor)
 
-    def score(self, plan: PartPlan, *, allowed: int | None, failing: Mapping[tuple[int, int], str]) -> Receipt:
+    def score(
+        self,
+        plan: PartPlan,
+        *,
+        allowed: int | None,
+        failing: Mapping[tuple[int, int], str],
+        excluded: Mapping[str, str] | None = None,
+    ) -> Receipt:
         """Score a part, write its files, and return its receipt: this one, or that of whoever was first.
 
         Parameters
@@ -93,16 +101,26 @@ class PartScorer:
             How many of its rows may be rejected; None: any number.
         failing
             See :class:`~airflow_batch_inference.scoring.isolation.Isolator`.
+        excluded
+            Challengers that have ended a process in this part, and how.
 
         Raises
         ------
         DataError, PredictionError
             As their messages say; nothing is written.
         """
-        return retrying(f"Part {plan.index}", lambda: self._score(plan, allowed, failing))
+        return retrying(f"Part {plan.index}", lambda: self._score(plan, allowed, failing, excluded or {}))
 
-    def _score(self, plan: PartPlan, allowed: int | None, failing: Mapping[tuple[int, int], str]) -> Receipt:
+    def _score(
+        self,
+        plan: PartPlan,
+        allowed: int | None,
+        failing: Mapping[tuple[int, int], str],
+        excluded: Mapping[str, str],
+    ) -> Receipt:
         predictor = self.job.predictor(self.request, self.model)
+        if isinstance(predictor, ShadowedPredictor):
+            predictor.exclude(excluded)
         run = _Run(
             self,
             Isolator(

@@ -10,7 +10,7 @@ from airflow_batch_inference.scoring.plan import BATCH_BYTES
 from airflow_batch_inference.storage import task_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.records import BaselineRecord, ModelRecord, TaskKey
@@ -170,13 +170,15 @@ class ScoringRequest:
         others = () if self.lineup is None else self.lineup.sources()
         return frozenset([self.record.flavor, *(source.record.flavor for source in others)])
 
-    def load_model(self, storage: Storage) -> LoadedModel:
+    def load_model(self, storage: Storage, tell: Callable[[str], None] = lambda name: None) -> LoadedModel:  # noqa: ARG005
         """Return the model, or all of them; loads those of which only the record was given, and scores golden sets.
 
         Parameters
         ----------
         storage
             Reaches the artifact store.
+        tell
+            Called with a challenger's name before it does anything, and with nothing afterwards.
 
         Raises
         ------
@@ -184,4 +186,4 @@ class ScoringRequest:
             As :func:`~airflow_batch_inference.scoring.golden.load_checked` says.
         """
         main = self.source.load(storage).model
-        return main if self.lineup is None else self.lineup.load(main, self.record, storage)
+        return main if self.lineup is None else self.lineup.load(main, self.record, storage, tell)
