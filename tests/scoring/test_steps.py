@@ -31,11 +31,14 @@ def doubles(*names):
     return tuple(ColumnSpec(name=name, type="double") for name in names)
 
 
+TWO = doubles("a", "b")
+
+
 @pytest.fixture
 def step(make_model, make_record):
     """``step(answer, inputs, **record)``: a step of a fake model."""
 
-    def make(answer, inputs=doubles("a", "b"), *, method="predict", n_features=None, takes_lists=True, **record):
+    def make(answer, inputs=TWO, *, method="predict", n_features=None, takes_lists=True, **record):
         model = make_model(answer=answer, inputs=inputs, n_features=n_features)
         if not takes_lists:
             model.takes_lists = False
@@ -157,7 +160,7 @@ def test_rows_that_fail_in_a_step_name_the_step_and_the_rows(step):
 
     second = step(fails, doubles("a"), name="limits")
     with pytest.raises(
-        PredictionError, match=r"Step 2 \(limits\): .* in\.parquet rows 7 to 9: ValueError: no such leaf"
+        PredictionError, match=r"Step 2 \(limits\): .*in\.parquet rows 7 to 9: ValueError: no such leaf"
     ):
         predicted([step(add), second])
 
