@@ -63,7 +63,7 @@ class DriftData:
         predictions = None
         if isinstance(dataset, str) and is_record_uri(dataset):
             predictions = read(PredictionSetRecord, "dataset", dataset, storage)
-        uri = model_uri or (predictions.model_record_uri if predictions else None)
+        uri = model_uri or (_judged_by(predictions) if predictions else None)
         return cls(
             dataset=dataset,
             predictions=predictions,
@@ -181,6 +181,11 @@ class DriftData:
             raise ArtifactIntegrityError(message)
         return dataset
 
+    def _model_name(self) -> str | None:
+        """Return the name of the model that made the predictions, where it is known."""
+        steps = [model.name for model in self.predictions.models if model.role == "step"] if self.predictions else []
+        return steps[-1] if steps else self.model.name if self.model else None
+
     def with_provenance(self, result: DriftResult, baseline_uri: str | None) -> DriftResult:
         """Return a result that names what was compared."""
         return replace(
@@ -188,7 +193,7 @@ class DriftData:
             baseline_uri=baseline_uri,
             dataset_uri=self.dataset if isinstance(self.dataset, str) else None,
             batch_id=self.predictions.batch_id if self.predictions else None,
-            model_name=self.model.name if self.model else None,
+            model_name=self._model_name(),
             model_sha256=self.predictions.model_sha256 if self.predictions else None,
         )
 
@@ -222,10 +227,19 @@ def _plain_names(predictions: PredictionSetRecord, written: Sequence[str]) -> li
     return [predictions.input_names.get(name, name) for name in written]
 
 
+def _judged_by(predictions: PredictionSetRecord) -> str | None:
+    """Return the record of the model whose inputs the data are: of several behind one another, the first."""
+    own = [model for model in predictions.models if model.role != "challenger"]
+    return own[0].model_record_uri if own else predictions.model_record_uri
+
+
 def _scored_otherwise(predictions: PredictionSetRecord, baseline: BaselineRecord) -> str | None:
     """Say how predictions were made in another way than the reference's; None where they were not."""
     if baseline.predict_method is None:
         return None
+    several = [model.name for model in predictions.models if model.role != "challenger"]
+    if len(several) > 1:
+        return f"several models made them ({', '.join(several)}), and the reference's are of one"
     if predictions.decision_threshold is not None:
         return f"decision_threshold {predictions.decision_threshold:g} made classes of them, and the reference has none"
     if predictions.predict_methods != (baseline.predict_method,):

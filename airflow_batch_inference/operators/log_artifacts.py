@@ -13,6 +13,7 @@ from airflow_batch_inference.exceptions import ArtifactNotFoundError, Configurat
 from airflow_batch_inference.operators.arguments import boolean, choice, optional_text, structure
 from airflow_batch_inference.operators.base import BatchInferenceOperator, announce, push, storage_for, task_key
 from airflow_batch_inference.records import (
+    ChallengersRecord,
     DriftResult,
     EvaluationRecord,
     LoggedArtifactsRecord,
@@ -131,9 +132,20 @@ class LogArtifactsOperator(BatchInferenceOperator):
                 continue
             record = self.storage.read_record(uri)
             records.append(record)
-            for own_name, kind, artifact_uri in _contents(record, uri):
+            for own_name, kind, artifact_uri in (*_contents(record, uri), *self._challengers(record)):
                 _enter(named, name if name and artifact_uri == uri else own_name, kind, artifact_uri)
         return named, records
+
+    def _challengers(self, record: Record) -> list[tuple[str, str, str]]:
+        """Return (name, kind, URI) of what a prediction set says of its challengers."""
+        if not isinstance(record, PredictionSetRecord) or record.challengers_uri is None:
+            return []
+        found = self.storage.read_record(record.challengers_uri)
+        name = f"{record.name}_challengers"
+        contents = [(name, "challengers", record.challengers_uri)]
+        if isinstance(found, ChallengersRecord) and found.report_uri is not None:
+            contents.append((f"{name}_report", "html", found.report_uri))
+        return contents
 
     def _plain_file(self, name: str | None, uri: str) -> tuple[str, str, str]:
         if name is None:

@@ -25,10 +25,11 @@ from airflow_batch_inference.operators.arguments import (
 )
 from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push, storage_for
 from airflow_batch_inference.operators.checks import announce_checks, shape_options
-from airflow_batch_inference.operators.inputs import read, resolve_model
+from airflow_batch_inference.operators.inputs import read
 from airflow_batch_inference.operators.predict_script import score_files, scores_files
 from airflow_batch_inference.operators.preflight import try_out
-from airflow_batch_inference.operators.scored import destination_of, model_of
+from airflow_batch_inference.operators.scored import destination_of
+from airflow_batch_inference.operators.several_models import Models, report_of_challengers, scalars
 from airflow_batch_inference.records import BaselineRecord, ModelRecord
 
 if TYPE_CHECKING:
@@ -38,25 +39,27 @@ if TYPE_CHECKING:
 
     from airflow.sdk.definitions.context import Context
 
-    from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.scoring.job import Resources
+    from airflow_batch_inference.scoring.lineup import Lineup, ModelSource
     from airflow_batch_inference.scoring.request import RowPolicy, ScoringOptions, ScoringRequest
 
 
 class PredictOperator(BatchInferenceOperator):
     """Score a dataset in mini-batches and commit the prediction set: inputs and predictions, in input order.
 
-    Returns the commit's URI; pushes ``rows``, ``rows_rejected``, ``batch_id`` and ``model_sha256`` by XCom, and with
-    checks ``check_failures``, the number of rows that each of them marks. Nothing is visible before the whole set is;
-    the same job run again returns the commit that is there, and a retry scores only the parts that are missing.
+    Returns the commit's URI; pushes ``rows``, ``rows_rejected``, ``batch_id`` and ``model_sha256`` by XCom, with
+    challengers ``challengers_uri`` and ``flip_fraction`` too, and with checks ``check_failures``, the number of rows
+    that each of them marks. Nothing is visible before the whole set is; the same job run again returns the commit that
+    is there, and a retry scores only the parts that are missing.
 
     With a ``scoring_script``, its ``init()`` runs once in each worker process and its ``run(mini_batch)`` on the files,
     as in Azure ML's batch deployments: see docs/scripts.md. Then ``items`` and ``items_failed`` (files) are pushed in
     the place of ``rows_rejected``, and a retry runs only the mini-batches that are missing.
 
     :param model: URI of a model record (``load.output``), an alias (``models/churn@champion``), or the URI of a model
-        file whose format cannot run code. With a scoring script: a file or folder of any kind that it finds by
-        ``AZUREML_MODEL_DIR``, or None. (templated)
+        file whose format cannot run code. A list of them is steps, each of which takes what the one before it returns;
+        a dict of names and such is the models of a ``split``. With a scoring script: a file or folder of any kind that
+        it finds by ``AZUREML_MODEL_DIR``, or None. (templated)
     :param dataset: a file, folder, glob or list of URIs of Parquet, CSV, Arrow/Feather or JSON lines, or small inline
         records: list of lists, list of dicts, dict of columns. (templated)
     :param as_of: with an alias, the version that was live at this time, for backfills:
@@ -146,6 +149,15 @@ class PredictOperator(BatchInferenceOperator):
         it: ``PredictOperator(task_id="preflight", preflight=True, **arguments) >> PredictOperator(task_id="predict",
         **arguments)``; or for one run, with a DAG param: ``preflight="{{ params.preflight }}"``, where no task behind
         it needs the prediction set. (templated)
+    :param challengers: dict of a name to a model (or a list of steps) that scores the same rows beside ``model``, into
+        columns ``<name>.<output>``. It decides nothing: where it fails, its columns are null. How it differs is in the
+        record of ``challengers_uri``, and on the page that this names. (templated)
+    :param split: which of the models that ``model`` names scores a row: ``{"weights": {"a": 0.9, "b": 0.1}, "key":
+        "customer", "seed": 0}``, the same for all rows of one key (without ``key`` each row by itself); or ``{"key":
+        "tier", "values": {"gold": "b"}, "default": "a"}``. The column ``scored_by`` says which it was. (templated)
+    :param flips: what a difference of numbers between champion and challenger is: ``{"threshold": 0.5}``, that they lie
+        on two sides of it, or ``{"tolerance": 0.05}``, that they are farther apart than this share of the larger one.
+        None: a threshold of 0.5 for numbers from 0 to 1, for others that tolerance. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -199,13 +211,16 @@ class PredictOperator(BatchInferenceOperator):
         "result_separator",
         "checks",
         "preflight",
+        "challengers",
+        "split",
+        "flips",
     )
     _stop_requested = False
 
     def __init__(
         self,
         *,
-        model: str | None = None,
+        model: str | Sequence[str | Mapping[str, str]] | Mapping[str, Any] | None = None,
         dataset: object,
         as_of: str | datetime | None = None,
         drop_columns: str | int | Sequence[str | int] | None = None,
@@ -255,6 +270,9 @@ class PredictOperator(BatchInferenceOperator):
         checks: Mapping[str, Any] | None = None,
         notifiers: object = None,
         preflight: bool | str = False,
+        challengers: Mapping[str, Any] | str | None = None,
+        split: Mapping[str, Any] | str | None = None,
+        flips: Mapping[str, Any] | str | None = None,
         **kwargs: Any,  # noqa: ANN401  # BaseOperator's own
     ) -> None:
         super().__init__(**kwargs)
@@ -308,6 +326,9 @@ class PredictOperator(BatchInferenceOperator):
         self.checks = checks
         self.notifiers = notifiers
         self.preflight = preflight
+        self.challengers = challengers
+        self.split = split
+        self.flips = flips
 
     def perform(self, context: Context) -> str | None:
         """Load the model, score, commit; or only try it out."""
@@ -337,6 +358,7 @@ class PredictOperator(BatchInferenceOperator):
             stopped=lambda: self._stop_requested,
             resources=self._resources(),
             fence=fence_of(context),
+            report=report_of_challengers(self.storage),
         )
         self.log.info("Prediction set %s: %d rows, %s", record.name, record.rows_out, uri)
         if record.rows_rejected:
@@ -348,6 +370,7 @@ class PredictOperator(BatchInferenceOperator):
                 "rows_rejected": record.rows_rejected,
                 "batch_id": record.batch_id,
                 "model_sha256": record.model_sha256,
+                **scalars(record, self.storage),
             },
         )
         if record.checks:
@@ -389,27 +412,35 @@ class PredictOperator(BatchInferenceOperator):
         from airflow_batch_inference.scoring.plan import batch_bytes
         from airflow_batch_inference.scoring.request import ScoringRequest
 
-        model, record, record_uri = self._model()
+        main, lineup = self._models()
         return ScoringRequest(
-            model=model,
-            record=record,
-            model_storage=storage_for(record.conn_id),
-            model_record_uri=record_uri,
+            model=main.model,
+            record=main.record,
+            model_storage=main.storage,
+            model_record_uri=main.record_uri,
             dataset=structure(self.dataset),
             options=self._options(context),
             destination=destination_of(context, self.root, optional_text(self.batch_id)),
             rows_per_batch=self.mini_batch_rows,
             on_empty="succeed" if on_empty == "succeed" else "fail",
             policy=self._policy(),
-            baseline=self._baseline(record),
+            baseline=self._baseline(main.record),
             parity_rows=whole_number("parity_rows", self.parity_rows, low=0),
             batch_bytes=batch_bytes(self._max_memory()),
+            lineup=lineup,
         )
 
-    def _model(self) -> tuple[LoadedModel | None, ModelRecord, str | None]:
-        """Return the model's record with its URI, and the model where it was loaded to be described."""
-        uri = resolve_model(str(self.model), self.as_of, root=self.root, storage=self.storage)
-        return model_of(uri, optional_text(self.conn_id), self.root, self.storage)
+    def _models(self) -> tuple[ModelSource, Lineup | None]:
+        return Models(
+            model=self.model,
+            challengers=self.challengers,
+            split=self.split,
+            flips=self.flips,
+            as_of=self.as_of,
+            conn_id=optional_text(self.conn_id),
+            root=self.root,
+            storage=self.storage,
+        ).read()
 
     def _baseline(self, record: ModelRecord) -> BaselineRecord | None:
         """Return the baseline that the rows are counted on, if any."""

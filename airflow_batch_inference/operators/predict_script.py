@@ -73,6 +73,9 @@ OF_ROWS = (
     "checks",
     "notifiers",
     "preflight",
+    "challengers",
+    "split",
+    "flips",
 )
 
 

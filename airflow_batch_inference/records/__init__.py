@@ -12,6 +12,19 @@ import json
 from airflow_batch_inference.exceptions import ArtifactIntegrityError
 from airflow_batch_inference.records.base import SCHEMA_VERSION, ColumnSpec, DataFile, Record, TaskKey, fingerprint
 from airflow_batch_inference.records.catalog import AliasRecord, CatalogEntry, LoggedArtifactsRecord
+from airflow_batch_inference.records.challengers import (
+    OTHER_LABELS,
+    ChallengerResult,
+    ChallengersRecord,
+    FlippedRow,
+    Flips,
+    LineRows,
+    NumberDifferences,
+    NumberPairs,
+    OutputFlips,
+    OutputPairs,
+    UsedModel,
+)
 from airflow_batch_inference.records.drift import (
     BaselineRecord,
     Calibration,
@@ -65,6 +78,7 @@ from airflow_batch_inference.records.scoring import (
 from airflow_batch_inference.records.scripts import MiniBatchReceipt
 
 __all__ = [
+    "OTHER_LABELS",
     "SCHEMA_VERSION",
     "AliasRecord",
     "BaselineRecord",
@@ -75,6 +89,8 @@ __all__ = [
     "CategoricalProfile",
     "CategoricalStatistics",
     "Certificate",
+    "ChallengerResult",
+    "ChallengersRecord",
     "Check",
     "CheckCount",
     "CheckResult",
@@ -92,10 +108,13 @@ __all__ = [
     "DriftResult",
     "DriftStatus",
     "EvaluationRecord",
+    "FlippedRow",
+    "Flips",
     "GoldenRecord",
     "Histogram",
     "HistoryEntry",
     "ItemAccount",
+    "LineRows",
     "LoggedArtifactsRecord",
     "MetricVerdict",
     "Metrics",
@@ -103,10 +122,14 @@ __all__ = [
     "MlrunDrift",
     "ModelRecord",
     "NoiseFloor",
+    "NumberDifferences",
+    "NumberPairs",
     "NumericBaseline",
     "NumericProfile",
     "NumericStatistics",
     "OutputEvaluation",
+    "OutputFlips",
+    "OutputPairs",
     "Part",
     "PredictionSetRecord",
     "Problem",
@@ -119,6 +142,7 @@ __all__ = [
     "ScriptSource",
     "StatisticsRecord",
     "TaskKey",
+    "UsedModel",
     "decode_record",
     "fingerprint",
 ]
@@ -135,6 +159,7 @@ RECORD_TYPES: dict[str, type[Record]] = {
     "drift": DriftResult,
     "drift-history": HistoryEntry,
     "evaluation": EvaluationRecord,
+    "challengers": ChallengersRecord,
     "alias": AliasRecord,
     "catalog-entry": CatalogEntry,
     "logged-artifacts": LoggedArtifactsRecord,

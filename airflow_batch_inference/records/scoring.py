@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from airflow_batch_inference.records.base import ColumnSpec, DataFile, Record, TaskKey
+from airflow_batch_inference.records.challengers import LineRows, UsedModel
 from airflow_batch_inference.records.drift import Profile
 from airflow_batch_inference.records.items import ItemAccount, ScriptSource
 
@@ -166,6 +167,8 @@ class Receipt(Record):
     """Of the rows that were scored."""
     rows_set_aside: int = 0
     """How many of the rejected rows were scored, and set aside by a check."""
+    lines: tuple[LineRows, ...] = ()
+    """What each challenger, or each model of a split, has done."""
 
     @property
     def rows_rejected(self) -> int:
@@ -267,6 +270,12 @@ class PredictionSetRecord(Record):
     input_names: dict[str, str] = field(default_factory=dict)
     """Written column to its name in the input, or to what the model's own data call that prediction, where the output
     has another name for it (``in.age``: ``age``)."""
+    models: tuple[UsedModel, ...] = ()
+    """All models, where there are several; the one above is the champion, the last step, or a split's first."""
+    challengers_uri: str | None = None
+    """How challengers differ from the champion."""
+    added_columns: tuple[str, ...] = ()
+    """Columns that come neither from the input nor are predictions: explanations, challengers', ``scored_by``."""
 
     def __post_init__(self) -> None:
         """Refuse a record whose rows do not add up."""
@@ -282,6 +291,13 @@ class PredictionSetRecord(Record):
             message = (
                 f"the rows of prediction set {self.name!r} do not add up: {self.rows_in} read, {self.rows_out} scored, "
                 f"{in_parts} in its parts, {rejected} rejected"
+            )
+            raise ValueError(message)
+        by_arm = [model.rows for model in self.models if model.role == "arm" and model.step == 1]
+        challenged = {model.rows + model.rows_failed for model in self.models if model.role == "challenger"}
+        if (by_arm and sum(by_arm) != self.rows_out) or not challenged <= {self.rows_out}:
+            message = (
+                f"the models of prediction set {self.name!r} scored {by_arm or challenged} rows, not {self.rows_out}"
             )
             raise ValueError(message)
 

@@ -6,6 +6,7 @@ What must not be relaxed: as many predictions as rows, in their order, or an err
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_batch_inference.datasets.dataset import Origin
 from airflow_batch_inference.exceptions import (
     BatchInferenceError,
     ConfigurationError,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.datasets.dataset import MiniBatch
     from airflow_batch_inference.flavors.base import LoadedModel, Prediction
     from airflow_batch_inference.scoring.explain import Explain
+    from airflow_batch_inference.scoring.predicting import BatchPredictor
     from airflow_batch_inference.scoring.screen import Screen
 
 T = TypeVar("T")
@@ -61,6 +64,18 @@ class Predictor:
     """The prediction columns' default names: filled in by the first mini-batch, the same for all."""
     whole: bool = False
     """Whether each output is one column, of lists where a row has several values."""
+    elapsed: list[int] = field(default_factory=list, compare=False)
+    """Nanoseconds that the last mini-batch took."""
+
+    @property
+    def added(self) -> int:
+        """How many of the last columns are no predictions: the explanation."""
+        return 0 if self.explain is None else 1
+
+    @property
+    def main(self) -> Predictor:
+        """The predictor itself."""
+        return self
 
     def predict(self, batch: MiniBatch) -> list[pa.Array]:
         """Return the prediction columns of a mini-batch.
@@ -74,6 +89,7 @@ class Predictor:
         OutOfStepError
             It returned another number of rows than it was given.
         """
+        began = time.perf_counter_ns()
         try:
             mended = batch.table if self.screen is None else self.screen.mended(batch.table)
             table = cast_inputs(mended, self.inputs)
@@ -91,6 +107,7 @@ class Predictor:
         if self.explain is not None:
             found.append((EXPLANATION, self._explained(self.explain, found, table, batch)))
         self.names[:] = [name for name, _ in found]
+        self.elapsed[:] = [max(1, time.perf_counter_ns() - began)]
         return [values for _, values in found]
 
     def _columns(self, method: str, predicted: Prediction, batch: MiniBatch) -> list[tuple[str, pa.Array]]:
@@ -238,7 +255,7 @@ def _text_for_number(error: Exception, table: pa.Table, inputs: InputPlan, batch
 
 
 def require_in_step(
-    predictor: Predictor, batch: MiniBatch, predicted: Sequence[pa.Array], *, rows: int, seed: int
+    predictor: BatchPredictor, batch: MiniBatch, predicted: Sequence[pa.Array], *, rows: int, seed: int
 ) -> None:
     """Score some rows again, one at a time and in another order, and compare: each prediction is of its own row.
 
@@ -264,7 +281,8 @@ def require_in_step(
         alone = predictor.predict(batch.slice(row, 1))
         _require_same([column.slice(row, 1) for column in predicted], alone, batch, [row], "scored alone")
     order = rng.permutation(count)[:_SHUFFLED_ROWS]
-    shuffled = predictor.predict(type(batch)(batch.table.take(pa.array(order)), batch.origins))
+    places = tuple(Origin(*batch.locate(row), 1) for row in order.tolist())
+    shuffled = predictor.predict(type(batch)(batch.table.take(pa.array(order)), places))
     expected = [column.take(pa.array(order)) for column in predicted]
     _require_same(expected, shuffled, batch, order.tolist(), "scored in another order")
 

@@ -21,14 +21,13 @@ from airflow_batch_inference.exceptions import (
     SignatureMismatchError,
     TooManyRejectedRowsError,
 )
-from airflow_batch_inference.scoring.explain import EXPLANATION_TYPE
 from airflow_batch_inference.scoring.outputs import missing_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_batch_inference.datasets.dataset import MiniBatch
-    from airflow_batch_inference.scoring.batch import Predictor
+    from airflow_batch_inference.scoring.predicting import BatchPredictor
 
 _SAMPLED_ROWS = 8
 _HINT = "To set such rows aside and score the rest, give error_threshold or max_rejected_fraction."
@@ -60,7 +59,7 @@ class Isolator:
     Attributes
     ----------
     predictor
-        The model.
+        The model, or what several of them make.
     allowed
         How many rows may still be rejected; None: any number.
     is_strict
@@ -78,7 +77,7 @@ class Isolator:
         Whether a few rows that all fail alone stand for a batch of thousands, which is then an error.
     """
 
-    predictor: Predictor
+    predictor: BatchPredictor
     allowed: int | None = 0
     is_strict: bool = False
     allow_nan: bool = False
@@ -205,7 +204,7 @@ class Isolator:
     ) -> None:
         missing = np.zeros(batch.table.num_rows, dtype=bool)
         if not self.allow_nan:
-            for column in (each for each in columns if each.type != EXPLANATION_TYPE):
+            for column in columns[: len(columns) - self.predictor.added]:
                 missing |= missing_rows(column)
         if not missing.any():
             good.append(columns)

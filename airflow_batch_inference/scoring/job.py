@@ -20,7 +20,13 @@ from airflow_batch_inference import __version__
 from airflow_batch_inference.drift.profile import merged
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, TooManyRejectedRowsError
 from airflow_batch_inference.flavors.threads import usable_cores
-from airflow_batch_inference.records import Certificate, ColumnSpec, PredictionSetRecord, ProfileRecord
+from airflow_batch_inference.records import (
+    Certificate,
+    ChallengersRecord,
+    ColumnSpec,
+    PredictionSetRecord,
+    ProfileRecord,
+)
 from airflow_batch_inference.scoring.accounting import as_text, row_hash
 from airflow_batch_inference.scoring.checks import added, describe, judged, require_passed
 from airflow_batch_inference.scoring.commit import commit, committed
@@ -33,6 +39,7 @@ from airflow_batch_inference.scoring.prepare import open_input, prepare
 from airflow_batch_inference.scoring.progress import Progress
 from airflow_batch_inference.scoring.resume import finished_parts
 from airflow_batch_inference.scoring.retries import retrying
+from airflow_batch_inference.scoring.tally import added_lines, challenger_results, used_models
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -93,6 +100,7 @@ def score_dataset(
     stopped: Callable[[], bool] = _never,
     resources: Resources | None = None,
     fence: Callable[[], None] = lambda: None,
+    report: Callable[[ChallengersRecord, str], ChallengersRecord] = lambda record, folder: record,  # noqa: ARG005
 ) -> tuple[str, PredictionSetRecord]:
     """Score a dataset and commit the prediction set.
 
@@ -108,6 +116,9 @@ def score_dataset(
         Processes and memory.
     fence
         Called right before the commit; raises where this try is no longer the live one.
+    report
+        Called with how challengers differ from the champion, and the task's folder, before that is stored; returns it
+        with the report's URI.
 
     Returns
     -------
@@ -153,6 +164,7 @@ def score_dataset(
     results = _judged(request, plans, receipts)
     profile_uri = _put_profile(request, receipts.values(), storage)
     record = _record(job, request, opened, plans, receipts, progress, profile_uri, results)
+    record = _with_models(record, request, receipts.values(), storage, report)
     return retrying("The commit", lambda: commit(folder, record, storage, fence))
 
 
@@ -207,10 +219,13 @@ def _shared(request: ScoringRequest, opened: Dataset, storage: Storage) -> tuple
     """Replace what finds file systems by the file systems themselves: other processes know no connections."""
     files = [listed.file.uri for listed in opened.files]
     reached = None if request.model_storage is None else request.model_storage.resolved(request.record.model_uri)
+    others = () if request.lineup is None else request.lineup.sources()
+    golden = [request.record.golden_uri, *(source.record.golden_uri for source in others)]
+    lineup = None if request.lineup is None else request.lineup.portable()
     return (
-        replace(request, model=None, model_storage=reached),
+        replace(request, model=None, model_storage=reached, lineup=lineup),
         replace(opened, storage=opened.storage.resolved(*files)),
-        storage.resolved(request.destination.root, *filter(None, [request.record.golden_uri])),
+        storage.resolved(request.destination.root, *filter(None, golden)),
     )
 
 
@@ -258,7 +273,8 @@ def _record(
     results: tuple[CheckResult, ...],
 ) -> PredictionSetRecord:
     """Reconcile the receipts with the plan, and make the commit of them."""
-    record, options, destination = request.record, request.options, request.destination
+    options, destination = request.options, request.destination
+    answering, record = request.answering, request.answering.record
     ordered = [receipts[plan.index] for plan in plans]
     certificate = _certificate(opened, plans, ordered)
     names = {name: name for name in job.base.names} if job.shape is None else job.shape.written_as
@@ -270,15 +286,15 @@ def _record(
         model_uri=record.model_uri,
         model_sha256=record.sha256,
         model_flavor=record.flavor,
-        model_record_uri=request.model_record_uri,
-        baseline_uri=record.baseline_uri,
+        model_record_uri=answering.record_uri,
+        baseline_uri=request.record.baseline_uri,
         profile_uri=profile_uri,
         dataset=opened.snapshot,
         dataset_uris=() if opened.inline is not None else _uris(request.dataset),
         dataset_rows=tuple(sum(unit.rows for unit in units) for units in opened.units),
         output_format=options.output_format,
         columns=tuple(ColumnSpec(name=column.name, type=str(column.type)) for column in job.schema),
-        feature_columns=tuple(names.get(name, name) for name in job.inputs.columns),
+        feature_columns=tuple(names.get(name, name) for name in job.features),
         label_columns=tuple(names[label] for label in job.labels if label in names),
         rows_in=certificate.rows_in,
         rows_out=certificate.rows_out,
@@ -296,6 +312,7 @@ def _record(
         checks=results,
         rows_set_aside=sum(receipt.rows_set_aside for receipt in ordered),
         input_names={written: name for name, written in names.items() if written != name},
+        added_columns=tuple(names[name] for name in job.added if name in names),
     )
 
 
@@ -319,6 +336,35 @@ def _judged(
             log.info("%s", describe(result, rows))
     require_passed(results, rows)
     return results
+
+
+def _with_models(
+    record: PredictionSetRecord,
+    request: ScoringRequest,
+    receipts: Iterable[Receipt],
+    storage: Storage,
+    report: Callable[[ChallengersRecord, str], ChallengersRecord],
+) -> PredictionSetRecord:
+    """Add what each of several models has done; store how challengers differ from the champion."""
+    if request.lineup is None:
+        return record
+    lines = added_lines(receipts)
+    models = used_models(request, lines, record.rows_out, record.rows_rejected)
+    uri = None
+    if request.lineup.challengers:
+        found = ChallengersRecord(
+            task=record.task,
+            batch_id=record.batch_id,
+            dataset_uris=record.dataset_uris,
+            rows=record.rows_out,
+            champion=tuple(model for model in models if model.role == "champion"),
+            threshold=request.lineup.flips.threshold,
+            tolerance=request.lineup.flips.tolerance,
+            challengers=challenger_results(request.lineup, lines, models),
+        )
+        folder = request.destination.folder
+        uri = retrying("The report", lambda: storage.put_record(folder, "challengers", report(found, folder)))
+    return replace(record, models=models, challengers_uri=uri)
 
 
 def _nulled(receipts: Sequence[Receipt]) -> dict[str, int]:

@@ -57,7 +57,12 @@ class Leaf:
 
 
 def leaves(
-    inputs: Sequence[str], outputs: Sequence[str], checks: Sequence[str] = (), *, with_errors: bool = False
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    checks: Sequence[str] = (),
+    *,
+    beside: Sequence[Leaf] = (),
+    with_errors: bool = False,
 ) -> tuple[Leaf, ...]:
     """Return all columns that a result can have, in their order.
 
@@ -65,6 +70,8 @@ def leaves(
     ----------
     inputs, outputs, checks
         Names of the input's fields, of the model's outputs, and of the validation checks.
+    beside
+        What challengers return, each in a group of its own (``out_<name>``).
     with_errors
         Whether rows may fail, each with its error.
 
@@ -77,6 +84,7 @@ def leaves(
         Leaf("", TIME),
         *(Leaf(INPUT, name) for name in inputs),
         *(Leaf(OUTPUT, name) for name in outputs),
+        *beside,
         Leaf("", CHECKS),
         *(Leaf(ANOMALY, name, is_default=False) for name in ("count", *checks)),
         *((Leaf("", ERROR),) if with_errors else ()),

@@ -24,16 +24,18 @@ from airflow_batch_inference.exceptions import ArtifactIntegrityError, DataError
 from airflow_batch_inference.records import Part, Receipt, Rejection
 from airflow_batch_inference.scoring.accounting import as_text, row_hash, rows_hash
 from airflow_batch_inference.scoring.batch import assemble, require_in_step
+from airflow_batch_inference.scoring.challengers import ShadowedPredictor
 from airflow_batch_inference.scoring.checks import Marked, added, count_marks, set_aside
 from airflow_batch_inference.scoring.isolation import Isolator
 from airflow_batch_inference.scoring.quarantine import QUARANTINE_COLUMNS, quarantine_rows, quarantine_schema
 from airflow_batch_inference.scoring.receipts import put_receipt
 from airflow_batch_inference.scoring.retries import retrying
 from airflow_batch_inference.scoring.shape import as_number
+from airflow_batch_inference.scoring.tally import tally_of
 from airflow_batch_inference.storage import encode_segment, join_uri, sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from airflow_batch_inference.datasets.dataset import MiniBatch
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.scoring.plan import PartPlan
     from airflow_batch_inference.scoring.prepare import PreparedJob
     from airflow_batch_inference.scoring.request import ScoringRequest
+    from airflow_batch_inference.scoring.tally import Tally
     from airflow_batch_inference.storage import Storage
 
 _SHOWN_REJECTIONS = 5
@@ -80,7 +83,14 @@ class PartScorer:
     check: Callable[[], None] = lambda: None
     cursor: Cursor = field(default_factory=Cursor)
 
-    def score(self, plan: PartPlan, *, allowed: int | None, failing: Mapping[tuple[int, int], str]) -> Receipt:
+    def score(
+        self,
+        plan: PartPlan,
+        *,
+        allowed: int | None,
+        failing: Mapping[tuple[int, int], str],
+        excluded: Mapping[str, str] | None = None,
+    ) -> Receipt:
         """Score a part, write its files, and return its receipt: this one, or that of whoever was first.
 
         Parameters
@@ -91,19 +101,30 @@ class PartScorer:
             How many of its rows may be rejected; None: any number.
         failing
             See :class:`~airflow_batch_inference.scoring.isolation.Isolator`.
+        excluded
+            Challengers that have ended a process in this part, and how.
 
         Raises
         ------
         DataError, PredictionError
             As their messages say; nothing is written.
         """
-        return retrying(f"Part {plan.index}", lambda: self._score(plan, allowed, failing))
+        return retrying(f"Part {plan.index}", lambda: self._score(plan, allowed, failing, excluded or {}))
 
-    def _score(self, plan: PartPlan, allowed: int | None, failing: Mapping[tuple[int, int], str]) -> Receipt:
+    def _score(
+        self,
+        plan: PartPlan,
+        allowed: int | None,
+        failing: Mapping[tuple[int, int], str],
+        excluded: Mapping[str, str],
+    ) -> Receipt:
+        predictor = self.job.predictor(self.request, self.model)
+        if isinstance(predictor, ShadowedPredictor):
+            predictor.exclude(excluded)
         run = _Run(
             self,
             Isolator(
-                predictor=self.job.predictor(self.request, self.model),
+                predictor=predictor,
                 allowed=allowed,
                 is_strict=not self.request.policy.is_tolerant,
                 allow_nan=self.request.policy.allow_nan,
@@ -112,6 +133,7 @@ class PartScorer:
                 tell=self.tell,
             ),
             Profiler(self.request.baseline.columns) if self.request.baseline else None,
+            tally_of(predictor, self.job.learned, self.request),
         )
         self._require_unchanged(plan)
         part = self._write(plan, run)
@@ -132,6 +154,7 @@ class PartScorer:
             nulled=dict(run.nulled),
             checks=run.checks,
             rows_set_aside=run.rows_set_aside,
+            lines=() if run.tally is None else run.tally.lines(),
         )
         return put_receipt(receipt, self.request.destination.folder, self.storage)
 
@@ -175,7 +198,7 @@ class PartScorer:
             "batch_inference.version": __version__,
             "batch_inference.job_key": self.job.key,
             "batch_inference.batch_id": self.request.destination.batch_id,
-            "batch_inference.model_sha256": self.request.record.sha256,
+            "batch_inference.model_sha256": self.request.answering.record.sha256,
         }
 
     def _require_unchanged(self, plan: PartPlan) -> None:
@@ -210,6 +233,7 @@ class _Run:
     scorer: PartScorer
     isolator: Isolator
     profiler: Profiler | None = None
+    tally: Tally | None = None
     uncounted: list[pa.Table] = field(default_factory=list)
     rows_in: int = 0
     rows_out: int = 0
@@ -242,7 +266,7 @@ class _Run:
                 waited = time.perf_counter_ns() - started
                 now, started = time.monotonic(), time.perf_counter_ns()
                 scored = self.isolator.score(batch, self.rows_in)
-                elapsed = (waited, time.perf_counter_ns() - started)
+                elapsed = (waited, *self._steps(time.perf_counter_ns() - started))
                 self._require_in_step(plan, scored)
                 scored, marked = self._checked(batch, scored)
                 self._account(batch, scored)
@@ -251,6 +275,11 @@ class _Run:
                 self.spent("predict", now)
                 self._profile(table, scored)
                 yield table if job.shape is None else job.shape.table(table, marked, elapsed)
+
+    def _steps(self, took: int) -> Sequence[int]:
+        """Return the nanoseconds of each step; of one alone all that its rows took, isolating bad ones included."""
+        steps = self.isolator.predictor.main.elapsed
+        return steps if len(steps) > 1 else (took,)
 
     def _checked(self, batch: MiniBatch, scored: ScoredRows) -> tuple[ScoredRows, Marked]:
         """Evaluate the checks, count what they mark, and set aside what they say."""
@@ -305,7 +334,9 @@ class _Run:
     def _require_in_step(self, plan: PartPlan, scored: ScoredRows) -> None:
         rows = self.scorer.request.parity_rows
         if rows and plan.index % _PROBED_PARTS == 0 and self.rows_in == 0 and scored.rows.table.num_rows:
-            require_in_step(self.isolator.predictor, scored.rows, scored.predicted, rows=rows, seed=plan.index)
+            main = self.isolator.predictor.main
+            own = scored.predicted[: len(main.names)]
+            require_in_step(main, scored.rows, own, rows=rows, seed=plan.index)
 
     def _account(self, batch: MiniBatch, scored: ScoredRows) -> None:
         self.rows_in += batch.table.num_rows
@@ -313,6 +344,9 @@ class _Run:
         self.hash_out += sum(row_hash(origin.uri, origin.first_row, origin.rows) for origin in scored.rows.origins)
         if scored.rejected:
             self._set_aside(batch, scored.rejected)
+        if self.tally is not None:
+            self.tally.add(scored)
+            self.tally.reject(batch, scored.rejected)
 
     def _set_aside(self, batch: MiniBatch, rejected: list[RejectedRow]) -> None:
         table = quarantine_rows(batch, rejected, self.scorer.request.policy.redact_columns)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import connection
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 _POLL_S = 0.2
 _MOST_DEATHS = 64
 _MOST_DEATHS_WITHOUT_ROWS = 3
+_MOST_DEATHS_OF_A_CHALLENGER = 3
 
 Rows = tuple[int, int]
 
@@ -49,6 +50,12 @@ class _Worker:
     is_ready: bool = False
     reason: str | None = None
     """Why the parent killed it."""
+    challenger: str = ""
+    """The one that is at work; empty: none is."""
+
+    def how_it_ended(self) -> str:
+        """Return how the process ended, in a word or two."""
+        return self.reason or ending(self.process.wait())
 
 
 @dataclass(slots=True)
@@ -119,6 +126,7 @@ class WorkerPool:
         self._job: PreparedJob | None = None
         self._troubles = _Troubles()
         self._starting_deaths = 0
+        self._excluded: dict[int, dict[str, str]] = {}
 
     def __enter__(self) -> Self:
         try:
@@ -150,7 +158,8 @@ class WorkerPool:
         while self._job is None:
             for worker, message in self._messages():
                 if message is None:
-                    self._note_starting_death(worker)
+                    if not self._blame_challenger(worker):
+                        self._note_starting_death(worker)
                     fresh = self._restart(worker)
                     if worker is first:
                         first = fresh
@@ -214,7 +223,7 @@ class WorkerPool:
         worker.heard = time.monotonic()
         if worker.plan is not None:
             failing = self._troubles.failing.get(worker.plan.index, {})
-            send(worker.pipe, ("part", worker.plan, allowed(), failing))
+            send(worker.pipe, ("part", worker.plan, allowed(), failing, self._excluded.get(worker.plan.index, {})))
 
     def _messages(self) -> Iterator[tuple[_Worker, tuple[Any, ...] | None]]:
         """Yield what workers say within a moment; None for one that has died. Errors are raised."""
@@ -232,6 +241,8 @@ class WorkerPool:
                 raise message[1]
             if message is not None and message[0] == "ready":
                 worker.is_ready = True
+            if message is not None and message[0] == "challenger":
+                worker.challenger = message[1]
             yield worker, message
 
     def _kill_hanging(self) -> None:
@@ -243,16 +254,32 @@ class WorkerPool:
 
     def _replace(self, worker: _Worker, queue: PartQueue, allowed: Callable[[], int | None]) -> None:
         """Put a new worker in the place of one that died, and its part back."""
-        if not worker.is_ready:
-            self._note_starting_death(worker)
-        how = worker.reason or ending(worker.process.wait())
-        if worker.plan is not None:
-            log.warning("A worker process ended (%s) in part %d, rows %s", how, worker.plan.index, worker.rows)
-            self._troubles.note(worker.plan.index, worker.rows, how)
+        how = worker.how_it_ended()
+        if not self._blame_challenger(worker):
+            if not worker.is_ready:
+                self._note_starting_death(worker)
+            if worker.plan is not None:
+                log.warning("A worker process ended (%s) in part %d, rows %s", how, worker.plan.index, worker.rows)
+                self._troubles.note(worker.plan.index, worker.rows, how)
         queue.put_back(worker, worker.plan)
         fresh = self._restart(worker)
         send(fresh.pipe, ("job", self._job))
         self._give(fresh, queue, allowed)
+
+    def _blame_challenger(self, worker: _Worker) -> bool:
+        """Leave out a challenger that has ended a process: in that part, or after some of them in whatever comes."""
+        name, lineup = worker.challenger, self._request.lineup
+        if not name or lineup is None:
+            return False
+        how = worker.how_it_ended()
+        log.warning("The challenger %s ended a worker process (%s); its columns are null from here", name, how)
+        if worker.plan is not None and worker.is_ready:
+            self._excluded.setdefault(worker.plan.index, {})[name] = how
+        parts = sum(name in excluded for excluded in self._excluded.values())
+        if worker.plan is None or not worker.is_ready or parts >= _MOST_DEATHS_OF_A_CHALLENGER:
+            error = f"It ended worker processes: {how}"
+            self._request = replace(self._request, lineup=lineup.without(name, error))
+        return True
 
     def _note_starting_death(self, worker: _Worker) -> None:
         self._starting_deaths += 1

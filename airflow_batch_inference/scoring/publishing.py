@@ -199,15 +199,27 @@ def _require_one_version(record: PredictionSetRecord, target: str, storage: Stor
         is_own = file.uri in (_manifest_beside(target), join_uri(target, MANIFEST))
         if is_own or not within.endswith(MANIFEST) or "=" in within.rpartition("/")[0]:
             continue
-        other = _document(storage.read_bytes(file.uri)).get("model_sha256")
-        if other != record.model_sha256:
+        document = _document(storage.read_bytes(file.uri))
+        other = document.get("models") or document.get("model_sha256")
+        ours = _digests(record) or record.model_sha256
+        if other != ours:
             message = (
-                f"The partition {partition} holds predictions of another version of the model (sha256 {other}, "
-                f"{file.uri}); these are of sha256 {record.model_sha256}. Score the day with the version of that day "
+                f"The partition {partition} holds predictions of another version of the model (sha256 {_told(other)}, "
+                f"{file.uri}); these are of sha256 {_told(ours)}. Score the day with the version of that day "
                 "(as_of), publish the partition as one folder, which is replaced as a whole, or set "
                 "allow_mixed_versions=True while its files are replaced one by one."
             )
             raise ArtifactConflictError(message)
+
+
+def _digests(record: PredictionSetRecord) -> list[str | None]:
+    """Return the digests of the models that make the predictions, where those are several."""
+    found = [model.model_sha256 for model in record.models if model.role != "challenger"]
+    return found if len(found) > 1 else []
+
+
+def _told(digests: object) -> str:
+    return ", ".join(map(str, digests)) if isinstance(digests, list) else str(digests)
 
 
 def _document(manifest: bytes | None) -> dict[str, object]:
@@ -276,6 +288,7 @@ def _manifest(record: PredictionSetRecord, files: list[str], **more: object) -> 
         "model_sha256": record.model_sha256,
         "rows": record.rows_out,
         "task": asdict(record.task),
+        **({"models": _digests(record)} if _digests(record) else {}),
         **more,
     }
     return _as_json(document)

@@ -11,7 +11,7 @@ from airflow_batch_inference.scoring.plan import BATCH_BYTES
 from airflow_batch_inference.storage import task_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.records import BaselineRecord, ModelRecord, TaskKey
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.scoring.explain import Explain
     from airflow_batch_inference.scoring.function import PickledFunction
     from airflow_batch_inference.scoring.layout import ColumnChoice
+    from airflow_batch_inference.scoring.lineup import Lineup, ModelSource
     from airflow_batch_inference.storage import Storage
 
 
@@ -162,6 +163,8 @@ class ScoringRequest:
         About how much memory a mini-batch takes, where ``rows_per_batch`` is ``"auto"``.
     function
         The function that is the model, for other processes; None: the model has a file, or stays in this process.
+    lineup
+        The models beside this one, which is then the main one; None: there are none.
     """
 
     model: LoadedModel | None
@@ -178,32 +181,49 @@ class ScoringRequest:
     baseline: BaselineRecord | None = None
     batch_bytes: int = BATCH_BYTES
     function: PickledFunction | None = None
+    lineup: Lineup | None = None
 
     @property
     def can_travel(self) -> bool:
         """Whether another process can load the model."""
         return self.function is not None or self.model_storage is not None
 
-    def load_model(self, storage: Storage) -> LoadedModel:
-        """Return the model; loads it where only its record was given, and scores its golden set.
+    @property
+    def source(self) -> ModelSource:
+        """The main model."""
+        from airflow_batch_inference.scoring.lineup import ModelSource
+
+        return ModelSource(
+            record=self.record, record_uri=self.model_record_uri, storage=self.model_storage, model=self.model
+        )
+
+    @property
+    def answering(self) -> ModelSource:
+        """The model whose outputs are the predictions: the last one of several behind one another."""
+        return self.lineup.later[-1] if self.lineup is not None and self.lineup.later else self.source
+
+    @property
+    def flavors(self) -> frozenset[str]:
+        """Of all models."""
+        others = () if self.lineup is None else self.lineup.sources()
+        return frozenset([self.record.flavor, *(source.record.flavor for source in others)])
+
+    def load_model(self, storage: Storage, tell: Callable[[str], None] = lambda name: None) -> LoadedModel:  # noqa: ARG005
+        """Return the model, or all of them; loads those of which only the record was given, and scores golden sets.
 
         Parameters
         ----------
         storage
             Reaches the artifact store.
+        tell
+            Called with a challenger's name before it does anything, and with nothing afterwards.
 
         Raises
         ------
         ModelError, ArtifactError
             As :func:`~airflow_batch_inference.scoring.golden.load_checked` says.
         """
-        if self.model is not None:
-            return self.model
-        if self.function is not None:
+        if self.model is None and self.function is not None:
             return self.function.load()
-        from airflow_batch_inference.scoring.golden import load_checked
-
-        if self.model_storage is None:
-            message = "A scoring request needs a model, or the storage that reaches the record's model."
-            raise ConfigurationError(message)
-        return load_checked(self.record, model_storage=self.model_storage, storage=storage)
+        main = self.source.load(storage).model
+        return main if self.lineup is None else self.lineup.load(main, self.record, storage, tell)

@@ -38,12 +38,13 @@ from airflow_batch_inference.signature import InputPlan, cast
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from airflow_batch_inference.records import ModelRecord
-    from airflow_batch_inference.scoring.request import ScoringOptions
+    from airflow_batch_inference.scoring.request import ScoringRequest
 
 MODEL_TYPE = pa.struct([("model_name", pa.string()), ("model_sha", pa.string())])
 ELAPSED_TYPE = pa.list_(pa.int64())
 TIME_TYPE = pa.timestamp("ms")
+BESIDE = "out_"
+"""Begins the groups of challengers' columns."""
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "airflow-batch-inference")
 
 
@@ -141,10 +142,12 @@ class OutputShape:
         """Ordinary column to the name that it is written under, where it is written."""
         if self.leaves is None:
             return {name: name for name in self.base.names}
-        groups = [INPUT] * self.passthrough + [OUTPUT] * (len(self.base) - self.passthrough)
-        there = {(leaf.group, leaf.name): leaf.named(self.separator) for leaf in self.leaves}
-        pairs = zip(groups, self.base.names, strict=True)
-        return {name: there[group, name] for group, name in pairs if (group, name) in there}
+        names = self.base.names
+        own = [Leaf(INPUT, name) for name in names[: self.passthrough]] + [
+            _made(name) for name in names[self.passthrough :]
+        ]
+        there = set(self.leaves)
+        return {name: leaf.named(self.separator) for name, leaf in zip(names, own, strict=True) if leaf in there}
 
     def mark(self, table: pa.Table, predicted: Sequence[pa.Array]) -> Marked:
         """Evaluate the checks on scored rows."""
@@ -182,9 +185,17 @@ class OutputShape:
     def _column(self, leaf: Leaf, base: pa.Table, marked: Marked, elapsed: Sequence[int]) -> pa.Array | pa.ChunkedArray:
         if leaf.group in (INPUT, OUTPUT):
             return base.column(leaf.name)
+        if leaf.group.startswith(BESIDE):
+            return base.column(leaf.path)
         if leaf.group == ANOMALY or leaf.name == CHECKS:
             return marks_column(leaf, marked)
         return self.provenance.column(leaf, base.num_rows, elapsed) if self.provenance else None
+
+
+def _made(name: str) -> Leaf:
+    """Return the place of what a model made: a challenger's columns have a group of their own."""
+    group, dot, output = name.partition(".")
+    return Leaf(group, output) if dot and group.startswith(BESIDE) else Leaf(OUTPUT, name)
 
 
 def marks_column(leaf: Leaf, marked: Marked) -> pa.Array:
@@ -199,8 +210,7 @@ def as_number(values: pa.ChunkedArray, kind: pa.DataType | None, name: str) -> p
 
 
 def make_shape(
-    options: ScoringOptions,
-    record: ModelRecord,
+    request: ScoringRequest,
     base: pa.Schema,
     passthrough: Sequence[str],
     inputs: InputPlan,
@@ -210,10 +220,8 @@ def make_shape(
 
     Parameters
     ----------
-    options
+    request
         What is asked for.
-    record
-        The model's.
     base, passthrough, inputs
         The ordinary output, its passed-through columns, and the model's inputs.
     there
@@ -224,14 +232,17 @@ def make_shape(
     ConfigurationError
         A check or a column that is asked for names what is not there, or two columns would have one name.
     """
+    options = request.options
     is_wallaroo = options.output_schema == "wallaroo"
     if not is_wallaroo and not options.checks:
         return None
-    outputs = base.names[len(passthrough) :]
     found = None
     choice = options.result_columns or ColumnChoice()
     if is_wallaroo:
-        found = choice.of(leaves(passthrough, outputs, [check.name for check in options.checks]))
+        made = [_made(name) for name in base.names[len(passthrough) :]]
+        outputs = [leaf.name for leaf in made if leaf.group == OUTPUT]
+        beside = [leaf for leaf in made if leaf.group != OUTPUT]
+        found = choice.of(leaves(passthrough, outputs, [check.name for check in options.checks], beside=beside))
         require_different([leaf.named(choice.separator or ".") for leaf in found])
     elif CHECKS in base.names:
         message = (
@@ -245,22 +256,25 @@ def make_shape(
         checks=options.checks,
         leaves=found,
         separator=choice.separator or ".",
-        provenance=_provenance(options, record) if is_wallaroo else None,
+        provenance=_provenance(request) if is_wallaroo else None,
         inputs=inputs,
     )
     _try_checks(shape, there)
     return shape
 
 
-def _provenance(options: ScoringOptions, record: ModelRecord) -> Provenance:
-    if options.time_ms is None:
+def _provenance(request: ScoringRequest) -> Provenance:
+    time_ms, last = request.options.time_ms, request.answering.record
+    if time_ms is None:
         message = "output_schema is 'wallaroo', whose column time needs a time of the run; this run has none."
         raise ConfigurationError(message)
+    others = () if request.lineup is None else request.lineup.sources()
+    digests = [request.record.sha256, *(source.record.sha256 for source in others)]
     return Provenance(
-        time_ms=options.time_ms,
-        model_name=record.name,
-        model_sha=record.sha256,
-        version=pipeline_version([record.sha256], options.checks),
+        time_ms=time_ms,
+        model_name=last.name,
+        model_sha=last.sha256,
+        version=pipeline_version(digests, request.options.checks),
     )
 
 

@@ -5,6 +5,7 @@ What must not be relaxed: nothing that a receipt or the commit says is believed 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from airflow_batch_inference.exceptions import ArtifactError, BatchInferenceErro
 from airflow_batch_inference.fitting import converted
 from airflow_batch_inference.records import PredictionSetRecord, ProfileRecord
 from airflow_batch_inference.scoring.accounting import as_text, row_hash, rows_hash
+from airflow_batch_inference.scoring.arms import SCORED_BY
 from airflow_batch_inference.scoring.verify_items import rows_of_table, verify_files, verify_items
 from airflow_batch_inference.storage import private_folder
 
@@ -88,6 +90,7 @@ def verify(uri: str, storage: Storage, *, inputs: Storage | None = None) -> Veri
         else:
             verify_items(found, record.items, storage)
         _verify_profile(found, storage)
+        _verify_models(found, storage)
     if inputs is not None and not found.problems:
         _verify_inputs(found, storage, inputs)
     return found
@@ -131,6 +134,28 @@ def _verify_profile(found: Verification, storage: Storage) -> None:
         found.checks.append(f"the profile {uri} counts the {rows:,} rows that were scored")
     else:
         found.problems.append(f"{uri} counts {rows} rows, and {found.record.rows_out} were scored")
+
+
+def _verify_models(found: Verification, storage: Storage) -> None:
+    """Check that each row of a split says which model scored it, and that every challenger's rows add up."""
+    record = found.record
+    arms = {model.name: model.rows for model in record.models if model.role == "arm"}
+    named = {record.input_names.get(name, name): name for name in record.added_columns}
+    if arms and record.kept and record.parts and SCORED_BY in named:
+        counts: Counter[str] = Counter()
+        output = open_dataset([part.uri for part in record.parts], storage).select([named[SCORED_BY]])
+        for block in _blocks(output, [SCORED_BY]):
+            found_here = pc.value_counts(block.column(SCORED_BY))
+            counts.update({each["values"].as_py(): each["counts"].as_py() for each in found_here})
+        if counts == {name: rows for name, rows in arms.items() if rows}:
+            found.checks.append(f"each row was scored by one of {', '.join(arms)}, as often as the commit says")
+        else:
+            found.problems.append(f"the column {SCORED_BY} counts {dict(counts)}, the commit {arms}")
+    if record.challengers_uri is not None:
+        try:
+            storage.read_record(record.challengers_uri)
+        except ArtifactError as error:
+            found.problems.append(str(error))
 
 
 def _verify_certificate(found: Verification, storage: Storage) -> None:
@@ -185,8 +210,9 @@ def _verify_inputs(found: Verification, storage: Storage, inputs: Storage) -> No
     if changed:
         found.problems.append(f"{changed[0]} was changed since it was scored: it cannot be compared")
         return
+    made = {*record.label_columns, *record.added_columns}
     written = {record.input_names.get(spec.name, spec.name): spec.name for spec in record.columns}
-    passed = [name for name, column in written.items() if column not in record.label_columns]
+    passed = [name for name, column in written.items() if column not in made]
     try:
         source = open_dataset([file.uri for file in record.dataset], inputs, tolerant=True)
         # What is not there is time, checks or metadata, or made from folder names such as day=1.

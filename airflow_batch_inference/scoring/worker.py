@@ -1,8 +1,9 @@
 """A worker process: loads the model once, then scores the parts that it is sent, until its parent closes the pipe.
 
 What must not be relaxed: it dies with its parent, and it never commits. Messages to it: ``("prepare", dataset)``,
-``("job", job)``, ``("part", plan, allowed, failing)``. Messages from it: ``("ready",)``, ``("prepared", job)``,
-``("rows", start, stop)``, ``("done", receipt)``, ``("error", exception)``.
+``("job", job)``, ``("part", plan, allowed, failing, excluded)``. Messages from it: ``("ready",)``,
+``("prepared", job)``, ``("rows", start, stop)``, ``("challenger", name)``, ``("done", receipt)``,
+``("error", exception)``.
 """
 
 from __future__ import annotations
@@ -46,10 +47,10 @@ def _serve(pipe: Any, request: ScoringRequest, storage: Storage) -> None:  # noq
     from airflow_batch_inference.scoring.part import PartScorer
     from airflow_batch_inference.scoring.prepare import prepare
 
-    for name in _UNUSED.get(request.record.flavor, ()):
+    for name in frozenset.intersection(*(frozenset(_UNUSED.get(flavor, ())) for flavor in request.flavors)):
         sys.modules[name] = None  # type: ignore[assignment]  # importing it fails, as if it were not installed
     gc.disable()  # what is imported and loaded stays
-    model = request.load_model(storage)
+    model = request.load_model(storage, lambda name: pipe.send(("challenger", name)))
     gc.freeze()
     gc.enable()
     pipe.send(("ready",))
@@ -71,8 +72,9 @@ def _serve(pipe: Any, request: ScoringRequest, storage: Storage) -> None:  # noq
             elif command == "job":
                 take(values[0])
             else:
-                plan, allowed, failing = values
-                pipe.send(("done", scorers[-1].score(plan, allowed=allowed, failing=failing)))
+                plan, allowed, failing, excluded = values
+                receipt = scorers[-1].score(plan, allowed=allowed, failing=failing, excluded=excluded)
+                pipe.send(("done", receipt))
 
 
 if __name__ == "__main__":
