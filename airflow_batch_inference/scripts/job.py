@@ -164,25 +164,15 @@ class _Job:
     data_storage: Storage
     work: dict[str, Any] = field(init=False)
     """All that determines what a mini-batch gives."""
+    work_key: str = field(init=False)
+    """The key of receipts and pieces: limits are not in it, so that a job with other ones resumes."""
+    key: str = field(init=False)
+    """The key of the commit: with other limits, the job might have failed."""
     journal: Journal = field(init=False)
     budget: Budget = field(init=False)
     agreement: Agreement = field(init=False)
 
     def __post_init__(self) -> None:
-        settings = self.request.settings
-        self.work = _work(self.request, self.opened, self.items)
-        self.journal = Journal(len(self.batches))
-        self.budget = Budget(settings, len(self.batches))
-        self.agreement = Agreement(settings)
-
-    @property
-    def work_key(self) -> str:
-        """The key of receipts and pieces: limits are not in it, so that a job with other ones resumes."""
-        return fingerprint(self.work)
-
-    @property
-    def key(self) -> str:
-        """The key of the commit: with other limits, the job might have failed."""
         settings = self.request.settings
         limits = [
             settings.error_threshold,
@@ -191,7 +181,12 @@ class _Job:
             settings.max_attempts,
             settings.mini_batch_timeout_s,
         ]
-        return fingerprint([self.work, limits])
+        self.work = _work(self.request, self.opened, self.items)
+        self.work_key = fingerprint(self.work)
+        self.key = fingerprint([self.work_key, limits])
+        self.journal = Journal(len(self.batches))
+        self.budget = Budget(settings, len(self.batches))
+        self.agreement = Agreement(settings)
 
     @property
     def folder(self) -> str:
