@@ -8,6 +8,7 @@ request alone holds for it among others that are scored in one go.
 from __future__ import annotations
 
 import base64
+import functools
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -24,12 +25,13 @@ from airflow_batch_inference.exceptions import DataError
 from airflow_batch_inference.inference.cells import column_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 Column: TypeAlias = "str | pa.Array"
 """A field of the request by its name, or values."""
 T = TypeVar("T")
 _OBJECT = np.dtype(object)
+_PLAIN = tuple(map(np.dtype, ("float64", "float32", "int64", "int32")))
 _NULLABLE = {
     pa.int8(): pd.Int8Dtype(),
     pa.int16(): pd.Int16Dtype(),
@@ -46,14 +48,35 @@ _NULLABLE = {
 class Form(Generic[T]):
     """A request in one of the forms."""
 
-    names: tuple[str, ...]
-    """Its fields."""
     rows: int
 
     @property
     @abstractmethod
-    def key(self) -> Hashable:
-        """Requests of one key may be scored as one."""
+    def names(self) -> tuple[str, ...]:
+        """Its fields.
+
+        Raises
+        ------
+        DataError
+            Two have one name.
+        """
+
+    @property
+    @abstractmethod
+    def size_bytes(self) -> int:
+        """About how much memory its values take."""
+
+    @abstractmethod
+    def goes_with(self, other: Form[Any]) -> bool:
+        """Say whether two requests have the same columns of the same types, so that they may be scored as one."""
+
+    @functools.cached_property
+    def found(self) -> pa.Table | None:
+        """What Arrow finds in columns without a type; None where it is a mixture."""
+        try:
+            return self.arrow(tolerant=False)
+        except DataError:
+            return None
 
     @abstractmethod
     def arrow(self, *, tolerant: bool) -> pa.Table:
@@ -73,7 +96,7 @@ class Form(Generic[T]):
     @classmethod
     @abstractmethod
     def joined(cls, forms: Sequence[Any]) -> Any:  # noqa: ANN401  # one of its own kind
-        """Return requests of one key as one."""
+        """Return requests that go with each other as one."""
 
     @classmethod
     @abstractmethod
@@ -83,7 +106,7 @@ class Form(Generic[T]):
         Parameters
         ----------
         forms
-            Requests of one key.
+            Requests that go with each other.
         whole
             All of them as one.
         columns
@@ -99,7 +122,7 @@ def take(data: object) -> Form[Any]:
     TypeError
         It is none of them; names its type and those accepted.
     DataError
-        Columns of different lengths, or two of one name.
+        Columns of different lengths.
     """
     if isinstance(data, pd.DataFrame):
         return FrameForm(data)
@@ -119,12 +142,9 @@ def take(data: object) -> Form[Any]:
     raise TypeError(message)
 
 
-def _types_of(form: Form[Any]) -> Hashable:
-    """Return the types of a request's columns; what equals no other's where they are mixed."""
-    try:
-        return tuple(map(str, form.arrow(tolerant=False).schema.types))
-    except DataError:
-        return object()
+def _have_one_type(first: Form[Any], second: Form[Any]) -> bool:
+    """Say whether Arrow finds the same in both; a mixture goes with nothing."""
+    return first.found is not None and second.found is not None and first.found.schema.equals(second.found.schema)
 
 
 def _names(given: Sequence[object]) -> tuple[str, ...]:
@@ -148,32 +168,64 @@ class FrameForm(Form[pd.DataFrame]):
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self.frame = frame
-        self.names = _names(list(frame.columns))
         self.rows = len(frame)
 
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
+        """Its columns."""
+        return _names(list(self.frame.columns))
+
+    @functools.cached_property
+    def dtypes(self) -> list[Any]:
+        """The types of its columns."""
+        return self.frame.dtypes.to_list()
+
     @property
-    def key(self) -> Hashable:
-        """Its columns and their types; of objects those that Arrow finds."""
-        dtypes = tuple(self.frame.dtypes)
-        return ("frame", self.names, dtypes, _types_of(self) if _OBJECT in dtypes else ())
+    def size_bytes(self) -> int:
+        """See :meth:`Form.size_bytes`; what objects take is known from Arrow."""
+        if _OBJECT in self.dtypes:
+            return 0 if self.found is None else int(self.found.nbytes)
+        return self.rows * sum(getattr(dtype, "itemsize", 8) for dtype in self.dtypes)
+
+    @property
+    def is_one_block(self) -> bool:
+        """Whether its columns are all of one type of numbers."""
+        return len(set(self.dtypes)) == 1 and self.dtypes[0] in _PLAIN
+
+    def goes_with(self, other: Form[Any]) -> bool:
+        """See :meth:`Form.goes_with`; columns of objects are told apart by what Arrow finds in them."""
+        if not isinstance(other, FrameForm) or not self.frame.columns.equals(other.frame.columns):
+            return False
+        if self.dtypes != other.dtypes:
+            return False
+        return _OBJECT not in self.dtypes or _have_one_type(self, other)
 
     def arrow(self, *, tolerant: bool) -> pa.Table:
         """Return its columns, without its index."""
-        named = self.frame.set_axis(self.names, axis=1)
+        names = list(self.names)
+        if self.is_one_block:  # many times faster than pandas' own way
+            columns = np.ascontiguousarray(self.frame.to_numpy().T)
+            # Looking for NaN value by value takes longer than all the rest; a sum tells that there is none.
+            arrays = [pa.array(values, from_pandas=bool(np.isnan(values.sum()))) for values in columns]
+            return pa.table(arrays, names=names)
         try:
-            return pa.Table.from_pandas(named, preserve_index=False).replace_schema_metadata(None)
+            named = self.frame.set_axis(names, axis=1)
+            return pa.Table.from_pandas(named, preserve_index=False, nthreads=1).replace_schema_metadata(None)
         except (pa.ArrowException, TypeError, ValueError, OverflowError):
-            columns = [self.frame.iloc[:, place] for place in range(len(self.names))]
-            arrays = [
-                column_of(name, values, tolerant=tolerant) for name, values in zip(self.names, columns, strict=True)
-            ]
-            return pa.table(arrays, names=list(self.names))
+            given = [self.frame.iloc[:, place] for place in range(len(names))]
+            return pa.table(
+                [column_of(*each, tolerant=tolerant) for each in zip(names, given, strict=True)], names=names
+            )
 
     @classmethod
     def joined(cls, forms: Sequence[FrameForm]) -> FrameForm:
         """Put frames below each other."""
         if len(forms) == 1:
             return forms[0]
+        first = forms[0]
+        if first.is_one_block:
+            values = np.concatenate([form.frame.to_numpy() for form in forms])
+            return cls(pd.DataFrame(values, columns=first.frame.columns, copy=False))
         return cls(pd.concat([form.frame for form in forms], ignore_index=True))
 
     @classmethod
@@ -185,7 +237,7 @@ class FrameForm(Form[pd.DataFrame]):
         frame = whole._built(columns)
         found, start = [], 0
         for form in forms:
-            part = frame.iloc[start : start + form.rows]
+            part = frame[start : start + form.rows]
             part.index = form.frame.index
             found.append(part)
             start += form.rows
@@ -233,7 +285,8 @@ def _series(values: pa.Array) -> Any:  # noqa: ANN401  # an array or a series
     """Return values as pandas has them: integers and booleans keep their kind beside nulls."""
     if _is_gapped(values):
         return values.to_pandas(types_mapper=_NULLABLE.get)
-    return values.to_pandas().to_numpy() if pa.types.is_primitive(values.type) else values.to_pandas()
+    is_plain = pa.types.is_primitive(values.type) and not pa.types.is_temporal(values.type)
+    return values.to_numpy(zero_copy_only=False) if is_plain else values.to_pandas()
 
 
 def _cut(forms: Sequence[Form[Any]], columns: Mapping[str, Column]) -> list[dict[str, Column]]:
@@ -255,13 +308,21 @@ class TableForm(Form[pa.Table]):
 
     def __init__(self, table: pa.Table) -> None:
         self.table = table
-        self.names = _names(table.column_names)
         self.rows = table.num_rows
 
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
+        """Its columns."""
+        return _names(self.table.column_names)
+
     @property
-    def key(self) -> Hashable:
-        """Its schema."""
-        return ("table", self.names, tuple(map(str, self.table.schema.types)))
+    def size_bytes(self) -> int:
+        """See :meth:`Form.size_bytes`."""
+        return int(self.table.nbytes)
+
+    def goes_with(self, other: Form[Any]) -> bool:
+        """See :meth:`Form.goes_with`."""
+        return isinstance(other, TableForm) and self.table.schema.equals(other.table.schema)
 
     def arrow(self, *, tolerant: bool) -> pa.Table:  # noqa: ARG002  # its columns have types
         """Return it as it is."""
@@ -294,9 +355,13 @@ class PlainForm(Form[Any]):
     """A dict of columns, or a list of records; its answers hold what JSON can hold."""
 
     columns: dict[str, list[Any]]
-    names: tuple[str, ...]
     rows: int
     is_records: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its columns, or all that its records have."""
+        return tuple(self.columns)
 
     @classmethod
     def of_columns(cls, data: Mapping[object, object]) -> PlainForm:
@@ -318,7 +383,7 @@ class PlainForm(Form[Any]):
         if len(set(lengths.values())) > 1:
             message = f"The columns of the data differ in length: {lengths}. Give each the same number of values."
             raise DataError(message)
-        return cls(columns, names, max(lengths.values(), default=0), is_records=False)
+        return cls(columns, max(lengths.values(), default=0), is_records=False)
 
     @classmethod
     def of_records(cls, data: Sequence[Mapping[object, object]]) -> PlainForm:
@@ -326,12 +391,18 @@ class PlainForm(Form[Any]):
         keys = list(dict.fromkeys(key for row in data for key in row))
         names = _names(keys)
         columns = {name: [row.get(key) for row in data] for name, key in zip(names, keys, strict=True)}
-        return cls(columns, names, len(data), is_records=True)
+        return cls(columns, len(data), is_records=True)
 
     @property
-    def key(self) -> Hashable:
-        """Its columns and their types as Arrow finds them."""
-        return ("plain", self.is_records, self.names, _types_of(self))
+    def size_bytes(self) -> int:
+        """See :meth:`Form.size_bytes`."""
+        return 0 if self.found is None else int(self.found.nbytes)
+
+    def goes_with(self, other: Form[Any]) -> bool:
+        """See :meth:`Form.goes_with`; the types are those that Arrow finds."""
+        if not isinstance(other, PlainForm) or (self.is_records, self.names) != (other.is_records, other.names):
+            return False
+        return _have_one_type(self, other)
 
     def arrow(self, *, tolerant: bool) -> pa.Table:
         """Return its columns as Arrow finds their types."""
@@ -343,7 +414,7 @@ class PlainForm(Form[Any]):
         """Put requests below each other."""
         first = forms[0]
         columns = {name: [value for form in forms for value in form.columns[name]] for name in first.names}
-        return cls(columns, first.names, sum(form.rows for form in forms), first.is_records)
+        return cls(columns, sum(form.rows for form in forms), first.is_records)
 
     @classmethod
     def answers(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.inference.forms import Form, take
-from airflow_batch_inference.inference.scored import BATCH_ROWS
+from airflow_batch_inference.inference.scored import BATCH_BYTES, BATCH_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -76,7 +76,7 @@ def _whole(name: str, value: object, *, low: int) -> int:
 
 
 class Answers(Protocol):
-    """Scores requests of one key as one."""
+    """Scores requests that go with each other as one."""
 
     def __call__(self, forms: Sequence[Form[Any]], names: Sequence[str], *, bisects: bool) -> list[Any]:
         """Return one answer each, or raise."""
@@ -124,7 +124,7 @@ class _Batch:
 
 
 class _Batches:
-    """Takes items, and joins neighbours of one key."""
+    """Takes items, and joins neighbours that go with each other."""
 
     def __init__(self, items: Iterable[Any]) -> None:
         self._items = iter(items)
@@ -139,17 +139,18 @@ class _Batches:
         batch = self._take()
         if batch is None or batch.error is not None or most_rows is None:
             return batch
-        key, rows = batch.forms[0].key, batch.rows
+        rows, size = batch.rows, batch.forms[0].size_bytes
         while len(batch.forms) < _MOST_ITEMS and rows < most_rows:
             other = self._take()
             if other is None:
                 break
-            if other.error is not None or rows + other.rows > most_rows or other.forms[0].key != key:
+            if rows + other.rows > most_rows or not _go_together(batch, other, BATCH_BYTES - size):
                 self._ahead = other
                 break
             batch.forms += other.forms
             batch.names += other.names
             rows += other.rows
+            size += other.forms[0].size_bytes
         return batch
 
     def _take(self) -> _Batch | None:
@@ -172,6 +173,16 @@ class _Batches:
             return _Batch([take(item)], [name])
         except Exception as error:  # noqa: BLE001  # stands in the item's place
             return _Batch(error=error)
+
+
+def _go_together(batch: _Batch, other: _Batch, most_bytes: int) -> bool:
+    """Say whether another item may be scored with those of a batch; one that cannot be told is scored alone."""
+    if other.error is not None:
+        return False
+    try:
+        return other.forms[0].size_bytes <= most_bytes and batch.forms[0].goes_with(other.forms[0])
+    except Exception:  # noqa: BLE001  # its own error comes when it is scored
+        return False
 
 
 class _Thread:

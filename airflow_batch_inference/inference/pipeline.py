@@ -259,7 +259,7 @@ class Pipeline:
             return judged(self.checks, counts, self._rows)
 
     def _answers(self, forms: Sequence[Form[Any]], names: Sequence[str], asked: Asked, *, bisects: bool) -> list[Any]:
-        """Score requests of one key as one."""
+        """Score requests that go with each other as one."""
         started = time.perf_counter_ns()
         whole = type(forms[0]).joined(forms)
         tolerant = asked.on_error == "null"
