@@ -113,7 +113,7 @@ def _duration(seconds: float) -> str:
     Examples
     --------
     >>> _duration(1.24), _duration(75), _duration(7300)
-    ('1.2 s', '1 min 15 s', '2 h 2 min')
+    ('1.2 s', '1 min 15 s', '2 h 1 min')
     """
     if seconds < _MANY:
         return f"{seconds:.1f} s"

@@ -18,14 +18,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.datasets.formats import output_suffix
 from airflow_batch_inference.datasets.writers import PartWriter
+from airflow_batch_inference.drift.profile import Profiler
 from airflow_batch_inference.exceptions import BatchInferenceError, PredictionError, SignatureMismatchError
 from airflow_batch_inference.flavors.base import require_method
-from airflow_batch_inference.flavors.threads import usable_cores
 from airflow_batch_inference.scoring.batch import assemble, require_in_step, require_new_names, require_threshold
 from airflow_batch_inference.scoring.findings import Estimate, Finding, Preflight, in_bytes
 from airflow_batch_inference.scoring.isolation import Isolator
 from airflow_batch_inference.scoring.job import Resources
 from airflow_batch_inference.scoring.native_threads import limited_blas
+from airflow_batch_inference.scoring.pace import Watch
 from airflow_batch_inference.scoring.plan import plan_parts
 from airflow_batch_inference.scoring.prepare import kept_columns, match_columns, open_input, passed_columns, prepare
 from airflow_batch_inference.scoring.screen import policies
@@ -48,8 +49,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TRIED_ROWS = 100
-_TIMED_BATCHES = 4
-_TIMED_S = 5.0
 _FASTER, _SLOWER = 0.75, 1.5
 """How far the estimate reaches beyond what was measured: disks, networks and neighbours differ."""
 _MORE_MEMORY = 1.3
@@ -238,14 +237,17 @@ class _Run:
     def _time(self, request: ScoringRequest, job: PreparedJob, model: LoadedModel, *, fixed_s: float) -> None:
         """Read, score and write some mini-batches of the first part, and estimate from them."""
         isolator = _isolator(request, job, model)
-        watch = _Watch()
+        profiler = Profiler(request.baseline.columns) if request.baseline else None
+        watch = Watch()
         suffix = output_suffix(request.options.output_format)
         with private_folder() as folder, contextlib.closing(self._batches(job)) as batches:
             path = folder / f"timed{suffix}"
             with PartWriter(path, request.options.output_format, job.schema, {}) as writer:
                 while watch.goes_on and (batch := next(batches, None)) is not None:
-                    scored = isolator.score(batch, 0)
-                    writer.write(_assembled(job, scored))
+                    table = _assembled(job, isolator.score(batch, 0))
+                    writer.write(table)
+                    if profiler is not None:
+                        profiler.add(table)
                     watch.lap(batch.table.num_rows)
             written = path.stat().st_size
         total = sum(plan.rows for plan in self.plans or ())
@@ -275,61 +277,6 @@ class _Run:
             self.note(
                 "warning", f"The job may take {in_bytes(memory)} of memory, where max_memory is {in_bytes(most)}."
             )
-
-
-@dataclass(slots=True)
-class _Watch:
-    """Wall and processor seconds of mini-batches, one after the other."""
-
-    laps: list[tuple[int, float, float]] = field(default_factory=list)
-    most_bytes: int = 0
-    _wall: float = field(default_factory=time.monotonic)
-    _cpu: float = field(default_factory=time.process_time)
-
-    @property
-    def goes_on(self) -> bool:
-        return len(self.laps) < _TIMED_BATCHES and self.seconds < _TIMED_S
-
-    @property
-    def rows(self) -> int:
-        return sum(rows for rows, _, _ in self.laps)
-
-    @property
-    def seconds(self) -> float:
-        return sum(wall for _, wall, _ in self.laps)
-
-    def lap(self, rows: int) -> None:
-        wall, cpu = time.monotonic(), time.process_time()
-        self.laps.append((rows, wall - self._wall, cpu - self._cpu))
-        self._wall, self._cpu = wall, cpu
-        self.most_bytes = max(self.most_bytes, _resident_bytes())
-
-    def whole_s(self, rows: int, workers: int) -> tuple[float, float]:
-        """Return the seconds that so many rows take at the fastest and at the slowest lap's pace.
-
-        What is still cold in the first lap is not the pace of many rows.
-        """
-        warm = self.laps[1:] or self.laps
-        paces = [_pace(wall, cpu, workers) / max(1, count) for count, wall, cpu in warm]
-        first = self.laps[0][1]
-        return rows * min(paces), rows * max(paces) + first
-
-
-def _pace(wall: float, cpu: float, workers: int) -> float:
-    """Return the wall seconds that so many workers need for what took this process these seconds.
-
-    A model that has used several cores here gets its share of them there.
-
-    Examples
-    --------
-    >>> _pace(2.0, 2.0, 2), _pace(2.0, 2.0, 0)
-    (1.0, 2.0)
-    """
-    if not workers:
-        return wall
-    cores_used = max(1.0, cpu / max(wall, 1e-9))
-    share = max(1, usable_cores() // workers)
-    return wall * cores_used / (min(cores_used, share) * min(workers, usable_cores()))
 
 
 def _column_checks(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Iterator[Callable[[], object]]:
@@ -406,14 +353,3 @@ def _model_line(request: ScoringRequest) -> str:
     golden = ", its golden set holds" if record.golden_uri is not None and request.model is None else ""
     size = in_bytes(record.size_bytes)
     return f"model {record.name}: {record.flavor} ({record.format}), sha256 {record.sha256[:12]}…, {size}{golden}"
-
-
-def _resident_bytes() -> int:
-    """Return how much memory this process has in use; where that is not told, how much it ever had."""
-    try:
-        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
