@@ -74,6 +74,8 @@ class Challenger:
         What it returns; None: the first mini-batch tells.
     error
         The first thing that went wrong; None: nothing has.
+    labels
+        What the user calls predictions, where their number fits.
     is_alone
         Whether one method makes the outputs.
     is_secret
@@ -87,6 +89,7 @@ class Challenger:
     record: ModelRecord | None
     outputs: ChallengerOutputs | None = None
     error: str | None = None
+    labels: tuple[str, ...] | None = None
     is_alone: bool = True
     is_secret: bool = False
     seconds: float = 0.0
@@ -120,13 +123,17 @@ class Challenger:
             self._isolator = Isolator(predictor=self.predictor, allowed=MOST_FAILURES, allow_nan=True)
         try:
             scored = self._isolator.score(batch, 0)
-            names = output_names(self.record, self.predictor.names, is_alone=self.is_alone) if scored.predicted else ()
+            names = self.called(self.record, self.predictor.names) if scored.predicted else ()
         except Exception as error:  # noqa: BLE001  # whatever it is, it is not the champion's
             self._note(f"{type(error).__name__}: {error}", type(error).__name__)
             return {}, isinstance(error, ConfigurationError)
         if scored.rejected:
             self._note(scored.rejected[0].error, f"it failed on {len(scored.rejected)} rows")
         return dict(zip(names, _with_gaps(scored, batch.table.num_rows), strict=True)), False
+
+    def called(self, record: ModelRecord, names: Sequence[str]) -> tuple[str, ...]:
+        """Return what outputs of these default names are called."""
+        return output_names(record, names, given=self.labels, is_alone=self.is_alone)
 
     def _typed(self, found: dict[str, pa.Array], schema: pa.Schema, rows: int) -> list[pa.Array]:
         """Return columns of the types that the first rows had; null where there is none, or NaN."""
@@ -171,8 +178,8 @@ class ShadowedPredictor:
 
     Attributes
     ----------
-    champion
-        Gives the predictions.
+    champion, record
+        Gives the predictions, and the record of the model that does.
     challengers
         Give further columns.
     as_wallaroo
@@ -183,6 +190,7 @@ class ShadowedPredictor:
     """
 
     champion: BatchPredictor
+    record: ModelRecord
     challengers: tuple[Challenger, ...]
     as_wallaroo: bool = False
     tell: Callable[[str], None] = lambda name: None  # noqa: ARG005
@@ -223,10 +231,11 @@ class ShadowedPredictor:
         if self.screen is not None:
             batch = replace(batch, table=self.screen.mended(batch.table))
         number = len(found) - self.champion.added
-        names = list(self.champion.names)[:number]
-        like = pa.schema([pa.field(name, values.type) for name, values in zip(names, found[:number], strict=True)])
+        own, names = found[:number], list(self.champion.names)[:number]
         for each in self.challengers:
             self.tell(each.name)
+            called = each.called(self.record, names)
+            like = pa.schema([pa.field(name, values.type) for name, values in zip(called, own, strict=True)])
             found = [*found, *each.predict(batch, like)]
         self.tell("")
         return found

@@ -122,6 +122,7 @@ def compared_outputs(
     challenger: pa.Schema,
     methods: Sequence[str],
     classes: tuple[Sequence[str] | None, Sequence[str] | None] = (None, None),
+    labels: Sequence[str] | None = None,
 ) -> tuple[Compared, ...]:
     """Choose which outputs are compared.
 
@@ -135,20 +136,23 @@ def compared_outputs(
         The methods that made them, of both.
     classes
         What each one's classes are called, where that is known.
+    labels
+        What the output calls the champion's.
 
     Raises
     ------
     ConfigurationError
         They cannot be compared: the message says why.
     """
-    ours, theirs = (_chosen(schema.names, methods) for schema in (champion, challenger))
+    ours = _chosen(champion.names, methods)
+    theirs = ours if len(champion) == len(challenger) else _chosen(challenger.names, methods)
+    called = champion.names if labels is None else labels
     if _are_shares(champion, ours, methods) and _are_shares(challenger, theirs, methods):
         named = tuple(
             tuple(of) if of is not None and len(of) == len(places) else tuple(map(str, range(len(places))))
             for of, places in zip(classes, (ours, theirs), strict=True)
         )
-        names = [f"class of {_ends(schema.names, places)}"
-                 for schema, places in ((champion, ours), (challenger, theirs))]  # fmt: skip
+        names = [f"class of {_ends(*of)}" for of in ((called, ours), (challenger.names, theirs))]
         return (
             Compared(
                 output=names[0],
@@ -170,7 +174,7 @@ def compared_outputs(
             raise ConfigurationError(message)
     return tuple(
         Compared(
-            output=champion.names[left],
+            output=called[left],
             challenger_output=challenger.names[right],
             champion=(left,),
             challenger=(right,),

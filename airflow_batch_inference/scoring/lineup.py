@@ -364,6 +364,7 @@ class LoadedLineup:
         screen: Screen | None,
         is_tolerant: bool,
         is_secret: bool = False,
+        labels: tuple[str, ...] | None = None,
         learned: Learned | None = None,
         as_wallaroo: bool = False,
     ) -> BatchPredictor:
@@ -381,6 +382,8 @@ class LoadedLineup:
             Whether rows may be rejected.
         is_secret
             Whether challengers' errors may not show values.
+        labels
+            What the user calls predictions.
         learned
             What the first rows have told; None: they are still to come.
         as_wallaroo
@@ -404,10 +407,16 @@ class LoadedLineup:
         outputs = learned.challengers if learned else (None,) * len(self.challengers)
         beside = replace(call, explain=None)
         challengers = (
-            _challenger(line, wire, beside, each, is_secret=is_secret)
+            replace(_challenger(line, wire, beside, each), is_secret=is_secret, labels=labels)
             for line, each in zip(self.challengers, outputs, strict=True)
         )
-        return ShadowedPredictor(champion=main, challengers=tuple(challengers), as_wallaroo=as_wallaroo, tell=self.tell)
+        return ShadowedPredictor(
+            champion=main,
+            record=self.steps[-1].record,
+            challengers=tuple(challengers),
+            as_wallaroo=as_wallaroo,
+            tell=self.tell,
+        )
 
 
 def learned_by(predictor: BatchPredictor, outputs: pa.Schema) -> Learned:
@@ -437,8 +446,6 @@ def _challenger(
     wire: Callable[[StepModel], Wire],
     call: Call,
     outputs: ChallengerOutputs | None,
-    *,
-    is_secret: bool,
 ) -> Challenger:
     error, predictor = line.error, None
     if error is None:
@@ -453,7 +460,6 @@ def _challenger(
         outputs=outputs,
         error=error,
         is_alone=len(call.methods) == 1,
-        is_secret=is_secret,
     )
 
 

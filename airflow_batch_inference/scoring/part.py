@@ -133,7 +133,7 @@ class PartScorer:
                 tell=self.tell,
             ),
             Profiler(self.request.baseline.columns) if self.request.baseline else None,
-            tally_of(predictor, self.job.learned, self.request),
+            tally_of(predictor, self.job, self.request),
         )
         self._require_unchanged(plan)
         part = self._write(plan, run)

@@ -224,6 +224,7 @@ def _predictor(
             screen=screen,
             is_tolerant=request.policy.is_tolerant,
             is_secret=bool(request.policy.redact_columns),
+            labels=options.label_columns,
             learned=learned,
             as_wallaroo=call.whole,
         )

@@ -144,16 +144,20 @@ def parse_split(given: Mapping[str, Any], arms: Sequence[str]) -> Split:
 
 
 def _weights(given: object, arms: Sequence[str]) -> tuple[float, ...]:
-    weights = dict(given) if isinstance(given, Mapping) else {}
+    weights: dict[Any, Any] = dict(given) if isinstance(given, Mapping) else {}
     for name in weights:
         _require_arm(name, arms)
     found = []
     for name in arms:
-        weight = weights.get(name)
-        if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 <= weight < math.inf:
+        weight: Any = weights.get(name)
+        try:
+            number = math.nan if isinstance(weight, bool) else float(weight)  # a template makes text of numbers
+        except (TypeError, ValueError):
+            number = math.nan
+        if not 0 <= number < math.inf:
             message = f"split has the weight {weight!r} for the model {name!r}; give each a number from 0 on."
             raise ConfigurationError(message)
-        found.append(float(weight))
+        found.append(number)
     total = sum(found)
     if total <= 0 or not math.isfinite(total):
         message = f"split has weights that add up to {total:g}: no row would meet a model. Give one a positive number."

@@ -293,16 +293,22 @@ def steps_predictor(
     return predictor if len(models) == 1 else chained(predictor, models, call)
 
 
-def output_names(record: ModelRecord, names: Sequence[str], *, is_alone: bool = True) -> tuple[str, ...]:
-    """Return what the outputs of a model are called: as its record says, else by their default names.
+def output_names(
+    record: ModelRecord, names: Sequence[str], *, given: Sequence[str] | None = None, is_alone: bool = True
+) -> tuple[str, ...]:
+    """Return what the outputs of a model are called: as the user or its record says, else by their default names.
 
     Parameters
     ----------
     names
         The default names.
+    given
+        The user's, where their number fits.
     is_alone
         Whether one method alone has made them: a record speaks of no other.
     """
+    if given is not None and len(given) == len(names):
+        return tuple(given)
     return label_names(None, (record.label_columns or record.output_names) if is_alone else None, names)
 
 

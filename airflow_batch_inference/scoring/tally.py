@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from airflow_batch_inference.records import ModelRecord, Receipt
     from airflow_batch_inference.records.challengers import Role
     from airflow_batch_inference.scoring.isolation import RejectedRow, ScoredRows
-    from airflow_batch_inference.scoring.lineup import Learned, Line, Lineup, ModelSource
+    from airflow_batch_inference.scoring.lineup import Line, Lineup, ModelSource
     from airflow_batch_inference.scoring.predicting import BatchPredictor
+    from airflow_batch_inference.scoring.prepare import PreparedJob
     from airflow_batch_inference.scoring.request import ScoringRequest
 
 log = logging.getLogger(__name__)
@@ -48,12 +49,12 @@ class Tally(Protocol):
         """Return what was counted."""
 
 
-def tally_of(predictor: BatchPredictor, learned: Learned | None, request: ScoringRequest) -> Tally | None:
+def tally_of(predictor: BatchPredictor, job: PreparedJob, request: ScoringRequest) -> Tally | None:
     """Return what counts a part; None where there is but one model, or one line of steps."""
     if isinstance(predictor, SplitPredictor):
         return _ArmTally(predictor)
-    if isinstance(predictor, ShadowedPredictor) and learned is not None:
-        return _ChallengerTally(predictor, learned, request)
+    if isinstance(predictor, ShadowedPredictor):
+        return _ChallengerTally(predictor, job, request)
     return None
 
 
@@ -94,16 +95,16 @@ class _ArmTally:
 class _ChallengerTally:
     """Counts rows, gaps and flips of each challenger."""
 
-    def __init__(self, predictor: ShadowedPredictor, learned: Learned, request: ScoringRequest) -> None:
+    def __init__(self, predictor: ShadowedPredictor, job: PreparedJob, request: ScoringRequest) -> None:
         self._predictor = predictor
-        self._number = len(learned.outputs)
+        self._number = len(job.labels)
         self._rows: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
         self._problems: dict[str, str] = {}
         self._counters: dict[str, list[FlipCounter]] = {}
         for each in predictor.challengers:
             try:
-                self._counters[each.name] = _counters(each, learned, request)
+                self._counters[each.name] = _counters(each, job, request)
             except ConfigurationError as error:
                 self._counters[each.name] = []
                 self._problems[each.name] = str(error)
@@ -148,14 +149,15 @@ class _ChallengerTally:
         )
 
 
-def _counters(challenger: Challenger, learned: Learned, request: ScoringRequest) -> list[FlipCounter]:
+def _counters(challenger: Challenger, job: PreparedJob, request: ScoringRequest) -> list[FlipCounter]:
     if challenger.outputs is None or request.lineup is None:
         return []
     compared = compared_outputs(
-        learned.outputs,
+        job.learned.outputs,
         challenger.outputs.schema,
         request.options.methods,
         (_classes(request.answering.record), _classes(challenger.record)),
+        job.labels,
     )
     return [FlipCounter(compared=each, rule=request.lineup.flips) for each in compared]
 
