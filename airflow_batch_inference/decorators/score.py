@@ -16,8 +16,10 @@ from airflow.sdk.definitions.context import KNOWN_CONTEXT_KEYS
 
 from airflow_batch_inference.decorators.annotations import form_of
 from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.operators.arguments import optional_text
 from airflow_batch_inference.operators.base import task_key
 from airflow_batch_inference.operators.predict import PredictOperator
+from airflow_batch_inference.operators.predict_script import FILEWISE, OF_FILES, OF_ROWS, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -26,17 +28,29 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
     from airflow_batch_inference.decorators.annotations import Form
-    from airflow_batch_inference.flavors.base import LoadedModel
-    from airflow_batch_inference.records import ModelRecord
-    from airflow_batch_inference.scoring.function import FunctionModel
+    from airflow_batch_inference.scoring.lineup import ModelSource
     from airflow_batch_inference.scoring.request import ScoringRequest
+    from airflow_batch_inference.scripts.function import FileFunction
 
-_OF_MODELS = ("model", "as_of", "predict_method", "predict_kwargs", "decision_threshold", "explain", "profile")
+_OF_MODELS = (
+    "model",
+    "as_of",
+    "predict_method",
+    "predict_kwargs",
+    "decision_threshold",
+    "explain",
+    "profile",
+    "challengers",
+    "split",
+    "flips",
+    "scoring_script",
+    "code",
+)
 """Arguments of PredictOperator that say something of a model, where there is a function."""
 
 
-class ScoreRowsOperator(DecoratedOperator, PredictOperator):
-    """A function that takes rows, a mini-batch at a time: :class:`PredictOperator` with a function for a model.
+class ScoreOperator(DecoratedOperator, PredictOperator):
+    """A function in the place of a model: :class:`PredictOperator` with a function.
 
     :param python_callable: the function.
     :param op_args: its positional arguments after the mini-batch. (templated)
@@ -69,46 +83,64 @@ class ScoreRowsOperator(DecoratedOperator, PredictOperator):
         )
         self.python_callable = python_callable
 
-    def _request(self, context: Context, on_empty: str) -> ScoringRequest:
-        from airflow_batch_inference.scoring.function import pickled
-
-        self._function = self._function_model(context)
+    def _where(self, context: Context) -> str:
         key = task_key(context)
-        self._where = f"{key.dag_id}.{key.task_id}"
-        return replace(super()._request(context, on_empty), function=pickled(self._function), model_storage=None)
+        return f"{key.dag_id}.{key.task_id}"
 
-    def _model(self) -> tuple[LoadedModel | None, ModelRecord, str | None]:
-        from airflow_batch_inference.scoring.function import function_record
-
-        return self._function, function_record(self._function, where=self._where), None
-
-    def _function_model(self, context: Context) -> FunctionModel:
-        """Return the function with its arguments, and with what it names of the task's context."""
-        from airflow_batch_inference.scoring.function import FunctionModel
-
-        form = form_of(self.python_callable)
+    def _given(self, context: Context) -> dict[str, Any]:
+        """Return the function's keyword arguments, with what it names of the task's context."""
         names = [*inspect.signature(self.python_callable).parameters][1 + len(self.op_args) :]
         wanted = {name: context[name] for name in names if name in KNOWN_CONTEXT_KEYS and name in context}  # type: ignore[literal-required]  # one of its keys
-        return FunctionModel(
+        return {**wanted, **self.op_kwargs}
+
+
+class ScoreRowsOperator(ScoreOperator):
+    """A function that takes rows, a mini-batch at a time."""
+
+    def _file_scorer(self, context: Context) -> None:  # noqa: ARG002  # as its base
+        """Refuse what is for files."""
+        if optional_text(self.output_schema) == FILEWISE:
+            message = f'output_schema="{FILEWISE}" is for models; a function of files takes a list of paths.'
+            raise ConfigurationError(message)
+        refuse(self, (*OF_FILES, "environment_variables"), "the function takes rows, and they are for files")
+
+    def _request(self, context: Context, on_empty: str) -> ScoringRequest:
+        from airflow_batch_inference.scoring.function import FunctionModel, function_record, pickled
+        from airflow_batch_inference.scoring.lineup import ModelSource
+
+        model = FunctionModel(
             function=self.python_callable,
-            form="arrow" if form == "arrow" else "pandas",
+            form="arrow" if form_of(self.python_callable) == "arrow" else "pandas",
             args=tuple(self.op_args),
-            kwargs={**wanted, **self.op_kwargs},
+            kwargs=self._given(context),
+        )
+        self._source = ModelSource(record=function_record(model, where=self._where(context)), model=model)
+        return replace(super()._request(context, on_empty), function=pickled(model), model_storage=None)
+
+    def _models(self) -> tuple[ModelSource, None]:
+        return self._source, None
+
+
+class ScoreFilesOperator(ScoreOperator):
+    """A function that takes files, a mini-batch at a time, in worker processes."""
+
+    def _file_scorer(self, context: Context) -> FileFunction:
+        """Return the function, as what scores files."""
+        from airflow_batch_inference.scripts.function import FileFunction
+
+        refuse(self, (*OF_ROWS, "output_schema"), "the function takes files, and they are for rows")
+        return FileFunction(
+            function=self.python_callable,
+            as_paths=form_of(self.python_callable) == "paths",
+            where=self._where(context),
+            args=tuple(self.op_args),
+            kwargs=self._given(context),
         )
 
 
 def operator_for(form: Form) -> type[DecoratedOperator]:
-    """Return the operator that calls a function with mini-batches of a form.
-
-    Raises
-    ------
-    ConfigurationError
-        There is none.
-    """
-    if form in ("texts", "paths"):
-        message = "@task.score: functions of files are not supported."
-        raise ConfigurationError(message)
-    return ScoreRowsOperator
+    """Return the operator that calls a function with mini-batches of a form."""
+    return ScoreFilesOperator if form in ("texts", "paths") else ScoreRowsOperator
 
 
 def score_task(

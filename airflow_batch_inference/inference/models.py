@@ -22,6 +22,7 @@ from airflow_batch_inference.registration import ModelRequest, describe_model
 from airflow_batch_inference.scoring.batch import Predictor, label_names
 from airflow_batch_inference.scoring.golden import load_checked
 from airflow_batch_inference.scoring.screen import make_screen
+from airflow_batch_inference.scoring.steps import Call, StepModel, output_names, step_inputs, steps_predictor
 from airflow_batch_inference.signature import plan_inputs
 from airflow_batch_inference.storage import Storage, is_record_uri, private_folder
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.datasets.dataset import MiniBatch
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.records import ColumnSpec
+    from airflow_batch_inference.scoring.predicting import BatchPredictor
     from airflow_batch_inference.scoring.screen import Screen
     from airflow_batch_inference.signature import InputPlan
 
@@ -174,6 +176,64 @@ class OneModel:
         return TimedPredictor(predictor, known)
 
 
+@dataclass(slots=True)
+class TimedSteps:
+    """Models behind one another, and the time that each takes."""
+
+    predictor: BatchPredictor
+    inputs: InputPlan
+    record: ModelRecord
+    is_alone: bool
+    screen: None = None
+    names: list[str] = field(default_factory=list)
+    nanoseconds: list[int] = field(default_factory=list)
+
+    def predict(self, batch: MiniBatch) -> list[pa.Array]:
+        """See :class:`Steps`."""
+        found = self.predictor.predict(batch)
+        before = self.nanoseconds or [0] * len(self.predictor.elapsed)
+        self.nanoseconds[:] = [spent + more for spent, more in zip(before, self.predictor.elapsed, strict=True)]
+        self.names[:] = output_names(self.record, self.predictor.names, is_alone=self.is_alone)
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelsInSteps:
+    """Loaded models, each of which takes what the one before it returns.
+
+    Attributes
+    ----------
+    models
+        With their records.
+    call
+        How the last one is called.
+    """
+
+    models: tuple[StepModel, ...]
+    call: Call
+
+    @property
+    def name(self) -> str:
+        """See :class:`Scorer`."""
+        return self.models[-1].record.name
+
+    @property
+    def sha256(self) -> str:
+        """See :class:`Scorer`."""
+        return self.models[-1].record.sha256
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """See :class:`Scorer`."""
+        return tuple(step.record.sha256 for step in self.models)
+
+    def steps(self, schema: pa.Schema, *, tolerant: bool) -> TimedSteps:
+        """See :class:`Scorer`."""
+        plan = step_inputs(self.models[0], schema, THE_DATA, parses_text=tolerant)
+        predictor = steps_predictor(self.models, schema, call=self.call, parses_text=tolerant)
+        return TimedSteps(predictor, plan, self.models[-1].record, len(self.call.methods) == 1)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOptions:
     """Why a file may be loaded and how its model is called; see :class:`~.pipeline.Pipeline`."""
@@ -187,13 +247,18 @@ class ModelOptions:
     storage: Storage = field(default_factory=Storage)
 
     @property
+    def methods(self) -> tuple[str, ...]:
+        """How the model is called, or the last one of several."""
+        return (self.predict_method,) if isinstance(self.predict_method, str) else tuple(self.predict_method)
+
+    @property
     def is_about_a_file(self) -> bool:
         """Whether an argument says something of a model file."""
         return bool(self.sha256 or self.trusted or self.flavor or self.load_options)
 
 
-def ready_model(given: object, options: ModelOptions) -> OneModel:
-    """Load a model, or take one that is in memory.
+def ready_model(given: object, options: ModelOptions) -> Scorer:
+    """Load a model, or take one that is in memory; of a list, several behind one another.
 
     Raises
     ------
@@ -204,6 +269,8 @@ def ready_model(given: object, options: ModelOptions) -> OneModel:
     ArtifactError, ModelError
         As :func:`~airflow_batch_inference.loading.load_model` says.
     """
+    if isinstance(given, (list, tuple)):
+        return _several(given, options)
     if isinstance(given, (str, os.PathLike)):
         model, record = _from_storage(os.fspath(given), options)
     else:
@@ -212,9 +279,7 @@ def ready_model(given: object, options: ModelOptions) -> OneModel:
         what = "a record, which says them itself" if record is not None else "a model in memory"
         message = f"sha256, trusted, flavor and load_options are about a model's file, but {what} was given."
         raise ConfigurationError(message)
-    methods = options.predict_method
-    methods = (methods,) if isinstance(methods, str) else tuple(methods)
-    for method in methods:
+    for method in options.methods:
         require_method(method, model.methods)
     return OneModel(
         model=model,
@@ -224,9 +289,31 @@ def ready_model(given: object, options: ModelOptions) -> OneModel:
         name=type(given).__name__ if record is None else record.name,
         sha256=None if record is None else record.sha256,
         digests=(uuid.uuid4().hex if record is None else record.sha256,),
-        methods=methods,
+        methods=options.methods,
         kwargs=dict(options.predict_kwargs),
     )
+
+
+def _several(given: Sequence[object], options: ModelOptions) -> ModelsInSteps:
+    """Load models behind one another, each by its own record or file."""
+    if not given or options.is_about_a_file:
+        message = (
+            "A list of models must not be empty, and sha256, trusted, flavor and load_options are about one model's "
+            "file. Give records of models that were loaded with them."
+        )
+        raise ConfigurationError(message)
+    steps = []
+    for each in given:
+        if not isinstance(each, (str, os.PathLike)):
+            kind = type(each).__name__
+            message = f"Each model of a list must be the path or URI of a file or a record; one is a {kind}."
+            raise TypeError(message)
+        model, record = _from_storage(os.fspath(each), options)
+        steps.append(StepModel(model=model, record=record))
+    for method in options.methods:
+        require_method(method, steps[-1].model.methods)
+    call = Call(methods=options.methods, kwargs=dict(options.predict_kwargs), whole=True)
+    return ModelsInSteps(models=tuple(steps), call=call)
 
 
 def _from_storage(uri: str, options: ModelOptions) -> tuple[LoadedModel, ModelRecord]:

@@ -26,7 +26,7 @@ from airflow_batch_inference.operators.arguments import (
 from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push, storage_for
 from airflow_batch_inference.operators.checks import announce_checks, shape_options
 from airflow_batch_inference.operators.inputs import read
-from airflow_batch_inference.operators.predict_script import score_files, scores_files
+from airflow_batch_inference.operators.predict_script import file_scorer, score_files
 from airflow_batch_inference.operators.preflight import try_out
 from airflow_batch_inference.operators.scored import destination_of
 from airflow_batch_inference.operators.several_models import Models, report_of_challengers, scalars
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.scoring.job import Resources
     from airflow_batch_inference.scoring.lineup import Lineup, ModelSource
     from airflow_batch_inference.scoring.request import RowPolicy, ScoringOptions, ScoringRequest
+    from airflow_batch_inference.scripts.job import Scorer
 
 
 class PredictOperator(BatchInferenceOperator):
@@ -334,8 +335,9 @@ class PredictOperator(BatchInferenceOperator):
         """Load the model, score, commit; or only try it out."""
         on_empty = choice("on_empty", self.on_empty, {"fail", "skip", "succeed"})
         try:
-            if scores_files(self):
-                return score_files(self, context, on_empty)
+            scorer = self._file_scorer(context)
+            if scorer is not None:
+                return score_files(self, scorer, context, on_empty)
             if boolean("preflight", self.preflight):
                 allowed = "fail" if on_empty == "fail" else "succeed"
                 try_out(self, lambda: self._request(context, allowed), self._resources(), context)
@@ -345,6 +347,10 @@ class PredictOperator(BatchInferenceOperator):
             if on_empty == "skip":
                 raise AirflowSkipException(str(error)) from error
             raise
+
+    def _file_scorer(self, context: Context) -> Scorer | None:  # noqa: ARG002  # functions want it
+        """Return what scores files; None where rows are scored."""
+        return file_scorer(self)
 
     def _score(self, context: Context, on_empty: str) -> str:
         """Score the rows, commit, and say so."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.operators.predict import PredictOperator
     from airflow_batch_inference.records import PredictionSetRecord
     from airflow_batch_inference.scripts.filewise import FilewiseModel
+    from airflow_batch_inference.scripts.job import Scorer
     from airflow_batch_inference.scripts.settings import ScriptSettings
     from airflow_batch_inference.scripts.source import UserScript
 
@@ -79,8 +80,8 @@ OF_ROWS = (
 )
 
 
-def scores_files(operator: PredictOperator) -> bool:
-    """Say whether an operator gets files, and refuse arguments that then mean nothing.
+def file_scorer(operator: PredictOperator) -> Scorer | None:
+    """Return what scores files, where an operator gets files; and refuse arguments that then mean nothing.
 
     Raises
     ------
@@ -93,34 +94,43 @@ def scores_files(operator: PredictOperator) -> bool:
         message = f'output_schema="{FILEWISE}" is for models without a scoring_script. Leave one of them out.'
         raise ConfigurationError(message)
     if is_script:
-        _refuse(operator, (*OF_ROWS, "output_schema"), "a scoring_script reads its files and calls its model itself")
-    elif is_filewise:
-        _refuse(
-            operator,
-            (*OF_ROWS, *OF_SCRIPTS, "label_columns"),
-            f'output_schema="{FILEWISE}" predicts once a file, and has its own columns',
-        )
-    else:
-        _refuse(operator, (*OF_SCRIPTS, *OF_FILES), "they are for a scoring_script, and none is given")
-    if operator.model is None and not is_script:
+        refuse(operator, (*OF_ROWS, "output_schema"), "a scoring_script reads its files and calls its model itself")
+        return _script(operator)
+    if operator.model is None:
         message = "model is missing: give a model record's URI, an alias, a model file, or a scoring_script."
         raise ConfigurationError(message)
-    return is_script or is_filewise
+    if is_filewise:
+        why = f'output_schema="{FILEWISE}" predicts once a file, and has its own columns'
+        refuse(operator, (*OF_ROWS, *OF_SCRIPTS, "label_columns"), why)
+        return _filewise(operator)
+    refuse(operator, (*OF_SCRIPTS, *OF_FILES), "they are for a scoring_script, and none is given")
+    return None
 
 
-def _refuse(operator: PredictOperator, unused: Iterable[str], why: str) -> None:
-    defaults = inspect.signature(type(operator).__init__).parameters
-    given = [name for name in unused if getattr(operator, name) != defaults[name].default]
+def refuse(operator: PredictOperator, unused: Iterable[str], why: str) -> None:
+    """Refuse arguments that were given, and mean nothing.
+
+    Raises
+    ------
+    ConfigurationError
+        Names them.
+    """
+    defaults = {
+        name: parameter.default
+        for kind in reversed(type(operator).__mro__)
+        if "__init__" in vars(kind)
+        for name, parameter in inspect.signature(vars(kind)["__init__"]).parameters.items()
+    }
+    given = [name for name in unused if getattr(operator, name) != defaults[name]]
     if given:
         message = f"{', '.join(given)} cannot be given here: {why}. Leave them out."
         raise ConfigurationError(message)
 
 
-def score_files(operator: PredictOperator, context: Context, on_empty: str) -> str:
+def score_files(operator: PredictOperator, scorer: Scorer, context: Context, on_empty: str) -> str:
     """Run the job and return the commit's URI; pushes ``rows``, ``items``, ``items_failed`` and the like by XCom."""
     from airflow_batch_inference.scripts.job import ScriptRequest, run_script
 
-    scorer = _script(operator) if optional_text(operator.scoring_script) is not None else _filewise(operator)
     uri, record = run_script(
         ScriptRequest(
             scorer=scorer,

@@ -203,14 +203,26 @@ def pickled(model: FunctionModel) -> PickledFunction | None:
     None, with a line in the log, where something of it cannot be handed over: a lock, a connection, an open file.
     """
     try:
-        with _by_value(sys.modules.get(model.function.__module__)):
-            return PickledFunction(cloudpickle.dumps(model))
+        return PickledFunction(by_value(model, model.function))
     except Exception as error:  # noqa: BLE001  # an object's own pickling may fail in any way
         log.info(
             "%s scores in this process alone, since it cannot be handed to another (%s: %s)",
             *(model.name, type(error).__name__, error),
         )
         return None
+
+
+def by_value(value: object, function: Callable[..., object]) -> bytes:
+    """Return the bytes of what holds a function, which takes what it needs of its own file along.
+
+    Raises
+    ------
+    Exception
+        Something of it cannot be handed over.
+    """
+    with _by_value(sys.modules.get(function.__module__)):
+        found: bytes = cloudpickle.dumps(value)
+    return found
 
 
 @contextlib.contextmanager

@@ -256,7 +256,12 @@ def inner_call(step: StepModel) -> Call:
 
 
 def steps_predictor(
-    models: Sequence[StepModel], schema: pa.Schema, *, call: Call | None = None, where: str = "the data"
+    models: Sequence[StepModel],
+    schema: pa.Schema,
+    *,
+    call: Call | None = None,
+    where: str = "the data",
+    parses_text: bool = False,
 ) -> BatchPredictor:
     """Return what predicts tables of a schema with one model, or with several behind one another.
 
@@ -272,6 +277,8 @@ def steps_predictor(
         How the last model is called.
     where
         What to call the data in messages.
+    parses_text
+        Whether text may stand for a number: a row whose text does not is then an error of that row.
 
     Raises
     ------
@@ -282,14 +289,8 @@ def steps_predictor(
     """
     call = call or Call()
     first = models[0]
-    plan = plan_inputs(
-        schema,
-        inputs=first.record.inputs,
-        n_features=first.record.n_features,
-        where=where,
-        takes_lists=takes_lists(first.model),
-    )
-    predictor = (call if len(models) == 1 else inner_call(first)).predictor(first, plan)
+    inputs = step_inputs(first, schema, where, parses_text=parses_text)
+    predictor = (call if len(models) == 1 else inner_call(first)).predictor(first, inputs)
     return predictor if len(models) == 1 else chained(predictor, models, call)
 
 
@@ -326,18 +327,26 @@ def _behind(before: StepModel, step: StepModel) -> Callable[[pa.Schema, tuple[st
         inputs = step.record.inputs
         if inputs is not None and any(known_names(outputs)(spec.name) in outputs for spec in inputs):
             where = f"what {before.record.name} returns ({_listed(outputs)}), beside the dataset's columns,"
-            return Wiring(plan=_plan(step, schema, where))
+            return Wiring(plan=step_inputs(step, schema, where))
         return _by_position(before, step, schema, outputs)
 
     return wire
 
 
-def _plan(step: StepModel, schema: pa.Schema, where: str) -> InputPlan:
+def step_inputs(step: StepModel, schema: pa.Schema, where: str, *, parses_text: bool = False) -> InputPlan:
+    """Return how the columns of a schema become a model's inputs.
+
+    Raises
+    ------
+    SignatureMismatchError
+        A column that the model needs is missing, or holds what it cannot take.
+    """
     return plan_inputs(
         schema,
         inputs=step.record.inputs,
         n_features=step.record.n_features,
         where=where,
+        parses_text=parses_text,
         takes_lists=takes_lists(step.model),
     )
 
@@ -360,7 +369,7 @@ def _by_position(before: StepModel, step: StepModel, schema: pa.Schema, outputs:
     columns = tuple(each.name for each in given)
     if inputs is not None:
         given = [each.with_name(spec.name) for each, spec in zip(given, inputs, strict=True)]
-    plan = _plan(step, pa.schema(given), f"what {before.record.name} returns")
+    plan = step_inputs(step, pa.schema(given), f"what {before.record.name} returns")
     return Wiring(plan=replace(plan, columns=columns), spread=spread)
 
 
