@@ -18,11 +18,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.inference.forms import Form, take
 from airflow_batch_inference.inference.scored import BATCH_BYTES, BATCH_ROWS
+from airflow_batch_inference.inference.taking import take
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from airflow_batch_inference.inference.forms import Form
 
 _PARALLEL = 2
 _SHARE_OF_TIME = 0.1
@@ -180,7 +182,7 @@ def _go_together(batch: _Batch, other: _Batch, most_bytes: int) -> bool:
     if other.error is not None:
         return False
     try:
-        return other.forms[0].size_bytes <= most_bytes and batch.forms[0].goes_with(other.forms[0])
+        return batch.forms[0].goes_with(other.forms[0]) and other.forms[0].size_bytes <= most_bytes
     except Exception:  # noqa: BLE001  # its own error comes when it is scored
         return False
 

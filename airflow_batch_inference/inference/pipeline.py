@@ -16,10 +16,11 @@ import numpy as np
 from airflow_batch_inference.datasets.dataset import Origin
 from airflow_batch_inference.exceptions import ConfigurationError, DataError
 from airflow_batch_inference.inference.files import read_request
-from airflow_batch_inference.inference.forms import Form, nested, take
+from airflow_batch_inference.inference.forms import Form, nested
 from airflow_batch_inference.inference.models import THE_DATA, ModelOptions, ready_model
 from airflow_batch_inference.inference.parallel import ParallelOptions, stream
 from airflow_batch_inference.inference.scored import OnError, Outputs, now_ms, readable, score
+from airflow_batch_inference.inference.taking import take
 from airflow_batch_inference.records import CheckCount
 from airflow_batch_inference.scoring.checks import Marked, judged, mark, parse_checks
 from airflow_batch_inference.scoring.layout import ERROR, INPUT, OUTPUT, ColumnChoice, leaves, require_different
