@@ -235,7 +235,8 @@ def key_shares(texts: pa.Array, seed: str) -> np.ndarray:
     """
     encoded = texts.dictionary_encode()
     prefix = f"{seed}:".encode()
-    digests = [hashlib.sha256(prefix + text.encode()).digest()[:8] for text in encoded.dictionary.to_pylist()]
+    texts_once = encoded.dictionary.cast(pa.binary()).to_pylist()
+    digests = [hashlib.sha256(prefix + text).digest()[:8] for text in texts_once]
     shares = share_of(np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64))
     places = encoded.indices.fill_null(len(shares)).to_numpy(zero_copy_only=False)
     found: np.ndarray = np.append(shares, np.nan)[places]
