@@ -380,12 +380,17 @@ def _publish_remote_folder(owner: _Owner, storage: Storage, target_storage: Stor
 
 
 def _names_in(folder: Path) -> set[str]:
-    """Return the paths of all files below a published folder, but for its manifest."""
+    """Return the paths of all that lies below a published folder, but for its manifest and the files' own folders."""
     return {
         Path(parent, name).relative_to(folder).as_posix()
         for parent, folders, files in os.walk(folder)
-        for name in (*files, *(each for each in folders if Path(parent, each).is_symlink()))
+        for name in (*files, *(each for each in folders if _is_leaf(Path(parent, each))))
     } - {MANIFEST}
+
+
+def _is_leaf(folder: Path) -> bool:
+    """Say whether a folder holds nothing, or is a link: neither is a part of what this package publishes."""
+    return folder.is_symlink() or not any(folder.iterdir())
 
 
 def _part_names(record: PredictionSetRecord) -> list[str]:
