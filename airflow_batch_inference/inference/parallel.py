@@ -109,7 +109,7 @@ def stream(items: Iterable[Any], answers: Answers, options: ParallelOptions) -> 
         if batches.error is not None:
             raise batches.error
     finally:
-        run.close()
+        run.close(running)
 
 
 @dataclass(slots=True)
@@ -305,8 +305,7 @@ class _Run:
         fitting = int(rows / max(seconds, 1e-6) * self._options.timeout * _SHARE_OF_TIME)
         self.most_rows = min(BATCH_ROWS, max(1, fitting))
 
-    def close(self) -> None:
+    def close(self, running: Iterable[_Call]) -> None:
         """End the threads that wait for work; those that still run end with their calls."""
-        for thread in self._idle:
+        for thread in [*self._idle, *(call.thread for call in running if call.thread is not None)]:
             thread.end()
-        self._idle.clear()

@@ -264,6 +264,7 @@ class Pipeline:
         started = time.perf_counter_ns()
         whole = type(forms[0]).joined(forms)
         tolerant = asked.on_error == "null"
+        fields = whole.names  # first of all, since two of one name are refused
         table = whole.arrow(tolerant=tolerant)
         steps = self.scorer.steps(table.schema, tolerant=tolerant)
         parsed = time.perf_counter_ns() - started
@@ -272,7 +273,7 @@ class Pipeline:
         if len(forms) > 1 and found.errors.null_count < len(found.errors):
             _require_some_good_row(found, forms)
         marked = self._marked(table, steps, found)
-        columns = self._columns(table, whole, found, marked, (max(1, parsed), *steps.nanoseconds), asked)
+        columns = self._columns(table, fields, found, marked, (max(1, parsed), *steps.nanoseconds), asked)
         answers = type(forms[0]).answers(forms, whole, columns)
         self._count(marked)
         return answers
@@ -295,14 +296,14 @@ class Pipeline:
     def _columns(
         self,
         table: pa.Table,
-        whole: Form[Any],
+        fields: Sequence[str],
         found: Outputs,
         marked: Marked,
         elapsed: Sequence[int],
         asked: Asked,
     ) -> dict[str, Column]:
         """Return the answer's columns: values, or the names of fields."""
-        there = leaves(whole.names, list(found.columns), list(marked.by_check), with_errors=asked.on_error == "null")
+        there = leaves(fields, list(found.columns), list(marked.by_check), with_errors=asked.on_error == "null")
         chosen = asked.columns.of(there)
         said = Provenance(
             time_ms=now_ms(), model_name=self.scorer.name, model_sha=self.scorer.sha256, version=self.version

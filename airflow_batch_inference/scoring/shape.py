@@ -88,7 +88,10 @@ class Provenance:
             ),
             Leaf(METADATA, VERSION, is_default=False): (self.version, pa.string()),
         }
-        return pa.repeat(pa.scalar(*values[leaf]), rows) if leaf in values else None
+        if leaf not in values:
+            return None
+        value, kind = values[leaf]
+        return pa.repeat(pa.scalar(value, kind), rows) if rows else pa.array([], kind)
 
 
 def pipeline_version(digests: Iterable[str], checks: Iterable[Check]) -> str:
