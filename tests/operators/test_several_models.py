@@ -132,6 +132,15 @@ def test_a_template_may_make_any_of_them(runner, batch, models):
     assert set(rows_of(uri)["scored_by"]) == {"a", "b"}
 
 
+def test_each_model_may_be_an_alias_and_as_of_is_for_those_that_are(runner, batch, models):
+    arguments = {"model": models["other"], "challengers": {"live": "models/churn@live"}}
+    rows = rows_of(predict(runner, batch, as_of="2999-01-01", **arguments))
+    assert rows["live.score"].notna().all()
+    uri = predict(runner, batch, task="before", as_of="2001-01-01", **arguments)
+    (challenger,) = STORE.read_record(STORE.read_record(uri).challengers_uri).challengers
+    assert "meant nothing yet" in challenger.error
+
+
 def test_challengers_in_a_worker_process_do_the_same(runner, batch, models):
     arguments = {"model": models["first"], "challengers": {"b": models["other"]}}
     alone = rows_of(predict(runner, batch, **arguments))
