@@ -1,8 +1,8 @@
 """How challengers differ from their champion, as one self-contained HTML page.
 
 What must not be relaxed: no script, no outside address, every name and value escaped (the page renders under
-``default-src 'none'; style-src 'unsafe-inline'``), and a page stays under about 60 KB however many challengers, outputs
-and labels there are.
+``default-src 'none'; style-src 'unsafe-inline'``), and a page stays under about 100 KB however many challengers,
+outputs and labels there are.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ _STYLE = (
     + """
 .e td{overflow-wrap:anywhere}.e td:nth-child(2){text-align:right;white-space:nowrap}
 .e td:nth-child(n+3){max-width:260px}figcaption{max-width:none}.cm{margin-top:2px}.cm tbody th{max-width:130px}
-.g figure{max-width:100%}.g table.e td:first-child{max-width:300px}.no{color:var(--odd)}h2 small{margin-left:10px}
+.g figure{max-width:100%}.g table.e td:first-child{max-width:190px}.g table.e td,.g table.e th{padding-right:14px}
+.no{color:var(--odd)}h2 small{margin-left:10px}
 """
 )
 _UNIT = (0.0, 1.0)

@@ -80,8 +80,8 @@ class SplitPredictor:
 
     @property
     def names(self) -> Sequence[str]:
-        """Those of the first model's columns, and the one that says which model it was."""
-        return [*self.arms[0].names, SCORED_BY]
+        """Those of the first model that was called, and of the column that says which model it was."""
+        return [*next((arm.names for arm in self.arms if arm.names), ()), SCORED_BY]
 
     @property
     def added(self) -> int:

@@ -32,7 +32,7 @@ from airflow_batch_inference.scoring.batch import (
 )
 from airflow_batch_inference.scoring.checks import columns_read
 from airflow_batch_inference.scoring.isolation import Isolator
-from airflow_batch_inference.scoring.lineup import Learned, LoadedLineup, learned_by
+from airflow_batch_inference.scoring.loaded_lineup import Learned, LoadedLineup, learned_by
 from airflow_batch_inference.scoring.plan import mini_batch_rows
 from airflow_batch_inference.scoring.quarantine import QUARANTINE_COLUMNS
 from airflow_batch_inference.scoring.screen import Screen, make_screen, policies

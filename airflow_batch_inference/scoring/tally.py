@@ -19,7 +19,8 @@ from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.records import ChallengerResult, LineRows, UsedModel
 from airflow_batch_inference.scoring.arms import SplitPredictor
 from airflow_batch_inference.scoring.challengers import Challenger, ShadowedPredictor
-from airflow_batch_inference.scoring.flips import FlipCounter, added_pairs, compared_outputs, judged
+from airflow_batch_inference.scoring.flip_counts import added_pairs, judged
+from airflow_batch_inference.scoring.flips import FlipCounter, compared_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

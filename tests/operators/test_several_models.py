@@ -121,6 +121,23 @@ def test_a_dict_of_models_and_a_split(runner, batch, models, as_text):
     assert runner.xcoms["predict"]["model_sha256"] == STORE.read_record(models["first"]).sha256
 
 
+def test_a_model_of_a_split_may_be_steps(runner, batch, models):
+    named = {"a": [models["first"], models["then"]], "b": models["other"]}
+    uri = predict(
+        runner, batch, model=named, split={"weights": {"a": 1, "b": 1}}, label_columns="points", parity_rows=2
+    )
+    rows, record = rows_of(uri), STORE.read_record(uri)
+    assert [(each.role, each.name, each.step) for each in record.models] == [
+        ("arm", "a", 1),
+        ("arm", "a", 2),
+        ("arm", "b", 1),
+    ]
+    steps = rows_of(predict(runner, batch, task="steps", model=named["a"], label_columns="points"))
+    other = rows_of(predict(runner, batch, task="other", model=named["b"], label_columns="points"))
+    expected = steps["points"].where(rows["scored_by"] == "a", other["points"])
+    np.testing.assert_array_equal(rows["points"], expected)
+
+
 def test_a_template_may_make_any_of_them(runner, batch, models):
     runner.params = {"first": models["first"], "other": models["other"], "share": 0.5}
     uri = predict(
@@ -130,6 +147,15 @@ def test_a_template_may_make_any_of_them(runner, batch, models):
         split={"weights": {"a": 0.5, "b": "{{ params.share }}"}},
     )
     assert set(rows_of(uri)["scored_by"]) == {"a", "b"}
+
+
+def test_each_model_may_be_an_alias_and_as_of_is_for_those_that_are(runner, batch, models):
+    arguments = {"model": models["other"], "challengers": {"live": "models/churn@live"}}
+    rows = rows_of(predict(runner, batch, as_of="2999-01-01", **arguments))
+    assert rows["live.score"].notna().all()
+    uri = predict(runner, batch, task="before", as_of="2001-01-01", **arguments)
+    (challenger,) = STORE.read_record(STORE.read_record(uri).challengers_uri).challengers
+    assert "meant nothing yet" in challenger.error
 
 
 def test_challengers_in_a_worker_process_do_the_same(runner, batch, models):

@@ -12,7 +12,8 @@ import pytest
 from airflow_batch_inference.datasets.dataset import MiniBatch, Origin
 from airflow_batch_inference.records import ChallengerResult, ChallengersRecord, TaskKey, UsedModel, decode_record
 from airflow_batch_inference.reports.challengers_html import render_challengers
-from airflow_batch_inference.scoring.flips import Compared, FlipCounter, FlipRule, judged
+from airflow_batch_inference.scoring.flip_counts import judged
+from airflow_batch_inference.scoring.flips import Compared, FlipCounter, FlipRule
 
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "a' b&c", "\u202eevil", "{{ 7*7 }}", ""]
 ROWS = 2000

@@ -134,6 +134,14 @@ def test_three_models_of_which_one_gets_hardly_a_row(score, make_model):
     assert all(batch.num_rows for batch, _, _ in third.calls)
 
 
+@pytest.mark.parametrize("weights", [{"a": 0, "b": 1}, {"a": 1, "b": 0}])
+def test_a_model_that_gets_no_row_at_all_is_no_obstacle(score, weights):
+    record, output = score({"weights": weights}, parity_rows=4)
+    (only,) = set(output.column("scored_by").to_pylist())
+    assert weights[only] == 1
+    assert [each.rows for each in record.models] == [ROWS * weights["a"], ROWS * weights["b"]]
+
+
 def test_a_row_that_its_model_fails_on_is_rejected_and_counted_as_that_model_s(score, make_model):
     def fails(batch):
         if (batch.column("a").to_numpy() % 50 == 0).any():

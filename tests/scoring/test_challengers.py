@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError
 from airflow_batch_inference.records import ColumnSpec
@@ -50,9 +52,11 @@ def shadow(bench, make_model, make_record, source):
             return Line(name=name, sources=(), error=model)
         return Line(name=name, sources=(ModelSource(record=make_record(model, name=name), model=model),))
 
-    def run(dataset=None, *, policy=None, parity_rows=0, on_empty="fail", **challengers):
+    def run(dataset=None, *, policy=None, parity_rows=0, on_empty="fail", rows_per_batch="auto", **challengers):
         lineup = Lineup(challengers=tuple(line(name, model) for name, model in challengers.items()))
-        request = bench.request(dataset or source, policy=policy, parity_rows=parity_rows, on_empty=on_empty)
+        request = bench.request(
+            dataset or source, policy=policy, parity_rows=parity_rows, on_empty=on_empty, rows_per_batch=rows_per_batch
+        )
         request = replace(request, lineup=lineup)
         _, record = score_dataset(request, storage=bench.storage)
         found = bench.storage.read_record(record.challengers_uri)
@@ -153,6 +157,23 @@ def test_a_challenger_that_fails_fails_nobody_else(bench, shadow, make_model, so
     assert (result.error is None) == (error is None)
     if error is not None:
         assert re.search(error, result.error)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows_per_batch=st.integers(1, 128), bad=st.sets(st.integers(0, ROWS - 1), max_size=5))
+def test_any_mini_batch_size_gives_the_same_bytes(bench, shadow, make_model, rows_per_batch, bad):
+    def fails(batch):
+        if not bad.isdisjoint(batch.column("a").to_pylist()):
+            raise ValueError("no such leaf")
+        return right(batch)
+
+    digests = []
+    for rows in (128, rows_per_batch):
+        bench.root = bench.folder / f"{hash((rows, *bad))}"
+        record, output, _ = shadow(b=make_model(answer=fails), rows_per_batch=rows)
+        assert np.flatnonzero(output.column("b.predicted_label").is_null()).tolist() == sorted(bad)
+        digests.append([part.sha256 for part in record.parts])
+    assert digests[0] == digests[1]
 
 
 def test_one_that_could_not_be_read_has_the_champion_s_columns_without_values(shadow):

@@ -15,16 +15,8 @@ from hypothesis import strategies as st
 from airflow_batch_inference.datasets.dataset import MiniBatch, Origin
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.records import OTHER_LABELS, LineRows, Receipt
-from airflow_batch_inference.scoring.flips import (
-    MOST_LABELS,
-    Compared,
-    FlipCounter,
-    FlipRule,
-    added_pairs,
-    compared_outputs,
-    judged,
-    parse_flips,
-)
+from airflow_batch_inference.scoring.flip_counts import MOST_LABELS, added_pairs, judged
+from airflow_batch_inference.scoring.flips import Compared, FlipCounter, FlipRule, compared_outputs, parse_flips
 from airflow_batch_inference.scoring.tally import added_lines
 
 ONE = Compared(output="p", challenger_output="q", champion=(0,), challenger=(0,))
