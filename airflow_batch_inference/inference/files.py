@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -31,7 +33,19 @@ _COLUMNAR = ("arrow", "feather", "parquet")
 FORMATS = (*_SUFFIX_OF, "pandas-records", "custom-json")
 
 
-def read_request(path: str, data_format: str | None, storage: Storage) -> Any:  # noqa: ANN401  # one of the forms
+def located(path: str | os.PathLike[str]) -> str:
+    """Return a URI, or a path from here as an absolute one: a notebook has a working folder, a task has none.
+
+    Examples
+    --------
+    >>> located("s3://bucket/model.txt"), located("/models/churn.txt"), Path(located("churn.txt")).is_absolute()
+    ('s3://bucket/model.txt', '/models/churn.txt', True)
+    """
+    text = os.fspath(path)
+    return text if ":/" in text else str(Path(text).absolute())
+
+
+def read_request(path: str | os.PathLike[str], data_format: str | None, storage: Storage) -> Any:  # noqa: ANN401  # one of the forms
     """Return a file's content in the form that it is scored in.
 
     Parameters
@@ -50,7 +64,7 @@ def read_request(path: str, data_format: str | None, storage: Storage) -> Any:  
     ArtifactNotFoundError, DataError
         The file is not there, cannot be read, or its name tells no format.
     """
-    uri = normalize_uri(str(path))
+    uri = normalize_uri(located(path))
     kind = data_format or _format_of(uri)
     if kind not in FORMATS:
         message = f"data_format is {kind!r}{did_you_mean(kind, FORMATS)}; it must be one of {', '.join(FORMATS)}."

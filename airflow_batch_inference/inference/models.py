@@ -16,6 +16,7 @@ from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.flavors.base import require_method
 from airflow_batch_inference.flavors.lightgbm import TEXT, LightGBMFlavor
 from airflow_batch_inference.flavors.sklearn import describe
+from airflow_batch_inference.inference.files import located
 from airflow_batch_inference.loading import TrustRequest
 from airflow_batch_inference.records import ModelRecord
 from airflow_batch_inference.registration import ModelRequest, describe_model
@@ -272,7 +273,7 @@ def ready_model(given: object, options: ModelOptions) -> Scorer:
     if isinstance(given, (list, tuple)):
         return _several(given, options)
     if isinstance(given, (str, os.PathLike)):
-        model, record = _from_storage(os.fspath(given), options)
+        model, record = _from_storage(located(given), options)
     else:
         model, record = _in_memory(given), None
     if options.is_about_a_file and (record is None or is_record_uri(str(given))):

@@ -29,6 +29,7 @@ from airflow_batch_inference.storage import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from os import PathLike
 
     import pyarrow as pa
 
@@ -177,7 +178,7 @@ class Pipeline:
         )
         return self._answers([take(data)], [THE_DATA], asked, bisects=True)[0]
 
-    def infer_from_file(self, path: str, data_format: str | None = None, **asked: Any) -> Any:  # noqa: ANN401  # as infer
+    def infer_from_file(self, path: str | PathLike[str], data_format: str | None = None, **asked: Any) -> Any:  # noqa: ANN401  # as infer
         """Score a file and return its answer: a Table for columnar files, a DataFrame for others.
 
         Parameters

@@ -9,6 +9,7 @@ from airflow_batch_inference.inference.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from os import PathLike
 
 _OF_A_MODEL = (
     "checks",
@@ -38,7 +39,7 @@ def infer(model: object, data: Any, **options: Any) -> Any:  # noqa: ANN401  # o
     return pipeline.infer(data, **asked)
 
 
-def infer_from_file(model: object, path: str, data_format: str | None = None, **options: Any) -> Any:  # noqa: ANN401  # as infer
+def infer_from_file(model: object, path: str | PathLike[str], data_format: str | None = None, **options: Any) -> Any:  # noqa: ANN401  # as infer
     """Score a file; see :meth:`Pipeline.infer_from_file`."""
     pipeline, asked = _pipeline(model, options)
     return pipeline.infer_from_file(path, data_format, **asked)
