@@ -124,7 +124,7 @@ class Challenger:
         try:
             scored = self._isolator.score(batch, 0)
             names = self.called(self.record, self.predictor.names) if scored.predicted else ()
-        except Exception as error:  # noqa: BLE001  # whatever it is, it is not the champion's
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever it is, it is not the champion's
             self._note(f"{type(error).__name__}: {error}", type(error).__name__)
             return {}, isinstance(error, ConfigurationError)
         if scored.rejected:

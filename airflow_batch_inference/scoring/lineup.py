@@ -203,7 +203,7 @@ def _loaded_challenger(line: Line, storage: Storage) -> LoadedLine:
         return LoadedLine(line.name, (), line.error)
     try:
         return LoadedLine(line.name, tuple(source.load(storage) for source in line.sources))
-    except Exception as error:  # noqa: BLE001  # a model's loading may fail in any way, and this one may
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # a model's loading may fail in any way, and this one may
         return LoadedLine(line.name, (), f"It could not be loaded: {type(error).__name__}: {error}")
 
 

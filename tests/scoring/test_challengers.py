@@ -126,6 +126,7 @@ WAYS = {
     "raises on all rows": (raising(ValueError("no such leaf")), ALL, "no such leaf"),
     "raises what says nothing of rows": (raising(ConnectionResetError("the network")), ALL, "the network"),
     "runs out of memory": (raising(MemoryError("too large")), ALL, "too large"),
+    "ends the program": (raising(SystemExit(3)), ALL, "SystemExit: 3"),
     "recurses without end": (raising(RecursionError("deep")), ALL, "deep"),
     "raises on a row": (on_row(7, lambda values: 1 / 0), [7], "row 7 .*ZeroDivisionError"),
     "gives NaN": (on_row(7, has_gap), [7], None),
