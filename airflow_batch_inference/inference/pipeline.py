@@ -90,8 +90,8 @@ class Pipeline:
     Parameters
     ----------
     model
-        Path or URI of a model file or record; a loaded model; an estimator with scikit-learn's interface; or a LightGBM
-        booster.
+        Path or URI of a model file or record, or a list of them, each of which takes what the one before it returns; a
+        loaded model; an estimator with scikit-learn's interface; or a LightGBM booster.
     checks
         Validation checks: name to expression, or to ``{"when": expression, "max_rate": 0.01}``.
     predict_method, predict_kwargs
