@@ -57,7 +57,7 @@ def test_any_cut_gives_the_answers_of_one_request(tree, sizes, form):
 
 def test_neighbours_of_one_schema_are_scored_in_one_call(make_model):
     model = make_model()
-    found = abi.parallel_infer(model, frames(50), num_parallel=1)
+    found = abi.parallel_infer(model, frames(50), num_parallel=1, timeout=600)
     assert len(found) == 50
     assert model.sizes[0] == 4  # the first tells how long one takes
     assert len(model.sizes) == 2
