@@ -25,6 +25,7 @@ from airflow_batch_inference.scoring.batch import assemble, require_in_step, req
 from airflow_batch_inference.scoring.findings import Estimate, Finding, Preflight, in_bytes
 from airflow_batch_inference.scoring.isolation import Isolator
 from airflow_batch_inference.scoring.job import Resources
+from airflow_batch_inference.scoring.loaded_lineup import LoadedLineup
 from airflow_batch_inference.scoring.native_threads import limited_blas
 from airflow_batch_inference.scoring.pace import Watch
 from airflow_batch_inference.scoring.plan import plan_parts
@@ -179,7 +180,7 @@ class _Run:
         job = self._prepared(request, opened, model)
         if job is None or self.plans is None:
             return
-        predictions = [f"{name} {job.schema.field(name).type}" for name in job.labels]
+        predictions = [f"{name} {job.base.field(name).type}" for name in job.labels]
         self.note("ok", f"predictions: {', '.join(predictions)}")
         if not self.plans[0].rows:
             self.note("warning", f"{opened.name} has no rows: an empty prediction set would be committed.")
@@ -213,7 +214,9 @@ class _Run:
         self.rows_tried, self.rows_rejected = sample.table.num_rows, len(scored.rejected)
         self._note_rejected(request, scored)
         if request.parity_rows and scored.rows.table.num_rows:
-            require_in_step(isolator.predictor, scored.rows, scored.predicted, rows=request.parity_rows, seed=0)
+            main = isolator.predictor.main  # a challenger may depend on whatever it likes
+            own = scored.predicted[: len(main.names)]
+            require_in_step(main, scored.rows, own, rows=request.parity_rows, seed=0)
 
     def _note_rejected(self, request: ScoringRequest, scored: ScoredRows) -> None:
         tried, rejected, policy = self.rows_tried, self.rows_rejected, request.policy
@@ -244,8 +247,9 @@ class _Run:
             path = folder / f"timed{suffix}"
             with PartWriter(path, request.options.output_format, job.schema, {}) as writer:
                 while watch.goes_on and (batch := next(batches, None)) is not None:
-                    table = _assembled(job, isolator.score(batch, 0))
-                    writer.write(table)
+                    scored = isolator.score(batch, 0)
+                    table = _assembled(job, scored)
+                    writer.write(_as_written(job, table, scored))
                     if profiler is not None:
                         profiler.add(table)
                     watch.lap(batch.table.num_rows)
@@ -282,9 +286,10 @@ class _Run:
 def _column_checks(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Iterator[Callable[[], object]]:
     """Yield all checks that need no row; each raises for itself."""
     options, record, names = request.options, request.record, opened.schema.names
+    last = model.steps[-1].model if isinstance(model, LoadedLineup) else model
     for method in (*options.methods, *(("contributions",) if options.explain is not None else ())):
-        yield lambda method=method: require_method(method, model.methods)  # type: ignore[misc]  # bound early
-    yield lambda: require_threshold(model, options.decision_threshold)
+        yield lambda method=method: require_method(method, last.methods)  # type: ignore[misc]  # bound early
+    yield lambda: require_threshold(last, options.decision_threshold)
     if not names:
         return
     kept = names
@@ -342,10 +347,20 @@ def _isolator(request: ScoringRequest, job: PreparedJob, model: LoadedModel) -> 
 
 
 def _assembled(job: PreparedJob, scored: ScoredRows) -> Any:  # noqa: ANN401  # pyarrow has no annotations
+    """Return the ordinary output of scored rows: passed-through columns, then predictions."""
+    return assemble(_readable(job, scored), job.passthrough, scored.predicted, job.base)
+
+
+def _as_written(job: PreparedJob, table: Any, scored: ScoredRows) -> Any:  # noqa: ANN401  # pyarrow has no annotations
+    """Return it with the columns that are written."""
+    if job.shape is None:
+        return table
+    return job.shape.table(table, job.shape.mark(_readable(job, scored).table, scored.predicted))
+
+
+def _readable(job: PreparedJob, scored: ScoredRows) -> MiniBatch:
     rows = scored.rows
-    if job.screen is not None:
-        rows = replace(rows, table=job.screen.readable(rows.table))
-    return assemble(rows, job.passthrough, scored.predicted, job.schema)
+    return rows if job.screen is None else replace(rows, table=job.screen.readable(rows.table))
 
 
 def _model_line(request: ScoringRequest) -> str:

@@ -125,6 +125,8 @@ class OutputShape:
         What ``time`` and ``metadata.*`` say.
     inputs
         Which columns the model takes; checks may read them though they are not passed through.
+    beside
+        The groups of challengers' columns, as Wallaroo has them.
     """
 
     base: pa.Schema
@@ -134,6 +136,7 @@ class OutputShape:
     separator: str
     provenance: Provenance | None
     inputs: InputPlan
+    beside: tuple[str, ...] = ()
 
     @property
     def schema(self) -> pa.Schema:
@@ -147,7 +150,7 @@ class OutputShape:
             return {name: name for name in self.base.names}
         names = self.base.names
         own = [Leaf(INPUT, name) for name in names[: self.passthrough]] + [
-            _made(name) for name in names[self.passthrough :]
+            _made(name, self.beside) for name in names[self.passthrough :]
         ]
         there = set(self.leaves)
         return {name: leaf.named(self.separator) for name, leaf in zip(names, own, strict=True) if leaf in there}
@@ -160,7 +163,7 @@ class OutputShape:
         kinds = dict(zip(self.inputs.columns, self.inputs.types, strict=True))
         labels = self.base.names[self.passthrough :]
         columns: dict[str, pa.Array | pa.ChunkedArray] = {
-            f"{OUTPUT}.{name}": values for name, values in zip(labels, predicted, strict=True)
+            _made(name, self.beside).path: values for name, values in zip(labels, predicted, strict=True)
         }
         wanted = columns_read(self.checks)
         for name in table.column_names:
@@ -188,17 +191,17 @@ class OutputShape:
     def _column(self, leaf: Leaf, base: pa.Table, marked: Marked, elapsed: Sequence[int]) -> pa.Array | pa.ChunkedArray:
         if leaf.group in (INPUT, OUTPUT):
             return base.column(leaf.name)
-        if leaf.group.startswith(BESIDE):
+        if leaf.group in self.beside:
             return base.column(leaf.path)
         if leaf.group == ANOMALY or leaf.name == CHECKS:
             return marks_column(leaf, marked)
         return self.provenance.column(leaf, base.num_rows, elapsed) if self.provenance else None
 
 
-def _made(name: str) -> Leaf:
-    """Return the place of what a model made: a challenger's columns have a group of their own."""
+def _made(name: str, beside: Sequence[str]) -> Leaf:
+    """Return the place of what a model made: a challenger's columns have a group of their own, which ``beside`` has."""
     group, dot, output = name.partition(".")
-    return Leaf(group, output) if dot and group.startswith(BESIDE) else Leaf(OUTPUT, name)
+    return Leaf(group, output) if dot and group in beside else Leaf(OUTPUT, name)
 
 
 def marks_column(leaf: Leaf, marked: Marked) -> pa.Array:
@@ -241,11 +244,12 @@ def make_shape(
         return None
     found = None
     choice = options.result_columns or ColumnChoice()
+    beside = _groups_of_challengers(request) if is_wallaroo else ()
     if is_wallaroo:
-        made = [_made(name) for name in base.names[len(passthrough) :]]
+        made = [_made(name, beside) for name in base.names[len(passthrough) :]]
         outputs = [leaf.name for leaf in made if leaf.group == OUTPUT]
-        beside = [leaf for leaf in made if leaf.group != OUTPUT]
-        found = choice.of(leaves(passthrough, outputs, [check.name for check in options.checks], beside=beside))
+        others = [leaf for leaf in made if leaf.group != OUTPUT]
+        found = choice.of(leaves(passthrough, outputs, [check.name for check in options.checks], beside=others))
         require_different([leaf.named(choice.separator or ".") for leaf in found])
     elif CHECKS in base.names:
         message = (
@@ -261,9 +265,15 @@ def make_shape(
         separator=choice.separator or ".",
         provenance=_provenance(request) if is_wallaroo else None,
         inputs=inputs,
+        beside=beside,
     )
     _try_checks(shape, there)
     return shape
+
+
+def _groups_of_challengers(request: ScoringRequest) -> tuple[str, ...]:
+    lines = () if request.lineup is None else request.lineup.challengers
+    return tuple(f"{BESIDE}{line.name}" for line in lines)
 
 
 def _provenance(request: ScoringRequest) -> Provenance:
@@ -289,5 +299,5 @@ def _try_checks(shape: OutputShape, there: pa.Schema) -> None:
         for field in there
     }
     for field in list(shape.base)[shape.passthrough :]:
-        columns[f"{OUTPUT}.{field.name}"] = pa.chunked_array([], field.type)
+        columns[_made(field.name, shape.beside).path] = pa.chunked_array([], field.type)
     mark(shape.checks, columns, 0)

@@ -211,7 +211,9 @@ def _verify_inputs(found: Verification, storage: Storage, inputs: Storage) -> No
         found.problems.append(f"{changed[0]} was changed since it was scored: it cannot be compared")
         return
     made = {*record.label_columns, *record.added_columns}
-    written = {record.input_names.get(spec.name, spec.name): spec.name for spec in record.columns}
+    # A field that is called time, as in.time: the column time is no field.
+    fields = [spec.name for spec in record.columns if not record.input_names or spec.name in record.input_names]
+    written = {record.input_names.get(name, name): name for name in fields}
     passed = [name for name, column in written.items() if column not in made]
     try:
         source = open_dataset([file.uri for file in record.dataset], inputs, tolerant=True)

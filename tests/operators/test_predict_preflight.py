@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 
+import lightgbm
 import pandas as pd
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
@@ -61,3 +63,31 @@ def test_an_empty_dataset_that_is_to_be_skipped_is_no_problem(runner, model, tmp
     assert runner(PredictOperator(task_id="p", on_empty="skip", **arguments)) is None
     with pytest.raises(AirflowFailException, match="has no rows to score"):
         runner(PredictOperator(task_id="p", **arguments))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"output_schema": "wallaroo"},
+        {"checks": {"high": {"when": "out.predicted_label > 0.5", "action": "quarantine"}}},
+        {"output_schema": "wallaroo", "result_separator": "_", "checks": {"odd": "in.key is null"}},
+        {"output_schema": "wallaroo", "result_columns": ["time", "metadata"]},
+    ],
+)
+def test_the_output_may_have_another_shape(runner, model, batch, arguments):
+    runner.logical_date = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
+    operator = PredictOperator(task_id="p", model=model, dataset=str(batch), preflight=True, **arguments)
+    assert runner(operator) is None
+    assert runner.xcoms["p"]["output_bytes"] > 0
+
+
+def test_of_steps_the_last_one_is_asked_for_the_method(runner, model, batch, tmp_path, rng_frame):
+    frame = pd.DataFrame({"sum": rng_frame.sum(axis=1), "b": rng_frame["b"]})
+    lightgbm.train({"verbose": -1}, lightgbm.Dataset(rng_frame, frame["sum"]), 2).save_model(tmp_path / "sum.txt")
+    last = lightgbm.train({"verbose": -1, "objective": "binary"}, lightgbm.Dataset(frame, frame["b"] > 0), 2)
+    last.save_model(tmp_path / "last.txt")
+    first = LoadModelOperator(task_id="first", model_uri=str(tmp_path / "sum.txt"), label_columns="sum")
+    steps = [runner(first), str(tmp_path / "last.txt")]
+    for arguments in ({"predict_method": "predict_proba"}, {"decision_threshold": 0.3}):
+        operator = PredictOperator(task_id="p", model=steps, dataset=str(batch), preflight=True, **arguments)
+        assert runner(operator) is None

@@ -16,6 +16,7 @@ from airflow_batch_inference.operators import (
     PredictOperator,
 )
 from airflow_batch_inference.operators.checks import run_time_ms
+from airflow_batch_inference.scoring.verify import verify
 from airflow_batch_inference.storage import Storage
 
 STORE = Storage()
@@ -169,3 +170,19 @@ def test_without_a_reference_the_statistics_have_the_plain_names(predict, runner
 def test_the_set_is_logged(predict, runner):
     uri, _, _ = predict(output_schema="wallaroo", checks={"high": "out.predicted_label > 0.5"})
     runner(LogArtifactsOperator(task_id="log", artifacts=[uri]))
+
+
+def test_fields_and_outputs_may_be_called_as_columns_of_wallaroos_are(runner, tmp_path, rng_frame, predict):
+    odd = rng_frame.assign(time=1.5, check_failures=2, key="k")
+    odd.to_parquet(tmp_path / "batch" / "1.parquet")
+    odd.to_parquet(tmp_path / "batch" / "2.parquet")
+    uri, _, found = predict(output_schema="wallaroo", label_columns="out_b.y", checks={"c": "out.`out_b`.y > 2"})
+    assert list(found)[-2:] == ["out.out_b.y", "check_failures"]
+    assert verify(uri, STORE, inputs=STORE).problems == []
+
+
+def test_a_check_names_challengers_columns_as_the_output_does(runner, load, predict):
+    model = load()
+    checks = {"high": "out_b.predicted_label > 0.5"}
+    _, record, found = predict(model, challengers={"b": model}, output_schema="wallaroo", checks=checks)
+    assert record.checks[0].rows == (found["out_b.predicted_label"] > 0.5).sum() > 0

@@ -193,21 +193,20 @@ def results(bench, record):
 KILLED = """
 import os, pickle, signal, sys
 from pathlib import Path
-from airflow_batch_inference.scoring import plan
+from airflow_batch_inference.scoring import part, plan
 from airflow_batch_inference.scoring.job import Resources, score_dataset
-from airflow_batch_inference.scoring.part import PartScorer
 from airflow_batch_inference.storage import Storage
 
 plan._PART_ROWS = int(sys.argv[2])
-put, done = PartScorer._put, []
+put, done = part.put_receipt, []
 
-def kills(self, part, receipt):
+def kills(receipt, folder, storage):
     if len(done) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
-    done.append(part)
-    return put(self, part, receipt)
+    done.append(receipt)
+    return put(receipt, folder, storage)
 
-PartScorer._put = kills
+part.put_receipt = kills
 request = pickle.loads(Path(sys.argv[1]).read_bytes())
 score_dataset(request, storage=Storage(), resources=Resources(max_workers=1))
 """
