@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +87,7 @@ def absolute(place: str) -> str:
     """Return a path of the shell's as an absolute one; a URI or an alias of a model as it is."""
     if "://" in place or (parse_alias(place) is not None and not Path(place).exists()):
         return place
-    return str(Path(place).expanduser().absolute())
+    return os.path.abspath(Path(place).expanduser())  # noqa: PTH100  # pathlib would follow links, or keep ".."
 
 
 def absolutes(places: Sequence[str]) -> str | list[str]:

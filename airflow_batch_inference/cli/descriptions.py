@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         EvaluationRecord,
         PredictionSetRecord,
         Record,
+        UsedModel,
     )
 
 _SHOWN = 12
@@ -108,11 +109,20 @@ def _show_predictions(record: PredictionSetRecord) -> None:
     show(
         {
             "prediction set": record.name,
-            "rows": f"{record.rows_out:,} of {record.rows_in:,}; {record.rows_rejected:,} rejected",
+            "rows": f"{record.rows_out:,} of {record.rows_in:,}; {record.rows_rejected:,} rejected"
+            if record.items is None
+            else None,
+            **_files(record),
             "written by": f"{task.dag_id}, run {task.run_id}, task {task.task_id}",
             "batch": record.batch_id,
             "model": f"{shown(record.model_uri)} ({record.model_flavor}, sha256 {record.model_sha256})",
             "model record": _place(record.model_record_uri),
+            "models": [_used(model) for model in record.models],
+            "challengers": _place(record.challengers_uri),
+            "checks": [
+                f"{check.name}: {check.rows:,} rows{' (over its max_rate)' if check.is_exceeded else ''}"
+                for check in record.checks
+            ],
             "baseline": _place(record.baseline_uri),
             "dataset": _some(record.dataset_uris) or "inline records",
             "methods": _joined(record.predict_methods),
@@ -132,6 +142,24 @@ def _show_predictions(record: PredictionSetRecord) -> None:
     show_table(
         ("name", "type", ""), [(column.name, column.type, roles.get(column.name, "")) for column in record.columns]
     )
+
+
+def _files(record: PredictionSetRecord) -> dict[str, object]:
+    """Return what became of the files of a scoring script."""
+    items = record.items
+    if items is None:
+        return {}
+    return {
+        "files": f"{items.files_succeeded:,} of {items.files_in:,}; {items.files_failed:,} failed",
+        "returned": f"{items.returned:,} elements",
+        "mini-batches": f"{items.mini_batches:,}; {items.mini_batches_failed:,} failed",
+        "each of them": _place(record.mini_batches_uri),
+    }
+
+
+def _used(model: UsedModel) -> str:
+    failed = f", {model.rows_failed:,} failed: {_cut(model.error or '')}" if model.rows_failed or model.error else ""
+    return f"{model.role} {model.name}: {model.rows:,} rows{failed}"
 
 
 def show_drift(result: DriftResult) -> None:

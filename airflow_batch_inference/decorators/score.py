@@ -122,7 +122,9 @@ class ScoreRowsOperator(ScoreOperator):
 
 
 class ScoreFilesOperator(ScoreOperator):
-    """A function that takes files, a mini-batch at a time, in worker processes."""
+    """A function that takes files, a mini-batch at a time, in worker processes; by default none of them may fail."""
+
+    files_may_fail = False
 
     def _file_scorer(self, context: Context) -> FileFunction:
         """Return the function, as what scores files."""

@@ -309,7 +309,7 @@ def _several(given: Sequence[object], options: ModelOptions) -> ModelsInSteps:
             kind = type(each).__name__
             message = f"Each model of a list must be the path or URI of a file or a record; one is a {kind}."
             raise TypeError(message)
-        model, record = _from_storage(os.fspath(each), options)
+        model, record = _from_storage(located(each), options)
         steps.append(StepModel(model=model, record=record))
     for method in options.methods:
         require_method(method, steps[-1].model.methods)

@@ -216,6 +216,8 @@ class PredictOperator(BatchInferenceOperator):
         "split",
         "flips",
     )
+    files_may_fail = True
+    """Whether any number of files may fail where ``error_threshold`` is not given, as in Azure ML."""
     _stop_requested = False
 
     def __init__(

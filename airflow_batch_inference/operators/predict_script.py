@@ -189,13 +189,14 @@ def settings_of(operator: PredictOperator) -> ScriptSettings:
     from airflow_batch_inference.scripts.settings import UNLIMITED, ScriptSettings
 
     threshold = optional_whole_number("error_threshold", operator.error_threshold, low=UNLIMITED)
+    unsaid = UNLIMITED if operator.files_may_fail else 0
     timeout, progress = optional_text(operator.mini_batch_timeout_s), optional_text(operator.progress_timeout_s)
     return ScriptSettings(
         mini_batch_size=whole_number("mini_batch_size", operator.mini_batch_size, low=1),
         max_concurrency_per_instance=whole_number(
             "max_concurrency_per_instance", operator.max_concurrency_per_instance, low=1
         ),
-        error_threshold=UNLIMITED if threshold is None else threshold,
+        error_threshold=unsaid if threshold is None else threshold,
         max_attempts=whole_number("max_attempts", operator.max_attempts, low=1),
         **({} if timeout is None else {"mini_batch_timeout_s": number("mini_batch_timeout_s", timeout, low=0.001)}),
         output_action=str(operator.output_action),

@@ -7,18 +7,19 @@ every input row is in the output or among the rejects, exactly once, or nothing 
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import pickle
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from airflow_batch_inference import __version__
 from airflow_batch_inference.drift.profile import merged
-from airflow_batch_inference.exceptions import ArtifactIntegrityError, TooManyRejectedRowsError
+from airflow_batch_inference.exceptions import ArtifactIntegrityError, CheckFailedError, TooManyRejectedRowsError
 from airflow_batch_inference.flavors.threads import usable_cores
 from airflow_batch_inference.records import (
     Certificate,
@@ -161,7 +162,7 @@ def score_dataset(
             progress.tell(receipt)
         check()
         progress.finish()
-    results = _judged(request, plans, receipts)
+    results = _judged(request, plans, receipts, storage)
     profile_uri = _put_profile(request, receipts.values(), storage)
     record = _record(job, request, opened, plans, receipts, progress, profile_uri, results)
     record = _with_models(record, request, receipts.values(), storage, report)
@@ -317,9 +318,9 @@ def _record(
 
 
 def _judged(
-    request: ScoringRequest, plans: Sequence[PartPlan], receipts: dict[int, Receipt]
+    request: ScoringRequest, plans: Sequence[PartPlan], receipts: dict[int, Receipt], storage: Storage
 ) -> tuple[CheckResult, ...]:
-    """Return what came of the checks over the whole input.
+    """Return what came of the checks over the whole input; it is stored before anything is raised.
 
     Raises
     ------
@@ -334,7 +335,14 @@ def _judged(
     for result in results:
         if result.rows and not result.is_exceeded:
             log.info("%s", describe(result, rows))
-    require_passed(results, rows)
+    try:
+        require_passed(results, rows)
+    except CheckFailedError as error:
+        data = json.dumps([asdict(result) for result in results], indent=1).encode()
+        folder = request.destination.folder
+        uri = retrying("The record of the checks", lambda: storage.put_content(folder, "checks", ".json", data))
+        message = f"{error} All checks: {uri}"
+        raise CheckFailedError(message) from None
     return results
 
 

@@ -160,6 +160,8 @@ def _resolved(argument: str, names: Sequence[str], paths: set[str], groups: set[
 def _is_wanted(leaf: Leaf, included: frozenset[str], excluded: frozenset[str]) -> bool:
     if leaf.path in included or leaf.path in excluded:
         return leaf.path in included
+    if leaf == Leaf("", ERROR):
+        return True  # without it nobody would know why a row has no prediction
     if leaf.group in excluded:
         return False
     return leaf.group in included or (EVERYTHING in included and leaf.is_default)

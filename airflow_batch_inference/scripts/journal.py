@@ -42,10 +42,10 @@ class Journal:
         entry = _entry(outcome, is_resumed=False)
         log.log(
             logging.WARNING if outcome.is_failed else logging.INFO,
-            "Mini-batch %d of %d: %s, %d files, %d elements, attempt %d, %.2f s%s",
+            "Mini-batch %d (of %d, from 0): %s, %d files, %d elements, attempt %d, %.2f s%s",
             *(outcome.batch.index, self.number, entry["outcome"], len(entry["files"]), entry["returned"]),
             *(entry["attempts"], entry["seconds"]),
-            f": {outcome.failures[-1]}" if outcome.is_failed else "",
+            f": {outcome.failures[-1]}. Its files: {outcome.batch.some_files()}" if outcome.is_failed else "",
         )
 
     def store(self, folder: str, storage: Storage) -> str:

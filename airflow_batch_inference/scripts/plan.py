@@ -43,9 +43,12 @@ class MiniBatch:
 
     def describe(self) -> str:
         """Return the number and the files, for messages."""
+        return f"mini-batch {self.index} ({self.some_files()})"
+
+    def some_files(self) -> str:
+        """Return the first files, and how many more there are."""
         shown = ", ".join(item.file.uri for item in self.items[:3])
-        more = f" and {len(self.items) - 3} more" if len(self.items) > 3 else ""
-        return f"mini-batch {self.index} ({shown}{more})"
+        return f"{shown} and {len(self.items) - 3} more" if len(self.items) > 3 else shown
 
 
 def list_items(dataset: object, storage: Storage, *, recursive: bool, on_empty: str) -> tuple[Item, ...]:

@@ -338,3 +338,15 @@ def test_inputs_of_integers_keep_their_form_beside_gaps(make_model):
     abi.infer(model, pd.DataFrame({"a": [1, 2]}))
     abi.infer(model, pd.DataFrame({"a": [1.0, np.nan]}))
     assert seen == [[1, 2], [1.0, None]]
+
+
+def test_the_error_stays_whatever_columns_are_asked_for(make_model, frame):
+    def picky(batch):
+        if 2.0 in batch.column("a").to_pylist():
+            raise ValueError("two")
+        return batch.column("a").to_numpy()
+
+    found = abi.infer(make_model(answer=picky), frame, on_error="null", dataset=["out"])
+    assert list(found) == ["out.predicted_label", "error"]
+    left_out = abi.infer(make_model(answer=picky), frame, on_error="null", dataset_exclude=["error", "in"])
+    assert "error" not in left_out

@@ -88,3 +88,16 @@ def test_options_of_files_are_refused_for_a_function_of_rows(runner, batch):
 
     with pytest.raises(AirflowFailException, match="mini_batch_size cannot be given here: the function takes rows"):
         runner(operator_of(risk()))
+
+
+def one_is_bad(paths: list[Path]):
+    return [paths[0].read_text(encoding="ascii") for _ in paths]
+
+
+def test_by_default_no_file_may_fail_and_with_a_threshold_that_many(runner, files):
+    (files / "2.txt").write_bytes(b"\xff")
+    asked = {"dataset": str(files), "mini_batch_size": 1, "max_attempts": 1}
+    with pytest.raises(TooManyFailedItemsError, match=r"1 files? failed, and 0 may"):
+        runner(operator_of(task.score(**asked)(one_is_bad)()))
+    record = Storage().read_record(runner(operator_of(task.score(**asked, error_threshold=1)(one_is_bad)())))
+    assert (record.items.files_succeeded, record.items.files_failed) == (4, 1)

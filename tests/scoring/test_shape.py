@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -120,6 +123,8 @@ def test_fail_commits_nothing_and_names_the_rows(bench):
         bench.score(path, checks=parse_checks(given))
     assert f"First: file://{path} row 2, file://{path} row 3" in str(error.value)
     assert bench.visible() == []
+    recorded = json.loads(Path(str(error.value).rpartition("All checks: file://")[2]).read_text())
+    assert [(each["name"], each["rows"], each["is_exceeded"]) for each in recorded] == [("high", 2, True)]
     given["high"]["max_rate"] = 0.5
     _, record = bench.score(path, checks=parse_checks(given))
     assert (record.checks[0].rows, record.checks[0].is_exceeded) == (2, False)
