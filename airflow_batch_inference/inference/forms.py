@@ -79,15 +79,13 @@ class Form(Generic[T]):
 
     @classmethod
     @abstractmethod
-    def answers(cls, forms: Sequence[Any], whole: Any, columns: Mapping[str, Column]) -> list[Any]:  # noqa: ANN401  # see above
+    def answers(cls, forms: Sequence[Any], columns: Mapping[str, Column]) -> list[Any]:
         """Return the answer of each request.
 
         Parameters
         ----------
         forms
             Requests that go with each other.
-        whole
-            All of them as one.
         columns
             The answers' columns, all rows together.
         """
@@ -162,7 +160,6 @@ class TableForm(Form[pa.Table]):
     def answers(
         cls,
         forms: Sequence[TableForm],
-        whole: TableForm,  # noqa: ARG003  # no copy is made of it
         columns: Mapping[str, Column],
     ) -> list[pa.Table]:
         """Return tables, whose fields are those of the requests, without a copy."""

@@ -7,6 +7,8 @@ that of the answer; joining frames and cutting them apart costs some tens of mic
 from __future__ import annotations
 
 import functools
+import itertools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -117,56 +119,62 @@ class FrameForm(Form[pd.DataFrame]):
         return cls(pd.concat([form.frame for form in forms], ignore_index=True))
 
     @classmethod
-    def answers(cls, forms: Sequence[FrameForm], whole: FrameForm, columns: Mapping[str, Column]) -> list[pd.DataFrame]:
-        """Return frames with the index of each request's."""
+    def answers(cls, forms: Sequence[FrameForm], columns: Mapping[str, Column]) -> list[pd.DataFrame]:
+        """Return frames with the index of each request's, whose fields share its memory (pandas copies on write)."""
         if len(forms) > 1 and any(_is_gapped(values) for values in columns.values()):
             # pandas has other types for integers with nulls: what one request lacks must not change the others.
-            return [cls._alone(form, part) for form, part in zip(forms, cut(forms, columns), strict=True)]
-        frame = whole._built(columns)
+            return [cls.answers([form], part)[0] for form, part in zip(forms, cut(forms, columns), strict=True)]
+        names, segments = pd.Index(list(columns)), _segments(columns, forms[0].names)
         found, start = [], 0
         for form in forms:
-            part = frame[start : start + form.rows]
-            part.index = form.frame.index
-            found.append(part)
+            parts = [segment.part(form.frame, start) for segment in segments]
+            whole = pd.concat(parts, axis=1, ignore_index=True) if len(parts) > 1 else parts[0].copy(deep=False)
+            whole.columns = names
+            found.append(whole)
             start += form.rows
         return found
 
-    @classmethod
-    def _alone(cls, form: FrameForm, columns: Mapping[str, Column]) -> pd.DataFrame:
-        return form._built(columns).set_axis(form.frame.index, axis=0)
 
-    def _built(self, columns: Mapping[str, Column]) -> pd.DataFrame:
-        """Return a frame of its own fields and others, numbered from 0."""
-        own = self.frame.set_axis(range(self.rows), axis=0)
-        places = {name: place for place, name in enumerate(self.names)}
-        segments: list[pd.DataFrame] = []
-        fields: list[str] = []
-        others: dict[str, Any] = {}
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """Neighbouring columns of the answers: fields of each request, or values of all requests together.
 
-        def close() -> None:
-            if fields:
-                chosen = [places[str(columns[name])] for name in fields]
-                part = own if chosen == list(range(len(self.names))) else own.iloc[:, chosen]
-                segments.append(part.set_axis(fields, axis=1))
-            if others:
-                segments.append(pd.DataFrame(dict(others), index=own.index, copy=False))
-            fields.clear()
-            others.clear()
+    Attributes
+    ----------
+    fields
+        Their places among the request's; None: all of them, in its order.
+    values
+        Numbered from 0; None where they are fields.
+    """
 
-        for name, values in columns.items():
-            is_field = isinstance(values, str)
-            if (is_field and others) or (not is_field and fields):
-                close()
-            if is_field:
-                fields.append(name)
-            else:
-                others[name] = _series(values)
-        close()
-        return pd.concat(segments, axis=1)
+    fields: list[int] | None
+    values: pd.DataFrame | None
+
+    def part(self, frame: pd.DataFrame, start: int) -> pd.DataFrame:
+        """Return the columns of one request, whose rows begin at ``start``."""
+        if self.values is None:
+            return frame if self.fields is None else frame.iloc[:, self.fields]
+        part = self.values[start : start + len(frame)]
+        part.index = frame.index
+        return part
+
+
+def _segments(columns: Mapping[str, Column], fields: Sequence[str]) -> list[_Segment]:
+    """Cut the answers' columns between fields and values."""
+    segments = []
+    for is_field, run in itertools.groupby(columns.values(), key=lambda values: isinstance(values, str)):
+        if is_field:
+            places = {name: place for place, name in enumerate(fields)}
+            chosen = [places[str(name)] for name in run]
+            segments.append(_Segment(None if chosen == list(range(len(fields))) else chosen, None))
+        else:
+            values = {place: _series(each) for place, each in enumerate(run)}
+            segments.append(_Segment(None, pd.DataFrame(values, copy=False)))
+    return segments
 
 
 def _below_each_other(blocks: Sequence[np.ndarray]) -> np.ndarray:
-    """Join blocks of one type and width, column after column, so that neither Arrow nor the answers need a copy.
+    """Join blocks of one type and width, column after column, as Arrow takes them.
 
     The memory is from Arrow's pool, which has some left from before: NumPy takes that of large arrays fresh from the
     system, as huge pages, and where memory is fragmented finding those took longer than all the rest.

@@ -275,7 +275,7 @@ class Pipeline:
             _require_some_good_row(found, forms)
         marked = self._marked(table, steps, found)
         columns = self._columns(table, fields, found, marked, (max(1, parsed), *steps.nanoseconds), asked)
-        answers = type(forms[0]).answers(forms, whole, columns)
+        answers = type(forms[0]).answers(forms, columns)
         self._count(marked)
         return answers
 

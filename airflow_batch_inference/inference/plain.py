@@ -92,7 +92,6 @@ class PlainForm(Form[Any]):
     def answers(
         cls,
         forms: Sequence[PlainForm],
-        whole: PlainForm,  # noqa: ARG003  # each has its own values
         columns: Mapping[str, Column],
     ) -> list[Any]:
         """Return dicts of columns, or lists of records."""
