@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.inference.forms import Form
 
-_PARALLEL = 2
+_PARALLEL = 1
+"""A model's own threads use all cores already, and two calls at once would get in each other's way."""
 _SHARE_OF_TIME = 0.1
 _MOST_ITEMS = 256
 _MOST_LEFT_BEHIND = 8
@@ -100,12 +101,16 @@ def stream(items: Iterable[Any], answers: Answers, options: ParallelOptions) -> 
     batches = _Batches(items)
     running: deque[_Call] = deque()
     try:
-        while True:
-            while len(running) < run.slots and (batch := batches.next(run.most_rows)) is not None:
+        batch = batches.next(run.most_rows)
+        while batch is not None or running:
+            if batch is not None and len(running) < run.slots:
                 running.append(run.start(batch))
-            if not running:
-                break
-            yield from run.finish(running.popleft())
+                batch = batches.next(run.most_rows) if run.most_rows is not None else None
+                continue  # the next one is joined while this one is scored
+            if running:
+                yield from run.finish(running.popleft())
+            if batch is None:
+                batch = batches.next(run.most_rows)
         if batches.error is not None:
             raise batches.error
     finally:
