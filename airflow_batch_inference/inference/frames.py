@@ -174,14 +174,9 @@ def _segments(columns: Mapping[str, Column], fields: Sequence[str]) -> list[_Seg
 
 
 def _below_each_other(blocks: Sequence[np.ndarray]) -> np.ndarray:
-    """Join blocks of one type and width, column after column, as Arrow takes them.
-
-    The memory is from Arrow's pool, which has some left from before: NumPy takes that of large arrays fresh from the
-    system, as huge pages, and where memory is fragmented finding those took longer than all the rest.
-    """
-    rows, width = sum(map(len, blocks)), blocks[0].shape[1]
-    memory = np.frombuffer(pa.allocate_buffer(rows * width * blocks[0].itemsize), dtype=blocks[0].dtype)
-    return np.concatenate(blocks, out=memory.reshape(width, rows).T)
+    """Join blocks of one type and width, column after column, as Arrow takes them."""
+    joined = np.empty((blocks[0].shape[1], sum(map(len, blocks))), dtype=blocks[0].dtype)
+    return np.concatenate(blocks, out=joined.T)
 
 
 def _is_gapped(values: Column) -> bool:

@@ -92,6 +92,9 @@ def leaves(
     )
 
 
+_ERROR_COLUMN = Leaf("", ERROR)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnChoice:
     """Which of them are wanted: Wallaroo's ``dataset``, ``dataset_exclude`` and ``dataset_separator``.
@@ -132,7 +135,7 @@ class ColumnChoice:
             message = f"dataset and dataset_exclude both name {both!r}. Name it in one of them."
             raise ConfigurationError(message)
         found = tuple(leaf for leaf in there if _is_wanted(leaf, included, excluded))
-        if not found:
+        if all(leaf == _ERROR_COLUMN for leaf in found):
             message = f"dataset {list(self.include)} without {list(self.exclude)} leaves no column. Ask for one."
             raise ConfigurationError(message)
         return found
@@ -160,7 +163,7 @@ def _resolved(argument: str, names: Sequence[str], paths: set[str], groups: set[
 def _is_wanted(leaf: Leaf, included: frozenset[str], excluded: frozenset[str]) -> bool:
     if leaf.path in included or leaf.path in excluded:
         return leaf.path in included
-    if leaf == Leaf("", ERROR):
+    if leaf == _ERROR_COLUMN:
         return True  # without it nobody would know why a row has no prediction
     if leaf.group in excluded:
         return False

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.operators import (
     DriftAnalysisOperator,
     LoadModelOperator,
@@ -40,7 +41,7 @@ def predict(runner, load, batch):
         operator = PredictOperator(task_id="predict", model=model or load(), dataset=str(batch), **arguments)
         uri = runner(operator)
         record = STORE.read_record(uri)
-        return uri, record, pd.concat([pd.read_parquet(part.uri.removeprefix("file://")) for part in record.parts])
+        return uri, record, open_dataset([part.uri for part in record.parts], STORE).whole().to_pandas()
 
     return run
 
@@ -186,3 +187,25 @@ def test_a_check_names_challengers_columns_as_the_output_does(runner, load, pred
     checks = {"high": "out_b.predicted_label > 0.5"}
     _, record, found = predict(model, challengers={"b": model}, output_schema="wallaroo", checks=checks)
     assert record.checks[0].rows == (found["out_b.predicted_label"] > 0.5).sum() > 0
+def test_worker_processes_give_the_same_set(predict):
+    options = {
+        "output_schema": "wallaroo",
+        "explain": {"top_k": 1, "when": "predicted_label > 0.5"},
+        "checks": {"low": {"when": "in.a < -1", "action": "quarantine", "max_rate": 0.9}, "high": "in.b > 0"},
+    }
+    _, record, found = predict(**options)
+    _, other, again = predict(**options, isolate=True, max_workers=2, batch_id="2")
+    assert other.job_key != record.job_key
+    pd.testing.assert_frame_equal(found, again)
+    assert [(each.name, each.rows) for each in record.checks] == [(each.name, each.rows) for each in other.checks]
+    assert "out.explanation" in found
+
+
+@pytest.mark.parametrize("output_format", ["csv", "jsonl", "arrow", "parquet"])
+def test_every_format_holds_the_columns_and_is_published(predict, runner, tmp_path, output_format):
+    target = tmp_path / f"scores.{output_format}"
+    uri, record, _ = predict(output_schema="wallaroo", output_format=output_format)
+    runner(LogArtifactsOperator(task_id="log", artifacts=[uri], publish_to=str(target)))
+    rows = open_dataset(str(target), STORE).whole()
+    assert rows.column_names == ["time", "in.a", "in.b", "in.key", "out.predicted_label", "check_failures"]
+    assert rows.num_rows == record.rows_out == 400

@@ -22,11 +22,12 @@ METADATA = ["metadata.elapsed", "metadata.last_model", "metadata.pipeline_versio
         (["*"], ["in"], ["time", "out.risk", "check_failures", "error"]),
         (["*", "in.age"], ["in"], ["time", "in.age", "out.risk", "check_failures", "error"]),
         (["*"], ["in.age"], ["time", "in.zip.code", "out.risk", "check_failures", "error"]),
-        (["in"], ["in.age"], ["in.zip.code"]),
-        (["out", "time"], [], ["time", "out.risk"]),
-        (["metadata.elapsed"], ["metadata"], ["metadata.elapsed"]),
+        (["in"], ["in.age"], ["in.zip.code", "error"]),
+        (["out", "time"], [], ["time", "out.risk", "error"]),
+        (["out", "time"], ["error"], ["time", "out.risk"]),
+        (["metadata.elapsed"], ["metadata"], ["error", "metadata.elapsed"]),
         (["*"], ["metadata", "anomaly.*"], DEFAULT),
-        (["in.zip.code"], [], ["in.zip.code"]),
+        (["in.zip.code"], [], ["in.zip.code", "error"]),
     ],
 )
 def test_a_leaf_beats_an_excluded_parent_and_the_order_is_always_the_same(include, exclude, expected):
