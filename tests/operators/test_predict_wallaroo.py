@@ -187,6 +187,8 @@ def test_a_check_names_challengers_columns_as_the_output_does(runner, load, pred
     checks = {"high": "out_b.predicted_label > 0.5"}
     _, record, found = predict(model, challengers={"b": model}, output_schema="wallaroo", checks=checks)
     assert record.checks[0].rows == (found["out_b.predicted_label"] > 0.5).sum() > 0
+
+
 def test_worker_processes_give_the_same_set(predict):
     options = {
         "output_schema": "wallaroo",
