@@ -37,7 +37,7 @@ once, because the same inputs can only fail again.
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -171,9 +171,25 @@ class WorkerError(BatchInferenceError):
 
 
 class CheckFailedError(BatchInferenceError):
-    """A validation check holds for more rows than it may."""
+    """A validation check holds for more rows than it may.
+
+    Attributes
+    ----------
+    results
+        What came of all checks (records.CheckResult); empty where they were not counted.
+    rows
+        How many rows went in.
+    uri
+        Where the results are stored; None: nowhere.
+    """
 
     retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, results: tuple[Any, ...] = (), rows: int = 0, uri: str | None = None) -> None:
+        super().__init__(message)
+        self.results = results
+        self.rows = rows
+        self.uri = uri
 
 
 class DriftDetectedError(BatchInferenceError):

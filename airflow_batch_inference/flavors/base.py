@@ -76,7 +76,8 @@ class LoadedModel(Protocol):
     mapping of each method to what ``predict`` returns for it. It may have further properties: ``importances``, input
     name to a number that is not negative (drift of unimportant columns weighs less); ``classes``, the class labels in
     the order of ``predict_proba``'s columns; and ``takes_lists``, whether an input of unknown type may be a list, a
-    struct or a map (where it is not there, it may); and ``names_outputs``, whether one output by name keeps its name.
+    struct or a map (where it is not there, it may); ``names_outputs``, whether one output by name keeps its name; and
+    ``blamed(error)``, which says what failed and where, for a message.
     """
 
     @property

@@ -18,7 +18,7 @@ from airflow_batch_inference.datasets.dataset import MiniBatch, Origin
 from airflow_batch_inference.exceptions import DataError, OutOfStepError, PredictionError, TooManyRejectedRowsError
 from airflow_batch_inference.fitting import fitted, unfit
 from airflow_batch_inference.scoring.isolation import Isolator, only
-from airflow_batch_inference.scoring.prepare import made_up_row
+from airflow_batch_inference.scoring.probing import made_up_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.operators.arguments import mapping, names, optional_text
-from airflow_batch_inference.operators.base import tell
+from airflow_batch_inference.operators.base import push, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow.sdk.definitions.context import Context
 
-    from airflow_batch_inference.records import PredictionSetRecord
+    from airflow_batch_inference.records import CheckResult
 
 log = logging.getLogger(__name__)
 
@@ -67,16 +67,29 @@ def run_time_ms(context: Context) -> int | None:
     return round(moment.timestamp() * 1000)
 
 
-def announce_checks(record: PredictionSetRecord, uri: str, notifiers: Sequence[Any], context: Context) -> None:
-    """Log checks that hold for too many rows at WARNING and hand them to notifiers (``{{ checks }}``: a list of dicts).
+def tell_of_checks(
+    results: Sequence[CheckResult], rows: int, where: Mapping[str, str], notifiers: Sequence[Any], context: Context
+) -> None:
+    """Push how many rows each check marked; log those that mark too many, and tell notifiers (``{{ checks }}``).
 
     A notifier that fails is logged and does not change the task's outcome.
+
+    Parameters
+    ----------
+    results
+        What came of all checks; nothing is done where there are none.
+    rows
+        How many rows went in.
+    where
+        What else the notifiers are told of each of them: URIs.
     """
     from airflow_batch_inference.scoring.checks import describe
 
-    exceeded = [result for result in record.checks if result.is_exceeded]
+    if results:
+        push(context, {"check_failures": {result.name: result.rows for result in results}})
+    exceeded = [result for result in results if result.is_exceeded]
     for result in exceeded:
-        log.warning("%s Prediction set: %s", describe(result, record.rows_in), uri)
+        log.warning("%s See %s", describe(result, rows), next(iter(where.values())))
     if not exceeded:
         return
     told = [
@@ -84,11 +97,11 @@ def announce_checks(record: PredictionSetRecord, uri: str, notifiers: Sequence[A
             "name": result.name,
             "expression": result.expression,
             "rows": result.rows,
-            "of": record.rows_in,
+            "of": rows,
             "max_rate": result.max_rate,
+            "action": result.action,
             "first": list(result.first),
-            "prediction_set_uri": uri,
-            "batch_id": record.batch_id,
+            **where,
         }
         for result in exceeded
     ]

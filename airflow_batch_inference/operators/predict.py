@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from airflow_batch_inference.exceptions import ConfigurationError, EmptyDatasetError
+from airflow_batch_inference.exceptions import CheckFailedError, ConfigurationError, EmptyDatasetError
 from airflow_batch_inference.operators.arguments import (
     boolean,
     byte_size,
@@ -24,7 +24,7 @@ from airflow_batch_inference.operators.arguments import (
     words,
 )
 from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push, storage_for
-from airflow_batch_inference.operators.checks import announce_checks, shape_options
+from airflow_batch_inference.operators.checks import shape_options, tell_of_checks
 from airflow_batch_inference.operators.inputs import read
 from airflow_batch_inference.operators.predict_script import file_scorer, score_files
 from airflow_batch_inference.operators.preflight import try_out
@@ -142,7 +142,7 @@ class PredictOperator(BatchInferenceOperator):
         the column ``check_failures``. For more than ``max_rate`` of the rows, ``fail`` fails the task before anything
         is committed, and ``alert`` calls the notifiers; ``quarantine`` sets each such row aside, and fails above
         ``max_rate``. (templated)
-    :param notifiers: called with ``{{ checks }}`` when a check alerts.
+    :param notifiers: called with ``{{ checks }}`` when a check holds for too many rows, whatever its action.
     :param preflight: only try the job out: load the model, check the dataset, score 100 rows, and estimate time, memory
         and size; nothing is written. The report goes to the log, its numbers (``rows``, ``parts``, ``workers``,
         ``low_s``, ``high_s``, ``memory_bytes``, ``output_bytes``, …) to XCom; the task returns nothing, and fails
@@ -359,15 +359,19 @@ class PredictOperator(BatchInferenceOperator):
         from airflow_batch_inference.scoring.job import score_dataset
 
         notifiers = callables("notifiers", self.notifiers)
-        uri, record = score_dataset(
-            self._request(context, on_empty),
-            storage=self.storage,
-            data_storage=storage_for(optional_text(self.conn_id)),
-            stopped=lambda: self._stop_requested,
-            resources=self._resources(),
-            fence=fence_of(context),
-            report=report_of_challengers(self.storage),
-        )
+        try:
+            uri, record = score_dataset(
+                self._request(context, on_empty),
+                storage=self.storage,
+                data_storage=storage_for(optional_text(self.conn_id)),
+                stopped=lambda: self._stop_requested,
+                resources=self._resources(),
+                fence=fence_of(context),
+                report=report_of_challengers(self.storage),
+            )
+        except CheckFailedError as error:
+            tell_of_checks(error.results, error.rows, {"checks_uri": error.uri or ""}, notifiers, context)
+            raise
         self.log.info("Prediction set %s: %d rows, %s", record.name, record.rows_out, uri)
         if record.rows_rejected:
             self.log.warning("%d rows were rejected: %s", record.rows_rejected, record.quarantine[0].uri)
@@ -381,9 +385,8 @@ class PredictOperator(BatchInferenceOperator):
                 **scalars(record, self.storage),
             },
         )
-        if record.checks:
-            push(context, {"check_failures": {result.name: result.rows for result in record.checks}})
-            announce_checks(record, uri, notifiers, context)
+        where = {"prediction_set_uri": uri, "batch_id": record.batch_id}
+        tell_of_checks(record.checks, record.rows_in, where, notifiers, context)
         return uri
 
     def on_kill(self) -> None:

@@ -93,6 +93,11 @@ def file_scorer(operator: PredictOperator) -> Scorer | None:
     if is_script and is_filewise:
         message = f'output_schema="{FILEWISE}" is for models without a scoring_script. Leave one of them out.'
         raise ConfigurationError(message)
+    several = structure(operator.model) if is_script or is_filewise else None
+    if isinstance(several, (list, tuple, dict)):
+        who = "a scoring_script" if is_script else f'output_schema="{FILEWISE}"'
+        message = f"model is {several!r}; {who} takes one model: a record's URI, an alias or a model file. Give one."
+        raise ConfigurationError(message)
     if is_script:
         refuse(operator, (*OF_ROWS, "output_schema"), "a scoring_script reads its files and calls its model itself")
         return _script(operator)

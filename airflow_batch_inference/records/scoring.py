@@ -295,10 +295,9 @@ class PredictionSetRecord(Record):
             raise ValueError(message)
         by_arm = [model.rows for model in self.models if model.role == "arm" and model.step == 1]
         challenged = {model.rows + model.rows_failed for model in self.models if model.role == "challenger"}
-        if (by_arm and sum(by_arm) != self.rows_out) or not challenged <= {self.rows_out}:
-            message = (
-                f"the models of prediction set {self.name!r} scored {by_arm or challenged} rows, not {self.rows_out}"
-            )
+        scored = self.rows_out + self.rows_set_aside
+        if (by_arm and sum(by_arm) != scored) or not challenged <= {scored}:
+            message = f"the models of prediction set {self.name!r} scored {by_arm or challenged} rows, not {scored}"
             raise ValueError(message)
 
     @property

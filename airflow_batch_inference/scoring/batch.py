@@ -208,8 +208,10 @@ class Predictor:
         except (BatchInferenceError, MemoryError, OSError):
             raise  # what the system or the network did says nothing of the rows
         except Exception as error:
+            blamed = getattr(self.model, "blamed", None)
+            who = f"The model's {method}" if blamed is None else blamed(error)
             message = (
-                f"The model's {method} failed on {batch.describe()}: {type(error).__name__}: {error}. "
+                f"{who} failed on {batch.describe()}: {type(error).__name__}: {error}. "
                 f"{_text_for_number(error, table, self.inputs, batch) or 'Look at these rows, or score them alone.'}"
             )
             raise PredictionError(message) from error

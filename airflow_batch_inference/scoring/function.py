@@ -10,8 +10,10 @@ import contextlib
 import logging
 import platform
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import cloudpickle  # type: ignore[import-untyped]  # it has no annotations
@@ -116,6 +118,15 @@ class FunctionModel:
         """
         given = batch if self.form == "arrow" else frame(batch)
         return predictions(self.function(given, *self.args, **self.kwargs), self.name)
+
+    def blamed(self, error: Exception) -> str:
+        """Return the function's name, and its own line that raised an error, where it was one of them."""
+        code = getattr(self.function, "__code__", None)
+        lines = [
+            each.lineno for each in traceback.extract_tb(error.__traceback__) if code and each.name == code.co_name
+        ]
+        where = f" ({Path(code.co_filename).name}, line {lines[-1]})" if code and lines else ""
+        return f"The function {self.name}{where}"
 
 
 def frame(batch: pa.Table) -> pd.DataFrame:

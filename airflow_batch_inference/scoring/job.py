@@ -342,7 +342,7 @@ def _judged(
         folder = request.destination.folder
         uri = retrying("The record of the checks", lambda: storage.put_content(folder, "checks", ".json", data))
         message = f"{error} All checks: {uri}"
-        raise CheckFailedError(message) from None
+        raise CheckFailedError(message, results=results, rows=rows, uri=uri) from None
     return results
 
 
@@ -357,14 +357,15 @@ def _with_models(
     if request.lineup is None:
         return record
     lines = added_lines(receipts)
-    models = used_models(request, lines, record.rows_out, record.rows_rejected)
+    scored = record.rows_out + record.rows_set_aside
+    models = used_models(request, lines, scored, record.rows_rejected - record.rows_set_aside)
     uri = None
     if request.lineup.challengers:
         found = ChallengersRecord(
             task=record.task,
             batch_id=record.batch_id,
             dataset_uris=record.dataset_uris,
-            rows=record.rows_out,
+            rows=scored,
             champion=tuple(model for model in models if model.role == "champion"),
             threshold=request.lineup.flips.threshold,
             tolerance=request.lineup.flips.tolerance,

@@ -7,12 +7,14 @@ challenger that cannot be loaded says so and stops nobody.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.scoring.flips import FlipRule
 from airflow_batch_inference.scoring.loaded_lineup import LoadedLine, LoadedLineup
+from airflow_batch_inference.scoring.outputs import DEFAULT_LABEL
 from airflow_batch_inference.scoring.steps import StepModel
 from airflow_batch_inference.signature import known_names
 
@@ -189,9 +191,22 @@ class Lineup:
         first = [source for line in lines for source in line.sources]
         return tuple(_named([*self.later, *first], there))
 
-    def specs(self) -> tuple[ColumnSpec, ...]:
-        """Return the inputs of all models beside the main one."""
-        return tuple(spec for source in self.sources() for spec in source.record.inputs or ())
+    def specs(self, main: ModelRecord) -> tuple[ColumnSpec, ...]:
+        """Return the inputs of all models beside the main one, but those that the step before makes."""
+        lines = [line.sources for line in (*self.challengers, *self.arms)]
+        firsts = [spec for sources in lines if sources for spec in sources[0].record.inputs or ()]
+        chains = [[main, *(source.record for source in self.later)]]
+        chains += [[source.record for source in sources] for sources in lines]
+        pairs = [pair for chain in chains for pair in itertools.pairwise(chain)]
+        return (
+            *firsts,
+            *(spec for before, step in pairs for spec in step.inputs or () if not _makes(before, spec.name)),
+        )
+
+
+def _makes(before: ModelRecord, name: str) -> bool:
+    """Say whether a column is an output of a model, as far as its record and the default names tell."""
+    return name in (before.label_columns or before.output_names or ()) or name.startswith(DEFAULT_LABEL)
 
 
 def _portable(line: Line) -> Line:

@@ -268,6 +268,9 @@ class _Run:
                 scored = self.isolator.score(batch, self.rows_in)
                 elapsed = (waited, *self._steps(time.perf_counter_ns() - started))
                 self._require_in_step(plan, scored)
+                if self.tally is not None:  # rows that a check sets aside were scored, too
+                    self.tally.add(scored)
+                    self.tally.reject(batch, scored.rejected)
                 scored, marked = self._checked(batch, scored)
                 self._account(batch, scored)
                 scored = self._mended(scored)
@@ -344,9 +347,6 @@ class _Run:
         self.hash_out += sum(row_hash(origin.uri, origin.first_row, origin.rows) for origin in scored.rows.origins)
         if scored.rejected:
             self._set_aside(batch, scored.rejected)
-        if self.tally is not None:
-            self.tally.add(scored)
-            self.tally.reject(batch, scored.rejected)
 
     def _set_aside(self, batch: MiniBatch, rejected: list[RejectedRow]) -> None:
         table = quarantine_rows(batch, rejected, self.scorer.request.policy.redact_columns)

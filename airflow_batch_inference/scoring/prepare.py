@@ -6,34 +6,29 @@ What must not be relaxed: all that can be checked is checked here; and the key h
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import pyarrow as pa
 
 from airflow_batch_inference import __version__
-from airflow_batch_inference.column_types import arrow_type
-from airflow_batch_inference.datasets.dataset import Dataset, MiniBatch, Origin, open_dataset
+from airflow_batch_inference.datasets.dataset import Dataset, open_dataset
 from airflow_batch_inference.datasets.formats import output_suffix
 from airflow_batch_inference.exceptions import (
     ConfigurationError,
     EmptyDatasetError,
     SignatureMismatchError,
-    TooManyRejectedRowsError,
 )
 from airflow_batch_inference.records import ColumnSpec, ModelRecord, fingerprint
 from airflow_batch_inference.scoring.batch import (
-    default_names,
     label_names,
     require_new_names,
 )
 from airflow_batch_inference.scoring.checks import columns_read
-from airflow_batch_inference.scoring.isolation import Isolator
 from airflow_batch_inference.scoring.loaded_lineup import Learned, LoadedLineup, learned_by
 from airflow_batch_inference.scoring.plan import mini_batch_rows
+from airflow_batch_inference.scoring.probing import outputs_of, outputs_without_rows, without_columns
 from airflow_batch_inference.scoring.quarantine import QUARANTINE_COLUMNS
 from airflow_batch_inference.scoring.screen import Screen, make_screen, policies
 from airflow_batch_inference.scoring.shape import OutputShape, make_shape
@@ -41,7 +36,7 @@ from airflow_batch_inference.scoring.steps import Call, StepModel
 from airflow_batch_inference.signature import InputPlan, is_number, is_text, plan_inputs, require_known
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.records import DataFile
@@ -54,8 +49,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PROTOCOL = 4
-_PROBE_ROWS = 64
-_MOST_PROBED_ROWS = 128
 _NUMBER_TYPES = frozenset({"double", "float", "int64", "int32", "int16", "int8"})
 
 
@@ -131,7 +124,7 @@ def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Pre
     snapshot = opened.snapshot
     if not opened.schema.names:
         _allow_empty(request, opened)
-        opened, options = _without_columns(opened, options, record, request.lineup)
+        opened, options = without_columns(opened, options, record, request.lineup)
     kept = kept_columns(opened.schema.names, options.drop_columns, opened.name)
     inputs, screen = _screened(opened.select(kept), request, model)
     if inputs.ignored:
@@ -144,10 +137,10 @@ def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Pre
     predictor = _predictor(request, model, inputs, screen)
     batch_rows = mini_batch_rows(request.rows_per_batch, dataset.schema, request.batch_bytes)
     with contextlib.closing(dataset.mini_batches(batch_rows)) as batches:  # a reader that is left open keeps memory
-        outputs = _outputs_of(predictor, batches, request)
+        outputs = outputs_of(predictor, batches, request)
     if outputs is None:
         _allow_empty(request, dataset)
-        outputs = _outputs_without_rows(predictor, dataset, request)
+        outputs = outputs_without_rows(predictor, dataset, request)
     answering = request.answering.record
     known = answering.output_names if len(options.methods) == 1 else None
     given = options.label_columns or (answering.label_columns if len(options.methods) == 1 else None)
@@ -238,38 +231,6 @@ def _explain(options: ScoringOptions, record: ModelRecord) -> Explain | None:
     return replace(options.explain, labels=labels)
 
 
-def _outputs_of(predictor: BatchPredictor, batches: Iterable[MiniBatch], request: ScoringRequest) -> pa.Schema | None:
-    """Predict a few rows, passing over those that fail where rows may be rejected; None where there is no row."""
-    policy = request.policy
-    # Rows that are probed twice, and those that scoring rejects again, are counted there alone.
-    isolator = Isolator(predictor=predictor, allowed=None, is_strict=not policy.is_tolerant, allow_nan=True)
-    tried, error = 0, ""
-    for probe in itertools.chain.from_iterable(map(_probes, batches)):
-        scored = isolator.score(probe, 0)
-        if scored.rows.table.num_rows:
-            return _named(predictor, scored.predicted)
-        tried += probe.table.num_rows
-        error = error or scored.rejected[0].error
-        if tried >= _MOST_PROBED_ROWS:
-            break
-    if not tried:
-        return None
-    message = f"None of {tried} rows that were tried can be scored: {error}"
-    raise TooManyRejectedRowsError(message)
-
-
-def _named(predictor: BatchPredictor, columns: Sequence[pa.Array]) -> pa.Schema:
-    return pa.schema([pa.field(name, column.type) for name, column in zip(predictor.names, columns, strict=True)])
-
-
-def _probes(batch: MiniBatch) -> Iterator[MiniBatch]:
-    """Yield a mini-batch's first rows, then single ones from all over it."""
-    rows = batch.table.num_rows
-    yield batch.slice(0, min(_PROBE_ROWS, rows))
-    if rows > _PROBE_ROWS:
-        yield from (batch.slice(int(row), 1) for row in np.linspace(0, rows - 1, _PROBE_ROWS))
-
-
 def _require_quarantine_names(dataset: Dataset, request: ScoringRequest) -> None:
     """Refuse columns whose names the quarantine has for itself, where rows may be rejected."""
     taken = [name for name in dataset.schema.names if name in QUARANTINE_COLUMNS]
@@ -296,65 +257,6 @@ def _refuse_nested_text(options: ScoringOptions, schema: pa.Schema) -> None:
     if options.output_format == "csv" and nested:
         message = f"CSV cannot hold the column {nested[0]!r}, a list. Choose another output_format, or leave it out."
         raise ConfigurationError(message)
-
-
-def _without_columns(
-    opened: Dataset, options: ScoringOptions, record: ModelRecord, lineup: Lineup | None
-) -> tuple[Dataset, ScoringOptions]:
-    """Give a dataset without any file the columns that the model takes, so that an empty output has a schema.
-
-    Columns that the options name and the model does not take are unknown here, and no mistake.
-    """
-    kinds = {spec.name: arrow_type(spec.type) or pa.float64() for spec in record.inputs or ()}
-    if lineup is not None:
-        kinds = {spec.name: arrow_type(spec.type) or pa.float64() for spec in lineup.specs()} | kinds
-        key = lineup.split.key if lineup.split is not None else None
-        kinds = kinds if key is None else {key: pa.string(), **kinds}
-    schema = pa.schema([*kinds.items()])
-    passthrough = options.passthrough_columns
-    if passthrough not in (None, "all"):
-        passthrough = tuple(name for name in passthrough if name in schema.names)
-    inline = None if opened.inline is None else schema.empty_table()
-    return (
-        replace(opened, schema=schema, inline=inline),
-        replace(options, drop_columns=(), passthrough_columns=passthrough),
-    )
-
-
-def made_up_row(schema: pa.Schema) -> pa.Table:
-    """Return a row of zeros, and of nulls where a column holds no numbers.
-
-    Examples
-    --------
-    >>> made_up_row(pa.schema([("a", pa.int64()), ("b", pa.string())])).to_pylist()
-    [{'a': 0, 'b': None}]
-    """
-    row = {
-        column.name: pa.nulls(1, column.type)
-        if pa.types.is_null(column.type) or not is_number(column.type)
-        else pa.array([0]).cast(column.type)
-        for column in schema
-    }
-    return pa.table(row)
-
-
-def _outputs_without_rows(predictor: BatchPredictor, dataset: Dataset, request: ScoringRequest) -> pa.Schema:
-    """Predict a made-up row of zeros to learn the output's types; guess where the model does not take it."""
-    try:
-        made_up = MiniBatch(made_up_row(dataset.schema), (Origin(dataset.name, 0, 1),))
-        return _named(predictor, predictor.predict(made_up))
-    except Exception as error:  # a model may refuse such a row in its own way
-        several = request.lineup is not None and (request.lineup.split or request.lineup.challengers)
-        if len(request.options.methods) > 1 or request.options.explain is not None or several:
-            message = (
-                f"{dataset.name} has no rows, and the model does not take a made-up one ({type(error).__name__}), so "
-                "the columns of several methods, of explanations or of several models are not known. Set on_empty to "
-                "fail or skip."
-            )
-            raise EmptyDatasetError(message) from error
-        record = request.answering.record
-        names = request.options.label_columns or record.label_columns or record.output_names or ("",)
-        return pa.schema([pa.field(name, pa.float64()) for name in default_names(len(names))])
 
 
 def _passed_on(schema: pa.Schema, passthrough: Sequence[str], inputs: InputPlan) -> list[pa.Field]:

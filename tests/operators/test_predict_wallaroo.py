@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
@@ -88,6 +90,44 @@ def test_fail_ends_the_task_and_is_not_tried_again(predict, runner):
     with pytest.raises(AirflowFailException, match=r"CheckFailedError: The check 'low' .* holds for \d+ of 400 rows"):
         predict(checks={"low": {"when": "in.a < 0", "max_rate": 0.1, "action": "fail"}})
     assert not list(runner.root.rglob("_commits/*.json"))
+
+
+def test_who_looks_after_a_task_is_told_before_it_fails(predict, runner):
+    told = []
+    checks = {"low": {"when": "in.a < 0", "max_rate": 0.1, "action": "fail"}, "never": "in.a > 99"}
+    with pytest.raises(AirflowFailException):
+        predict(checks=checks, notifiers=told.append)
+    assert [each["name"] for each in told[0]["checks"]] == ["low"]
+    assert open_text(told[0]["checks"][0]["checks_uri"])[1]["name"] == "never"
+    counts = runner.xcoms["predict"]["check_failures"]
+    assert counts == {"low": told[0]["checks"][0]["rows"], "never": 0}
+
+
+def open_text(uri):
+    return json.loads(Path(uri.removeprefix("file://")).read_text())
+
+
+@pytest.mark.parametrize("columns", [["in.key", "out"], ["*"], ["in"]])
+def test_a_folder_without_files_gives_the_columns_that_were_asked_for(runner, load, tmp_path, columns):
+    runner.logical_date = DAY
+    (tmp_path / "nothing").mkdir()
+    record = STORE.read_record(
+        runner(
+            PredictOperator(
+                task_id="predict",
+                model=load(),
+                dataset=str(tmp_path / "nothing"),
+                on_empty="succeed",
+                output_schema="wallaroo",
+                result_columns=columns,
+                checks={"old": "in.since > 2", "high": "out.predicted_label > 2"},
+            )
+        )
+    )
+    assert record.rows_out == 0
+    names = [column.name for column in record.columns]
+    assert ("out.predicted_label" in names) == ("in" not in columns)
+    assert ("in.key" in names) == ("in.key" in columns)
 
 
 def test_an_alert_is_told_and_the_task_goes_on(predict, runner, caplog):

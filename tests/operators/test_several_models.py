@@ -109,6 +109,22 @@ def test_a_set_without_challengers_pushes_nothing_of_them(runner, batch, models)
     assert set(runner.xcoms["predict"]) == {"rows", "rows_rejected", "batch_id", "model_sha256"}
 
 
+def test_steps_take_a_folder_without_files(runner, tmp_path, models):
+    (tmp_path / "nothing").mkdir()
+    steps = [models["first"], models["then"]]
+    uri = predict(runner, tmp_path / "nothing", model=steps, on_empty="succeed")
+    assert [column.name for column in STORE.read_record(uri).columns] == ["a", "b", "predicted_label"]
+
+
+def test_rows_that_a_check_sets_aside_were_scored_by_the_models_of_a_split(runner, batch, models):
+    named, split = {"a": models["first"], "b": models["other"]}, {"weights": {"a": 1, "b": 1}, "key": "key"}
+    checks = {"low": {"when": "in.a < 0", "action": "quarantine"}}
+    record = STORE.read_record(predict(runner, batch, model=named, split=split, checks=checks))
+    assert record.rows_set_aside > 0
+    assert sum(each.rows for each in record.models) == 400
+    assert [each.rows_failed for each in record.models] == [0, 0]
+
+
 @pytest.mark.parametrize("as_text", [False, True])
 def test_a_dict_of_models_and_a_split(runner, batch, models, as_text):
     named, split = {"a": models["first"], "b": models["other"]}, {"weights": {"a": 3, "b": 1}, "key": "key"}

@@ -190,3 +190,13 @@ def test_the_versions_of_what_hands_the_rows_over_are_in_the_record(score):
     assert {"python", "pandas", "numpy", "pyarrow"} <= set(record.versions)
     record, _ = score(lambda batch: batch["a"], {"a": [1.0, 2.0]}, form="arrow")
     assert "pandas" not in record.versions
+
+
+def test_what_a_function_raises_is_told_with_its_own_line(score):
+    def risk(frame):
+        return frame["nothing"]
+
+    line = risk.__code__.co_firstlineno + 1
+    words = rf"The function risk \(test_function.py, line {line}\) failed on .*KeyError: 'nothing'"
+    with pytest.raises(Exception, match=words):
+        score(risk, {"a": [1.0, 2.0]})
