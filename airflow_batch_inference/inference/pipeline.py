@@ -93,7 +93,8 @@ class Pipeline:
         Path or URI of a model file or record, or a list of them, each of which takes what the one before it returns; a
         loaded model; an estimator with scikit-learn's interface; or a LightGBM booster.
     checks
-        Validation checks: name to expression, or to ``{"when": expression, "max_rate": 0.01}``.
+        Validation checks: name to expression, or to ``{"when": expression, "max_rate": 0.01}``. They mark rows and are
+        counted (:meth:`check_counts`); an action is for a task, and nothing fails here.
     predict_method, predict_kwargs
         How the model is called; several methods are called in one pass.
     sha256, trusted, flavor, load_options
