@@ -1,4 +1,4 @@
-"""Data for the example DAGs: a small model, its reference, an ordinary batch, a drifted one, and one with the truth.
+"""Data for the example DAGs: two small models, a reference, an ordinary batch, a drifted one, and one with the truth.
 
 The example DAGs must work in any Airflow that has the package, with no download: everything is made from
 scikit-learn's breast-cancer data (569 rows, 30 measurements of a tumour). Not to be relaxed: what already lies in the
@@ -21,6 +21,7 @@ CLASSES = ("benign", "malignant")
 """The values of the truth, as the model numbers them."""
 _FILES = {
     "model_uri": "tumour.txt",
+    "challenger_uri": "tumour-next.txt",
     "sample_set": "sample.parquet",
     "ordinary": "ordinary.parquet",
     "drifted": "drifted.parquet",
@@ -41,9 +42,10 @@ def make_example_data(folder_uri: str, storage: Storage | None = None) -> dict[s
     Returns
     -------
     dict[str, str]
-        ``model_uri`` (LightGBM text), ``model_sha256``, and four Parquet files: ``sample_set`` (285 rows, the 30
-        measurements and the model's own prediction ``malignant`` for them), ``ordinary`` and ``drifted`` (284 rows,
-        the 30 measurements), and ``labelled`` (those of ``ordinary`` with the true ``diagnosis``).
+        ``model_uri`` (LightGBM text), ``model_sha256``, ``challenger_uri`` (a model of more trees), and four Parquet
+        files: ``sample_set`` (285 rows, the 30 measurements and the model's own prediction ``malignant`` for them),
+        ``ordinary`` and ``drifted`` (284 rows, the 30 measurements), and ``labelled`` (those of ``ordinary`` with the
+        true ``diagnosis``).
 
     Raises
     ------
@@ -79,8 +81,10 @@ def _contents() -> dict[str, bytes]:
         "verbose": -1,
     }
     booster = lightgbm.train(parameters, lightgbm.Dataset(reference, 1 - benign.iloc[::2]), num_boost_round=40)
+    larger = lightgbm.train(parameters, lightgbm.Dataset(reference, 1 - benign.iloc[::2]), num_boost_round=120)
     return {
         "model_uri": booster.model_to_string().encode(),
+        "challenger_uri": larger.model_to_string().encode(),
         # A model's predictions are compared with its own on the reference: the 0 and 1 it learnt from are
         # distributed otherwise than its probabilities.
         "sample_set": _parquet(reference.assign(**{PREDICTION: booster.predict(reference)})),

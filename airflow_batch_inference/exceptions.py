@@ -25,15 +25,19 @@ once, because the same inputs can only fail again.
     │   └── TooManyRejectedRowsError   counts, limit, first reasons, where the rejects lie
     ├── PredictionError                file, row range, cause chained
     │   └── OutOfStepError             the predictions are not one a row, each of its own row
+    ├── ScriptError                    a scoring script that cannot be run, with its own traceback
+    │   └── TooManyFailedItemsError    retryable: a retry runs the mini-batches that failed, and only those
     ├── WorkerError                    retryable: worker processes died, or made no progress
+    ├── CheckFailedError               check, count, rate, limit, first rows
     ├── DriftDetectedError             columns, scores, thresholds, report URI
-    └── EvaluationFailedError          metrics, limits, report URI
+    ├── EvaluationFailedError          metrics, limits, report URI
+    └── PreflightFailedError           everything that was found to be wrong
 """
 
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -148,10 +152,44 @@ class OutOfStepError(PredictionError):
     retryable: ClassVar[bool] = False
 
 
+class ScriptError(BatchInferenceError):
+    """A scoring script cannot be loaded, its ``init()`` raised, or its outputs contradict each other."""
+
+    retryable: ClassVar[bool] = False
+
+
+class TooManyFailedItemsError(ScriptError):
+    """More files or mini-batches failed than the run allows, or all of them did."""
+
+    retryable: ClassVar[bool] = True
+
+
 class WorkerError(BatchInferenceError):
     """Worker processes died or made no progress, again and again."""
 
     retryable: ClassVar[bool] = True
+
+
+class CheckFailedError(BatchInferenceError):
+    """A validation check holds for more rows than it may.
+
+    Attributes
+    ----------
+    results
+        What came of all checks (records.CheckResult); empty where they were not counted.
+    rows
+        How many rows went in.
+    uri
+        Where the results are stored; None: nowhere.
+    """
+
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, results: tuple[Any, ...] = (), rows: int = 0, uri: str | None = None) -> None:
+        super().__init__(message)
+        self.results = results
+        self.rows = rows
+        self.uri = uri
 
 
 class DriftDetectedError(BatchInferenceError):
@@ -162,6 +200,12 @@ class DriftDetectedError(BatchInferenceError):
 
 class EvaluationFailedError(BatchInferenceError):
     """A model's metrics on a labelled set are not as good as they must be."""
+
+    retryable: ClassVar[bool] = False
+
+
+class PreflightFailedError(BatchInferenceError):
+    """A scoring job was tried out, and would fail."""
 
     retryable: ClassVar[bool] = False
 

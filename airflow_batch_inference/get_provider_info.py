@@ -40,6 +40,9 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             }
         ],
+        "task-decorators": [
+            {"name": "score", "class-name": "airflow_batch_inference.decorators.score.score_task"},
+        ],
         **_commands(),
         "config": {
             "batch_inference": {

@@ -21,7 +21,7 @@ from airflow_batch_inference.storage import normalize_uri, parse_sha256, redact
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from airflow_batch_inference.flavors.base import Flavor, LoadedModel, ModelFormat
+    from airflow_batch_inference.flavors.base import Flavor, LoadedModel, ModelFormat, Trust
     from airflow_batch_inference.model_copy import ModelCopy
     from airflow_batch_inference.records import ModelRecord
     from airflow_batch_inference.records.scoring import TrustReason
@@ -87,6 +87,57 @@ class VerifiedModel:
     trusted_by: str | None
     trusted_types: tuple[str, ...]
     options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundModel:
+    """What a model file is, told without loading it.
+
+    Attributes
+    ----------
+    flavor, format, trust
+        What the file is, by name, and what such a file can do when it is loaded.
+    sha256, size_bytes
+        Of its bytes.
+    imports
+        What it would import, as far as that can be told; of files that can run code only.
+    safer
+        How else such a model is saved.
+    """
+
+    flavor: str
+    format: str
+    trust: Trust
+    sha256: str
+    size_bytes: int
+    imports: tuple[str, ...]
+    safer: str
+
+
+def look_at(uri: str, *, storage: Storage, flavor: str | None = None) -> FoundModel:
+    """Tell what a model file or folder is without loading it: nothing in it is run.
+
+    Parameters
+    ----------
+    uri, storage, flavor
+        As for :func:`load_model`.
+
+    Raises
+    ------
+    ArtifactError, FlavorNotFoundError, FlavorNotInstalledError
+        As :func:`load_model` says.
+    """
+    with private_copy(uri, storage) as copy:
+        adapter, found = recognise(copy.path, flavor=flavor, where=redact(normalize_uri(uri)))
+        return FoundModel(
+            flavor=adapter.name,
+            format=found.name,
+            trust=found.trust,
+            sha256=copy.sha256,
+            size_bytes=copy.size_bytes,
+            imports=_imports(adapter, copy, found) if found.trust == "code" else (),
+            safer=_safer(adapter),
+        )
 
 
 def load_model(
@@ -226,16 +277,23 @@ def _decide_trust(
     raise UntrustedModelError(_refusal(found, copy, adapter, where))
 
 
-def _refusal(found: ModelFormat, copy: ModelCopy, adapter: Flavor, where: str) -> str:
+def _imports(adapter: Flavor, copy: ModelCopy, found: ModelFormat) -> tuple[str, ...]:
     listing = getattr(adapter, "imported_names", None)
-    names = listing(copy.path, found) if listing is not None else ()
+    return tuple(listing(copy.path, found)) if listing is not None else ()
+
+
+def _safer(adapter: Flavor) -> str:
+    return str(getattr(adapter, "safer", "in a format that cannot hold code"))
+
+
+def _refusal(found: ModelFormat, copy: ModelCopy, adapter: Flavor, where: str) -> str:
+    names = _imports(adapter, copy, found)
     more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
     imports = f" It would import at least {', '.join(names[:_SHOWN_NAMES])}{more}." if names else ""
-    safer = getattr(adapter, "safer", "in a format that cannot hold code")
     return (
         f"{where} is {found.name}, which can run any code when it is loaded.{imports} Only if you trust where it came "
-        f'from, pin these very bytes with LoadModelOperator(sha256="{copy.sha256}"); or save the model {safer}, which '
-        "needs no pin."
+        f'from, pin these very bytes with LoadModelOperator(sha256="{copy.sha256}"), or --sha256 on the command line; '
+        f"or save the model {_safer(adapter)}, which needs no pin."
     )
 
 

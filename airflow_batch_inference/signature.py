@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_batch_inference.column_types import ANY, INTEGERS, arrow_type, is_nested, plain_type, target_type
+from airflow_batch_inference.column_types import ANY, INTEGERS, arrow_type, is_list, is_nested, plain_type, target_type
 from airflow_batch_inference.column_types import is_number as is_number  # part of what is known of a signature
 from airflow_batch_inference.column_types import is_text as is_text
 from airflow_batch_inference.exceptions import ConfigurationError, SignatureMismatchError, did_you_mean
@@ -216,7 +216,9 @@ def _is_integer(spec: ColumnSpec) -> bool:
 
 
 def _plan_by_position(schema: pa.Schema, n_features: int | None, where: str, *, takes_lists: bool) -> InputPlan:
-    if n_features is not None and len(schema.names) != n_features:
+    # One column of lists is a tensor: a network itself says whether it has the shape.
+    is_tensor = takes_lists and len(schema.names) == 1 and is_list(schema.types[0])
+    if n_features is not None and len(schema.names) != n_features and not is_tensor:
         message = (
             f"The model has no column names and takes {n_features} columns by position, but {where} has "
             f"{len(schema.names)}: {_listed(schema.names)}. Say which they are (signature= of LoadModelOperator, or "

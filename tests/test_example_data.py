@@ -25,7 +25,7 @@ def test_the_digest_is_that_of_the_model_file(example):
 def test_made_twice_in_two_places_it_is_the_same_bytes(example, tmp_path):
     again = make_example_data(str(tmp_path))
     assert again["model_sha256"] == example["model_sha256"]
-    for key in ("model_uri", "sample_set", "ordinary", "drifted", "labelled"):
+    for key in ("model_uri", "challenger_uri", "sample_set", "ordinary", "drifted", "labelled"):
         assert local(again[key]).read_bytes() == local(example[key]).read_bytes()
 
 

@@ -6,7 +6,12 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_batch_inference import exceptions
-from airflow_batch_inference.exceptions import BatchInferenceError, DriftDetectedError, EvaluationFailedError
+from airflow_batch_inference.exceptions import (
+    BatchInferenceError,
+    CheckFailedError,
+    DriftDetectedError,
+    EvaluationFailedError,
+)
 from airflow_batch_inference.operators.base import translated_errors
 
 
@@ -14,14 +19,14 @@ def family(cls):
     return [cls, *(found for child in cls.__subclasses__() for found in family(child))]
 
 
-VERDICTS = {DriftDetectedError, EvaluationFailedError}
+VERDICTS = {CheckFailedError, DriftDetectedError, EvaluationFailedError}
 TREE = [cls for cls in family(BatchInferenceError) if cls.__module__ == exceptions.__name__]
 
 
 def test_there_is_no_error_outside_of_the_tree():
     defined = {value for value in vars(exceptions).values() if isinstance(value, type) and issubclass(value, Exception)}
     assert defined == set(TREE)
-    assert len(TREE) == 21
+    assert len(TREE) == 25
 
 
 @pytest.mark.parametrize("cls", TREE)

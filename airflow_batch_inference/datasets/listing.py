@@ -27,10 +27,11 @@ class ListedFile:
     partition: tuple[tuple[str, str | None], ...] = ()
 
 
-def list_dataset(dataset: str | Sequence[str], storage: Storage) -> tuple[ListedFile, ...]:
+def list_dataset(dataset: str | Sequence[str], storage: Storage, *, recursive: bool = True) -> tuple[ListedFile, ...]:
     """List a dataset's files, sorted by path within each given URI; a list keeps the order in which it was given.
 
     In folders and globs, files and folders whose name starts with ``.`` or ``_`` (but ``_key=value``) are passed over.
+    Without ``recursive``, a folder is its own files, and not those of its sub-folders.
 
     Raises
     ------
@@ -41,7 +42,7 @@ def list_dataset(dataset: str | Sequence[str], storage: Storage) -> tuple[Listed
         A URI that is not allowed, or one file named twice.
     """
     uris = [dataset] if isinstance(dataset, str) else list(dataset)
-    listed = [found for uri in uris for found in _list_one(normalize_uri(uri), storage)]
+    listed = [found for uri in uris for found in _list_one(normalize_uri(uri), storage, recursive)]
     twice = [uri for uri, count in Counter(found.file.uri for found in listed).items() if count > 1]
     if twice:
         message = f"The dataset names {twice[0]} more than once: its rows would be scored twice. Name each file once."
@@ -49,10 +50,10 @@ def list_dataset(dataset: str | Sequence[str], storage: Storage) -> tuple[Listed
     return tuple(listed)
 
 
-def _list_one(uri: str, storage: Storage) -> list[ListedFile]:
+def _list_one(uri: str, storage: Storage, recursive: bool) -> list[ListedFile]:
     if storage.exists(uri):
         if storage.is_dir(uri):
-            return _below(uri, storage)
+            return _below(uri, storage, recursive=recursive)
         return [ListedFile(file=storage.stat(uri))]
     if not any(mark in uri for mark in "*?["):
         message = f"The dataset {uri} does not exist. Check the URI, or run the task that writes it first."
@@ -63,14 +64,19 @@ def _list_one(uri: str, storage: Storage) -> list[ListedFile]:
     for match in storage.glob(uri):
         if _hidden(match, root):
             continue
-        found = _below(match, storage, root) if storage.is_dir(match) else [_listed(storage.stat(match), root)]
+        is_folder = storage.is_dir(match)
+        found = _below(match, storage, root, recursive) if is_folder else [_listed(storage.stat(match), root)]
         listed |= {each.file.uri: each for each in found}
     return [listed[each] for each in sorted(listed)]
 
 
-def _below(folder: str, storage: Storage, root: str | None = None) -> list[ListedFile]:
+def _below(folder: str, storage: Storage, root: str | None = None, recursive: bool = True) -> list[ListedFile]:
     root = root or folder
-    return [_listed(file, root) for file in storage.list_files(folder) if not _hidden(file.uri, root)]
+    return [
+        _listed(file, root)
+        for file in storage.list_files(folder)
+        if not _hidden(file.uri, root) and (recursive or len(_segments(file.uri, folder)) == 1)
+    ]
 
 
 def _segments(uri: str, root: str) -> list[str]:

@@ -7,6 +7,7 @@ they are many); nothing is stored here.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -20,7 +21,7 @@ from airflow_batch_inference.drift.statistics import statistics_of
 from airflow_batch_inference.records import DriftStatus, Profile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from airflow_batch_inference.datasets.dataset import Dataset
     from airflow_batch_inference.drift.rules import DriftRule
@@ -54,6 +55,8 @@ class Current:
         Files, for provenance.
     roles
         What the model does with the columns.
+    names
+        What the dataset calls a column, to the name that it has here and in the reference, where they differ.
     """
 
     dataset: Dataset | None
@@ -61,6 +64,7 @@ class Current:
     column_names: tuple[str, ...]
     source: tuple[DataFile, ...] = ()
     roles: Roles = field(default_factory=Roles)
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +118,7 @@ def monitor(
         result = not_analysed(profile.rows, rule, is_switched_off=is_switched_off)
     else:
         columns = baseline.columns
-        profile = current.profile or count(current.dataset, columns)
+        profile = current.profile or count(current.dataset, columns, current.names)
         result = analyse(baseline, profile, column_names=current.column_names, rule=rule, roles=current.roles)
     summaries = summarise(profile, columns, result.columns, current.roles)
     if not is_switched_off and (baseline is None or rule.name != "mlrun"):
@@ -144,21 +148,24 @@ def _undrifted(previous: Sequence[HistoryEntry]) -> list[HistoryEntry]:
     ]
 
 
-def count(dataset: Dataset | None, columns: Sequence[ColumnBaseline]) -> Profile:
-    """Count a dataset's rows on a baseline's edges: one pass over the columns that both have."""
+def count(
+    dataset: Dataset | None, columns: Sequence[ColumnBaseline], names: Mapping[str, str] = MappingProxyType({})
+) -> Profile:
+    """Count a dataset's rows on a baseline's edges: one pass over the columns that both have, some by other names."""
     profiler = Profiler(columns)
     if dataset is None:
         return profiler.profile()
-    wanted = [name for name in dataset.schema.names if profiler.counts(name)]
-    for table in _tables(dataset.select(wanted or dataset.schema.names[:1])):
+    wanted = [name for name in dataset.schema.names if profiler.counts(names.get(name, name))]
+    for table in _tables(dataset.select(wanted or dataset.schema.names[:1]), names):
         profiler.add(table)
     return profiler.profile()
 
 
-def _tables(dataset: Dataset) -> Iterator[pa.Table]:
-    """Yield the rows that can be read."""
+def _tables(dataset: Dataset, names: Mapping[str, str]) -> Iterator[pa.Table]:
+    """Yield the rows that can be read, under other names where there are any."""
     for batch in dataset.mini_batches(_BATCH_ROWS):
-        yield batch.table.filter(pa.array(batch.readable())) if batch.broken else batch.table
+        table = batch.table.filter(pa.array(batch.readable())) if batch.broken else batch.table
+        yield table.rename_columns([names.get(name, name) for name in table.column_names])
 
 
 def _own_baseline(current: Current) -> BaselineRecord:
@@ -166,7 +173,9 @@ def _own_baseline(current: Current) -> BaselineRecord:
     dataset = current.dataset
     if dataset is None:
         return make_baseline(list, schema=pa.schema([]))
-    return make_baseline(lambda: _tables(dataset), schema=dataset.schema, source=current.source, most_bytes=_MOST_BYTES)
+    names = current.names
+    schema = pa.schema([column.with_name(names.get(column.name, column.name)) for column in dataset.schema])
+    return make_baseline(lambda: _tables(dataset, names), schema=schema, source=current.source, most_bytes=_MOST_BYTES)
 
 
 def _as_profile(baseline: BaselineRecord) -> Profile:

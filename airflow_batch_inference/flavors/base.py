@@ -66,7 +66,7 @@ class ModelFormat:
         return path.name.lower().endswith(self.suffixes)
 
 
-Prediction: TypeAlias = "np.ndarray | Mapping[str, np.ndarray]"
+Prediction: TypeAlias = "np.ndarray | pa.Array | Mapping[str, np.ndarray | pa.Array]"
 
 
 class LoadedModel(Protocol):
@@ -76,7 +76,8 @@ class LoadedModel(Protocol):
     mapping of each method to what ``predict`` returns for it. It may have further properties: ``importances``, input
     name to a number that is not negative (drift of unimportant columns weighs less); ``classes``, the class labels in
     the order of ``predict_proba``'s columns; and ``takes_lists``, whether an input of unknown type may be a list, a
-    struct or a map (where it is not there, it may).
+    struct or a map (where it is not there, it may); ``names_outputs``, whether one output by name keeps its name; and
+    ``blamed(error)``, which says what failed and where, for a message.
     """
 
     @property
@@ -119,7 +120,7 @@ class LoadedModel(Protocol):
 
         Returns
         -------
-        numpy.ndarray or mapping
+        numpy.ndarray, pyarrow.Array or mapping
             Shape (n,), (n, k), or (n, …) for tensors; row i belongs to row i of the batch. Where a model has several
             outputs, one array each, by name.
 

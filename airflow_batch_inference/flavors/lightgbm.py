@@ -68,7 +68,7 @@ class LightGBMModel(OnePass):
         ``predict_proba`` gives (n, 2) for a binary and (n, k) for a multiclass objective. ``kwargs`` are those of
         ``Booster.predict`` (``raw_score``, ``num_iteration``, ``pred_leaf``, …).
         """
-        data = matrix(self.categories.encode(batch))
+        data = matrix(self.categories.encode(batch), row_major=False)  # the same predictions, one transposition less
         given = dict(kwargs or {})
         found: dict[str, np.ndarray] = {}
         passes: dict[str | None, np.ndarray] = {}

@@ -20,6 +20,7 @@ from airflow.sdk import Asset, AssetAlias, BaseOperator
 
 from airflow_batch_inference.exceptions import (
     BatchInferenceError,
+    CheckFailedError,
     ConfigurationError,
     DriftDetectedError,
     EvaluationFailedError,
@@ -41,7 +42,7 @@ log = logging.getLogger(__name__)
 
 CONFIG_SECTION = "batch_inference"
 _MLFLOW = ("models:/", "runs:/")
-_VERDICTS = (DriftDetectedError, EvaluationFailedError)
+_VERDICTS = (CheckFailedError, DriftDetectedError, EvaluationFailedError)
 
 
 def artifact_root() -> str:
@@ -246,12 +247,13 @@ def alert(
         "result_uri": uri,
         "batch_id": result.batch_id,
     }
-    told = [_tell(notifier, {**context, "drift": drift}) for notifier in notifiers]
+    told = [tell(notifier, {**context, "drift": drift}) for notifier in notifiers]
     if cooldown is not None and any(told):
         cooldown.start(result)
 
 
-def _tell(notifier: Any, context: Mapping[str, Any]) -> bool:  # noqa: ANN401  # any callable that takes a context
+def tell(notifier: Any, context: Mapping[str, Any]) -> bool:  # noqa: ANN401  # any callable that takes a context
+    """Call a notifier, and say whether it worked; one that fails is logged."""
     try:
         notifier(context)
     except Exception:

@@ -16,9 +16,12 @@ from airflow_batch_inference.exceptions import ArtifactIntegrityError, Configura
 from airflow_batch_inference.operators.inputs import read
 from airflow_batch_inference.records import BaselineRecord, ModelRecord, PredictionSetRecord, ProfileRecord
 from airflow_batch_inference.reference import input_names, matching, open_sample_set, plain_baseline
+from airflow_batch_inference.scoring.layout import CHECKS
 from airflow_batch_inference.storage import is_record_uri
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow_batch_inference.records import DriftResult, Profile
     from airflow_batch_inference.storage import Storage
 
@@ -60,7 +63,7 @@ class DriftData:
         predictions = None
         if isinstance(dataset, str) and is_record_uri(dataset):
             predictions = read(PredictionSetRecord, "dataset", dataset, storage)
-        uri = model_uri or (predictions.model_record_uri if predictions else None)
+        uri = model_uri or (_judged_by(predictions) if predictions else None)
         return cls(
             dataset=dataset,
             predictions=predictions,
@@ -94,9 +97,10 @@ class DriftData:
         """
         profile = self._profile(baseline_uri)
         if profile is not None and self.predictions is not None:
-            written = [column.name for column in self.predictions.columns] if self.predictions.kept else []
+            written = _data_columns(self.predictions) if self.predictions.kept else []
             counted = [column.name for column in profile.columns]
-            names = [*written, *self.predictions.feature_columns, *counted, *profile.changed, *profile.skipped]
+            plain = _plain_names(self.predictions, [*written, *self.predictions.feature_columns])
+            names = [*plain, *counted, *profile.changed, *profile.skipped]
             return Current(
                 dataset=None,
                 profile=profile,
@@ -110,11 +114,14 @@ class DriftData:
             if is_demanded:
                 raise
             return Current(dataset=None, column_names=())
+        predictions = self.predictions
+        plain = dataset.schema.names if predictions is None else _plain_names(predictions, dataset.schema.names)
         return Current(
             dataset=dataset,
-            column_names=tuple(dataset.schema.names),
+            column_names=tuple(plain),
             source=dataset.snapshot,
             roles=self._roles(baseline),
+            names={} if predictions is None else predictions.input_names,
         )
 
     def _profile(self, baseline_uri: str | None) -> Profile | None:
@@ -126,7 +133,8 @@ class DriftData:
     def _roles(self, baseline: BaselineRecord | None) -> Roles:
         """Return what the model does with the columns, as far as anybody knows."""
         if self.predictions is not None:
-            features, labels = self.predictions.feature_columns, self.predictions.label_columns
+            features = tuple(_plain_names(self.predictions, self.predictions.feature_columns))
+            labels = tuple(_plain_names(self.predictions, self.predictions.label_columns))
             apart = None if baseline is None else _scored_otherwise(self.predictions, baseline)
             return Roles(inputs=features, predictions=labels, unread=(*features, *labels), apart=apart)
         if baseline is None:
@@ -143,9 +151,11 @@ class DriftData:
             return open_dataset(self.dataset, self.data_storage, model_names=input_names(self.model))
         if not predictions.kept:
             return self._inputs(predictions)
+        require_table(predictions, self.dataset)
         # Text formats do not keep types: "007" must not come back as 7.
         types = () if predictions.output_format in ("parquet", "arrow") else predictions.columns
-        return open_dataset([part.uri for part in predictions.parts], self.storage, types=types)
+        dataset = open_dataset([part.uri for part in predictions.table], self.storage, types=types)
+        return dataset.select(_data_columns(predictions)) if dataset.schema.names else dataset
 
     def _inputs(self, predictions: PredictionSetRecord) -> Dataset:
         """Open what a prediction set was made from, if it is still there as it was."""
@@ -171,6 +181,11 @@ class DriftData:
             raise ArtifactIntegrityError(message)
         return dataset
 
+    def _model_name(self) -> str | None:
+        """Return the name of the model that made the predictions, where it is known."""
+        steps = [model.name for model in self.predictions.models if model.role == "step"] if self.predictions else []
+        return steps[-1] if steps else self.model.name if self.model else None
+
     def with_provenance(self, result: DriftResult, baseline_uri: str | None) -> DriftResult:
         """Return a result that names what was compared."""
         return replace(
@@ -178,15 +193,53 @@ class DriftData:
             baseline_uri=baseline_uri,
             dataset_uri=self.dataset if isinstance(self.dataset, str) else None,
             batch_id=self.predictions.batch_id if self.predictions else None,
-            model_name=self.model.name if self.model else None,
+            model_name=self._model_name(),
             model_sha256=self.predictions.model_sha256 if self.predictions else None,
         )
+
+
+def require_table(predictions: PredictionSetRecord, where: object) -> None:
+    """Refuse what a scoring script has made, where it is no table with names.
+
+    Raises
+    ------
+    ConfigurationError
+        The script wrote files by itself, or the table has no header.
+    """
+    if predictions.items is not None and not (predictions.has_table and predictions.items.has_header):
+        message = (
+            f"{where} is what a scoring script has made with output_action={predictions.items.output_action!r}, "
+            f"header={predictions.items.has_header}: no table with column names. Use append_row with a header, or give "
+            "the files that it was made from."
+        )
+        raise ConfigurationError(message)
+
+
+def _data_columns(predictions: PredictionSetRecord) -> list[str]:
+    """Return the written columns that are inputs or predictions, not time, checks or metadata."""
+    named = predictions.input_names
+    own = CHECKS if predictions.checks else None
+    return [column.name for column in predictions.columns if (column.name in named if named else column.name != own)]
+
+
+def _plain_names(predictions: PredictionSetRecord, written: Sequence[str]) -> list[str]:
+    """Return what the input and the model's own data call columns of the output."""
+    return [predictions.input_names.get(name, name) for name in written]
+
+
+def _judged_by(predictions: PredictionSetRecord) -> str | None:
+    """Return the record of the model whose inputs the data are: of several behind one another, the first."""
+    own = [model for model in predictions.models if model.role != "challenger"]
+    return own[0].model_record_uri if own else predictions.model_record_uri
 
 
 def _scored_otherwise(predictions: PredictionSetRecord, baseline: BaselineRecord) -> str | None:
     """Say how predictions were made in another way than the reference's; None where they were not."""
     if baseline.predict_method is None:
         return None
+    several = [model.name for model in predictions.models if model.role != "challenger"]
+    if len(several) > 1:
+        return f"several models made them ({', '.join(several)}), and the reference's are of one"
     if predictions.decision_threshold is not None:
         return f"decision_threshold {predictions.decision_threshold:g} made classes of them, and the reference has none"
     if predictions.predict_methods != (baseline.predict_method,):

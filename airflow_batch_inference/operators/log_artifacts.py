@@ -13,6 +13,7 @@ from airflow_batch_inference.exceptions import ArtifactNotFoundError, Configurat
 from airflow_batch_inference.operators.arguments import boolean, choice, optional_text, structure
 from airflow_batch_inference.operators.base import BatchInferenceOperator, announce, push, storage_for, task_key
 from airflow_batch_inference.records import (
+    ChallengersRecord,
     DriftResult,
     EvaluationRecord,
     LoggedArtifactsRecord,
@@ -34,7 +35,8 @@ class LogArtifactsOperator(BatchInferenceOperator):
 
     Returns the URI of the record of what was logged; pushes ``rows``, ``published_uri``, ``drift_status`` and
     ``drift_metric`` by XCom. Every asset in ``outlets`` gets an event whose extra holds ``rows``, ``model_sha256``,
-    ``rows_rejected``, ``certificate`` (rows and row hashes in, out and rejected), ``drift_status``, ``drift_metric``,
+    ``rows_rejected``, ``certificate`` (rows and row hashes in, out and rejected; for files that a script scored,
+    ``items``), ``drift_status``, ``drift_metric``,
     ``batch_id`` and the URIs; an ``AssetAlias`` gets one for the published URI.
 
     :param artifacts: record URIs (outputs of the other operators), which are registered under the names of what they
@@ -130,9 +132,20 @@ class LogArtifactsOperator(BatchInferenceOperator):
                 continue
             record = self.storage.read_record(uri)
             records.append(record)
-            for own_name, kind, artifact_uri in _contents(record, uri):
+            for own_name, kind, artifact_uri in (*_contents(record, uri), *self._challengers(record)):
                 _enter(named, name if name and artifact_uri == uri else own_name, kind, artifact_uri)
         return named, records
+
+    def _challengers(self, record: Record) -> list[tuple[str, str, str]]:
+        """Return (name, kind, URI) of what a prediction set says of its challengers."""
+        if not isinstance(record, PredictionSetRecord) or record.challengers_uri is None:
+            return []
+        found = self.storage.read_record(record.challengers_uri)
+        name = f"{record.name}_challengers"
+        contents = [(name, "challengers", record.challengers_uri)]
+        if isinstance(found, ChallengersRecord) and found.report_uri is not None:
+            contents.append((f"{name}_report", "html", found.report_uri))
+        return contents
 
     def _plain_file(self, name: str | None, uri: str) -> tuple[str, str, str]:
         if name is None:
@@ -196,7 +209,8 @@ def _accounts(predictions: PredictionSetRecord | None) -> dict[str, Any]:
     return {
         "batch_id": predictions.batch_id,
         "rows_rejected": predictions.rows_rejected,
-        "certificate": asdict(predictions.certificate),
+        "certificate": None if predictions.certificate is None else asdict(predictions.certificate),
+        **({} if predictions.items is None else {"items": asdict(predictions.items)}),
     }
 
 
@@ -205,7 +219,7 @@ def _contents(record: Record, uri: str) -> list[tuple[str, str, str]]:
     if isinstance(record, ModelRecord):
         found = [("model", "model", uri), ("baseline", "baseline", record.baseline_uri)]
     elif isinstance(record, PredictionSetRecord):
-        found = [(record.name, "prediction-set", uri)]
+        found = [(record.name, "prediction-set", uri), ("mini_batches", "jsonl", record.mini_batches_uri)]
     elif isinstance(record, DriftResult):
         found = [
             ("drift_results", "drift", uri),

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from airflow_batch_inference.exceptions import ConfigurationError, EmptyDatasetError
+from airflow_batch_inference.exceptions import CheckFailedError, ConfigurationError, EmptyDatasetError
 from airflow_batch_inference.operators.arguments import (
     boolean,
     byte_size,
+    callables,
     choice,
     columns,
     mapping,
@@ -23,29 +24,43 @@ from airflow_batch_inference.operators.arguments import (
     words,
 )
 from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push, storage_for
-from airflow_batch_inference.operators.inputs import read, resolve_model
-from airflow_batch_inference.operators.scored import destination_of, model_of
+from airflow_batch_inference.operators.checks import shape_options, tell_of_checks
+from airflow_batch_inference.operators.inputs import read
+from airflow_batch_inference.operators.predict_script import file_scorer, score_files
+from airflow_batch_inference.operators.preflight import try_out
+from airflow_batch_inference.operators.scored import destination_of
+from airflow_batch_inference.operators.several_models import Models, report_of_challengers, scalars
 from airflow_batch_inference.records import BaselineRecord, ModelRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from airflow.sdk.definitions.context import Context
 
     from airflow_batch_inference.scoring.job import Resources
+    from airflow_batch_inference.scoring.lineup import Lineup, ModelSource
     from airflow_batch_inference.scoring.request import RowPolicy, ScoringOptions, ScoringRequest
+    from airflow_batch_inference.scripts.job import Scorer
 
 
 class PredictOperator(BatchInferenceOperator):
     """Score a dataset in mini-batches and commit the prediction set: inputs and predictions, in input order.
 
-    Returns the commit's URI; pushes ``rows``, ``rows_rejected``, ``batch_id`` and ``model_sha256`` by XCom. Nothing is
-    visible before the whole set is; the same job run again returns the commit that is there, and a retry scores only
-    the parts that are missing.
+    Returns the commit's URI; pushes ``rows``, ``rows_rejected``, ``batch_id`` and ``model_sha256`` by XCom, with
+    challengers ``challengers_uri`` and ``flip_fraction`` too, and with checks ``check_failures``, the number of rows
+    that each of them marks. Nothing is visible before the whole set is; the same job run again returns the commit that
+    is there, and a retry scores only the parts that are missing.
+
+    With a ``scoring_script``, its ``init()`` runs once in each worker process and its ``run(mini_batch)`` on the files,
+    as in Azure ML's batch deployments: see docs/scripts.md. Then ``items`` and ``items_failed`` (files) are pushed in
+    the place of ``rows_rejected``, and a retry runs only the mini-batches that are missing.
 
     :param model: URI of a model record (``load.output``), an alias (``models/churn@champion``), or the URI of a model
-        file whose format cannot run code. (templated)
+        file whose format cannot run code. A list of them is steps, each of which takes what the one before it returns;
+        a dict of names and such is the models of a ``split``. With a scoring script: a file or folder of any kind that
+        it finds by ``AZUREML_MODEL_DIR``, or None. (templated)
     :param dataset: a file, folder, glob or list of URIs of Parquet, CSV, Arrow/Feather or JSON lines, or small inline
         records: list of lists, list of dicts, dict of columns. (templated)
     :param as_of: with an alias, the version that was live at this time, for backfills:
@@ -80,7 +95,8 @@ class PredictOperator(BatchInferenceOperator):
     :param batch_id: id of the batch; None: made from the run, the same for each try. (templated)
     :param conn_id: Airflow connection that reaches the dataset. (templated)
     :param error_threshold: how many rows may be rejected: set aside in a quarantine with file, row, stage and error,
-        while the rest is scored; -1: any number. Default: none, the first bad row fails the task. (templated)
+        while the rest is scored; -1: any number. Default: none, the first bad row fails the task. With a scoring
+        script: how many files may fail, by default any number. (templated)
     :param max_rejected_fraction: which share of the rows may be rejected, from 0 to 1; where both limits are given,
         both hold. (templated)
     :param allow_nan: whether a prediction may be NaN or missing; if not, its row is rejected. (templated)
@@ -92,10 +108,57 @@ class PredictOperator(BatchInferenceOperator):
         output does not depend on it. (templated)
     :param max_memory: memory for all of them: bytes, or text such as ``"2GiB"``. (templated)
     :param mini_batch_timeout_s: after so many seconds without a sign of life, a worker process is killed and its
-        mini-batch tried again, then bisected. (templated)
+        mini-batch tried again, then bisected. With a scoring script: seconds that one ``run()`` may take, by default
+        30; past them its process is killed, and the attempt counts. (templated)
     :param profile: count the rows on the model's baseline while they are scored, so that drift needs no second reading;
         None: where the model has a baseline. (templated)
     :param isolate: score in a worker process even where one is enough, for models that may crash. (templated)
+    :param scoring_script: a Python file with ``init()`` and ``run(mini_batch)``: a path or URI, relative to ``code``
+        where that is given. Whoever names it here lets it run, with whatever it does to its model. (templated)
+    :param code: folder of the script's modules; None: the script's own. (templated)
+    :param mini_batch_size: files given to one ``run()``. (templated)
+    :param max_concurrency_per_instance: worker processes of this task. (templated)
+    :param max_attempts: how often a mini-batch is tried in all; Azure's ``retry_settings.max_retries``. (templated)
+    :param output_action: ``append_row``: what ``run()`` returns goes to one file; ``summary_only``: it is counted, and
+        the files that the script writes to ``AZUREML_BI_OUTPUT_PATH`` are the prediction set. (templated)
+    :param output_file_name: the file of ``append_row``; its suffix says the format (CSV if none). (templated)
+    :param header: whether a CSV file begins with its columns' names; Azure's do not. (templated)
+    :param logging_level: of the worker processes: ``warning``, ``info`` or ``debug``. (templated)
+    :param environment_variables: set in every worker process before the script is loaded. (templated)
+    :param mini_batch_error_threshold: how many mini-batches may fail; -1: any number. (templated)
+    :param allowed_failed_percent: which percentage of the mini-batches may fail. (templated)
+    :param progress_timeout_s: after so many seconds in which no mini-batch ended, the task fails; None: never.
+        (templated)
+    :param recursive: whether the files of sub-folders belong to a folder, for a scoring script. (templated)
+    :param output_schema: ``wallaroo``: the output has the columns ``time``, ``in.<field>``, ``out.<output>`` and
+        ``check_failures``; ``azure``: the model predicts once a file (``.csv``, ``.parquet``), and the columns are
+        ``row``, ``prediction`` and ``file_name``; None: the input's columns, then the predictions. (templated)
+    :param result_columns: which of Wallaroo's columns, as its ``dataset``: ``*``, ``in``, ``out.<output>``,
+        ``anomaly``, ``metadata``, …; None: ``*``. (templated)
+    :param result_exclude: which of them not, as its ``dataset_exclude``. (templated)
+    :param result_separator: between ``in`` and the field, as its ``dataset_separator``. (templated)
+    :param checks: validation checks: a dict of names to expressions over ``in.<field>`` and ``out.<output>``
+        (``"out.predicted_label > 0.9"``), or to ``{"when": expression, "max_rate": 0.01, "action": "fail"}``. They add
+        the column ``check_failures``. For more than ``max_rate`` of the rows, ``fail`` fails the task before anything
+        is committed, and ``alert`` calls the notifiers; ``quarantine`` sets each such row aside, and fails above
+        ``max_rate``. (templated)
+    :param notifiers: called with ``{{ checks }}`` when a check holds for too many rows, whatever its action.
+    :param preflight: only try the job out: load the model, check the dataset, score 100 rows, and estimate time, memory
+        and size; nothing is written. The report goes to the log, its numbers (``rows``, ``parts``, ``workers``,
+        ``low_s``, ``high_s``, ``memory_bytes``, ``output_bytes``, …) to XCom; the task returns nothing, and fails
+        where it finds a problem. Meant for a task of its own, with the arguments of the one that scores, in front of
+        it: ``PredictOperator(task_id="preflight", preflight=True, **arguments) >> PredictOperator(task_id="predict",
+        **arguments)``; or for one run, with a DAG param: ``preflight="{{ params.preflight }}"``, where no task behind
+        it needs the prediction set. (templated)
+    :param challengers: dict of a name to a model (or a list of steps) that scores the same rows beside ``model``, into
+        columns ``<name>.<output>``. It decides nothing: where it fails, its columns are null. How it differs is in the
+        record of ``challengers_uri``, and on the page that this names. (templated)
+    :param split: which of the models that ``model`` names scores a row: ``{"weights": {"a": 0.9, "b": 0.1}, "key":
+        "customer", "seed": 0}``, the same for all rows of one key (without ``key`` each row by itself); or ``{"key":
+        "tier", "values": {"gold": "b"}, "default": "a"}``. The column ``scored_by`` says which it was. (templated)
+    :param flips: what a difference of numbers between champion and challenger is: ``{"threshold": 0.5}``, that they lie
+        on two sides of it, or ``{"tolerance": 0.05}``, that they are farther apart than this share of the larger one.
+        None: a threshold of 0.5 for numbers from 0 to 1, for others that tolerance. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -129,13 +192,38 @@ class PredictOperator(BatchInferenceOperator):
         "mini_batch_timeout_s",
         "profile",
         "isolate",
+        "scoring_script",
+        "code",
+        "mini_batch_size",
+        "max_concurrency_per_instance",
+        "max_attempts",
+        "output_action",
+        "output_file_name",
+        "header",
+        "logging_level",
+        "environment_variables",
+        "mini_batch_error_threshold",
+        "allowed_failed_percent",
+        "progress_timeout_s",
+        "recursive",
+        "output_schema",
+        "result_columns",
+        "result_exclude",
+        "result_separator",
+        "checks",
+        "preflight",
+        "challengers",
+        "split",
+        "flips",
     )
+    files_may_fail = True
+    """Whether any number of files may fail where ``error_threshold`` is not given, as in Azure ML."""
     _stop_requested = False
 
     def __init__(
         self,
         *,
-        model: str,
+        model: str | Sequence[str | Mapping[str, str]] | Mapping[str, Any] | None = None,
         dataset: object,
         as_of: str | datetime | None = None,
         drop_columns: str | int | Sequence[str | int] | None = None,
@@ -164,6 +252,30 @@ class PredictOperator(BatchInferenceOperator):
         mini_batch_timeout_s: float | str | None = None,
         profile: bool | str | None = None,
         isolate: bool | str = False,
+        scoring_script: str | None = None,
+        code: str | None = None,
+        mini_batch_size: int | str = 10,
+        max_concurrency_per_instance: int | str = 1,
+        max_attempts: int | str = 3,
+        output_action: str = "append_row",
+        output_file_name: str = "predictions.csv",
+        header: bool | str = True,
+        logging_level: str = "info",
+        environment_variables: Mapping[str, str] | None = None,
+        mini_batch_error_threshold: int | str = -1,
+        allowed_failed_percent: float | str = 100,
+        progress_timeout_s: float | str | None = None,
+        recursive: bool | str = False,
+        output_schema: str | None = None,
+        result_columns: str | Sequence[str] | None = None,
+        result_exclude: str | Sequence[str] | None = None,
+        result_separator: str = ".",
+        checks: Mapping[str, Any] | None = None,
+        notifiers: object = None,
+        preflight: bool | str = False,
+        challengers: Mapping[str, Any] | str | None = None,
+        split: Mapping[str, Any] | str | None = None,
+        flips: Mapping[str, Any] | str | None = None,
         **kwargs: Any,  # noqa: ANN401  # BaseOperator's own
     ) -> None:
         super().__init__(**kwargs)
@@ -196,12 +308,57 @@ class PredictOperator(BatchInferenceOperator):
         self.mini_batch_timeout_s = mini_batch_timeout_s
         self.profile = profile
         self.isolate = isolate
+        self.scoring_script = scoring_script
+        self.code = code
+        self.mini_batch_size = mini_batch_size
+        self.max_concurrency_per_instance = max_concurrency_per_instance
+        self.max_attempts = max_attempts
+        self.output_action = output_action
+        self.output_file_name = output_file_name
+        self.header = header
+        self.logging_level = logging_level
+        self.environment_variables = environment_variables
+        self.mini_batch_error_threshold = mini_batch_error_threshold
+        self.allowed_failed_percent = allowed_failed_percent
+        self.progress_timeout_s = progress_timeout_s
+        self.recursive = recursive
+        self.output_schema = output_schema
+        self.result_columns = result_columns
+        self.result_exclude = result_exclude
+        self.result_separator = result_separator
+        self.checks = checks
+        self.notifiers = notifiers
+        self.preflight = preflight
+        self.challengers = challengers
+        self.split = split
+        self.flips = flips
 
-    def perform(self, context: Context) -> str:
-        """Load the model, score, commit."""
+    def perform(self, context: Context) -> str | None:
+        """Load the model, score, commit; or only try it out."""
+        on_empty = choice("on_empty", self.on_empty, {"fail", "skip", "succeed"})
+        try:
+            scorer = self._file_scorer(context)
+            if scorer is not None:
+                return score_files(self, scorer, context, on_empty)
+            if boolean("preflight", self.preflight):
+                allowed = "fail" if on_empty == "fail" else "succeed"
+                try_out(self, lambda: self._request(context, allowed), self._resources(), context)
+                return None
+            return self._score(context, on_empty)
+        except EmptyDatasetError as error:
+            if on_empty == "skip":
+                raise AirflowSkipException(str(error)) from error
+            raise
+
+    def _file_scorer(self, context: Context) -> Scorer | None:  # noqa: ARG002  # functions want it
+        """Return what scores files; None where rows are scored."""
+        return file_scorer(self)
+
+    def _score(self, context: Context, on_empty: str) -> str:
+        """Score the rows, commit, and say so."""
         from airflow_batch_inference.scoring.job import score_dataset
 
-        on_empty = choice("on_empty", self.on_empty, {"fail", "skip", "succeed"})
+        notifiers = callables("notifiers", self.notifiers)
         try:
             uri, record = score_dataset(
                 self._request(context, on_empty),
@@ -210,10 +367,10 @@ class PredictOperator(BatchInferenceOperator):
                 stopped=lambda: self._stop_requested,
                 resources=self._resources(),
                 fence=fence_of(context),
+                report=report_of_challengers(self.storage),
             )
-        except EmptyDatasetError as error:
-            if on_empty == "skip":
-                raise AirflowSkipException(str(error)) from error
+        except CheckFailedError as error:
+            tell_of_checks(error.results, error.rows, {"checks_uri": error.uri or ""}, notifiers, context)
             raise
         self.log.info("Prediction set %s: %d rows, %s", record.name, record.rows_out, uri)
         if record.rows_rejected:
@@ -225,35 +382,76 @@ class PredictOperator(BatchInferenceOperator):
                 "rows_rejected": record.rows_rejected,
                 "batch_id": record.batch_id,
                 "model_sha256": record.model_sha256,
+                **scalars(record, self.storage),
             },
         )
+        where = {"prediction_set_uri": uri, "batch_id": record.batch_id}
+        tell_of_checks(record.checks, record.rows_in, where, notifiers, context)
         return uri
 
     def on_kill(self) -> None:
         """Ask the scoring loop to end before its next mini-batch; it then commits nothing."""
         self._stop_requested = True
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the task has been asked to end."""
+        return self._stop_requested
+
+    @classmethod
+    def from_azure_deployment(
+        cls,
+        path: str | Path,
+        *,
+        task_id: str,
+        dataset: object,
+        **overrides: Any,  # noqa: ANN401  # this operator's own arguments
+    ) -> PredictOperator:
+        """Make an operator of an Azure ML batch deployment's YAML file, which is read while the DAG is parsed.
+
+        :param path: of the file; ``model.path`` and ``code_configuration`` in it are relative to its folder.
+        :param task_id: the task's.
+        :param dataset: the files that are scored.
+        :param overrides: further arguments; they win over those of the file. A model of Azure's registry
+            (``azureml:name@version``) must be given so.
+        """
+        from airflow_batch_inference.scripts.deployment import arguments_of
+
+        return cls(task_id=task_id, dataset=dataset, **arguments_of(path, overrides))
+
     def _request(self, context: Context, on_empty: str) -> ScoringRequest:
         from airflow_batch_inference.scoring.plan import batch_bytes
         from airflow_batch_inference.scoring.request import ScoringRequest
 
-        uri = resolve_model(self.model, self.as_of, root=self.root, storage=self.storage)
-        model, record, record_uri = model_of(uri, optional_text(self.conn_id), self.root, self.storage)
+        main, lineup = self._models()
         return ScoringRequest(
-            model=model,
-            record=record,
-            model_storage=storage_for(record.conn_id),
-            model_record_uri=record_uri,
+            model=main.model,
+            record=main.record,
+            model_storage=main.storage,
+            model_record_uri=main.record_uri,
             dataset=structure(self.dataset),
-            options=self._options(),
+            options=self._options(context),
             destination=destination_of(context, self.root, optional_text(self.batch_id)),
             rows_per_batch=self.mini_batch_rows,
             on_empty="succeed" if on_empty == "succeed" else "fail",
             policy=self._policy(),
-            baseline=self._baseline(record),
+            baseline=self._baseline(main.record),
             parity_rows=whole_number("parity_rows", self.parity_rows, low=0),
             batch_bytes=batch_bytes(self._max_memory()),
+            lineup=lineup,
         )
+
+    def _models(self) -> tuple[ModelSource, Lineup | None]:
+        return Models(
+            model=self.model,
+            challengers=self.challengers,
+            split=self.split,
+            flips=self.flips,
+            as_of=self.as_of,
+            conn_id=optional_text(self.conn_id),
+            root=self.root,
+            storage=self.storage,
+        ).read()
 
     def _baseline(self, record: ModelRecord) -> BaselineRecord | None:
         """Return the baseline that the rows are counted on, if any."""
@@ -295,7 +493,7 @@ class PredictOperator(BatchInferenceOperator):
             isolate=boolean("isolate", self.isolate),
         )
 
-    def _options(self) -> ScoringOptions:
+    def _options(self, context: Context) -> ScoringOptions:
         from airflow_batch_inference.scoring.explain import parse_explain
         from airflow_batch_inference.scoring.request import ScoringOptions
 
@@ -318,6 +516,14 @@ class PredictOperator(BatchInferenceOperator):
             on_mismatch=self._on_mismatch(),
             output_format=self.output_format,
             keep=boolean("log_result_set", self.log_result_set),
+            **shape_options(
+                context,
+                output_schema=self.output_schema,
+                columns=self.result_columns,
+                exclude=self.result_exclude,
+                separator=self.result_separator,
+                checks=self.checks,
+            ),
         )
 
     def _on_mismatch(self) -> dict[str, str]:

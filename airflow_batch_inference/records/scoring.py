@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from airflow_batch_inference.records.base import ColumnSpec, DataFile, Record, TaskKey
+from airflow_batch_inference.records.challengers import LineRows, UsedModel
 from airflow_batch_inference.records.drift import Profile
+from airflow_batch_inference.records.items import ItemAccount, ScriptSource
 
-TrustReason: TypeAlias = Literal["data", "allow-list", "sha256", "config", "signature"]
+TrustReason: TypeAlias = Literal["data", "allow-list", "sha256", "config", "signature", "dag"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,7 @@ class ModelRecord(Record):
     format: str
     trust: TrustReason
     """Why it may be loaded: the format cannot hold code, its types were allowed, its digest was pinned by the task or
-    in the config, or a signature was verified."""
+    in the config, a signature was verified, or it is a function of the DAG itself."""
     trusted_by: str | None
     """Who vouched for it; None where nobody had to."""
     trusted_types: tuple[str, ...]
@@ -96,6 +98,8 @@ class Part:
     rows: int
     size_bytes: int
     sha256: str
+    name: str | None = None
+    """The path within the prediction set that it is published under; None: a name is made of its number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +112,31 @@ class Rejection:
     stage: Literal["read", "schema", "predict", "check"]
     """Where it failed: in its file, as an input of the model, in the model, or as a prediction."""
     error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckCount:
+    """How many rows a validation check marked, and where the first of them lie."""
+
+    name: str
+    rows: int
+    first: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """What came of a validation check over the whole input."""
+
+    name: str
+    expression: str
+    rows: int
+    """How many rows it marked; those of a ``quarantine`` check are among the rejected ones."""
+    max_rate: float | None
+    action: Literal["fail", "alert", "quarantine"] | None
+    is_exceeded: bool
+    """Whether they are more than it may mark."""
+    first: tuple[str, ...] = ()
+    """The first of them: file and row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,11 +163,22 @@ class Receipt(Record):
     """Wall time of each phase in the worker, in seconds."""
     nulled: dict[str, int] = field(default_factory=dict)
     """Column to how many of its values became null for the model, because they did not fit."""
+    checks: tuple[CheckCount, ...] = ()
+    """Of the rows that were scored."""
+    rows_set_aside: int = 0
+    """How many of the rejected rows were scored, and set aside by a check."""
+    lines: tuple[LineRows, ...] = ()
+    """What each challenger, or each model of a split, has done."""
 
     @property
     def rows_rejected(self) -> int:
         """How many rows were rejected."""
         return 0 if self.quarantine is None else self.quarantine.rows
+
+    @property
+    def files(self) -> tuple[Part, ...]:
+        """All files that it names."""
+        return tuple(part for part in (self.part, self.quarantine) if part is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +211,9 @@ class PredictionSetRecord(Record):
     """The commit of a prediction set: once it exists, the output exists, complete.
 
     ``rows_in`` equals ``rows_out`` and the rejected rows; ``rows_out`` is the sum over ``parts`` (where the result
-    set is kept).
+    set is kept, in the table of what was returned). Where a scoring script got files, nobody knows the rows that went
+    in: ``rows_in`` is ``rows_out`` then, the number of elements that the script returned, and ``items`` accounts for
+    the files.
     """
 
     kind: Literal["prediction-set"] = "prediction-set"
@@ -206,7 +248,8 @@ class PredictionSetRecord(Record):
     parts: tuple[Part, ...]
     quarantine: tuple[Part, ...]
     """The rejected rows: file, row, stage, error, and the row's columns."""
-    certificate: Certificate
+    certificate: Certificate | None
+    """None where files were scored, and not rows: see ``items``."""
     try_id: str
     """Id of the task instance's try; ids of later tries sort after those of earlier ones (UUID version 7)."""
     seconds: dict[str, float]
@@ -214,19 +257,70 @@ class PredictionSetRecord(Record):
     versions: dict[str, str]
     nulled: dict[str, int] = field(default_factory=dict)
     """Column to how many of its values became null for the model, because they did not fit."""
+    items: ItemAccount | None = None
+    """Where files were scored, what became of each; then ``rows_out`` counts what was returned for them."""
+    script: ScriptSource | None = None
+    """The scoring script, where one was run."""
+    mini_batches_uri: str | None = None
+    """JSON lines with the files, the attempts, the seconds and the errors of each mini-batch of files."""
+    checks: tuple[CheckResult, ...] = ()
+    """What came of the validation checks."""
+    rows_set_aside: int = 0
+    """How many of the rejected rows were scored, and set aside by a check."""
+    input_names: dict[str, str] = field(default_factory=dict)
+    """Written column to its name in the input, or to what the model's own data call that prediction, where the output
+    has another name for it (``in.age``: ``age``)."""
+    models: tuple[UsedModel, ...] = ()
+    """All models, where there are several; the one above is the champion, the last step, or a split's first."""
+    challengers_uri: str | None = None
+    """How challengers differ from the champion."""
+    added_columns: tuple[str, ...] = ()
+    """Columns that come neither from the input nor are predictions: explanations, challengers', ``scored_by``."""
 
     def __post_init__(self) -> None:
         """Refuse a record whose rows do not add up."""
         in_parts = sum(part.rows for part in self.parts)
         rejected = sum(part.rows for part in self.quarantine)
-        counts = (self.certificate.rows_in, self.certificate.rows_out, self.certificate.rows_rejected)
+        counts = self._counts()
         if (
             counts != (self.rows_in, self.rows_out, rejected)
             or rejected != self.rows_rejected
-            or (self.kept and in_parts != self.rows_out)
+            or (self.has_table and in_parts != self.rows_out)
+            or not 0 <= self.rows_set_aside <= rejected
         ):
             message = (
                 f"the rows of prediction set {self.name!r} do not add up: {self.rows_in} read, {self.rows_out} scored, "
                 f"{in_parts} in its parts, {rejected} rejected"
             )
             raise ValueError(message)
+        by_arm = [model.rows for model in self.models if model.role == "arm" and model.step == 1]
+        challenged = {model.rows + model.rows_failed for model in self.models if model.role == "challenger"}
+        scored = self.rows_out + self.rows_set_aside
+        if (by_arm and sum(by_arm) != scored) or not challenged <= {scored}:
+            message = f"the models of prediction set {self.name!r} scored {by_arm or challenged} rows, not {scored}"
+            raise ValueError(message)
+
+    @property
+    def has_table(self) -> bool:
+        """Whether its parts are the rows that were predicted, and not files that a scoring script made by itself."""
+        return self.kept and (self.items is None or self.items.output_action == "append_row")
+
+    @property
+    def table(self) -> tuple[Part, ...]:
+        """The parts that hold rows."""
+        return self.parts[: 1 if self.has_table else 0] if self.items is not None else self.parts
+
+    def _counts(self) -> tuple[int, int, int]:
+        """Return the rows that were read, written and rejected, as they are proven.
+
+        Raises
+        ------
+        ValueError
+            Nothing proves them.
+        """
+        if self.items is not None:
+            return (self.items.returned, self.items.returned, 0)
+        if self.certificate is None:
+            message = f"prediction set {self.name!r} has neither a certificate of its rows nor an account of its files"
+            raise ValueError(message)
+        return (self.certificate.rows_in, self.certificate.rows_out, self.certificate.rows_rejected)

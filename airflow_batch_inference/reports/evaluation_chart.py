@@ -101,14 +101,28 @@ def _said(bins: Sequence[CalibrationBin]) -> str:
 
 
 def _density(residuals: Residuals) -> str:
-    """Draw how many rows lie in each cell of actual and predicted values, in eight shades of a root scale."""
+    """Draw how many rows lie in each cell of actual and predicted values."""
     ends = (residuals.density_low, residuals.density_high)
     axes = Axes(x=ends, y=ends, x_label="actual", y_label="predicted")
-    left, bottom = axes.at(ends[0], ends[0])
-    right, top = axes.at(ends[1], ends[1])
-    wide, high = (right - left) / residuals.density_bins, (bottom - top) / residuals.density_bins
-    most = max(rows for _, _, rows in residuals.density)
-    shaded = sorted((max(1, round(_SHADES * math.sqrt(rows / most))), j, i) for i, j, rows in residuals.density)
+    cells = shaded_cells(axes, residuals.density, residuals.density_bins)
+    shapes = f'{cells}<path class="z" d="{axes.line(ends, ends)}"/>'
+    note = "stronger colour, more rows; dashed: equal"
+    return _figure("Predicted against actual", note, axes.drawing(shapes, "Predicted against actual values"))
+
+
+def shaded_cells(axes: Axes, density: Sequence[tuple[int, int, int]], bins: int) -> str:
+    """Return the markup of counted cells, (across, up, rows), in eight shades of a root scale.
+
+    Parameters
+    ----------
+    bins
+        Of equal width, from one end to the other of each axis.
+    """
+    left, bottom = axes.at(axes.x[0], axes.y[0])
+    right, top = axes.at(axes.x[1], axes.y[1])
+    wide, high = (right - left) / bins, (bottom - top) / bins
+    most = max(rows for _, _, rows in density)
+    shaded = sorted((max(1, round(_SHADES * math.sqrt(rows / most))), j, i) for i, j, rows in density)
     cells = ""
     for shade, group in groupby(shaded, key=lambda cell: cell[0]):
         # A run of cells of one shade is one line as thick as a cell is high.
@@ -117,9 +131,7 @@ def _density(residuals: Residuals) -> str:
             for j, first, length in _runs([(j, i) for _, j, i in group])
         )
         cells += f'<path class="s" stroke-width="{high:.4g}" opacity="{(shade + 1) / (_SHADES + 1):.2f}" d="{path}"/>'
-    shapes = f'{cells}<path class="z" d="{axes.line(ends, ends)}"/>'
-    note = "stronger colour, more rows; dashed: equal"
-    return _figure("Predicted against actual", note, axes.drawing(shapes, "Predicted against actual values"))
+    return cells
 
 
 def _runs(cells: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:

@@ -45,6 +45,27 @@ def rows_hash(uri: str, rows: Iterable[int]) -> int:
     return int(_mixed(np.fromiter(rows, dtype=np.uint64), seed).sum(dtype=np.uint64))
 
 
+def row_shares(uri: str, first_row: int, rows: int, *, salt: str) -> np.ndarray:
+    """Return a number in [0, 1) for each row of a run of rows of one file, shape (rows,), evenly spread.
+
+    The first 52 bits of SplitMix64 of the row, seeded with the first 8 bytes of SHA-256 of ``<salt>:<uri>``.
+
+    Examples
+    --------
+    >>> both = row_shares("file:///a", 0, 3, salt="0")
+    >>> bool((both[1:] == row_shares("file:///a", 1, 2, salt="0")).all()), bool((both < 1).all())
+    (True, True)
+    """
+    seed = np.uint64(int.from_bytes(hashlib.sha256(f"{salt}:{uri}".encode()).digest()[:8]))
+    return share_of(_mixed(np.arange(first_row, first_row + rows, dtype=np.uint64), seed))
+
+
+def share_of(hashes: np.ndarray) -> np.ndarray:
+    """Return the first 52 bits of 64-bit hashes as numbers in [0, 1): a double holds each of them."""
+    shares: np.ndarray = (hashes >> np.uint64(12)) / 2.0**52
+    return shares
+
+
 def _mixed(rows: np.ndarray, seed: np.uint64) -> np.ndarray:
     with np.errstate(over="ignore"):
         mixed: np.ndarray = seed + (rows + np.uint64(1)) * _GAMMA

@@ -6,6 +6,7 @@ What must not be relaxed: as many predictions as rows, in their order, or an err
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_batch_inference.datasets.dataset import Origin
 from airflow_batch_inference.exceptions import (
     BatchInferenceError,
     ConfigurationError,
@@ -22,7 +24,7 @@ from airflow_batch_inference.exceptions import (
     SignatureMismatchError,
 )
 from airflow_batch_inference.scoring.explain import EXPLANATION, explanations
-from airflow_batch_inference.scoring.outputs import DEFAULT_LABEL, equal_rows, output_columns
+from airflow_batch_inference.scoring.outputs import DEFAULT_LABEL, equal_rows, output_columns, whole_outputs
 from airflow_batch_inference.signature import InputPlan, LossyCastError, cast, cast_inputs, is_text
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.datasets.dataset import MiniBatch
     from airflow_batch_inference.flavors.base import LoadedModel, Prediction
     from airflow_batch_inference.scoring.explain import Explain
+    from airflow_batch_inference.scoring.predicting import BatchPredictor
     from airflow_batch_inference.scoring.screen import Screen
 
 T = TypeVar("T")
@@ -59,6 +62,20 @@ class Predictor:
     """Which rows are explained, in one more column; None: no row."""
     names: list[str] = field(default_factory=list, compare=False)
     """The prediction columns' default names: filled in by the first mini-batch, the same for all."""
+    whole: bool = False
+    """Whether each output is one column, of lists where a row has several values."""
+    elapsed: list[int] = field(default_factory=list, compare=False)
+    """Nanoseconds that the last mini-batch took."""
+
+    @property
+    def added(self) -> int:
+        """How many of the last columns are no predictions: the explanation."""
+        return 0 if self.explain is None else 1
+
+    @property
+    def main(self) -> Predictor:
+        """The predictor itself."""
+        return self
 
     def predict(self, batch: MiniBatch) -> list[pa.Array]:
         """Return the prediction columns of a mini-batch.
@@ -72,6 +89,7 @@ class Predictor:
         OutOfStepError
             It returned another number of rows than it was given.
         """
+        began = time.perf_counter_ns()
         try:
             mended = batch.table if self.screen is None else self.screen.mended(batch.table)
             table = cast_inputs(mended, self.inputs)
@@ -85,18 +103,27 @@ class Predictor:
         found: list[tuple[str, pa.Array]] = []
         known: dict[str, Prediction] = {}
         for method in self.methods:
-            found += output_columns(
-                self._predicted(method, table, batch, known),
-                method=method,
-                rows=table.num_rows,
-                where=batch.describe(),
-                is_alone=len(self.methods) == 1,
-                endings=self._endings(method),
-            )
+            found += self._columns(method, self._predicted(method, table, batch, known), batch)
         if self.explain is not None:
             found.append((EXPLANATION, self._explained(self.explain, found, table, batch)))
         self.names[:] = [name for name, _ in found]
+        self.elapsed[:] = [max(1, time.perf_counter_ns() - began)]
         return [values for _, values in found]
+
+    def _columns(self, method: str, predicted: Prediction, batch: MiniBatch) -> list[tuple[str, pa.Array]]:
+        rows, where, is_alone = batch.table.num_rows, batch.describe(), len(self.methods) == 1
+        if self.whole:
+            name = only_output(self.model)
+            return whole_outputs(predicted, method=method, rows=rows, where=where, is_alone=is_alone, name=name)
+        return output_columns(
+            predicted,
+            method=method,
+            rows=rows,
+            where=where,
+            is_alone=is_alone,
+            endings=self._endings(method),
+            keeps_name=getattr(self.model, "names_outputs", False),
+        )
 
     def _explained(
         self, explain: Explain, found: list[tuple[str, pa.Array]], table: pa.Table, batch: MiniBatch
@@ -181,11 +208,19 @@ class Predictor:
         except (BatchInferenceError, MemoryError, OSError):
             raise  # what the system or the network did says nothing of the rows
         except Exception as error:
+            blamed = getattr(self.model, "blamed", None)
+            who = f"The model's {method}" if blamed is None else blamed(error)
             message = (
-                f"The model's {method} failed on {batch.describe()}: {type(error).__name__}: {error}. "
+                f"{who} failed on {batch.describe()}: {type(error).__name__}: {error}. "
                 f"{_text_for_number(error, table, self.inputs, batch) or 'Look at these rows, or score them alone.'}"
             )
             raise PredictionError(message) from error
+
+
+def only_output(model: LoadedModel) -> str | None:
+    """Return the name that a network has for its only output; None where it has none, or several outputs."""
+    names = model.output_names or getattr(model, "outputs", None)
+    return str(names[0]) if isinstance(names, tuple) and len(names) == 1 else None
 
 
 def require_threshold(model: LoadedModel, threshold: float | None) -> None:
@@ -222,7 +257,7 @@ def _text_for_number(error: Exception, table: pa.Table, inputs: InputPlan, batch
 
 
 def require_in_step(
-    predictor: Predictor, batch: MiniBatch, predicted: Sequence[pa.Array], *, rows: int, seed: int
+    predictor: BatchPredictor, batch: MiniBatch, predicted: Sequence[pa.Array], *, rows: int, seed: int
 ) -> None:
     """Score some rows again, one at a time and in another order, and compare: each prediction is of its own row.
 
@@ -248,7 +283,8 @@ def require_in_step(
         alone = predictor.predict(batch.slice(row, 1))
         _require_same([column.slice(row, 1) for column in predicted], alone, batch, [row], "scored alone")
     order = rng.permutation(count)[:_SHUFFLED_ROWS]
-    shuffled = predictor.predict(type(batch)(batch.table.take(pa.array(order)), batch.origins))
+    places = tuple(Origin(*batch.locate(row), 1) for row in order.tolist())
+    shuffled = predictor.predict(type(batch)(batch.table.take(pa.array(order)), places))
     expected = [column.take(pa.array(order)) for column in predicted]
     _require_same(expected, shuffled, batch, order.tolist(), "scored in another order")
 

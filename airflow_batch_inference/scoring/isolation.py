@@ -21,14 +21,13 @@ from airflow_batch_inference.exceptions import (
     SignatureMismatchError,
     TooManyRejectedRowsError,
 )
-from airflow_batch_inference.scoring.explain import EXPLANATION_TYPE
 from airflow_batch_inference.scoring.outputs import missing_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_batch_inference.datasets.dataset import MiniBatch
-    from airflow_batch_inference.scoring.batch import Predictor
+    from airflow_batch_inference.scoring.predicting import BatchPredictor
 
 _SAMPLED_ROWS = 8
 _HINT = "To set such rows aside and score the rest, give error_threshold or max_rejected_fraction."
@@ -60,7 +59,7 @@ class Isolator:
     Attributes
     ----------
     predictor
-        The model.
+        The model, or what several of them make.
     allowed
         How many rows may still be rejected; None: any number.
     is_strict
@@ -74,9 +73,11 @@ class Isolator:
         Whether errors may not show values, where more rows are rejected than allowed.
     tell
         Called with start and stop before each predict call, so that a supervisor knows where the process died.
+    samples
+        Whether a few rows that all fail alone stand for a batch of thousands, which is then an error.
     """
 
-    predictor: Predictor
+    predictor: BatchPredictor
     allowed: int | None = 0
     is_strict: bool = False
     allow_nan: bool = False
@@ -84,6 +85,7 @@ class Isolator:
     is_secret: bool = False
     tell: Callable[[int, int], None] = lambda start, stop: None  # noqa: ARG005
     rejected: int = 0
+    samples: bool = True
 
     def score(self, batch: MiniBatch, start: int) -> ScoredRows:
         """Score a mini-batch whose first row has the number ``start`` within the part.
@@ -112,7 +114,7 @@ class Isolator:
             return ScoredRows(batch, good[0], [])
         keep = np.ones(batch.table.num_rows, dtype=bool)
         keep[[row.row for row in rejected]] = False
-        return ScoredRows(_only(batch, keep), _joined(good), rejected)
+        return ScoredRows(only(batch, keep), _joined(good), rejected)
 
     def _solve_others(
         self,
@@ -133,7 +135,7 @@ class Isolator:
         places = np.flatnonzero(keep)
         if len(places):
             found: list[RejectedRow] = []
-            self._solve(_only(batch, keep), start, 0, good, found)
+            self._solve(only(batch, keep), start, 0, good, found)
             rejected += [replace(row, row=int(places[row.row])) for row in found]
         rejected.sort(key=lambda row: row.row)
 
@@ -157,7 +159,8 @@ class Isolator:
             if rows == 1:
                 self._reject(batch, RejectedRow(offset, _stage(error), str(error)), error, rejected)
                 return
-            self._require_some_good_row(batch, start, error)
+            if self.samples:
+                self._require_some_good_row(batch, start, error)
         else:
             self._check(batch, offset, columns, good, rejected)
             return
@@ -201,7 +204,7 @@ class Isolator:
     ) -> None:
         missing = np.zeros(batch.table.num_rows, dtype=bool)
         if not self.allow_nan:
-            for column in (each for each in columns if each.type != EXPLANATION_TYPE):
+            for column in columns[: len(columns) - self.predictor.added]:
                 missing |= missing_rows(column)
         if not missing.any():
             good.append(columns)
@@ -232,8 +235,8 @@ def _stage(error: Exception) -> Literal["schema", "predict", "check"]:
     return "schema" if isinstance(error, SignatureMismatchError) else "predict"
 
 
-def _only(batch: MiniBatch, keep: np.ndarray) -> MiniBatch:
-    """Return the rows that are kept, with an origin for each run of them."""
+def only(batch: MiniBatch, keep: np.ndarray) -> MiniBatch:
+    """Return the rows of a mini-batch that a mask keeps, with an origin for each run of them."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], keep, [False]]).astype(np.int8)))
     runs = [batch.slice(int(start), int(stop - start)) for start, stop in edges.reshape(-1, 2)]
     return type(batch)(batch.table.filter(pa.array(keep)), tuple(origin for run in runs for origin in run.origins))

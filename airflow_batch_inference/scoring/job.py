@@ -7,21 +7,29 @@ every input row is in the output or among the rejects, exactly once, or nothing 
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import pickle
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from airflow_batch_inference import __version__
 from airflow_batch_inference.drift.profile import merged
-from airflow_batch_inference.exceptions import ArtifactIntegrityError, TooManyRejectedRowsError
+from airflow_batch_inference.exceptions import ArtifactIntegrityError, CheckFailedError, TooManyRejectedRowsError
 from airflow_batch_inference.flavors.threads import usable_cores
-from airflow_batch_inference.records import Certificate, ColumnSpec, PredictionSetRecord, ProfileRecord
+from airflow_batch_inference.records import (
+    Certificate,
+    ChallengersRecord,
+    ColumnSpec,
+    PredictionSetRecord,
+    ProfileRecord,
+)
 from airflow_batch_inference.scoring.accounting import as_text, row_hash
+from airflow_batch_inference.scoring.checks import added, describe, judged, require_passed
 from airflow_batch_inference.scoring.commit import commit, committed
 from airflow_batch_inference.scoring.contract import warn_of_nulls
 from airflow_batch_inference.scoring.native_threads import limited_blas
@@ -32,12 +40,13 @@ from airflow_batch_inference.scoring.prepare import open_input, prepare
 from airflow_batch_inference.scoring.progress import Progress
 from airflow_batch_inference.scoring.resume import finished_parts
 from airflow_batch_inference.scoring.retries import retrying
+from airflow_batch_inference.scoring.tally import added_lines, challenger_results, used_models
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from airflow_batch_inference.datasets.dataset import Dataset
-    from airflow_batch_inference.records import Receipt
+    from airflow_batch_inference.records import CheckCount, CheckResult, Receipt
     from airflow_batch_inference.scoring.plan import PartPlan
     from airflow_batch_inference.scoring.prepare import PreparedJob
     from airflow_batch_inference.scoring.request import ScoringRequest
@@ -92,6 +101,7 @@ def score_dataset(
     stopped: Callable[[], bool] = _never,
     resources: Resources | None = None,
     fence: Callable[[], None] = lambda: None,
+    report: Callable[[ChallengersRecord, str], ChallengersRecord] = lambda record, folder: record,  # noqa: ARG005
 ) -> tuple[str, PredictionSetRecord]:
     """Score a dataset and commit the prediction set.
 
@@ -107,6 +117,9 @@ def score_dataset(
         Processes and memory.
     fence
         Called right before the commit; raises where this try is no longer the live one.
+    report
+        Called with how challengers differ from the champion, and the task's folder, before that is stored; returns it
+        with the report's URI.
 
     Returns
     -------
@@ -149,8 +162,10 @@ def score_dataset(
             progress.tell(receipt)
         check()
         progress.finish()
+    results = _judged(request, plans, receipts, storage)
     profile_uri = _put_profile(request, receipts.values(), storage)
-    record = _record(job, request, opened, plans, receipts, progress, profile_uri)
+    record = _record(job, request, opened, plans, receipts, progress, profile_uri, results)
+    record = _with_models(record, request, receipts.values(), storage, report)
     return retrying("The commit", lambda: commit(folder, record, storage, fence))
 
 
@@ -188,9 +203,9 @@ def _scorers(
     check: Callable[[], None],
 ) -> Iterator[_Here | WorkerPool]:
     workers = resources.workers(len(plans))
-    if workers and request.model_storage is not None:
+    if workers and request.can_travel:
         try:
-            shared = _shared(request, request.model_storage, opened, storage)
+            shared = _shared(request, opened, storage)
             pickle.dumps(shared)
         except Exception as error:  # noqa: BLE001  # a file system's own pickling may fail in any way
             log.warning("Scoring in this process alone: its file systems cannot be handed to another (%s)", error)
@@ -201,26 +216,33 @@ def _scorers(
     yield _Here(request, opened, storage, check)
 
 
-def _shared(
-    request: ScoringRequest, model_storage: Storage, opened: Dataset, storage: Storage
-) -> tuple[ScoringRequest, Dataset, Storage]:
+def _shared(request: ScoringRequest, opened: Dataset, storage: Storage) -> tuple[ScoringRequest, Dataset, Storage]:
     """Replace what finds file systems by the file systems themselves: other processes know no connections."""
     files = [listed.file.uri for listed in opened.files]
+    reached = None if request.model_storage is None else request.model_storage.resolved(request.record.model_uri)
+    others = () if request.lineup is None else request.lineup.sources()
+    golden = [request.record.golden_uri, *(source.record.golden_uri for source in others)]
+    lineup = None if request.lineup is None else request.lineup.portable()
     return (
-        replace(request, model=None, model_storage=model_storage.resolved(request.record.model_uri)),
+        replace(request, model=None, model_storage=reached, lineup=lineup),
         replace(opened, storage=opened.storage.resolved(*files)),
-        storage.resolved(request.destination.root, *filter(None, [request.record.golden_uri])),
+        storage.resolved(request.destination.root, *filter(None, golden)),
     )
 
 
 def _left(most: int | None, receipts: Iterable[Receipt]) -> int | None:
     """Return how many rows may still be rejected."""
-    return None if most is None else max(0, most - sum(receipt.rows_rejected for receipt in receipts))
+    return None if most is None else max(0, most - sum(_unscored(receipt) for receipt in receipts))
+
+
+def _unscored(receipt: Receipt) -> int:
+    """Return how many rows could not be scored; those that a check sets aside have a limit of their own."""
+    return receipt.rows_rejected - receipt.rows_set_aside
 
 
 def _require_allowed(most: int | None, receipts: Iterable[Receipt]) -> None:
     rejected = [receipt for receipt in receipts if receipt.quarantine]
-    count = sum(receipt.rows_rejected for receipt in rejected)
+    count = sum(map(_unscored, rejected))
     if most is not None and count > most:
         shown = [f"{each.uri} row {each.row} ({each.stage}): {each.error}" for each in rejected[0].rejections[:3]]
         where = ", ".join(receipt.quarantine.uri for receipt in rejected[:3] if receipt.quarantine)
@@ -249,11 +271,14 @@ def _record(
     receipts: dict[int, Receipt],
     progress: Progress,
     profile_uri: str | None,
+    results: tuple[CheckResult, ...],
 ) -> PredictionSetRecord:
     """Reconcile the receipts with the plan, and make the commit of them."""
-    record, options, destination = request.record, request.options, request.destination
+    options, destination = request.options, request.destination
+    answering, record = request.answering, request.answering.record
     ordered = [receipts[plan.index] for plan in plans]
     certificate = _certificate(opened, plans, ordered)
+    names = {name: name for name in job.base.names} if job.shape is None else job.shape.written_as
     return PredictionSetRecord(
         name=options.name,
         batch_id=destination.batch_id,
@@ -262,16 +287,16 @@ def _record(
         model_uri=record.model_uri,
         model_sha256=record.sha256,
         model_flavor=record.flavor,
-        model_record_uri=request.model_record_uri,
-        baseline_uri=record.baseline_uri,
+        model_record_uri=answering.record_uri,
+        baseline_uri=request.record.baseline_uri,
         profile_uri=profile_uri,
         dataset=opened.snapshot,
         dataset_uris=() if opened.inline is not None else _uris(request.dataset),
         dataset_rows=tuple(sum(unit.rows for unit in units) for units in opened.units),
         output_format=options.output_format,
         columns=tuple(ColumnSpec(name=column.name, type=str(column.type)) for column in job.schema),
-        feature_columns=job.inputs.columns,
-        label_columns=job.labels,
+        feature_columns=tuple(names.get(name, name) for name in job.features),
+        label_columns=tuple(names[label] for label in job.labels if label in names),
         rows_in=certificate.rows_in,
         rows_out=certificate.rows_out,
         rows_rejected=certificate.rows_rejected,
@@ -285,7 +310,70 @@ def _record(
         seconds=progress.seconds(),
         versions={"airflow-batch-inference": __version__, "pyarrow": pa.__version__, **job.versions},
         nulled=_nulled(ordered),
+        checks=results,
+        rows_set_aside=sum(receipt.rows_set_aside for receipt in ordered),
+        input_names={written: name for name, written in names.items() if written != name},
+        added_columns=tuple(names[name] for name in job.added if name in names),
     )
+
+
+def _judged(
+    request: ScoringRequest, plans: Sequence[PartPlan], receipts: dict[int, Receipt], storage: Storage
+) -> tuple[CheckResult, ...]:
+    """Return what came of the checks over the whole input; it is stored before anything is raised.
+
+    Raises
+    ------
+    CheckFailedError
+        One holds for too many rows to commit them.
+    """
+    rows = sum(plan.rows for plan in plans)
+    counts: tuple[CheckCount, ...] = ()
+    for plan in plans:
+        counts = added(counts, receipts[plan.index].checks)
+    results = judged(request.options.checks, counts, rows)
+    for result in results:
+        if result.rows and not result.is_exceeded:
+            log.info("%s", describe(result, rows))
+    try:
+        require_passed(results, rows)
+    except CheckFailedError as error:
+        data = json.dumps([asdict(result) for result in results], indent=1).encode()
+        folder = request.destination.folder
+        uri = retrying("The record of the checks", lambda: storage.put_content(folder, "checks", ".json", data))
+        message = f"{error} All checks: {uri}"
+        raise CheckFailedError(message, results=results, rows=rows, uri=uri) from None
+    return results
+
+
+def _with_models(
+    record: PredictionSetRecord,
+    request: ScoringRequest,
+    receipts: Iterable[Receipt],
+    storage: Storage,
+    report: Callable[[ChallengersRecord, str], ChallengersRecord],
+) -> PredictionSetRecord:
+    """Add what each of several models has done; store how challengers differ from the champion."""
+    if request.lineup is None:
+        return record
+    lines = added_lines(receipts)
+    scored = record.rows_out + record.rows_set_aside
+    models = used_models(request, lines, scored, record.rows_rejected - record.rows_set_aside)
+    uri = None
+    if request.lineup.challengers:
+        found = ChallengersRecord(
+            task=record.task,
+            batch_id=record.batch_id,
+            dataset_uris=record.dataset_uris,
+            rows=scored,
+            champion=tuple(model for model in models if model.role == "champion"),
+            threshold=request.lineup.flips.threshold,
+            tolerance=request.lineup.flips.tolerance,
+            challengers=challenger_results(request.lineup, lines, models),
+        )
+        folder = request.destination.folder
+        uri = retrying("The report", lambda: storage.put_record(folder, "challengers", report(found, folder)))
+    return replace(record, models=models, challengers_uri=uri)
 
 
 def _nulled(receipts: Sequence[Receipt]) -> dict[str, int]:

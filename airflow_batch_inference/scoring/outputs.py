@@ -45,6 +45,7 @@ def output_columns(
     where: str,
     is_alone: bool = True,
     endings: Sequence[str] | None = None,
+    keeps_name: bool = False,
 ) -> list[tuple[str, pa.Array]]:
     """Return the columns of what a method returned, with the names that they get where the user gives none.
 
@@ -62,6 +63,8 @@ def output_columns(
         Whether no other method is called in the same pass.
     endings
         What the names of several values a row end with, in the place of 0, 1, …, where their number fits.
+    keeps_name
+        Whether one output by name keeps its name, as several do.
 
     Raises
     ------
@@ -73,12 +76,59 @@ def output_columns(
     stem = DEFAULT_LABEL if is_alone and method in _ALONE else _STEMS.get(method, method)
     if not isinstance(predicted, Mapping):
         return list(_of_array(stem, predicted, method, rows, where, endings))
-    several = len(predicted) > 1
+    several = keeps_name or len(predicted) > 1
     return [
         column
         for name, values in predicted.items()
         for column in _of_array(_name(stem, name, is_alone) if several else stem, values, method, rows, where, endings)
     ]
+
+
+def whole_outputs(
+    predicted: Prediction,
+    *,
+    method: str,
+    rows: int,
+    where: str,
+    is_alone: bool = True,
+    name: str | None = None,
+) -> list[tuple[str, pa.Array]]:
+    """Return one column for each output: values, or lists where a row has several (also where it has a list of one).
+
+    Parameters
+    ----------
+    predicted, method, rows, where, is_alone
+        As for :func:`output_columns`.
+    name
+        What the model calls its only output.
+
+    Raises
+    ------
+    OutOfStepError, PredictionError
+        As :func:`output_columns` says.
+
+    Examples
+    --------
+    >>> [(name, values.to_pylist()) for name, values in whole_outputs(
+    ...     np.array([[0.2], [0.8]]), method="predict", rows=2, where="the data", name="dense_1")]
+    [('dense_1', [[0.2], [0.8]])]
+    """
+    stem = _STEMS.get(method, method)
+    if not isinstance(predicted, Mapping):
+        predicted = {name if is_alone and name is not None and method == "predict" else stem: predicted}
+    elif not is_alone:
+        predicted = {f"{stem}_{output}": values for output, values in predicted.items()}
+    return [(output, _whole(_per_row(values, method, rows, where), method)) for output, values in predicted.items()]
+
+
+def _whole(values: np.ndarray | pa.Array, method: str) -> pa.Array:
+    if isinstance(values, pa.Array):
+        return values
+    array = _array(values.reshape(-1), method)
+    for axis in range(values.ndim - 1, 0, -1):
+        size, lists = values.shape[axis], int(np.prod(values.shape[:axis]))
+        array = pa.ListArray.from_arrays(pa.array(np.arange(lists + 1, dtype=np.int32) * size), array)
+    return array
 
 
 def _name(stem: str, output: str, is_alone: bool) -> str:  # private
@@ -93,13 +143,10 @@ def _of_array(
     where: str,
     endings: Sequence[str] | None,
 ) -> Iterator[tuple[str, pa.Array]]:
-    values = np.asarray(predicted)
-    if values.ndim == 0 or values.shape[0] != rows:
-        message = (
-            f"The model's {method} returned an array of shape {values.shape} for {rows} rows of {where}; it must be "
-            f"({rows},) or ({rows}, k). Nothing was written."
-        )
-        raise OutOfStepError(message)
+    values = _per_row(predicted, method, rows, where)
+    if isinstance(values, pa.Array):
+        yield stem, values
+        return
     if values.ndim == 1 or values.shape[1:] == (1,):
         yield stem, _array(values.reshape(rows), method)
     elif values.ndim == 2 and values.shape[1] <= MOST_COLUMNS:  # a matrix
@@ -109,6 +156,19 @@ def _of_array(
             yield f"{stem}_{end}", _array(column, method)
     else:
         yield stem, _lists(values, method)
+
+
+def _per_row(predicted: object, method: str, rows: int, where: str) -> np.ndarray | pa.Array:
+    """Return an array whose first axis is the rows, or raise; a column is one already."""
+    values = predicted if isinstance(predicted, pa.Array) else np.asarray(predicted)
+    shape = (len(values),) if isinstance(values, pa.Array) else values.shape
+    if shape[:1] != (rows,):
+        message = (
+            f"The model's {method} returned an array of shape {shape} for {rows} rows of {where}; it must be "
+            f"({rows},) or ({rows}, k). Nothing was written."
+        )
+        raise OutOfStepError(message)
+    return values
 
 
 def _lists(values: np.ndarray, method: str) -> pa.Array:
@@ -130,6 +190,10 @@ def _array(values: np.ndarray, method: str) -> pa.Array:
 def missing_rows(column: pa.Array) -> np.ndarray:
     """Say of each row whether its prediction is NaN or missing; of a list, whether any value in it is."""
     found: np.ndarray = pc.is_null(column, nan_is_null=True).to_numpy(zero_copy_only=False)
+    if pa.types.is_list(column.type):
+        found = found.copy()
+        found[pc.list_parent_indices(column).to_numpy()[missing_rows(pc.list_flatten(column))]] = True
+        return found
     if not pa.types.is_fixed_size_list(column.type) or not len(column):
         return found
     inner = missing_rows(column.flatten())

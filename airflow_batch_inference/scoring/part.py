@@ -6,7 +6,6 @@ exists; of several who score one part, the first receipt counts and the others r
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -21,27 +20,32 @@ from airflow_batch_inference.datasets.formats import output_suffix
 from airflow_batch_inference.datasets.prefetch import prefetched
 from airflow_batch_inference.datasets.writers import PartWriter
 from airflow_batch_inference.drift.profile import Profiler
-from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError, DataError
+from airflow_batch_inference.exceptions import ArtifactIntegrityError, DataError
 from airflow_batch_inference.records import Part, Receipt, Rejection
 from airflow_batch_inference.scoring.accounting import as_text, row_hash, rows_hash
 from airflow_batch_inference.scoring.batch import assemble, require_in_step
+from airflow_batch_inference.scoring.challengers import ShadowedPredictor
+from airflow_batch_inference.scoring.checks import Marked, added, count_marks, set_aside
 from airflow_batch_inference.scoring.isolation import Isolator
 from airflow_batch_inference.scoring.quarantine import QUARANTINE_COLUMNS, quarantine_rows, quarantine_schema
+from airflow_batch_inference.scoring.receipts import put_receipt
 from airflow_batch_inference.scoring.retries import retrying
-from airflow_batch_inference.signature import cast, is_number, is_text
+from airflow_batch_inference.scoring.shape import as_number
+from airflow_batch_inference.scoring.tally import tally_of
 from airflow_batch_inference.storage import encode_segment, join_uri, sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from airflow_batch_inference.datasets.dataset import MiniBatch
     from airflow_batch_inference.flavors.base import LoadedModel
-    from airflow_batch_inference.records import Profile
+    from airflow_batch_inference.records import CheckCount, Profile
     from airflow_batch_inference.scoring.isolation import RejectedRow, ScoredRows
     from airflow_batch_inference.scoring.plan import PartPlan
     from airflow_batch_inference.scoring.prepare import PreparedJob
     from airflow_batch_inference.scoring.request import ScoringRequest
+    from airflow_batch_inference.scoring.tally import Tally
     from airflow_batch_inference.storage import Storage
 
 _SHOWN_REJECTIONS = 5
@@ -49,7 +53,6 @@ _PROBED_PARTS = 8
 """Every eighth part is probed: a probe takes some tens of milliseconds, a tenth of a cheap model's part."""
 _COUNTED_ROWS = 4096
 _QUARANTINE_FORMAT = "parquet"
-_PUTS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +83,14 @@ class PartScorer:
     check: Callable[[], None] = lambda: None
     cursor: Cursor = field(default_factory=Cursor)
 
-    def score(self, plan: PartPlan, *, allowed: int | None, failing: Mapping[tuple[int, int], str]) -> Receipt:
+    def score(
+        self,
+        plan: PartPlan,
+        *,
+        allowed: int | None,
+        failing: Mapping[tuple[int, int], str],
+        excluded: Mapping[str, str] | None = None,
+    ) -> Receipt:
         """Score a part, write its files, and return its receipt: this one, or that of whoever was first.
 
         Parameters
@@ -91,19 +101,30 @@ class PartScorer:
             How many of its rows may be rejected; None: any number.
         failing
             See :class:`~airflow_batch_inference.scoring.isolation.Isolator`.
+        excluded
+            Challengers that have ended a process in this part, and how.
 
         Raises
         ------
         DataError, PredictionError
             As their messages say; nothing is written.
         """
-        return retrying(f"Part {plan.index}", lambda: self._score(plan, allowed, failing))
+        return retrying(f"Part {plan.index}", lambda: self._score(plan, allowed, failing, excluded or {}))
 
-    def _score(self, plan: PartPlan, allowed: int | None, failing: Mapping[tuple[int, int], str]) -> Receipt:
+    def _score(
+        self,
+        plan: PartPlan,
+        allowed: int | None,
+        failing: Mapping[tuple[int, int], str],
+        excluded: Mapping[str, str],
+    ) -> Receipt:
+        predictor = self.job.predictor(self.request, self.model)
+        if isinstance(predictor, ShadowedPredictor):
+            predictor.exclude(excluded)
         run = _Run(
             self,
             Isolator(
-                predictor=self.job.predictor(self.request, self.model),
+                predictor=predictor,
                 allowed=allowed,
                 is_strict=not self.request.policy.is_tolerant,
                 allow_nan=self.request.policy.allow_nan,
@@ -112,6 +133,7 @@ class PartScorer:
                 tell=self.tell,
             ),
             Profiler(self.request.baseline.columns) if self.request.baseline else None,
+            tally_of(predictor, self.job, self.request),
         )
         self._require_unchanged(plan)
         part = self._write(plan, run)
@@ -130,27 +152,11 @@ class PartScorer:
             profile=run.profile(),
             seconds={phase: round(value, 3) for phase, value in run.seconds.items()},
             nulled=dict(run.nulled),
+            checks=run.checks,
+            rows_set_aside=run.rows_set_aside,
+            lines=() if run.tally is None else run.tally.lines(),
         )
-        return self._put(plan, receipt)
-
-    def _put(self, plan: PartPlan, receipt: Receipt) -> Receipt:
-        uri = receipt_uri(self.request.destination.folder, self.job.key, plan.index)
-        data = receipt.to_json()
-        for _ in range(_PUTS):
-            if self.storage.put_new(uri, data):
-                return receipt
-            with contextlib.suppress(ArtifactNotFoundError):  # it has just been found unusable, and removed
-                theirs = Receipt.from_json(self.storage.read_bytes(uri), where=uri)
-                break
-        else:
-            message = f"{uri} can neither be put nor read: its store does not hold what it was given."
-            raise ArtifactIntegrityError(message)
-        if theirs != receipt:
-            kept = {part.uri for part in (theirs.part, theirs.quarantine) if part}
-            for mine in (receipt.part, receipt.quarantine):
-                if mine is not None and mine.uri not in kept:
-                    self.storage.remove(mine.uri)
-        return theirs
+        return put_receipt(receipt, self.request.destination.folder, self.storage)
 
     def _write(self, plan: PartPlan, run: _Run) -> Part | None:
         if not self.request.options.keep:
@@ -192,7 +198,7 @@ class PartScorer:
             "batch_inference.version": __version__,
             "batch_inference.job_key": self.job.key,
             "batch_inference.batch_id": self.request.destination.batch_id,
-            "batch_inference.model_sha256": self.request.record.sha256,
+            "batch_inference.model_sha256": self.request.answering.record.sha256,
         }
 
     def _require_unchanged(self, plan: PartPlan) -> None:
@@ -212,16 +218,6 @@ class PartScorer:
                 raise DataError(message)
 
 
-def work_folder(folder: str, job_key: str) -> str:
-    """Return where the receipts of a job lie."""
-    return join_uri(folder, "_work", job_key[:16])
-
-
-def receipt_uri(folder: str, job_key: str, index: int) -> str:
-    """Return where the receipt of a part lies, or will lie."""
-    return join_uri(work_folder(folder, job_key), f"part-{index:05d}.json")
-
-
 def _finished(path: Path, uri: str, rows: int, output_format: str) -> Part:
     """Describe a file that was just closed; a Parquet footer is read again."""
     if output_format == "parquet" and (found := pq.read_metadata(path).num_rows) != rows:
@@ -237,6 +233,7 @@ class _Run:
     scorer: PartScorer
     isolator: Isolator
     profiler: Profiler | None = None
+    tally: Tally | None = None
     uncounted: list[pa.Table] = field(default_factory=list)
     rows_in: int = 0
     rows_out: int = 0
@@ -245,6 +242,8 @@ class _Run:
     quarantined: list[pa.Table] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
     nulled: Counter[str] = field(default_factory=Counter)
+    checks: tuple[CheckCount, ...] = ()
+    rows_set_aside: int = 0
     seconds: dict[str, float] = field(
         default_factory=lambda: {"read": 0.0, "predict": 0.0, "write": 0.0, "profile": 0.0}
     )
@@ -259,20 +258,45 @@ class _Run:
         with prefetched(reading) as batches:
             while True:
                 self.scorer.check()
-                now = time.monotonic()
+                now, started = time.monotonic(), time.perf_counter_ns()
                 batch = next(batches, None)
                 self.spent("read", now)
                 if batch is None:
                     return
-                now = time.monotonic()
+                waited = time.perf_counter_ns() - started
+                now, started = time.monotonic(), time.perf_counter_ns()
                 scored = self.isolator.score(batch, self.rows_in)
+                elapsed = (waited, *self._steps(time.perf_counter_ns() - started))
                 self._require_in_step(plan, scored)
+                if self.tally is not None:  # rows that a check sets aside were scored, too
+                    self.tally.add(scored)
+                    self.tally.reject(batch, scored.rejected)
+                scored, marked = self._checked(batch, scored)
                 self._account(batch, scored)
                 scored = self._mended(scored)
-                table = assemble(scored.rows, job.passthrough, scored.predicted, job.schema)
+                table = assemble(scored.rows, job.passthrough, scored.predicted, job.base)
                 self.spent("predict", now)
                 self._profile(table, scored)
-                yield table
+                yield table if job.shape is None else job.shape.table(table, marked, elapsed)
+
+    def _steps(self, took: int) -> Sequence[int]:
+        """Return the nanoseconds of each step; of one alone all that its rows took, isolating bad ones included."""
+        steps = self.isolator.predictor.main.elapsed
+        return steps if len(steps) > 1 else (took,)
+
+    def _checked(self, batch: MiniBatch, scored: ScoredRows) -> tuple[ScoredRows, Marked]:
+        """Evaluate the checks, count what they mark, and set aside what they say."""
+        job = self.scorer.job
+        if job.shape is None:
+            return scored, Marked({}, scored.rows.table.num_rows)
+        table = scored.rows.table if job.screen is None else job.screen.readable(scored.rows.table)
+        marked = job.shape.mark(table, scored.predicted)
+        self.checks = added(self.checks, count_marks(marked, scored.rows))
+        aside = set_aside(job.shape.checks, batch, scored, marked)
+        if aside is None:
+            return scored, marked
+        self.rows_set_aside += len(aside.scored.rejected) - len(scored.rejected)
+        return aside.scored, marked.taken(aside.keep)
 
     def _mended(self, scored: ScoredRows) -> ScoredRows:
         """Count what became null for the model, and return the rows with the numbers that text stands for."""
@@ -291,7 +315,7 @@ class _Run:
         inputs = self.scorer.job.inputs
         for name, kind in zip(inputs.columns, inputs.types, strict=True):
             if name not in table.column_names:
-                table = table.append_column(name, self._as_number(scored.rows.table.column(name), kind, name))
+                table = table.append_column(name, as_number(scored.rows.table.column(name), kind, name))
         self.uncounted.append(table)
         if sum(each.num_rows for each in self.uncounted) >= _COUNTED_ROWS:
             self._count(self.profiler)
@@ -310,16 +334,12 @@ class _Run:
         self._count(self.profiler)
         return self.profiler.profile()
 
-    @staticmethod
-    def _as_number(values: pa.ChunkedArray, kind: pa.DataType | None, name: str) -> pa.ChunkedArray:
-        """Return text that the model takes as numbers as those numbers."""
-        is_parsed = kind is not None and is_number(kind) and is_text(values.type)
-        return cast(values, kind, name) if is_parsed else values
-
     def _require_in_step(self, plan: PartPlan, scored: ScoredRows) -> None:
         rows = self.scorer.request.parity_rows
         if rows and plan.index % _PROBED_PARTS == 0 and self.rows_in == 0 and scored.rows.table.num_rows:
-            require_in_step(self.isolator.predictor, scored.rows, scored.predicted, rows=rows, seed=plan.index)
+            main = self.isolator.predictor.main
+            own = scored.predicted[: len(main.names)]
+            require_in_step(main, scored.rows, own, rows=rows, seed=plan.index)
 
     def _account(self, batch: MiniBatch, scored: ScoredRows) -> None:
         self.rows_in += batch.table.num_rows

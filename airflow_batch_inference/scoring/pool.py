@@ -6,23 +6,18 @@ killed twice; and the number of replacements is limited.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
-import signal
-import subprocess
-import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import connection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import WorkerError
-from airflow_batch_inference.scoring.native_threads import worker_environment
+from airflow_batch_inference.scoring.processes import ending, send, start_process
 from airflow_batch_inference.scoring.queue import PartQueue
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterator, Sequence
     from typing import Self
 
@@ -38,6 +33,7 @@ log = logging.getLogger(__name__)
 _POLL_S = 0.2
 _MOST_DEATHS = 64
 _MOST_DEATHS_WITHOUT_ROWS = 3
+_MOST_DEATHS_OF_A_CHALLENGER = 3
 
 Rows = tuple[int, int]
 
@@ -54,6 +50,12 @@ class _Worker:
     is_ready: bool = False
     reason: str | None = None
     """Why the parent killed it."""
+    challenger: str = ""
+    """The one that is at work; empty: none is."""
+
+    def how_it_ended(self) -> str:
+        """Return how the process ended, in a word or two."""
+        return self.reason or ending(self.process.wait())
 
 
 @dataclass(slots=True)
@@ -124,6 +126,7 @@ class WorkerPool:
         self._job: PreparedJob | None = None
         self._troubles = _Troubles()
         self._starting_deaths = 0
+        self._excluded: dict[int, dict[str, str]] = {}
 
     def __enter__(self) -> Self:
         try:
@@ -151,20 +154,21 @@ class WorkerPool:
             Whatever it raised.
         """
         first = self._workers[0]
-        _send(first, ("prepare", self._opened))
+        send(first.pipe, ("prepare", self._opened))
         while self._job is None:
             for worker, message in self._messages():
                 if message is None:
-                    self._note_starting_death(worker)
+                    if not self._blame_challenger(worker):
+                        self._note_starting_death(worker)
                     fresh = self._restart(worker)
                     if worker is first:
                         first = fresh
-                        _send(first, ("prepare", self._opened))
+                        send(first.pipe, ("prepare", self._opened))
                 elif message[0] == "prepared":
                     self._job = message[1]
         for other in self._workers:
             if other is not first:
-                _send(other, ("job", self._job))
+                send(other.pipe, ("job", self._job))
         return self._job
 
     def run(self, plans: Sequence[PartPlan], allowed: Callable[[], int | None]) -> Iterator[Receipt]:
@@ -201,20 +205,10 @@ class WorkerPool:
                     yield message[1]
 
     def _start(self) -> _Worker:
-        ours, theirs = connection.Pipe()
-        with theirs:
-            environment = dict(os.environ) | worker_environment(self.number)
-            environment["PYTHONPATH"] = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-            command = [sys.executable, "-P", "-m", "airflow_batch_inference.scoring.worker"]
-            process = subprocess.Popen(  # noqa: S603  # a fixed program
-                [*command, str(theirs.fileno()), str(os.getpid())],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-            )
-        worker = _Worker(process, ours)
+        process, pipe = start_process("airflow_batch_inference.scoring.worker", workers=self.number)
+        worker = _Worker(process, pipe)
         self._workers.append(worker)
-        _send(worker, (self._request, self._storage))
+        send(worker.pipe, (self._request, self._storage))
         return worker
 
     def _restart(self, worker: _Worker) -> _Worker:
@@ -229,7 +223,7 @@ class WorkerPool:
         worker.heard = time.monotonic()
         if worker.plan is not None:
             failing = self._troubles.failing.get(worker.plan.index, {})
-            _send(worker, ("part", worker.plan, allowed(), failing))
+            send(worker.pipe, ("part", worker.plan, allowed(), failing, self._excluded.get(worker.plan.index, {})))
 
     def _messages(self) -> Iterator[tuple[_Worker, tuple[Any, ...] | None]]:
         """Yield what workers say within a moment; None for one that has died. Errors are raised."""
@@ -247,6 +241,8 @@ class WorkerPool:
                 raise message[1]
             if message is not None and message[0] == "ready":
                 worker.is_ready = True
+            if message is not None and message[0] == "challenger":
+                worker.challenger = message[1]
             yield worker, message
 
     def _kill_hanging(self) -> None:
@@ -258,31 +254,37 @@ class WorkerPool:
 
     def _replace(self, worker: _Worker, queue: PartQueue, allowed: Callable[[], int | None]) -> None:
         """Put a new worker in the place of one that died, and its part back."""
-        if not worker.is_ready:
-            self._note_starting_death(worker)
-        how = worker.reason or _ending(worker.process.wait())
-        if worker.plan is not None:
-            log.warning("A worker process ended (%s) in part %d, rows %s", how, worker.plan.index, worker.rows)
-            self._troubles.note(worker.plan.index, worker.rows, how)
+        how = worker.how_it_ended()
+        if not self._blame_challenger(worker):
+            if not worker.is_ready:
+                self._note_starting_death(worker)
+            if worker.plan is not None:
+                log.warning("A worker process ended (%s) in part %d, rows %s", how, worker.plan.index, worker.rows)
+                self._troubles.note(worker.plan.index, worker.rows, how)
         queue.put_back(worker, worker.plan)
         fresh = self._restart(worker)
-        _send(fresh, ("job", self._job))
+        send(fresh.pipe, ("job", self._job))
         self._give(fresh, queue, allowed)
+
+    def _blame_challenger(self, worker: _Worker) -> bool:
+        """Leave out a challenger that has ended a process: in that part, or after some of them in whatever comes."""
+        name, lineup = worker.challenger, self._request.lineup
+        if not name or lineup is None:
+            return False
+        how = worker.how_it_ended()
+        log.warning("The challenger %s ended a worker process (%s); its columns are null from here", name, how)
+        if worker.plan is not None and worker.is_ready:
+            self._excluded.setdefault(worker.plan.index, {})[name] = how
+        parts = sum(name in excluded for excluded in self._excluded.values())
+        if worker.plan is None or not worker.is_ready or parts >= _MOST_DEATHS_OF_A_CHALLENGER:
+            error = f"It ended worker processes: {how}"
+            self._request = replace(self._request, lineup=lineup.without(name, error))
+        return True
 
     def _note_starting_death(self, worker: _Worker) -> None:
         self._starting_deaths += 1
         if self._starting_deaths <= 2 * self.number:
             return
-        how = _ending(worker.process.wait())
+        how = ending(worker.process.wait())
         message = f"A worker process ended ({how}) while it loaded or first tried the model, before it scored a row."
         raise WorkerError(message)
-
-
-def _send(worker: _Worker, message: tuple[Any, ...]) -> None:
-    """Send a message; that the worker has just died is noticed by its closed pipe, when messages are read."""
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        worker.pipe.send(message)
-
-
-def _ending(returncode: int) -> str:
-    return f"exit status {returncode}" if returncode >= 0 else signal.Signals(-returncode).name

@@ -6,53 +6,49 @@ What must not be relaxed: all that can be checked is checked here; and the key h
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import pyarrow as pa
 
 from airflow_batch_inference import __version__
-from airflow_batch_inference.column_types import arrow_type
-from airflow_batch_inference.datasets.dataset import Dataset, MiniBatch, Origin, open_dataset
+from airflow_batch_inference.datasets.dataset import Dataset, open_dataset
 from airflow_batch_inference.datasets.formats import output_suffix
 from airflow_batch_inference.exceptions import (
     ConfigurationError,
     EmptyDatasetError,
     SignatureMismatchError,
-    TooManyRejectedRowsError,
 )
-from airflow_batch_inference.flavors.base import require_method
 from airflow_batch_inference.records import ColumnSpec, ModelRecord, fingerprint
 from airflow_batch_inference.scoring.batch import (
-    Predictor,
-    default_names,
     label_names,
     require_new_names,
-    require_threshold,
 )
-from airflow_batch_inference.scoring.isolation import Isolator
+from airflow_batch_inference.scoring.checks import columns_read
+from airflow_batch_inference.scoring.loaded_lineup import Learned, LoadedLineup, learned_by
 from airflow_batch_inference.scoring.plan import mini_batch_rows
+from airflow_batch_inference.scoring.probing import outputs_of, outputs_without_rows, without_columns
 from airflow_batch_inference.scoring.quarantine import QUARANTINE_COLUMNS
 from airflow_batch_inference.scoring.screen import Screen, make_screen, policies
-from airflow_batch_inference.signature import InputPlan, is_number, is_text, plan_inputs
+from airflow_batch_inference.scoring.shape import OutputShape, make_shape
+from airflow_batch_inference.scoring.steps import Call, StepModel
+from airflow_batch_inference.signature import InputPlan, is_number, is_text, plan_inputs, require_known
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.records import DataFile
     from airflow_batch_inference.scoring.explain import Explain
+    from airflow_batch_inference.scoring.lineup import Lineup
+    from airflow_batch_inference.scoring.predicting import BatchPredictor
     from airflow_batch_inference.scoring.request import ScoringOptions, ScoringRequest
     from airflow_batch_inference.storage import Storage
 
 log = logging.getLogger(__name__)
 
 _PROTOCOL = 4
-_PROBE_ROWS = 64
-_MOST_PROBED_ROWS = 128
 _NUMBER_TYPES = frozenset({"double", "float", "int64", "int32", "int16", "int8"})
 
 
@@ -74,10 +70,23 @@ class PreparedJob:
     """What the key is made of."""
     versions: dict[str, str]
     """Of the packages that determine the predictions."""
+    features: tuple[str, ...]
+    """The dataset's columns that the predictions may hang on."""
+    added: tuple[str, ...]
+    """The output's last columns, which are no predictions."""
+    learned: Learned
+    """What the first rows have told of the models."""
+    shape: OutputShape | None = None
+    """How the rows are written, where that is not the ordinary way."""
 
-    def predictor(self, request: ScoringRequest, model: LoadedModel) -> Predictor:
-        """Return a model with the way to call it."""
-        return _predictor(request, model, self.inputs, self.screen)
+    @property
+    def base(self) -> pa.Schema:
+        """The ordinary output: passed-through columns, then predictions."""
+        return self.schema if self.shape is None else self.shape.base
+
+    def predictor(self, request: ScoringRequest, model: LoadedModel) -> BatchPredictor:
+        """Return a model, or several, with the way to call them."""
+        return _predictor(request, model, self.inputs, self.screen, self.learned)
 
 
 def open_input(request: ScoringRequest, storage: Storage) -> Dataset:
@@ -115,28 +124,34 @@ def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Pre
     snapshot = opened.snapshot
     if not opened.schema.names:
         _allow_empty(request, opened)
-        opened, options = _without_columns(opened, options, record)
-    kept = _kept_columns(opened.schema.names, options.drop_columns, opened.name)
+        opened, options = without_columns(opened, options, record, request.lineup)
+    kept = kept_columns(opened.schema.names, options.drop_columns, opened.name)
     inputs, screen = _screened(opened.select(kept), request, model)
     if inputs.ignored:
         log.info("The model does not use %d column(s): %s", len(inputs.ignored), ", ".join(inputs.ignored))
-    passthrough = _passthrough(options.passthrough_columns, kept, opened)
-    dataset = opened.select(list(dict.fromkeys([*passthrough, *inputs.columns])))
+    passthrough = passed_columns(options.passthrough_columns, kept, opened)
+    also = _further_columns(request.lineup, kept, opened)
+    read = [name for name in kept if f"in.{name}" in columns_read(options.checks)]
+    dataset = opened.select(list(dict.fromkeys([*passthrough, *inputs.columns, *also, *read])))
     _require_quarantine_names(dataset, request)
     predictor = _predictor(request, model, inputs, screen)
     batch_rows = mini_batch_rows(request.rows_per_batch, dataset.schema, request.batch_bytes)
     with contextlib.closing(dataset.mini_batches(batch_rows)) as batches:  # a reader that is left open keeps memory
-        outputs = _outputs_of(predictor, batches, request)
+        outputs = outputs_of(predictor, batches, request)
     if outputs is None:
         _allow_empty(request, dataset)
-        outputs = _outputs_without_rows(predictor, dataset, request)
-    known = record.output_names if len(options.methods) == 1 else None
-    added = outputs.names[-1:] if options.explain is not None else []
-    given = options.label_columns or (record.label_columns if len(options.methods) == 1 else None)
-    labels = label_names(given, known, outputs.names[: len(outputs.names) - len(added)])
+        outputs = outputs_without_rows(predictor, dataset, request)
+    answering = request.answering.record
+    known = answering.output_names if len(options.methods) == 1 else None
+    given = options.label_columns or (answering.label_columns if len(options.methods) == 1 else None)
+    learned = learned_by(predictor, outputs)
+    added = tuple(outputs.names[len(learned.outputs) :])
+    labels = label_names(given, known, learned.outputs.names)
     named = (*labels, *added)
     require_new_names(named, passthrough)
     schema = pa.schema([*_passed_on(dataset.schema, passthrough, inputs), *map(pa.field, named, outputs.types)])
+    shape = make_shape(request, schema, passthrough, inputs, dataset.schema)
+    schema = schema if shape is None else shape.schema
     _refuse_nested_text(options, schema)
     fingerprint_of = _fingerprint(request, model, dataset, snapshot)
     return PreparedJob(
@@ -150,24 +165,63 @@ def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Pre
         key=fingerprint(fingerprint_of),
         fingerprint=fingerprint_of,
         versions=dict(model.versions),
+        shape=shape,
+        features=_features(request.lineup, inputs, kept),
+        added=added,
+        learned=learned,
     )
 
 
-def _predictor(request: ScoringRequest, model: LoadedModel, inputs: InputPlan, screen: Screen | None) -> Predictor:
+def _further_columns(lineup: Lineup | None, kept: Sequence[str], opened: Dataset) -> tuple[str, ...]:
+    """Return the columns that models beside the main one may take, and the key of a split.
+
+    Raises
+    ------
+    ConfigurationError, SignatureMismatchError
+        The dataset, or one of its files, does not have a column that cannot be done without.
+    """
+    if lineup is None:
+        return ()
+    key = lineup.split.key if lineup.split is not None else None
+    if key is not None and key not in opened.schema.names:
+        require_known("split", key, opened.schema.names, f"a column of {opened.name}")
+    keys = () if key is None else (key,)
+    _require_everywhere(opened, [*keys, *(lineup.columns(kept) if lineup.arms else ())])
+    return (*lineup.columns(kept), *keys)
+
+
+def _features(lineup: Lineup | None, inputs: InputPlan, kept: Sequence[str]) -> tuple[str, ...]:
+    others = () if lineup is None else lineup.columns(kept, of_challengers=False)
+    return tuple(dict.fromkeys([*inputs.columns, *others]))
+
+
+def _predictor(
+    request: ScoringRequest,
+    model: LoadedModel,
+    inputs: InputPlan,
+    screen: Screen | None,
+    learned: Learned | None = None,
+) -> BatchPredictor:
     options = request.options
-    require_threshold(model, options.decision_threshold)
-    for method in (*options.methods, *(("contributions",) if options.explain is not None else ())):
-        require_method(method, model.methods)
-    return Predictor(
-        model=model,
-        inputs=inputs,
+    call = Call(
         methods=options.methods,
         kwargs=options.predict_kwargs,
         threshold=options.decision_threshold,
-        class_names=request.record.class_names,
-        screen=screen,
-        explain=_explain(options, request.record),
+        explain=_explain(options, request.answering.record),
+        whole=options.output_schema == "wallaroo",
     )
+    if isinstance(model, LoadedLineup):
+        return model.predictor(
+            inputs,
+            call=call,
+            screen=screen,
+            is_tolerant=request.policy.is_tolerant,
+            is_secret=bool(request.policy.redact_columns),
+            labels=options.label_columns,
+            learned=learned,
+            as_wallaroo=call.whole,
+        )
+    return call.predictor(StepModel(model=model, record=request.record), inputs, screen)
 
 
 def _explain(options: ScoringOptions, record: ModelRecord) -> Explain | None:
@@ -177,42 +231,11 @@ def _explain(options: ScoringOptions, record: ModelRecord) -> Explain | None:
     return replace(options.explain, labels=labels)
 
 
-def _outputs_of(predictor: Predictor, batches: Iterable[MiniBatch], request: ScoringRequest) -> pa.Schema | None:
-    """Predict a few rows, passing over those that fail where rows may be rejected; None where there is no row."""
-    policy = request.policy
-    # Rows that are probed twice, and those that scoring rejects again, are counted there alone.
-    isolator = Isolator(predictor=predictor, allowed=None, is_strict=not policy.is_tolerant, allow_nan=True)
-    tried, error = 0, ""
-    for probe in itertools.chain.from_iterable(map(_probes, batches)):
-        scored = isolator.score(probe, 0)
-        if scored.rows.table.num_rows:
-            return _named(predictor, scored.predicted)
-        tried += probe.table.num_rows
-        error = error or scored.rejected[0].error
-        if tried >= _MOST_PROBED_ROWS:
-            break
-    if not tried:
-        return None
-    message = f"None of {tried} rows that were tried can be scored: {error}"
-    raise TooManyRejectedRowsError(message)
-
-
-def _named(predictor: Predictor, columns: Sequence[pa.Array]) -> pa.Schema:
-    return pa.schema([pa.field(name, column.type) for name, column in zip(predictor.names, columns, strict=True)])
-
-
-def _probes(batch: MiniBatch) -> Iterator[MiniBatch]:
-    """Yield a mini-batch's first rows, then single ones from all over it."""
-    rows = batch.table.num_rows
-    yield batch.slice(0, min(_PROBE_ROWS, rows))
-    if rows > _PROBE_ROWS:
-        yield from (batch.slice(int(row), 1) for row in np.linspace(0, rows - 1, _PROBE_ROWS))
-
-
 def _require_quarantine_names(dataset: Dataset, request: ScoringRequest) -> None:
     """Refuse columns whose names the quarantine has for itself, where rows may be rejected."""
     taken = [name for name in dataset.schema.names if name in QUARANTINE_COLUMNS]
-    if taken and request.policy.is_tolerant:
+    may_set_aside = any(check.action == "quarantine" for check in request.options.checks)
+    if taken and (request.policy.is_tolerant or may_set_aside):
         message = (
             f"The column {taken[0]!r} of {dataset.name} has a name that the quarantine of rejected rows uses itself "
             f"({', '.join(QUARANTINE_COLUMNS)}). Rename it, or allow no rejects."
@@ -234,45 +257,6 @@ def _refuse_nested_text(options: ScoringOptions, schema: pa.Schema) -> None:
     if options.output_format == "csv" and nested:
         message = f"CSV cannot hold the column {nested[0]!r}, a list. Choose another output_format, or leave it out."
         raise ConfigurationError(message)
-
-
-def _without_columns(opened: Dataset, options: ScoringOptions, record: ModelRecord) -> tuple[Dataset, ScoringOptions]:
-    """Give a dataset without any file the columns that the model takes, so that an empty output has a schema.
-
-    Columns that the options name and the model does not take are unknown here, and no mistake.
-    """
-    inputs = record.inputs or ()
-    schema = pa.schema([pa.field(spec.name, arrow_type(spec.type) or pa.float64()) for spec in inputs])
-    passthrough = options.passthrough_columns
-    if passthrough not in (None, "all"):
-        passthrough = tuple(name for name in passthrough if name in schema.names)
-    inline = None if opened.inline is None else schema.empty_table()
-    return (
-        replace(opened, schema=schema, inline=inline),
-        replace(options, drop_columns=(), passthrough_columns=passthrough),
-    )
-
-
-def _outputs_without_rows(predictor: Predictor, dataset: Dataset, request: ScoringRequest) -> pa.Schema:
-    """Predict a made-up row of zeros to learn the output's types; guess where the model does not take it."""
-    row = {
-        column.name: pa.nulls(1, column.type)
-        if pa.types.is_null(column.type) or not is_number(column.type)
-        else pa.array([0]).cast(column.type)
-        for column in dataset.schema
-    }
-    try:
-        made_up = MiniBatch(pa.table(row), (Origin(dataset.name, 0, 1),))
-        return _named(predictor, predictor.predict(made_up))
-    except Exception as error:  # a model may refuse such a row in its own way
-        if len(request.options.methods) > 1 or request.options.explain is not None:
-            message = (
-                f"{dataset.name} has no rows, and the model does not take a made-up one ({type(error).__name__}), so "
-                "the columns of several methods or of explanations are not known. Set on_empty to fail or skip."
-            )
-            raise EmptyDatasetError(message) from error
-        names = request.options.label_columns or request.record.label_columns or request.record.output_names or ("",)
-        return pa.schema([pa.field(name, pa.float64()) for name in default_names(len(names))])
 
 
 def _passed_on(schema: pa.Schema, passthrough: Sequence[str], inputs: InputPlan) -> list[pa.Field]:
@@ -297,7 +281,7 @@ def _screened(dataset: Dataset, request: ScoringRequest, model: LoadedModel) -> 
     words = policies(asked, names, is_tolerant=policy.is_tolerant)
     mended = {name for name, word in words.items() if word in ("null", "quarantine")}
     takes_lists = getattr(model, "takes_lists", True)
-    plan = _plan(dataset, record, tolerant=policy.is_tolerant, mended=mended, takes_lists=takes_lists)
+    plan = match_columns(dataset, record, tolerant=policy.is_tolerant, mended=mended, takes_lists=takes_lists)
     screen = make_screen(
         plan,
         words,
@@ -309,7 +293,7 @@ def _screened(dataset: Dataset, request: ScoringRequest, model: LoadedModel) -> 
     return plan, screen
 
 
-def _plan(
+def match_columns(
     dataset: Dataset, record: ModelRecord, *, tolerant: bool, mended: Collection[str], takes_lists: bool
 ) -> InputPlan:
     """Match columns; where text stands for a number and no row may be rejected, say which value is the first one."""
@@ -327,14 +311,18 @@ def _plan(
         mended=mended,
         takes_lists=takes_lists,
     )
-    for column in plan.columns:
+    _require_everywhere(dataset, plan.columns)
+    return plan
+
+
+def _require_everywhere(dataset: Dataset, columns: Iterable[str]) -> None:
+    for column in columns:
         if column in dataset.absent:
             message = (
                 f"{dataset.absent[column]} lacks the column {column!r}, which the model needs and other files of the "
                 "dataset have. Write that file again, or leave it out."
             )
             raise SignatureMismatchError(message)
-    return plan
 
 
 def _refuse_text(dataset: Dataset, spec: ColumnSpec) -> None:
@@ -354,7 +342,7 @@ def _refuse_text(dataset: Dataset, spec: ColumnSpec) -> None:
     raise SignatureMismatchError(message)
 
 
-def _kept_columns(names: Sequence[str], drop: Sequence[str | int], where: str) -> list[str]:
+def kept_columns(names: Sequence[str], drop: Sequence[str | int], where: str) -> list[str]:
     """Return the columns that ``drop_columns`` (names, or positions from 0) leaves."""
     dropped = set()
     for column in drop:
@@ -368,9 +356,10 @@ def _kept_columns(names: Sequence[str], drop: Sequence[str | int], where: str) -
     return [name for name in names if name not in dropped]
 
 
-def _passthrough(
+def passed_columns(
     wanted: Literal["all"] | Sequence[str] | None, kept: Sequence[str], dataset: Dataset
 ) -> tuple[str, ...]:
+    """Return the columns that ``passthrough_columns`` asks for."""
     if wanted == "all":
         return tuple(kept)
     unknown = [name for name in wanted or () if name not in dataset.schema.names]
@@ -415,4 +404,5 @@ def _fingerprint(
         "policy": asdict(request.policy),
         "profile": request.baseline.data_sha256 if request.baseline else None,
         "batch_id": request.destination.batch_id,
+        **({"models": model.key(_model_key)} if isinstance(model, LoadedLineup) else {}),
     }

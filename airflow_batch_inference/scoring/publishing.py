@@ -87,14 +87,15 @@ def publish(
         raise ConfigurationError(message)
     target = normalize_uri(target)
     target_storage.require_allowed(target)
-    suffix = output_suffix(record.output_format)
+    suffix = _suffix(record)
     owner = _Owner(record, target, if_exists)
     if not allow_mixed_versions:
         _require_one_version(record, target, target_storage)
-    if target.endswith(suffix):
+    if suffix and target.endswith(suffix):
         _publish_file(owner, storage, target_storage)
     elif any(target.lower().endswith(other) for other in SUFFIXES):
-        message = f"publish_to is {target}, but the prediction set is {record.output_format}: end it with {suffix}."
+        what = f"{record.output_format}: end it with {suffix}" if suffix else "several files: give a folder"
+        message = f"publish_to is {target}, but the prediction set is {what}."
         raise ConfigurationError(message)
     elif target.startswith("file://"):
         # A link to a folder is not to be exchanged for a folder.
@@ -166,6 +167,15 @@ def _publish_file(owner: _Owner, storage: Storage, target_storage: Storage) -> N
         target_storage.put(beside, manifest)
 
 
+def _suffix(record: PredictionSetRecord) -> str:
+    """Return the suffix of a target that is one file; empty for files that a script named itself."""
+    if record.items is None:
+        return output_suffix(record.output_format)
+    name = record.parts[0].name or "" if record.table == record.parts != () else ""
+    dot = name.rfind(".")
+    return name[dot:] if dot > 0 else ""
+
+
 def _require_one_version(record: PredictionSetRecord, target: str, storage: Storage) -> None:
     """Refuse predictions beside those of another version of the model, where both are of one partition.
 
@@ -189,15 +199,27 @@ def _require_one_version(record: PredictionSetRecord, target: str, storage: Stor
         is_own = file.uri in (_manifest_beside(target), join_uri(target, MANIFEST))
         if is_own or not within.endswith(MANIFEST) or "=" in within.rpartition("/")[0]:
             continue
-        other = _document(storage.read_bytes(file.uri)).get("model_sha256")
-        if other != record.model_sha256:
+        document = _document(storage.read_bytes(file.uri))
+        other = document.get("models") or document.get("model_sha256")
+        ours = _digests(record) or record.model_sha256
+        if other != ours:
             message = (
-                f"The partition {partition} holds predictions of another version of the model (sha256 {other}, "
-                f"{file.uri}); these are of sha256 {record.model_sha256}. Score the day with the version of that day "
+                f"The partition {partition} holds predictions of another version of the model (sha256 {_told(other)}, "
+                f"{file.uri}); these are of sha256 {_told(ours)}. Score the day with the version of that day "
                 "(as_of), publish the partition as one folder, which is replaced as a whole, or set "
                 "allow_mixed_versions=True while its files are replaced one by one."
             )
             raise ArtifactConflictError(message)
+
+
+def _digests(record: PredictionSetRecord) -> list[str | None]:
+    """Return the digests of the models that make the predictions, where those are several."""
+    found = [model.model_sha256 for model in record.models if model.role != "challenger"]
+    return found if len(found) > 1 else []
+
+
+def _told(digests: object) -> str:
+    return ", ".join(map(str, digests)) if isinstance(digests, list) else str(digests)
 
 
 def _document(manifest: bytes | None) -> dict[str, object]:
@@ -266,6 +288,7 @@ def _manifest(record: PredictionSetRecord, files: list[str], **more: object) -> 
         "model_sha256": record.model_sha256,
         "rows": record.rows_out,
         "task": asdict(record.task),
+        **({"models": _digests(record)} if _digests(record) else {}),
         **more,
     }
     return _as_json(document)
@@ -283,7 +306,7 @@ def _publish_local_folder(owner: _Owner, target: Path, storage: Storage) -> None
         manifest = target / MANIFEST
         present = manifest.read_bytes() if manifest.is_file() else None
         published = owner.require(present)
-        there = {entry.name for entry in target.iterdir()} - {MANIFEST}
+        there = _names_in(target)
         _require_only(_files(published), there, str(target))
         if published.get("job_key") == record.job_key and there == set(_files(published)):
             return
@@ -293,15 +316,17 @@ def _publish_local_folder(owner: _Owner, target: Path, storage: Storage) -> None
     try:
         names = _part_names(record)
         for index, name in enumerate(names):
+            (staged / name).parent.mkdir(parents=True, exist_ok=True)
             _copy_part(record, index, staged / name, storage)
             sync_file(staged / name)
         (staged / MANIFEST).write_bytes(_manifest(record, names))
         sync_file(staged / MANIFEST)
-        sync_folder(staged)
+        for folder in {staged, *((staged / name).parent for name in names)}:
+            sync_folder(folder)
         if occupied:
             _exchange(staged, target)
             try:
-                _require_only(_files(published), {entry.name for entry in staged.iterdir()} - {MANIFEST}, str(target))
+                _require_only(_files(published), _names_in(staged), str(target))
             except ArtifactConflictError:
                 _exchange(staged, target)  # somebody has put a file there since
                 raise
@@ -354,10 +379,38 @@ def _publish_remote_folder(owner: _Owner, storage: Storage, target_storage: Stor
         target_storage.put(manifest_uri, _manifest(record, names))
 
 
+def _names_in(folder: Path) -> set[str]:
+    """Return the paths of all that lies below a published folder, but for its manifest and the files' own folders."""
+    return {
+        Path(parent, name).relative_to(folder).as_posix()
+        for parent, folders, files in os.walk(folder)
+        for name in (*files, *(each for each in folders if _is_leaf(Path(parent, each))))
+    } - {MANIFEST}
+
+
+def _is_leaf(folder: Path) -> bool:
+    """Say whether a folder holds nothing, or is a link: neither is a part of what this package publishes."""
+    return folder.is_symlink() or not any(folder.iterdir())
+
+
 def _part_names(record: PredictionSetRecord) -> list[str]:
-    """Name each part after the job, so that who has listed one set can never open a file of another by mistake."""
-    suffix = output_suffix(record.output_format)
-    return [f"part-{index:05d}-{record.job_key[:16]}{suffix}" for index in range(len(record.parts))]
+    """Name each part after the job, so that who has listed one set can never open a file of another by mistake.
+
+    Files that have names of their own keep them: those of a scoring script.
+
+    Raises
+    ------
+    ConfigurationError
+        One of them has the manifest's name.
+    """
+    if any(part.name == MANIFEST for part in record.parts):
+        message = f"The prediction set holds a file named {MANIFEST}, as the manifest is. Give it another name."
+        raise ConfigurationError(message)
+    suffix = "" if record.items is not None else output_suffix(record.output_format)
+    return [
+        f"part-{index:05d}-{record.job_key[:16]}{suffix}" if part.name is None else part.name
+        for index, part in enumerate(record.parts)
+    ]
 
 
 def _files(manifest: dict[str, object], which: str = "files") -> list[str]:

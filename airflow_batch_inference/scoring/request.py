@@ -6,17 +6,40 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
 from airflow_batch_inference.scoring.plan import BATCH_BYTES
 from airflow_batch_inference.storage import task_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.records import BaselineRecord, ModelRecord, TaskKey
+    from airflow_batch_inference.scoring.checks import Check
     from airflow_batch_inference.scoring.explain import Explain
+    from airflow_batch_inference.scoring.function import PickledFunction
+    from airflow_batch_inference.scoring.layout import ColumnChoice
+    from airflow_batch_inference.scoring.lineup import Lineup, ModelSource
     from airflow_batch_inference.storage import Storage
+
+
+OUTPUT_SCHEMAS = ("wallaroo",)
+"""Whose columns the output may have."""
+
+
+def require_output_schema(word: str | None) -> str | None:
+    """Return an output schema's name, or None.
+
+    Raises
+    ------
+    ConfigurationError
+        There is none of that name.
+    """
+    if word is not None and word not in OUTPUT_SCHEMAS:
+        there = ", ".join(map(repr, OUTPUT_SCHEMAS))
+        message = f"output_schema is {word!r}; it must be one of {there}, or None{did_you_mean(word, OUTPUT_SCHEMAS)}."
+        raise ConfigurationError(message)
+    return word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +59,13 @@ class ScoringOptions:
     keep: bool = True
     decision_threshold: float | None = None
     explain: Explain | None = None
+    output_schema: str | None = None
+    """One of :data:`OUTPUT_SCHEMAS`; None: the input's columns, then the predictions."""
+    result_columns: ColumnChoice | None = None
+    """Which columns the output has as Wallaroo's; None: the default ones."""
+    checks: tuple[Check, ...] = ()
+    time_ms: int | None = None
+    """The run's time, in milliseconds since 1970 in UTC: the same for each try."""
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -131,6 +161,10 @@ class ScoringRequest:
         The model's: the rows are counted on it while they are scored, so that drift costs no second reading.
     batch_bytes
         About how much memory a mini-batch takes, where ``rows_per_batch`` is ``"auto"``.
+    function
+        The function that is the model, for other processes; None: the model has a file, or stays in this process.
+    lineup
+        The models beside this one, which is then the main one; None: there are none.
     """
 
     model: LoadedModel | None
@@ -146,25 +180,50 @@ class ScoringRequest:
     parity_rows: int = 0
     baseline: BaselineRecord | None = None
     batch_bytes: int = BATCH_BYTES
+    function: PickledFunction | None = None
+    lineup: Lineup | None = None
 
-    def load_model(self, storage: Storage) -> LoadedModel:
-        """Return the model; loads it where only its record was given, and scores its golden set.
+    @property
+    def can_travel(self) -> bool:
+        """Whether another process can load the model."""
+        return self.function is not None or self.model_storage is not None
+
+    @property
+    def source(self) -> ModelSource:
+        """The main model."""
+        from airflow_batch_inference.scoring.lineup import ModelSource
+
+        return ModelSource(
+            record=self.record, record_uri=self.model_record_uri, storage=self.model_storage, model=self.model
+        )
+
+    @property
+    def answering(self) -> ModelSource:
+        """The model whose outputs are the predictions: the last one of several behind one another."""
+        return self.lineup.later[-1] if self.lineup is not None and self.lineup.later else self.source
+
+    @property
+    def flavors(self) -> frozenset[str]:
+        """Of all models."""
+        others = () if self.lineup is None else self.lineup.sources()
+        return frozenset([self.record.flavor, *(source.record.flavor for source in others)])
+
+    def load_model(self, storage: Storage, tell: Callable[[str], None] = lambda name: None) -> LoadedModel:  # noqa: ARG005
+        """Return the model, or all of them; loads those of which only the record was given, and scores golden sets.
 
         Parameters
         ----------
         storage
             Reaches the artifact store.
+        tell
+            Called with a challenger's name before it does anything, and with nothing afterwards.
 
         Raises
         ------
         ModelError, ArtifactError
             As :func:`~airflow_batch_inference.scoring.golden.load_checked` says.
         """
-        if self.model is not None:
-            return self.model
-        from airflow_batch_inference.scoring.golden import load_checked
-
-        if self.model_storage is None:
-            message = "A scoring request needs a model, or the storage that reaches the record's model."
-            raise ConfigurationError(message)
-        return load_checked(self.record, model_storage=self.model_storage, storage=storage)
+        if self.model is None and self.function is not None:
+            return self.function.load()
+        main = self.source.load(storage).model
+        return main if self.lineup is None else self.lineup.load(main, self.record, storage, tell)

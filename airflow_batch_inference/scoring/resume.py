@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import logging
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError
 from airflow_batch_inference.records import Receipt
-from airflow_batch_inference.scoring.part import work_folder
+from airflow_batch_inference.scoring.receipts import AnyReceipt, work_folder
 from airflow_batch_inference.storage import join_uri
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+R = TypeVar("R", bound=AnyReceipt)
 _JOB = "job.json"
 _RECEIPT = re.compile(r"/part-(\d{5,})\.json$")
 
@@ -32,39 +33,56 @@ def finished_parts(job: PreparedJob, request: ScoringRequest, storage: Storage) 
 
     Where there are none, but an earlier try has worked on another job, the log says what has changed since.
     """
-    folder = request.destination.folder
-    work = work_folder(folder, job.key)
-    is_new = storage.put_new(join_uri(work, _JOB), json.dumps(job.fingerprint, default=str).encode())
+    return receipts_of(Receipt, request.destination.folder, job.key, job.fingerprint, storage)
+
+
+def receipts_of(
+    kind: type[R], folder: str, job_key: str, fingerprint: dict[str, Any], storage: Storage
+) -> dict[int, R]:
+    """Return the receipts of a job that hold, by their index; note the job where it is a new one.
+
+    Parameters
+    ----------
+    kind
+        The receipts' class.
+    folder
+        The task instance's.
+    job_key, fingerprint
+        The job, and what its key is made of.
+    storage
+        Reaches the artifact store.
+    """
+    work = work_folder(folder, job_key)
+    is_new = storage.put_new(join_uri(work, _JOB), json.dumps(fingerprint, default=str).encode())
     if is_new:
-        _tell_changes(folder, work, job.fingerprint, storage)
+        _tell_changes(folder, work, fingerprint, storage)
         return {}
     # Receipts first: whoever puts one has put its files before, so that a list made afterwards holds them.
     listed = [file.uri for file in storage.list_files(work) if _RECEIPT.search(file.uri)]
     sizes = {
         file.uri: file.size_bytes
-        for kind in ("data", "quarantine")
-        if storage.exists(there := join_uri(folder, kind, job.key[:16]))
+        for part in ("data", "quarantine")
+        if storage.exists(there := join_uri(folder, part, job_key[:16]))
         for file in storage.list_files(there)
     }
     receipts = {}
     for uri in listed:
-        receipt = _usable(uri, job.key, sizes, storage)
+        receipt = _usable(kind, uri, job_key, sizes, storage)
         if receipt is not None:
             receipts[receipt.index] = receipt
     return receipts
 
 
-def _usable(uri: str, key: str, sizes: dict[str, int], storage: Storage) -> Receipt | None:
+def _usable(kind: type[R], uri: str, key: str, sizes: dict[str, int], storage: Storage) -> R | None:
     """Return a receipt, or remove it where its files are not what it says."""
     try:
-        receipt = Receipt.from_json(storage.read_bytes(uri), where=uri)
+        receipt = kind.from_json(storage.read_bytes(uri), where=uri)
     except ArtifactNotFoundError:
         return None  # another writer has just found it unusable
     except ArtifactIntegrityError as error:
         reason = str(error)
     else:
-        files = [part for part in (receipt.part, receipt.quarantine) if part is not None]
-        if receipt.job_key == key and all(sizes.get(part.uri) == part.size_bytes for part in files):
+        if receipt.job_key == key and all(sizes.get(part.uri) == part.size_bytes for part in receipt.files):
             return receipt
         reason = "its files are gone, or of another size"
     log.warning("The receipt %s does not hold any more: %s. Its part is scored again", uri, reason)

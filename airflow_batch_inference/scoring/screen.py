@@ -131,14 +131,14 @@ class ColumnRule:
                 wrong |= breach.rows
         return without(typed, wrong), int(wrong.sum())
 
-    def message(self, batch: MiniBatch, row: int, limit: str) -> str:
-        """Say what is wrong with a value."""
+    def message(self, batch: MiniBatch, row: int, limit: str, *, with_advice: bool = True) -> str:
+        """Say what is wrong with a value, and what an operator can do about it."""
         uri, number = batch.locate(row)
         value = "a value that is not shown" if self.is_secret else _shown(batch.table.column(self.column)[row].as_py())
-        return (
-            f"Column {self.column!r} of {uri}, row {number} (from 0): {self.column} is {value}; {limit}. Correct the "
-            f"value, or choose another on_mismatch for this column (it is {self.policy!r})."
-        )
+        fault = f"Column {self.column!r} of {uri}, row {number} (from 0): {self.column} is {value}; {limit}."
+        if not with_advice:
+            return fault
+        return f"{fault} Correct the value, or choose another on_mismatch for this column (it is {self.policy!r})."
 
 
 def _shown(value: object) -> str:
@@ -154,10 +154,10 @@ class Screen:
 
     rules: tuple[ColumnRule, ...]
 
-    def faults(self, batch: MiniBatch) -> Iterator[tuple[int, str]]:
+    def faults(self, batch: MiniBatch, *, with_advice: bool = True) -> Iterator[tuple[int, str]]:
         """Yield the rows that are to be set aside, in order, each with what is wrong with its first such column.
 
-        Rows that could not be read are passed over.
+        Rows that could not be read are passed over. ``with_advice``: see :meth:`ColumnRule.message`.
 
         Raises
         ------
@@ -177,7 +177,7 @@ class Screen:
                     first.setdefault(row, (rule, breach.limit))
         for row in sorted(first):
             rule, limit = first[row]
-            yield row, rule.message(batch, row, limit)
+            yield row, rule.message(batch, row, limit, with_advice=with_advice)
 
     def mended(self, table: pa.Table) -> pa.Table:
         """Return the table with nulls for values that do not fit, in the columns whose policy is ``null``."""

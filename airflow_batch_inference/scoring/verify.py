@@ -5,6 +5,7 @@ What must not be relaxed: nothing that a receipt or the commit says is believed 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,12 @@ from airflow_batch_inference.exceptions import ArtifactError, BatchInferenceErro
 from airflow_batch_inference.fitting import converted
 from airflow_batch_inference.records import PredictionSetRecord, ProfileRecord
 from airflow_batch_inference.scoring.accounting import as_text, row_hash, rows_hash
+from airflow_batch_inference.scoring.arms import SCORED_BY
+from airflow_batch_inference.scoring.verify_items import rows_of_table, verify_files, verify_items
 from airflow_batch_inference.storage import private_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from airflow_batch_inference.datasets.dataset import Dataset, Origin
     from airflow_batch_inference.records import Part
@@ -75,21 +78,25 @@ def verify(uri: str, storage: Storage, *, inputs: Storage | None = None) -> Veri
         raise ConfigurationError(message)
     found = Verification(record)
     for part in (*record.parts, *record.quarantine):
-        problem = _part_problem(part, storage)
+        problem = _part_problem(part, record, storage)
         if problem:
             found.problems.append(problem)
     if not found.problems:
         found.checks.append(
             f"{len(record.parts)} part(s) and {len(record.quarantine)} of rejects have their digests and rows"
         )
-        _verify_certificate(found, storage)
+        if record.items is None:
+            _verify_certificate(found, storage)
+        else:
+            verify_items(found, record.items, storage)
         _verify_profile(found, storage)
+        _verify_models(found, storage)
     if inputs is not None and not found.problems:
         _verify_inputs(found, storage, inputs)
     return found
 
 
-def _part_problem(part: Part, storage: Storage) -> str | None:
+def _part_problem(part: Part, record: PredictionSetRecord, storage: Storage) -> str | None:
     """Return what is wrong with a file, or None."""
     with private_folder() as folder:
         copy = folder / part.uri.rsplit("/", 1)[-1]
@@ -99,7 +106,10 @@ def _part_problem(part: Part, storage: Storage) -> str | None:
             return str(error)
         if digest != part.sha256:
             return f"{part.uri} was changed: its SHA-256 is {digest}, the commit says {part.sha256}"
-        rows = _rows_of(copy.as_uri(), storage)
+        if record.items is None:
+            rows = _rows_of(copy.as_uri(), storage)
+        else:
+            rows = rows_of_table(copy, record) if part in record.table else 0
         return None if rows == part.rows else f"{part.uri} holds {rows} rows, the commit says {part.rows}"
 
 
@@ -126,8 +136,33 @@ def _verify_profile(found: Verification, storage: Storage) -> None:
         found.problems.append(f"{uri} counts {rows} rows, and {found.record.rows_out} were scored")
 
 
+def _verify_models(found: Verification, storage: Storage) -> None:
+    """Check that each row of a split says which model scored it, and that every challenger's rows add up."""
+    record = found.record
+    arms = {model.name: model.rows for model in record.models if model.role == "arm"}
+    named = {record.input_names.get(name, name): name for name in record.added_columns}
+    if arms and record.kept and record.parts and SCORED_BY in named:
+        counts: Counter[str] = Counter()
+        output = open_dataset([part.uri for part in record.parts], storage).select([named[SCORED_BY]])
+        for block in _blocks(output, [SCORED_BY]):
+            found_here = pc.value_counts(block.column(SCORED_BY))
+            counts.update({each["values"].as_py(): each["counts"].as_py() for each in found_here})
+        if counts == {name: rows for name, rows in arms.items() if rows}:
+            found.checks.append(f"each row was scored by one of {', '.join(arms)}, as often as the commit says")
+        else:
+            found.problems.append(f"the column {SCORED_BY} counts {dict(counts)}, the commit {arms}")
+    if record.challengers_uri is not None:
+        try:
+            storage.read_record(record.challengers_uri)
+        except ArtifactError as error:
+            found.problems.append(str(error))
+
+
 def _verify_certificate(found: Verification, storage: Storage) -> None:
     record, certificate = found.record, found.record.certificate
+    if certificate is None:
+        found.problems.append("the commit has no certificate of its rows")
+        return
     rejected = _rejected_rows(record, storage)
     hash_in = _hash_of_inputs(record)
     hash_rejected = sum(rows_hash(uri, rows) for uri, rows in rejected.items())
@@ -165,6 +200,9 @@ def _rejected_rows(record: PredictionSetRecord, storage: Storage) -> dict[str, l
 def _verify_inputs(found: Verification, storage: Storage, inputs: Storage) -> None:
     """Read the inputs again and compare each output row's columns with its input row's."""
     record = found.record
+    if record.items is not None:
+        verify_files(found, inputs)
+        return
     if not record.dataset_uris or not record.kept or record.output_format not in ("parquet", "arrow"):
         found.checks.append("inputs not compared: they are inline, or the output is text or was not kept")
         return
@@ -172,12 +210,16 @@ def _verify_inputs(found: Verification, storage: Storage, inputs: Storage) -> No
     if changed:
         found.problems.append(f"{changed[0]} was changed since it was scored: it cannot be compared")
         return
-    passed = [spec.name for spec in record.columns if spec.name not in record.label_columns]
+    made = {*record.label_columns, *record.added_columns}
+    # A field that is called time, as in.time: the column time is no field.
+    fields = [spec.name for spec in record.columns if not record.input_names or spec.name in record.input_names]
+    written = {record.input_names.get(name, name): name for name in fields}
+    passed = [name for name, column in written.items() if column not in made]
     try:
         source = open_dataset([file.uri for file in record.dataset], inputs, tolerant=True)
-        lacking = [name for name in passed if name not in source.schema.names]
-        passed = [name for name in passed if name not in lacking]  # made from folder names such as day=1
-        output = open_dataset([part.uri for part in record.parts], storage).select(passed)
+        # What is not there is time, checks or metadata, or made from folder names such as day=1.
+        passed = [name for name in passed if name in source.schema.names]
+        output = open_dataset([part.uri for part in record.parts], storage).select([written[name] for name in passed])
         _compare(found, source.select(passed), output, _rejected_rows(record, storage))
     except BatchInferenceError as error:
         found.problems.append(str(error))
@@ -185,8 +227,9 @@ def _verify_inputs(found: Verification, storage: Storage, inputs: Storage) -> No
 
 def _compare(found: Verification, source: Dataset, output: Dataset, rejected: dict[str, list[int]]) -> None:
     rows = 0
-    written = _blocks(output)
-    ahead = output.schema.empty_table()
+    names = source.schema.names
+    written = _blocks(output, names)
+    ahead = output.schema.empty_table().rename_columns(names)
     for batch in source.mini_batches(_BLOCK_ROWS):
         gone = {
             before + row - origin.first_row
@@ -257,6 +300,6 @@ def _placed(origins: tuple[Origin, ...]) -> Iterator[tuple[int, Origin]]:
         before += origin.rows
 
 
-def _blocks(dataset: Dataset) -> Iterator[pa.Table]:
+def _blocks(dataset: Dataset, names: Sequence[str]) -> Iterator[pa.Table]:
     for batch in dataset.mini_batches(_BLOCK_ROWS):
-        yield batch.table
+        yield batch.table.rename_columns(list(names))

@@ -1,23 +1,18 @@
 """A worker process: loads the model once, then scores the parts that it is sent, until its parent closes the pipe.
 
 What must not be relaxed: it dies with its parent, and it never commits. Messages to it: ``("prepare", dataset)``,
-``("job", job)``, ``("part", plan, allowed, failing)``. Messages from it: ``("ready",)``, ``("prepared", job)``,
-``("rows", start, stop)``, ``("done", receipt)``, ``("error", exception)``.
+``("job", job)``, ``("part", plan, allowed, failing, excluded)``. Messages from it: ``("ready",)``,
+``("prepared", job)``, ``("rows", start, stop)``, ``("challenger", name)``, ``("done", receipt)``,
+``("error", exception)``.
 """
 
 from __future__ import annotations
 
-import ctypes
 import gc
-import os
-import pickle
-import signal
 import sys
-import traceback
-from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.exceptions import WorkerError
+from airflow_batch_inference.scoring.processes import pipe_to_parent, portable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +22,6 @@ if TYPE_CHECKING:
     from airflow_batch_inference.scoring.request import ScoringRequest
     from airflow_batch_inference.storage import Storage
 
-_PR_SET_PDEATHSIG = 1
 _UNUSED: dict[str, tuple[str, ...]] = {"lightgbm": ("sklearn",)}
 """What a flavor's library imports where it is installed, and its models do without: LightGBM, for estimator classes
 that its text format never makes, spends a second and 60 MB on scikit-learn."""
@@ -35,13 +29,9 @@ that its text format never makes, spends a second and 60 MB on scikit-learn."""
 
 def main(arguments: Sequence[str]) -> int:
     """Run a worker; ``arguments`` are the pipe's file descriptor and the parent's process id."""
-    descriptor, parent = map(int, arguments)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the parent's to handle
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
+    pipe = pipe_to_parent(arguments)
+    if pipe is None:
         return 1
-    pipe = Connection(descriptor)
     try:
         request, storage = pipe.recv()
         _serve(pipe, request, storage)
@@ -57,10 +47,10 @@ def _serve(pipe: Any, request: ScoringRequest, storage: Storage) -> None:  # noq
     from airflow_batch_inference.scoring.part import PartScorer
     from airflow_batch_inference.scoring.prepare import prepare
 
-    for name in _UNUSED.get(request.record.flavor, ()):
+    for name in frozenset.intersection(*(frozenset(_UNUSED.get(flavor, ())) for flavor in request.flavors)):
         sys.modules[name] = None  # type: ignore[assignment]  # importing it fails, as if it were not installed
     gc.disable()  # what is imported and loaded stays
-    model = request.load_model(storage)
+    model = request.load_model(storage, lambda name: pipe.send(("challenger", name)))
     gc.freeze()
     gc.enable()
     pipe.send(("ready",))
@@ -82,19 +72,9 @@ def _serve(pipe: Any, request: ScoringRequest, storage: Storage) -> None:  # noq
             elif command == "job":
                 take(values[0])
             else:
-                plan, allowed, failing = values
-                pipe.send(("done", scorers[-1].score(plan, allowed=allowed, failing=failing)))
-
-
-def portable(error: BaseException) -> BaseException:
-    """Return an exception that survives the way to another process, with its traceback as a note."""
-    note = "In a worker process:\n" + "".join(traceback.format_exception(error))
-    try:
-        copy: BaseException = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own bytes
-    except Exception:  # noqa: BLE001  # an exception's own pickling may fail in any way
-        copy = WorkerError(f"{type(error).__name__}: {error}")
-    copy.add_note(note)
-    return copy
+                plan, allowed, failing, excluded = values
+                receipt = scorers[-1].score(plan, allowed=allowed, failing=failing, excluded=excluded)
+                pipe.send(("done", receipt))
 
 
 if __name__ == "__main__":

@@ -23,9 +23,9 @@ def run(dagbag, name, conf=None, **arguments):
     return str(dag_run.state), {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()}
 
 
-def test_there_are_the_seven_examples_of_which_one_starts_another_dag(dagbag):
+def test_there_are_the_eight_examples_of_which_one_starts_another_dag(dagbag):
     assert set(dagbag.dags) == {*NAMES, "batch_inference_retrain"}
-    assert len(NAMES) == 7
+    assert len(NAMES) == 8
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -33,7 +33,8 @@ def test_each_example_has_a_schedule_a_form_and_documentation(dagbag, name):
     dag = dagbag.dags[name]
     assert dag.schedule in ("@daily", "*/30 * * * *")
     assert dag.doc_md
-    threshold = "least_roc_auc" if name == "batch_inference_evaluate" else "drift_threshold"
+    others = {"batch_inference_evaluate": "least_roc_auc", "batch_inference_challenger": "most_flips"}
+    threshold = others.get(name, "drift_threshold")
     assert {"batch", "dataset", threshold} == set(dag.params)
     assert all(param.schema.get("type") for param in dag.params.values() if hasattr(param, "schema"))
     assert not dag.catchup
@@ -70,3 +71,9 @@ def test_a_candidate_that_is_not_good_enough_scores_nothing(dagbag):
     state, tasks = run(dagbag, "batch_inference_evaluate", {"batch": "ordinary", "least_roc_auc": 1})
     assert state == "failed"
     assert (tasks["load"], tasks["evaluate"], tasks["predict"]) == ("success", "failed", "upstream_failed")
+
+
+def test_a_challenger_that_flips_too_many_rows_fails_the_run_after_all_is_logged(dagbag):
+    state, tasks = run(dagbag, "batch_inference_challenger", {"batch": "ordinary", "most_flips": 0})
+    assert state == "failed"
+    assert (tasks["predict"], tasks["log"], tasks["judge"]) == ("success", "success", "failed")

@@ -1,0 +1,78 @@
+"""``score``: a dataset, scored and published by hand, with the engine's guarantees."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from airflow_batch_inference.cli.command import AS_JSON, Command, absolute, show, show_json, shown
+from airflow_batch_inference.cli.scoring import (
+    SCORING_ARGUMENTS,
+    artifact_store,
+    format_for,
+    resources_of,
+    scoring_request,
+)
+
+if TYPE_CHECKING:
+    import argparse
+
+    from airflow_batch_inference.records import PredictionSetRecord
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """Score, publish, and print the counts and where the output lies."""
+    from airflow_batch_inference.operators.base import storage_for
+    from airflow_batch_inference.scoring.job import score_dataset
+    from airflow_batch_inference.scoring.publishing import publish
+    from airflow_batch_inference.storage import normalize_uri
+
+    started = time.monotonic()
+    _, storage = artifact_store(arguments)
+    target = normalize_uri(absolute(arguments.output))
+    storage.require_allowed(target)
+    request = scoring_request(arguments, format_for(target, arguments.output_format))
+    uri, record = score_dataset(request, storage=storage, resources=resources_of(arguments))
+    published = publish(record, target, storage=storage, target_storage=storage_for(arguments.conn_id))
+    _show(arguments, record, uri, published, time.monotonic() - started)
+    return 0
+
+
+def _show(arguments: argparse.Namespace, record: PredictionSetRecord, uri: str, published: str, seconds: float) -> None:
+    if arguments.as_json:
+        show_json(
+            {
+                "rows": record.rows_out,
+                "rows_rejected": record.rows_rejected,
+                "quarantine": [part.uri for part in record.quarantine],
+                "label_columns": record.label_columns,
+                "seconds": round(seconds, 3),
+                "output": published,
+                "prediction_set": uri,
+            }
+        )
+        return
+    show(
+        {
+            "rows": f"{record.rows_out:,}",
+            "rejected": f"{record.rows_rejected:,} of {record.rows_in:,}",
+            "quarantine": [shown(part.uri) for part in record.quarantine],
+            "predictions": ", ".join(record.label_columns),
+            "seconds": f"{seconds:.1f}",
+            "output": shown(published),
+            "prediction set": shown(uri),
+        }
+    )
+
+
+COMMAND = Command(
+    name="score",
+    help="score a dataset and publish the predictions: a file, or a folder of files, replaced in one step",
+    arguments=(
+        *SCORING_ARGUMENTS,
+        ("--output", {"help": "file (its name says the format) or folder of the predictions", "required": True}),
+        AS_JSON,
+    ),
+    run=_run,
+    epilog="Exit status: 0, published; 1, an error, and nothing is published; 130, stopped by Ctrl-C.",
+)

@@ -1,0 +1,1 @@
+"""Decorators that Airflow finds under ``@task``; imports nothing heavy."""

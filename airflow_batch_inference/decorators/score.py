@@ -1,0 +1,176 @@
+"""``@task.score``: a plain function from a mini-batch to predictions, as a task with all of the engine's guarantees.
+
+What must not be relaxed: a function that can never work is refused when the DAG is parsed, and nothing heavy is
+imported for that.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import DecoratedOperator, task_decorator_factory
+from airflow.sdk.definitions.context import KNOWN_CONTEXT_KEYS
+
+from airflow_batch_inference.decorators.annotations import form_of
+from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.operators.arguments import optional_text
+from airflow_batch_inference.operators.base import task_key
+from airflow_batch_inference.operators.predict import PredictOperator
+from airflow_batch_inference.operators.predict_script import FILEWISE, OF_FILES, OF_ROWS, refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from airflow.sdk.bases.decorator import TaskDecorator
+    from airflow.sdk.definitions.context import Context
+
+    from airflow_batch_inference.decorators.annotations import Form
+    from airflow_batch_inference.scoring.lineup import ModelSource
+    from airflow_batch_inference.scoring.request import ScoringRequest
+    from airflow_batch_inference.scripts.function import FileFunction
+
+_OF_MODELS = (
+    "model",
+    "as_of",
+    "predict_method",
+    "predict_kwargs",
+    "decision_threshold",
+    "explain",
+    "profile",
+    "challengers",
+    "split",
+    "flips",
+    "scoring_script",
+    "code",
+)
+"""Arguments of PredictOperator that say something of a model, where there is a function."""
+
+
+class ScoreOperator(DecoratedOperator, PredictOperator):
+    """A function in the place of a model: :class:`PredictOperator` with a function.
+
+    :param python_callable: the function.
+    :param op_args: its positional arguments after the mini-batch. (templated)
+    :param op_kwargs: its keyword arguments. (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        *(name for name in PredictOperator.template_fields if name not in _OF_MODELS),
+        "op_args",
+        "op_kwargs",
+    )
+    custom_operator_name = "@task.score"
+
+    def __init__(
+        self,
+        *,
+        python_callable: Callable[..., object],
+        op_args: Collection[Any] | None = None,
+        op_kwargs: Mapping[str, Any] | None = None,
+        **kwargs: Any,  # noqa: ANN401  # PredictOperator's
+    ) -> None:
+        # Airflow compares the arguments with a signature: that of the function whose mini-batch is given already.
+        rest = functools.partial(python_callable, None)
+        super().__init__(
+            python_callable=rest,
+            op_args=op_args,
+            op_kwargs=op_kwargs,
+            kwargs_to_upstream={"model": ""},
+            **kwargs,
+        )
+        self.python_callable = python_callable
+
+    def _where(self, context: Context) -> str:
+        key = task_key(context)
+        return f"{key.dag_id}.{key.task_id}"
+
+    def _given(self, context: Context) -> dict[str, Any]:
+        """Return the function's keyword arguments, with what it names of the task's context."""
+        names = [*inspect.signature(self.python_callable).parameters][1 + len(self.op_args) :]
+        wanted = {name: context[name] for name in names if name in KNOWN_CONTEXT_KEYS and name in context}  # type: ignore[literal-required]  # one of its keys
+        return {**wanted, **self.op_kwargs}
+
+
+class ScoreRowsOperator(ScoreOperator):
+    """A function that takes rows, a mini-batch at a time."""
+
+    def _file_scorer(self, context: Context) -> None:  # noqa: ARG002  # as its base
+        """Refuse what is for files."""
+        if optional_text(self.output_schema) == FILEWISE:
+            message = f'output_schema="{FILEWISE}" is for models; a function of files takes a list of paths.'
+            raise ConfigurationError(message)
+        refuse(self, (*OF_FILES, "environment_variables"), "the function takes rows, and they are for files")
+
+    def _request(self, context: Context, on_empty: str) -> ScoringRequest:
+        from airflow_batch_inference.scoring.function import FunctionModel, function_record, pickled
+        from airflow_batch_inference.scoring.lineup import ModelSource
+
+        model = FunctionModel(
+            function=self.python_callable,
+            form="arrow" if form_of(self.python_callable) == "arrow" else "pandas",
+            args=tuple(self.op_args),
+            kwargs=self._given(context),
+        )
+        self._source = ModelSource(record=function_record(model, where=self._where(context)), model=model)
+        return replace(super()._request(context, on_empty), function=pickled(model), model_storage=None)
+
+    def _models(self) -> tuple[ModelSource, None]:
+        return self._source, None
+
+
+class ScoreFilesOperator(ScoreOperator):
+    """A function that takes files, a mini-batch at a time, in worker processes; by default none of them may fail."""
+
+    files_may_fail = False
+
+    def _file_scorer(self, context: Context) -> FileFunction:
+        """Return the function, as what scores files."""
+        from airflow_batch_inference.scripts.function import FileFunction
+
+        refuse(self, (*OF_ROWS, "output_schema"), "the function takes files, and they are for rows")
+        return FileFunction(
+            function=self.python_callable,
+            as_paths=form_of(self.python_callable) == "paths",
+            where=self._where(context),
+            args=tuple(self.op_args),
+            kwargs=self._given(context),
+        )
+
+
+def operator_for(form: Form) -> type[DecoratedOperator]:
+    """Return the operator that calls a function with mini-batches of a form."""
+    return ScoreFilesOperator if form in ("texts", "paths") else ScoreRowsOperator
+
+
+def score_task(
+    python_callable: Callable[..., object] | None = None,
+    multiple_outputs: bool | None = None,
+    **kwargs: Any,  # noqa: ANN401  # the operator's own
+) -> TaskDecorator:
+    """Make a task of a function from a mini-batch to predictions; the task returns the prediction set's URI.
+
+    The annotation of the function's first parameter says what a mini-batch is: ``pandas.DataFrame``, ``pyarrow.Table``,
+    or ``list[str]`` or ``list[Path]`` of files. Its other parameters are given when it is called in the DAG.
+
+    :param python_callable: the function.
+    :param multiple_outputs: must not be set: the task returns one URI.
+    :param kwargs: arguments of :class:`~airflow_batch_inference.operators.PredictOperator` that say nothing of a model:
+        ``dataset``, ``error_threshold``, ``passthrough_columns``, ``label_columns``, …, and those of every operator.
+    """
+
+    def decorate(function: Callable[..., object]) -> Any:  # noqa: ANN401  # Airflow's own wrapper
+        return task_decorator_factory(
+            function, multiple_outputs=False, decorated_operator_class=operator_for(form_of(function)), **kwargs
+        )
+
+    taken = [name for name in _OF_MODELS if name in kwargs]
+    if taken or multiple_outputs:
+        message = (
+            f"@task.score does not take {', '.join(taken) or 'multiple_outputs'}: the function is the model, and the "
+            "task returns one prediction set."
+        )
+        raise ConfigurationError(message)
+    return decorate if python_callable is None else decorate(python_callable)  # type: ignore[return-value]  # as Airflow's

@@ -1,0 +1,118 @@
+"""Requests from files: which format a file has, and in which form it is scored."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from airflow_batch_inference.datasets.dataset import open_dataset
+from airflow_batch_inference.exceptions import ConfigurationError, DataError, did_you_mean
+from airflow_batch_inference.storage import normalize_uri, private_folder
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from airflow_batch_inference.storage import Storage
+
+_BY_SUFFIX = {
+    ".arrow": "arrow",
+    ".feather": "feather",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".json": "pandas-records",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+}
+_SUFFIX_OF = {"arrow": ".arrow", "feather": ".feather", "parquet": ".parquet", "jsonl": ".jsonl", "csv": ".csv"}
+_COLUMNAR = ("arrow", "feather", "parquet")
+FORMATS = (*_SUFFIX_OF, "pandas-records", "custom-json")
+
+
+def located(path: str | os.PathLike[str]) -> str:
+    """Return a URI, or a path from here as an absolute one: a notebook has a working folder, a task has none.
+
+    Examples
+    --------
+    >>> located("s3://bucket/model.txt"), located("/models/churn.txt"), Path(located("churn.txt")).is_absolute()
+    ('s3://bucket/model.txt', '/models/churn.txt', True)
+    """
+    text = os.fspath(path)
+    return text if ":/" in text else str(Path(text).absolute())
+
+
+def read_request(path: str | os.PathLike[str], data_format: str | None, storage: Storage) -> Any:  # noqa: ANN401  # one of the forms
+    """Return a file's content in the form that it is scored in.
+
+    Parameters
+    ----------
+    path
+        A path or URI.
+    data_format
+        One of :data:`FORMATS`; None: told by the file's name.
+    storage
+        Reaches it.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no such format.
+    ArtifactNotFoundError, DataError
+        The file is not there, cannot be read, or its name tells no format.
+    """
+    uri = normalize_uri(located(path))
+    kind = data_format or _format_of(uri)
+    if kind not in FORMATS:
+        message = f"data_format is {kind!r}{did_you_mean(kind, FORMATS)}; it must be one of {', '.join(FORMATS)}."
+        raise ConfigurationError(message)
+    if kind in ("pandas-records", "custom-json"):
+        content = _json(uri, storage)
+        return content if kind == "custom-json" else _frame(content, uri)
+    table = _table(uri, kind, storage)
+    return table if kind in _COLUMNAR else table.to_pandas()
+
+
+def _format_of(uri: str) -> str:
+    for suffix, kind in _BY_SUFFIX.items():
+        if uri.lower().endswith(suffix):
+            return kind
+    message = (
+        f"The format of {uri} is unknown: its name ends with none of {', '.join(_BY_SUFFIX)}. Say what it is: "
+        f"data_format={FORMATS[0]!r}, or another of {', '.join(FORMATS[1:])}."
+    )
+    raise DataError(message)
+
+
+def _json(uri: str, storage: Storage) -> Any:  # noqa: ANN401  # whatever it holds
+    try:
+        return json.loads(storage.read_bytes(uri))
+    except ValueError as error:
+        message = f"{uri} is no JSON: {error}. If it is JSON lines, set data_format='jsonl'."
+        raise DataError(message) from error
+
+
+def _frame(content: object, uri: str) -> pd.DataFrame:
+    if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
+        message = (
+            f"{uri} holds no pandas records (a JSON list of objects, as DataFrame.to_json(orient='records') writes "
+            "it). For other JSON set data_format='custom-json'."
+        )
+        raise DataError(message)
+    return pd.DataFrame(content)
+
+
+def _table(uri: str, kind: str, storage: Storage) -> pa.Table:
+    if uri.lower().endswith(_SUFFIX_OF[kind]):
+        return open_dataset(uri, storage).whole()
+    with private_folder() as folder:  # readers tell formats by names
+        copy = folder / f"request{_SUFFIX_OF[kind]}"
+        storage.copy_to_local(uri, copy)
+        try:
+            return open_dataset(str(copy), storage).whole()
+        except DataError as error:
+            message = f"{uri} cannot be read as {kind}: {error}".replace(copy.as_uri(), uri)
+            raise DataError(message) from error

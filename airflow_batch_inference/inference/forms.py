@@ -1,0 +1,194 @@
+"""The forms that a request can have, and its answer in the same form: frame, Arrow table, dict of columns, records.
+
+What must not be relaxed: the fields of the request come back as they were given, in their order and with their types
+(a frame's also with its index); an array in a cell is a tensor, never several rows or columns; and what holds for a
+request alone holds for it among others that are scored in one go.
+"""
+
+from __future__ import annotations
+
+import functools
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_batch_inference.exceptions import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Column: TypeAlias = "str | pa.Array"
+"""A field of the request by its name, or values."""
+T = TypeVar("T")
+
+
+class Form(Generic[T]):
+    """A request in one of the forms."""
+
+    rows: int
+
+    @property
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """Its fields.
+
+        Raises
+        ------
+        DataError
+            Two have one name.
+        """
+
+    @property
+    @abstractmethod
+    def size_bytes(self) -> int:
+        """About how much memory its values take."""
+
+    @abstractmethod
+    def goes_with(self, other: Form[Any]) -> bool:
+        """Say whether two requests have the same columns of the same types, so that they may be scored as one."""
+
+    @functools.cached_property
+    def found(self) -> pa.Table | None:
+        """What Arrow finds in columns without a type; None where it is a mixture."""
+        try:
+            return self.arrow(tolerant=False)
+        except DataError:
+            return None
+
+    @abstractmethod
+    def arrow(self, *, tolerant: bool) -> pa.Table:
+        """Return what the model sees.
+
+        Parameters
+        ----------
+        tolerant
+            Whether a row may fail: values of several kinds in a column are then text, each judged by itself.
+
+        Raises
+        ------
+        DataError
+            A column holds what no column can.
+        """
+
+    @classmethod
+    @abstractmethod
+    def joined(cls, forms: Sequence[Any]) -> Any:  # noqa: ANN401  # one of its own kind
+        """Return requests that go with each other as one."""
+
+    @classmethod
+    @abstractmethod
+    def answers(cls, forms: Sequence[Any], columns: Mapping[str, Column]) -> list[Any]:
+        """Return the answer of each request.
+
+        Parameters
+        ----------
+        forms
+            Requests that go with each other.
+        columns
+            The answers' columns, all rows together.
+        """
+
+
+def have_one_type(first: Form[Any], second: Form[Any]) -> bool:
+    """Say whether Arrow finds the same in both; a mixture goes with nothing."""
+    return first.found is not None and second.found is not None and first.found.schema.equals(second.found.schema)
+
+
+def different_names(given: Sequence[object]) -> tuple[str, ...]:
+    """Return names as text; refuse two that are one.
+
+    Raises
+    ------
+    DataError
+        Names it.
+    """
+    names = tuple(map(str, given))
+    if len(set(names)) < len(names):
+        twice = next(name for at, name in enumerate(names) if name in names[:at])
+        message = f"The data have two columns named {twice!r}. Rename one, or leave it out."
+        raise DataError(message)
+    return names
+
+
+def cut(forms: Sequence[Form[Any]], columns: Mapping[str, Column]) -> list[dict[str, Column]]:
+    """Return the rows of each request."""
+    parts, start = [], 0
+    for form in forms:
+        parts.append(
+            {
+                name: values if isinstance(values, str) else values.slice(start, form.rows)
+                for name, values in columns.items()
+            }
+        )
+        start += form.rows
+    return parts
+
+
+class TableForm(Form[pa.Table]):
+    """An Arrow table."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
+        self.rows = table.num_rows
+
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
+        """Its columns."""
+        return different_names(self.table.column_names)
+
+    @property
+    def size_bytes(self) -> int:
+        """See :meth:`Form.size_bytes`."""
+        return int(self.table.nbytes)
+
+    def goes_with(self, other: Form[Any]) -> bool:
+        """See :meth:`Form.goes_with`."""
+        return isinstance(other, TableForm) and self.table.schema.equals(other.table.schema)
+
+    def arrow(self, *, tolerant: bool) -> pa.Table:  # noqa: ARG002  # its columns have types
+        """Return it as it is."""
+        return self.table
+
+    @classmethod
+    def joined(cls, forms: Sequence[TableForm]) -> TableForm:
+        """Put tables below each other."""
+        return cls(pa.concat_tables([form.table.replace_schema_metadata(None) for form in forms]))
+
+    @classmethod
+    def answers(
+        cls,
+        forms: Sequence[TableForm],
+        columns: Mapping[str, Column],
+    ) -> list[pa.Table]:
+        """Return tables, whose fields are those of the requests, without a copy."""
+        return [
+            pa.table(
+                [form.table.column(values) if isinstance(values, str) else values for values in part.values()],
+                names=list(part),
+            )
+            for form, part in zip(forms, cut(forms, columns), strict=True)
+        ]
+
+
+def nested(columns: Mapping[tuple[str, str], pa.Array | pa.ChunkedArray]) -> dict[str, pa.Array]:
+    """Return one column a group, which holds its fields; columns without a group as they are.
+
+    Examples
+    --------
+    >>> found = nested({("", "time"): pa.array([0]), ("in", "a"): pa.array([1]), ("in", "b"): pa.array([2])})
+    >>> {name: values.to_pylist() for name, values in found.items()}
+    {'time': [0], 'in': [{'a': 1, 'b': 2}]}
+    """
+    found: dict[str, pa.Array] = {}
+    groups: dict[str, dict[str, pa.Array]] = {}
+    for (group, name), values in columns.items():
+        whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+        if group:
+            groups.setdefault(group, {})[name] = whole
+            fields = groups[group]
+            found[group] = pc.make_struct(*fields.values(), field_names=list(fields))
+        else:
+            found[name] = whole
+    return found

@@ -1,0 +1,353 @@
+"""What a request is scored with: a model from a file, a record or memory, ready to be asked.
+
+What must not be relaxed: a file is loaded by :mod:`~airflow_batch_inference.loading` with all of its checks, and
+nothing here vouches for it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.flavors.base import require_method
+from airflow_batch_inference.flavors.lightgbm import TEXT, LightGBMFlavor
+from airflow_batch_inference.flavors.sklearn import describe
+from airflow_batch_inference.inference.files import located
+from airflow_batch_inference.loading import TrustRequest
+from airflow_batch_inference.records import ModelRecord
+from airflow_batch_inference.registration import ModelRequest, describe_model
+from airflow_batch_inference.scoring.batch import Predictor, label_names
+from airflow_batch_inference.scoring.golden import load_checked
+from airflow_batch_inference.scoring.screen import make_screen
+from airflow_batch_inference.scoring.steps import Call, StepModel, output_names, step_inputs, steps_predictor
+from airflow_batch_inference.signature import plan_inputs
+from airflow_batch_inference.storage import Storage, is_record_uri, private_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pyarrow as pa
+
+    from airflow_batch_inference.datasets.dataset import MiniBatch
+    from airflow_batch_inference.flavors.base import LoadedModel
+    from airflow_batch_inference.records import ColumnSpec
+    from airflow_batch_inference.scoring.predicting import BatchPredictor
+    from airflow_batch_inference.scoring.screen import Screen
+    from airflow_batch_inference.signature import InputPlan
+
+THE_DATA = "the data"
+
+
+class Steps(Protocol):
+    """What scores mini-batches of one schema, in one call of ``predict``; made for each request, so it may count."""
+
+    names: list[str]
+    """The outputs' names; known once a mini-batch was scored."""
+    nanoseconds: list[int]
+    """Time spent in each step so far."""
+
+    @property
+    def screen(self) -> Screen | None:
+        """Finds values that fit no input, where a row may fail."""
+
+    @property
+    def inputs(self) -> InputPlan:
+        """How the request's fields become the first step's inputs."""
+
+    def predict(self, batch: MiniBatch) -> list[pa.Array]:
+        """Return one column an output."""
+
+
+class Scorer(Protocol):
+    """A model, or several of them."""
+
+    @property
+    def name(self) -> str:
+        """Of the last model."""
+
+    @property
+    def sha256(self) -> str | None:
+        """Of the last model's file; None where it came from none."""
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """What tells the models, all together, from others."""
+
+    def steps(self, schema: pa.Schema, *, tolerant: bool) -> Steps:
+        """Match a request's fields to the model's inputs.
+
+        Parameters
+        ----------
+        schema
+            The request's.
+        tolerant
+            Whether a row may fail.
+
+        Raises
+        ------
+        SignatureMismatchError
+            A field is missing, or of a type that the model cannot take.
+        """
+
+
+@dataclass(slots=True)
+class TimedPredictor:
+    """One model, and the time that it takes."""
+
+    predictor: Predictor
+    labels: tuple[str, ...] | None
+    names: list[str] = field(default_factory=list)
+    nanoseconds: list[int] = field(default_factory=lambda: [0])
+
+    @property
+    def screen(self) -> Screen | None:
+        """See :class:`Steps`."""
+        return self.predictor.screen
+
+    @property
+    def inputs(self) -> InputPlan:
+        """See :class:`Steps`."""
+        return self.predictor.inputs
+
+    def predict(self, batch: MiniBatch) -> list[pa.Array]:
+        """See :class:`Steps`."""
+        started = time.perf_counter_ns()
+        found = self.predictor.predict(batch)
+        self.nanoseconds[0] += time.perf_counter_ns() - started
+        known = self.labels if self.labels is not None and len(self.labels) == len(found) else None
+        self.names[:] = label_names(None, known, self.predictor.names)
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneModel:
+    """A loaded model with the way to call it.
+
+    Attributes
+    ----------
+    model
+        In memory.
+    inputs, class_names, labels
+        Its input columns, what its classes and its outputs are called; where its record says so.
+    name, sha256, digests
+        See :class:`Scorer`.
+    methods, kwargs
+        How it is called.
+    """
+
+    model: LoadedModel
+    inputs: tuple[ColumnSpec, ...] | None
+    class_names: tuple[str, ...] | None
+    labels: tuple[str, ...] | None
+    name: str
+    sha256: str | None
+    digests: tuple[str, ...]
+    methods: tuple[str, ...]
+    kwargs: Mapping[str, Any]
+
+    def steps(self, schema: pa.Schema, *, tolerant: bool) -> TimedPredictor:
+        """See :class:`Scorer`."""
+        names = schema.names if self.inputs is None else [spec.name for spec in self.inputs]
+        plan = plan_inputs(
+            schema,
+            inputs=self.inputs,
+            n_features=self.model.n_features,
+            where=THE_DATA,
+            parses_text=tolerant,
+            takes_lists=getattr(self.model, "takes_lists", True),
+        )
+        screen = None
+        if tolerant:
+            words = dict.fromkeys(names, "quarantine")
+            screen = make_screen(plan, cast("Any", words), (), schema, has_names=self.inputs is not None)
+        predictor = Predictor(
+            model=self.model,
+            inputs=plan,
+            methods=self.methods,
+            kwargs=self.kwargs,
+            class_names=self.class_names,
+            screen=screen,
+            whole=True,
+        )
+        known = self.labels or self.model.output_names if len(self.methods) == 1 else None
+        return TimedPredictor(predictor, known)
+
+
+@dataclass(slots=True)
+class TimedSteps:
+    """Models behind one another, and the time that each takes."""
+
+    predictor: BatchPredictor
+    inputs: InputPlan
+    record: ModelRecord
+    is_alone: bool
+    screen: None = None
+    names: list[str] = field(default_factory=list)
+    nanoseconds: list[int] = field(default_factory=list)
+
+    def predict(self, batch: MiniBatch) -> list[pa.Array]:
+        """See :class:`Steps`."""
+        found = self.predictor.predict(batch)
+        before = self.nanoseconds or [0] * len(self.predictor.elapsed)
+        self.nanoseconds[:] = [spent + more for spent, more in zip(before, self.predictor.elapsed, strict=True)]
+        self.names[:] = output_names(self.record, self.predictor.names, is_alone=self.is_alone)
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelsInSteps:
+    """Loaded models, each of which takes what the one before it returns.
+
+    Attributes
+    ----------
+    models
+        With their records.
+    call
+        How the last one is called.
+    """
+
+    models: tuple[StepModel, ...]
+    call: Call
+
+    @property
+    def name(self) -> str:
+        """See :class:`Scorer`."""
+        return self.models[-1].record.name
+
+    @property
+    def sha256(self) -> str:
+        """See :class:`Scorer`."""
+        return self.models[-1].record.sha256
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """See :class:`Scorer`."""
+        return tuple(step.record.sha256 for step in self.models)
+
+    def steps(self, schema: pa.Schema, *, tolerant: bool) -> TimedSteps:
+        """See :class:`Scorer`."""
+        plan = step_inputs(self.models[0], schema, THE_DATA, parses_text=tolerant)
+        predictor = steps_predictor(self.models, schema, call=self.call, parses_text=tolerant)
+        return TimedSteps(predictor, plan, self.models[-1].record, len(self.call.methods) == 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelOptions:
+    """Why a file may be loaded and how its model is called; see :class:`~.pipeline.Pipeline`."""
+
+    sha256: str | None = None
+    trusted: Sequence[str] | None = None
+    flavor: str | None = None
+    load_options: Mapping[str, Any] = field(default_factory=dict)
+    predict_method: str | Sequence[str] = "predict"
+    predict_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    storage: Storage = field(default_factory=Storage)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """How the model is called, or the last one of several."""
+        return (self.predict_method,) if isinstance(self.predict_method, str) else tuple(self.predict_method)
+
+    @property
+    def is_about_a_file(self) -> bool:
+        """Whether an argument says something of a model file."""
+        return bool(self.sha256 or self.trusted or self.flavor or self.load_options)
+
+
+def ready_model(given: object, options: ModelOptions) -> Scorer:
+    """Load a model, or take one that is in memory; of a list, several behind one another.
+
+    Raises
+    ------
+    TypeError
+        It is neither.
+    ConfigurationError
+        Arguments about a file beside a model that is no file, or a method that it does not have.
+    ArtifactError, ModelError
+        As :func:`~airflow_batch_inference.loading.load_model` says.
+    """
+    if isinstance(given, (list, tuple)):
+        return _several(given, options)
+    if isinstance(given, (str, os.PathLike)):
+        model, record = _from_storage(located(given), options)
+    else:
+        model, record = _in_memory(given), None
+    if options.is_about_a_file and (record is None or is_record_uri(str(given))):
+        what = "a record, which says them itself" if record is not None else "a model in memory"
+        message = f"sha256, trusted, flavor and load_options are about a model's file, but {what} was given."
+        raise ConfigurationError(message)
+    for method in options.methods:
+        require_method(method, model.methods)
+    return OneModel(
+        model=model,
+        inputs=model.inputs if record is None else record.inputs,
+        class_names=None if record is None else record.class_names,
+        labels=None if record is None else record.label_columns,
+        name=type(given).__name__ if record is None else record.name,
+        sha256=None if record is None else record.sha256,
+        digests=(uuid.uuid4().hex if record is None else record.sha256,),
+        methods=options.methods,
+        kwargs=dict(options.predict_kwargs),
+    )
+
+
+def _several(given: Sequence[object], options: ModelOptions) -> ModelsInSteps:
+    """Load models behind one another, each by its own record or file."""
+    if not given or options.is_about_a_file:
+        message = (
+            "A list of models must not be empty, and sha256, trusted, flavor and load_options are about one model's "
+            "file. Give records of models that were loaded with them."
+        )
+        raise ConfigurationError(message)
+    steps = []
+    for each in given:
+        if not isinstance(each, (str, os.PathLike)):
+            kind = type(each).__name__
+            message = f"Each model of a list must be the path or URI of a file or a record; one is a {kind}."
+            raise TypeError(message)
+        model, record = _from_storage(located(each), options)
+        steps.append(StepModel(model=model, record=record))
+    for method in options.methods:
+        require_method(method, steps[-1].model.methods)
+    call = Call(methods=options.methods, kwargs=dict(options.predict_kwargs), whole=True)
+    return ModelsInSteps(models=tuple(steps), call=call)
+
+
+def _from_storage(uri: str, options: ModelOptions) -> tuple[LoadedModel, ModelRecord]:
+    storage = options.storage
+    if not is_record_uri(uri):
+        request = ModelRequest(
+            model_uri=uri,
+            flavor=options.flavor,
+            trust=TrustRequest(sha256=options.sha256, trusted=options.trusted, asked_by="Pipeline"),
+            load_options=options.load_options,
+        )
+        return describe_model(request, storage=storage)
+    record = storage.read_record(uri)
+    if not isinstance(record, ModelRecord):
+        message = f"{uri} is a {record.to_dict()['kind']} record, not a model's."
+        raise ConfigurationError(message)
+    return load_checked(record, model_storage=storage, storage=storage), record
+
+
+def _in_memory(given: object) -> LoadedModel:
+    """Return a model that is in memory, as its flavor describes it."""
+    if all(hasattr(given, name) for name in ("predict", "methods", "inputs", "n_features", "versions")):
+        return cast("LoadedModel", given)
+    kind = type(given)
+    if kind.__module__.startswith("lightgbm") and hasattr(given, "model_to_string"):
+        with private_folder() as folder:
+            path = folder / "model.txt"
+            path.write_text(given.model_to_string(), encoding="utf-8")
+            return LightGBMFlavor().load(path, model_format=TEXT, trusted=(), options={})
+    if hasattr(given, "predict") and hasattr(given, "get_params"):
+        return describe(given)
+    message = (
+        f"A model is a path or URI of its file or record, a loaded model, an estimator with scikit-learn's interface, "
+        f"or a LightGBM booster; not a {kind.__name__}."
+    )
+    raise TypeError(message)

@@ -1,0 +1,109 @@
+"""Wallaroo's columns and the validation checks of a task: what its arguments ask for, and who is told afterwards."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_batch_inference.operators.arguments import mapping, names, optional_text
+from airflow_batch_inference.operators.base import push, tell
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow.sdk.definitions.context import Context
+
+    from airflow_batch_inference.records import CheckResult
+
+log = logging.getLogger(__name__)
+
+
+def shape_options(
+    context: Context, *, output_schema: object, columns: object, exclude: object, separator: object, checks: object
+) -> dict[str, Any]:
+    """Return the scoring options that an output schema and checks make.
+
+    Raises
+    ------
+    ConfigurationError
+        One of the arguments can never work, or columns are chosen of an output that has no choice.
+    """
+    from airflow_batch_inference.exceptions import ConfigurationError
+    from airflow_batch_inference.scoring.checks import parse_checks
+    from airflow_batch_inference.scoring.layout import ColumnChoice
+    from airflow_batch_inference.scoring.request import require_output_schema
+
+    word = require_output_schema(optional_text(output_schema))
+    choice = ColumnChoice(
+        include=names("result_columns", columns) or ColumnChoice().include,
+        exclude=names("result_exclude", exclude) or (),
+        separator=str(separator),
+    )
+    if word != "wallaroo" and choice != ColumnChoice():
+        message = (
+            "result_columns, result_exclude and result_separator choose among Wallaroo's columns. Set "
+            "output_schema='wallaroo', or use passthrough_columns and label_columns."
+        )
+        raise ConfigurationError(message)
+    if not choice.separator:
+        message = "result_separator is empty: the names of columns could not be told apart. Give '.' or another text."
+        raise ConfigurationError(message)
+    return {
+        "output_schema": word,
+        "result_columns": choice if word == "wallaroo" else None,
+        "checks": parse_checks(mapping("checks", checks)),
+        "time_ms": run_time_ms(context) if word == "wallaroo" else None,
+    }
+
+
+def run_time_ms(context: Context) -> int | None:
+    """Return the run's logical date, or when it was due where it has none, in milliseconds since 1970 in UTC."""
+    given = context.get("logical_date") or getattr(context.get("dag_run"), "run_after", None)
+    if given is None:
+        return None
+    moment = datetime.fromisoformat(given.isoformat())
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1000)
+
+
+def tell_of_checks(
+    results: Sequence[CheckResult], rows: int, where: Mapping[str, str], notifiers: Sequence[Any], context: Context
+) -> None:
+    """Push how many rows each check marked; log those that mark too many, and tell notifiers (``{{ checks }}``).
+
+    A notifier that fails is logged and does not change the task's outcome.
+
+    Parameters
+    ----------
+    results
+        What came of all checks; nothing is done where there are none.
+    rows
+        How many rows went in.
+    where
+        What else the notifiers are told of each of them: URIs.
+    """
+    from airflow_batch_inference.scoring.checks import describe
+
+    if results:
+        push(context, {"check_failures": {result.name: result.rows for result in results}})
+    exceeded = [result for result in results if result.is_exceeded]
+    for result in exceeded:
+        log.warning("%s See %s", describe(result, rows), next(iter(where.values())))
+    if not exceeded:
+        return
+    told = [
+        {
+            "name": result.name,
+            "expression": result.expression,
+            "rows": result.rows,
+            "of": rows,
+            "max_rate": result.max_rate,
+            "action": result.action,
+            "first": list(result.first),
+            **where,
+        }
+        for result in exceeded
+    ]
+    for notifier in notifiers:
+        tell(notifier, {**context, "checks": told})

@@ -1,0 +1,45 @@
+"""A scoring task that only tries its job out: reported, pushed, and failed where it would fail; nothing is written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_batch_inference.exceptions import PreflightFailedError
+from airflow_batch_inference.operators.arguments import optional_text, structure
+from airflow_batch_inference.operators.base import push, storage_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow.sdk.definitions.context import Context
+
+    from airflow_batch_inference.operators.predict import PredictOperator
+    from airflow_batch_inference.scoring.job import Resources
+    from airflow_batch_inference.scoring.request import ScoringRequest
+
+
+def try_out(
+    operator: PredictOperator, make_request: Callable[[], ScoringRequest], resources: Resources, context: Context
+) -> None:
+    """Try a scoring task's job out, log the report, and push its numbers.
+
+    Raises
+    ------
+    PreflightFailedError
+        It has found problems: all of them are named.
+    """
+    from airflow_batch_inference.scoring.preflight import preflight
+
+    found = preflight(
+        make_request,
+        dataset=structure(operator.dataset),
+        storage=operator.storage,
+        data_storage=storage_for(optional_text(operator.conn_id)),
+        resources=resources,
+    )
+    operator.log.info("Preflight:\n%s", found.text())
+    push(context, found.numbers())
+    if not found.is_ready:
+        listed = " ".join(f"({place}) {problem}" for place, problem in enumerate(found.problems, start=1))
+        message = f"The preflight has found {len(found.problems)} problem(s), and nothing was written. {listed}"
+        raise PreflightFailedError(message)

@@ -1,0 +1,97 @@
+"""Worker processes: started fresh, never forked, with a pipe to the parent, whom they never outlive.
+
+What must not be relaxed: a worker dies with its parent; and nothing but the interpreter's own start has run in it
+before its first line, so that no lock or thread of a native library is copied half-way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import traceback
+from multiprocessing import connection
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_batch_inference.exceptions import WorkerError
+from airflow_batch_inference.scoring.native_threads import worker_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_PR_SET_PDEATHSIG = 1
+
+
+def start_process(
+    module: str, *, workers: int, environment: Mapping[str, str] | None = None, is_leader: bool = False
+) -> tuple[subprocess.Popen[bytes], Any]:
+    """Start a fresh interpreter that runs a module, and return it with the parent's end of a pipe to it.
+
+    Parameters
+    ----------
+    module
+        Its ``main`` takes the pipe's file descriptor and the parent's process id (:func:`pipe_to_parent`).
+    workers
+        How many such processes share the cores.
+    environment
+        Variables beyond this process's own; they win, but for a ``PYTHONPATH``, which is put before ours.
+    is_leader
+        Whether it leads a process group of its own, so that it can be killed with all that it has started.
+    """
+    ours, theirs = connection.Pipe()
+    with theirs:
+        merged = dict(os.environ) | worker_environment(workers) | dict(environment or {})
+        own = [entry or str(Path.cwd()) for entry in sys.path]
+        merged["PYTHONPATH"] = os.pathsep.join([*filter(None, [(environment or {}).get("PYTHONPATH")]), *own])
+        process = subprocess.Popen(  # noqa: S603  # a fixed program
+            [sys.executable, "-P", "-m", module, str(theirs.fileno()), str(os.getpid())],
+            env=merged,
+            stdin=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno()],
+            process_group=0 if is_leader else None,
+        )
+    return process, ours
+
+
+def pipe_to_parent(arguments: Sequence[str]) -> Any | None:  # noqa: ANN401  # a Connection
+    """Return the pipe of this worker process, which from now on dies with its parent; None where that is gone."""
+    descriptor, parent = map(int, arguments)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the parent's to handle
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.set_inheritable(descriptor, False)
+    return Connection(descriptor) if os.getppid() == parent else None
+
+
+def send(pipe: Any, message: tuple[Any, ...]) -> None:  # noqa: ANN401  # a Connection
+    """Send a message; that the other side has just died is noticed by its closed pipe, when messages are read."""
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        pipe.send(message)
+
+
+def ending(returncode: int) -> str:
+    """Say how a process ended.
+
+    Examples
+    --------
+    >>> ending(1), ending(-9)
+    ('exit status 1', 'SIGKILL')
+    """
+    return f"exit status {returncode}" if returncode >= 0 else signal.Signals(-returncode).name
+
+
+def portable(error: BaseException) -> BaseException:
+    """Return an exception that survives the way to another process, with its traceback as a note."""
+    note = "In a worker process:\n" + "".join(traceback.format_exception(error))
+    try:
+        copy: BaseException = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own bytes
+    except Exception:  # noqa: BLE001  # an exception's own pickling may fail in any way
+        copy = WorkerError(f"{type(error).__name__}: {error}")
+    copy.add_note(note)
+    return copy

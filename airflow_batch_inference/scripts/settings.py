@@ -1,0 +1,171 @@
+"""The settings of a scoring script: Azure ML's own defaults, checked once.
+
+What must not be relaxed: ``max_attempts`` counts attempts, not retries, and the thresholds hold for the whole input.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from airflow_batch_inference.datasets.formats import COMPRESSIONS, OUTPUT_SUFFIXES, SUFFIXES
+from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+OUTPUT_ACTIONS = ("append_row", "summary_only")
+LOGGING_LEVELS = ("warning", "info", "debug")
+RESERVED = ("AZUREML_MODEL_DIR", "AZUREML_BI_OUTPUT_PATH")
+UNLIMITED = -1
+_PERCENT = 100
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptSettings:
+    """How a scoring script is run.
+
+    Attributes
+    ----------
+    mini_batch_size
+        Files given to one ``run()``.
+    max_concurrency_per_instance
+        Worker processes.
+    error_threshold
+        How many files may fail, over the whole input; -1: any number.
+    max_attempts
+        How often a mini-batch is tried in all.
+    mini_batch_timeout_s
+        Seconds that one ``run()`` may take; then its process is killed.
+    output_action
+        ``append_row``: what ``run()`` returns goes to one file; ``summary_only``: it is counted, and the files that the
+        script writes are the output.
+    output_file_name
+        The file of ``append_row``; its suffix says the format, and what is no known suffix is CSV.
+    header
+        Whether a CSV file begins with the names of its columns.
+    logging_level
+        Of the root logger in the worker processes.
+    environment_variables
+        Set in every worker process.
+    mini_batch_error_threshold
+        How many mini-batches may fail; -1: any number.
+    allowed_failed_percent
+        Which percentage of the mini-batches may fail; asked once all are given out.
+    progress_timeout_s
+        After so many seconds in which no mini-batch ended, the job fails; None: never.
+    label_columns
+        Names of the columns of what has none: lists and arrays.
+    """
+
+    mini_batch_size: int = 10
+    max_concurrency_per_instance: int = 1
+    error_threshold: int = UNLIMITED
+    max_attempts: int = 3
+    mini_batch_timeout_s: float = 30.0
+    output_action: str = "append_row"
+    output_file_name: str = "predictions.csv"
+    header: bool = True
+    logging_level: str = "info"
+    environment_variables: Mapping[str, str] = field(default_factory=dict)
+    mini_batch_error_threshold: int = UNLIMITED
+    allowed_failed_percent: float = float(_PERCENT)
+    progress_timeout_s: float | None = None
+    label_columns: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse values that can never work.
+
+        Raises
+        ------
+        ConfigurationError
+            Names the setting, the value and what it may be.
+        """
+        for name, low in (
+            ("mini_batch_size", 1),
+            ("max_concurrency_per_instance", 1),
+            ("max_attempts", 1),
+            ("error_threshold", UNLIMITED),
+            ("mini_batch_error_threshold", UNLIMITED),
+        ):
+            _require_at_least(name, getattr(self, name), low)
+        _require_seconds("mini_batch_timeout_s", self.mini_batch_timeout_s)
+        if self.progress_timeout_s is not None:
+            _require_seconds("progress_timeout_s", self.progress_timeout_s)
+        if not 0 <= self.allowed_failed_percent <= _PERCENT:
+            message = f"allowed_failed_percent is {self.allowed_failed_percent!r}; it must be a number from 0 to 100."
+            raise ConfigurationError(message)
+        _require_one_of("output_action", self.output_action, OUTPUT_ACTIONS)
+        _require_one_of("logging_level", self.logging_level, LOGGING_LEVELS)
+        table_format(self.output_file_name)
+        _require_variables(self.environment_variables)
+
+    @property
+    def keeps_rows(self) -> bool:
+        """Whether what ``run()`` returns is the output."""
+        return self.output_action == "append_row"
+
+    @property
+    def table_format(self) -> str:
+        """The format of the output file."""
+        return table_format(self.output_file_name)
+
+    @property
+    def has_header(self) -> bool:
+        """Whether the output file begins with the names of its columns."""
+        return self.header or self.table_format != "csv"
+
+
+def table_format(name: str) -> str:
+    """Return the format that an output file's name means; CSV where its suffix says nothing.
+
+    Raises
+    ------
+    ConfigurationError
+        It is no plain file name, or that of a compressed file.
+
+    Examples
+    --------
+    >>> table_format("predictions.parquet"), table_format("parallel_run_step.txt")
+    ('parquet', 'csv')
+    """
+    if not isinstance(name, str) or name in ("", ".", "..") or re.search(r"[/\\\0\r\n]", name):
+        message = f"output_file_name is {name!r}; it must be a file's name without a folder, such as 'predictions.csv'."
+        raise ConfigurationError(message)
+    if name.lower().endswith(tuple(COMPRESSIONS)):
+        known = ", ".join(OUTPUT_SUFFIXES.values())
+        message = f"output_file_name is {name!r}, a compressed file. End it with one of {known}."
+        raise ConfigurationError(message)
+    return next((kind for suffix, kind in SUFFIXES.items() if name.lower().endswith(suffix)), "csv")
+
+
+def _require_at_least(name: str, value: Any, low: int) -> None:  # noqa: ANN401  # what a caller gives
+    if isinstance(value, bool) or not isinstance(value, int) or value < low:
+        unlimited = ", or -1 for any number" if low == UNLIMITED else ""
+        message = f"{name} is {value!r}; it must be a whole number of at least {max(low, 0)}{unlimited}."
+        raise ConfigurationError(message)
+
+
+def _require_seconds(name: str, value: float) -> None:
+    if isinstance(value, bool) or not math.isfinite(value) or value <= 0:
+        message = f"{name} is {value!r}; it must be a number of seconds above 0."
+        raise ConfigurationError(message)
+
+
+def _require_one_of(name: str, value: str, known: Collection[str]) -> None:
+    if value not in known:
+        message = f"{name} is {value!r}; it must be one of {', '.join(known)}{did_you_mean(str(value), known)}."
+        raise ConfigurationError(message)
+
+
+def _require_variables(variables: Mapping[str, str]) -> None:
+    for name, value in variables.items():
+        if not isinstance(name, str) or not _VARIABLE.fullmatch(name) or not isinstance(value, str) or "\0" in value:
+            message = f"environment_variables has {name!r}: names and values must be text; put numbers in quotes."
+            raise ConfigurationError(message)
+        if name in RESERVED:
+            message = f"environment_variables sets {name}, which tells the script its folders. Leave it out."
+            raise ConfigurationError(message)

@@ -1,0 +1,49 @@
+"""The settings have Azure's defaults, and refuse what can never work."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.scripts.settings import ScriptSettings, table_format
+
+
+def test_the_defaults_are_those_of_azure():
+    settings = ScriptSettings()
+    assert (settings.mini_batch_size, settings.max_concurrency_per_instance, settings.error_threshold) == (10, 1, -1)
+    assert (settings.max_attempts, settings.mini_batch_timeout_s, settings.logging_level) == (3, 30, "info")
+    assert (settings.output_action, settings.output_file_name) == ("append_row", "predictions.csv")
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [({"mini_batch_size": 0}, "mini_batch_size is 0; it must be a whole number of at least 1"),
+     ({"mini_batch_size": True}, "mini_batch_size is True"),
+     ({"error_threshold": -2}, "or -1 for any number"),
+     ({"max_attempts": 0}, "max_attempts is 0"),
+     ({"mini_batch_timeout_s": 0}, "seconds above 0"),
+     ({"progress_timeout_s": float("inf")}, "seconds above 0"),
+     ({"allowed_failed_percent": 101}, "from 0 to 100"),
+     ({"logging_level": "verbose"}, "warning, info, debug"),
+     ({"output_file_name": "a/b.csv"}, "without a folder"),
+     ({"output_file_name": ".."}, "without a folder"),
+     ({"output_file_name": "out.csv.gz"}, "compressed"),
+     ({"environment_variables": {"A=B": "1"}}, "'A=B'"),
+     ({"environment_variables": {"A": "\0"}}, "'A'")],
+)  # fmt: skip
+def test_what_can_never_work_is_refused(setting, says):
+    with pytest.raises(ConfigurationError, match=says):
+        ScriptSettings(**setting)
+
+
+def test_only_text_may_be_without_a_header():
+    assert not ScriptSettings(header=False).has_header
+    assert ScriptSettings(header=False, output_file_name="out.parquet").has_header
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("a.PARQUET", "parquet"), ("a.arrow", "arrow"), ("a.jsonl", "jsonl"), ("a.txt", "csv"), ("a", "csv")],
+)
+def test_the_suffix_says_the_format(name, kind):
+    assert table_format(name) == kind

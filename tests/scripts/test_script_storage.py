@@ -1,0 +1,85 @@
+"""Scripts whose input, model, code and artifacts lie in a bucket (moto)."""
+
+from __future__ import annotations
+
+import fsspec
+import pytest
+from moto.server import ThreadedMotoServer
+
+from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.scoring.publishing import publish
+from airflow_batch_inference.scoring.verify import verify
+from airflow_batch_inference.scripts.job import run_script
+from airflow_batch_inference.storage import Storage
+
+pytestmark = pytest.mark.slow
+
+SCRIPT = """
+import helper
+
+def run(mini_batch):
+    note("run", mini_batch)
+    weight = int(Path(os.environ["AZUREML_MODEL_DIR"], "model", "weight").read_text())
+    out = Path(os.environ["AZUREML_BI_OUTPUT_PATH"])
+    for path in mini_batch:
+        (out / Path(path).parent.name).mkdir(exist_ok=True)
+        (out / Path(path).parent.name / Path(path).name).write_text("seen")
+    return [helper.SCALE * weight * int(Path(path).read_text()) for path in mini_batch]
+"""
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    fsspec.filesystem("s3", skip_instance_cache=True).clear_instance_cache()
+    fs = fsspec.filesystem("s3")
+    fs.mkdir("scripts")
+    yield fs
+    fs.clear_instance_cache()
+    server.stop()
+
+
+def test_files_of_a_bucket_are_copied_with_their_paths_and_all_of_it_may_lie_there(bench, bucket):
+    for place in ("a/1", "a/2", "b/1"):
+        bucket.pipe_file(f"scripts/in/{place}", place[-1].encode())
+    bucket.pipe_file("scripts/models/model/weight", b"5")
+    bucket.pipe_file("scripts/code/helper.py", b"SCALE = 2\n")
+    bucket.pipe_file("scripts/code/score.py", (bench.prelude + SCRIPT).encode())
+    bench.root = "s3://scripts/artifacts"
+    arguments = {"dataset": "s3://scripts/in", "model": "s3://scripts/models/model", "code": "s3://scripts/code"}
+    uri, record = bench.run("score.py", mini_batch_size=1, recursive=True, **arguments)
+    table, *written = record.parts
+    assert bench.storage.read_bytes(table.uri) == b"predicted_label\n10\n20\n10\n"
+    assert [part.name for part in written] == ["a/1", "a/2", "b/1"]
+    assert bench.run("score.py", mini_batch_size=1, recursive=True, attempt="2", **arguments)[0] == uri
+    assert len(bench.calls()) == 3
+    assert verify(uri, Storage(), inputs=Storage()).problems == []
+    publish(record, "s3://scripts/public/day", storage=Storage(), target_storage=Storage())
+    assert sorted(bucket.find("scripts/public/day")) == [
+        f"scripts/public/day/{name}" for name in ("_published.json", "a/1", "a/2", "b/1", "predictions.csv")
+    ]
+
+
+def test_a_file_system_that_lives_in_this_process_alone_is_refused(bench):
+    fs = fsspec.filesystem("memory")
+    fs.pipe_file("/in/a.txt", b"1")
+
+    class Local(type(fs)):
+        """Cannot be pickled, as it is defined here."""
+
+        cachable = False
+
+    storage = Storage(filesystem_for=lambda protocol: Local() if protocol == "memory" else fsspec.filesystem(protocol))
+    request = bench.request(bench.script("def run(b):\n    return b"), dataset="memory://in/a.txt")
+    with pytest.raises(ConfigurationError, match="cannot be handed to worker processes"):
+        run_script(request, storage=bench.storage, data_storage=storage)
+    fs.rm("/in", recursive=True)

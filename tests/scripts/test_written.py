@@ -1,0 +1,56 @@
+"""Which files one call of run() has written."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from airflow_batch_inference.exceptions import ScriptError
+from airflow_batch_inference.scripts.written import OutputFolder
+
+
+def test_new_and_changed_files_are_written_and_others_are_not(tmp_path):
+    (tmp_path / "old").write_text("old")
+    (tmp_path / "grown").write_text("a")
+    outputs = OutputFolder(tmp_path)
+    assert outputs.set_aside() == ["grown", "old"]
+    assert outputs.written() == {}
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "new").write_text("new")
+    (tmp_path / "grown").write_text("ab")
+    assert list(outputs.written()) == ["grown", "sub/new"]
+
+
+def test_what_was_written_is_removed_and_folders_stay(tmp_path):
+    (tmp_path / "old").write_text("old")
+    outputs = OutputFolder(tmp_path)
+    outputs.set_aside()
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "new").write_text("new")
+    outputs.discard()
+    assert (tmp_path / "old").exists()
+    assert list((tmp_path / "sub").iterdir()) == []
+    assert outputs.written() == {}
+
+
+def test_links_and_pipes_are_refused(tmp_path):
+    outputs = OutputFolder(tmp_path)
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    with pytest.raises(ScriptError, match="'link', which is no plain file"):
+        outputs.written()
+    outputs.discard()
+    (tmp_path / "folder").symlink_to("/etc")
+    with pytest.raises(ScriptError, match="'folder', which is no plain file"):
+        outputs.written()
+    outputs.discard()
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ScriptError, match="'pipe'"):
+        outputs.written()
+
+
+@pytest.mark.parametrize("name", ["a\\b", "a\nb", b"\xff".decode("utf-8", "surrogateescape")])
+def test_names_that_are_no_path_elsewhere_are_refused(tmp_path, name):
+    (tmp_path / name).write_text("x")
+    with pytest.raises(ScriptError, match="no path on every store"):
+        OutputFolder(tmp_path).written()
