@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
     from fsspec import AbstractFileSystem
 
-    from airflow_batch_inference.records import DriftResult
+    from airflow_batch_inference.records import DriftResult, Record
 
 log = logging.getLogger(__name__)
 
@@ -134,6 +134,8 @@ class BatchInferenceOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("artifact_root",)
+    recorded: tuple[str, Record] | None = None
+    """What this task has recorded, or judged, so far, with its URI: what links and lineage tell of it at its end."""
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 from airflow.sdk import Asset
 
 from airflow_batch_inference.exceptions import ConfigurationError, EmptyDatasetError, EvaluationFailedError
+from airflow_batch_inference.links import EvaluationReportLink
 from airflow_batch_inference.operators.arguments import (
     byte_size,
     choice,
@@ -117,6 +118,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
         "max_workers",
         "max_memory",
     )
+    operator_extra_links = (EvaluationReportLink(),)
     _stop_requested = False
 
     def __init__(
@@ -186,6 +188,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
             raise
         folder = task_folder(self.root, task_key(context))
         uri, evaluation = store_evaluation(evaluation, folder=folder, storage=self.storage)
+        self.recorded = uri, evaluation
         self._tell(uri, evaluation, context)
         if not evaluation.passed and on_failure == "fail":
             raise evaluation_error(evaluation, uri)

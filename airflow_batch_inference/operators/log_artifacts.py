@@ -10,6 +10,7 @@ from airflow.sdk import Asset
 
 from airflow_batch_inference.catalog import register
 from airflow_batch_inference.exceptions import ArtifactNotFoundError, ConfigurationError
+from airflow_batch_inference.links import PublishedArtifactsLink
 from airflow_batch_inference.operators.arguments import boolean, choice, optional_text, structure
 from airflow_batch_inference.operators.base import BatchInferenceOperator, announce, push, storage_for, task_key
 from airflow_batch_inference.records import (
@@ -62,6 +63,7 @@ class LogArtifactsOperator(BatchInferenceOperator):
         "allow_mixed_versions",
         "conn_id",
     )
+    operator_extra_links = (PublishedArtifactsLink(),)
 
     def __init__(
         self,
@@ -109,6 +111,7 @@ class LogArtifactsOperator(BatchInferenceOperator):
             drift_metric=drift.drift_metric if drift else None,
         )
         uri = self.storage.put_record(task_folder(self.root, key), "artifacts", logged)
+        self.recorded = uri, logged
         values = _scalars(logged)
         push(context, values)
         extra = {**values, **_accounts(predictions), "artifacts_uri": uri}
