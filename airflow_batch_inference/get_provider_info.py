@@ -46,6 +46,7 @@ def get_provider_info() -> dict[str, Any]:
             "airflow_batch_inference.links.PublishedArtifactsLink",
             "airflow_batch_inference.links.EvaluationReportLink",
         ],
+        "notifications": ["airflow_batch_inference.notifications.BatchInferenceNotifier"],
         "task-decorators": [
             {"name": "score", "class-name": "airflow_batch_inference.decorators.score.score_task"},
         ],

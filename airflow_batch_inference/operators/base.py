@@ -93,6 +93,11 @@ def storage_for(conn_id: str | None) -> Storage:
     )
 
 
+def artifact_storage(conn_id: str | None = None) -> Storage:
+    """Return what reaches the artifact store, by default through ``[batch_inference] artifact_conn_id``."""
+    return storage_for(conn_id or conf.get(CONFIG_SECTION, "artifact_conn_id", fallback=None) or None)
+
+
 def require_mlflow_allowed(uri: str) -> None:
     """Refuse a model of MLflow's, whose files may lie anywhere, where ``allowed_roots`` does not name its kind.
 
@@ -165,8 +170,7 @@ class BatchInferenceOperator(BaseOperator):
     @property
     def storage(self) -> Storage:
         """Reaches the artifact store."""
-        conn_id = self.artifact_conn_id or conf.get(CONFIG_SECTION, "artifact_conn_id", fallback=None) or None
-        return storage_for(conn_id)
+        return artifact_storage(self.artifact_conn_id)
 
     def cooldown(self, context: Context, seconds: object) -> Cooldown | None:
         """Return what holds back this task's repeated alerts for some seconds, also from text; None for 0.
@@ -248,6 +252,7 @@ def alert(
         "report_uri": result.report_uri,
         "result_uri": uri,
         "batch_id": result.batch_id,
+        "drifted_columns": list(drifted_columns(result)),
     }
     told = [tell(notifier, {**context, "drift": drift}) for notifier in notifiers]
     if cooldown is not None and any(told):
