@@ -26,7 +26,7 @@ _SECRETS = (
     (
         re.compile(
             r"(?i)\b(\w*(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|signature|credential)\w*)"
-            r"(\s*[=:]\s*|\s+is\s+)(\"[^\"]*\"|'[^']*'|\S+)"
+            r"([\"']?\s*[=:]\s*|\s+is\s+)(\"[^\"]*\"|'[^']*'|\S+)"
         ),
         r"\1\2…",
     ),
@@ -193,7 +193,7 @@ def _message(
 
 
 def _listed(names: Sequence[object]) -> str:
-    shown = ", ".join(clean(name, 40) for name in names[:_MOST_NAMES])
+    shown = ", ".join(clean(name, 28) for name in names[:_MOST_NAMES])
     return shown if len(names) <= _MOST_NAMES else f"{shown} and {len(names) - _MOST_NAMES} more"
 
 
