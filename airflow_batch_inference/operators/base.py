@@ -27,6 +27,7 @@ from airflow_batch_inference.exceptions import (
 )
 from airflow_batch_inference.operators.alerts import MOST_SECONDS, Cooldown, drifted_columns
 from airflow_batch_inference.operators.arguments import number
+from airflow_batch_inference.operators.asset_state import keep_state
 from airflow_batch_inference.records import DriftStatus, TaskKey
 from airflow_batch_inference.storage import Storage, normalize_uri, parse_sha256
 
@@ -297,19 +298,25 @@ def announce_drift(result: DriftResult, uri: str, outlets: Sequence[Any], contex
     scheduled on the alias runs after drift, and only then.
     """
     has_drifted = result.status == DriftStatus.DRIFT_DETECTED
-    announce(verdict(result, uri), outlets, context, lambda alias: Asset(alias.name) if has_drifted else None)
+    told = verdict(result, uri)
+    announce("drift", told, outlets, context, lambda alias: Asset(alias.name) if has_drifted else None)
 
 
 def announce(
+    name: str,
     extra: Mapping[str, Any],
     outlets: Sequence[Any],
     context: Context,
     asset_of: Callable[[AssetAlias], Asset | None],
 ) -> None:
-    """Attach values to the events of all assets among a task's outlets, and to those of aliases that get one."""
+    """Attach values to the events of all assets among a task's outlets, and to those of aliases that get one.
+
+    They become the assets' state too, under their name (:mod:`.asset_state`).
+    """
     events = context["outlet_events"]
     for outlet in outlets:
         if isinstance(outlet, Asset):
             events[outlet].extra.update(extra)
         elif isinstance(outlet, AssetAlias) and (asset := asset_of(outlet)) is not None:
             events[outlet].add(asset, extra=dict(extra))
+    keep_state(name, extra, outlets, context)

@@ -319,7 +319,13 @@ class EvaluateModelOperator(BatchInferenceOperator):
         }
         push(context, values)
         extra = {**values, "evaluation_uri": uri, "report_uri": evaluation.report_uri}
-        announce(extra, self.outlets, context, lambda alias: Asset(alias.name) if evaluation.passed else None)
+        announce(
+            "evaluation",
+            extra,
+            self.outlets,
+            context,
+            lambda alias: Asset(alias.name) if evaluation.passed else None,
+        )
 
 
 def evaluation_error(evaluation: EvaluationRecord, uri: str) -> EvaluationFailedError:
