@@ -219,13 +219,10 @@ def test_it_can_be_awaited_as_a_deadlines_callback_with_the_context_given_to_it(
 
 
 def test_a_deadline_accepts_it_as_its_callback():
-    sdk = pytest.importorskip("airflow.sdk.definitions.deadline")
-    from airflow.sdk import AsyncCallback, DeadlineReference
+    from airflow.sdk.definitions.deadline import AsyncCallback, DeadlineAlert, DeadlineReference
 
     callback = AsyncCallback(BatchInferenceNotifier, kwargs={"email_to": "a@x.example"})
-    alert = sdk.DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT, interval=timedelta(hours=1), callback=callback
-    )
+    alert = DeadlineAlert(reference=DeadlineReference.DAGRUN_QUEUED_AT, interval=timedelta(hours=1), callback=callback)
     assert alert.callback.path == "airflow_batch_inference.notifications.notifier.BatchInferenceNotifier"
 
 
