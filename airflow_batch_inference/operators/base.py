@@ -163,6 +163,16 @@ class BatchInferenceOperator(BaseOperator):
     def perform(self, context: Context) -> str | None:
         """Do the work and return the record's URI; raise this package's errors freely."""
 
+    def get_openlineage_facets_on_complete(self, task_instance: object) -> Any:  # noqa: ANN401, ARG002  # OpenLineage's
+        """Return what the task has read and written, for OpenLineage."""
+        from airflow_batch_inference.operators.lineage import lineage_of
+
+        return lineage_of(self)
+
+    def get_openlineage_facets_on_failure(self, task_instance: object) -> Any:  # noqa: ANN401  # OpenLineage's
+        """Return what the task was to read, and what it had recorded before it failed."""
+        return self.get_openlineage_facets_on_complete(task_instance)
+
     @property
     def root(self) -> str:
         """The artifact store's canonical URI."""
