@@ -42,6 +42,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CONFIG_SECTION = "batch_inference"
+_PROVIDERS = {
+    "s3": "apache-airflow-providers-amazon[s3fs]",
+    "gs": "apache-airflow-providers-google",
+    "abfs": "apache-airflow-providers-microsoft-azure",
+    "abfss": "apache-airflow-providers-microsoft-azure",
+}
+"""Whose connections reach which stores."""
 _MLFLOW = ("models:/", "runs:/")
 _VERDICTS = (CheckFailedError, DriftDetectedError, EvaluationFailedError)
 
@@ -71,8 +78,16 @@ def _filesystem(protocol: str, *, conn_id: str | None) -> AbstractFileSystem:
     import fsspec
     from airflow.sdk.io import get_fs, has_fs
 
-    if conn_id is not None or has_fs(protocol):
+    if has_fs(protocol):
         return get_fs(protocol, conn_id)
+    if conn_id is not None:
+        package = _PROVIDERS.get(protocol, "the Airflow provider of that store")
+        message = (
+            f"The connection {conn_id!r} cannot reach {protocol}://, for no Airflow provider that is installed knows "
+            f"such a store. Install {package}; or leave the connection out, and let the environment say how it is "
+            "reached."
+        )
+        raise ConfigurationError(message)
     return fsspec.filesystem(protocol)
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_OF_A_RUN = re.compile(r"run_id=.*|[0-9a-f]{16}")
 MOST_DATASETS = 50
 MOST_COLUMNS = 1000
 MOST_EDGES = 10_000
@@ -42,8 +43,8 @@ MOST_EDGES = 10_000
 def dataset_name(uri: str) -> tuple[str, str]:
     """Return the namespace and the name of a dataset, as OpenLineage's naming has them.
 
-    A pattern is named by the folder that it begins in. The segment ``run_id=…`` of the artifact store is left out: each
-    run writes another version of the same dataset.
+    A pattern is named by the folder that it begins in. What stands for the run and the job in a task's folder of the
+    artifact store is left out: each run writes another version of the same dataset.
 
     Examples
     --------
@@ -59,7 +60,7 @@ def dataset_name(uri: str) -> tuple[str, str]:
     segments = rest.split("/")
     pattern = next((place for place, each in enumerate(segments) if re.search(r"[*?\[]", each)), len(segments))
     is_ours = re.search(r"/dag_id=[^/]+/run_id=[^/]+/task_id=", rest)
-    kept = [each for each in segments[:pattern] if not (is_ours and each.startswith("run_id="))]
+    kept = [each for each in segments[:pattern] if not (is_ours and _OF_A_RUN.fullmatch(each))]
     if scheme == "file":
         return "file", "/".join(kept) or "/"
     return f"{scheme}://{kept[0]}", "/".join(kept[1:]) or "/"

@@ -40,6 +40,7 @@ def openlineage():
         ("s3://bucket/day=*/x.parquet", "s3://bucket", "/"),
         ("/data/2026-*/part-?.parquet", "file", "/data"),
         ("s3://b/dag_id=d/run_id=r~3A1/task_id=t/map_index=-1/p", "s3://b", "dag_id=d/task_id=t/map_index=-1/p"),
+        ("s3://b/dag_id=d/run_id=r/task_id=t/data/fe78bf6f60fd0585", "s3://b", "dag_id=d/task_id=t/data"),
         ("s3://b/run_id=r/x", "s3://b", "run_id=r/x"),
     ],
 )
@@ -111,8 +112,7 @@ def test_predictions_come_from_the_dataset_and_the_model_column_by_column(scored
     assert metrics["bytes"] == sum(path.stat().st_size for path in batch.iterdir())
     (rejects,) = data["inputFacets"]["dataQualityAssertions"]["assertions"]
     assert (rejects["assertion"], rejects["success"]) == ("no_rejected_rows", True)
-    assert "run_id=" not in output["name"]
-    assert "/dag_id=nightly/task_id=predict/" in output["name"]
+    assert output["name"].endswith("/dag_id=nightly/task_id=predict/map_index=-1/data")
     _, record = predict.recorded
     assert output["facets"]["version"]["datasetVersion"] == record.batch_id
     assert [field["name"] for field in output["facets"]["schema"]["fields"]] == ["a", "b", "key", "predicted_label"]
