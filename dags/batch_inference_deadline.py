@@ -21,7 +21,7 @@ from airflow_batch_inference.operators import (
 DOC = """
 ### A deadline, and who is told
 
-The run has to end within an hour after it was queued. If it does not, the triggerer sends a message; so does the gate
+The run has to end within an hour of its logical date. If it does not, the triggerer sends a message; so does the gate
 where the batch has drifted, at most once in twelve hours for the same verdict. Make the connection **scoring_alerts**
 (*Slack Incoming Webhook*) for both, or give the notifier `email_to` or `webhook_conn_id` in its place. Without that
 connection a message that cannot be sent is in the log, and the run goes on.
@@ -36,7 +36,7 @@ with DAG(
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     deadline=DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        reference=DeadlineReference.DAGRUN_LOGICAL_DATE,
         interval=timedelta(hours=1),
         callback=AsyncCallback(BatchInferenceNotifier, kwargs=WHERE),
     ),
