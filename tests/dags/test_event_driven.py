@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -102,6 +103,31 @@ def test_by_hand_the_day_is_that_of_the_run(dags, session):
         assert str(done.state) == "success", name
     published = last_event("daily_tumour_scores", session).extra["published_uri"]
     assert published.endswith(f"/day={done.logical_date:%Y-%m-%d}")
+
+
+def test_a_run_that_the_scheduler_makes_has_a_deadline_with_the_notifier_as_its_callback(dags, session):
+    from airflow.models.deadline import Deadline
+    from airflow.models.serialized_dag import SerializedDagModel
+    from airflow.utils.types import DagRunTriggeredByType, DagRunType
+
+    dags["batch_inference_features"].test()  # which writes all DAGs of the folder to the database
+    session.expire_all()
+    due = datetime(2026, 2, 3, tzinfo=UTC)
+    run = SerializedDagModel.get("batch_inference_deadline", session=session).dag.create_dagrun(
+        run_id="manual__deadline",
+        logical_date=due,
+        data_interval=(due, due),
+        run_after=due,
+        run_type=DagRunType.MANUAL,
+        triggered_by=DagRunTriggeredByType.TEST,
+        state="queued",
+        session=session,
+    )
+    session.flush()
+    (deadline,) = session.query(Deadline).filter(Deadline.dagrun_id == run.id).all()
+    assert deadline.deadline_time == due + timedelta(hours=1)
+    assert "airflow_batch_inference.notifications.notifier.BatchInferenceNotifier" in str(deadline.callback.data)
+    assert "scoring_alerts" in str(deadline.callback.data)
 
 
 @pytest.mark.parametrize("name", ["batch_inference_on_asset", "batch_inference_partitions"])

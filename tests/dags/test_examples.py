@@ -24,6 +24,7 @@ def dagbag(load_dags):
 
 def run(dagbag, name, conf=None, **arguments):
     dag = dagbag.dags[name]
+    dag.deadline = None  # `DAG.test` of Airflow 3.1.8 and 3.3.2 fails on every DAG that has one
     dag_run = dag.test(run_conf=conf or {}, **arguments)
     return str(dag_run.state), {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()}
 
