@@ -271,6 +271,8 @@ def alert(
             cooldown.uri,
         )
         return
+    from airflow_batch_inference.drift.reasons import reasons_without_values
+
     drift = {
         "status": str(result.status),
         "metric": result.drift_metric,
@@ -279,6 +281,7 @@ def alert(
         "result_uri": uri,
         "batch_id": result.batch_id,
         "drifted_columns": list(drifted_columns(result)),
+        "summary": " ".join(reasons_without_values(result)),
     }
     told = [tell(notifier, {**context, "drift": drift}) for notifier in notifiers]
     if cooldown is not None and any(told):

@@ -63,7 +63,7 @@ def dataset_name(uri: str) -> tuple[str, str]:
     kept = [each for each in segments[:pattern] if not (is_ours and _OF_A_RUN.fullmatch(each))]
     if scheme == "file":
         return "file", "/".join(kept) or "/"
-    return f"{scheme}://{kept[0]}", "/".join(kept[1:]) or "/"
+    return f"{scheme}://{segments[0]}", "/".join(kept[1:]) or "/"
 
 
 def lineage_of(operator: BatchInferenceOperator) -> Any:  # noqa: ANN401  # OperatorLineage, where it is installed

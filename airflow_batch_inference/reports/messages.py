@@ -1,8 +1,9 @@
 """What is told of a run: a drift verdict, failed checks, rejected rows, a failure, a missed deadline; as one message.
 
-What must not be relaxed: a message has no secret and no value of a row in it. So only this package's own errors are
-quoted, of any other no more than its name; what looks like a password, a token or a signed URL is taken out of
-whatever is quoted; and a message is short, whatever the names and numbers of columns are.
+What must not be relaxed: a message has no secret and no value of a row in it. So an error is quoted only where this
+package has made all of its words of names, counts and limits, and of any other there is no more than its name; what
+looks like a password, a token or a signed URL is taken out of whatever is quoted; and a message is short, whatever the
+names and numbers of columns are.
 """
 
 from __future__ import annotations
@@ -42,6 +43,15 @@ _TITLES = {
     "PreflightFailedError": "A job would fail",
     "UntrustedModelError": "A model is not trusted",
 }
+_QUOTED = (
+    exceptions.ArtifactError,
+    exceptions.CheckFailedError,
+    exceptions.EvaluationFailedError,
+    exceptions.FlavorNotFoundError,
+    exceptions.FlavorNotInstalledError,
+    exceptions.UntrustedModelError,
+)
+"""Other errors may quote a row, an argument, or what a framework or a user's function has said."""
 _VERDICTS = {
     "DRIFT_DETECTED": "Drift detected",
     "POSSIBLE_DRIFT": "Possible drift",
@@ -102,8 +112,8 @@ def drift_message(drift: Mapping[str, Any], place: Place) -> Message:
     Parameters
     ----------
     drift
-        As notifiers get it: ``status``, ``metric``, ``reasons``, ``report_uri``, ``batch_id``, and the
-        ``drifted_columns`` where they are known.
+        As notifiers get it: ``status``, ``metric``, ``summary`` (reasons that quote no values), ``report_uri``,
+        ``batch_id`` and ``drifted_columns``.
     place
         The task that has found it.
     """
@@ -112,7 +122,7 @@ def drift_message(drift: Mapping[str, Any], place: Place) -> Message:
     facts = [("Drift metric", _number(drift.get("metric"))), ("Drifted columns", _listed(columns))]
     facts += [("Batch", drift.get("batch_id")), ("Report", drift.get("report_uri"))]
     kind = status.lower() if status in _VERDICTS else "drift"
-    return _message(kind, _VERDICTS.get(status, "Drift"), [str(drift.get("reasons") or "")], facts, place)
+    return _message(kind, _VERDICTS.get(status, "Drift"), [str(drift.get("summary") or "")], facts, place)
 
 
 def checks_message(checks: Sequence[Mapping[str, Any]], place: Place) -> Message:
@@ -144,18 +154,18 @@ def failure_message(name: str, text: str, place: Place) -> Message:
     name
         The error's class; empty where Airflow does not tell, as of a task that was killed.
     text
-        What it says; it is told of this package's errors only, since any other may hold a secret.
+        What it says; it is told of some of this package's errors only, since others may hold what is secret.
     place
         The task.
     """
-    known = getattr(exceptions, name, None)
-    is_ours = isinstance(known, type) and issubclass(known, exceptions.BatchInferenceError)
-    if not is_ours:
+    found = getattr(exceptions, name, None)
+    known = found if isinstance(found, type) else Exception
+    is_ours = issubclass(known, exceptions.BatchInferenceError)
+    kind = re.sub(r"(?<!^)([A-Z])", r"_\1", name.removesuffix("Error")).lower() if is_ours else "failed"
+    if not issubclass(known, _QUOTED):
         told = f"The error is {clean(name, 80)}; its message" if name else "What happened"
-        sentence = f"{told} is in the task's log."
-        return _message("failed", "A task has failed", [sentence], [], place)
-    kind = re.sub(r"(?<!^)([A-Z])", r"_\1", name.removesuffix("Error")).lower()
-    facts = [] if name in _TITLES else [("Error", name)]
+        text = f"{told} is in the task's log."
+    facts = [("Error", name)] if is_ours and name not in _TITLES else []
     return _message(kind, _TITLES.get(name, "A task has failed"), [text], facts, place)
 
 

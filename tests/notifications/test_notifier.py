@@ -24,7 +24,7 @@ from airflow_batch_inference.storage import Storage
 DRIFT = {
     "status": "DRIFT_DETECTED",
     "metric": 2.0,
-    "reasons": "{{ a }} has moved.",
+    "summary": "{{ a }} has moved.",
     "report_uri": "s3://b/r",
     "batch_id": "b",
 }

@@ -37,6 +37,7 @@ def openlineage():
         ("file:///data/day=1/", "file", "/data/day=1"),
         ("s3://bucket/x/y.parquet", "s3://bucket", "x/y.parquet"),
         ("gs://bucket", "gs://bucket", "/"),
+        ("gs://bucket-*/x", "gs://bucket-*", "/"),
         ("s3://bucket/day=*/x.parquet", "s3://bucket", "/"),
         ("/data/2026-*/part-?.parquet", "file", "/data"),
         ("s3://b/dag_id=d/run_id=r~3A1/task_id=t/map_index=-1/p", "s3://b", "dag_id=d/task_id=t/map_index=-1/p"),
