@@ -97,7 +97,7 @@ def clean(text: object, limit: int = MOST_CHARACTERS) -> str:
 
     Examples
     --------
-    >>> clean("cannot read s3://me:key@bucket/a?X-Signature=1\\nagain, password=hunter2")
+    >>> clean("cannot read s3://me:key@bucket/a?X-Signature=1\nagain, password=hunter2")
     'cannot read s3://…@bucket/a?… again, password=…'
     """
     found = " ".join("".join(each if each.isprintable() else " " for each in str(text)[: 20 * limit]).split())
