@@ -40,6 +40,13 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             }
         ],
+        "extra-links": [
+            "airflow_batch_inference.links.DriftReportLink",
+            "airflow_batch_inference.links.PredictionsLink",
+            "airflow_batch_inference.links.PublishedArtifactsLink",
+            "airflow_batch_inference.links.EvaluationReportLink",
+        ],
+        "notifications": ["airflow_batch_inference.notifications.BatchInferenceNotifier"],
         "task-decorators": [
             {"name": "score", "class-name": "airflow_batch_inference.decorators.score.score_task"},
         ],

@@ -25,14 +25,12 @@ from airflow_batch_inference.exceptions import (
     ArtifactNotFoundError,
     ConfigurationError,
 )
-from airflow_batch_inference.records import DataFile, Record, decode_record
+from airflow_batch_inference.records import DataFile, Record, TaskKey, decode_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from fsspec import AbstractFileSystem
-
-    from airflow_batch_inference.records import TaskKey
 
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _COPY_BYTES = 1 << 20
@@ -129,6 +127,22 @@ def task_folder(root: str, task: TaskKey) -> str:
         f"task_id={encode_segment(task.task_id)}",
         f"map_index={task.map_index}",
     )
+
+
+def task_of(uri: str) -> TaskKey | None:
+    """Return the task instance in whose folder (:func:`task_folder`) a file lies; None where it lies in none.
+
+    Examples
+    --------
+    >>> key = TaskKey(dag_id="nightly", run_id="manual__a/b~c", task_id="drift")
+    >>> task_of(join_uri(task_folder("s3://bucket/artifacts", key), "drift.json")) == key
+    True
+    """
+    found = re.search(r"/dag_id=([^/]+)/run_id=([^/]+)/task_id=([^/]+)/map_index=(-?\d+)/", uri)
+    if found is None:
+        return None
+    dag_id, run_id, task_id = (unquote(each.replace("~", "%")) for each in found.groups()[:3])
+    return TaskKey(dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=int(found.group(4)))
 
 
 def _uri(scheme: str, path: str) -> str:

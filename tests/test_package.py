@@ -30,6 +30,8 @@ LIGHT_MODULES = [
     "airflow_batch_inference.operators.log_artifacts",
     "airflow_batch_inference.operators.drift_gate",
     "airflow_batch_inference.decorators.score",
+    "airflow_batch_inference.links",
+    "airflow_batch_inference.notifications",
     "airflow_batch_inference.cli",
 ]
 
@@ -61,9 +63,11 @@ def test_every_module_that_the_provider_names_exists():
     for operators in get_provider_info()["operators"]:
         for module in operators["python-modules"]:
             importlib.import_module(module)
-    for decorator in get_provider_info()["task-decorators"]:
-        module, _, name = decorator["class-name"].rpartition(".")
-        assert callable(getattr(importlib.import_module(module), name))
+    info = get_provider_info()
+    decorators = [decorator["class-name"] for decorator in info["task-decorators"]]
+    for path in (*decorators, *info["extra-links"], *info["notifications"], *info.get("cli", [])):
+        module, _, name = path.rpartition(".")
+        assert callable(getattr(importlib.import_module(module), name)), path
 
 
 def test_airflow_finds_the_provider_under_the_distributions_name():

@@ -54,6 +54,19 @@ def reasons(result: DriftResult, rule: DriftRule) -> tuple[str, ...]:
     return tuple(sentence for sentence in sentences if sentence)
 
 
+def reasons_without_values(result: DriftResult) -> tuple[str, ...]:
+    """Return the reasons without the categories that they quote, for whoever may not see the data."""
+    quoted = [f" ({_unseen(column)})" for column in result.columns if column.unseen]
+    told = list(result.reasons)
+    for each in quoted:
+        told = [sentence.replace(each, "") for sentence in told]
+    return tuple(told)
+
+
+def _unseen(column: ColumnDrift) -> str:
+    return ", ".join(_short(category) for category, _ in column.unseen[:3])
+
+
 def _insufficient(result: DriftResult, rule: DriftRule) -> str:
     few = result.current_rows < rule.min_rows
     side = f"{result.current_rows} current" if few else f"{result.reference_rows} reference"
@@ -133,7 +146,7 @@ def _more(judged: Sequence[ColumnDrift]) -> str:
 def _words(check: Check, column: ColumnDrift) -> str:
     missing = (column.current_missing_fraction, column.reference_missing_fraction)
     infinite = (column.current_inf_fraction, column.reference_inf_fraction)
-    top = ", ".join(_short(category) for category, _ in column.unseen[:3])
+    top = _unseen(column)
     return {
         "distance": f"moved by {check.value:.2g} standard deviations",
         "divergence": f"its distribution changed (Jensen-Shannon {check.value:.2f})",
@@ -191,8 +204,7 @@ def _oddities(columns: Sequence[ColumnDrift]) -> list[str]:
         if (column.out_of_range_fraction or 0) >= _WORTH_SAYING:
             outside.append(f"{name} {column.out_of_range_fraction:.0%}")
         if column.unseen_fraction:
-            top = ", ".join(_short(category) for category, _ in column.unseen[:3])
-            unseen.append(f"{name} {column.unseen_fraction:.1%} ({top})")
+            unseen.append(f"{name} {column.unseen_fraction:.1%} ({_unseen(column)})")
         if column.mlrun is not None and column.reason:
             other.append(f"{name} ({column.reason})")
     return [

@@ -27,6 +27,7 @@ from airflow_batch_inference.exceptions import (
 )
 from airflow_batch_inference.operators.alerts import MOST_SECONDS, Cooldown, drifted_columns
 from airflow_batch_inference.operators.arguments import number
+from airflow_batch_inference.operators.asset_state import keep_state
 from airflow_batch_inference.records import DriftStatus, TaskKey
 from airflow_batch_inference.storage import Storage, normalize_uri, parse_sha256
 
@@ -36,11 +37,18 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
     from fsspec import AbstractFileSystem
 
-    from airflow_batch_inference.records import DriftResult
+    from airflow_batch_inference.records import DriftResult, Record
 
 log = logging.getLogger(__name__)
 
 CONFIG_SECTION = "batch_inference"
+_PROVIDERS = {
+    "s3": "apache-airflow-providers-amazon[s3fs]",
+    "gs": "apache-airflow-providers-google",
+    "abfs": "apache-airflow-providers-microsoft-azure",
+    "abfss": "apache-airflow-providers-microsoft-azure",
+}
+"""Whose connections reach which stores."""
 _MLFLOW = ("models:/", "runs:/")
 _VERDICTS = (CheckFailedError, DriftDetectedError, EvaluationFailedError)
 
@@ -70,8 +78,16 @@ def _filesystem(protocol: str, *, conn_id: str | None) -> AbstractFileSystem:
     import fsspec
     from airflow.sdk.io import get_fs, has_fs
 
-    if conn_id is not None or has_fs(protocol):
+    if has_fs(protocol):
         return get_fs(protocol, conn_id)
+    if conn_id is not None:
+        package = _PROVIDERS.get(protocol, "the Airflow provider of that store")
+        message = (
+            f"The connection {conn_id!r} cannot reach {protocol}://, for no Airflow provider that is installed knows "
+            f"such a store. Install {package}; or leave the connection out, and let the environment say how it is "
+            "reached."
+        )
+        raise ConfigurationError(message)
     return fsspec.filesystem(protocol)
 
 
@@ -91,6 +107,11 @@ def storage_for(conn_id: str | None) -> Storage:
         filesystem_for=functools.partial(_filesystem, conn_id=conn_id),
         roots=(*folders, artifact_root()) if allowed else (),
     )
+
+
+def artifact_storage(conn_id: str | None = None) -> Storage:
+    """Return what reaches the artifact store, by default through ``[batch_inference] artifact_conn_id``."""
+    return storage_for(conn_id or conf.get(CONFIG_SECTION, "artifact_conn_id", fallback=None) or None)
 
 
 def require_mlflow_allowed(uri: str) -> None:
@@ -134,6 +155,8 @@ class BatchInferenceOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("artifact_root",)
+    recorded: tuple[str, Record] | None = None
+    """What this task has recorded, or judged, so far, with its URI: what links and lineage tell of it at its end."""
 
     def __init__(
         self,
@@ -155,6 +178,16 @@ class BatchInferenceOperator(BaseOperator):
     def perform(self, context: Context) -> str | None:
         """Do the work and return the record's URI; raise this package's errors freely."""
 
+    def get_openlineage_facets_on_complete(self, task_instance: object) -> Any:  # noqa: ANN401, ARG002  # OpenLineage's
+        """Return what the task has read and written, for OpenLineage."""
+        from airflow_batch_inference.operators.lineage import lineage_of
+
+        return lineage_of(self)
+
+    def get_openlineage_facets_on_failure(self, task_instance: object) -> Any:  # noqa: ANN401  # OpenLineage's
+        """Return what the task was to read, and what it had recorded before it failed."""
+        return self.get_openlineage_facets_on_complete(task_instance)
+
     @property
     def root(self) -> str:
         """The artifact store's canonical URI."""
@@ -163,8 +196,7 @@ class BatchInferenceOperator(BaseOperator):
     @property
     def storage(self) -> Storage:
         """Reaches the artifact store."""
-        conn_id = self.artifact_conn_id or conf.get(CONFIG_SECTION, "artifact_conn_id", fallback=None) or None
-        return storage_for(conn_id)
+        return artifact_storage(self.artifact_conn_id)
 
     def cooldown(self, context: Context, seconds: object) -> Cooldown | None:
         """Return what holds back this task's repeated alerts for some seconds, also from text; None for 0.
@@ -239,6 +271,8 @@ def alert(
             cooldown.uri,
         )
         return
+    from airflow_batch_inference.drift.reasons import reasons_without_values
+
     drift = {
         "status": str(result.status),
         "metric": result.drift_metric,
@@ -246,6 +280,8 @@ def alert(
         "report_uri": result.report_uri,
         "result_uri": uri,
         "batch_id": result.batch_id,
+        "drifted_columns": list(drifted_columns(result)),
+        "summary": " ".join(reasons_without_values(result)),
     }
     told = [tell(notifier, {**context, "drift": drift}) for notifier in notifiers]
     if cooldown is not None and any(told):
@@ -290,19 +326,25 @@ def announce_drift(result: DriftResult, uri: str, outlets: Sequence[Any], contex
     scheduled on the alias runs after drift, and only then.
     """
     has_drifted = result.status == DriftStatus.DRIFT_DETECTED
-    announce(verdict(result, uri), outlets, context, lambda alias: Asset(alias.name) if has_drifted else None)
+    told = verdict(result, uri)
+    announce("drift", told, outlets, context, lambda alias: Asset(alias.name) if has_drifted else None)
 
 
 def announce(
+    name: str,
     extra: Mapping[str, Any],
     outlets: Sequence[Any],
     context: Context,
     asset_of: Callable[[AssetAlias], Asset | None],
 ) -> None:
-    """Attach values to the events of all assets among a task's outlets, and to those of aliases that get one."""
+    """Attach values to the events of all assets among a task's outlets, and to those of aliases that get one.
+
+    They become the assets' state too, under their name (:mod:`.asset_state`).
+    """
     events = context["outlet_events"]
     for outlet in outlets:
         if isinstance(outlet, Asset):
             events[outlet].extra.update(extra)
         elif isinstance(outlet, AssetAlias) and (asset := asset_of(outlet)) is not None:
             events[outlet].add(asset, extra=dict(extra))
+    keep_state(name, extra, outlets, context)

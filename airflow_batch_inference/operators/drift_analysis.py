@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.links import DriftReportLink
 from airflow_batch_inference.operators.arguments import (
     callables,
     choice,
@@ -115,6 +116,8 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         "conn_id",
     )
 
+    operator_extra_links = (DriftReportLink(),)
+
     def __init__(
         self,
         *,
@@ -178,6 +181,7 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         notifiers = callables("notifiers", self.notifiers)
         compared, recent = self._runs(key, at)
         uri, result = self._store(self._monitor(compared, recent), key, at, compared)
+        self.recorded = uri, result
         self._log(result)
         push(context, {"drift_status": str(result.status), "drift_metric": result.drift_metric})
         announce_drift(result, uri, self.outlets, context)

@@ -14,6 +14,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 from airflow.providers.standard.operators.branch import BranchMixIn
 
 from airflow_batch_inference.exceptions import ConfigurationError, DriftDetectedError
+from airflow_batch_inference.links import DriftReportLink
 from airflow_batch_inference.operators.arguments import callables, choice, mapping, structure
 from airflow_batch_inference.operators.base import (
     BatchInferenceOperator,
@@ -82,6 +83,7 @@ class DriftGateOperator(BatchInferenceOperator, BranchMixIn):
         "branches",
         "alert_cooldown_s",
     )
+    operator_extra_links = (DriftReportLink(),)
 
     def __init__(
         self,
@@ -113,6 +115,7 @@ class DriftGateOperator(BatchInferenceOperator, BranchMixIn):
         cooldown = self.cooldown(context, self.alert_cooldown_s)
         notifiers = callables("notifiers", self.notifiers)
         result = read(DriftResult, "drift", self.drift, self.storage)
+        self.recorded = self.drift, result
         push(context, {"drift_status": str(result.status)})
         announce_drift(result, self.drift, self.outlets, context)
         outcome = outcomes[result.status]

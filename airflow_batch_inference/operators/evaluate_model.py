@@ -8,6 +8,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 from airflow.sdk import Asset
 
 from airflow_batch_inference.exceptions import ConfigurationError, EmptyDatasetError, EvaluationFailedError
+from airflow_batch_inference.links import EvaluationReportLink
 from airflow_batch_inference.operators.arguments import (
     byte_size,
     choice,
@@ -117,6 +118,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
         "max_workers",
         "max_memory",
     )
+    operator_extra_links = (EvaluationReportLink(),)
     _stop_requested = False
 
     def __init__(
@@ -186,6 +188,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
             raise
         folder = task_folder(self.root, task_key(context))
         uri, evaluation = store_evaluation(evaluation, folder=folder, storage=self.storage)
+        self.recorded = uri, evaluation
         self._tell(uri, evaluation, context)
         if not evaluation.passed and on_failure == "fail":
             raise evaluation_error(evaluation, uri)
@@ -316,7 +319,13 @@ class EvaluateModelOperator(BatchInferenceOperator):
         }
         push(context, values)
         extra = {**values, "evaluation_uri": uri, "report_uri": evaluation.report_uri}
-        announce(extra, self.outlets, context, lambda alias: Asset(alias.name) if evaluation.passed else None)
+        announce(
+            "evaluation",
+            extra,
+            self.outlets,
+            context,
+            lambda alias: Asset(alias.name) if evaluation.passed else None,
+        )
 
 
 def evaluation_error(evaluation: EvaluationRecord, uri: str) -> EvaluationFailedError:

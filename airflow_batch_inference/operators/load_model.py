@@ -165,6 +165,7 @@ class LoadModelOperator(BatchInferenceOperator):
             uri, record = self._verified_version()
         else:
             uri, record = self._registered(by)
+        self.recorded = uri, record
         self.log.info("Model %s: %s, sha256 %s, %s", record.name, record.flavor, record.sha256, uri)
         if alias is not None:
             entry = set_alias(

@@ -10,6 +10,7 @@ from airflow.sdk import Asset
 
 from airflow_batch_inference.catalog import register
 from airflow_batch_inference.exceptions import ArtifactNotFoundError, ConfigurationError
+from airflow_batch_inference.links import PublishedArtifactsLink
 from airflow_batch_inference.operators.arguments import boolean, choice, optional_text, structure
 from airflow_batch_inference.operators.base import BatchInferenceOperator, announce, push, storage_for, task_key
 from airflow_batch_inference.records import (
@@ -36,8 +37,8 @@ class LogArtifactsOperator(BatchInferenceOperator):
     Returns the URI of the record of what was logged; pushes ``rows``, ``published_uri``, ``drift_status`` and
     ``drift_metric`` by XCom. Every asset in ``outlets`` gets an event whose extra holds ``rows``, ``model_sha256``,
     ``rows_rejected``, ``certificate`` (rows and row hashes in, out and rejected; for files that a script scored,
-    ``items``), ``drift_status``, ``drift_metric``,
-    ``batch_id`` and the URIs; an ``AssetAlias`` gets one for the published URI.
+    ``items``), ``drift_status``, ``drift_metric``, ``batch_id``, ``published_uri``, ``prediction_uri``, ``drift_uri``,
+    ``report_uri`` and ``artifacts_uri``; an ``AssetAlias`` gets one for the published URI.
 
     :param artifacts: record URIs (outputs of the other operators), which are registered under the names of what they
         hold (``model``, ``prediction``, ``drift_results``, ``drift_table_plot``, ``features_drift_results``,
@@ -62,6 +63,7 @@ class LogArtifactsOperator(BatchInferenceOperator):
         "allow_mixed_versions",
         "conn_id",
     )
+    operator_extra_links = (PublishedArtifactsLink(),)
 
     def __init__(
         self,
@@ -109,10 +111,11 @@ class LogArtifactsOperator(BatchInferenceOperator):
             drift_metric=drift.drift_metric if drift else None,
         )
         uri = self.storage.put_record(task_folder(self.root, key), "artifacts", logged)
+        self.recorded = uri, logged
         values = _scalars(logged)
         push(context, values)
-        extra = {**values, **_accounts(predictions), "artifacts_uri": uri}
-        announce(extra, self.outlets, context, lambda _: Asset(published) if published is not None else None)
+        extra = {**values, **_accounts(predictions), **_uris(named, drift), "artifacts_uri": uri}
+        announce("published", extra, self.outlets, context, lambda _: Asset(published) if published else None)
         return uri
 
     def _resolve(self) -> tuple[dict[str, tuple[str, str]], list[Record]]:
@@ -199,6 +202,16 @@ def _scalars(logged: LoggedArtifactsRecord) -> dict[str, Any]:
         "model_sha256": logged.model_sha256,
         "drift_status": None if logged.drift_status is None else str(logged.drift_status),
         "drift_metric": logged.drift_metric,
+    }
+
+
+def _uris(named: Mapping[str, tuple[str, str]], drift: DriftResult | None) -> dict[str, str | None]:
+    """Return where the records are that tell more of the batch."""
+    of_kind = dict(reversed(list(named.values())))
+    return {
+        "prediction_uri": of_kind.get("prediction-set"),
+        "drift_uri": of_kind.get("drift"),
+        "report_uri": drift.report_uri if drift else None,
     }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from airflow_batch_inference.exceptions import CheckFailedError, ConfigurationError, EmptyDatasetError
+from airflow_batch_inference.links import PredictionsLink
 from airflow_batch_inference.operators.arguments import (
     boolean,
     byte_size,
@@ -216,6 +217,7 @@ class PredictOperator(BatchInferenceOperator):
         "split",
         "flips",
     )
+    operator_extra_links = (PredictionsLink(),)
     files_may_fail = True
     """Whether any number of files may fail where ``error_threshold`` is not given, as in Azure ML."""
     _stop_requested = False
@@ -372,6 +374,7 @@ class PredictOperator(BatchInferenceOperator):
         except CheckFailedError as error:
             tell_of_checks(error.results, error.rows, {"checks_uri": error.uri or ""}, notifiers, context)
             raise
+        self.recorded = uri, record
         self.log.info("Prediction set %s: %d rows, %s", record.name, record.rows_out, uri)
         if record.rows_rejected:
             self.log.warning("%d rows were rejected: %s", record.rows_rejected, record.quarantine[0].uri)

@@ -151,6 +151,7 @@ def score_files(operator: PredictOperator, scorer: Scorer, context: Context, on_
         stopped=lambda: operator.is_stopped,
         fence=fence_of(context),
     )
+    operator.recorded = uri, record
     _tell(operator, record, uri)
     push(context, _scalars(record))
     return uri

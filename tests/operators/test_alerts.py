@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from airflow_batch_inference.operators import DriftAnalysisOperator
 from airflow_batch_inference.operators.alerts import Cooldown, SentAlertsRecord
 from airflow_batch_inference.operators.base import alert
 from airflow_batch_inference.records import DriftStatus, TaskKey
@@ -253,3 +255,26 @@ def test_the_state_stays_small_however_many_drifts_there_are(cooldown, clock, pa
     clock.time = START + 2 * HOUR
     alert(drift_result(status=DriftStatus.DRIFT_DETECTED), "uri", [pager], {}, cooldown=cooldown())
     assert len(SentAlertsRecord.from_json(path.read_bytes(), where="here").alerts) == 1
+
+
+@pytest.mark.parametrize("rule", ["effect", "mlrun"])
+def test_notifiers_get_a_summary_that_quotes_no_category(runner, tmp_path, pager, rule):
+    cities = pd.DataFrame({"city": ["Bern", "Ulm"] * 100, "size": range(200)})
+    cities.to_parquet(tmp_path / "before.parquet")
+    cities.replace({"city": {"Ulm": "ann@secret.example (42)"}}).to_parquet(tmp_path / "now.parquet")
+    operator = DriftAnalysisOperator(
+        task_id="drift",
+        dataset=str(tmp_path / "now.parquet"),
+        sample_set=str(tmp_path / "before.parquet"),
+        rule=rule,
+        drift_threshold=0.01,
+        possible_drift_threshold=0.005,
+        on_drift="alert",
+        notifiers=[pager],
+    )
+    runner(operator)
+    (drift,) = pager.calls
+    assert "ann@secret.example" in drift["reasons"]
+    assert "secret" not in drift["summary"]
+    assert "city" in drift["summary"]
+    assert drift["drifted_columns"] == ["city"]

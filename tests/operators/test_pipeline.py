@@ -273,6 +273,8 @@ def test_publishing_and_the_asset_event_carry_rows_digest_and_verdict(scored, tm
     assert extra["rows_rejected"] == 0
     assert extra["certificate"]["row_hash_in"] == extra["certificate"]["row_hash_out"]
     assert runner.events[alias].added[0][1]["published_uri"] == f"file://{target}"
+    assert (extra["prediction_uri"], extra["drift_uri"]) == (prediction, drift)
+    assert extra["report_uri"] == STORE.read_record(drift).report_uri
 
 
 def test_other_files_are_logged_under_the_names_they_are_given(scored, tmp_path):
