@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CONFIG_SECTION = "batch_inference"
+RECORD_URI = "record_uri"
+"""The XCom of what a task has recorded, for those that may fail afterwards: they then return nothing."""
 _MLFLOW = ("models:/", "runs:/")
 _VERDICTS = (CheckFailedError, DriftDetectedError, EvaluationFailedError)
 

@@ -16,6 +16,7 @@ from airflow.providers.standard.operators.branch import BranchMixIn
 from airflow_batch_inference.exceptions import ConfigurationError, DriftDetectedError
 from airflow_batch_inference.operators.arguments import callables, choice, mapping, structure
 from airflow_batch_inference.operators.base import (
+    RECORD_URI,
     BatchInferenceOperator,
     alert,
     announce_drift,
@@ -119,6 +120,8 @@ class DriftGateOperator(BatchInferenceOperator, BranchMixIn):
         self.log.info("%s: %s", result.status, outcome)
         if outcome == "alert" or (outcome != "pass" and result.status != DriftStatus.NO_DRIFT):
             alert(result, self.drift, notifiers, context, cooldown=cooldown)
+        if outcome in ("skip", "fail"):
+            push(context, {RECORD_URI: self.drift})
         if outcome == "skip":
             raise AirflowSkipException(str(drift_error(result, self.drift)))
         if outcome == "fail":

@@ -20,6 +20,7 @@ from airflow_batch_inference.operators.arguments import (
     structure,
 )
 from airflow_batch_inference.operators.base import (
+    RECORD_URI,
     BatchInferenceOperator,
     announce,
     fence_of,
@@ -188,6 +189,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
         uri, evaluation = store_evaluation(evaluation, folder=folder, storage=self.storage)
         self._tell(uri, evaluation, context)
         if not evaluation.passed and on_failure == "fail":
+            push(context, {RECORD_URI: uri})
             raise evaluation_error(evaluation, uri)
         return uri
 

@@ -144,7 +144,7 @@ def _artifacts(user: Any) -> Artifacts:  # noqa: ANN401  # each auth manager has
 def _preview_rows() -> int:
     """Return how many rows of data may be shown: ``[batch_inference] ui_rows``."""
     rows = conf.getint(CONFIG_SECTION, "ui_rows", fallback=DEFAULT_ROWS)
-    return min(max(rows, 0), MOST_ROWS)
+    return min(max(int(rows), 0), MOST_ROWS)
 
 
 def _nothing(title: str, way: str, reason: str = "") -> HTMLResponse:

@@ -17,6 +17,7 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from sqlalchemy import func, select, tuple_
 
+from airflow_batch_inference.operators.base import RECORD_URI
 from airflow_batch_inference.storage import is_record_uri
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 RETURN_VALUE = "return_value"
-RECORD_URI = "record_uri"
 KEYS = (
     RETURN_VALUE,
     RECORD_URI,
