@@ -13,10 +13,10 @@ from airflow_batch_inference.plugin.html import (
     digest,
     empty,
     heading,
+    ident,
     link,
     number,
     page,
-    plain,
     section,
     share,
     state,
@@ -79,8 +79,8 @@ def _multiples(runs: Sequence[Outcome]) -> str:
                 [None if value is None else 100 * value for value in rejected],
                 "Percent of the rows that were rejected",
                 changes=changed,
+                unit=" %",
             ),
-            "percent",
         )
         if any(rejected)
         else "",
@@ -101,9 +101,8 @@ def _multiples(runs: Sequence[Outcome]) -> str:
     return f"<div>{drawn}</div>{_key(runs, changed)}" if drawn else ""
 
 
-def _multiple(title: str, last: str, drawing: str, unit: str = "") -> str:
-    said = f" {unit}" if unit and "%" not in last else ""
-    return f'<div class="m"><div><h2>{title}</h2><p><b>{last}</b>{said}</p></div>{drawing}</div>'
+def _multiple(title: str, last: str, drawing: str) -> str:
+    return f'<div class="m"><div><h2>{title}</h2><p><b>{last}</b></p></div>{drawing}</div>'
 
 
 def _key(runs: Sequence[Outcome], changed: Sequence[int]) -> str:
@@ -127,17 +126,17 @@ def changes(runs: Sequence[Outcome]) -> list[int]:
 
 
 def _table(runs: Sequence[Outcome]) -> str:
-    heads = ["Run", "Date", "State", "#Rows", "#Rows/s", "#Rejected", "Drift", "#Metric", "Model"]
+    heads = ["Run", "Date", "State", "#Rows", "#Rows/s", "#Rejected", "Verdict", "#Drift", "Model"]
     changed = set(changes(runs))
     rows = (
         [
-            link(address("run", dag_id=run.dag_id, run_id=run.run_id), text(run.run_id, 60)),
+            link(address("run", dag_id=run.dag_id, run_id=run.run_id), ident(run.run_id)),
             date(run.at),
             state(run.state),
             number(run.rows),
             number(_rounded(run.rows_per_second)),
             number(run.rows_rejected),
-            _drift(run),
+            verdicts(run),
             number(run.drift_metric),
             ", ".join(map(digest, run.models[:3])) + ("<small> new</small>" if place in changed else ""),
         ]
@@ -146,10 +145,12 @@ def _table(runs: Sequence[Outcome]) -> str:
     return table(heads, rows, kind="wide", most_bytes=64_000)
 
 
-def _drift(run: Outcome) -> str:
-    if run.drift_status is not None:
-        return state(run.drift_status)
-    return NONE if run.passed is None else state("passed" if run.passed else "not good enough")
+def verdicts(run: Outcome) -> str:
+    """Return what was said of a run's drift, and of its evaluations."""
+    said = [state(run.drift_status)] if run.drift_status is not None else []
+    if run.passed is not None:
+        said.append(state("passed" if run.passed else "not good enough"))
+    return ", ".join(said) or NONE
 
 
 def _dot(status: str | None) -> str | None:
@@ -170,4 +171,4 @@ def date(at: datetime | None) -> str:
     """Return a run's date in UTC, and its time where it is not midnight."""
     if at is None:
         return NONE
-    return plain(f"{at:%Y-%m-%d %H:%M}".removesuffix(" 00:00"))
+    return f"<time>{at:%Y-%m-%d %H:%M}</time>".replace(" 00:00<", "<")

@@ -232,6 +232,11 @@ STATES = {
 """Word to the class of its colour."""
 
 
+def ident(value: str) -> str:
+    """Return an id in one line, whatever its length."""
+    return f'<span class="id" title="{plain(value, 250)}">{text(value, 80)}</span>'
+
+
 def crumbs(dag_id: str | None = None, run_id: str | None = None, task_id: str | None = None) -> str:
     """Return the way from the overview to this page; its last part is where the reader is."""
     steps = [(address("overview"), "Batch inference")]

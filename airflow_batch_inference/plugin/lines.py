@@ -9,8 +9,6 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from airflow_batch_inference.reports.axes import labelled
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -38,7 +36,7 @@ def line(
     *,
     changes: Sequence[int] = (),
     dots: Sequence[str | None] = (),
-    limit: float | None = None,
+    unit: str = "",
 ) -> str:
     """Return a line through values, from 0 or the least of them up to the largest.
 
@@ -52,26 +50,24 @@ def line(
         Places of runs with another model than the one before.
     dots
         The class of the dot that marks a run (``good``, ``odd``, ``bad``); None: no dot. Empty: no dots.
-    limit
-        Is drawn across.
+    unit
+        Stands behind the ends of the axis.
     """
     known = [value for value in values if value is not None]
-    low, high = min([0.0, *known]), max([*known, limit or 0.0, 0.0])
+    low, high = min([0.0, *known]), max([*known, 0.0])
     high = high if high > low else low + 1.0
     x = places(len(values))
     y = [None if value is None else _y(value, low, high) for value in values]
     shapes = "".join(
         f'<path class="x" d="M{x[at]:g} {_TOP - 8}V{HEIGHT - _BOTTOM + 4}"/>' for at in changes if at < len(x)
     )
-    if limit is not None:
-        shapes += f'<path class="x" d="M{_LEFT} {_y(limit, low, high):g}H{WIDTH - _RIGHT}"/>'
     shapes += f'<path class="l" d="{_path(x, y)}"/>' + _alone(x, y)
     shapes += "".join(
         f'<circle class="d {dot}" cx="{left:g}" cy="{top:g}" r="3.4"/>'
         for left, top, dot in zip(x, y, dots, strict=False)
         if dot is not None and top is not None
     )
-    return _drawing(shapes, title, low, high)
+    return _drawing(shapes, title, low, high, unit)
 
 
 def bars(values: Sequence[float | None], title: str, *, changes: Sequence[int] = ()) -> str:
@@ -87,7 +83,22 @@ def bars(values: Sequence[float | None], title: str, *, changes: Sequence[int] =
         if value
     )
     marks = "".join(f'<path class="x" d="M{x[at]:g} {_TOP - 8}V{ground + 4}"/>' for at in changes if at < len(x))
-    return _drawing(f'{marks}<path class="b" d="{drawn}"/>', title, 0.0, high)
+    return _drawing(f'<path class="b" d="{drawn}"/>{marks}', title, 0.0, high)
+
+
+def short(value: float) -> str:
+    """Return a number in at most three digits and a unit.
+
+    Examples
+    --------
+    >>> short(1467197), short(0.0038831), short(250), short(0)
+    ('1.47M', '0.0039', '250', '0')
+    """
+    size = abs(value)
+    for unit, sign in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if size >= unit:
+            return f"{value / unit:.3g}{sign}"
+    return f"{value:.3g}" if size >= 1 or not size else f"{value:.2g}"
 
 
 def _y(value: float, low: float, high: float) -> float:
@@ -111,12 +122,11 @@ def _alone(x: Sequence[float], y: Sequence[float | None]) -> str:
     )
 
 
-def _drawing(shapes: str, title: str, low: float, high: float) -> str:
-    top, bottom = labelled([high, low])
+def _drawing(shapes: str, title: str, low: float, high: float, unit: str = "") -> str:
     right, ground = WIDTH - _RIGHT, HEIGHT - _BOTTOM
     return (
         f'<svg role="img" viewBox="0 0 {WIDTH} {HEIGHT}"><title>{title}</title>'
         f'<path class="g" d="M0 {_TOP}H{right + 6}M0 {ground}H{right + 6}"/>{shapes}'
-        f'<text x="{right + 12}" y="{_TOP + 4}">{top}</text>'
-        f'<text x="{right + 12}" y="{ground + 4}">{bottom}</text></svg>'
+        f'<text x="{right + 12}" y="{_TOP + 4}">{short(high)}{unit}</text>'
+        f'<text x="{right + 12}" y="{ground + 4}">{short(low)}{unit}</text></svg>'
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from airflow_batch_inference.plugin.dag_page import date
+from airflow_batch_inference.plugin.dag_page import date, verdicts
 from airflow_batch_inference.plugin.history import is_ours, outcome
 from airflow_batch_inference.plugin.html import (
     NONE,
@@ -13,6 +13,7 @@ from airflow_batch_inference.plugin.html import (
     digest,
     empty,
     heading,
+    ident,
     link,
     number,
     page,
@@ -46,27 +47,24 @@ def render(found: Sequence[tuple[Run, Run]], artifacts: Artifacts) -> str:
     models = _models(pipelines, artifacts)
     what = f"{len(pipelines):,} pipeline{'s' * (len(pipelines) > 1)}, {len(models):,} model{'s' * (len(models) != 1)}"
     content = heading("Batch inference", "none", what) + section("Pipelines", _pipelines(pipelines))
-    heads = ["Model", "Flavor", "SHA-256", "Pipeline", "Last run", "Drift"]
+    heads = ["Model", "Flavor", "SHA-256", "Pipeline", "Last run", "Verdict"]
     return page("Batch inference", content + section("Models", table(heads, models, kind="wide")))
 
 
 def _pipelines(found: Sequence[tuple[Run, Run]]) -> str:
-    heads = ["Pipeline", "Last run", "State", "#Rows", "#Rejected", "Drift", "#Metric", "Model"]
+    heads = ["Pipeline", "Last run", "State", "#Rows", "#Rejected", "Verdict", "#Drift", "Model"]
     rows = []
     for last, told in found:
         numbers = outcome(told)
-        verdict = state(numbers.drift_status) if numbers.drift_status else NONE
-        if numbers.passed is not None:
-            verdict = state("passed" if numbers.passed else "not good enough")
         is_older = "" if last.run_id == told.run_id else f"<small>numbers of {date(told.at)}</small>"
         rows.append(
             [
-                link(address("dag", dag_id=last.dag_id), text(last.dag_id, 60)),
+                link(address("dag", dag_id=last.dag_id), ident(last.dag_id)),
                 f"{date(last.at)}{is_older and ' '}{is_older}",
                 state(last.state),
                 number(numbers.rows),
                 number(numbers.rows_rejected),
-                verdict,
+                verdicts(numbers),
                 number(numbers.drift_metric),
                 ", ".join(map(digest, numbers.models[:3])) or NONE,
             ]
@@ -88,12 +86,12 @@ def _models(found: Sequence[tuple[Run, Run]], artifacts: Artifacts) -> list[list
             )
             rows.append(
                 [
-                    link(where, text(name, 60)),
+                    link(where, ident(name)),
                     text(task.values.get("flavor") or NONE, 40),
                     digest(str(task.values["model_sha256"])) if task.values.get("model_sha256") else NONE,
-                    link(address("dag", dag_id=run.dag_id), text(run.dag_id, 60)),
+                    link(address("dag", dag_id=run.dag_id), ident(run.dag_id)),
                     date(run.at),
-                    state(numbers.drift_status) if numbers.drift_status else NONE,
+                    verdicts(numbers),
                 ]
             )
     return rows

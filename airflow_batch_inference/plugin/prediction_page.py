@@ -67,8 +67,8 @@ def content(record: PredictionSetRecord, task: Task, artifacts: Artifacts, *, ro
     """
     left = f"{_heading(record)}{_accounts(record)}{_facts(record)}"
     return (
-        f"{left}{_rejected(record, artifacts, rows)}{_checks(record)}{_models(record)}"
-        f"{_challengers(record, task, artifacts)}{_first(record, artifacts, rows)}"
+        f"{left}{_rejected(record, artifacts, rows)}{_first(record, artifacts, rows)}{_checks(record)}"
+        f"{_models(record)}{_challengers(record, task, artifacts)}"
         f'<div class="two">{_phases(record)}{_proof(record)}</div>{_columns(record)}{_provenance(record)}'
     )
 
@@ -82,7 +82,8 @@ def _heading(record: PredictionSetRecord) -> str:
     kind = "odd" if record.rows_rejected or any(check.is_exceeded for check in record.checks) else "good"
     said = "Every input row is in the output or among the rejected rows, exactly once."
     kept = "" if record.kept else "The rows themselves were not kept (log_result_set)."
-    return heading(f"{record.rows_out:,} rows scored", kind, said, kept, place=text(record.name))
+    rejected = f", {record.rows_rejected:,} rejected" if record.rows_rejected else ""
+    return heading(f"{record.rows_out:,} rows scored{rejected}", kind, said, kept, place=text(record.name))
 
 
 def _accounts(record: PredictionSetRecord) -> str:
@@ -166,9 +167,15 @@ def _rejected(record: PredictionSetRecord, artifacts: Artifacts, rows: int) -> s
         kind="wide",
     )
     others = [name for name in found.columns if name not in _WHY][: _MOST_COLUMNS - len(_WHY)]
-    shown = _data(found, ["_file", "_row", *others], rows)
+    shown = _data(_with_short_names(found, at["_file"]), ["_file", "_row", *others], rows)
     left = more(len(found.columns) - len(_WHY) - len(others), "column")
     return section("Rejected rows", f"{counted}{shown}{left}{where}", f"{said}.")
+
+
+def _with_short_names(found: Preview, place: int) -> Preview:
+    """Return rows with the file's name alone in the place of its URI."""
+    rows = tuple((*row[:place], str(row[place]).rsplit("/", 1)[-1], *row[place + 1 :]) for row in found.rows)
+    return Preview(found.columns, rows)
 
 
 def _stage(stage: Any) -> str:  # noqa: ANN401  # whatever the file holds

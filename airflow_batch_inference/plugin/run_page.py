@@ -13,6 +13,7 @@ from airflow_batch_inference.plugin.html import (
     duration,
     empty,
     heading,
+    ident,
     link,
     more,
     number,
@@ -70,7 +71,7 @@ def render_mapped(tasks: Sequence[Task]) -> str:
 def _link(task: Task) -> str:
     name = task.task_id if task.map_index < 0 else f"{task.task_id} [{task.map_index}]"
     where = address("task", dag_id=task.dag_id, run_id=task.run_id, task_id=task.task_id, map_index=task.map_index)
-    return link(where, text(name, 80))
+    return link(where, ident(name))
 
 
 def _verdict(task: Task) -> str:

@@ -3,6 +3,7 @@
 from airflow_batch_inference.reports.style import PAGE
 
 NAVIGATION = """
+.none h1{color:var(--fg)}b.s{color:var(--c);font-weight:600;white-space:nowrap}.run{--c:var(--cur)}
 nav{font-size:12px;color:var(--dim);margin:0 0 14px;overflow-wrap:anywhere}nav i{margin:0 7px;font-style:normal}
 nav a{color:var(--dim)}a{color:var(--cur);text-decoration:none}a:hover{text-decoration:underline}
 a:focus-visible{outline:2px solid var(--cur);outline-offset:2px;border-radius:2px}main{padding-top:18px}
@@ -18,19 +19,20 @@ h2{font-size:15px;margin:0 0 8px}section{margin:30px 0 0}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;min-width:320px}.t{overflow-x:auto}
 th{text-align:left;font-weight:600;color:var(--dim);font-size:12px;white-space:nowrap}
 th,td{padding:6px 22px 6px 0;border-bottom:1px solid var(--line);vertical-align:baseline;max-width:420px;
-overflow-wrap:anywhere}.n{text-align:right;white-space:nowrap}.wide{width:100%}.wide td:last-child,.wide th:last-child
-{padding-right:0}.rows td,.rows th{max-width:220px;padding-right:18px;font-size:13px}
-.rows td{white-space:nowrap;overflow:hidden;text-overflow:ellipsis}.rows .n{text-align:right}
+overflow-wrap:anywhere}.n{text-align:right;white-space:nowrap}
+.id{display:inline-block;max-width:270px;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;vertical-align:bottom}
+time{white-space:nowrap}.wide{width:100%;font-size:13px}.wide th,.wide td{padding-right:18px}
+.wide td:last-child,.wide th:last-child{padding-right:0}.rows td,.rows th{max-width:220px;padding-right:18px;font-size:13px}
+.rows th,.rows td{white-space:nowrap;overflow:hidden;text-overflow:ellipsis}.rows .n{text-align:right}
 .rows th bdi{color:var(--fg)}th small{display:block;font-weight:400}
-small,.w{color:var(--dim)}small{font-size:12px}.w{margin:0 0 8px}.t+.w{margin-top:8px}
+.t+.t,.t+dl,.w+dl{margin-top:14px}small,.w{color:var(--dim)}small{font-size:12px}.w{margin:0 0 8px}.t+.w{margin-top:8px}
 code{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}dd code,td code{overflow-wrap:anywhere}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 20px;margin:0;color:var(--dim)}dd{margin:0}
-.s{color:var(--c);font-weight:600;white-space:nowrap}.run{--c:var(--cur)}
 .two{display:flex;flex-wrap:wrap;gap:0 64px}.two>section{flex:1 1 320px;min-width:0}
 .bars{display:grid;grid-template-columns:max-content 1fr max-content;gap:7px 14px;align-items:center;max-width:560px}
 .bars i{display:block;height:8px;border-radius:4px;background:var(--cur);min-width:2px}.bars b{font-weight:400;
 text-align:right;font-variant-numeric:tabular-nums}
-.sum{display:flex;flex-wrap:wrap;align-items:stretch;gap:10px 14px;margin:0 0 4px}
+.sum{display:flex;flex-wrap:wrap;align-items:stretch;gap:10px 14px;margin:0 0 18px}
 .sum div{padding:10px 16px;border:1px solid var(--line);border-radius:8px;min-width:110px}
 .sum b{display:block;font-size:20px;font-weight:600;font-variant-numeric:tabular-nums;line-height:1.2}
 .sum span{font-size:12px;color:var(--dim)}.sum>i{align-self:center;font-style:normal;color:var(--dim);font-size:18px}
