@@ -31,6 +31,7 @@ LIGHT_MODULES = [
     "airflow_batch_inference.operators.drift_gate",
     "airflow_batch_inference.decorators.score",
     "airflow_batch_inference.cli",
+    "airflow_batch_inference.plugin",
 ]
 
 

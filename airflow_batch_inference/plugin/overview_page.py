@@ -23,6 +23,8 @@ from airflow_batch_inference.plugin.html import (
     text,
 )
 
+_MOST_BYTES = 40_000
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -48,7 +50,9 @@ def render(found: Sequence[tuple[Run, Run]], artifacts: Artifacts) -> str:
     what = f"{len(pipelines):,} pipeline{'s' * (len(pipelines) > 1)}, {len(models):,} model{'s' * (len(models) != 1)}"
     content = heading("Batch inference", "none", what) + section("Pipelines", _pipelines(pipelines))
     heads = ["Model", "Flavor", "SHA-256", "Pipeline", "Last run", "Verdict"]
-    return page("Batch inference", content + section("Models", table(heads, models, kind="wide")))
+    return page(
+        "Batch inference", content + section("Models", table(heads, models, kind="wide", most_bytes=_MOST_BYTES))
+    )
 
 
 def _pipelines(found: Sequence[tuple[Run, Run]]) -> str:
@@ -69,7 +73,7 @@ def _pipelines(found: Sequence[tuple[Run, Run]]) -> str:
                 ", ".join(map(digest, numbers.models[:3])) or NONE,
             ]
         )
-    return table(heads, rows, kind="wide")
+    return table(heads, rows, kind="wide", most_bytes=_MOST_BYTES)
 
 
 def _models(found: Sequence[tuple[Run, Run]], artifacts: Artifacts) -> list[list[str]]:

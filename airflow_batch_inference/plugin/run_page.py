@@ -25,6 +25,8 @@ from airflow_batch_inference.plugin.html import (
 )
 from airflow_batch_inference.plugin.runs import MOST_TASKS
 
+_MOST_BYTES = 64_000
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -54,7 +56,9 @@ def render(run: Run, artifacts: Artifacts) -> str:
         ]
         for task in tasks[:MOST_TASKS]
     )
-    return page(title, head + section("Tasks", table(heads, rows, of=len(tasks), kind="wide")), way=way)
+    return page(
+        title, head + section("Tasks", table(heads, rows, of=len(tasks), kind="wide", most_bytes=_MOST_BYTES)), way=way
+    )
 
 
 def render_mapped(tasks: Sequence[Task]) -> str:
@@ -64,7 +68,7 @@ def render_mapped(tasks: Sequence[Task]) -> str:
     rows = ([_link(task), state(task.state), duration(task.seconds)] for task in shown)
     head = heading(text(first.task_id), "none", "A mapped task: choose one of its instances.", place=text(first.run_id))
     left = more(1, "instance").replace("1 more instance", "more instances") if len(tasks) > len(shown) else ""
-    content = f"{head}{table(['Instance', 'State', '#Took'], rows)}{left}"
+    content = f"{head}{table(['Instance', 'State', '#Took'], rows, most_bytes=_MOST_BYTES)}{left}"
     return page(f"{first.task_id} of {first.dag_id}", content, way=crumbs(first.dag_id, first.run_id, first.task_id))
 
 

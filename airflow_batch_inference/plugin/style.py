@@ -22,7 +22,8 @@ th,td{padding:6px 22px 6px 0;border-bottom:1px solid var(--line);vertical-align:
 overflow-wrap:anywhere}.n{text-align:right;white-space:nowrap}
 .id{display:inline-block;max-width:270px;overflow:hidden;text-overflow:ellipsis;white-space:nowrap;vertical-align:bottom}
 time{white-space:nowrap}.wide{width:100%;font-size:13px}.wide th,.wide td{padding-right:18px}
-.wide td:last-child,.wide th:last-child{padding-right:0}.rows td,.rows th{max-width:220px;padding-right:18px;font-size:13px}
+.wide td:last-child,.wide th:last-child{padding-right:0}
+.rows td,.rows th{max-width:220px;padding-right:18px;font-size:13px}
 .rows th,.rows td{white-space:nowrap;overflow:hidden;text-overflow:ellipsis}.rows .n{text-align:right}
 .rows th bdi{color:var(--fg)}th small{display:block;font-weight:400}
 .t+.t,.t+dl,.w+dl{margin-top:14px}small,.w{color:var(--dim)}small{font-size:12px}.w{margin:0 0 8px}.t+.w{margin-top:8px}

@@ -117,7 +117,7 @@ def _content(record: Record, task: Task, artifacts: Artifacts, rows: int) -> tup
     if isinstance(record, EvaluationRecord):
         return verdict_page.evaluation(record, task), verdict_page.EVALUATION_STYLE
     if isinstance(record, LoggedArtifactsRecord):
-        return verdict_page.logged(record), verdict_page.STYLE
+        return verdict_page.logged(record, artifacts.root), verdict_page.STYLE
     kind = text(getattr(record, "kind", "record"))
     return empty("Nothing to draw", f"The task has returned a record of the kind {kind}."), verdict_page.STYLE
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.plugin.html import (
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["EVALUATION_STYLE", "STYLE", "drift", "drift_sheet", "evaluation", "logged"]
 
 EVALUATION_STYLE = _EVALUATION_STYLE + NAVIGATION
+_MOST_REASONS, _MOST_CHARACTERS = 20, 300
 MOST_COLUMNS = 40
 """Of a drift analysis; the whole report has them all."""
 
@@ -48,7 +50,8 @@ def drift(result: DriftResult, task: Task) -> str:
         "Model SHA-256": result.model_sha256 or "",
         "Baseline": result.baseline_uri or "",
     }
-    return drift_content(result, provenance=_cut(provenance), most_columns=MOST_COLUMNS) + _report(
+    shown = replace(result, reasons=tuple(_short(reason) for reason in result.reasons[:_MOST_REASONS]))
+    return drift_content(shown, provenance=_cut(provenance), most_columns=MOST_COLUMNS) + _report(
         task, result.report_uri
     )
 
@@ -69,8 +72,12 @@ def evaluation(found: EvaluationRecord, task: Task) -> str:
     return evaluation_content(found, provenance=_cut(provenance)) + _report(task, found.report_uri)
 
 
-def _cut(provenance: dict[str, str], most: int = 300) -> dict[str, str]:
-    return {label: value if len(value) <= most else f"{value[: most - 1]}…" for label, value in provenance.items()}
+def _cut(provenance: dict[str, str]) -> dict[str, str]:
+    return {label: _short(value) for label, value in provenance.items()}
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= _MOST_CHARACTERS else f"{value[: _MOST_CHARACTERS - 1]}…"
 
 
 def _report(task: Task, uri: str | None) -> str:
@@ -84,8 +91,8 @@ def _identity(task: Task) -> dict[str, object]:
     return {"dag_id": task.dag_id, "run_id": task.run_id, "task_id": task.task_id, "map_index": task.map_index}
 
 
-def logged(record: LoggedArtifactsRecord) -> str:
-    """Return the content of the page of what a run registered and published."""
+def logged(record: LoggedArtifactsRecord, root: str) -> str:
+    """Return the content of the page of what a run registered and published; places in the store without its root."""
     rows = "" if record.rows is None else f"{record.rows:,} rows"
     if record.published_uri is not None:
         title = f"{rows} published" if rows else "Published"
@@ -101,10 +108,19 @@ def logged(record: LoggedArtifactsRecord) -> str:
             "Drift metric": number(record.drift_metric) if record.drift_metric is not None else "",
         }
     )
-    entries = ([text(name, 80), f"<code>{text(uri, 300)}</code>"] for name, uri in record.entries.items())
-    task = details({"DAG": text(record.task.dag_id), "Run": text(record.task.run_id)})
+    entries = (
+        [text(name, 80), f"<code>{text(uri.removeprefix(f'{root}/'), 300)}</code>"]
+        for name, uri in record.entries.items()
+    )
+    task = details(
+        {
+            "DAG": text(record.task.dag_id),
+            "Run": text(record.task.run_id),
+            "Artifact root": f"<code>{text(root, 300)}</code>",
+        }
+    )
     return (
         f"{heading(title, 'none', said, place='Artifacts')}{told}"
-        f"<section><h2>Artifacts</h2>{table(['Name', 'Where it lies'], entries, kind='wide')}</section>"
+        f"<section><h2>Artifacts</h2>{table(['Name', 'Where it lies'], entries, kind='wide', most_bytes=40_000)}</section>"
         f"<section><h2>Provenance</h2>{task}</section>"
     )
