@@ -119,8 +119,8 @@ def logged(record: LoggedArtifactsRecord, root: str) -> str:
             "Artifact root": f"<code>{text(root, 300)}</code>",
         }
     )
+    listed = table(["Name", "Where it lies"], entries, kind="wide", most_bytes=40_000)
     return (
-        f"{heading(title, 'none', said, place='Artifacts')}{told}"
-        f"<section><h2>Artifacts</h2>{table(['Name', 'Where it lies'], entries, kind='wide', most_bytes=40_000)}</section>"
+        f"{heading(title, 'none', said, place='Artifacts')}{told}<section><h2>Artifacts</h2>{listed}</section>"
         f"<section><h2>Provenance</h2>{task}</section>"
     )
