@@ -1,7 +1,8 @@
 """The building blocks of the pages: text, tables, facts, links.
 
 What must not be relaxed: everything that comes from data goes through :func:`text` or :func:`address`, is cut to a
-length, and stands apart from the page's own direction of writing; a page stays under 100 KB whatever is shown.
+length, and stands apart from the page's own direction of writing; no control character gets into a page; a page stays
+under 100 KB whatever is shown.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _MINUTE_S, _HOUR_S = 60, 3600
 
 
 def text(value: object, most: int = MOST_CHARACTERS) -> str:
-    """Return any value as text for the page: escaped, cut, without control characters, in its own direction.
+    """Return any value as text for the page: escaped, cut, in its own direction.
 
     Examples
     --------
@@ -42,7 +43,7 @@ def plain(value: object, most: int = MOST_CHARACTERS) -> str:
     """Return the same without an element around it, for a title or an attribute."""
     given = value if isinstance(value, str) else str(value)
     shown = given if len(given) <= most else f"{given[: most - 1]}…"
-    return escape(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", shown))
+    return escape(shown)
 
 
 def number(value: float | None) -> str:
@@ -141,7 +142,7 @@ def facts(values: Mapping[str, str]) -> str:
 
 def details(values: Mapping[str, str]) -> str:
     """Return a list of labels with values (markup), one a line; those without a value are left out."""
-    shown = "".join(f"<dt>{escape(label)}<dd>{value}" for label, value in values.items() if value)
+    shown = "".join(f"<dt>{plain(label, 60)}<dd>{value}" for label, value in values.items() if value)
     return f"<dl>{shown}</dl>" if shown else ""
 
 
@@ -182,7 +183,7 @@ def table(
         row = "<tr>" + "".join(
             f"<td{' class=n' if right else ''}>{cell}" for cell, right in zip(cells, numeric, strict=True)
         )
-        taken += len(row.encode())
+        taken += len(row.encode(errors="replace"))
         if taken <= most_bytes:
             built.append(row)
     if not given:
@@ -263,11 +264,12 @@ def page(title: str, content: str, *, way: str = "", style: str = STYLE) -> str:
     style
         The style sheet.
     """
-    return (
+    whole = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{plain(title)}</title><style>{style}</style></head><body><main>{way}{content}</main></body></html>\n"
     )
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", whole)
 
 
 def heading(title: str, kind: str, *paragraphs: str, place: str = "") -> str:

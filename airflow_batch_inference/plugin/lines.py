@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WIDTH, HEIGHT = 860, 84
-_LEFT, _RIGHT, _TOP, _BOTTOM = 6, 58, 14, 12
+_LEFT, _RIGHT, _TOP, _BOTTOM = 8, 58, 14, 12
 _MOST_BAR = 14.0
 
 

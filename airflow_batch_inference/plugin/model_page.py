@@ -97,7 +97,7 @@ def _outputs(model: ModelRecord) -> str:
 
 
 def _versions(model: ModelRecord) -> str:
-    return details({name[:60]: text(version, 60) for name, version in list(model.versions.items())[:12]})
+    return details({name: text(version, 60) for name, version in list(model.versions.items())[:12]})
 
 
 def _trust(model: ModelRecord) -> str:

@@ -81,7 +81,7 @@ def render(task: Task, artifacts: Artifacts, *, rows: int) -> str:
         record = artifacts.record(str(uri))
     except NotShownError as error:
         return page(title, _not_shown(task, str(error)), way=way)
-    content, style = _content(record, task, artifacts, rows)
+    content, style = content_of(record, task, artifacts, rows)
     return page(title, f"{_failed(task)}{content}", way=way, style=style)
 
 
@@ -106,8 +106,8 @@ def report(task: Task, artifacts: Artifacts) -> bytes:
     raise NotShownError(message)
 
 
-def _content(record: Record, task: Task, artifacts: Artifacts, rows: int) -> tuple[str, str]:
-    """Return the content and the style sheet that go with a record."""
+def content_of(record: Record, task: Task, artifacts: Artifacts, rows: int) -> tuple[str, str]:
+    """Return the content and the style sheet that go with a record; arguments as for :func:`render`."""
     if isinstance(record, ModelRecord):
         return model_page.content(record), model_page.STYLE
     if isinstance(record, PredictionSetRecord):

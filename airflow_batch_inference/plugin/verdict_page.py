@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["EVALUATION_STYLE", "STYLE", "drift", "drift_sheet", "evaluation", "logged"]
 
 EVALUATION_STYLE = _EVALUATION_STYLE + NAVIGATION
-_MOST_REASONS, _MOST_CHARACTERS = 20, 300
-MOST_COLUMNS = 40
+_MOST_REASONS, _MOST_NAMES, _MOST_CHARACTERS = 8, 20, 300
+MOST_COLUMNS = 30
 """Of a drift analysis; the whole report has them all."""
 
 
@@ -51,9 +51,9 @@ def drift(result: DriftResult, task: Task) -> str:
         "Baseline": result.baseline_uri or "",
     }
     shown = replace(result, reasons=tuple(_short(reason) for reason in result.reasons[:_MOST_REASONS]))
-    return drift_content(shown, provenance=_cut(provenance), most_columns=MOST_COLUMNS) + _report(
-        task, result.report_uri
-    )
+    return drift_content(
+        shown, provenance=_cut(provenance), most_columns=MOST_COLUMNS, most_names=_MOST_NAMES
+    ) + _report(task, result.report_uri)
 
 
 def evaluation(found: EvaluationRecord, task: Task) -> str:

@@ -88,6 +88,7 @@ def drift_content(
     provenance: Mapping[str, str],
     previous: Sequence[HistoryEntry] = (),
     most_columns: int = _MOST_COLUMNS,
+    most_names: int = _MOST_NAMES,
 ) -> str:
     """Return what stands on the page; of very many columns those with most drift.
 
@@ -95,8 +96,8 @@ def drift_content(
     ----------
     result, provenance, previous
         As for :func:`render_drift_report`.
-    most_columns
-        At most so many.
+    most_columns, most_names
+        At most so many in the table, and of those that one side has alone.
     """
     place = _place(provenance)
     above = f'<p class="w">{escape(place)}</p>' if place else ""
@@ -104,7 +105,7 @@ def drift_content(
     return (
         f'<header class="{_CLASSES[result.status]}">{above}<h1>{_TITLES[result.status]}</h1>{reasons}</header>'
         f"{_facts(result)}{_table(result, most_columns)}{history_map(result, previous)}"
-        f"{_one_sided(result)}{_provenance(provenance)}"
+        f"{_one_sided(result, most_names)}{_provenance(provenance)}"
     )
 
 
@@ -309,15 +310,15 @@ def _percent(value: float | None) -> str:
     return "0" if value == 0 else "&lt;0.1%" if value < 0.001 else f"{value:.1%}"
 
 
-def _one_sided(result: DriftResult) -> str:
+def _one_sided(result: DriftResult, most: int) -> str:
     rows = {"Gone from the data": result.missing_columns, "Not in the reference": result.extra_columns}
-    shown = "".join(f"<dt>{label}<dd>{_names(names)}" for label, names in rows.items() if names)
+    shown = "".join(f"<dt>{label}<dd>{_names(names, most)}" for label, names in rows.items() if names)
     return f"<h2>Columns on one side only</h2><dl>{shown}</dl>" if shown else ""
 
 
-def _names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
-    return ", ".join(_text(name) for name in names[:_MOST_NAMES]) + more
+def _names(names: Sequence[str], most: int) -> str:
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(_text(name) for name in names[:most]) + more
 
 
 def _provenance(provenance: Mapping[str, str]) -> str:
