@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, select
 
 from airflow_batch_inference.operators.base import RECORD_URI
 from airflow_batch_inference.storage import is_record_uri
@@ -115,8 +115,7 @@ def run_of(dag_id: str, run_id: str, session: Session) -> Run | None:
     found = session.execute(_runs().where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)).first()
     if found is None:
         return None
-    query = XComModel.get_many(run_id=run_id, dag_ids=dag_id).where(XComModel.key.in_(KEYS))
-    values = _values(query, session)
+    values = _values(_pushed([found.id]), session)
     instances = select_instances(dag_id, [run_id], {key[1] for key in values}, session)
     return _run(found, [_joined(task, values) for task in instances])
 
@@ -128,8 +127,7 @@ def last_runs(dag_id: str, most: int, session: Session) -> list[Run]:
     if not found:
         return []
     wanted = [row.run_id for row in found]
-    query = XComModel.get_many(run_id=wanted[0], dag_ids=dag_id, include_prior_dates=True)
-    values = _values(query.where(XComModel.key.in_(KEYS), XComModel.run_id.in_(wanted)), session)
+    values = _values(_pushed([row.id for row in found]), session)
     instances = select_instances(dag_id, wanted, {key[1] for key in values}, session)
     by_run: dict[str, list[Task]] = defaultdict(list)
     for task in instances:
@@ -177,12 +175,8 @@ def pipelines(dag_ids: Iterable[str], session: Session) -> list[tuple[Run, Run]]
     rows = session.execute(_runs().where(DagRun.id.in_([*(run for _, run in told), *newest]))).all()
     by_id = {row.id: row for row in rows}
     last = {row.dag_id: row for row in sorted(rows, key=lambda row: row.id)}
-    query = select(XComModel).where(
-        XComModel.key.in_(KEYS),
-        tuple_(XComModel.dag_id, XComModel.run_id).in_([(dag_id, by_id[run].run_id) for dag_id, run in told]),
-    )
     tasks: dict[str, list[Task]] = defaultdict(list)
-    for (run_id, task_id, map_index, dag_id), values in _values(query, session).items():
+    for (run_id, task_id, map_index, dag_id), values in _values(_pushed([run for _, run in told]), session).items():
         tasks[dag_id].append(Task(dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=map_index, values=values))
     return [(_run(last[dag_id], []), _run(by_id[run], tasks[dag_id])) for dag_id, run in told]
 
@@ -237,6 +231,14 @@ def _values(query: Any, session: Session) -> dict[tuple[str, str, int, str], dic
     for row in session.execute(columns):
         found[row.run_id, row.task_id, row.map_index, row.dag_id][row.key] = _plain(row)
     return dict(found)
+
+
+def _pushed(ids: Iterable[int]) -> Any:  # noqa: ANN401  # as above
+    """Return the question for what runs have pushed, by the numbers that the table's own index begins with.
+
+    ``XComModel.get_many`` takes one run, or all before it, each row of which it then compares dates for.
+    """
+    return select(XComModel).where(XComModel.dag_run_id.in_(list(ids)), XComModel.key.in_(KEYS))
 
 
 def _plain(row: Any) -> Any:  # noqa: ANN401  # whatever JSON holds

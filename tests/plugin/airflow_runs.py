@@ -23,6 +23,12 @@ OPERATORS = {
 }
 
 
+def _id_for(column_type):
+    """Return an id as the version of Airflow at hand keeps it: text before 3.2."""
+    found = uuid.uuid4()
+    return found if column_type.python_type is uuid.UUID else str(found)
+
+
 class Runs:
     """Puts DAGs, runs, task instances and what they pushed into the database, and takes them out again."""
 
@@ -57,13 +63,14 @@ class Runs:
                 session.add(run)
 
     def task(self, task_id, values=None, *, dag_id=DAG, run_id=RUN, map_index=-1, operator="", state="success", s=10):
+        from airflow.models.dagrun import DagRun
         from airflow.models.taskinstance import TaskInstance
         from airflow.models.xcom import XComModel
         from airflow.utils.session import create_session
-        from sqlalchemy import insert
+        from sqlalchemy import insert, select
 
         row = {
-            "id": uuid.uuid4(),
+            "id": _id_for(TaskInstance.__table__.c.id.type),
             "dag_id": dag_id,
             "run_id": run_id,
             "task_id": task_id,
@@ -76,16 +83,19 @@ class Runs:
         }
         with create_session() as session:
             session.execute(insert(TaskInstance.__table__).values(**row))
+            found = select(DagRun.id).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)
+            dag_run_id = session.scalar(found)
             for key, value in (values or {}).items():
-                XComModel.set(
-                    key=key,
-                    value=value,
-                    dag_id=dag_id,
-                    run_id=run_id,
-                    task_id=task_id,
-                    map_index=map_index,
-                    serialize=False,
-                    session=session,
+                session.add(
+                    XComModel(
+                        dag_run_id=dag_run_id,
+                        key=key,
+                        value=value,
+                        dag_id=dag_id,
+                        run_id=run_id,
+                        task_id=task_id,
+                        map_index=map_index,
+                    )
                 )
 
     def forget(self):

@@ -145,9 +145,10 @@ def test_the_tabs_lead_to_the_routes_behind_any_path_prefix(monkeypatch):
 
 def test_airflow_accepts_the_plugin():
     from airflow.api_fastapi.core_api.datamodels.plugins import ExternalViewResponse
-    from airflow.plugins_manager import is_valid_plugin
+    from airflow.plugins_manager import AirflowPlugin
 
-    assert is_valid_plugin(BatchInferencePlugin)
+    assert issubclass(BatchInferencePlugin, AirflowPlugin)
+    BatchInferencePlugin.validate()
     for view in BatchInferencePlugin().external_views:
         ExternalViewResponse.model_validate(view)
 
