@@ -15,6 +15,8 @@ from airflow.plugins_manager import AirflowPlugin
 
 URL_PREFIX = "/batch-inference"
 _TITLE = "Batch inference"
+_NAV_TITLE = "Inference"
+"""As long as the navigation shows whole."""
 _TABS = {
     "nav": ("overview", "batch-inference"),
     "dag": ("dag?dag_id={DAG_ID}", "batch-inference-dag"),
@@ -44,7 +46,7 @@ class BatchInferencePlugin(AirflowPlugin):
         base = f"{api_path()}{URL_PREFIX}"
         return [
             {
-                "name": _TITLE,
+                "name": _NAV_TITLE if destination == "nav" else _TITLE,
                 "href": f"{base}/{page}",
                 "destination": destination,
                 "url_route": route,

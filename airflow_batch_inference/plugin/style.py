@@ -3,14 +3,14 @@
 from airflow_batch_inference.reports.style import PAGE
 
 NAVIGATION = """
-.none h1{color:var(--fg)}b.s{color:var(--c);font-weight:600;white-space:nowrap}.run{--c:var(--cur)}
+body{background:none}.none h1{color:var(--fg)}b.s{color:var(--c);font-weight:600;white-space:nowrap}.run{--c:var(--cur)}
 nav{font-size:12px;color:var(--dim);margin:0 0 14px;overflow-wrap:anywhere}nav i{margin:0 7px;font-style:normal}
 nav a{color:var(--dim)}a{color:var(--cur);text-decoration:none}a:hover{text-decoration:underline}
 a:focus-visible{outline:2px solid var(--cur);outline-offset:2px;border-radius:2px}main{padding-top:18px}
 .empty{margin:72px auto;max-width:520px;text-align:center;color:var(--dim)}
 .empty h1{font-size:18px;color:var(--fg);margin:0 0 8px}.empty p{margin:6px 0}
 """
-"""What every page has besides the reports' own style."""
+"""What every page has besides the reports' own style; without a background it lies on that of Airflow's UI."""
 
 STYLE = (
     PAGE
