@@ -86,6 +86,16 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                         "default": "",
                     },
+                    "ui_rows": {
+                        "description": (
+                            "How many rows of a prediction set, and of its rejected rows, the UI shows to those who "
+                            "may see the DAG's XComs; at most 50. 0: no data at all."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "integer",
+                        "example": "0",
+                        "default": "10",
+                    },
                     "artifact_conn_id": {
                         "description": "Airflow connection that reaches artifact_root, if it is remote.",
                         "version_added": "0.1.0",

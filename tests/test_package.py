@@ -33,6 +33,7 @@ LIGHT_MODULES = [
     "airflow_batch_inference.links",
     "airflow_batch_inference.notifications",
     "airflow_batch_inference.cli",
+    "airflow_batch_inference.plugin",
 ]
 
 

@@ -49,6 +49,8 @@ _PROVIDERS = {
     "abfss": "apache-airflow-providers-microsoft-azure",
 }
 """Whose connections reach which stores."""
+RECORD_URI = "record_uri"
+"""The XCom of what a task has recorded, for those that may fail afterwards: they then return nothing."""
 _MLFLOW = ("models:/", "runs:/")
 _VERDICTS = (CheckFailedError, DriftDetectedError, EvaluationFailedError)
 

@@ -21,6 +21,7 @@ from airflow_batch_inference.operators.arguments import (
     structure,
 )
 from airflow_batch_inference.operators.base import (
+    RECORD_URI,
     BatchInferenceOperator,
     announce,
     fence_of,
@@ -191,6 +192,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
         self.recorded = uri, evaluation
         self._tell(uri, evaluation, context)
         if not evaluation.passed and on_failure == "fail":
+            push(context, {RECORD_URI: uri})
             raise evaluation_error(evaluation, uri)
         return uri
 

@@ -68,19 +68,49 @@ def render_drift_report(
     previous
         Earlier runs, oldest first.
     """
-    title = _TITLES[result.status]
-    where = " \N{MIDDLE DOT} ".join(provenance[label] for label in ("Model", "DAG", "Date") if provenance.get(label))
-    reasons = "".join(f"<p>{escape(reason)}</p>" for reason in result.reasons)
-    heading = f"{title}: {where}" if where else title
-    place = f'<p class="w">{escape(where)}</p>' if where else ""
+    heading = ": ".join(filter(None, (_TITLES[result.status], _place(provenance))))
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(heading)}</title><style>{STYLE}{_sizes(result)}</style></head><body><main>"
-        f'<header class="{_CLASSES[result.status]}">{place}<h1>{title}</h1>{reasons}</header>'
-        f"{_facts(result)}{_table(result)}{history_map(result, previous)}"
-        f"{_one_sided(result)}{_provenance(provenance)}</main></body></html>\n"
+        f"<title>{escape(heading)}</title><style>{drift_style(result)}</style></head><body><main>"
+        f"{drift_content(result, provenance=provenance, previous=previous)}</main></body></html>\n"
     )
+
+
+def drift_style(result: DriftResult) -> str:
+    """Return the style sheet that goes with a result."""
+    return STYLE + _sizes(result)
+
+
+def drift_content(
+    result: DriftResult,
+    *,
+    provenance: Mapping[str, str],
+    previous: Sequence[HistoryEntry] = (),
+    most_columns: int = _MOST_COLUMNS,
+    most_names: int = _MOST_NAMES,
+) -> str:
+    """Return what stands on the page; of very many columns those with most drift.
+
+    Parameters
+    ----------
+    result, provenance, previous
+        As for :func:`render_drift_report`.
+    most_columns, most_names
+        At most so many in the table, and of those that one side has alone.
+    """
+    place = _place(provenance)
+    above = f'<p class="w">{escape(place)}</p>' if place else ""
+    reasons = "".join(f"<p>{escape(reason)}</p>" for reason in result.reasons)
+    return (
+        f'<header class="{_CLASSES[result.status]}">{above}<h1>{_TITLES[result.status]}</h1>{reasons}</header>'
+        f"{_facts(result)}{_table(result, most_columns)}{history_map(result, previous)}"
+        f"{_one_sided(result, most_names)}{_provenance(provenance)}"
+    )
+
+
+def _place(provenance: Mapping[str, str]) -> str:
+    return " \N{MIDDLE DOT} ".join(provenance[label] for label in ("Model", "DAG", "Date") if provenance.get(label))
 
 
 def _facts(result: DriftResult) -> str:
@@ -133,19 +163,19 @@ _HEADS = (
 )
 
 
-def _table(result: DriftResult) -> str:
+def _table(result: DriftResult, most: int) -> str:
     if not result.columns:
         return ""
     heads = "".join(f'<th title="{hint}">{head}' for head, hint in _HEADS)
     ordered = by_severity(result.columns, result)
-    shown, sections = ordered[:_MOST_COLUMNS], []
+    shown, sections = ordered[:most], []
     present = [role for role in _SECTIONS if any(_section(column, result) == role for column in shown)]
     for role in present:
         rows = "".join(_row(column, result) for column in shown if _section(column, result) == role)
         label = f'<tr class="s"><th colspan="9">{_SECTIONS[role]}' if len(present) > 1 else ""
         sections.append(f"<tbody>{label}{rows}")
-    more = len(ordered) - _MOST_COLUMNS
-    cut = f"<span>{more:,} more columns with less drift are in features_drift_results only</span>" if more > 0 else ""
+    more = len(ordered) - most
+    cut = f"<span>{more:,} more columns with less drift are in features_drift_results</span>" if more > 0 else ""
     return (
         f"<table><thead><tr><th>Column<th>Distribution<th>Effect{heads}</thead>{''.join(sections)}</table>"
         f"{_key(result, cut)}"
@@ -280,15 +310,15 @@ def _percent(value: float | None) -> str:
     return "0" if value == 0 else "&lt;0.1%" if value < 0.001 else f"{value:.1%}"
 
 
-def _one_sided(result: DriftResult) -> str:
+def _one_sided(result: DriftResult, most: int) -> str:
     rows = {"Gone from the data": result.missing_columns, "Not in the reference": result.extra_columns}
-    shown = "".join(f"<dt>{label}<dd>{_names(names)}" for label, names in rows.items() if names)
+    shown = "".join(f"<dt>{label}<dd>{_names(names, most)}" for label, names in rows.items() if names)
     return f"<h2>Columns on one side only</h2><dl>{shown}</dl>" if shown else ""
 
 
-def _names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
-    return ", ".join(_text(name) for name in names[:_MOST_NAMES]) + more
+def _names(names: Sequence[str], most: int) -> str:
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(_text(name) for name in names[:most]) + more
 
 
 def _provenance(provenance: Mapping[str, str]) -> str:

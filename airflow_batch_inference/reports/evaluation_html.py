@@ -74,9 +74,24 @@ def render_evaluation_report(evaluation: EvaluationRecord, *, provenance: Mappin
     provenance
         Label to value, listed at the end; empty values are left out.
     """
-    title, kind = ("Evaluated", "none") if not evaluation.verdicts else _TITLE[evaluation.passed]
-    where = " \N{MIDDLE DOT} ".join(provenance[label] for label in ("Model", "DAG") if provenance.get(label))
-    heading = f"{title}: {where}" if where else title
+    heading = ": ".join(filter(None, (_verdict(evaluation)[0], _place(provenance))))
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{escape(heading)}</title><style>{EVALUATION_STYLE}</style></head><body><main>"
+        f"{evaluation_content(evaluation, provenance=provenance)}</main></body></html>\n"
+    )
+
+
+def evaluation_content(evaluation: EvaluationRecord, *, provenance: Mapping[str, str]) -> str:
+    """Return what stands on the page; ``EVALUATION_STYLE`` goes with it.
+
+    Parameters
+    ----------
+    evaluation, provenance
+        As for :func:`render_evaluation_report`.
+    """
+    (title, kind), where = _verdict(evaluation), _place(provenance)
     place = f'<p class="w">{escape(where)}</p>' if where else ""
     is_one = len(evaluation.outputs) == 1
     shown = evaluation.outputs[:_MOST_OUTPUTS]
@@ -85,13 +100,19 @@ def render_evaluation_report(evaluation: EvaluationRecord, *, provenance: Mappin
     more = len(evaluation.outputs) - len(shown)
     left = f'<p class="w">{more:,} more outputs are in the record only.</p>' if more else ""
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(heading)}</title><style>{EVALUATION_STYLE}</style></head><body><main>"
         f'<header class="{kind}">{place}<h1>{title}</h1>{_reasons(evaluation)}</header>{_facts(evaluation)}'
         f'<div class="g two"><section>{_metrics(evaluation)}</section><section>{matrix}</section></div>'
-        f"{outputs}{left}{_undefined(evaluation.undefined)}{_provenance(provenance)}</main></body></html>\n"
+        f"{outputs}{left}{_undefined(evaluation.undefined)}{_provenance(provenance)}"
     )
+
+
+def _verdict(evaluation: EvaluationRecord) -> tuple[str, str]:
+    """Return the page's title, and the class of its colour."""
+    return ("Evaluated", "none") if not evaluation.verdicts else _TITLE[evaluation.passed]
+
+
+def _place(provenance: Mapping[str, str]) -> str:
+    return " \N{MIDDLE DOT} ".join(provenance[label] for label in ("Model", "DAG") if provenance.get(label))
 
 
 _TITLE = {True: ("Passed", "good"), False: ("Not good enough", "bad")}

@@ -167,7 +167,8 @@ def test_the_gate_turns_drift_into_state_and_tells_every_notifier(drifted, outco
     assert messages.seen[0]["result_uri"] == drift
     warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert any(message.startswith("DRIFT_DETECTED") for message in warnings)
-    assert runner.xcoms["gate"] == {"drift_status": "DRIFT_DETECTED"}
+    recorded = {} if exception is None else {"record_uri": drift}
+    assert runner.xcoms["gate"] == {"drift_status": "DRIFT_DETECTED", **recorded}
 
 
 def test_possible_drift_has_an_outcome_of_its_own(drifted):

@@ -1,0 +1,143 @@
+"""Read what a run's XComs name, and nothing else.
+
+What must not be relaxed: a URI is believed only if it is one that this package gives to its records, lies below the
+artifact root after all links, and lies in no other DAG's folder unless the reader may see that DAG too; a file is
+looked at before it is read, and one that is too large for a page is not read.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from airflow_batch_inference.exceptions import ArtifactIntegrityError, BatchInferenceError
+from airflow_batch_inference.storage import is_record_uri, normalize_uri, sha256_of_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_batch_inference.records import Record
+    from airflow_batch_inference.storage import Storage
+
+MOST_BYTES = 16 << 20
+"""A record of so many takes two seconds to decode, during which an API server does nothing else."""
+_REPORT = re.compile(r"-([0-9a-f]{64})\.html$")
+_OWNER = re.compile(r"dag_id=([^/]*)/")
+
+
+class NotShownError(Exception):
+    """Something that was asked for is not to be shown; the message says why, in a sentence for the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifacts:
+    """The artifact store, as far as one reader may see it.
+
+    Parameters
+    ----------
+    root
+        The store's canonical URI.
+    storage
+        Reaches the store, and nothing outside of it.
+    may_read
+        Whether the reader may see what the tasks of a DAG have written.
+    """
+
+    root: str
+    storage: Storage
+    may_read: Callable[[str], bool]
+
+    def holds(self, uri: object) -> bool:
+        """Say whether a value looks like the URI of a record below the root; nothing is read."""
+        if not isinstance(uri, str) or not is_record_uri(uri):
+            return False
+        try:
+            return normalize_uri(uri).startswith(f"{self.root}/")
+        except BatchInferenceError:
+            return False
+
+    def record(self, uri: str) -> Record:
+        """Read a record.
+
+        Raises
+        ------
+        NotShownError
+            It is not the URI of a record in the store, not to be seen by this reader, or not readable.
+        """
+        if not is_record_uri(uri):
+            message = "The task's result is not a record of this provider."
+            raise NotShownError(message)
+        self.require(uri)
+        try:
+            return self.storage.read_record(uri)
+        except (BatchInferenceError, OSError) as error:
+            message = _reason(error)
+            raise NotShownError(message) from error
+
+    def report(self, uri: str) -> bytes:
+        """Read an HTML report, whose bytes are those that its name says.
+
+        Raises
+        ------
+        NotShownError
+            As for :meth:`record`.
+        """
+        named = _REPORT.search(uri)
+        if named is None:
+            message = "The report's name is not one that this provider gives."
+            raise NotShownError(message)
+        self.require(uri)
+        try:
+            data = self.storage.read_bytes(uri)
+        except (BatchInferenceError, OSError) as error:
+            message = _reason(error)
+            raise NotShownError(message) from error
+        if sha256_of_bytes(data) != named.group(1):
+            message = "The report was changed after it was written, and is not shown."
+            raise NotShownError(message)
+        return data
+
+    def require(self, uri: str, *, most_bytes: int | None = MOST_BYTES) -> None:
+        """Refuse what must not be read.
+
+        Parameters
+        ----------
+        uri
+            Of one file.
+        most_bytes
+            A larger file is refused; None: any size, for files of which only the beginning is read.
+
+        Raises
+        ------
+        NotShownError
+            It lies outside of the root, belongs to a DAG that the reader may not see, is missing, or too large.
+        """
+        try:
+            clean = normalize_uri(uri)
+            if not clean.startswith(f"{self.root}/"):
+                message = "It lies outside of the artifact root that the UI reads ([batch_inference] artifact_root)."
+                raise NotShownError(message)
+            self.storage.require_allowed(clean)
+            owner = _OWNER.match(clean.removeprefix(f"{self.root}/"))
+            dag_id = None if owner is None else unquote(owner.group(1).replace("~", "%"))
+            if dag_id is not None and not self.may_read(dag_id):
+                message = "It belongs to another DAG, whose results you may not see."
+                raise NotShownError(message)
+            length = self.storage.stat(clean).size_bytes
+        except (BatchInferenceError, OSError) as error:
+            message = _reason(error)
+            raise NotShownError(message) from error
+        if most_bytes is not None and length > most_bytes:
+            message = f"It has {length:,} bytes, more than the {most_bytes:,} that are shown here."
+            raise NotShownError(message)
+
+
+def _reason(error: Exception) -> str:
+    """Return why something could not be read, without a place on a disk: that is for the server's log."""
+    if isinstance(error, ArtifactIntegrityError):
+        return "It was damaged, changed, or written by another version of this provider."
+    if isinstance(error, FileNotFoundError) or type(error).__name__ == "ArtifactNotFoundError":
+        return "It is not there any more."
+    return f"It could not be read ({type(error).__name__})."
