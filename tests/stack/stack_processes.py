@@ -20,7 +20,7 @@ import psutil
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-_GRACE_S = 15
+_GRACE_S = 10
 
 
 class Processes:
@@ -44,8 +44,7 @@ class Processes:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for name in reversed(list(self.running)):
-            self.stop(name)
+        self._stop_all()
         self._reaper.communicate()
 
     def start(
@@ -67,20 +66,22 @@ class Processes:
             )
         print(self.running[name].pid, file=self._reaper.stdin, flush=True)
 
-    def stop(self, name: str, how: int = signal.SIGTERM) -> None:
-        """Ask a process to end, and end what is left of its session."""
-        process = self.running.pop(name)
-        process.send_signal(how)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE_S)
-        kill_session(process.pid)
-        process.wait()
-
     def kill(self, name: str) -> None:
         """Kill a process and all that it has started at once, as the death of its container does."""
         process = self.running.pop(name)
         kill_session(process.pid)
         process.wait()
+
+    def _stop_all(self) -> None:
+        """Ask all processes to end, and end what is left of their sessions."""
+        for process in self.running.values():
+            process.send_signal(signal.SIGTERM)
+        until = time.monotonic() + _GRACE_S
+        for process in self.running.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0, until - time.monotonic()))
+            kill_session(process.pid)
+            process.wait()
 
     def require_running(self) -> None:
         """Fail where one has ended by itself, with the end of its log."""

@@ -12,7 +12,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 _READY_S = 240
+_POLL_S = 1  # each look costs the API server some milliseconds of the same processors
 _SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer")
 _NO_LOG_SERVER = ("triggerer", "celery worker")
 """Their log servers listen on all addresses; the logs lie in a volume that all services mount, as in the file."""
@@ -103,12 +103,11 @@ class Stack:
         leader = os.getsid(pid)
         return next(name for name, process in self.processes.running.items() if process.pid == leader)
 
-    def health(self, service: str, name: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Run a service's own health check."""
-        command = self.compose.health_command(service).replace(f'"celery@$HOSTNAME"', f"celery@{name}")
+    def health(self, service: str, host: str) -> subprocess.CompletedProcess[str]:
+        """Run a service's own health check, as the container of that name would."""
         return subprocess.run(
-            ["bash", "-c", command],
-            env={**self.environment, "HOSTNAME": socket.gethostname()},
+            ["bash", "-c", self.compose.health_command(service)],
+            env={**self.environment, "HOSTNAME": host},
             capture_output=True,
             text=True,
             check=False,
@@ -120,7 +119,7 @@ class Stack:
         while not condition():
             self.processes.require_running()
             assert time.monotonic() < until, f"{what}: not within {seconds} s"
-            time.sleep(0.2)
+            time.sleep(_POLL_S)
 
 
 @contextlib.contextmanager
