@@ -18,7 +18,8 @@ def main() -> None:
     try:
         with running_stack({"AIRFLOW__CELERY__WORKER_CONCURRENCY": "2"}) as stack:
             print(f"Airflow is at {stack.api.url}, user admin, password {stack.password}", flush=True)
-            print(f"Logs: {stack.processes.logs}; artifacts: {stack.artifacts}. Ctrl-C stops and removes all", flush=True)
+            print(f"Logs: {stack.processes.logs}; artifacts: {stack.artifacts}", flush=True)
+            print("Ctrl-C stops it and removes all of it", flush=True)
             signal.pause()
     except KeyboardInterrupt:
         pass

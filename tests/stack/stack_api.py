@@ -43,7 +43,7 @@ class AirflowApi:
         token = answer.raise_for_status().json()["access_token"]
         self.client.headers["Authorization"] = f"Bearer {token}"
 
-    def get(self, path: str, **query: object) -> Any:  # noqa: ANN401  # JSON
+    def get(self, path: str, **query: object) -> Any:
         """Return what lies at a path below ``/api/v2``."""
         return self.client.get(f"/api/v2{path}", params=query).raise_for_status().json()
 
@@ -69,6 +69,6 @@ class AirflowApi:
         found = self.get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", limit=100)["task_instances"]
         return {task["task_id"]: task for task in found}
 
-    def xcom(self, dag_id: str, run_id: str, task_id: str) -> Any:  # noqa: ANN401  # JSON
+    def xcom(self, dag_id: str, run_id: str, task_id: str) -> Any:
         """Return what a task has returned."""
         return self.get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value")["value"]

@@ -1,4 +1,4 @@
-"""docker-compose.yaml as what one machine without containers needs: each service's command, environment and health check.
+"""docker-compose.yaml as one machine without containers needs it: commands, environments and health checks.
 
 The file itself is read, so that what runs here are its settings. Only what is a container's own is replaced: the names
 of hosts by this machine's ports, and the image's folder by one of this machine.

@@ -234,9 +234,13 @@ def _start_postgres(processes: Processes, data: Path, port: int, settings: Mappi
     command = [programs / "postgres", "-D", data, "-h", HOST, "-p", str(port), "-k", "", "-c", "fsync=off"]
     processes.start("postgres", command, _outside(), user=user)
     _wait_for_port(processes, port)
-    create = [programs / "createdb", "-h", HOST, "-p", str(port), "-U", settings["POSTGRES_USER"], "--no-password"]
-    environment = {**_outside(), "PGPASSWORD": settings["POSTGRES_PASSWORD"], "PGCONNECT_TIMEOUT": "30"}
-    created = subprocess.run([*create, settings["POSTGRES_DB"]], env=environment, capture_output=True, text=True, check=False)
+    created = subprocess.run(
+        [
+            programs / "createdb", "-h", HOST, "-p", str(port), f"--username={settings['POSTGRES_USER']}",
+            "--no-password", settings["POSTGRES_DB"],
+        ],
+        env={**_outside(), "PGPASSWORD": settings["POSTGRES_PASSWORD"]}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert created.returncode == 0, created.stderr
 
 

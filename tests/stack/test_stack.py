@@ -69,8 +69,8 @@ class Outcome:
         Of the runs.
     tasks
         Of the runs, by run and task.
-    killed_tries
-        The tries of the victim's task that there were when its worker was killed, and the parts that were done.
+    parts_before
+        The receipts of the victim's parts that were done when its worker was killed.
     """
 
     stack: Stack
