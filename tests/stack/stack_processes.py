@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-_GRACE_S = 10
+_GRACE_S = 5
 
 
 class Processes:

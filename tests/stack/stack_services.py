@@ -154,13 +154,13 @@ def running_stack(overrides: Mapping[str, str], *, workers: int = 2) -> Iterator
             stack.wait_for(stack.api.is_healthy, "the API server, scheduler, DAG processor and triggerer")
             stack.api.log_in("admin", stack.password)
             for number in range(1, workers + 1):
-                wait_for_worker(stack, f"worker-{number}")
+                _wait_for_worker(stack, f"worker-{number}")
             yield stack
     finally:
         shutil.rmtree(root, ignore_errors=True)
 
 
-def wait_for_worker(stack: Stack, name: str) -> None:
+def _wait_for_worker(stack: Stack, name: str) -> None:
     """Wait until a worker takes tasks."""
     log = stack.processes.logs / f"{name}.log"
     stack.wait_for(lambda: f"celery@{name} ready." in log.read_text(errors="replace"), name)

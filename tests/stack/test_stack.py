@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from stack_services import Stack, missing, running_stack, wait_for_worker
+from stack_services import Stack, missing, running_stack
 
 from airflow_batch_inference.example_data import PREDICTION, make_example_data
 from airflow_batch_inference.scoring.verify import verify
@@ -28,7 +28,7 @@ from airflow_batch_inference.storage import Storage
 pytestmark = [
     pytest.mark.stack,
     pytest.mark.slow,
-    pytest.mark.timeout(900),  # it takes minutes, and others may need the same cores
+    pytest.mark.timeout(1800),  # it takes minutes, and others may need the same cores
     pytest.mark.skipif(missing() is not None, reason=str(missing())),
 ]
 
@@ -113,8 +113,7 @@ def outcome(stack, tmp_path_factory):
     assert not list(task_folder(stack, VICTIM, "predict").glob("_commits/*")), "it was killed too late"
     parts = receipts(stack)
     stack.start("worker", worker)
-    wait_for_worker(stack, worker)
-    stack.wait_for(lambda: {"success", "failed"} >= set(stack.api.runs(DAG).values()), "all runs end", 600)
+    stack.wait_for(lambda: {"success", "failed"} >= set(stack.api.runs(DAG).values()), "all runs end", 900)
     return Outcome(
         stack=stack,
         inputs=inputs,
@@ -141,7 +140,7 @@ def write_inputs(ordinary, folder):
 
 def wait_for_part(stack):
     """Wait until the victim's task has scored a part, and return the worker that it runs on."""
-    until = time.monotonic() + 400
+    until = time.monotonic() + 600
     worker = None
     while worker is None or not receipts(stack):
         assert time.monotonic() < until, stack.api.tasks(DAG, VICTIM)
@@ -196,7 +195,7 @@ def test_every_set_was_committed_once_and_holds_when_it_is_verified_against_its_
     for run, path in outcome.inputs.items():
         (commit,) = outcome.folder(run, "predict").glob("_commits/*")
         uri = outcome.stack.api.xcom(DAG, run, "predict")
-        assert uri == commit.as_uri()
+        assert uri == f"file://{commit}"
         found = verify(uri, Storage(), inputs=Storage())
         assert not found.problems
         certificate, rows = found.record.certificate, pq.read_metadata(path).num_rows
