@@ -36,7 +36,7 @@ demo ui: export AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST = [\
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo ui test check benchmark clean
+.PHONY: help demo ui stack test check benchmark clean
 
 help: ## show this text
 	@echo "Targets (AIRFLOW=3.1.8 runs any of them on that version, in folders of its own):"
@@ -47,6 +47,9 @@ demo: $(INSTALLED) $(MIGRATED) $(DATA) ## score real flights: a spring day passe
 
 ui: $(INSTALLED) $(DATA) ## start Airflow with the example DAGs on this machine only (PORT=8080); Ctrl-C stops it
 	@exec $(BIN)/python demo/ui.py $(PORT)
+
+stack: $(INSTALLED) ## start all of docker-compose.yaml without containers, with two Celery workers; Ctrl-C stops it
+	@exec $(BIN)/python tests/stack/serve_stack.py
 
 test: export AIRFLOW_HOME := $(CURDIR)/$(STATE)/airflow-test
 test: $(INSTALLED) $(FRAMEWORKS) ## run the whole test suite

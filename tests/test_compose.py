@@ -1,5 +1,6 @@
 """docker-compose.yaml, as far as it can be tested without a container engine."""
 
+import importlib.util
 import json
 import re
 from pathlib import Path
@@ -81,6 +82,17 @@ def test_the_local_executor_is_the_default_and_celery_a_profile_of_its_own():
     assert SERVICES["scheduler"]["environment"]["AIRFLOW__CORE__EXECUTOR"] == "${AIRFLOW_EXECUTOR:-LocalExecutor}"
     assert {name for name, service in SERVICES.items() if service.get("profiles") == ["celery"]} == {"redis", "worker"}
     assert all("redis" not in service.get("depends_on", {}) for name, service in AIRFLOW.items() if name != "worker")
+
+
+def test_a_worker_may_die_and_no_task_is_delivered_twice():
+    environment = SERVICES["worker"]["environment"]
+    assert int(environment["AIRFLOW__CORE__DEFAULT_TASK_RETRIES"]) >= 1
+    assert int(environment["AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT"]) >= 86_400
+
+
+def test_what_workers_import_beforehand_is_there():
+    for name in json.loads(SERVICES["worker"]["environment"]["AIRFLOW__CELERY__EXTRA_CELERY_CONFIG"])["imports"]:
+        assert importlib.util.find_spec(name), name
 
 
 def test_only_the_api_server_is_published_and_only_on_this_machine():
