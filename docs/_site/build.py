@@ -34,6 +34,7 @@ _PAGES = {
     **{source: page for page, source in TAKEN_IN.items()},
     "README.md": "index.md",
     "docs/adr/": "adr/index.md",
+    "requirements/": "contributing.md#dependencies",
     "airflow_batch_inference/drift/metrics.py": "reference/drift.md#metrics",
     "airflow_batch_inference/drift/significance.py": "reference/drift.md#significance",
 }
