@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parents[2]
 GATHERED, SITE = REPOSITORY / "build" / "docs", REPOSITORY / "build" / "site"
 
-TAKEN_IN = {"benchmarks.md": "benchmarks/README.md", "changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md"}
+TAKEN_IN = {
+    "benchmarks.md": "benchmarks/README.md",
+    "changelog.md": "CHANGELOG.md",
+    "contributing.md": "CONTRIBUTING.md",
+}
 """Page to the file of the repository that it is."""
 
 EXAMPLES = "examples.md"
@@ -90,8 +94,7 @@ def examples() -> str:
     """Return the page of the example DAGs: each with its first sentence and its code."""
     parts = [
         "# Example DAGs",
-        "They come with the package: with `[core] load_examples = True` Airflow's UI shows them, and they run as they"
-        " are, on a model and batches that they make themselves.",
+        "With `[core] load_examples = True` Airflow's UI shows them. They make their model and batches themselves.",
     ]
     for path in sorted((REPOSITORY / "dags").glob("*.py")):
         code = path.read_text()

@@ -6,6 +6,7 @@ import json
 import os
 import runpy
 import shlex
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -35,8 +36,7 @@ class Reader:
 
     def follow(self, block):
         if block.title:
-            with open(block.title, "w") as file:
-                file.write(block.code)
+            Path(block.title).write_text(block.code)
         elif block.language == "python":
             exec(compile(block.code, block.name, "exec"), self.scope)  # our own document
         elif block.language == "bash":
@@ -46,10 +46,10 @@ class Reader:
     def type(self, line):
         if any(line.startswith(known) for known in DONE_ALREADY):
             return
-        words = shlex.split(line.replace("$PWD", os.getcwd()), comments=True)
+        words = shlex.split(line.replace("$PWD", str(Path.cwd())), comments=True)
         match words:
             case ["mkdir", "-p", folder]:
-                os.makedirs(folder)
+                Path(folder).mkdir(parents=True)
             case ["cd", folder]:
                 self.monkeypatch.chdir(folder)
             case ["export", setting]:
