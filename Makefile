@@ -11,6 +11,7 @@ INSTALLED := $(VENV)/.installed
 FRAMEWORKS := $(VENV)/.frameworks
 MIGRATED := $(STATE)/airflow/.migrated
 DATA := $(STATE)/data/.made
+DOCS := .venv-docs
 
 # The first interpreter that is new enough and can make a virtual environment; PYTHON=… overrides.
 NEW_ENOUGH := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
@@ -36,7 +37,7 @@ demo ui: export AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST = [\
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo ui stack test check benchmark clean
+.PHONY: help demo ui stack test check docs benchmark clean
 
 help: ## show this text
 	@echo "Targets (AIRFLOW=3.1.8 runs any of them on that version, in folders of its own):"
@@ -61,6 +62,10 @@ check: $(INSTALLED) ## ruff, mypy --strict and the import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --cache-dir .cache/import-linter
 
+docs: $(DOCS)/.installed ## build the documentation's site into build/site
+	@$(DOCS)/bin/python docs/_site/build.py
+	@echo "Read it: build/site/index.html (with its search: $(DOCS)/bin/python -m http.server --bind 127.0.0.1 --directory build/site)"
+
 benchmark: $(INSTALLED) ## rows per second and peak memory against the plain pandas script
 	@$(BIN)/python benchmarks/compare.py --rows 1e5 1e6 --repeats 3
 
@@ -76,6 +81,14 @@ $(INSTALLED): pyproject.toml $(LOCK)
 	@$(BIN)/python -m pip install --quiet --constraint $(LOCK) --editable '.[test,check,demo]'
 	@$(BIN)/python -c 'import lightgbm' || { echo "LightGBM cannot be imported: see above." \
 		"Where libgomp.so.1 is missing: apt install libgomp1 (Fedora: dnf install libgomp)" >&2; exit 1; }
+	@touch $@
+
+$(DOCS)/.installed: pyproject.toml requirements/docs.txt
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or later with its venv module was found." >&2; exit 1; }
+	@test -x $(DOCS)/bin/python || $(PYTHON) -m venv $(DOCS)
+	@echo "Installing what builds the site into $(DOCS)"
+	@$(DOCS)/bin/python -m pip install --quiet --upgrade 'pip>=25.1' # the first that knows --group
+	@$(DOCS)/bin/python -m pip install --quiet --constraint requirements/docs.txt --group docs
 	@touch $@
 
 $(FRAMEWORKS): $(INSTALLED)

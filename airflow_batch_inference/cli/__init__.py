@@ -50,8 +50,8 @@ def get_cli_commands() -> list[Any]:
     ]
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command without Airflow's command line."""
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line without Airflow's; what it parses has the command as ``run``."""
     parser = argparse.ArgumentParser(prog="python -m airflow_batch_inference")
     commands = parser.add_subparsers(required=True, metavar="command")
     for command in COMMANDS:
@@ -59,5 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for flag, options in command.arguments:
             own.add_argument(flag, **options)
         own.set_defaults(run=command)
-    parsed = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command without Airflow's command line."""
+    parsed = make_parser().parse_args(arguments)
     parsed.run(parsed)
