@@ -1,0 +1,190 @@
+"""The compiled walk: a block of rows copied row-major, then eight rows at a time through each tree, a fixed number of steps.
+
+Eight independent walks hide each other's memory latency, and a fixed number of steps leaves no branch to guess; leaves
+lead to themselves. What must not be relaxed: no fast mathematics (the sum is made tree by tree, in the order and the
+type of the library), no bounds that are checked per step (the packing has proven them), and the global interpreter
+lock is released. This module imports Numba, so it is imported only by :mod:`~.compiled`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import carray, njit, types  # type: ignore[import-not-found,import-untyped,unused-ignore]
+from numba.extending import intrinsic  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+LANES = 8
+_SET_BIT = np.uint32(1 << 31)
+_COLUMN = np.uint32((1 << 31) - 1)
+_WORD = np.uint64(5)
+_IN_WORD = np.uint64(31)
+_ONE = np.uint64(1)
+_TWO = np.uint64(2)
+_MOST_WHOLE = 2147483648.0
+
+
+@intrinsic  # type: ignore[untyped-decorator,unused-ignore]
+def _pointer(_, address):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Make a pointer to float64 of an address."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+    return types.CPointer(types.float64)(types.uint64), generate
+
+
+@njit(nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
+def _is_outside(value, sets, threshold):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Say whether a category is not in the set of a split; minus one is in none, infinity in each."""
+    place = np.uint64(threshold)
+    if value == math.inf:
+        return False
+    if not (value >= 0.0) or value >= 32.0 * sets[place]:
+        return True
+    code = np.uint64(value)
+    word = np.uint64(sets[place + _ONE + (code >> _WORD)])
+    return (word >> (code & _IN_WORD)) & _ONE == np.uint64(0)
+
+
+@njit(nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
+def _next(block, row, thresholds, links, sets, node):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return the child that a row goes to. Indices are unsigned: Numba then asks for no negative ones."""
+    column = links[_TWO * node]
+    if sets is None:
+        goes_right = not (block[row + np.uint64(column)] <= thresholds[node])
+    else:
+        value = block[row + np.uint64(column & _COLUMN)]
+        if column & _SET_BIT:
+            goes_right = _is_outside(value, sets, thresholds[node])
+        else:
+            goes_right = not (value <= thresholds[node])
+    return np.uint64(links[_TWO * node + _ONE]) + np.uint64(goes_right)
+
+
+@njit(nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
+def _leaves(block, row0, width, thresholds, links, sets, root, steps):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return the leaves that eight rows fall into."""
+    row1 = row0 + width
+    row2 = row1 + width
+    row3 = row2 + width
+    row4 = row3 + width
+    row5 = row4 + width
+    row6 = row5 + width
+    row7 = row6 + width
+    node0 = node1 = node2 = node3 = node4 = node5 = node6 = node7 = root
+    for _ in range(steps):
+        node0 = _next(block, row0, thresholds, links, sets, node0)
+        node1 = _next(block, row1, thresholds, links, sets, node1)
+        node2 = _next(block, row2, thresholds, links, sets, node2)
+        node3 = _next(block, row3, thresholds, links, sets, node3)
+        node4 = _next(block, row4, thresholds, links, sets, node4)
+        node5 = _next(block, row5, thresholds, links, sets, node5)
+        node6 = _next(block, row6, thresholds, links, sets, node6)
+        node7 = _next(block, row7, thresholds, links, sets, node7)
+    return node0, node1, node2, node3, node4, node5, node6, node7
+
+
+@njit(nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
+def _fill(addresses, inputs, rules, is_single, first, count, width, block):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Copy rows into the block, each value as the splits want it; say whether one of them is infinite."""
+    infinite = False
+    for column in range(len(inputs)):
+        values = carray(_pointer(addresses[inputs[column]]), (first + count,))
+        missing, limit, tiny, whole = (
+            rules[4 * column],
+            rules[4 * column + 1],
+            rules[4 * column + 2],
+            rules[4 * column + 3],
+        )
+        at = column + 1
+        for row in range(first, first + count):
+            value = values[row]
+            if is_single:
+                value = np.float64(np.float32(value))
+            size = abs(value)
+            infinite |= size == math.inf
+            if value != value:  # noqa: PLR0124  # NaN
+                value = missing
+            elif size <= limit:
+                value = tiny
+            elif whole != 0.0:
+                value = math.trunc(value) if size < _MOST_WHOLE else -1.0
+            block[at] = value
+            at += width
+    return infinite
+
+
+@njit(nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
+def score(  # type: ignore[no-untyped-def]  # noqa: ANN201, PLR0913
+    addresses,  # noqa: ANN001
+    inputs,  # noqa: ANN001
+    rules,  # noqa: ANN001
+    is_single,  # noqa: ANN001
+    thresholds,  # noqa: ANN001
+    links,  # noqa: ANN001
+    roots,  # noqa: ANN001
+    steps,  # noqa: ANN001
+    groups,  # noqa: ANN001
+    sets,  # noqa: ANN001
+    rows,  # noqa: ANN001
+    base,  # noqa: ANN001
+    start,  # noqa: ANN001
+    stop,  # noqa: ANN001
+    block,  # noqa: ANN001
+    sums,  # noqa: ANN001
+    out,  # noqa: ANN001
+):
+    """Add up the leaves of rows ``start`` to ``stop``; say whether one of their values is infinite.
+
+    Parameters
+    ----------
+    addresses
+        uint64, one an input: where its contiguous float64 values begin.
+    inputs, rules, is_single, thresholds, links, roots, steps, groups, sets, rows, base
+        Of an :class:`~.ensemble.Ensemble`.
+    start, stop
+        The rows.
+    block, sums
+        Scratch of this call alone, zeros: rows of a multiple of eight, by one column more than ``inputs``, and by the
+        outputs.
+    out
+        Flat, (all rows, outputs): filled from ``start`` to ``stop``.
+    """
+    width = len(inputs) + 1
+    wide = len(base)
+    height = len(sums) // wide
+    for at in range(0, len(block), width):
+        block[at] = -math.inf
+    infinite = False
+    for first in range(start, stop, height):
+        count = min(height, stop - first)
+        infinite |= _fill(addresses, inputs, rules, is_single, first, count, width, block)
+        for at in range(0, len(sums), wide):
+            for output in range(wide):
+                sums[at + output] = base[output]
+        for tree in range(len(roots)):
+            root = np.uint64(roots[tree])
+            for lane in range(0, count, 8):
+                found = _leaves(
+                    block, np.uint64(lane * width), np.uint64(width), thresholds, links, sets, root, steps[tree]
+                )
+                if rows is None:
+                    at = lane * wide + groups[tree]
+                    sums[at + 0 * wide] += thresholds[found[0]]
+                    sums[at + 1 * wide] += thresholds[found[1]]
+                    sums[at + 2 * wide] += thresholds[found[2]]
+                    sums[at + 3 * wide] += thresholds[found[3]]
+                    sums[at + 4 * wide] += thresholds[found[4]]
+                    sums[at + 5 * wide] += thresholds[found[5]]
+                    sums[at + 6 * wide] += thresholds[found[6]]
+                    sums[at + 7 * wide] += thresholds[found[7]]
+                else:
+                    for offset in range(8):
+                        leaf = int(thresholds[found[offset]]) * wide
+                        at = (lane + offset) * wide
+                        for output in range(wide):
+                            sums[at + output] += rows[leaf + output]
+        for at in range(count * wide):
+            out[first * wide + at] = sums[at]
+    return infinite
