@@ -18,7 +18,7 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -97,6 +97,24 @@ def raw_scores(ensemble: Ensemble, columns: Sequence[np.ndarray]) -> tuple[np.nd
         return found, any(list(pool.map(run, borders[:-1], borders[1:])))
 
 
+def apply_link(raw: np.ndarray, link: int | None, *, steepness: float = 1.0) -> np.ndarray:
+    """Return what a link function makes of sums.
+
+    Parameters
+    ----------
+    raw
+        Shape (rows, outputs), float64 or float32; it stays as it is.
+    link
+        One of :mod:`~.links`; None: none.
+    steepness
+        Of a sigmoid.
+    """
+    found = np.array(raw, order="C")
+    if link is not None:
+        kernel().linked(found.reshape(-1), raw.shape[1], link, steepness)
+    return found
+
+
 def _height(ensemble: Ensemble) -> int:
     """Return how many rows a block has: a multiple of eight, and no more than stay in the processor's first cache."""
     width = 8 * (len(ensemble.inputs) + 1 + ensemble.outputs)
@@ -124,6 +142,7 @@ def kernel() -> ModuleType:
     config.CACHE_DIR = str(folder)  # read when caching is enabled, and only then: other packages keep their folder
     try:
         compiled.score.enable_caching()
+        compiled.linked.enable_caching()
     finally:
         config.CACHE_DIR = before
     return compiled

@@ -26,7 +26,7 @@ WHOLE_CATEGORY, CATEGORY_NAN_OUT, CATEGORY_NAN_IN = 7, 8, 9
 
 _ZERO = float(np.float32(1e-35))  # LightGBM's kZeroThreshold
 _NEVER = -1.0
-# What a missing value becomes; up to which size a number is tiny; what that becomes; whether only the whole part counts.
+# What a missing value becomes; up to which size a number is tiny; what that becomes; whether its whole part counts.
 _RULES = np.array(
     [
         (np.nan, _NEVER, 0.0, 0.0),

@@ -14,6 +14,14 @@ import numpy as np
 from numba import carray, njit, types  # type: ignore[import-not-found,import-untyped,unused-ignore]
 from numba.extending import intrinsic  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
+from airflow_batch_inference.trees.links import (
+    EXPONENTIAL,
+    LOG_EXPONENTIAL,
+    SIGMOID,
+    SINGLE_SIGMOID,
+    SOFTMAX,
+)
+
 LANES = 8
 _SET_BIT = np.uint32(1 << 31)
 _COLUMN = np.uint32((1 << 31) - 1)
@@ -188,3 +196,42 @@ def score(  # type: ignore[no-untyped-def]  # noqa: ANN201, PLR0913
         for at in range(count * wide):
             out[first * wide + at] = sums[at]
     return infinite
+
+
+@njit(nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
+def _softmax(values, at, wide):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Make probabilities of a row in place: the sum is float64, the rest in the values' own type."""
+    most = values[at]
+    for output in range(1, wide):
+        most = max(most, values[at + output])
+    total = 0.0
+    for output in range(wide):
+        values[at + output] = math.exp(values[at + output] - most)
+        total += values[at + output]
+    for output in range(wide):
+        values[at + output] = values[at + output] / values.dtype.type(total)
+
+
+@njit(nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
+def linked(values, wide, link, steepness):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Apply a link function to flat sums in place, operation by operation as the libraries do.
+
+    ``math.exp`` is the C library's, as theirs is; NumPy's own rounds otherwise.
+    """
+    if link == SOFTMAX:
+        for at in range(0, len(values), wide):
+            _softmax(values, at, wide)
+    elif link == SIGMOID:  # LightGBM
+        for at in range(len(values)):
+            values[at] = 1.0 / (1.0 + math.exp(-steepness * values[at]))
+    elif link == SINGLE_SIGMOID:  # XGBoost
+        one, limit, least = np.float32(1.0), np.float32(88.7), np.float32(1e-16)
+        for at in range(len(values)):
+            power = min(-np.float32(values[at]), limit)
+            values[at] = one / (math.exp(power) + one + least)
+    elif link == EXPONENTIAL:
+        for at in range(len(values)):
+            values[at] = math.exp(values[at])
+    elif link == LOG_EXPONENTIAL:
+        for at in range(len(values)):
+            values[at] = math.log1p(math.exp(values[at]))

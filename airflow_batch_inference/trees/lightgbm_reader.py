@@ -7,6 +7,7 @@ not be relaxed: a key of the text that could change the sum and is not known her
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ _KNOWN = {
 
 
 def read_header(text: str) -> dict[str, str]:
-    """Return what stands before the trees.
+    r"""Return what stands before the trees.
 
     Raises
     ------
@@ -46,7 +47,7 @@ def read_header(text: str) -> dict[str, str]:
 
     Examples
     --------
-    >>> read_header("tree\\nnum_class=1\\naverage_output\\n\\nTree=0\\n")
+    >>> read_header("tree\nnum_class=1\naverage_output\n\nTree=0\n")
     {'tree': '', 'num_class': '1', 'average_output': ''}
     """
     lines = text.partition("\nTree=")[0].splitlines()
@@ -130,7 +131,7 @@ def _sets(tree: Mapping[str, str]) -> list[np.ndarray]:
     if tree.get("num_cat", "0") == "0":
         return []
     bounds, words = _numbers(tree, "cat_boundaries", np.int64), _numbers(tree, "cat_threshold", np.uint32)
-    return [words[start:stop] for start, stop in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [words[start:stop] for start, stop in itertools.pairwise(bounds.tolist())]
 
 
 def sigmoid_of(objective: str) -> float:
