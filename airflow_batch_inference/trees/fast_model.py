@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -51,7 +51,7 @@ def require_choice(word: str) -> Accelerate:
     if word not in CHOICES:
         message = f"accelerate is {word!r}; it must be 'auto', 'off' or 'require'{did_you_mean(str(word), CHOICES)}."
         raise ConfigurationError(message)
-    return cast("Accelerate", word)
+    return word
 
 
 def accelerated(model: LoadedModel, choice: Accelerate) -> LoadedModel:

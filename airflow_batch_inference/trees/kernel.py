@@ -1,4 +1,4 @@
-"""The compiled walk: a block of rows copied row-major, then eight rows at a time through each tree, a fixed number of steps.
+"""The compiled walk: a block of rows goes eight at a time through each tree, in a fixed number of steps.
 
 Eight independent walks hide each other's memory latency, and a fixed number of steps leaves no branch to guess; leaves
 lead to themselves. What must not be relaxed: no fast mathematics (the sum is made tree by tree, in the order and the
@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import carray, njit, types  # type: ignore[import-not-found,import-untyped,unused-ignore]
-from numba.extending import intrinsic  # type: ignore[import-not-found,import-untyped,unused-ignore]
+from numba import carray, njit, types
+from numba.extending import intrinsic
 
 from airflow_batch_inference.trees.links import (
     EXPONENTIAL,
@@ -21,6 +21,8 @@ from airflow_batch_inference.trees.links import (
     SINGLE_SIGMOID,
     SOFTMAX,
 )
+
+_compiled = njit(nogil=True, error_model="numpy")
 
 LANES = 8
 _SET_BIT = np.uint32(1 << 31)
@@ -32,18 +34,18 @@ _TWO = np.uint64(2)
 _MOST_WHOLE = 2147483648.0
 
 
-@intrinsic  # type: ignore[untyped-decorator,unused-ignore]
-def _pointer(_, address):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@intrinsic
+def _pointer(_, address):  # noqa: ARG001  # it is typed, not run
     """Make a pointer to float64 of an address."""
 
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    def generate(context, builder, signature, arguments):
         return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
 
     return types.CPointer(types.float64)(types.uint64), generate
 
 
-@njit(nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
-def _is_outside(value, sets, threshold):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@_compiled
+def _is_outside(value, sets, threshold):
     """Say whether a category is not in the set of a split; minus one is in none, infinity in each."""
     place = np.uint64(threshold)
     if value == math.inf:
@@ -55,23 +57,21 @@ def _is_outside(value, sets, threshold):  # type: ignore[no-untyped-def]  # noqa
     return (word >> (code & _IN_WORD)) & _ONE == np.uint64(0)
 
 
-@njit(nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
-def _next(block, row, thresholds, links, sets, node):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@_compiled
+def _next(block, row, thresholds, links, sets, node):
     """Return the child that a row goes to. Indices are unsigned: Numba then asks for no negative ones."""
     column = links[_TWO * node]
     if sets is None:
         goes_right = not (block[row + np.uint64(column)] <= thresholds[node])
     else:
         value = block[row + np.uint64(column & _COLUMN)]
-        if column & _SET_BIT:
-            goes_right = _is_outside(value, sets, thresholds[node])
-        else:
-            goes_right = not (value <= thresholds[node])
+        is_set = (column & _SET_BIT) != np.uint32(0)
+        goes_right = _is_outside(value, sets, thresholds[node]) if is_set else not (value <= thresholds[node])
     return np.uint64(links[_TWO * node + _ONE]) + np.uint64(goes_right)
 
 
-@njit(nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
-def _leaves(block, row0, width, thresholds, links, sets, root, steps):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@_compiled
+def _leaves(block, row0, width, thresholds, links, sets, root, steps):
     """Return the leaves that eight rows fall into."""
     row1 = row0 + width
     row2 = row1 + width
@@ -93,8 +93,8 @@ def _leaves(block, row0, width, thresholds, links, sets, root, steps):  # type: 
     return node0, node1, node2, node3, node4, node5, node6, node7
 
 
-@njit(nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
-def _fill(addresses, inputs, rules, is_single, first, count, width, block):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+@_compiled
+def _fill(addresses, inputs, rules, is_single, first, count, width, block):
     """Copy rows into the block, each value as the splits want it; say whether one of them is infinite."""
     infinite = False
     for column in range(len(inputs)):
@@ -112,7 +112,7 @@ def _fill(addresses, inputs, rules, is_single, first, count, width, block):  # t
                 value = np.float64(np.float32(value))
             size = abs(value)
             infinite |= size == math.inf
-            if value != value:  # noqa: PLR0124  # NaN
+            if value != value:  # NaN
                 value = missing
             elif size <= limit:
                 value = tiny
@@ -123,25 +123,47 @@ def _fill(addresses, inputs, rules, is_single, first, count, width, block):  # t
     return infinite
 
 
-@njit(nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
-def score(  # type: ignore[no-untyped-def]  # noqa: ANN201, PLR0913
-    addresses,  # noqa: ANN001
-    inputs,  # noqa: ANN001
-    rules,  # noqa: ANN001
-    is_single,  # noqa: ANN001
-    thresholds,  # noqa: ANN001
-    links,  # noqa: ANN001
-    roots,  # noqa: ANN001
-    steps,  # noqa: ANN001
-    groups,  # noqa: ANN001
-    sets,  # noqa: ANN001
-    rows,  # noqa: ANN001
-    base,  # noqa: ANN001
-    start,  # noqa: ANN001
-    stop,  # noqa: ANN001
-    block,  # noqa: ANN001
-    sums,  # noqa: ANN001
-    out,  # noqa: ANN001
+@_compiled
+def _add_values(sums, at, wide, thresholds, found):
+    """Add the values of eight leaves."""
+    sums[at + 0 * wide] += thresholds[found[0]]
+    sums[at + 1 * wide] += thresholds[found[1]]
+    sums[at + 2 * wide] += thresholds[found[2]]
+    sums[at + 3 * wide] += thresholds[found[3]]
+    sums[at + 4 * wide] += thresholds[found[4]]
+    sums[at + 5 * wide] += thresholds[found[5]]
+    sums[at + 6 * wide] += thresholds[found[6]]
+    sums[at + 7 * wide] += thresholds[found[7]]
+
+
+@_compiled
+def _add_rows(sums, at, wide, thresholds, rows, found):
+    """Add the rows of numbers of eight leaves."""
+    for lane in range(LANES):
+        leaf = int(thresholds[found[lane]]) * wide
+        for output in range(wide):
+            sums[at + lane * wide + output] += rows[leaf + output]
+
+
+@_compiled
+def score(
+    addresses,
+    inputs,
+    rules,
+    is_single,
+    thresholds,
+    links,
+    roots,
+    steps,
+    groups,
+    sets,
+    rows,
+    base,
+    start,
+    stop,
+    block,
+    sums,
+    out,
 ):
     """Add up the leaves of rows ``start`` to ``stop``; say whether one of their values is infinite.
 
@@ -173,54 +195,42 @@ def score(  # type: ignore[no-untyped-def]  # noqa: ANN201, PLR0913
                 sums[at + output] = base[output]
         for tree in range(len(roots)):
             root = np.uint64(roots[tree])
-            for lane in range(0, count, 8):
+            for lane in range(0, count, LANES):
                 found = _leaves(
                     block, np.uint64(lane * width), np.uint64(width), thresholds, links, sets, root, steps[tree]
                 )
                 if rows is None:
-                    at = lane * wide + groups[tree]
-                    sums[at + 0 * wide] += thresholds[found[0]]
-                    sums[at + 1 * wide] += thresholds[found[1]]
-                    sums[at + 2 * wide] += thresholds[found[2]]
-                    sums[at + 3 * wide] += thresholds[found[3]]
-                    sums[at + 4 * wide] += thresholds[found[4]]
-                    sums[at + 5 * wide] += thresholds[found[5]]
-                    sums[at + 6 * wide] += thresholds[found[6]]
-                    sums[at + 7 * wide] += thresholds[found[7]]
+                    _add_values(sums, lane * wide + groups[tree], wide, thresholds, found)
                 else:
-                    for offset in range(8):
-                        leaf = int(thresholds[found[offset]]) * wide
-                        at = (lane + offset) * wide
-                        for output in range(wide):
-                            sums[at + output] += rows[leaf + output]
+                    _add_rows(sums, lane * wide, wide, thresholds, rows, found)
         for at in range(count * wide):
             out[first * wide + at] = sums[at]
     return infinite
 
 
-@njit(nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
-def _softmax(values, at, wide):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Make probabilities of a row in place: the sum is float64, the rest in the values' own type."""
-    most = values[at]
-    for output in range(1, wide):
-        most = max(most, values[at + output])
-    total = 0.0
-    for output in range(wide):
-        values[at + output] = math.exp(values[at + output] - most)
-        total += values[at + output]
-    for output in range(wide):
-        values[at + output] = values[at + output] / values.dtype.type(total)
+@_compiled
+def _softmax(values, wide):
+    """Make probabilities of each row in place: the sum is float64, the rest in the values' own type."""
+    for at in range(0, len(values), wide):
+        most = values[at]
+        for output in range(1, wide):
+            most = max(most, values[at + output])
+        total = 0.0
+        for output in range(wide):
+            values[at + output] = math.exp(values[at + output] - most)
+            total += values[at + output]
+        for output in range(wide):
+            values[at + output] = values[at + output] / values.dtype.type(total)
 
 
-@njit(nogil=True, error_model="numpy")  # type: ignore[untyped-decorator,unused-ignore]
-def linked(values, wide, link, steepness):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+@_compiled
+def linked(values, wide, link, steepness):
     """Apply a link function to flat sums in place, operation by operation as the libraries do.
 
     ``math.exp`` is the C library's, as theirs is; NumPy's own rounds otherwise.
     """
     if link == SOFTMAX:
-        for at in range(0, len(values), wide):
-            _softmax(values, at, wide)
+        _softmax(values, wide)
     elif link == SIGMOID:  # LightGBM
         for at in range(len(values)):
             values[at] = 1.0 / (1.0 + math.exp(-steepness * values[at]))

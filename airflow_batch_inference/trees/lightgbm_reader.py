@@ -88,7 +88,12 @@ def read_trees(text: str) -> Forest:
     joined["threshold"] += np.where(joined["rule"] == WHOLE_CATEGORY, np.repeat(firsts, sizes), 0)
     outputs = int(header["num_tree_per_iteration"])
     return Forest(
-        **joined,
+        left=joined["left"],
+        right=joined["right"],
+        feature=joined["feature"],
+        rule=joined["rule"],
+        threshold=joined["threshold"],
+        value=joined["value"],
         roots=starts,
         groups=np.arange(len(trees)) % outputs,
         width=int(header["max_feature_idx"]) + 1,
