@@ -44,7 +44,7 @@ def is_installed() -> bool:
     return importlib.util.find_spec("numba") is not None
 
 
-def raw_scores(ensemble: Ensemble, columns: Sequence[np.ndarray]) -> tuple[np.ndarray, bool]:
+def raw_scores(ensemble: Ensemble, columns: Sequence[np.ndarray]) -> np.ndarray:
     """Add up the leaves that rows fall into.
 
     Parameters
@@ -56,9 +56,8 @@ def raw_scores(ensemble: Ensemble, columns: Sequence[np.ndarray]) -> tuple[np.nd
 
     Returns
     -------
-    tuple
-        Shape (rows, outputs), in the type of the ensemble's ``base``; and whether a value that was asked for is
-        infinite (or too large for float32, where the ensemble compares in that).
+    numpy.ndarray
+        Shape (rows, outputs), in the type of the ensemble's ``base``.
     """
     rows = len(columns[0]) if columns else 0
     found = np.empty((rows, ensemble.outputs), dtype=ensemble.base.dtype)
@@ -67,34 +66,34 @@ def raw_scores(ensemble: Ensemble, columns: Sequence[np.ndarray]) -> tuple[np.nd
     addresses = np.array([column.ctypes.data for column in columns], dtype=np.uint64)
     score = kernel().score
 
-    def run(start: int, stop: int) -> bool:
+    def run(start: int, stop: int) -> None:
         height = _height(ensemble)
-        return bool(
-            score(
-                addresses,
-                ensemble.inputs,
-                ensemble.rules,
-                ensemble.is_single,
-                ensemble.thresholds,
-                ensemble.links,
-                ensemble.roots,
-                ensemble.steps,
-                ensemble.groups,
-                ensemble.sets,
-                ensemble.rows,
-                ensemble.base,
-                start,
-                stop,
-                np.zeros(height * (len(ensemble.inputs) + 1)),
-                np.zeros(height * ensemble.outputs, dtype=ensemble.base.dtype),
-                found.reshape(-1),
-            )
+        score(
+            addresses,
+            ensemble.inputs,
+            ensemble.rules,
+            ensemble.is_single,
+            ensemble.thresholds,
+            ensemble.links,
+            ensemble.roots,
+            ensemble.steps,
+            ensemble.groups,
+            ensemble.sets,
+            ensemble.rows,
+            ensemble.base,
+            start,
+            stop,
+            np.zeros(height * (len(ensemble.inputs) + 1)),
+            np.zeros(height * ensemble.outputs, dtype=ensemble.base.dtype),
+            found.reshape(-1),
         )
 
     if threads == 1:
-        return found, run(0, rows)
-    with ThreadPoolExecutor(threads) as pool:
-        return found, any(list(pool.map(run, borders[:-1], borders[1:])))
+        run(0, rows)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(run, borders[:-1], borders[1:]))  # an error is raised here
+    return found
 
 
 def apply_link(raw: np.ndarray, link: int | None, *, steepness: float = 1.0) -> np.ndarray:

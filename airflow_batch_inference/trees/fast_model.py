@@ -18,7 +18,7 @@ import pyarrow as pa
 from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
 from airflow_batch_inference.trees.compiled import EXTRA, is_installed
 from airflow_batch_inference.trees.ensemble import NotCoveredError
-from airflow_batch_inference.trees.scorer import TreeScorer, first_difference
+from airflow_batch_inference.trees.scorer import TreeScorer, ask, first_difference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -174,7 +174,7 @@ class FastModel:
             scorer = self._scorer_for(batch, covered)
             found |= (scorer.score(batch, covered) if scorer is not None else None) or {}
         others = tuple(method for method in methods if method not in found)
-        return found | (_ask(self._model, batch, others, kwargs) if others else {})
+        return found | (ask(self._model, batch, others, kwargs) if others else {})
 
     def _scorer_for(self, batch: pa.Table, methods: tuple[str, ...]) -> TreeScorer | None:
         """Return the scorer once it may score; before, compare it with the library on this mini-batch."""
@@ -249,16 +249,6 @@ def _difference(scorer: TreeScorer, batch: pa.Table, methods: tuple[str, ...]) -
     found = scorer.score(batch, methods)
     if found is None:  # the library scores it
         return None
-    expected = {name: np.asarray(values) for name, values in _ask(scorer.reference, batch, methods, None).items()}
+    expected = {name: np.asarray(values) for name, values in ask(scorer.reference, batch, methods).items()}
     problem = first_difference(found, expected)
     return None if problem is None else f"{DIFFERS} on the first rows: {problem}"
-
-
-def _ask(
-    model: LoadedModel, batch: pa.Table, methods: tuple[str, ...], kwargs: Mapping[str, Any] | None
-) -> dict[str, Prediction]:
-    """Return what the library gives."""
-    several = getattr(model, "predict_all", None)
-    if several is not None and len(methods) > 1:
-        return dict(several(batch, methods=methods, kwargs=kwargs))
-    return {method: model.predict(batch, method=method, kwargs=kwargs) for method in methods}

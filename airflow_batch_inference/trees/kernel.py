@@ -95,8 +95,7 @@ def _leaves(block, row0, width, thresholds, links, sets, root, steps):
 
 @_compiled
 def _fill(addresses, inputs, rules, is_single, first, count, width, block):
-    """Copy rows into the block, each value as the splits want it; say whether one of them is infinite."""
-    infinite = False
+    """Copy rows into the block, each value as the splits want it."""
     for column in range(len(inputs)):
         values = carray(_pointer(addresses[inputs[column]]), (first + count,))
         missing, limit, tiny, whole = (
@@ -111,7 +110,6 @@ def _fill(addresses, inputs, rules, is_single, first, count, width, block):
             if is_single:
                 value = np.float64(np.float32(value))
             size = abs(value)
-            infinite |= size == math.inf
             if value != value:  # NaN
                 value = missing
             elif size <= limit:
@@ -120,7 +118,6 @@ def _fill(addresses, inputs, rules, is_single, first, count, width, block):
                 value = math.trunc(value) if size < _MOST_WHOLE else -1.0
             block[at] = value
             at += width
-    return infinite
 
 
 @_compiled
@@ -165,7 +162,7 @@ def score(
     sums,
     out,
 ):
-    """Add up the leaves of rows ``start`` to ``stop``; say whether one of their values is infinite.
+    """Add up the leaves of rows ``start`` to ``stop``.
 
     Parameters
     ----------
@@ -186,10 +183,9 @@ def score(
     height = len(sums) // wide
     for at in range(0, len(block), width):
         block[at] = -math.inf
-    infinite = False
     for first in range(start, stop, height):
         count = min(height, stop - first)
-        infinite |= _fill(addresses, inputs, rules, is_single, first, count, width, block)
+        _fill(addresses, inputs, rules, is_single, first, count, width, block)
         for at in range(0, len(sums), wide):
             for output in range(wide):
                 sums[at + output] = base[output]
@@ -205,7 +201,6 @@ def score(
                     _add_rows(sums, lane * wide, wide, thresholds, rows, found)
         for at in range(count * wide):
             out[first * wide + at] = sums[at]
-    return infinite
 
 
 @_compiled

@@ -54,14 +54,14 @@ def lightgbm_source(model: LightGBMModel) -> TreeSource:
 
     def answers(raw: np.ndarray, methods: Sequence[str]) -> dict[str, np.ndarray]:
         found: dict[str, np.ndarray] = {}
-        values = raw / iterations if iterations else raw
         linked = None
         for method in methods:
             if method == "raw_score":
-                found[method] = _flat(values)
+                found[method] = _flat(raw)  # of a random forest too: the library does not average it
                 continue
             if linked is None:
-                squared = np.sign(values) * values * values if is_squared else values
+                mean = raw / iterations if iterations else raw
+                squared = np.sign(mean) * mean * mean if is_squared else mean
                 linked = _flat(apply_link(squared, link, steepness=steepness))
             both = method == "predict_proba" and model.objective == "binary"
             found[method] = np.column_stack([1.0 - linked, linked]) if both else linked

@@ -23,21 +23,21 @@ _MOST_ROWS, _LEAST_ROWS = 4096, 256
 _MOST_WALKS = 400_000
 """Rows times trees: what LightGBM's own predict takes some tens of milliseconds for."""
 _LEAF = -1
-_ODD_NUMBERS = (np.nan, 0.0, -0.0, 1e-36, -1e-36, float(np.float32(1e-35)), 1e300, -1e300)
-_SINGLE_ODD_NUMBERS = (np.nan, 0.0, -0.0, 1e-36, -1e-36, 1e-45, 3e38, -3e38)
+_ODD_NUMBERS = (0.0, -0.0, 1e-36, -1e-36, float(np.float32(1e-35)), 1e300, -1e300)
+_SINGLE_ODD_NUMBERS = (0.0, -0.0, 1e-36, -1e-36, 1e-45, 3e38, -3e38)
 _INFINITE = (np.inf, -np.inf)
 _ODD_SHARE = 0.2
 
 
-def probe_rows(forest: Forest, *, infinite: bool) -> np.ndarray:
+def probe_rows(forest: Forest, *, infinite: bool, missing: bool) -> np.ndarray:
     """Return rows for the splits of a forest.
 
     Parameters
     ----------
     forest
         The trees.
-    infinite
-        Whether inputs may be infinite.
+    infinite, missing
+        Whether inputs may be infinite, or missing.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def probe_rows(forest: Forest, *, infinite: bool) -> np.ndarray:
     """
     rng = np.random.default_rng(_SEED)
     most = int(np.clip(_MOST_WALKS // len(forest.roots), _LEAST_ROWS, _MOST_ROWS))
-    maker = _Maker(forest, infinite=infinite, rng=rng)
+    maker = _Maker(forest, infinite=infinite, missing=missing, rng=rng)
     splits = np.flatnonzero(forest.left != _LEAF)
     wanted = np.repeat(splits, 3)
     sides = np.tile([-1, 0, 1], len(splits))
@@ -57,13 +57,16 @@ def probe_rows(forest: Forest, *, infinite: bool) -> np.ndarray:
     rows = np.asfortranarray(np.vstack([edges, maker.others(max(_LEAST_ROWS, len(wanted)))]))
     for place, (split, side) in enumerate(zip(wanted.tolist(), sides.tolist(), strict=True), len(edges)):
         maker.lead_to(split, side, rows[place])
-    return rows
+    if infinite:
+        return rows
+    largest = float(np.finfo(np.float32 if forest.is_single else np.float64).max)
+    return np.clip(rows, -largest, largest)  # thresholds may be infinite themselves
 
 
 class _Maker:
     """Knows the forest's thresholds by input, and each node's parent."""
 
-    def __init__(self, forest: Forest, *, infinite: bool, rng: np.random.Generator) -> None:
+    def __init__(self, forest: Forest, *, infinite: bool, missing: bool, rng: np.random.Generator) -> None:
         self._forest = forest
         self._rng = rng
         self._kind = np.float32 if forest.is_single else np.float64
@@ -73,7 +76,7 @@ class _Maker:
         self._parent[forest.right[splits]] = splits
         self._is_set = forest.rule >= WHOLE_CATEGORY
         odd = _SINGLE_ODD_NUMBERS if forest.is_single else _ODD_NUMBERS
-        self._odd = np.array([*odd, *(_INFINITE if infinite else ())])
+        self._odd = np.array([*odd, *(_INFINITE if infinite else ()), *((np.nan,) if missing else ())])
         self._numbers = self._by_input(splits)
 
     def _by_input(self, splits: np.ndarray) -> list[np.ndarray]:

@@ -6,7 +6,7 @@ What must not be relaxed: what is asked of :attr:`TreeScorer.library` is the lib
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,10 +18,12 @@ from airflow_batch_inference.trees.probes import probe_rows
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from airflow_batch_inference.flavors.base import LoadedModel
+    from airflow_batch_inference.flavors.base import LoadedModel, Prediction
     from airflow_batch_inference.trees.ensemble import Ensemble, Forest
 
     Answers = Mapping[str, np.ndarray]
+
+_LARGEST, _LARGEST_DOUBLE = float(np.finfo(np.float32).max), float(np.finfo(np.float64).max)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,8 +42,9 @@ class TreeSource:
         What the library's own predict returns for a float64 matrix of encoded rows, by method.
     reference
         The model whose answers are the right ones.
-    takes_infinite
-        Whether the library takes infinite values, and not only raises.
+    takes_infinite, takes_missing
+        Whether the library takes infinite values (where it compares in float32, those that are too large for it are),
+        and missing ones, and not only raises.
     """
 
     forest: Forest
@@ -50,6 +53,7 @@ class TreeSource:
     library: Callable[[np.ndarray, Sequence[str]], Answers]
     reference: LoadedModel
     takes_infinite: bool = True
+    takes_missing: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,6 +71,7 @@ class TreeScorer:
     answers: Callable[[np.ndarray, Sequence[str]], Answers]
     reference: LoadedModel
     takes_infinite: bool
+    takes_missing: bool
 
     @classmethod
     def of(cls, source: TreeSource) -> TreeScorer:
@@ -77,6 +82,7 @@ class TreeScorer:
             answers=source.answers,
             reference=source.reference,
             takes_infinite=source.takes_infinite,
+            takes_missing=source.takes_missing,
         )
 
     def score(self, batch: pa.Table, methods: Sequence[str]) -> Answers | None:
@@ -87,18 +93,34 @@ class TreeScorer:
             columns = [_doubles(column) for column in self.encode(batch).columns]
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, TypeError, ValueError):
             return None  # the library, or its flavor, says what is wrong
-        return self._answers(columns, methods)
+        if not all(self._takes(column) for column in columns):
+            return None
+        return self.answers(raw_scores(self.ensemble, columns), methods)
+
+    def _takes(self, column: np.ndarray) -> bool:
+        """Say whether the library takes each value of a column; inputs that no split asks for are looked at, too."""
+        if self.takes_infinite and self.takes_missing:
+            return True
+        size = np.abs(column)
+        ordinary = size <= (np.inf if self.takes_infinite else _LARGEST if self.ensemble.is_single else _LARGEST_DOUBLE)
+        return bool((ordinary | np.isnan(size) if self.takes_missing else ordinary).all())
 
     def difference(self, source: TreeSource, methods: Sequence[str]) -> str | None:
         """Score rows that are made from the trees, and say where the library answers something else; None: nowhere."""
-        rows = probe_rows(source.forest, infinite=source.takes_infinite)
-        found = self._answers([np.ascontiguousarray(column) for column in rows.T], methods)
-        expected = source.library(rows, methods)
-        return "the kernel found infinite values" if found is None else first_difference(found, expected)
+        rows = probe_rows(source.forest, infinite=source.takes_infinite, missing=source.takes_missing)
+        found = self.answers(raw_scores(self.ensemble, [np.ascontiguousarray(column) for column in rows.T]), methods)
+        with np.errstate(all="ignore"):  # the largest numbers that there are overflow in the library's own checks
+            return first_difference(found, source.library(rows, methods))
 
-    def _answers(self, columns: list[np.ndarray], methods: Sequence[str]) -> Answers | None:
-        raw, is_infinite = raw_scores(self.ensemble, columns)
-        return None if is_infinite and not self.takes_infinite else self.answers(raw, methods)
+
+def ask(
+    model: LoadedModel, batch: pa.Table, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
+) -> dict[str, Prediction]:
+    """Return what a model gives, from one pass where it can."""
+    several = getattr(model, "predict_all", None)
+    if several is not None and len(methods) > 1:
+        return dict(several(batch, methods=methods, kwargs=kwargs))
+    return {method: model.predict(batch, method=method, kwargs=kwargs) for method in methods}
 
 
 def _doubles(column: pa.ChunkedArray) -> np.ndarray:

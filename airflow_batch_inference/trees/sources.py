@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.flavors.lightgbm import LightGBMModel
+from airflow_batch_inference.flavors.sklearn import SklearnModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,4 +46,9 @@ def readable_of(model: LoadedModel) -> Readable | None:
         from airflow_batch_inference.trees.lightgbm_source import lightgbm_source
 
         return Readable(trees=model.booster.num_trees(), methods=methods, read=lambda: lightgbm_source(model))
+    if isinstance(model, SklearnModel):
+        from airflow_batch_inference.trees.sklearn_source import number_of_trees, sklearn_source
+
+        trees = number_of_trees(model.estimator)
+        return None if trees is None else Readable(trees=trees, methods=methods, read=lambda: sklearn_source(model))
     return None
