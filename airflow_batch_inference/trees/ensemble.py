@@ -180,9 +180,6 @@ def pack(forest: Forest) -> Ensemble:
     ([[1, 1], [0, 1], [0, 2]], [0.5, 1.0, 2.0], [1])
     """
     inner = forest.left != _LEAF
-    if np.isnan(forest.value[~inner]).any() or np.isnan(forest.threshold[inner]).any():
-        message = "a threshold or a leaf of it is NaN"
-        raise NotCoveredError(message)
     order, steps = _order(forest)
     place = np.empty(len(forest.left), dtype=np.int64)
     place[order] = np.arange(len(order))
@@ -195,6 +192,9 @@ def pack(forest: Forest) -> Ensemble:
     starts, words = _packed_sets(forest.sets)
     is_set = splits & (forest.rule[order] >= WHOLE_CATEGORY)
     thresholds = np.where(splits, forest.threshold[order], forest.value[order]).astype(np.float64)
+    if np.isnan(thresholds).any():
+        message = "a threshold or a leaf of it is NaN"
+        raise NotCoveredError(message)
     if is_set.any():
         thresholds[is_set] = starts[thresholds[is_set].astype(np.int64)]
     links = np.zeros((len(order), 2), dtype=np.uint32)

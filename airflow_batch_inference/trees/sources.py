@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_batch_inference.flavors.lightgbm import LightGBMModel
 from airflow_batch_inference.flavors.sklearn import SklearnModel
+from airflow_batch_inference.flavors.xgboost import XGBoostModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +47,11 @@ def readable_of(model: LoadedModel) -> Readable | None:
         from airflow_batch_inference.trees.lightgbm_source import lightgbm_source
 
         return Readable(trees=model.booster.num_trees(), methods=methods, read=lambda: lightgbm_source(model))
+    if isinstance(model, XGBoostModel):
+        from airflow_batch_inference.trees.xgboost_source import xgboost_source
+
+        trees = 0 if model.is_linear else model.booster.num_boosted_rounds()
+        return Readable(trees=trees, methods=methods, read=lambda: xgboost_source(model)) if trees else None
     if isinstance(model, SklearnModel):
         from airflow_batch_inference.trees.sklearn_source import number_of_trees, sklearn_source
 

@@ -63,7 +63,16 @@ def odd_rows(rng, data, rows, *, infinite=False, missing=True):
     found = data[rng.integers(len(data), size=rows)] + rng.normal(scale=0.1, size=(rows, data.shape[1]))
     exact = rng.random(found.shape) < 0.3
     found = np.where(exact, data[rng.integers(len(data), size=rows)], found)
-    odd = [0.0, -0.0, 1e-36, 1e-46, 3e38, -3e38, *((np.nan,) if missing else ()), *((np.inf, -np.inf) if infinite else ())]
+    odd = [
+        0.0,
+        -0.0,
+        1e-36,
+        1e-46,
+        3e38,
+        -3e38,
+        *((np.nan,) if missing else ()),
+        *((np.inf, -np.inf) if infinite else ()),
+    ]
     found = np.where(rng.random(found.shape) < 0.08, rng.choice(odd, size=found.shape), found)
     return found if missing else np.nan_to_num(found)
 
