@@ -60,7 +60,8 @@ def probe_rows(forest: Forest, *, infinite: bool, missing: bool) -> np.ndarray:
     if infinite:
         return rows
     largest = float(np.finfo(np.float32 if forest.is_single else np.float64).max)
-    return np.clip(rows, -largest, largest)  # thresholds may be infinite themselves
+    found: np.ndarray = np.clip(rows, -largest, largest)  # thresholds may be infinite themselves
+    return found
 
 
 class _Maker:

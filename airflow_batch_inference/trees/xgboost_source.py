@@ -192,7 +192,7 @@ def _words(codes: np.ndarray) -> np.ndarray:
 
 
 def _base(model: XGBoostModel, document: dict[str, Any]) -> np.ndarray:
-    """Return what the sums begin with: what XGBoost itself predicts with the same model and one tree that adds nothing."""
+    """Return what the sums begin with: what XGBoost predicts with the same model and one tree that adds nothing."""
     learner = document["learner"]
     booster = learner["gradient_booster"]
     trees_of = dict(booster["gbtree"]["model"] if "gbtree" in booster else booster["model"])
