@@ -88,7 +88,12 @@ class XGBoostModel(OnePass):
         ``predict_proba`` gives (n, 2) for a binary and (n, k) for a multiclass objective. ``kwargs`` are those of
         ``Booster.predict`` (``iteration_range``, ``pred_leaf``, ``pred_interactions``, …).
         """
-        data = matrix(self.categories.encode(batch), single=True)
+        return self.predict_matrix(matrix(self.categories.encode(batch), single=True), methods, kwargs)
+
+    def predict_matrix(
+        self, data: np.ndarray, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Return what several methods give for encoded rows, float32 of shape (rows, inputs)."""
         found: dict[str, np.ndarray] = {}
         passes: dict[str | None, np.ndarray] = {}
         for method in methods:
@@ -99,7 +104,7 @@ class XGBoostModel(OnePass):
                 passes[other] = self._scored(data, arguments if other is None else {**arguments, other: True})
             predicted = passes[other]
             if with_margins:
-                predicted = _softmax(predicted)
+                predicted = softmax(predicted)
             elif method == "predict_proba" and self.objective == _BINARY:
                 predicted = np.column_stack([1.0 - predicted, predicted])
             found[method] = predicted
@@ -285,8 +290,9 @@ def _dmatrix(
     )
 
 
-def _softmax(margins: np.ndarray) -> np.ndarray:
-    from scipy.special import softmax
+def softmax(margins: np.ndarray) -> np.ndarray:
+    """Return the probabilities of margins, for a model whose own predictions are classes."""
+    from scipy import special
 
-    probabilities: np.ndarray = softmax(margins, axis=1)
+    probabilities: np.ndarray = special.softmax(margins, axis=1)
     return probabilities

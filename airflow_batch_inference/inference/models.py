@@ -26,6 +26,7 @@ from airflow_batch_inference.scoring.screen import make_screen
 from airflow_batch_inference.scoring.steps import Call, StepModel, output_names, step_inputs, steps_predictor
 from airflow_batch_inference.signature import plan_inputs
 from airflow_batch_inference.storage import Storage, is_record_uri, private_folder
+from airflow_batch_inference.trees.fast_model import accelerated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.scoring.predicting import BatchPredictor
     from airflow_batch_inference.scoring.screen import Screen
     from airflow_batch_inference.signature import InputPlan
+    from airflow_batch_inference.trees.fast_model import Accelerate
 
 THE_DATA = "the data"
 
@@ -246,6 +248,7 @@ class ModelOptions:
     predict_method: str | Sequence[str] = "predict"
     predict_kwargs: Mapping[str, Any] = field(default_factory=dict)
     storage: Storage = field(default_factory=Storage)
+    accelerate: Accelerate = "auto"
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -275,7 +278,7 @@ def ready_model(given: object, options: ModelOptions) -> Scorer:
     if isinstance(given, (str, os.PathLike)):
         model, record = _from_storage(located(given), options)
     else:
-        model, record = _in_memory(given), None
+        model, record = accelerated(_in_memory(given), options.accelerate), None
     if options.is_about_a_file and (record is None or is_record_uri(str(given))):
         what = "a record, which says them itself" if record is not None else "a model in memory"
         message = f"sha256, trusted, flavor and load_options are about a model's file, but {what} was given."
@@ -326,12 +329,14 @@ def _from_storage(uri: str, options: ModelOptions) -> tuple[LoadedModel, ModelRe
             trust=TrustRequest(sha256=options.sha256, trusted=options.trusted, asked_by="Pipeline"),
             load_options=options.load_options,
         )
-        return describe_model(request, storage=storage)
+        model, described = describe_model(request, storage=storage)
+        return accelerated(model, options.accelerate), described
     record = storage.read_record(uri)
     if not isinstance(record, ModelRecord):
         message = f"{uri} is a {record.to_dict()['kind']} record, not a model's."
         raise ConfigurationError(message)
-    return load_checked(record, model_storage=storage, storage=storage), record
+    model = load_checked(record, model_storage=storage, storage=storage, accelerate=options.accelerate)
+    return model, record
 
 
 def _in_memory(given: object) -> LoadedModel:

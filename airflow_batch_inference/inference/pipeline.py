@@ -26,6 +26,7 @@ from airflow_batch_inference.scoring.checks import Marked, judged, mark, parse_c
 from airflow_batch_inference.scoring.layout import ERROR, INPUT, OUTPUT, ColumnChoice, leaves, require_different
 from airflow_batch_inference.scoring.shape import Provenance, marks_column, pipeline_version
 from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.trees.fast_model import require_choice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -102,6 +103,9 @@ class Pipeline:
         our own list, its framework, and what that is given.
     storage
         Reaches the file; None: fsspec with its defaults.
+    accelerate
+        Whether a compiled kernel walks the trees of a tree ensemble, with the same bits: ``auto``, where that is
+        installed, covers the ensemble and there have been rows enough; ``require``: or it is an error; ``off``.
 
     Raises
     ------
@@ -121,6 +125,7 @@ class Pipeline:
         flavor: str | None = None,
         load_options: Mapping[str, Any] | None = None,
         storage: Storage | None = None,
+        accelerate: str = "auto",
     ) -> None:
         self.checks = parse_checks(checks)
         self._storage = storage or Storage()
@@ -132,6 +137,7 @@ class Pipeline:
             predict_method=predict_method,
             predict_kwargs=predict_kwargs or {},
             storage=self._storage,
+            accelerate=require_choice(accelerate),
         )
         self.scorer: Scorer = ready_model(model, options)
         self.version = pipeline_version(self.scorer.digests, self.checks)

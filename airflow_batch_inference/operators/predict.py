@@ -157,6 +157,10 @@ class PredictOperator(BatchInferenceOperator):
     :param split: which of the models that ``model`` names scores a row: ``{"weights": {"a": 0.9, "b": 0.1}, "key":
         "customer", "seed": 0}``, the same for all rows of one key (without ``key`` each row by itself); or ``{"key":
         "tier", "values": {"gold": "b"}, "default": "a"}``. The column ``scored_by`` says which it was. (templated)
+    :param accelerate: whether a compiled kernel walks the trees of tree ensembles (LightGBM, XGBoost, scikit-learn)
+        where their own library would be slower: ``auto``, where the extra ``fast`` is installed, the ensemble is
+        covered and there are rows enough; ``require``: or the task fails; ``off``. It is compared with the library
+        first, and left out at the first bit that differs; the output has the same bits. (templated)
     :param flips: what a difference of numbers between champion and challenger is: ``{"threshold": 0.5}``, that they lie
         on two sides of it, or ``{"tolerance": 0.05}``, that they are farther apart than this share of the larger one.
         None: a threshold of 0.5 for numbers from 0 to 1, for others that tolerance. (templated)
@@ -216,6 +220,7 @@ class PredictOperator(BatchInferenceOperator):
         "challengers",
         "split",
         "flips",
+        "accelerate",
     )
     operator_extra_links = (PredictionsLink(),)
     files_may_fail = True
@@ -278,6 +283,7 @@ class PredictOperator(BatchInferenceOperator):
         challengers: Mapping[str, Any] | str | None = None,
         split: Mapping[str, Any] | str | None = None,
         flips: Mapping[str, Any] | str | None = None,
+        accelerate: str = "auto",
         **kwargs: Any,  # noqa: ANN401  # BaseOperator's own
     ) -> None:
         super().__init__(**kwargs)
@@ -334,6 +340,7 @@ class PredictOperator(BatchInferenceOperator):
         self.challengers = challengers
         self.split = split
         self.flips = flips
+        self.accelerate = accelerate
 
     def perform(self, context: Context) -> str | None:
         """Load the model, score, commit; or only try it out."""
@@ -425,6 +432,7 @@ class PredictOperator(BatchInferenceOperator):
     def _request(self, context: Context, on_empty: str) -> ScoringRequest:
         from airflow_batch_inference.scoring.plan import batch_bytes
         from airflow_batch_inference.scoring.request import ScoringRequest
+        from airflow_batch_inference.trees.fast_model import require_choice
 
         main, lineup = self._models()
         return ScoringRequest(
@@ -442,6 +450,7 @@ class PredictOperator(BatchInferenceOperator):
             parity_rows=whole_number("parity_rows", self.parity_rows, low=0),
             batch_bytes=batch_bytes(self._max_memory()),
             lineup=lineup,
+            accelerate=require_choice(self.accelerate),
         )
 
     def _models(self) -> tuple[ModelSource, Lineup | None]:

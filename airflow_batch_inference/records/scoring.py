@@ -169,6 +169,8 @@ class Receipt(Record):
     """How many of the rejected rows were scored, and set aside by a check."""
     lines: tuple[LineRows, ...] = ()
     """What each challenger, or each model of a split, has done."""
+    tree_kernel: dict[str, str] = field(default_factory=dict)
+    """Tree ensemble to why its own library has walked its trees; empty where the kernel has."""
 
     @property
     def rows_rejected(self) -> int:
@@ -276,6 +278,9 @@ class PredictionSetRecord(Record):
     """How challengers differ from the champion."""
     added_columns: tuple[str, ...] = ()
     """Columns that come neither from the input nor are predictions: explanations, challengers', ``scored_by``."""
+    tree_kernel: dict[str, str] = field(default_factory=dict)
+    """Tree ensemble to why its own library has walked its trees (:mod:`~airflow_batch_inference.trees`); empty where
+    the kernel has. Other models, and those that were not to be accelerated, are not in it."""
 
     def __post_init__(self) -> None:
         """Refuse a record whose rows do not add up."""

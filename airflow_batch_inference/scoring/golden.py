@@ -29,6 +29,7 @@ from airflow_batch_inference.scoring.batch import Predictor, label_names
 from airflow_batch_inference.scoring.outputs import equal_rows
 from airflow_batch_inference.signature import InputPlan, LossyCastError, cast_inputs, plan_inputs
 from airflow_batch_inference.storage import join_uri, model_folder, normalize_uri, sha256_of_bytes
+from airflow_batch_inference.trees.fast_model import accelerated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.records import ModelRecord
     from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.trees.fast_model import Accelerate
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +143,9 @@ def _inputs(rows: pa.Table, record: ModelRecord, where: str) -> pa.Table:
         raise SignatureMismatchError(message) from error
 
 
-def load_checked(record: ModelRecord, *, model_storage: Storage, storage: Storage) -> LoadedModel:
+def load_checked(
+    record: ModelRecord, *, model_storage: Storage, storage: Storage, accelerate: Accelerate = "off"
+) -> LoadedModel:
     """Load the model of a record, and score its golden set if it has one: what every task does before it scores.
 
     Parameters
@@ -150,13 +154,18 @@ def load_checked(record: ModelRecord, *, model_storage: Storage, storage: Storag
         The model's.
     model_storage, storage
         Reach the model, and the artifact store.
+    accelerate
+        Whether a kernel walks the trees of a tree ensemble; see
+        :func:`~airflow_batch_inference.trees.fast_model.accelerated`.
 
     Raises
     ------
+    ConfigurationError
+        It must be accelerated, and cannot be.
     ArtifactError, ModelError
         It cannot be loaded (any more), or predicts something else than its golden set says.
     """
-    model = load_recorded(record, storage=model_storage)
+    model = accelerated(load_recorded(record, storage=model_storage), accelerate)
     if record.golden_uri is not None:
         check_golden(record.golden_uri, model, record, storage=storage)
     return model

@@ -28,6 +28,7 @@ from airflow_batch_inference.records import (
     PredictionSetRecord,
     ProfileRecord,
 )
+from airflow_batch_inference.scoring.acceleration import drop_suspects, of_all_parts
 from airflow_batch_inference.scoring.accounting import as_text, row_hash
 from airflow_batch_inference.scoring.checks import added, describe, judged, require_passed
 from airflow_batch_inference.scoring.commit import commit, committed
@@ -154,14 +155,15 @@ def score_dataset(
             return done
         receipts = finished_parts(job, request, storage)
         progress = Progress(plans, receipts, workers=scorers.number, started=started)
-        missing = [plan for plan in plans if plan.index not in receipts]
-        most = request.policy.most(sum(plan.rows for plan in plans))
-        for receipt in scorers.run(missing, lambda: _left(most, receipts.values())):
-            receipts[receipt.index] = receipt
-            _require_allowed(most, receipts.values())
-            progress.tell(receipt)
+        _score_missing(scorers, request, plans, receipts, progress)
         check()
-        progress.finish()
+    if drop_suspects(receipts, folder, storage):
+        slowly = replace(request, accelerate="off")
+        with _scorers(slowly, opened, plans, storage, resources or Resources(), check) as scorers:
+            scorers.prepare()
+            _score_missing(scorers, request, plans, receipts, progress)
+            check()
+    progress.finish()
     results = _judged(request, plans, receipts, storage)
     profile_uri = _put_profile(request, receipts.values(), storage)
     record = _record(job, request, opened, plans, receipts, progress, profile_uri, results)
@@ -228,6 +230,22 @@ def _shared(request: ScoringRequest, opened: Dataset, storage: Storage) -> tuple
         replace(opened, storage=opened.storage.resolved(*files)),
         storage.resolved(request.destination.root, *filter(None, golden)),
     )
+
+
+def _score_missing(
+    scorers: _Here | WorkerPool,
+    request: ScoringRequest,
+    plans: Sequence[PartPlan],
+    receipts: dict[int, Receipt],
+    progress: Progress,
+) -> None:
+    """Score the parts that have no receipt, and add theirs."""
+    missing = [plan for plan in plans if plan.index not in receipts]
+    most = request.policy.most(sum(plan.rows for plan in plans))
+    for receipt in scorers.run(missing, lambda: _left(most, receipts.values())):
+        receipts[receipt.index] = receipt
+        _require_allowed(most, receipts.values())
+        progress.tell(receipt)
 
 
 def _left(most: int | None, receipts: Iterable[Receipt]) -> int | None:
@@ -314,6 +332,7 @@ def _record(
         rows_set_aside=sum(receipt.rows_set_aside for receipt in ordered),
         input_names={written: name for name, written in names.items() if written != name},
         added_columns=tuple(names[name] for name in job.added if name in names),
+        tree_kernel=of_all_parts(ordered),
     )
 
 

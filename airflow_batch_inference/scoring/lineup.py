@@ -17,6 +17,7 @@ from airflow_batch_inference.scoring.loaded_lineup import LoadedLine, LoadedLine
 from airflow_batch_inference.scoring.outputs import DEFAULT_LABEL
 from airflow_batch_inference.scoring.steps import StepModel
 from airflow_batch_inference.signature import known_names
+from airflow_batch_inference.trees.fast_model import accelerated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.records import ColumnSpec, ModelRecord
     from airflow_batch_inference.scoring.split import Split
     from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.trees.fast_model import Accelerate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,7 @@ class ModelSource:
     model: LoadedModel | None = None
     method: str = "predict"
 
-    def load(self, storage: Storage) -> StepModel:
+    def load(self, storage: Storage, accelerate: Accelerate = "off") -> StepModel:
         """Return the model with its record; loads it where only that was given, and scores its golden set.
 
         Raises
@@ -64,8 +66,8 @@ class ModelSource:
             if self.storage is None:
                 message = f"The model {self.record.name} is needed, or the storage that reaches its record's model."
                 raise ConfigurationError(message)
-            model = load_checked(self.record, model_storage=self.storage, storage=storage)
-        return StepModel(model=model, record=self.record, method=self.method)
+            model = load_checked(self.record, model_storage=self.storage, storage=storage, accelerate=accelerate)
+        return StepModel(model=accelerated(model, accelerate), record=self.record, method=self.method)
 
     def portable(self) -> ModelSource:
         """Return it without what belongs to this process.
@@ -148,7 +150,12 @@ class Lineup:
         )
 
     def load(
-        self, main: LoadedModel, record: ModelRecord, storage: Storage, tell: Callable[[str], None]
+        self,
+        main: LoadedModel,
+        record: ModelRecord,
+        storage: Storage,
+        tell: Callable[[str], None],
+        accelerate: Accelerate = "off",
     ) -> LoadedLineup:
         """Load all models beside the main one; of challengers those that can be.
 
@@ -160,6 +167,8 @@ class Lineup:
             Reaches the artifact store.
         tell
             See :class:`~.challengers.ShadowedPredictor`; it is told while they are loaded, too.
+        accelerate
+            See :func:`~airflow_batch_inference.trees.fast_model.accelerated`.
 
         Raises
         ------
@@ -170,13 +179,16 @@ class Lineup:
         challengers = []
         for line in self.challengers:
             tell(line.name)
-            challengers.append(_loaded_challenger(line, storage))
+            challengers.append(_loaded_challenger(line, storage, accelerate))
         tell("")
         return LoadedLineup(
             lineup=self,
-            steps=(first, *(source.load(storage) for source in self.later)),
+            steps=(first, *(source.load(storage, accelerate) for source in self.later)),
             challengers=tuple(challengers),
-            arms=tuple(LoadedLine(line.name, tuple(each.load(storage) for each in line.sources)) for line in self.arms),
+            arms=tuple(
+                LoadedLine(line.name, tuple(each.load(storage, accelerate) for each in line.sources))
+                for line in self.arms
+            ),
             tell=tell,
         )
 
@@ -213,11 +225,11 @@ def _portable(line: Line) -> Line:
     return replace(line, sources=tuple(source.portable() for source in line.sources))
 
 
-def _loaded_challenger(line: Line, storage: Storage) -> LoadedLine:
+def _loaded_challenger(line: Line, storage: Storage, accelerate: Accelerate) -> LoadedLine:
     if line.error is not None:
         return LoadedLine(line.name, (), line.error)
     try:
-        return LoadedLine(line.name, tuple(source.load(storage) for source in line.sources))
+        return LoadedLine(line.name, tuple(source.load(storage, accelerate) for source in line.sources))
     except (Exception, SystemExit) as error:  # noqa: BLE001  # a model's loading may fail in any way, and this one may
         return LoadedLine(line.name, (), f"It could not be loaded: {type(error).__name__}: {error}")
 

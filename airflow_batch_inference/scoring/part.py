@@ -22,6 +22,7 @@ from airflow_batch_inference.datasets.writers import PartWriter
 from airflow_batch_inference.drift.profile import Profiler
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, DataError
 from airflow_batch_inference.records import Part, Receipt, Rejection
+from airflow_batch_inference.scoring.acceleration import tree_kernel
 from airflow_batch_inference.scoring.accounting import as_text, row_hash, rows_hash
 from airflow_batch_inference.scoring.batch import assemble, require_in_step
 from airflow_batch_inference.scoring.challengers import ShadowedPredictor
@@ -155,6 +156,7 @@ class PartScorer:
             checks=run.checks,
             rows_set_aside=run.rows_set_aside,
             lines=() if run.tally is None else run.tally.lines(),
+            tree_kernel=tree_kernel(self.model, self.request.record),
         )
         return put_receipt(receipt, self.request.destination.folder, self.storage)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.scoring.layout import ColumnChoice
     from airflow_batch_inference.scoring.lineup import Lineup, ModelSource
     from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.trees.fast_model import Accelerate
 
 
 OUTPUT_SCHEMAS = ("wallaroo",)
@@ -165,6 +166,8 @@ class ScoringRequest:
         The function that is the model, for other processes; None: the model has a file, or stays in this process.
     lineup
         The models beside this one, which is then the main one; None: there are none.
+    accelerate
+        Whether a kernel walks the trees of tree ensembles; the output has the same bits, so it does not depend on it.
     """
 
     model: LoadedModel | None
@@ -182,6 +185,7 @@ class ScoringRequest:
     batch_bytes: int = BATCH_BYTES
     function: PickledFunction | None = None
     lineup: Lineup | None = None
+    accelerate: Accelerate = "auto"
 
     @property
     def can_travel(self) -> bool:
@@ -225,5 +229,5 @@ class ScoringRequest:
         """
         if self.model is None and self.function is not None:
             return self.function.load()
-        main = self.source.load(storage).model
-        return main if self.lineup is None else self.lineup.load(main, self.record, storage, tell)
+        main = self.source.load(storage, self.accelerate).model
+        return main if self.lineup is None else self.lineup.load(main, self.record, storage, tell, self.accelerate)

@@ -1,0 +1,254 @@
+"""A loaded model whose trees the kernel walks, once it has been shown to give the bits that the library gives.
+
+Behind the contract of a loaded model, so that whatever scores sees no difference. What must not be relaxed: until the
+kernel has answered as the library did for rows made from the trees, for all rows that came before and for the first
+mini-batch, what is returned is the library's answer; the first bit that differs turns the kernel off for good; and
+whatever the kernel does not cover goes to the library.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
+from airflow_batch_inference.trees.compiled import EXTRA, is_installed
+from airflow_batch_inference.trees.ensemble import NotCoveredError
+from airflow_batch_inference.trees.scorer import TreeScorer, ask, first_difference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from airflow_batch_inference.flavors.base import LoadedModel, Prediction
+    from airflow_batch_inference.records import ColumnSpec
+    from airflow_batch_inference.trees.sources import Readable
+
+log = logging.getLogger(__name__)
+
+Accelerate = Literal["auto", "off", "require"]
+CHOICES: tuple[Accelerate, ...] = ("auto", "off", "require")
+
+DIFFERS = "it differs from the library"
+"""How the reason begins where the kernel gave other bits."""
+_WORTH = 1_000_000
+"""Rows times trees that the library scores first: for fewer, importing the compiler takes longer than it saves."""
+_COMPARED_ROWS = 8192
+_KEPT_ROWS = 12_000
+
+
+def require_choice(word: str) -> Accelerate:
+    """Return the word, if it is one of :data:`CHOICES`.
+
+    Raises
+    ------
+    ConfigurationError
+        It is another.
+    """
+    if word not in CHOICES:
+        message = f"accelerate is {word!r}; it must be 'auto', 'off' or 'require'{did_you_mean(str(word), CHOICES)}."
+        raise ConfigurationError(message)
+    return word
+
+
+def accelerated(model: LoadedModel, choice: Accelerate) -> LoadedModel:
+    """Return a model that scores with the kernel where it can.
+
+    Parameters
+    ----------
+    model
+        As its flavor loaded it.
+    choice
+        ``auto``: tree ensembles get the kernel where it is installed, covers them, and there are rows enough;
+        ``require``: or it is an error; ``off``: the model itself.
+
+    Raises
+    ------
+    ConfigurationError
+        ``require``, and the kernel cannot score this model.
+    """
+    if choice == "off" or isinstance(model, FastModel):
+        return model
+    from airflow_batch_inference.trees.sources import readable_of
+
+    readable = readable_of(model)
+    if readable is None and choice == "require":
+        message = "accelerate is 'require', but the model is no tree ensemble that is known. Choose 'auto'."
+        raise ConfigurationError(message)
+    return model if readable is None else FastModel(model, readable, is_required=choice == "require")
+
+
+def why_slow(model: object) -> str | None:
+    """Say why the library scores a tree ensemble by itself; empty: it does not; None: it is no such, or ``off``."""
+    return model.why_slow if isinstance(model, FastModel) else None
+
+
+class FastModel:
+    """A tree ensemble; see :class:`~airflow_batch_inference.flavors.base.LoadedModel`.
+
+    Parameters
+    ----------
+    model
+        As its flavor loaded it.
+    readable
+        How its trees are read.
+    is_required
+        Whether it is an error where the kernel cannot score it.
+
+    Raises
+    ------
+    ConfigurationError
+        The kernel is required, and cannot score this model.
+    """
+
+    def __init__(self, model: LoadedModel, readable: Readable, *, is_required: bool) -> None:
+        self._model = model
+        self._readable = readable
+        self._is_required = is_required
+        self._lock = threading.Lock()
+        self._scorer: TreeScorer | None = None
+        self._left = _COMPARED_ROWS
+        self._seen = 0
+        self._kept: list[tuple[pa.Table, tuple[str, ...]]] = []
+        self._reason = "there were too few rows to pay for it"
+        if is_required:
+            self._attempt(self._engage)
+
+    @property
+    def why_slow(self) -> str:
+        """Why the library scores by itself; empty: it does not."""
+        return self._reason if self._scorer is None else ""
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """The library's."""
+        return self._model.feature_names
+
+    @property
+    def n_features(self) -> int | None:
+        """The library's."""
+        return self._model.n_features
+
+    @property
+    def inputs(self) -> tuple[ColumnSpec, ...] | None:
+        """The library's."""
+        return self._model.inputs
+
+    @property
+    def output_names(self) -> tuple[str, ...] | None:
+        """The library's."""
+        return self._model.output_names
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The library's."""
+        return self._model.methods
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """The library's: the same bits come of the same packages, whoever walks the trees."""
+        return self._model.versions
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # whatever the flavor's model has beside the contract
+        if name.startswith("_"):
+            raise AttributeError(name)
+        found = getattr(self._model, name)
+        return self._all if name == "predict_all" else found
+
+    def predict(
+        self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
+    ) -> Prediction:
+        """Score one mini-batch; see :meth:`~airflow_batch_inference.flavors.base.LoadedModel.predict`."""
+        return self._all(batch, methods=(method,), kwargs=kwargs)[method]
+
+    def _all(
+        self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
+    ) -> dict[str, Prediction]:
+        """Return what several methods give: the covered ones from one walk, the others from the library."""
+        found: dict[str, Prediction] = {}
+        covered = () if kwargs else tuple(method for method in methods if method in self._readable.methods)
+        if covered:
+            scorer = self._scorer_for(batch, covered)
+            found |= (scorer.score(batch, covered) if scorer is not None else None) or {}
+        others = tuple(method for method in methods if method not in found)
+        return found | (ask(self._model, batch, others, kwargs) if others else {})
+
+    def _scorer_for(self, batch: pa.Table, methods: tuple[str, ...]) -> TreeScorer | None:
+        """Return the scorer once it may score; before, compare it with the library on this mini-batch."""
+        if self._left > 0:
+            with self._lock:
+                if self._left > 0 and (self._scorer is not None or self._is_worth(batch, methods)):
+                    self._attempt(lambda: self._compare(batch, methods))
+        return self._scorer
+
+    def _is_worth(self, batch: pa.Table, methods: tuple[str, ...]) -> bool:
+        """Say whether there have been rows enough; remember the first of them, to compare them later."""
+        self._seen += batch.num_rows
+        if self._seen * self._readable.trees >= _WORTH:
+            return True
+        if self._seen <= _KEPT_ROWS:  # copied: a slice would keep the mini-batch that it is of
+            self._kept.append((batch.take(pa.array(np.arange(batch.num_rows))), methods))
+        return False
+
+    def _attempt(self, step: Callable[[], str | None]) -> None:
+        """Take a step; where it fails, or finds a difference, turn the kernel off.
+
+        Raises
+        ------
+        ConfigurationError
+            The kernel is required.
+        """
+        try:
+            problem = step()
+        except NotCoveredError as error:
+            problem = f"it is not covered: {error}"
+        except ImportError as error:
+            problem = f"Numba cannot be imported ({error}); pip install 'airflow-batch-inference[{EXTRA}]'"
+        except Exception as error:  # noqa: BLE001  # the library goes on, whatever the way past it has met
+            problem = f"its trees could not be scored: {type(error).__name__}: {error}".splitlines()[0]
+        if problem is None:
+            return
+        self._scorer, self._left, self._reason = None, 0, problem
+        self._kept.clear()
+        if self._is_required:
+            message = (
+                f"accelerate is 'require', but the model cannot be accelerated: {problem}. Choose 'auto' or 'off'."
+            )
+            raise ConfigurationError(message)
+        log.warning("The model's own library scores it, not the kernel for tree ensembles: %s", problem)
+
+    def _engage(self) -> str | None:
+        """Read the trees, and compare on rows made from them."""
+        if not is_installed():
+            return f"Numba is not installed; pip install 'airflow-batch-inference[{EXTRA}]'"
+        source = self._readable.read()
+        scorer = TreeScorer.of(source)
+        problem = scorer.difference(source, self._readable.methods)
+        if problem is not None:
+            return f"{DIFFERS} on rows made from its trees: {problem}"
+        self._scorer = scorer
+        return None
+
+    def _compare(self, batch: pa.Table, methods: tuple[str, ...]) -> str | None:
+        """Compare on what was seen before and on a mini-batch, or rows from all over it."""
+        problem = self._engage() if self._scorer is None else None
+        kept, self._kept = self._kept, []
+        rows = min(self._left, batch.num_rows)
+        even = np.linspace(0, batch.num_rows - 1, rows).astype(np.int64)
+        for table, asked in [*kept, (batch if rows == batch.num_rows else batch.take(pa.array(even)), methods)]:
+            if problem is None and self._scorer is not None:
+                problem = _difference(self._scorer, table, asked)
+        self._left -= rows
+        return problem
+
+
+def _difference(scorer: TreeScorer, batch: pa.Table, methods: tuple[str, ...]) -> str | None:
+    found = scorer.score(batch, methods)
+    if found is None:  # the library scores it
+        return None
+    expected = {name: np.asarray(values) for name, values in ask(scorer.reference, batch, methods).items()}
+    problem = first_difference(found, expected)
+    return None if problem is None else f"{DIFFERS} on the first rows: {problem}"

@@ -1,0 +1,5 @@
+"""The numbers of the link functions that the kernel knows; apart from it, so that readers need no Numba."""
+
+from __future__ import annotations
+
+SIGMOID, SOFTMAX, EXPONENTIAL, LOG_EXPONENTIAL, SINGLE_SIGMOID = range(5)

@@ -1,0 +1,165 @@
+"""Rows made from a model itself, that ask each of its splits where a wrong comparison would show.
+
+A row for a split takes the path that leads to it, and has there the threshold itself, or the next number to one side;
+its other inputs are thresholds of their own, missing, zero, tiny, infinite, or categories that no split knows. What
+must not be relaxed: the same model always gives the same rows; and where it has too many splits for all of them, each
+input's least and largest thresholds are among the rows.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from airflow_batch_inference.trees.ensemble import CATEGORY_NAN_IN, CATEGORY_NAN_OUT, WHOLE_CATEGORY
+
+if TYPE_CHECKING:
+    from airflow_batch_inference.trees.ensemble import Forest
+
+_SEED = 20_240_229
+_MOST_ROWS, _LEAST_ROWS = 4096, 256
+_MOST_WALKS = 400_000
+"""Rows times trees: what LightGBM's own predict takes some tens of milliseconds for."""
+_LEAF = -1
+_ODD_NUMBERS = (0.0, -0.0, 1e-36, -1e-36, float(np.float32(1e-35)), 1e300, -1e300)
+_SINGLE_ODD_NUMBERS = (0.0, -0.0, 1e-36, -1e-36, 1e-45, 3e38, -3e38)
+_INFINITE = (np.inf, -np.inf)
+_ODD_SHARE = 0.2
+
+
+def probe_rows(forest: Forest, *, infinite: bool, missing: bool) -> np.ndarray:
+    """Return rows for the splits of a forest.
+
+    Parameters
+    ----------
+    forest
+        The trees.
+    infinite, missing
+        Whether inputs may be infinite, or missing.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (rows, inputs), float64, column-major; from 256 to 4,096 rows, fewer for more trees.
+    """
+    rng = np.random.default_rng(_SEED)
+    most = int(np.clip(_MOST_WALKS // len(forest.roots), _LEAST_ROWS, _MOST_ROWS))
+    maker = _Maker(forest, infinite=infinite, missing=missing, rng=rng)
+    splits = np.flatnonzero(forest.left != _LEAF)
+    wanted = np.repeat(splits, 3)
+    sides = np.tile([-1, 0, 1], len(splits))
+    if len(wanted) > most:
+        chosen = np.sort(rng.choice(len(wanted), size=most, replace=False))
+        wanted, sides = wanted[chosen], sides[chosen]
+    edges = maker.edges()
+    rows = np.asfortranarray(np.vstack([edges, maker.others(max(_LEAST_ROWS, len(wanted)))]))
+    for place, (split, side) in enumerate(zip(wanted.tolist(), sides.tolist(), strict=True), len(edges)):
+        maker.lead_to(split, side, rows[place])
+    if infinite:
+        return rows
+    largest = float(np.finfo(np.float32 if forest.is_single else np.float64).max)
+    found: np.ndarray = np.clip(rows, -largest, largest)  # thresholds may be infinite themselves
+    return found
+
+
+class _Maker:
+    """Knows the forest's thresholds by input, and each node's parent."""
+
+    def __init__(self, forest: Forest, *, infinite: bool, missing: bool, rng: np.random.Generator) -> None:
+        self._forest = forest
+        self._rng = rng
+        self._kind = np.float32 if forest.is_single else np.float64
+        splits = np.flatnonzero(forest.left != _LEAF)
+        self._parent = np.full(len(forest.left), _LEAF)
+        self._parent[forest.left[splits]] = splits
+        self._parent[forest.right[splits]] = splits
+        self._is_set = forest.rule >= WHOLE_CATEGORY
+        odd = _SINGLE_ODD_NUMBERS if forest.is_single else _ODD_NUMBERS
+        self._odd = np.array([*odd, *(_INFINITE if infinite else ()), *((np.nan,) if missing else ())])
+        self._numbers = self._by_input(splits)
+
+    def _by_input(self, splits: np.ndarray) -> list[np.ndarray]:
+        """Return each input's different thresholds in order; of one that is split by sets their codes, and one more."""
+        forest = self._forest
+        features = forest.feature[splits]
+        order = np.argsort(features, kind="stable")
+        borders = np.searchsorted(features[order], np.arange(forest.width + 1))
+        found = []
+        for first, last in itertools.pairwise(borders.tolist()):
+            nodes = splits[order[first:last]]
+            sets = nodes[self._is_set[nodes]]
+            if len(sets):
+                bits = max(32 * len(forest.sets[int(place)]) for place in forest.threshold[sets])
+                found.append(np.arange(bits + 2, dtype=np.float64))
+            else:
+                found.append(np.unique(forest.threshold[nodes]) if len(nodes) else np.zeros(1))
+        return found
+
+    def edges(self) -> np.ndarray:
+        """Return rows with the least and the largest threshold of each input, and all odd values at once."""
+        rows = [
+            np.array([self._beside(numbers[place], side) for numbers in self._numbers])
+            for place in (0, -1)
+            for side in (-1, 0, 1)
+        ]
+        rows += [self._allowed(np.full(self._forest.width, value)) for value in self._odd]
+        return np.vstack(rows)
+
+    def others(self, rows: int) -> np.ndarray:
+        """Return rows of thresholds at random, each as it is or the number beside it, and of odd values."""
+        found = np.empty((rows, self._forest.width))
+        for column, numbers in enumerate(self._numbers):
+            taken = self._rng.choice(numbers, size=rows)
+            sides = self._rng.integers(-1, 2, size=rows)
+            beside = np.where(sides == 0, taken, self._beside(taken, sides))
+            odd = self._rng.random(rows) < _ODD_SHARE
+            found[:, column] = np.where(odd, self._rng.choice(self._odd, size=rows), beside)
+        return np.vstack([self._allowed(row) for row in found])
+
+    def _allowed(self, row: np.ndarray) -> np.ndarray:
+        """Keep categories what their library takes: whole numbers from 0 on, or missing; LightGBM takes any number."""
+        for column in self._coded():
+            value = row[column]
+            row[column] = np.nan if not 0 <= value < len(self._numbers[column]) else np.floor(value)
+        return row
+
+    def _coded(self) -> np.ndarray:
+        is_coded = np.isin(self._forest.rule, (CATEGORY_NAN_OUT, CATEGORY_NAN_IN))
+        return np.unique(self._forest.feature[is_coded])
+
+    def _beside(self, values: np.ndarray, sides: np.ndarray | int) -> np.ndarray:
+        """Return the next numbers to the left (-1) or to the right (1), in the type that is compared."""
+        towards = np.where(np.asarray(sides) < 0, -np.inf, np.inf).astype(self._kind)
+        moved = np.nextafter(np.asarray(values).astype(self._kind), towards).astype(np.float64)
+        beside: np.ndarray = np.where(np.asarray(sides) == 0, values, moved)
+        return beside
+
+    def lead_to(self, split: int, side: int, row: np.ndarray) -> None:
+        """Let a row take the path to a split and have its threshold there, or the number beside it."""
+        forest = self._forest
+        bounds: dict[int, tuple[float, float]] = {}
+        node, parent = split, int(self._parent[split])
+        while parent != _LEAF:
+            feature, goes_left = int(forest.feature[parent]), forest.left[parent] == node
+            if self._is_set[parent]:
+                row[feature] = self._code(parent, inside=bool(goes_left))
+            else:
+                low, high = bounds.get(feature, (-np.inf, np.inf))
+                threshold = float(forest.threshold[parent])
+                bounds[feature] = (low, min(high, threshold)) if goes_left else (max(low, threshold), high)
+            node, parent = parent, int(self._parent[parent])
+        for feature, (low, high) in bounds.items():
+            row[feature] = high if np.isfinite(high) else float(self._beside(np.array(low), 1))
+        if self._is_set[split]:
+            row[forest.feature[split]] = self._code(split, inside=side < 0)
+        else:
+            row[forest.feature[split]] = float(self._beside(np.array(forest.threshold[split]), side))
+
+    def _code(self, split: int, *, inside: bool) -> float:
+        """Return a category of a split's set, or one that is not; NaN where there is none."""
+        words = self._forest.sets[int(self._forest.threshold[split])]
+        bits = np.unpackbits(words.astype("<u4").view(np.uint8), bitorder="little")
+        codes = np.flatnonzero(bits == inside)
+        return float(self._rng.choice(codes)) if len(codes) else np.nan

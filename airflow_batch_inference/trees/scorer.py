@@ -1,0 +1,160 @@
+"""What a source gives: trees that the kernel walks, and how their sums become what the library's methods return.
+
+What must not be relaxed: what is asked of :attr:`TreeScorer.library` is the library itself, untouched by anything here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from airflow_batch_inference.trees.compiled import raw_scores
+from airflow_batch_inference.trees.ensemble import pack
+from airflow_batch_inference.trees.probes import probe_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from airflow_batch_inference.flavors.base import LoadedModel, Prediction
+    from airflow_batch_inference.trees.ensemble import Ensemble, Forest
+
+    Answers = Mapping[str, np.ndarray]
+
+_LARGEST, _LARGEST_DOUBLE = float(np.finfo(np.float32).max), float(np.finfo(np.float64).max)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TreeSource:
+    """A model's trees, as a reader found them, and how they answer.
+
+    Attributes
+    ----------
+    forest
+        The trees.
+    encode
+        Makes one numeric column an input of a mini-batch, as the flavor does before it calls the library.
+    answers
+        Makes of sums, shape (rows, outputs), what each of some methods returns.
+    library
+        What the library's own predict returns for a float64 matrix of encoded rows, by method.
+    reference
+        The model whose answers are the right ones.
+    takes_infinite, takes_missing
+        Whether the library takes infinite values (where it compares in float32, those that are too large for it are),
+        and missing ones, and not only raises.
+    """
+
+    forest: Forest
+    encode: Callable[[pa.Table], pa.Table]
+    answers: Callable[[np.ndarray, Sequence[str]], Answers]
+    library: Callable[[np.ndarray, Sequence[str]], Answers]
+    reference: LoadedModel
+    takes_infinite: bool = True
+    takes_missing: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TreeScorer:
+    """Packed trees, ready to score; see :class:`TreeSource`, whose forest takes more memory than they, and is not kept.
+
+    Raises
+    ------
+    NotCoveredError
+        By :meth:`of`: the kernel cannot hold them.
+    """
+
+    ensemble: Ensemble
+    encode: Callable[[pa.Table], pa.Table]
+    answers: Callable[[np.ndarray, Sequence[str]], Answers]
+    reference: LoadedModel
+    takes_infinite: bool
+    takes_missing: bool
+
+    @classmethod
+    def of(cls, source: TreeSource) -> TreeScorer:
+        """Pack a source's trees."""
+        return cls(
+            ensemble=pack(source.forest),
+            encode=source.encode,
+            answers=source.answers,
+            reference=source.reference,
+            takes_infinite=source.takes_infinite,
+            takes_missing=source.takes_missing,
+        )
+
+    def score(self, batch: pa.Table, methods: Sequence[str]) -> Answers | None:
+        """Return what each method returns for a mini-batch; None where only the library can tell."""
+        if batch.num_columns != self.ensemble.width:
+            return None
+        try:
+            columns = [_doubles(column) for column in self.encode(batch).columns]
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, TypeError, ValueError):
+            return None  # the library, or its flavor, says what is wrong
+        if not all(self._takes(column) for column in columns):
+            return None
+        return self.answers(raw_scores(self.ensemble, columns), methods)
+
+    def _takes(self, column: np.ndarray) -> bool:
+        """Say whether the library takes each value of a column; inputs that no split asks for are looked at, too."""
+        if self.takes_infinite and self.takes_missing:
+            return True
+        size = np.abs(column)
+        ordinary = size <= (np.inf if self.takes_infinite else _LARGEST if self.ensemble.is_single else _LARGEST_DOUBLE)
+        return bool((ordinary | np.isnan(size) if self.takes_missing else ordinary).all())
+
+    def difference(self, source: TreeSource, methods: Sequence[str]) -> str | None:
+        """Score rows that are made from the trees, and say where the library answers something else; None: nowhere."""
+        rows = probe_rows(source.forest, infinite=source.takes_infinite, missing=source.takes_missing)
+        found = self.answers(raw_scores(self.ensemble, [np.ascontiguousarray(column) for column in rows.T]), methods)
+        with np.errstate(all="ignore"):  # the largest numbers that there are overflow in the library's own checks
+            return first_difference(found, source.library(rows, methods))
+
+
+def ask(
+    model: LoadedModel, batch: pa.Table, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
+) -> dict[str, Prediction]:
+    """Return what a model gives, from one pass where it can."""
+    several = getattr(model, "predict_all", None)
+    if several is not None and len(methods) > 1:
+        return dict(several(batch, methods=methods, kwargs=kwargs))
+    return {method: model.predict(batch, method=method, kwargs=kwargs) for method in methods}
+
+
+def _doubles(column: pa.ChunkedArray) -> np.ndarray:
+    """Return a column as contiguous float64, nulls as NaN; where it has that type and no nulls, without a copy."""
+    wide = column if pa.types.is_float64(column.type) else column.cast(pa.float64())
+    array = wide.chunk(0) if wide.num_chunks == 1 else wide.combine_chunks()
+    values: np.ndarray = np.ascontiguousarray(array.to_numpy(zero_copy_only=False))
+    return values
+
+
+def first_difference(found: Answers, expected: Answers) -> str | None:
+    """Say in which method and row two answers differ in a bit; None where they do not. All NaNs are one.
+
+    Examples
+    --------
+    >>> first_difference({"predict": np.array([1.0, 2.0])}, {"predict": np.array([1.0, 2.5])})
+    'row 1 of predict is 2.0, not 2.5'
+    >>> first_difference({"predict": np.array([np.nan])}, {"predict": np.array([np.nan])})
+    """
+    for method, values in expected.items():
+        mine = found[method]
+        if (mine.dtype, mine.shape) != (values.dtype, values.shape):
+            return f"{method} gives {mine.dtype} {mine.shape}, not {values.dtype} {values.shape}"
+        same = _same_bits(mine, values)
+        if not same.all():
+            place = tuple(int(index) for index in np.argwhere(~same)[0])
+            return f"row {place[0]} of {method} is {mine[place]!s}, not {values[place]!s}"
+    return None
+
+
+def _same_bits(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    if first.dtype.kind != "f":
+        return np.asarray(first == second)
+    bits = np.dtype(f"u{first.dtype.itemsize}")
+    one, other = np.ascontiguousarray(first), np.ascontiguousarray(second)
+    both_nan = np.isnan(one) & np.isnan(other)
+    return np.asarray((one.view(bits) == other.view(bits)) | both_nan)

@@ -1,0 +1,35 @@
+"""Whether the kernel gives the bits that a model's own library gives."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from airflow_batch_inference.trees.scorer import TreeScorer, ask, first_difference
+from airflow_batch_inference.trees.sources import readable_of
+
+
+def scorer_of(model):
+    """Return a model's packed trees, and what they were read as."""
+    source = readable_of(model).read()
+    return TreeScorer.of(source), source
+
+
+def difference(model, batch=None):
+    """Compare on rows made from the model's trees, and on a mini-batch; say where they differ, None: nowhere."""
+    scorer, source = scorer_of(model)
+    methods = readable_of(model).methods
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # the library's own checks of very large numbers overflow
+        found = scorer.difference(source, methods)
+        if found is not None or batch is None:
+            return found
+        return difference_on(scorer, batch, methods)
+
+
+def difference_on(scorer, batch, methods):
+    """Compare on a mini-batch alone."""
+    expected = {name: np.asarray(values) for name, values in ask(scorer.reference, batch, methods).items()}
+    mine = scorer.score(batch, methods)
+    return "only the library can score it" if mine is None else first_difference(mine, expected)
