@@ -68,7 +68,7 @@ def content(record: PredictionSetRecord, task: Task, artifacts: Artifacts, *, ro
     left = f"{_heading(record)}{_accounts(record)}{_facts(record)}"
     return (
         f"{left}{_rejected(record, artifacts, rows)}{_first(record, artifacts, rows)}{_checks(record)}"
-        f"{_models(record)}{_challengers(record, task, artifacts)}"
+        f"{_models(record, rows)}{_challengers(record, task, artifacts)}"
         f'<div class="two">{_phases(record)}{_proof(record)}</div>{_columns(record)}{_provenance(record)}'
     )
 
@@ -198,7 +198,8 @@ def _checks(record: PredictionSetRecord) -> str:
     return section("Checks", table(heads, rows, of=len(record.checks), kind="wide"))
 
 
-def _models(record: PredictionSetRecord) -> str:
+def _models(record: PredictionSetRecord, rows: int) -> str:
+    """Return the table of several models; an error may quote a value, and stands there where rows may be shown."""
     if not record.models:
         return ""
     rows = (
@@ -209,7 +210,7 @@ def _models(record: PredictionSetRecord) -> str:
             digest(model.model_sha256),
             f"{model.rows:,}",
             f"{model.rows_failed:,}",
-            text(model.error or "", 160),
+            text(model.error or "", 160) if rows else "",
         ]
         for model in record.models[:_MOST_LISTED]
     )

@@ -27,6 +27,17 @@ log = logging.getLogger(__name__)
 _HEAD_BYTES = 1 << 18
 """Of a text file: enough for the rows of a page, whatever is in them."""
 _MOST_ITEMS = 6
+_UNREADABLE = (
+    BatchInferenceError,
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    LookupError,
+    NotImplementedError,
+    csv.Error,
+)
+"""What the readers raise of a damaged file; Arrow's own errors are among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +75,7 @@ def first_rows(uri: str, columns: Sequence[str] | None, rows: int, storage: Stor
         if kind == "arrow":
             return _arrow(uri, columns, rows, storage)
         return _text(uri, kind, compression, columns, rows, storage)
-    except (BatchInferenceError, OSError, ValueError, ImportError, csv.Error) as error:  # Arrow's own are ValueErrors
+    except _UNREADABLE as error:
         log.warning("The first rows of %s are not shown: %s", uri, error)
         return None
 
@@ -108,10 +119,8 @@ def _value(scalar: Any) -> Any:  # noqa: ANN401  # an Arrow scalar
 def _text(
     uri: str, kind: str, compression: str | None, columns: Sequence[str] | None, rows: int, storage: Storage
 ) -> Preview:
-    import fsspec.compression  # noqa: F401  # registers gzip and others
-
     fs, path = storage.filesystem(uri)
-    with fs.open(path, "rb", compression={"zstd": "zstd"}.get(compression or "", compression)) as opened:
+    with fs.open(path, "rb", compression=compression) as opened:
         head = opened.read(_HEAD_BYTES)
     lines = io.StringIO(head.decode("utf-8", errors="replace"), newline="")
     records: list[dict[str, Any]]

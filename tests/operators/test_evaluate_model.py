@@ -381,6 +381,7 @@ def test_a_model_that_misses_a_limit_is_recorded_and_then_fails_without_a_retry(
     found = record_of(uri)
     assert [verdict.passed for verdict in found.verdicts] == [False, True]
     assert runner.xcoms["evaluate"]["passed"] is False
+    assert runner.xcoms["evaluate"]["record_uri"] == uri
     assert "Not good enough" in text_of(found.report_uri)
     assert json.loads(text_of(found.metrics_uri))["passed"] is False
 
