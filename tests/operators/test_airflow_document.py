@@ -47,3 +47,8 @@ def test_every_channel_and_argument_of_the_notifier_is_in_its_tables():
         if name not in ("artifact_root", "artifact_conn_id", "kwargs"):
             assert f"`{name}`" in DOCUMENT, name
         assert name == "kwargs" or f":param {name}:" in BatchInferenceNotifier.__doc__
+
+
+def test_every_example_is_listed():
+    for path in (Path(__file__).parents[2] / "dags").glob("*.py"):
+        assert f"\n| [`{path.stem}`](../dags/{path.name}) |" in DOCUMENT
