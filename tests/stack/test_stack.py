@@ -86,10 +86,11 @@ class Outcome:
     def logs_of_failed_tasks(self) -> str:
         """Return the ends of their logs: the stack's folder is gone when the tests are over."""
         logs = self.stack.compose.home / "logs" / f"dag_id={DAG}"
-        failed = [(run, name) for run, tasks in self.tasks.items() for name in tasks if tasks[name]["state"] == "failed"]
         ends = [
             f"{path}\n{path.read_text(errors='replace')[-2000:]}"
-            for run, name in failed
+            for run, tasks in self.tasks.items()
+            for name, task in tasks.items()
+            if task["state"] == "failed"
             for path in sorted(logs.glob(f"run_id={run}/task_id={name}/*.log"))
         ]
         return "\n".join(ends)
