@@ -45,6 +45,7 @@ _PAGES = {
 """File of the repository to the page (and its heading) that shows it."""
 
 _LINK = re.compile(r"(?<=\]\()(?!https?:|#|mailto:)([^)\s]+)(?=\))")
+_ROW = re.compile(r"^\|.*$", re.MULTILINE)
 _ROLE = re.compile(r":(?:class|meth|func|mod|attr|data):<code>~?([^<]*)</code>")
 _LOADING = {("link", "href"), ("img", "src"), ("script", "src"), ("iframe", "src"), ("source", "src"), ("use", "href")}
 _STYLE_URL = re.compile(r"""(?:url\(\s*|@import\s+)["']?((?:https?:)?//[^"')\s]+)""")
@@ -59,7 +60,7 @@ def gather(target: Path) -> None:
         taken = source or f"docs/{page}"
         text = (REPOSITORY / taken).read_text()
         linked = _LINK.sub(lambda found, at=(taken, page): page_of(found[1], source=at[0], page=at[1]), text)
-        (target / page).write_text(linked)
+        (target / page).write_text(_ROW.sub(lambda found: plain_pipes(found[0]), linked))
     (target / EXAMPLES).write_text(examples())
 
 
@@ -88,6 +89,17 @@ def page_of(target: str, *, source: str, page: str) -> str:
         message = f"{source} links to {target}, which has no page on the site. Give it one in docs/_site/build.py."
         raise ValueError(message)
     return posixpath.relpath(there, posixpath.dirname(page) or ".") + (f"#{anchor}" if anchor else "")
+
+
+def plain_pipes(row: str) -> str:
+    r"""Return a table's row whose pipes in code are not escaped: code hosts want it, and the generator would show it.
+
+    Examples
+    --------
+    >>> print(plain_pipes(r"| `a \| b` | x \| y |"))
+    | `a | b` | x \| y |
+    """
+    return re.sub(r"`[^`]*`", lambda code: code[0].replace("\\|", "|"), row)
 
 
 def examples() -> str:
