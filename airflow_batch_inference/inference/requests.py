@@ -20,6 +20,7 @@ _OF_A_MODEL = (
     "flavor",
     "load_options",
     "storage",
+    "accelerate",
 )
 
 
