@@ -202,7 +202,7 @@ def _models(record: PredictionSetRecord, rows: int) -> str:
     """Return the table of several models; an error may quote a value, and stands there where rows may be shown."""
     if not record.models:
         return ""
-    rows = (
+    listed = (
         [
             text(model.name, 60),
             f"{model.role} {model.step}" if model.role == "step" else model.role,
@@ -215,7 +215,7 @@ def _models(record: PredictionSetRecord, rows: int) -> str:
         for model in record.models[:_MOST_LISTED]
     )
     heads = ["Model", "Role", "Flavor", "SHA-256", "#Rows", "#Failed", "First error"]
-    return section("Models", table(heads, rows, of=len(record.models), kind="wide"))
+    return section("Models", table(heads, listed, of=len(record.models), kind="wide"))
 
 
 def _challengers(record: PredictionSetRecord, task: Task, artifacts: Artifacts) -> str:

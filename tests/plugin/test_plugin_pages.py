@@ -132,6 +132,11 @@ def test_a_prediction_set_is_shown_with_its_proof_its_rejects_and_its_first_rows
 def test_no_data_is_shown_where_the_deployment_forbids_it(results):
     text = page_of(results, "predict", rows=0).text
     assert "299 rows scored, 1 rejected" in text
+    record = record_of(results, "predict")
+    failed = replace(record, models=(replace(record.models[0], error="the value 4711"),))
+    for rows in (0, 1):
+        content, _ = task_page.content_of(failed, task(), artifacts(results), rows)
+        assert ("4711" in content) == bool(rows)
     assert "</td><script>0</script>" not in text
     assert "cannot become" not in text
     assert "alert(7)" not in text
