@@ -158,7 +158,9 @@ class Follower:
 
     def dag_of(self, code):
         """Return a DAG file with the block's tasks, and before them those whose output they take."""
-        given = [f"{name} = {self.world.tasks[name]}" for name in taken_for_granted(code)]
+        needed = taken_for_granted(code)
+        assert self.world.tasks.keys() >= set(needed), "the world of this page lacks a task that a block takes"
+        given = [f"{name} = {self.world.tasks[name]}" for name in needed]
         lines = textwrap.indent("\n".join([*given, code]), "    ")
         imports = "from airflow.sdk import DAG\nfrom airflow_batch_inference.operators import *\n"
         return f'{imports}\nwith DAG("fragment_{next(_NUMBER)}", schedule=None):\n{lines}'
