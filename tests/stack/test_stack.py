@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from stack_services import Stack, missing, running_stack
+from stack_services import Stack, missing
 
 from airflow_batch_inference.example_data import PREDICTION, make_example_data
 from airflow_batch_inference.scoring.verify import verify
@@ -38,21 +38,6 @@ VICTIM = "run-00"
 ROWS = 300
 PART_ROWS = 131_072
 VICTIM_ROWS = 5 * PART_ROWS + 7
-SETTINGS = {
-    "AIRFLOW__CELERY__WORKER_CONCURRENCY": "2",
-    "AIRFLOW__CORE__PARALLELISM": "4",
-    # All twenty at once; the default is 16.
-    "AIRFLOW__CORE__MAX_ACTIVE_RUNS_PER_DAG": "32",
-    # A dead worker's tasks are found, and tried again, in seconds instead of minutes.
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
-    "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "60",
-    "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "10",
-    "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "5",
-    # Two cores have better things to do than to parse files that nobody changes.
-    "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
-    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
-}
 
 
 @dataclass
@@ -102,12 +87,6 @@ def task_folder(stack, run, task):
 
 def logical_date(number):
     return f"2026-01-{number + 1:02d}"
-
-
-@pytest.fixture(scope="module")
-def stack():
-    with running_stack(SETTINGS) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
