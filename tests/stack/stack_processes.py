@@ -1,4 +1,4 @@
-"""Processes that are ended whatever happens: each in a session of its own, all of which end with their starter.
+"""Processes and a folder that are gone in the end whatever happens: each process has a session of its own.
 
 What must not be relaxed: only sessions that were started here are ended, by their id; and all of them are, also where
 the starter is killed itself.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,18 +29,19 @@ class Processes:
 
     Parameters
     ----------
-    logs
-        The folder of their log files.
+    folder
+        Their own, with a folder of their logs; it is removed in the end.
     """
 
-    def __init__(self, logs: Path) -> None:
-        self.logs = logs
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.logs = folder / "logs"
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
         self.logs.mkdir(parents=True, exist_ok=True)
         self._reaper = subprocess.Popen(
-            [sys.executable, __file__], stdin=subprocess.PIPE, text=True, start_new_session=True
+            [sys.executable, __file__, self.folder], stdin=subprocess.PIPE, text=True, start_new_session=True
         )
         return self
 
@@ -111,10 +113,11 @@ def kill_session(leader: int) -> None:
 
 
 def _reap() -> None:
-    """Read ids of sessions until whoever writes them is gone, then kill what is left of them."""
+    """Read ids of sessions until whoever writes them is gone, then kill what is left of them and remove the folder."""
     leaders = [int(line) for line in sys.stdin]
     for leader in reversed(leaders):
         kill_session(leader)
+    shutil.rmtree(sys.argv[1], ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -135,29 +135,26 @@ def running_stack(overrides: Mapping[str, str], *, workers: int = 2) -> Iterator
     """
     root = Path(tempfile.mkdtemp(prefix="airflow-stack-"))
     root.chmod(0o755)  # PostgreSQL runs as another user where this one is root
-    try:
-        with Processes(root / "logs") as processes:
-            stack = _prepare(root, processes, overrides)
-            migrated = subprocess.run(
-                [_airflow(), *stack.compose.command("migrate")],
-                env=stack.environment,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-            )
-            assert migrated.returncode == 0, migrated.stdout
-            for service in _SERVICES:
-                stack.start(service)
-            for number in range(1, workers + 1):
-                stack.start("worker", f"worker-{number}")
-            stack.wait_for(stack.api.is_healthy, "the API server, scheduler, DAG processor and triggerer")
-            stack.api.log_in("admin", stack.password)
-            for number in range(1, workers + 1):
-                _wait_for_worker(stack, f"worker-{number}")
-            yield stack
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
+    with Processes(root) as processes:
+        stack = _prepare(root, processes, overrides)
+        migrated = subprocess.run(
+            [_airflow(), *stack.compose.command("migrate")],
+            env=stack.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert migrated.returncode == 0, migrated.stdout
+        for service in _SERVICES:
+            stack.start(service)
+        for number in range(1, workers + 1):
+            stack.start("worker", f"worker-{number}")
+        stack.wait_for(stack.api.is_healthy, "the API server, scheduler, DAG processor and triggerer")
+        stack.api.log_in("admin", stack.password)
+        for number in range(1, workers + 1):
+            _wait_for_worker(stack, f"worker-{number}")
+        yield stack
 
 
 def _wait_for_worker(stack: Stack, name: str) -> None:

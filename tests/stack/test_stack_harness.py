@@ -66,17 +66,18 @@ def test_volumes_become_folders_and_the_examples_a_link(compose):
 
 
 def test_a_killed_process_takes_its_children_along(tmp_path):
-    with Processes(tmp_path) as processes:
+    with Processes(tmp_path / "stack") as processes:
         processes.start("parent", [sys.executable, "-c", PARENT], os.environ)
         leader = processes.running["parent"].pid
         wait_until(lambda: "started" in processes.tail("parent"))
         assert len(list(session(leader))) == 2
         processes.kill("parent")
         assert not list(session(leader))
+    assert not (tmp_path / "stack").exists()
 
 
 def test_a_process_that_ends_by_itself_is_noticed_with_the_end_of_its_log(tmp_path):
-    with Processes(tmp_path) as processes:
+    with Processes(tmp_path / "stack") as processes:
         processes.start("short", [sys.executable, "-c", "raise SystemExit('no port is free')"], os.environ)
         processes.running["short"].wait()
         with pytest.raises(AssertionError, match=r"short ended with 1:\nno port is free"):
@@ -89,7 +90,7 @@ import os, sys, time
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from pathlib import Path
 from stack_processes import Processes
-with Processes(Path({str(tmp_path)!r})) as processes:
+with Processes(Path({str(tmp_path)!r}, "stack")) as processes:
     processes.start("parent", [sys.executable, "-c", {PARENT!r}], os.environ)
     while "started" not in processes.tail("parent"):
         time.sleep(0.02)
@@ -101,4 +102,4 @@ with Processes(Path({str(tmp_path)!r})) as processes:
     assert psutil.pid_exists(leader)
     starter.send_signal(signal.SIGKILL)
     starter.communicate()
-    wait_until(lambda: not list(session(leader)))
+    wait_until(lambda: not list(session(leader)) and not (tmp_path / "stack").exists())
