@@ -54,7 +54,8 @@ stack: $(INSTALLED) ## start all of docker-compose.yaml without containers, with
 
 test: export AIRFLOW_HOME := $(CURDIR)/$(STATE)/airflow-test
 test: $(INSTALLED) $(FRAMEWORKS) ## run the whole test suite
-	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -m stack tests/stack
+	@$(BIN)/python -m pytest -m "not stack" --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 check: $(INSTALLED) ## ruff, mypy --strict and the import contracts
 	@$(BIN)/ruff check

@@ -85,6 +85,8 @@ def run(stack, admin):
     admin.goto(f"/dags/{DAG}")
     admin.get_by_role("button", name="Trigger").first.click()
     form = admin.get_by_role("dialog")
+    form.get_by_role("combobox").first.fill("drifted")
+    form.get_by_role("combobox").first.press("Enter")
     form.locator("input[name=element_drift_threshold]").fill("0.21")
     form.get_by_role("button", name="Trigger", exact=True).click()
     admin.wait_for_url(re.compile("/runs/manual__"), timeout=WAIT_MS)
@@ -113,7 +115,7 @@ def seen(page, name):
 
 def test_a_run_is_started_by_the_dags_form_and_ends_where_the_gate_says(stack, run, admin):
     given = next(each for each in stack.api.get(f"/dags/{DAG}/dagRuns")["dag_runs"] if each["dag_run_id"] == run)
-    assert given["conf"]["drift_threshold"] == 0.21
+    assert given["conf"] == {"batch": "drifted", "dataset": None, "drift_threshold": 0.21}
     assert given["state"] == "failed"
     states = {name: task["state"] for name, task in stack.api.tasks(DAG, run).items()}
     assert states["gate"] == "failed"
@@ -127,7 +129,7 @@ def test_a_run_is_started_by_the_dags_form_and_ends_where_the_gate_says(stack, r
     ("task", "words"),
     [
         ("load", ["lightgbm", "SHA-256"]),
-        ("predict", ["rows", "predicted_label|tumour|prediction"]),
+        ("predict", ["rows", "malignant"]),
         ("drift", ["DRIFT_DETECTED|Drift detected|drifted"]),
         ("log", ["published|Published|artifacts"]),
         ("gate", ["DRIFT_DETECTED|Drift detected|drifted"]),
