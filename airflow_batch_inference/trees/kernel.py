@@ -25,6 +25,9 @@ from airflow_batch_inference.trees.links import (
 _compiled = njit(nogil=True, error_model="numpy")
 
 LANES = 8
+PLAIN, STRIDE = 16, 4
+"""After so many steps, and so many more, a walk ends where all of its rows are in leaves: few rows go down deep trees'
+longest paths. A leaf leads to itself, so a step too many changes nothing."""
 _SET_BIT = np.uint32(1 << 31)
 _COLUMN = np.uint32((1 << 31) - 1)
 _WORD = np.uint64(5)
@@ -81,7 +84,7 @@ def _leaves(block, row0, width, thresholds, links, sets, root, steps):
     row6 = row5 + width
     row7 = row6 + width
     node0 = node1 = node2 = node3 = node4 = node5 = node6 = node7 = root
-    for _ in range(steps):
+    for _ in range(min(steps, PLAIN)):
         node0 = _next(block, row0, thresholds, links, sets, node0)
         node1 = _next(block, row1, thresholds, links, sets, node1)
         node2 = _next(block, row2, thresholds, links, sets, node2)
@@ -90,6 +93,27 @@ def _leaves(block, row0, width, thresholds, links, sets, root, steps):
         node5 = _next(block, row5, thresholds, links, sets, node5)
         node6 = _next(block, row6, thresholds, links, sets, node6)
         node7 = _next(block, row7, thresholds, links, sets, node7)
+    for _ in range(PLAIN, steps, STRIDE):
+        if (
+            links[_TWO * node0]
+            | links[_TWO * node1]
+            | links[_TWO * node2]
+            | links[_TWO * node3]
+            | links[_TWO * node4]
+            | links[_TWO * node5]
+            | links[_TWO * node6]
+            | links[_TWO * node7]
+        ) == np.uint32(0):
+            break
+        for _ in range(STRIDE):
+            node0 = _next(block, row0, thresholds, links, sets, node0)
+            node1 = _next(block, row1, thresholds, links, sets, node1)
+            node2 = _next(block, row2, thresholds, links, sets, node2)
+            node3 = _next(block, row3, thresholds, links, sets, node3)
+            node4 = _next(block, row4, thresholds, links, sets, node4)
+            node5 = _next(block, row5, thresholds, links, sets, node5)
+            node6 = _next(block, row6, thresholds, links, sets, node6)
+            node7 = _next(block, row7, thresholds, links, sets, node7)
     return node0, node1, node2, node3, node4, node5, node6, node7
 
 
