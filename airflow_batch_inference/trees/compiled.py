@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EXTRA = "fast"
-_BLOCK_BYTES = 48 << 10
-_MOST_ROWS = 128
+_ROWS, _BLOCK_BYTES = 128, 48 << 10
+_TALL_ROWS, _TALL_BYTES = 4096, 1 << 20
+_LARGE_BYTES = 2 << 20
 _LEAST_ROWS_A_THREAD = 1024
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -115,9 +116,14 @@ def apply_link(raw: np.ndarray, link: int | None, *, steepness: float = 1.0) -> 
 
 
 def _height(ensemble: Ensemble) -> int:
-    """Return how many rows a block has: a multiple of eight, and no more than stay in the processor's first cache."""
+    """Return how many rows a block has: a multiple of eight.
+
+    A small ensemble stays in the processor's caches, and so should the block, in the first one; of a large one each
+    tree is fetched once a block, so the block is tall.
+    """
+    most_rows, most_bytes = (_TALL_ROWS, _TALL_BYTES) if ensemble.nbytes > _LARGE_BYTES else (_ROWS, _BLOCK_BYTES)
     width = 8 * (len(ensemble.inputs) + 1 + ensemble.outputs)
-    return max(8, min(_MOST_ROWS, _BLOCK_BYTES // width) // 8 * 8)
+    return max(8, min(most_rows, most_bytes // width) // 8 * 8)
 
 
 @functools.cache

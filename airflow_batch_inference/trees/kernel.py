@@ -25,6 +25,9 @@ from airflow_batch_inference.trees.links import (
 _compiled = njit(nogil=True, error_model="numpy")
 
 LANES = 8
+PLAIN, STRIDE = 16, 4
+"""Trees up to so many steps are walked without a question; of deeper ones it is asked after so many steps whether all
+rows are in leaves, since few go down the longest paths. A leaf leads to itself, so a step too many changes nothing."""
 _SET_BIT = np.uint32(1 << 31)
 _COLUMN = np.uint32((1 << 31) - 1)
 _WORD = np.uint64(5)
@@ -90,6 +93,41 @@ def _leaves(block, row0, width, thresholds, links, sets, root, steps):
         node5 = _next(block, row5, thresholds, links, sets, node5)
         node6 = _next(block, row6, thresholds, links, sets, node6)
         node7 = _next(block, row7, thresholds, links, sets, node7)
+    return node0, node1, node2, node3, node4, node5, node6, node7
+
+
+@_compiled
+def _deep_leaves(block, row0, width, thresholds, links, sets, root, steps):
+    """Return the leaves that eight rows fall into; ask every few steps whether all of them are there."""
+    row1 = row0 + width
+    row2 = row1 + width
+    row3 = row2 + width
+    row4 = row3 + width
+    row5 = row4 + width
+    row6 = row5 + width
+    row7 = row6 + width
+    node0 = node1 = node2 = node3 = node4 = node5 = node6 = node7 = root
+    for _ in range(0, steps, STRIDE):
+        for _ in range(STRIDE):
+            node0 = _next(block, row0, thresholds, links, sets, node0)
+            node1 = _next(block, row1, thresholds, links, sets, node1)
+            node2 = _next(block, row2, thresholds, links, sets, node2)
+            node3 = _next(block, row3, thresholds, links, sets, node3)
+            node4 = _next(block, row4, thresholds, links, sets, node4)
+            node5 = _next(block, row5, thresholds, links, sets, node5)
+            node6 = _next(block, row6, thresholds, links, sets, node6)
+            node7 = _next(block, row7, thresholds, links, sets, node7)
+        if (
+            links[_TWO * node0]
+            | links[_TWO * node1]
+            | links[_TWO * node2]
+            | links[_TWO * node3]
+            | links[_TWO * node4]
+            | links[_TWO * node5]
+            | links[_TWO * node6]
+            | links[_TWO * node7]
+        ) == np.uint32(0):
+            break
     return node0, node1, node2, node3, node4, node5, node6, node7
 
 
@@ -192,9 +230,11 @@ def score(
         for tree in range(len(roots)):
             root = np.uint64(roots[tree])
             for lane in range(0, count, LANES):
-                found = _leaves(
-                    block, np.uint64(lane * width), np.uint64(width), thresholds, links, sets, root, steps[tree]
-                )
+                row = np.uint64(lane * width)
+                if steps[tree] <= PLAIN:
+                    found = _leaves(block, row, np.uint64(width), thresholds, links, sets, root, steps[tree])
+                else:
+                    found = _deep_leaves(block, row, np.uint64(width), thresholds, links, sets, root, steps[tree])
                 if rows is None:
                     _add_values(sums, lane * wide + groups[tree], wide, thresholds, found)
                 else:
