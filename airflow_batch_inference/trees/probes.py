@@ -9,6 +9,7 @@ input's least and largest thresholds are among the rows.
 from __future__ import annotations
 
 import itertools
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -76,6 +77,10 @@ class _Maker:
         self._parent[forest.left[splits]] = splits
         self._parent[forest.right[splits]] = splits
         self._is_set = forest.rule >= WHOLE_CATEGORY
+        # Lists: one number of an array at a time takes ten times as long.
+        self._left, self._feature, self._threshold, self._parents = (
+            values.tolist() for values in (forest.left, forest.feature, forest.threshold, self._parent)
+        )
         odd = _SINGLE_ODD_NUMBERS if forest.is_single else _ODD_NUMBERS
         self._odd = np.array([*odd, *(_INFINITE if infinite else ()), *((np.nan,) if missing else ())])
         self._numbers = self._by_input(splits)
@@ -104,8 +109,8 @@ class _Maker:
             for place in (0, -1)
             for side in (-1, 0, 1)
         ]
-        rows += [self._allowed(np.full(self._forest.width, value)) for value in self._odd]
-        return np.vstack(rows)
+        rows += [np.full(self._forest.width, value) for value in self._odd]
+        return self._allowed(np.vstack(rows))
 
     def others(self, rows: int) -> np.ndarray:
         """Return rows of thresholds at random, each as it is or the number beside it, and of odd values."""
@@ -116,18 +121,16 @@ class _Maker:
             beside = np.where(sides == 0, taken, self._beside(taken, sides))
             odd = self._rng.random(rows) < _ODD_SHARE
             found[:, column] = np.where(odd, self._rng.choice(self._odd, size=rows), beside)
-        return np.vstack([self._allowed(row) for row in found])
+        return self._allowed(found)
 
-    def _allowed(self, row: np.ndarray) -> np.ndarray:
+    def _allowed(self, rows: np.ndarray) -> np.ndarray:
         """Keep categories what their library takes: whole numbers from 0 on, or missing; LightGBM takes any number."""
-        for column in self._coded():
-            value = row[column]
-            row[column] = np.nan if not 0 <= value < len(self._numbers[column]) else np.floor(value)
-        return row
-
-    def _coded(self) -> np.ndarray:
         is_coded = np.isin(self._forest.rule, (CATEGORY_NAN_OUT, CATEGORY_NAN_IN))
-        return np.unique(self._forest.feature[is_coded])
+        for column in np.unique(self._forest.feature[is_coded]):
+            values = rows[:, column]
+            is_code = (values >= 0) & (values < len(self._numbers[column]))
+            rows[:, column] = np.where(is_code, np.floor(values), np.nan)
+        return rows
 
     def _beside(self, values: np.ndarray, sides: np.ndarray | int) -> np.ndarray:
         """Return the next numbers to the left (-1) or to the right (1), in the type that is compared."""
@@ -138,24 +141,31 @@ class _Maker:
 
     def lead_to(self, split: int, side: int, row: np.ndarray) -> None:
         """Let a row take the path to a split and have its threshold there, or the number beside it."""
-        forest = self._forest
+        left, feature, threshold, parents = self._left, self._feature, self._threshold, self._parents
         bounds: dict[int, tuple[float, float]] = {}
-        node, parent = split, int(self._parent[split])
+        node, parent = split, parents[split]
         while parent != _LEAF:
-            feature, goes_left = int(forest.feature[parent]), forest.left[parent] == node
+            column, goes_left = feature[parent], left[parent] == node
             if self._is_set[parent]:
-                row[feature] = self._code(parent, inside=bool(goes_left))
+                row[column] = self._code(parent, inside=goes_left)
             else:
-                low, high = bounds.get(feature, (-np.inf, np.inf))
-                threshold = float(forest.threshold[parent])
-                bounds[feature] = (low, min(high, threshold)) if goes_left else (max(low, threshold), high)
-            node, parent = parent, int(self._parent[parent])
-        for feature, (low, high) in bounds.items():
-            row[feature] = high if np.isfinite(high) else float(self._beside(np.array(low), 1))
-        if self._is_set[split]:
-            row[forest.feature[split]] = self._code(split, inside=side < 0)
-        else:
-            row[forest.feature[split]] = float(self._beside(np.array(forest.threshold[split]), side))
+                low, high = bounds.get(column, (-math.inf, math.inf))
+                here = threshold[parent]
+                bounds[column] = (low, min(high, here)) if goes_left else (max(low, here), high)
+            node, parent = parent, parents[parent]
+        for column, (low, high) in bounds.items():
+            row[column] = high if high < math.inf else self._next(low, 1)
+        row[feature[split]] = (
+            self._code(split, inside=side < 0) if self._is_set[split] else self._next(threshold[split], side)
+        )
+
+    def _next(self, value: float, side: int) -> float:
+        """Return the next number to a side, in the type that is compared; the number itself for side 0."""
+        if side == 0:
+            return value
+        if self._kind is np.float64:
+            return math.nextafter(value, side * math.inf)
+        return float(np.nextafter(np.float32(value), np.float32(side * math.inf)))
 
     def _code(self, split: int, *, inside: bool) -> float:
         """Return a category of a split's set, or one that is not; NaN where there is none."""

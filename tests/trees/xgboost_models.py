@@ -21,6 +21,7 @@ OBJECTIVES = (
     "reg:gamma",
     "reg:tweedie",
     "rank:ndcg",
+    "survival:cox",
     "reg:quantileerror",
 )
 CLASSES = 3
@@ -34,7 +35,7 @@ def _target(rng, data, objective):
         return np.digitize(total, [-1.0, 1.0])
     if objective == "reg:logistic":
         return 1 / (1 + np.exp(-total))
-    if objective in ("count:poisson", "reg:gamma", "reg:tweedie", "reg:squaredlogerror"):
+    if objective in ("count:poisson", "reg:gamma", "reg:tweedie", "reg:squaredlogerror", "survival:cox"):
         return np.abs(total) + 0.1
     return np.clip(np.round(total), 0, 4) if objective == "rank:ndcg" else total
 
