@@ -12,6 +12,7 @@ DOCS = REPOSITORY / "docs"
 PAGES = ["README.md", *sorted(path.relative_to(REPOSITORY).as_posix() for path in DOCS.rglob("*.md"))]
 
 RUN_ELSEWHERE = {
+    "docs/airflow.md": "tests/operators/test_airflow_document.py",
     "docs/coming-from-azure-ml.md": "tests/operators/test_coming_from_azure_ml.py",
     "docs/coming-from-mlrun.md": "tests/dags/test_mlrun_guide.py",
     "docs/coming-from-wallaroo.md": "tests/operators/test_wallaroo_documents.py",
