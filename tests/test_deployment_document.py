@@ -52,7 +52,7 @@ def test_a_config_is_one_that_airflow_reads(block):
     assert {(section, name) for section in parser.sections() for name in parser[section]} <= set(SETTINGS)
 
 
-@pytest.mark.parametrize("block", [text for kind, text in BLOCKS if kind == "sh"])
+@pytest.mark.parametrize("block", [text for kind, text in BLOCKS if kind == "bash"])
 def test_a_command_is_one_that_the_shell_reads_and_the_project_has(block):
     subprocess.run(["bash", "-n", "-c", block], check=True)
     makefile = (ROOT / "Makefile").read_text()

@@ -25,6 +25,7 @@ NOT_CHECKED = {
     "openssl ": "another program's",
     "model_signing ": "another program's",
     "docker ": "another program's",
+    "AIRFLOW_EXECUTOR=CeleryExecutor docker ": "another program's",
 }
 """The beginning of each command line that no parser here understands, and why."""
 
