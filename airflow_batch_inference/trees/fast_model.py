@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
-from airflow_batch_inference.trees.compiled import EXTRA, is_installed
+from airflow_batch_inference.trees.compiled import EXTRA, NotCompiledError, is_installed
 from airflow_batch_inference.trees.ensemble import NotCoveredError
 from airflow_batch_inference.trees.scorer import TreeScorer, ask, first_difference
 
@@ -205,6 +205,8 @@ class FastModel:
             problem = step()
         except NotCoveredError as error:
             problem = f"it is not covered: {error}"
+        except NotCompiledError as error:
+            problem = str(error)
         except ImportError as error:
             problem = f"Numba cannot be imported ({error}); pip install 'airflow-batch-inference[{EXTRA}]'"
         except Exception as error:  # noqa: BLE001  # the library goes on, whatever the way past it has met
