@@ -6,6 +6,7 @@ What must not be relaxed: where the kernel gave other bits in one process, nothi
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.scoring.loaded_lineup import LoadedLineup
@@ -25,10 +26,17 @@ log = logging.getLogger(__name__)
 def tree_kernel(model: LoadedModel, record: ModelRecord) -> dict[str, str]:
     """Return, by model, why its own library has walked its trees; empty where the kernel has.
 
-    Models that are no tree ensembles, and those that were not to be accelerated, are left out.
+    Models that are no tree ensembles, and those that were not to be accelerated, are left out. Of several models of
+    one name (two versions of one) the second is called ``name (2)``, and so on, in the order of the lineup.
     """
-    found = {name: why_slow(each) for name, each in _models(model, record)}
-    return {name: reason for name, reason in found.items() if reason is not None}
+    found: dict[str, str] = {}
+    seen: Counter[str] = Counter()
+    for name, each in _models(model, record):
+        seen[name] += 1
+        reason = why_slow(each)
+        if reason is not None:
+            found[name if seen[name] == 1 else f"{name} ({seen[name]})"] = reason
+    return found
 
 
 def _models(model: LoadedModel, record: ModelRecord) -> Iterator[tuple[str, LoadedModel]]:
@@ -49,16 +57,23 @@ def of_all_parts(receipts: Iterable[Receipt]) -> dict[str, str]:
     return found
 
 
-def drop_suspects(receipts: dict[int, Receipt], folder: str, storage: Storage) -> bool:
-    """Forget parts that the kernel has scored, where it was found wrong in another one; say whether there are any."""
-    reasons = [reason for receipt in receipts.values() for reason in receipt.tree_kernel.values()]
+def drop_suspects(receipts: dict[int, Receipt], folder: str, storage: Storage) -> dict[str, str]:
+    """Forget parts that the kernel has scored, where it was found wrong in any one, for whichever model.
+
+    Returns
+    -------
+    dict
+        By model, what was found; empty where nothing is to be scored again.
+    """
+    told = [said for receipt in receipts.values() for said in receipt.tree_kernel.items()]
+    wrong = {name: reason for name, reason in told if reason.startswith(DIFFERS)}
     suspects = [receipt for receipt in receipts.values() if "" in receipt.tree_kernel.values()]
-    if not suspects or not any(reason.startswith(DIFFERS) for reason in reasons):
-        return False
+    if not suspects or not wrong:
+        return {}
     log.warning("%d part(s) that the kernel for tree ensembles has scored are scored again without it", len(suspects))
     for receipt in suspects:
         storage.remove(receipt_uri(folder, receipt.job_key, receipt.index))
         for part in receipt.files:
             storage.remove(part.uri)
         del receipts[receipt.index]
-    return True
+    return wrong

@@ -26,6 +26,7 @@ from airflow_batch_inference.exceptions import (
 from airflow_batch_inference.scoring.explain import EXPLANATION, explanations
 from airflow_batch_inference.scoring.outputs import DEFAULT_LABEL, equal_rows, output_columns, whole_outputs
 from airflow_batch_inference.signature import InputPlan, LossyCastError, cast, cast_inputs, is_text
+from airflow_batch_inference.trees.fast_model import for_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -132,11 +133,16 @@ class Predictor:
         features = self.model.feature_names or self.inputs.names
         rows = int(which.sum())
         contributions = (
-            np.asarray(self._call("contributions", table.filter(pa.array(which)), batch))
+            np.asarray(self._contributions(table.filter(pa.array(which)), batch))
             if rows
             else np.empty((0, len(features) + 1))
         )
         return explanations(contributions, features, which, explain.top_k)
+
+    def _contributions(self, table: pa.Table, batch: MiniBatch) -> Prediction:
+        method = "contributions"
+        model = for_call(self.model, (method,), self.kwargs)
+        return self._called(lambda: model.predict(table, method=method, kwargs=self.kwargs), method, table, batch)
 
     def _predicted(self, method: str, table: pa.Table, batch: MiniBatch, known: dict[str, Prediction]) -> Prediction:
         """Call a method, once a mini-batch."""

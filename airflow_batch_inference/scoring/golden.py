@@ -29,7 +29,7 @@ from airflow_batch_inference.scoring.batch import Predictor, label_names
 from airflow_batch_inference.scoring.outputs import equal_rows
 from airflow_batch_inference.signature import InputPlan, LossyCastError, cast_inputs, plan_inputs
 from airflow_batch_inference.storage import join_uri, model_folder, normalize_uri, sha256_of_bytes
-from airflow_batch_inference.trees.fast_model import accelerated
+from airflow_batch_inference.trees.fast_model import accelerated, for_call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -195,7 +195,8 @@ def check_golden(
     held = pq.read_table(io.BytesIO(data))
     inputs = _part(held, _INPUT)
     expected = _part(held, _EXPECTED)
-    predictor = _predictor(model, inputs.schema.names, golden.methods, golden.predict_kwargs)
+    asked = for_call(model, golden.methods, golden.predict_kwargs)
+    predictor = _predictor(asked, inputs.schema.names, golden.methods, golden.predict_kwargs)
     predicted = predictor.predict(_mini_batch(inputs, uri))
     found = pa.table(predicted, names=predictor.names)
     problem = _difference(expected, found, golden.tolerance if tolerance is None else tolerance)

@@ -157,7 +157,8 @@ def score_dataset(
         progress = Progress(plans, receipts, workers=scorers.number, started=started)
         _score_missing(scorers, request, plans, receipts, progress)
         check()
-    if drop_suspects(receipts, folder, storage):
+    wrong = drop_suspects(receipts, folder, storage)
+    if wrong:
         slowly = replace(request, accelerate="off")
         with _scorers(slowly, opened, plans, storage, resources or Resources(), check) as scorers:
             scorers.prepare()
@@ -167,6 +168,7 @@ def score_dataset(
     results = _judged(request, plans, receipts, storage)
     profile_uri = _put_profile(request, receipts.values(), storage)
     record = _record(job, request, opened, plans, receipts, progress, profile_uri, results)
+    record = replace(record, tree_kernel=record.tree_kernel | wrong)
     record = _with_models(record, request, receipts.values(), storage, report)
     return retrying("The commit", lambda: commit(folder, record, storage, fence))
 

@@ -126,6 +126,10 @@ def _height(ensemble: Ensemble) -> int:
     return max(8, min(most_rows, most_bytes // width) // 8 * 8)
 
 
+class NotCompiledError(Exception):
+    """Numba is there, and told to compile nothing; the message says by what."""
+
+
 @functools.cache
 def kernel() -> ModuleType:
     """Import the functions; they compile when they are first called, or come from the cache.
@@ -134,22 +138,23 @@ def kernel() -> ModuleType:
     ------
     ImportError
         Numba is not installed, or not for this NumPy.
+    NotCompiledError
+        Numba is told to compile nothing.
     """
     from numba import config
 
+    if config.DISABLE_JIT:
+        message = "Numba is told to compile nothing; unset NUMBA_DISABLE_JIT"
+        raise NotCompiledError(message)
     from airflow_batch_inference.trees import kernel as compiled
+    from airflow_batch_inference.trees.kept_code import keep_code
 
     folder = cache_folder()
     if folder is None:
         log.info("The compiled kernel is not kept: there is no folder for it that only this user may write.")
         return compiled
-    before = config.CACHE_DIR
-    config.CACHE_DIR = str(folder)  # read when caching is enabled, and only then: other packages keep their folder
-    try:
-        compiled.score.enable_caching()
-        compiled.linked.enable_caching()
-    finally:
-        config.CACHE_DIR = before
+    for function in (compiled.score, compiled.linked):
+        keep_code(function, folder)
     return compiled
 
 
@@ -160,19 +165,27 @@ def cache_folder() -> Path | None:
     for parent in _parents():
         folder = parent / "airflow-batch-inference"
         with contextlib.suppress(OSError):
-            for each in (parent, folder, folder / name):
-                each.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_ours(folder / name)
             if all(_is_ours(each) for each in (parent, folder, folder / name)):
                 return folder / name
     return None
 
 
+def _make_ours(folder: Path) -> None:
+    """Make a folder and those above it, for this user alone: ``Path.mkdir`` gives its mode only to the last one."""
+    for each in (*reversed(folder.parents), folder):
+        if not each.exists():
+            each.mkdir(mode=0o700, exist_ok=True)
+
+
 def _parents() -> Iterator[Path]:
+    """Yield where the folder may be; a home's cache may be a link to somewhere else, what anybody may make may not."""
     given = os.environ.get("XDG_CACHE_HOME", "")
-    if Path(given).is_absolute():
-        yield Path(given)
-    with contextlib.suppress(RuntimeError):  # there is no home
-        yield Path.home() / ".cache"
+    with contextlib.suppress(RuntimeError, OSError):  # links that lead to themselves
+        if Path(given).is_absolute():
+            yield Path(given).resolve()
+    with contextlib.suppress(RuntimeError, OSError):  # there is no home
+        yield (Path.home() / ".cache").resolve()
     yield Path(tempfile.gettempdir()) / f"airflow-batch-inference-{_user()}"
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
-from airflow_batch_inference.trees.compiled import EXTRA, is_installed
+from airflow_batch_inference.trees.compiled import EXTRA, NotCompiledError, is_installed
 from airflow_batch_inference.trees.ensemble import NotCoveredError
 from airflow_batch_inference.trees.scorer import TreeScorer, ask, first_difference
 
@@ -34,6 +34,7 @@ CHOICES: tuple[Accelerate, ...] = ("auto", "off", "require")
 
 DIFFERS = "it differs from the library"
 """How the reason begins where the kernel gave other bits."""
+_TOO_FEW = "there were too few rows to pay for it"
 _WORTH = 1_000_000
 """Rows times trees that the library scores first: for fewer, importing the compiler takes longer than it saves."""
 _COMPARED_ROWS = 8192
@@ -81,6 +82,14 @@ def accelerated(model: LoadedModel, choice: Accelerate) -> LoadedModel:
     return model if readable is None else FastModel(model, readable, is_required=choice == "require")
 
 
+def for_call(model: LoadedModel, methods: Sequence[str], kwargs: Mapping[str, Any]) -> LoadedModel:
+    """Return what is asked beside the job's own predictions: the library, where the kernel has no part in the call.
+
+    So explanations, and golden sets of other methods, are neither refused nor taken for what the job is scored by.
+    """
+    return model.library if isinstance(model, FastModel) and model.problem_of(methods, kwargs) else model
+
+
 def why_slow(model: object) -> str | None:
     """Say why the library scores a tree ensemble by itself; empty: it does not; None: it is no such, or ``off``."""
     return model.why_slow if isinstance(model, FastModel) else None
@@ -113,14 +122,31 @@ class FastModel:
         self._left = _COMPARED_ROWS
         self._seen = 0
         self._kept: list[tuple[pa.Table, tuple[str, ...]]] = []
-        self._reason = "there were too few rows to pay for it"
+        self._has_scored = False
+        self._problem: str | None = None
+        self._reason = "" if is_required else _TOO_FEW
         if is_required:
             self._attempt(self._engage)
 
     @property
     def why_slow(self) -> str:
-        """Why the library scores by itself; empty: it does not."""
-        return self._reason if self._scorer is None else ""
+        """Why the library scores by itself; empty: the kernel has scored rows, or is required and none have come."""
+        if self._problem is not None:
+            return self._problem
+        return "" if self._has_scored else self._reason
+
+    @property
+    def library(self) -> LoadedModel:
+        """The model as its flavor loaded it."""
+        return self._model
+
+    def problem_of(self, methods: Sequence[str], kwargs: Mapping[str, Any] | None) -> str | None:
+        """Say why the kernel has no part in a call, whatever its rows are; None: it has."""
+        if kwargs:
+            return f"predict_kwargs were given ({', '.join(sorted(kwargs))})"
+        if not set(methods) & set(self._readable.methods):
+            return f"no method that it covers was asked for ({', '.join(methods)})"
+        return None
 
     @property
     def feature_names(self) -> tuple[str, ...] | None:
@@ -167,14 +193,38 @@ class FastModel:
     def _all(
         self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
     ) -> dict[str, Prediction]:
-        """Return what several methods give: the covered ones from one walk, the others from the library."""
-        found: dict[str, Prediction] = {}
-        covered = () if kwargs else tuple(method for method in methods if method in self._readable.methods)
-        if covered:
-            scorer = self._scorer_for(batch, covered)
-            found |= (scorer.score(batch, covered) if scorer is not None else None) or {}
+        """Return what several methods give: the covered ones from one walk, the others from the library.
+
+        Raises
+        ------
+        ConfigurationError
+            The kernel is required, and has no part in it, or was found unable before.
+        """
+        problem = self._problem if self._is_required and self._problem else self.problem_of(methods, kwargs)
+        if problem is not None:
+            if self._is_required:
+                raise _cannot(problem)
+            self._reason = problem
+            return ask(self._model, batch, methods, kwargs)
+        covered = tuple(method for method in methods if method in self._readable.methods)
+        found = dict(self._walked(batch, covered) or {})
         others = tuple(method for method in methods if method not in found)
-        return found | (ask(self._model, batch, others, kwargs) if others else {})
+        return found | (ask(self._model, batch, others) if others else {})
+
+    def _walked(self, batch: pa.Table, methods: tuple[str, ...]) -> Mapping[str, np.ndarray] | None:
+        """Return what the kernel gives; None where the library is to be asked: for no rows, some raise."""
+        if not batch.num_rows:
+            return None
+        scorer = self._scorer_for(batch, methods)
+        if scorer is None:
+            self._reason = _TOO_FEW
+            return None
+        found = scorer.score(batch, methods)
+        if found is None:
+            self._reason = "there were values that are left to the library"
+        else:
+            self._has_scored = True
+        return found
 
     def _scorer_for(self, batch: pa.Table, methods: tuple[str, ...]) -> TreeScorer | None:
         """Return the scorer once it may score; before, compare it with the library on this mini-batch."""
@@ -205,19 +255,18 @@ class FastModel:
             problem = step()
         except NotCoveredError as error:
             problem = f"it is not covered: {error}"
+        except NotCompiledError as error:
+            problem = str(error)
         except ImportError as error:
             problem = f"Numba cannot be imported ({error}); pip install 'airflow-batch-inference[{EXTRA}]'"
         except Exception as error:  # noqa: BLE001  # the library goes on, whatever the way past it has met
             problem = f"its trees could not be scored: {type(error).__name__}: {error}".splitlines()[0]
         if problem is None:
             return
-        self._scorer, self._left, self._reason = None, 0, problem
+        self._scorer, self._left, self._problem = None, 0, problem
         self._kept.clear()
         if self._is_required:
-            message = (
-                f"accelerate is 'require', but the model cannot be accelerated: {problem}. Choose 'auto' or 'off'."
-            )
-            raise ConfigurationError(message)
+            raise _cannot(problem)
         log.warning("The model's own library scores it, not the kernel for tree ensembles: %s", problem)
 
     def _engage(self) -> str | None:
@@ -243,6 +292,11 @@ class FastModel:
                 problem = _difference(self._scorer, table, asked)
         self._left -= rows
         return problem
+
+
+def _cannot(problem: str) -> ConfigurationError:
+    message = f"accelerate is 'require', but the model cannot be accelerated: {problem}. Choose 'auto' or 'off'."
+    return ConfigurationError(message)
 
 
 def _difference(scorer: TreeScorer, batch: pa.Table, methods: tuple[str, ...]) -> str | None:

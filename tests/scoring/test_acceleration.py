@@ -9,17 +9,24 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.flavors.lightgbm import TEXT, LightGBMFlavor
 from airflow_batch_inference.records import Receipt
 from airflow_batch_inference.scoring import plan
-from airflow_batch_inference.scoring.acceleration import drop_suspects, of_all_parts
+from airflow_batch_inference.scoring.acceleration import drop_suspects, of_all_parts, tree_kernel
+from airflow_batch_inference.scoring.explain import Explain
 from airflow_batch_inference.scoring.job import score_dataset
+from airflow_batch_inference.scoring.lineup import Lineup
+from airflow_batch_inference.scoring.loaded_lineup import LoadedLine, LoadedLineup
 from airflow_batch_inference.scoring.part import PartScorer
 from airflow_batch_inference.scoring.receipts import put_receipt, receipt_uri
+from airflow_batch_inference.scoring.steps import StepModel
 from airflow_batch_inference.storage import Storage
 from airflow_batch_inference.trees import fast_model, lightgbm_reader
 from airflow_batch_inference.trees.ensemble import ZERO_NAN_RIGHT
+from airflow_batch_inference.trees.fast_model import FastModel
 from airflow_batch_inference.trees.scorer import TreeScorer
+from airflow_batch_inference.trees.sources import readable_of
 
 ROWS = 3000
 
@@ -127,3 +134,39 @@ def test_what_is_dropped_leaves_no_receipt(tmp_path):
 def test_a_model_whose_trees_the_kernel_walked_in_one_part_was_accelerated():
     receipts = [receipt(0, m="too few"), receipt(1, m=""), receipt(2, m="too few", n="it is not covered")]
     assert of_all_parts(receipts) == {"m": "", "n": "it is not covered"}
+
+
+def test_explanations_beside_required_trees_come_from_the_library(bench, dataset, model):
+    record = score(bench, dataset, model, "require", explain=Explain(top_k=1))
+    assert record.tree_kernel == {"fake": ""}
+    assert bench.output(record).column("explanation").null_count == 0
+
+
+def test_required_trees_that_no_method_asks_for_are_refused(bench, dataset, model):
+    with pytest.raises(ConfigurationError, match="no method that it covers"):
+        score(bench, dataset, model, "require", predict_method=("leaf_index",))
+
+
+def test_two_models_of_one_name_keep_their_reasons_apart(bench, dataset, model, tmp_path):
+    def walked(reason):
+        fast = FastModel(model, readable_of(model), is_required=False)
+        fast._problem, fast._has_scored = reason, True
+        return StepModel(model=fast, record=record, method="predict")
+
+    def lineup(champion, challenger):
+        return LoadedLineup(
+            lineup=Lineup(),
+            steps=(walked(champion),),
+            challengers=(LoadedLine("new", (walked(challenger),)),),
+            arms=(),
+            tell=lambda name: None,
+        )
+
+    record = bench.request(dataset, model=model).record
+    differs = f"{fast_model.DIFFERS} here"
+    told = [tree_kernel(lineup(None, None), record), tree_kernel(lineup(differs, None), record)]
+    receipts = {index: receipt(index, **kernel) for index, kernel in enumerate(told)}
+
+    assert told == [{"fake": "", "fake (2)": ""}, {"fake": differs, "fake (2)": ""}]
+    assert drop_suspects(receipts, f"file://{tmp_path}", Storage()) == {"fake": differs}
+    assert not receipts

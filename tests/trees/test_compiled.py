@@ -38,6 +38,23 @@ def test_a_folder_that_others_may_write_is_passed_over(home, spoilt):
     assert compiled.cache_folder().is_relative_to(home / "home" / ".cache")
 
 
+def test_folders_above_it_that_are_made_are_of_this_user_alone(home, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "a" / "b" / "cache"))
+    folder = compiled.cache_folder()
+
+    above = [each for each in folder.parents if each.is_relative_to(home) and each != home]
+    assert [each.stat().st_mode & 0o777 for each in above] == [0o700] * 4
+
+
+def test_a_linked_cache_of_the_home_is_followed(home, monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    (home / "disk").mkdir(mode=0o700)
+    (home / "home").mkdir()
+    (home / "home" / ".cache").symlink_to(home / "disk")
+
+    assert compiled.cache_folder().is_relative_to(home / "disk")
+
+
 def test_a_link_is_passed_over(home):
     (home / "elsewhere").mkdir()
     (home / "cache").mkdir()
@@ -84,3 +101,12 @@ def test_a_second_process_takes_the_machine_code_of_the_first(tmp_path):
     assert said[1].startswith("[[1.0], [2.0]] {(")
     assert list(tmp_path.rglob("*.nbi"))
     assert set(package.rglob("*.nbi")) == before
+
+
+def test_a_compiler_that_is_turned_off_is_named(monkeypatch):
+    from numba import config
+
+    monkeypatch.setattr(config, "DISABLE_JIT", 1)
+    compiled.kernel.cache_clear()
+    with pytest.raises(compiled.NotCompiledError, match="unset NUMBA_DISABLE_JIT"):
+        compiled.kernel()

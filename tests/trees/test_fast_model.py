@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import replace
 
@@ -14,9 +15,9 @@ from sklearn.linear_model import LinearRegression
 
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.flavors.sklearn import describe
-from airflow_batch_inference.trees import compiled, fast_model, lightgbm_reader
+from airflow_batch_inference.trees import compiled, fast_model, lightgbm_reader, scorer
 from airflow_batch_inference.trees.ensemble import ZERO_NAN_RIGHT
-from airflow_batch_inference.trees.fast_model import FastModel, accelerated, require_choice, why_slow
+from airflow_batch_inference.trees.fast_model import FastModel, accelerated, for_call, require_choice, why_slow
 from airflow_batch_inference.trees.scorer import TreeScorer
 
 
@@ -134,6 +135,50 @@ def test_a_large_first_mini_batch_is_compared_on_rows_from_all_over_it(model, da
 def test_what_is_required_is_tried_at_once(model, wrong_reader):
     with pytest.raises(ConfigurationError, match=r"accelerate is 'require'.*differs from the library"):
         accelerated(model, "require")
+
+
+@pytest.mark.parametrize(
+    ("method", "kwargs", "problem"),
+    [
+        ("predict", {"num_iteration": 3}, r"predict_kwargs were given \(num_iteration\)"),
+        ("contributions", {}, r"no method that it covers was asked for \(contributions\)"),
+    ],
+)
+def test_calls_that_the_kernel_has_no_part_in_cannot_be_required_and_are_named(model, data, method, kwargs, problem):
+    batch = models.table(model, data)
+    with pytest.raises(ConfigurationError, match=problem):
+        accelerated(model, "require").predict(batch, method=method, kwargs=kwargs)
+
+    fast = accelerated(model, "auto")
+    fast.predict(batch, method=method, kwargs=kwargs)
+    assert re.match(problem, why_slow(fast))
+    fast.predict(batch.slice(0, 1))
+    assert why_slow(fast) == "there were too few rows to pay for it"
+
+
+def test_what_is_asked_beside_the_predictions_is_the_librarys(model):
+    fast = accelerated(model, "require")
+    assert for_call(fast, ("contributions",), {}) is model
+    assert for_call(fast, ("predict", "contributions"), {}) is fast
+    assert for_call(model, ("contributions",), {}) is model
+
+
+def test_a_required_kernel_that_was_found_wrong_is_an_error_each_time(model, data, monkeypatch):
+    fast, batch = accelerated(model, "require"), models.table(model, data)
+    walk = scorer.raw_scores
+    monkeypatch.setattr(scorer, "raw_scores", lambda *given: walk(*given) + 1e-9)
+
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="differs from the library"):
+            fast.predict(batch)
+
+
+def test_a_required_kernel_has_nothing_to_say_before_there_are_rows(model, data):
+    fast = accelerated(model, "require")
+    assert why_slow(fast) == ""
+    with pytest.raises(ValueError, match="not enough values"):  # the library's own words
+        fast.predict(models.table(model, data[:0]))
+    assert why_slow(fast) == ""
 
 
 def test_a_model_that_is_no_tree_ensemble_cannot_be_required(data):
