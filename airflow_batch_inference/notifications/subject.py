@@ -6,6 +6,9 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_batch_inference import exceptions
 from airflow_batch_inference.links import page_url
 from airflow_batch_inference.records import TaskKey
 from airflow_batch_inference.reports.messages import (
@@ -70,14 +73,21 @@ def _ended(context: Mapping[str, Any], task: Place) -> tuple[Message, Place] | N
 
 
 def _error(error: object) -> tuple[str, str]:
-    """Return the class of an error and what it says; the operators put this package's classes before the text."""
+    """Return the class of an error and what it says; the operators put this package's classes before the text.
+
+    A class from elsewhere that bears the name of one of this package's is told with its module: it may quote anything.
+    """
     if error is None:
         return "", ""
     text = str(error)
     named = re.match(r"(\w+Error): (.*)", text, re.DOTALL)
-    if named and (isinstance(error, str) or type(error).__name__ == "AirflowFailException"):
+    if named and isinstance(error, (str, AirflowFailException)):
         return named.group(1), named.group(2)
-    return ("", text) if isinstance(error, str) else (type(error).__name__, text)
+    if isinstance(error, str):
+        return "", text
+    kind = type(error)
+    is_foreign = hasattr(exceptions, kind.__name__) and kind.__module__ != exceptions.__name__
+    return f"{kind.__module__}.{kind.__name__}" if is_foreign else kind.__name__, text
 
 
 def _task_place(context: Mapping[str, Any]) -> Place | None:

@@ -40,11 +40,21 @@ def render(dag_id: str, found: Sequence[Run], artifacts: Artifacts) -> str:
     """Return the page; runs oldest first."""
     way, title = crumbs(dag_id), f"Batch inference: {dag_id}"
     runs = [outcome(run) for run in found if any(is_ours(task, artifacts.holds) for task in run.tasks)]
+    left = left_out(sum(not run.is_whole for run in found), "run")
     if not runs:
         known = "None of its runs has loaded a model, scored or analysed anything yet." if found else "It has no runs."
-        return page(title, empty("No runs of this provider's tasks", known), way=way)
-    content = f"{_heading(dag_id, runs)}{_multiples(runs)}{section('Runs', _table(runs))}"
+        return page(title, empty("No runs of this provider's tasks", "" if left else known) + left, way=way)
+    content = f"{_heading(dag_id, runs)}{left}{_multiples(runs)}{section('Runs', _table(runs))}"
     return page(title, content, way=way, style=HISTORY_STYLE)
+
+
+def left_out(number_of: int, what: str) -> str:
+    """Say that something is not shown because there are too many values to read all of it; nothing where none is."""
+    if not number_of:
+        return ""
+    several = "s are" if number_of > 1 else " is"
+    said = "tasks have pushed more values than are read for a page"
+    return f'<p class="w">{number_of:,} {what}{several} left out: {said}. None is summed up in part.</p>'
 
 
 def _heading(dag_id: str, runs: Sequence[Outcome]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from airflow_batch_inference.plugin.dag_page import date, verdicts
+from airflow_batch_inference.plugin.dag_page import date, left_out, verdicts
 from airflow_batch_inference.plugin.history import is_ours, outcome
 from airflow_batch_inference.plugin.html import (
     NONE,
@@ -43,12 +43,13 @@ def render(found: Sequence[tuple[Run, Run]], artifacts: Artifacts) -> str:
         The store, as the reader may see it.
     """
     pipelines = [pair for pair in found if any(is_ours(task, artifacts.holds) for task in pair[1].tasks)]
-    if not pipelines:
+    left = left_out(sum(not told.is_whole for _, told in found), "pipeline")
+    if not pipelines and not left:
         said = "A DAG appears here once one of its runs has loaded a model or scored a dataset."
         return page("Batch inference", empty("No pipelines yet", said))
     models = _models(pipelines, artifacts)
     what = f"{len(pipelines):,} pipeline{'s' * (len(pipelines) > 1)}, {len(models):,} model{'s' * (len(models) != 1)}"
-    content = heading("Batch inference", "none", what) + section("Pipelines", _pipelines(pipelines))
+    content = heading("Batch inference", "none", what) + left + section("Pipelines", _pipelines(pipelines))
     heads = ["Model", "Flavor", "SHA-256", "Pipeline", "Last run", "Verdict"]
     return page(
         "Batch inference", content + section("Models", table(heads, models, kind="wide", most_bytes=_MOST_BYTES))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.plugin.artifacts import NotShownError
@@ -154,28 +155,45 @@ def _rejected(record: PredictionSetRecord, artifacts: Artifacts, rows: int) -> s
     if record.rows_set_aside:
         said += f", of which {record.rows_set_aside:,} were scored and set aside by a check"
     where = details({"Quarantine": f"<code>{text(record.quarantine[0].uri, 300)}</code>"})
-    found = _preview(record.quarantine[0], None, max(_REJECTS_READ, rows) if rows else 0, artifacts)
-    if found is None or not set(_WHY) <= set(found.columns):
-        return section("Rejected rows", where, f"{said}.")
-    at = {name: found.columns.index(name) for name in _WHY}
-    reasons = Counter((row[at["_stage"]], str(row[at["_error"]])) for row in found.rows)
-    is_all = len(found.rows) == record.rows_rejected
-    whose = "" if is_all else f" among the first {len(found.rows):,}"
+    why = _preview(record.quarantine[0], _WHY, max(_REJECTS_READ, rows) if rows else 0, artifacts)
+    if why is None or not set(_WHY) <= set(why.columns):
+        return section("Rejected rows", f"{where}{_left_out(why)}", f"{said}.")
+    at = {name: why.columns.index(name) for name in _WHY}
+    reasons = Counter((row[at["_stage"]], str(row[at["_error"]])) for row in why.rows)
+    is_all = len(why.rows) == record.rows_rejected
+    whose = "" if is_all else f" among the first {len(why.rows):,}"
     counted = table(
         [f"#Rows{whose}", "Where", "Why"],
         ([f"{count:,}", _stage(stage), text(error, 240)] for (stage, error), count in reasons.most_common(8)),
         kind="wide",
     )
-    others = [name for name in found.columns if name not in _WHY][: _MOST_COLUMNS - len(_WHY)]
-    shown = _data(_with_short_names(found, at["_file"]), ["_file", "_row", *others], rows)
-    left = more(len(found.columns) - len(_WHY) - len(others), "column")
-    return section("Rejected rows", f"{counted}{shown}{left}{where}", f"{said}.")
+    shown = _rejected_rows(record, why.names, artifacts, rows)
+    return section("Rejected rows", f"{counted}{shown}{where}", f"{said}.")
+
+
+def _rejected_rows(record: PredictionSetRecord, names: Sequence[str], artifacts: Artifacts, rows: int) -> str:
+    others = [name for name in names if name not in _WHY]
+    wanted = ["_file", "_row", *others[: _MOST_COLUMNS - len(_WHY)]]
+    found = _preview(record.quarantine[0], wanted, rows, artifacts)
+    if found is None or "_file" not in found.columns:
+        return _left_out(found)
+    left = more(len(others) - len(wanted) + 2, "column")
+    shown = _data(_with_short_names(found, found.columns.index("_file")), found.columns, rows)
+    return f"{shown}{_left_out(found)}{left}"
+
+
+def _left_out(found: Preview | None) -> str:
+    """Say which columns are not shown because reading them would take too much."""
+    if found is None or not found.left_out:
+        return ""
+    names = ", ".join(text(name, 40) for name in found.left_out[:_MOST_COLUMNS])
+    return f'<p class="w">Not shown, since the first rows are too large to be read for a page: {names}.</p>'
 
 
 def _with_short_names(found: Preview, place: int) -> Preview:
     """Return rows with the file's name alone in the place of its URI."""
     rows = tuple((*row[:place], str(row[place]).rsplit("/", 1)[-1], *row[place + 1 :]) for row in found.rows)
-    return Preview(found.columns, rows)
+    return replace(found, rows=rows)
 
 
 def _stage(stage: Any) -> str:  # noqa: ANN401  # whatever the file holds
@@ -250,11 +268,12 @@ def _first(record: PredictionSetRecord, artifacts: Artifacts, rows: int) -> str:
         return ""
     wanted = _most_telling(record)
     found = _preview(record.table[0], wanted, rows, artifacts)
-    if found is None or not found.rows:
+    if found is None or not (found.rows or found.left_out):
         return ""
-    left = more(len(record.columns) - len(found.columns), "column")
+    left = more(len(record.columns) - len(found.columns) - len(found.left_out), "column")
     note = f"{len(found.rows):,} of {record.rows_out:,}, from the first file."
-    return section("First rows", f"{_data(found, found.columns, rows, set(record.label_columns))}{left}", note)
+    shown = _data(found, found.columns, rows, set(record.label_columns)) if found.rows else ""
+    return section("First rows", f"{shown}{_left_out(found)}{left}", note)
 
 
 def _most_telling(record: PredictionSetRecord) -> list[str]:

@@ -56,9 +56,9 @@ def render(run: Run, artifacts: Artifacts) -> str:
         ]
         for task in tasks[:MOST_TASKS]
     )
-    return page(
-        title, head + section("Tasks", table(heads, rows, of=len(tasks), kind="wide", most_bytes=_MOST_BYTES)), way=way
-    )
+    more_tasks = "" if run.is_whole else '<p class="w">It has more tasks than are counted here.</p>'
+    shown = table(heads, rows, of=len(tasks), kind="wide", most_bytes=_MOST_BYTES)
+    return page(title, head + section("Tasks", f"{shown}{more_tasks}"), way=way)
 
 
 def render_mapped(tasks: Sequence[Task]) -> str:

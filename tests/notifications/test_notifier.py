@@ -18,6 +18,7 @@ from airflow_batch_inference.exceptions import ArtifactNotFoundError, Configurat
 from airflow_batch_inference.notifications import BatchInferenceNotifier
 from airflow_batch_inference.notifications.cooldown import MessageCooldown, SentMessageRecord
 from airflow_batch_inference.notifications.subject import message_of
+from airflow_batch_inference.reports.message_formats import as_text
 from airflow_batch_inference.reports.messages import Place, run_message
 from airflow_batch_inference.storage import Storage
 
@@ -243,6 +244,15 @@ def test_what_a_context_tells():
     run = SimpleNamespace(dag_id="nightly", run_id="r")
     assert kind_and_place(ti=TaskInstance(), dag_run=run, reason="timed_out") == ("run_failed", "nightly")
     assert kind_and_place(ti=TaskInstance(state="success"), reason="success") is None
+
+
+@pytest.mark.parametrize("name", ["CheckFailedError", "AirflowFailException"])
+def test_an_error_from_elsewhere_is_not_quoted_for_bearing_a_name_that_is_known(name):
+    foreign = type(name, (Exception,), {"__module__": "elsewhere"})
+    message, _ = message_of({"ti": TaskInstance(), "exception": foreign("CheckFailedError: John Doe, card 4111")})
+    assert "John Doe" not in as_text(message)
+    assert name in message.sentences[0]
+    assert message.kind.startswith("failed")
 
 
 def test_a_task_that_was_killed_is_told_without_an_error_and_one_that_is_tried_again_says_so():

@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
@@ -161,6 +162,20 @@ def test_a_task_that_fails_because_of_drift_tells_the_verdict_of_every_column(ru
     columns = data["inputFacets"]["dataQualityMetrics"]["columnMetrics"]
     assert columns["a"]["nullCount"] == 0
     assert columns["a"]["min"] == pytest.approx(rng_frame["a"].min() + 5)
+
+
+@pytest.mark.usefixtures("openlineage")
+def test_no_value_of_a_row_is_told_with_a_verdict_of_drift(runner, tmp_path):
+    for name, value in (("before", "known"), ("after", "john.doe@example.com")):
+        pd.DataFrame({"email": [value] * 200}).to_parquet(tmp_path / f"{name}.parquet")
+    operator = DriftAnalysisOperator(
+        task_id="d", dataset=str(tmp_path / "after.parquet"), sample_set=str(tmp_path / "before.parquet")
+    )
+    runner(operator)
+    assert "john.doe" in str(operator.recorded[1].reasons)
+    event = event_of(operator.get_openlineage_facets_on_complete(None))
+    assert "john.doe" not in json.dumps(event)
+    assert "email: " in json.dumps(event)
 
 
 @pytest.mark.usefixtures("openlineage")

@@ -7,12 +7,14 @@ import re
 from datetime import timedelta
 
 import pytest
+from airflow.utils.session import create_session
 from airflow_runs import DAG, RUN, START
 from fsspec.implementations.local import LocalFileSystem
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_batch_inference.plugin import dag_page, lines, overview_page, run_page
+from airflow_batch_inference.plugin import runs as plugin_runs
 from airflow_batch_inference.plugin.artifacts import Artifacts
 from airflow_batch_inference.plugin.history import outcome
 from airflow_batch_inference.plugin.runs import Run, Task
@@ -163,6 +165,64 @@ def test_the_overview_has_each_pipeline_and_model_with_its_last_status(runs, vie
     assert "1,002" in page
     assert "failed" in page  # the last run, which told nothing
     assert "numbers of <time>2026-01-03</time>" in page
+
+
+def mapped_history(runs, number):
+    for day in range(number):
+        run_id = f"run-{day:04d}"
+        runs.add(run_id=run_id, at=START + timedelta(days=day))
+        for index in range(2):
+            runs.task("predict", {"rows": 1_000, "batch_id": "b"}, run_id=run_id, map_index=index)
+
+
+@pytest.mark.parametrize(("limit", "whole"), [(16, 4), (15, 3), (12, 3), (11, 2), (3, 0)])
+def test_a_run_whose_values_are_not_all_read_is_left_out_and_never_summed_up_in_part(
+    runs, viewer, root, database, monkeypatch, limit, whole
+):
+    monkeypatch.setattr(plugin_runs, "_MOST_VALUES", limit)
+    mapped_history(runs, 4)
+    with create_session() as session:
+        found = plugin_runs.last_runs(DAG, 100, session)
+    assert [run.is_whole for run in found] == [False] * (4 - whole) + [True] * whole
+    assert [outcome(run).rows for run in found] == [None] * (4 - whole) + [2_000] * whole
+    page = viewer.get("/batch-inference/dag", params={"dag_id": DAG}).text
+    assert ("left out" in page) == (whole < 4)
+    assert whole == 4 or f"{4 - whole} run" in page
+
+
+def test_a_pipeline_whose_values_are_not_all_read_is_left_out_of_the_overview(runs, viewer, root, monkeypatch):
+    for dag_id, instances in (("a", 1), ("b", 3)):
+        runs.add(dag_id=dag_id)
+        for index in range(instances):
+            values = {"rows": 1_000, "batch_id": "b", "model_sha256": SHA_A}
+            runs.task("predict", values, dag_id=dag_id, map_index=index)
+    monkeypatch.setattr(plugin_runs, "_MOST_VALUES", 11)
+    page = viewer.get("/batch-inference/overview").text
+    assert "1 pipeline is left out" in page
+    assert "2,000" not in page
+    assert "3,000" not in page
+
+
+def test_a_run_with_more_tasks_than_are_read_says_so(runs, viewer, root, monkeypatch):
+    mapped_history(runs, 1)
+    said = "more tasks than are counted"
+    for limit, is_said in ((4, False), (3, True)):
+        monkeypatch.setattr(plugin_runs, "_MOST_VALUES", limit)
+        page = viewer.get("/batch-inference/run", params={"dag_id": DAG, "run_id": "run-0000"}).text
+        assert "1,000" in page
+        assert (said in page) is is_said
+
+
+def test_the_last_run_is_the_one_of_the_latest_date_wherever_it_is_shown(runs, viewer, root):
+    for day, rows in ((9, 1_009), (2, 1_002)):  # the later one was made first: the other was caught up with
+        run_id = f"run-{day:04d}"
+        runs.add(run_id=run_id, at=START + timedelta(days=day))
+        runs.task("predict", {"rows": rows, "batch_id": "b", "model_sha256": SHA_A}, run_id=run_id)
+    overview = viewer.get("/batch-inference/overview").text
+    assert "1,009" in overview
+    assert "1,002" not in overview
+    assert "2026-01-10" in overview
+    assert "1,009 rows in the last run" in viewer.get("/batch-inference/dag", params={"dag_id": DAG}).text
 
 
 def task(task_id, values, seconds=10, **kwargs):

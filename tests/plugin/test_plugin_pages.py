@@ -185,6 +185,12 @@ def test_what_has_no_record_says_why_in_a_sentence(results, found, said):
     assert said in require_sober(task_page.render(found, artifacts(results), rows=10)).text
 
 
+def test_columns_that_are_too_large_for_a_page_are_named_on_it(results, monkeypatch):
+    monkeypatch.setattr("airflow_batch_inference.plugin.preview._MOST_BYTES", 0)
+    page = page_of(results, "predict")
+    assert page.text.count("too large to be read for a page") == 2
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_are_shown_as_text(results, name):
     model = record_of(results, "load")

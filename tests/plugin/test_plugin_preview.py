@@ -47,6 +47,92 @@ def test_a_file_that_cannot_be_read_shows_nothing_and_breaks_nothing(tmp_path, n
     assert found is None or not found.rows
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (pa.array([2**62], pa.timestamp("us")), "4611686018427387904 (timestamp[us])"),
+        (pa.array([2**31 - 1], pa.int32()).cast(pa.date32()), "2147483647 (date32[day])"),
+        (pa.array([2**62], pa.duration("s")), "4611686018427387904 (duration[s])"),
+        (pa.array([0], pa.timestamp("us", "Mars/Phobos")), "0 (timestamp[us, tz=Mars/Phobos])"),
+        (pa.array([[2**62]], pa.list_(pa.timestamp("us"))), ["4611686018427387904 (timestamp[us])"]),
+        (pa.array([{"a": 2**62}], pa.struct({"a": pa.timestamp("us")})), "(struct<a: timestamp[us]>)"),
+    ],
+)
+def test_a_value_that_python_cannot_hold_is_shown_as_text_beside_the_others(tmp_path, value, shown):
+    pq.write_table(pa.table({"key": [1], "odd": value}), tmp_path / "x.parquet")
+    assert first_rows(str(tmp_path / "x.parquet"), None, 5, Storage()) == Preview(("key", "odd"), ((1, shown),))
+
+
+@pytest.mark.parametrize("depth", [3, 500, 900, 960, 100_000])
+def test_deeply_nested_json_breaks_nothing(tmp_path, depth):
+    (tmp_path / "x.jsonl").write_text('{"a": ' + "[" * depth + "]" * depth + "}\n")
+    found = first_rows(str(tmp_path / "x.jsonl"), None, 5, Storage())
+    assert found is None or all(isinstance(each, str) for each in found.rows[0][0])
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):
+    (tmp_path / "x.csv").write_bytes(b"\xef\xbb\xbfa,b\n1,2\n")
+    assert first_rows(str(tmp_path / "x.csv"), ["a"], 1, Storage()) == Preview(("a",), (("1",),))
+
+
+@pytest.mark.parametrize("name", ["x.parquet", "x.arrow"])
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_of_a_long_text_only_the_beginning_is_made(tmp_path, name, kind):
+    long = pa.table({"v": pa.array(["\u00e9" * 100_000, "b", None]).cast(kind)})
+    pq.write_table(long, tmp_path / name) if name == "x.parquet" else pa.feather.write_feather(long, tmp_path / name)
+    assert first_rows(str(tmp_path / name), None, 5, Storage()).rows == (("\u00e9" * 1_000,), ("b",), (None,))
+
+
+def test_one_long_text_in_every_row_is_held_once(tmp_path):
+    pq.write_table(pa.table({"v": ["x" * 100_000] * 500}), tmp_path / "x.parquet")
+    usual = pa.default_memory_pool()
+    pool = pa.proxy_memory_pool(usual)
+    pa.set_memory_pool(pool)
+    try:
+        found = first_rows(str(tmp_path / "x.parquet"), None, 200, Storage())
+    finally:
+        pa.set_memory_pool(usual)
+    assert len(found.rows) == 200
+    assert 0 < pool.max_memory() < 5_000_000
+
+
+@pytest.mark.parametrize(("name", "shown"), [("x.parquet", ("n",)), ("x.arrow", ())])
+def test_columns_that_are_too_large_are_left_out_and_named(tmp_path, monkeypatch, name, shown):
+    monkeypatch.setattr("airflow_batch_inference.plugin.preview._MOST_BYTES", 64 << 10)
+    table = pa.table({"a.b": np.random.default_rng(0).normal(size=20_000), "n": np.arange(20_000, dtype="i1")})
+    if name == "x.parquet":
+        pq.write_table(table, tmp_path / name)
+    else:
+        pa.feather.write_feather(table, tmp_path / name)
+    found = first_rows(str(tmp_path / name), ["a.b", "n"], 5, Storage())
+    assert (found.columns, found.left_out) == (shown, tuple(each for each in ("a.b", "n") if each not in shown))
+    assert found.names == ("a.b", "n")
+
+
+def test_of_an_arrow_file_only_the_columns_that_are_shown_are_read(tmp_path):
+    wide = pa.table({f"c{number}": np.random.default_rng(0).normal(size=10_000) for number in range(50)})
+    pa.feather.write_feather(wide, tmp_path / "x.arrow", compression="uncompressed")
+    read = []
+
+    class Counted(type(Storage().filesystem(str(tmp_path))[0])):
+        cachable = False
+
+        def open(self, *args, **kwargs):
+            opened = super().open(*args, **kwargs)
+            whole = opened.read
+
+            def noted(size=-1):
+                read.append(size)
+                return whole(size)
+
+            opened.read = noted
+            return opened
+
+    found = first_rows(str(tmp_path / "x.arrow"), ["c7"], 1, Storage(filesystem_for=lambda protocol: Counted()))
+    assert found.columns == ("c7",)
+    assert 0 < sum(read) < 300_000
+
+
 def test_no_rows_are_read_where_none_may_be_shown(tmp_path):
     assert first_rows(str(tmp_path / "missing.parquet"), None, 0, Storage()) is None
 
