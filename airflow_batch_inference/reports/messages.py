@@ -9,7 +9,7 @@ names and numbers of columns are.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference import exceptions
@@ -69,6 +69,8 @@ class Place:
     run_id: str
     task_id: str | None = None
     """None: the whole run."""
+    map_index: int = -1
+    """Of an instance of a mapped task."""
     url: str | None = None
     """Its page in Airflow's UI, at http or https."""
 
@@ -83,13 +85,15 @@ class Message:
     """A message, in whatever format it is sent (:mod:`.message_formats`)."""
 
     kind: str
-    """What happened, in a word that letters and ``_`` make: two messages of a kind about a task say the same."""
+    """What happened, in a word that letters and ``_`` make."""
     title: str
     sentences: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
     """Labels and values."""
     url: str | None
     """Where there is more, at http or https."""
+    detail: str = ""
+    """What the kind leaves open, such as an error's class: two of a kind and a detail about a task say the same."""
 
 
 def clean(text: object, limit: int = MOST_CHARACTERS) -> str:
@@ -166,7 +170,8 @@ def failure_message(name: str, text: str, place: Place) -> Message:
         told = f"The error is {clean(name, 80)}; its message" if name else "What happened"
         text = f"{told} is in the task's log."
     facts = [("Error", name)] if is_ours and name not in _TITLES else []
-    return _message(kind, _TITLES.get(name, "A task has failed"), [text], facts, place)
+    message = _message(kind, _TITLES.get(name, "A task has failed"), [text], facts, place)
+    return message if is_ours else replace(message, detail=name)
 
 
 def run_message(reason: str, place: Place) -> Message:
@@ -179,7 +184,8 @@ def run_message(reason: str, place: Place) -> Message:
     place
         The run.
     """
-    return _message("run_failed", "A run has failed", [f"Airflow says: {reason.replace('_', ' ')}."], [], place)
+    said = f"Airflow says: {reason.replace('_', ' ')}."
+    return replace(_message("run_failed", "A run has failed", [said], [], place), detail=reason)
 
 
 def deadline_message(deadline: str, place: Place) -> Message:
