@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from airflow_batch_inference.exceptions import ArtifactNotFoundError
 from airflow_batch_inference.records import Record
-from airflow_batch_inference.storage import encode_segment, join_uri, normalize_uri
+from airflow_batch_inference.storage import encode_segment, join_uri, normalize_uri, sha256_of_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from airflow_batch_inference.storage import Storage
 
 log = logging.getLogger(__name__)
+
+_MOST_CHARACTERS = 100
+"""Of a detail in the name of a file; a longer one has its digest in its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,7 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageCooldown:
-    """For how long a message of one kind about one task is not sent again.
+    """For how long a message of one kind and detail about one task, or one instance of it, is not sent again.
 
     Parameters
     ----------
@@ -63,10 +66,18 @@ class MessageCooldown:
     now: Callable[[], datetime] = _now
 
     def uri(self, message: Message, place: Place) -> str:
-        """Return where the last message of this kind is noted: ``notifications/<dag>/task=<task>/<kind>.json``."""
-        task = [] if place.task_id is None else [f"task={encode_segment(place.task_id)}"]
-        names = ["notifications", encode_segment(place.dag_id), *task, f"{encode_segment(message.kind)}.json"]
-        return join_uri(normalize_uri(self.root), *names)
+        """Return where the last such message is noted.
+
+        It is ``notifications/<dag>/task=<task>/map_index=<index>/<kind>-<detail>.json``, without what there is none of.
+        """
+        names = ["notifications", encode_segment(place.dag_id)]
+        names += [] if place.task_id is None else [f"task={encode_segment(place.task_id)}"]
+        names += [] if place.map_index < 0 else [f"map_index={place.map_index}"]
+        detail = encode_segment(message.detail) if message.detail else ""
+        if len(detail) > _MOST_CHARACTERS:
+            detail = sha256_of_bytes(message.detail.encode("utf-8", "surrogatepass"))
+        kind = encode_segment(message.kind)
+        return join_uri(normalize_uri(self.root), *names, f"{kind}-{detail}.json" if detail else f"{kind}.json")
 
     def holds_back(self, message: Message, place: Place) -> bool:
         """Say whether such a message was sent less than ``seconds`` ago, and log it."""

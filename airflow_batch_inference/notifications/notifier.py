@@ -43,7 +43,8 @@ class BatchInferenceNotifier(BaseNotifier):
     :param webhook_conn_id: connection of a server that takes JSON by POST; needs ``apache-airflow-providers-http``.
     :param webhook_endpoint: the path there, if the connection has none. (templated)
     :param cooldown_s: for so many seconds no second message of the same kind about the same task is sent, in whatever
-        run; 0: every time. Kinds are the verdicts of drift, each class of error, rejected rows, a missed deadline.
+        run; 0: every time. Kinds are the verdicts of drift, each class of error, each reason why a run failed, rejected
+        rows, a missed deadline. The instances of a mapped task are told of one by one.
     :param artifact_root: the artifact store, in which the cooldown is kept; None: as configured. (templated)
     :param artifact_conn_id: connection that reaches it; None: as configured.
     """

@@ -96,7 +96,8 @@ def _task_place(context: Mapping[str, Any]) -> Place | None:
         return None
     index = -1 if ti.map_index is None else ti.map_index
     key = TaskKey(dag_id=ti.dag_id, run_id=ti.run_id, task_id=ti.task_id, map_index=index)
-    return Place(dag_id=ti.dag_id, run_id=ti.run_id, task_id=ti.task_id, url=page_url(key, is_absolute=True) or None)
+    url = page_url(key, is_absolute=True) or None
+    return Place(dag_id=ti.dag_id, run_id=ti.run_id, task_id=ti.task_id, map_index=index, url=url)
 
 
 def _run_place(context: Mapping[str, Any]) -> Place:

@@ -130,7 +130,9 @@ def _fitting(wanted: Sequence[str], metadata: Any, groups: Iterable[int]) -> tup
             name = path if path in sizes else next((each for each in wanted if path.startswith(f"{each}.")), None)
             if name is not None:
                 sizes[name] += leaf.total_uncompressed_size
-    fits, left_out, total = [], [], 0
+    fits: list[str] = []
+    left_out: list[str] = []
+    total = 0
     for name, size in sizes.items():
         is_small = total + size <= _MOST_BYTES
         total += size * is_small

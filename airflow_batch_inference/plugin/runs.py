@@ -121,7 +121,7 @@ def run_of(dag_id: str, run_id: str, session: Session) -> Run | None:
     if found is None:
         return None
     values, whole = _pushed([found], session, keep_parts=True)
-    instances, _ = _instances([found], {key[1] for key in values}, session)
+    instances, _ = _instances([found], {key[1] for key in values}, session, keep_parts=True)
     return replace(_run(found, [_joined(task, values) for task in instances]), is_whole=bool(whole))
 
 
@@ -141,8 +141,10 @@ def last_runs(dag_id: str, most: int, session: Session) -> list[Run]:
     return [replace(_run(row, by_run[row.run_id]), is_whole=row.run_id in known) for row in reversed(found)]
 
 
-def _instances(runs: Sequence[Any], task_ids: Collection[str], session: Session) -> tuple[list[Task], Sequence[Any]]:
-    """Return the instances of some tasks in the first of some runs of a DAG, and those runs."""
+def _instances(
+    runs: Sequence[Any], task_ids: Collection[str], session: Session, *, keep_parts: bool = False
+) -> tuple[list[Task], Sequence[Any]]:
+    """Return the instances of some tasks in the first of some runs of a DAG, and those runs; as :func:`_pushed`."""
     if not task_ids or not runs:
         return [], runs
     run_ids = [row.run_id for row in runs]
@@ -158,10 +160,9 @@ def _instances(runs: Sequence[Any], task_ids: Collection[str], session: Session)
         )
         .limit(_MOST_VALUES + 1)
     ).all()
-    if len(rows) > _MOST_VALUES and len(runs) > 1:
-        runs = runs[: run_ids.index(rows[-1].run_id)]
-    known = {row.run_id for row in runs}
-    return [_task(row) for row in rows if row.run_id in known], runs
+    whole = runs if len(rows) <= _MOST_VALUES else runs[: run_ids.index(rows[-1].run_id)]
+    known = {row.run_id for row in whole}
+    return [_task(row) for row in rows if keep_parts or row.run_id in known], whole
 
 
 def pipelines(dag_ids: Iterable[str], session: Session) -> list[tuple[Run, Run]]:

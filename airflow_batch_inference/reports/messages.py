@@ -9,7 +9,7 @@ names and numbers of columns are.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference import exceptions
@@ -21,18 +21,24 @@ MOST_SENTENCES = 6
 MOST_CHARACTERS = 300
 """Of a sentence, a name or a value."""
 _MOST_NAMES = 8
+_VALUE = r"(\"[^\"]*\"?|'[^']*'?|\S+)"
 _SECRETS = (
-    (re.compile(r"(://)[^/@\s]*@"), r"\1…@"),
-    (re.compile(r"\?[^\s/]*=[^\s]*"), "?…"),
+    (re.compile(r"-----BEGIN [^-]*-----.*?(?:-----END [^-]*-----|$)"), "…"),
+    (re.compile(r"\?[^\s/?=]*+=\S*"), "?…"),
+    (re.compile(r"(?i)\b(hooks\.[\w.-]++/|webhooks?/)\S+"), r"\1…"),
+    (re.compile(r"(?i)\b(authorization[\"']?\s*[=:]\s*[\"']?)(?:\w+\s+)?\S+"), r"\1…"),
     (
         re.compile(
-            r"(?i)\b(\w*(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|signature|credential)\w*)"
-            r"([\"']?\s*[=:]\s*|\s+is\s+)(\"[^\"]*\"|'[^']*'|\S+)"
+            r"(?i)\b(\w*(?:password|passwd|passphrase|pwd|secret|token|signature|credential"
+            r"|(?:api|access|account|private|shared)[_-]?key)\w*+)([\"']?\s*[=:]\s*|\s+is\s+)" + _VALUE
         ),
         r"\1\2…",
     ),
+    (re.compile(r"(?i)\b((?:\w*_)?(?:pass|sig))(\s*=\s*|[\"']\s*:\s*)" + _VALUE), r"\1\2…"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w+/=.~-]{8,}"), r"\1 …"),
     (re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"), "…"),
+    (re.compile(r"\b(?:gh[a-z]_|github_pat_|glpat-|xox[a-z]-)[\w-]{10,}"), "…"),
+    (re.compile(r"\beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?"), "…"),
 )
 _TITLES = {
     "DriftDetectedError": "Drift detected",
@@ -69,6 +75,8 @@ class Place:
     run_id: str
     task_id: str | None = None
     """None: the whole run."""
+    map_index: int = -1
+    """Of an instance of a mapped task."""
     url: str | None = None
     """Its page in Airflow's UI, at http or https."""
 
@@ -83,13 +91,15 @@ class Message:
     """A message, in whatever format it is sent (:mod:`.message_formats`)."""
 
     kind: str
-    """What happened, in a word that letters and ``_`` make: two messages of a kind about a task say the same."""
+    """What happened, in a word that letters and ``_`` make."""
     title: str
     sentences: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
     """Labels and values."""
     url: str | None
     """Where there is more, at http or https."""
+    detail: str = ""
+    """What the kind leaves open, such as an error's class: two of a kind and a detail about a task say the same."""
 
 
 def clean(text: object, limit: int = MOST_CHARACTERS) -> str:
@@ -100,10 +110,17 @@ def clean(text: object, limit: int = MOST_CHARACTERS) -> str:
     >>> clean("cannot read s3://me:key@bucket/a?X-Signature=1\nagain, password=hunter2")
     'cannot read s3://…@bucket/a?… again, password=…'
     """
-    found = " ".join("".join(each if each.isprintable() else " " for each in str(text)[: 20 * limit]).split())
+    printable = "".join(each if each.isprintable() else " " for each in str(text)[: 20 * limit])
+    found = " ".join(map(_without_user, printable.split()))
     for pattern, replacement in _SECRETS:
         found = pattern.sub(replacement, found)
     return found if len(found) <= limit else f"{found[: limit - 1]}…"
+
+
+def _without_user(word: str) -> str:
+    """Return a word without what stands before the host of a URL in it; a password may have any sign in it."""
+    start, end = word.find("//"), word.rfind("@")
+    return f"{word[: start + 2]}…{word[end:]}" if 0 <= start < end else word
 
 
 def drift_message(drift: Mapping[str, Any], place: Place) -> Message:
@@ -166,7 +183,8 @@ def failure_message(name: str, text: str, place: Place) -> Message:
         told = f"The error is {clean(name, 80)}; its message" if name else "What happened"
         text = f"{told} is in the task's log."
     facts = [("Error", name)] if is_ours and name not in _TITLES else []
-    return _message(kind, _TITLES.get(name, "A task has failed"), [text], facts, place)
+    message = _message(kind, _TITLES.get(name, "A task has failed"), [text], facts, place)
+    return message if is_ours else replace(message, detail=name)
 
 
 def run_message(reason: str, place: Place) -> Message:
@@ -179,7 +197,8 @@ def run_message(reason: str, place: Place) -> Message:
     place
         The run.
     """
-    return _message("run_failed", "A run has failed", [f"Airflow says: {reason.replace('_', ' ')}."], [], place)
+    said = f"Airflow says: {reason.replace('_', ' ')}."
+    return replace(_message("run_failed", "A run has failed", [said], [], place), detail=reason)
 
 
 def deadline_message(deadline: str, place: Place) -> Message:

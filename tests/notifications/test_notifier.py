@@ -201,6 +201,28 @@ def test_within_a_cooldown_the_same_is_told_once_and_anything_else_at_once(inbox
     assert tell(run_id="run 3") == 4
 
 
+def test_each_class_of_error_each_instance_and_each_reason_has_a_cooldown_of_its_own(inbox, notifier):
+    def told(**context):
+        before = len(inbox.sent)
+        notifier(email_to="a@x.example", cooldown_s="3600")(context)
+        return len(inbox.sent) > before
+
+    class FarTooLongError(Exception):
+        pass
+
+    FarTooLongError.__name__ = "\u00e9" * 300
+    errors = [KeyError("a"), MemoryError(), ConnectionError("c"), FarTooLongError("d"), ArtifactNotFoundError("e")]
+    contexts = [{"ti": TaskInstance(), "exception": error} for error in errors]
+    contexts += [{"ti": TaskInstance(state=None)}]  # killed
+    contexts += [{"ti": TaskInstance(map_index=index), "exception": KeyError("a")} for index in (0, 1)]
+    run = SimpleNamespace(dag_id="nightly", run_id="r")
+    contexts += [{"dag_run": run, "reason": reason} for reason in ("timed_out", "task_failure")]
+    for context in contexts:
+        assert told(**context)
+    for context in contexts:
+        assert not told(**context)
+
+
 def test_without_a_cooldown_everything_is_told(inbox, notifier):
     for _ in range(2):
         notifier()(drift_context())
@@ -308,7 +330,7 @@ def test_what_was_sent_lies_under_the_names_of_dag_task_and_kind(tmp_path):
     cooldown = MessageCooldown(storage=Storage(), root=str(tmp_path), seconds=60)
     cooldown.start(MESSAGE, PLACE)
     (path,) = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert path.relative_to(tmp_path).as_posix() == "notifications/a~2Fb/task=~2E~2E/run_failed.json"
+    assert path.relative_to(tmp_path).as_posix() == "notifications/a~2Fb/task=~2E~2E/run_failed-timed_out.json"
     record = SentMessageRecord.from_json(path.read_bytes(), where=str(path))
     assert (record.title, record.run_id) == (MESSAGE.title, "r")
 

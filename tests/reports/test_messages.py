@@ -178,6 +178,23 @@ def test_every_error_of_the_package_has_a_kind_of_its_own_and_only_some_are_quot
         "AWS_SECRET_ACCESS_KEY = hunter2",
         "the token is hunter2",
         "Authorization: Bearer hunter2hunter2",
+        "AccountName=x;AccountKey=hunter2==;EndpointSuffix=core",
+        "pushed with ghp_hunter2hunter2hunter2 to the repository",
+        "the header was eyJhbGciOiJIUzI1NiJ9.eyJodW50ZXIyIjoxfQ.hunter2",
+        "POST https://hooks.slack.com/services/T0/B0/hunter2 has failed",
+        "Authorization: Token hunter2",
+        "'Authorization': 'Token hunter2'",
+        "sv=2024, sig=hunter2%2F",
+        "PASSPHRASE='a hunter2'",
+        'secret: "a hunter2',
+        "db pass=hunter2",
+        "DB_PASS = hunter2",
+        "private_key=-----BEGIN RSA PRIVATE KEY----- hunter2 -----END RSA PRIVATE KEY-----",
+        "private_key=-----BEGIN RSA PRIVATE KEY----- MII hunter2",
+        "s3://key:hunter2/b@bucket/a",
+        "s3://key:a/hunter2@bucket/a",
+        "s3://key:p@hunter2@bucket/a",
+        "cannot reach //user:hunter2@host/x",
         "key AKIAHUNTER2HUNTER200"[:24] + " was refused, secret: hunter2",
     ],
 )
@@ -189,6 +206,8 @@ def test_what_looks_like_a_secret_is_taken_out(text):
 def test_ordinary_text_is_left_as_it_is():
     text = "Column 'age' has 3 % nulls (limit 1 %): file:///data/a.parquet, row 7. Is it there? a=b"
     assert clean(text) == text
+    said = "3 tokens a row pass the check; mail a@x.example of the key 'id', pass: 3 of 5, s3://bucket/a/b.parquet."
+    assert clean(said) == said
 
 
 @given(st.text(max_size=30), st.integers(min_value=0, max_value=3000))
