@@ -43,10 +43,37 @@ _RULES = np.array(
 )
 SET_BIT = np.uint32(1 << 31)
 _LEAF = -1
+_MOST_WORDS = 1 << 20
+"""Of all sets: 32 million categories, and 4 MiB that the walk reads all over."""
 
 
 class NotCoveredError(Exception):
     """The ensemble is one that the kernel does not cover; the message names the reason."""
+
+
+def require_few_words(words: int) -> None:
+    """Refuse sets of categories that are too large: each reader asks before it makes them.
+
+    Parameters
+    ----------
+    words
+        How many 32-bit words all sets of the ensemble have: of each set one for 32 codes up to its largest.
+
+    Raises
+    ------
+    NotCoveredError
+        There are more than 1,048,576.
+
+    Examples
+    --------
+    >>> require_few_words(1 << 20)
+    """
+    if words > _MOST_WORDS:
+        message = (
+            f"its sets of categories take {words:,} words of 32 bits, more than {_MOST_WORDS:,}; number the categories "
+            "from 0 before training"
+        )
+        raise NotCoveredError(message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

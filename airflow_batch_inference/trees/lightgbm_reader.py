@@ -22,6 +22,7 @@ from airflow_batch_inference.trees.ensemble import (
     ZERO_NAN_RIGHT,
     Forest,
     NotCoveredError,
+    require_few_words,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _IS_SET, _DEFAULT_LEFT = 1, 2
 # By the two bits of what is missing (none, zero, NaN), then by where that goes.
 _RULES = np.array([[ZERO_FOR_NAN] * 2, [ZERO_MISSING_RIGHT, ZERO_MISSING_LEFT], [ZERO_NAN_RIGHT, ZERO_NAN_LEFT]])
 _MISSING_KINDS = 3
+_WORDS = re.compile(r"\ncat_boundaries=(?:[\d ]* )?(\d+)")  # the last one: how many words a tree's sets have
 _KNOWN = {
     "tree", "version", "num_class", "num_tree_per_iteration", "label_index", "max_feature_idx", "objective",
     "average_output", "feature_names", "monotone_constraints", "feature_infos", "tree_sizes",
@@ -65,9 +67,10 @@ def read_trees(text: str) -> Forest:
     Raises
     ------
     NotCoveredError
-        A tree has linear leaves, or the header says what is not known.
+        A tree has linear leaves, the sets of categories are too large, or the header says what is not known.
     """
     header = read_header(text)
+    require_few_words(sum(map(int, _WORDS.findall(text))))
     _, *blocks = text.partition("\nend of trees")[0].split("\nTree=")
     if not blocks:
         message = "it has no trees"

@@ -84,9 +84,10 @@ class _Maker:
         odd = _SINGLE_ODD_NUMBERS if forest.is_single else _ODD_NUMBERS
         self._odd = np.array([*odd, *(_INFINITE if infinite else ()), *((np.nan,) if missing else ())])
         self._numbers = self._by_input(splits)
+        self._codes: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # of a set, and how many others are before each
 
     def _by_input(self, splits: np.ndarray) -> list[np.ndarray]:
-        """Return each input's different thresholds in order; of one that is split by sets their codes, and one more."""
+        """Return each input's different thresholds in order; of one that is split by sets their codes, and others."""
         forest = self._forest
         features = forest.feature[splits]
         order = np.argsort(features, kind="stable")
@@ -96,8 +97,7 @@ class _Maker:
             nodes = splits[order[first:last]]
             sets = nodes[self._is_set[nodes]]
             if len(sets):
-                bits = max(32 * len(forest.sets[int(place)]) for place in forest.threshold[sets])
-                found.append(np.arange(bits + 2, dtype=np.float64))
+                found.append(_around([forest.sets[int(place)] for place in forest.threshold[sets]]))
             else:
                 found.append(np.unique(forest.threshold[nodes]) if len(nodes) else np.zeros(1))
         return found
@@ -128,7 +128,7 @@ class _Maker:
         is_coded = np.isin(self._forest.rule, (CATEGORY_NAN_OUT, CATEGORY_NAN_IN))
         for column in np.unique(self._forest.feature[is_coded]):
             values = rows[:, column]
-            is_code = (values >= 0) & (values < len(self._numbers[column]))
+            is_code = (values >= 0) & (values < self._numbers[column][-1] + 1)
             rows[:, column] = np.where(is_code, np.floor(values), np.nan)
         return rows
 
@@ -169,7 +169,62 @@ class _Maker:
 
     def _code(self, split: int, *, inside: bool) -> float:
         """Return a category of a split's set, or one that is not; NaN where there is none."""
-        words = self._forest.sets[int(self._forest.threshold[split])]
-        bits = np.unpackbits(words.astype("<u4").view(np.uint8), bitorder="little")
-        codes = np.flatnonzero(bits == inside)
-        return float(self._rng.choice(codes)) if len(codes) else np.nan
+        place = int(self._threshold[split])
+        words = self._forest.sets[place]
+        if place not in self._codes:
+            found = _codes_of(words)
+            self._codes[place] = found, found - np.arange(len(found))
+        codes, before = self._codes[place]
+        count = len(codes) if inside else 32 * len(words) - len(codes)
+        if not count:
+            return math.nan
+        chosen = int(self._rng.integers(count))
+        return float(codes[chosen] if inside else _outside(before, chosen))
+
+
+def _codes_of(words: np.ndarray) -> np.ndarray:
+    """Return the codes of a set in order; words that are zero, nearly all of a set of large ones, take no time.
+
+    Examples
+    --------
+    >>> _codes_of(np.array([5, 0, 2], dtype=np.uint32)).tolist()
+    [0, 2, 65]
+    """
+    places = np.flatnonzero(words)
+    bits = np.unpackbits(words[places].astype("<u4").view(np.uint8).reshape(-1, 4), axis=1, bitorder="little")
+    rows, bit = np.nonzero(bits)
+    codes: np.ndarray = 32 * places[rows] + bit
+    return codes
+
+
+def _outside(before: np.ndarray, place: int) -> int:
+    """Return one of the numbers that are not among some codes: the first one for place 0, and so on.
+
+    Parameters
+    ----------
+    before
+        Of each code, how many smaller numbers are not among them.
+    place
+        From 0.
+
+    Examples
+    --------
+    >>> [_outside(np.array([0, 1, 1]), place) for place in range(3)]  # of the codes 0, 2 and 3
+    [1, 4, 5]
+    """
+    return place + int(np.searchsorted(before, place, side="right"))
+
+
+def _around(sets: list[np.ndarray]) -> np.ndarray:
+    """Return in order: 0, the codes of any of some sets, the number behind each, and two that no set reaches.
+
+    Examples
+    --------
+    >>> _around([np.array([8], dtype=np.uint32), np.array([1, 1], dtype=np.uint32)]).tolist()
+    [0.0, 1.0, 3.0, 4.0, 32.0, 33.0, 64.0, 65.0]
+    """
+    together = np.zeros(max(map(len, sets)), dtype=np.uint32)
+    for words in sets:
+        together[: len(words)] |= words
+    codes, last = _codes_of(together), 32 * len(together)
+    return np.unique(np.concatenate([codes, codes + 1, [0, last, last + 1]])).astype(np.float64)

@@ -21,6 +21,7 @@ from airflow_batch_inference.trees.ensemble import (
     NAN_RIGHT,
     Forest,
     NotCoveredError,
+    require_few_words,
 )
 from airflow_batch_inference.trees.links import EXPONENTIAL, SINGLE_SIGMOID, SOFTMAX
 from airflow_batch_inference.trees.scorer import TreeSource
@@ -119,6 +120,7 @@ def _forest(model: XGBoostModel, document: dict[str, Any]) -> Forest:
         raise NotCoveredError(message)
     first, last = model.iteration_range
     used = slice(bounds[first], bounds[last] if last else len(trees))
+    require_few_words(sum(_number_of_words(tree) for tree in trees[used]))
     sets: list[np.ndarray] = []
     parts = [_tree(tree, sets) for tree in trees[used]]
     base, groups = _base(model, document), np.array(trees_of["tree_info"][used])
@@ -176,6 +178,12 @@ def _tree(tree: dict[str, Any], sets: list[np.ndarray]) -> dict[str, np.ndarray]
         "threshold": threshold,
         "value": conditions.astype(np.float64),
     }
+
+
+def _number_of_words(tree: dict[str, Any]) -> int:
+    """Return how many words the sets of a tree have, before they are made."""
+    bounds = zip(tree["categories_segments"], tree["categories_sizes"], strict=True)
+    return sum(max(tree["categories"][start : start + size], default=-1) // 32 + 1 for start, size in bounds)
 
 
 def _words(codes: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from same_bits import difference, difference_on, scorer_of
 
+from airflow_batch_inference.trees import ensemble
 from airflow_batch_inference.trees.ensemble import NotCoveredError
 from airflow_batch_inference.trees.lightgbm_reader import read_trees
 from airflow_batch_inference.trees.lightgbm_source import lightgbm_source
@@ -120,6 +121,17 @@ class FakeBooster:
 
     def model_to_string(self, num_iteration):
         return self.text
+
+
+def test_sets_that_are_too_large_are_refused_by_name(tmp_path, monkeypatch):
+    model = models.load(models.random_booster(3, "regression", with_categories=True)[0], tmp_path)
+    words = sum(map(len, scorer_of(model)[1].forest.sets))
+    monkeypatch.setattr(ensemble, "_MOST_WORDS", words)
+    assert difference(model) is None
+    monkeypatch.setattr(ensemble, "_MOST_WORDS", words - 1)
+
+    with pytest.raises(NotCoveredError, match=f"sets of categories take {words} words"):
+        scorer_of(model)
 
 
 def test_linear_leaves_are_refused_by_name(tmp_path):

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from same_bits import difference, difference_on, scorer_of
 
+from airflow_batch_inference.trees import ensemble
 from airflow_batch_inference.trees.ensemble import NotCoveredError
 from airflow_batch_inference.trees.sources import readable_of
 
@@ -40,6 +41,16 @@ def test_three_hundred_random_models_have_the_same_bits(tmp_path):
 @pytest.mark.parametrize("seed", range(3))
 def test_a_split_by_a_set_of_categories_has_the_same_bits(seed, tmp_path):
     require_same(seed, tmp_path, "reg:squarederror", with_categories=True)
+
+
+def test_sets_that_are_too_large_are_refused_by_name(tmp_path, monkeypatch):
+    model = models.load(models.random_booster(1, "reg:squarederror", with_categories=True)[0], tmp_path)
+    words = sum(map(len, scorer_of(model)[1].forest.sets))
+    assert words
+    monkeypatch.setattr(ensemble, "_MOST_WORDS", words - 1)
+
+    with pytest.raises(NotCoveredError, match=f"sets of categories take {words} words"):
+        scorer_of(model)
 
 
 def test_only_the_trees_up_to_the_best_iteration_of_a_wrapper_count(tmp_path):
