@@ -111,7 +111,7 @@ def apply_link(raw: np.ndarray, link: int | None, *, steepness: float = 1.0) -> 
     """
     found = np.array(raw, order="C")
     if link is not None:
-        kernel().linked(found.reshape(-1), raw.shape[1], link, steepness)
+        kernel().LINKED[link](found.reshape(-1), raw.shape[1], steepness)
     return found
 
 
@@ -153,7 +153,7 @@ def kernel() -> ModuleType:
     if folder is None:
         log.info("The compiled kernel is not kept: there is no folder for it that only this user may write.")
         return compiled
-    for function in (compiled.score, compiled.linked):
+    for function in (compiled.score, *compiled.LINKED.values()):
         keep_code(function, folder)
     return compiled
 

@@ -244,7 +244,7 @@ def score(
 
 
 @_compiled
-def _softmax(values, wide):
+def _softmax(values, wide, _):
     """Make probabilities of each row in place: the sum is float64, the rest in the values' own type."""
     for at in range(0, len(values), wide):
         most = values[at]
@@ -259,24 +259,40 @@ def _softmax(values, wide):
 
 
 @_compiled
-def linked(values, wide, link, steepness):
-    """Apply a link function to flat sums in place, operation by operation as the libraries do.
+def _sigmoid(values, _, steepness):
+    """Do what LightGBM does."""
+    for at in range(len(values)):
+        values[at] = 1.0 / (1.0 + math.exp(-steepness * values[at]))
 
-    ``math.exp`` is the C library's, as theirs is; NumPy's own rounds otherwise.
-    """
-    if link == SOFTMAX:
-        _softmax(values, wide)
-    elif link == SIGMOID:  # LightGBM
-        for at in range(len(values)):
-            values[at] = 1.0 / (1.0 + math.exp(-steepness * values[at]))
-    elif link == SINGLE_SIGMOID:  # XGBoost
-        one, limit, least = np.float32(1.0), np.float32(88.7), np.float32(1e-16)
-        for at in range(len(values)):
-            power = min(-np.float32(values[at]), limit)
-            values[at] = one / (math.exp(power) + one + least)
-    elif link == EXPONENTIAL:
-        for at in range(len(values)):
-            values[at] = math.exp(values[at])
-    elif link == LOG_EXPONENTIAL:
-        for at in range(len(values)):
-            values[at] = math.log1p(math.exp(values[at]))
+
+@_compiled
+def _single_sigmoid(values, _, __):
+    """Do what XGBoost does."""
+    one, limit, least = np.float32(1.0), np.float32(88.7), np.float32(1e-16)
+    for at in range(len(values)):
+        power = min(-np.float32(values[at]), limit)
+        values[at] = one / (math.exp(power) + one + least)
+
+
+@_compiled
+def _exponential(values, _, __):
+    for at in range(len(values)):
+        values[at] = math.exp(values[at])
+
+
+@_compiled
+def _log_exponential(values, _, __):
+    for at in range(len(values)):
+        values[at] = math.log1p(math.exp(values[at]))
+
+
+LINKED = {
+    SOFTMAX: _softmax,
+    SIGMOID: _sigmoid,
+    SINGLE_SIGMOID: _single_sigmoid,
+    EXPONENTIAL: _exponential,
+    LOG_EXPONENTIAL: _log_exponential,
+}
+"""By link, what applies it to flat sums in place, given the outputs a row and a steepness; operation by operation as
+the libraries do. ``math.exp`` is the C library's, as theirs is; NumPy's own rounds otherwise. Each is a function of its
+own, since a model needs one of them, and compiling them all takes as long as a quarter of the walk."""
