@@ -11,6 +11,7 @@ import hashlib
 import itertools
 import json
 import re
+import sys
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,7 +91,9 @@ def world(tmp_path, churn, monkeypatch):
     world.tasks["predict"] = (
         f'PredictOperator(task_id="predict", model="{tmp_path}/churn.txt", dataset="{tmp_path}/in")'
     )
-    return world
+    yield world
+    for name in [name for name in sys.modules if name.partition(".")[0] == "acme"]:
+        del sys.modules[name]  # a page's own package; other tests have one of that name
 
 
 def days(name):
