@@ -37,7 +37,7 @@ demo ui: export AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST = [\
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo ui stack test check docs benchmark clean
+.PHONY: help demo ui stack test check docs benchmark kernel clean
 
 help: ## show this text
 	@echo "Targets (AIRFLOW=3.1.8 runs any of them on that version, in folders of its own):"
@@ -69,6 +69,20 @@ docs: $(DOCS)/.installed ## build the documentation's site into build/site
 
 benchmark: $(INSTALLED) ## rows per second and peak memory against the plain pandas script
 	@$(BIN)/python benchmarks/compare.py --rows 1e5 1e6 --repeats 3
+
+TREES := airflow_batch_inference/trees
+CLANG ?= clang-19
+
+# No unrolling and no vectors but those of the text, and nothing of what depends on the processor: that is known on first use.
+kernel: ## make the kernel for tree ensembles of its C text (needs clang-19)
+	@mkdir -p .cache
+	@$(CLANG) --target=x86_64-unknown-linux-gnu -std=c17 -O2 -ffreestanding -fno-vectorize -fno-slp-vectorize -fno-unroll-loops \
+		-ffp-contract=off -fno-strict-aliasing -fno-ident -fno-stack-protector -fno-asynchronous-unwind-tables -fno-pic -fno-pie \
+		-fno-discard-value-names -Wall -Wextra -Werror -Wno-psabi -Wno-unused-parameter -S -emit-llvm -o .cache/kernel.ll \
+		$(TREES)/kernel.c
+	@{ echo "; Made of kernel.c by \`make kernel\`; SHA-256 of that text: $$(sha256sum $(TREES)/kernel.c | cut -c1-64)"; \
+		sed -E '/^(; ModuleID|source_filename|target )/d; s/"(target-cpu|target-features|tune-cpu)"="[^"]*" ?//g' .cache/kernel.ll; \
+	} > $(TREES)/kernel.ll
 
 clean: ## remove all that was made here
 	rm -rf .venv .venv-* .demo .demo-* .cache .pytest_cache .ruff_cache .mypy_cache .hypothesis dist build

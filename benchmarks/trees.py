@@ -165,7 +165,7 @@ def measure(folder: Path, rows: int, repeats: int, threads: int) -> dict[str, An
         "ours s": statistics.median(ours),
         "ratio": statistics.median(a / b for a, b in times),
         "ready s": ready,
-        "bytes a node": scorer.ensemble.nbytes / len(scorer.ensemble.thresholds),
+        "bytes a node": scorer.ensemble.nbytes / readable.read().forest.left.size,
     }
 
 

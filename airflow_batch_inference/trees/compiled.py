@@ -1,48 +1,75 @@
-"""The kernel, compiled once and kept on disk, and called by as many threads as the process may use.
+"""The kernel, compiled by LLVM on first use, and called by as many threads as the process may use.
 
-Numba's cache holds machine code inside pickles, so whoever writes into its folder runs code here. What must not be
-relaxed: the folder belongs to this user and nobody else may write there, or nothing is kept; it is never beside the
-installed code; and other versions of anything that compiles have another folder.
+``kernel.ll`` is what a C compiler made of ``kernel.c``, for no processor in particular; llvmlite makes machine code for
+this one of it, in about a tenth of a second, so nothing is kept on disk. What must not be relaxed: arrays live as long
+as the call that has their addresses, and the layouts are those of ``kernel.c``.
 """
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import importlib.metadata
+import ctypes
 import importlib.util
-import logging
-import os
-import stat
+import math
 import sys
-import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from airflow_batch_inference.flavors.threads import native_threads
+from airflow_batch_inference.trees.ensemble import LANES, Masks
+from airflow_batch_inference.trees.links import EXPONENTIAL, LOG_EXPONENTIAL, SIGMOID, SINGLE_SIGMOID, SOFTMAX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from types import ModuleType
+    from collections.abc import Sequence
 
     from airflow_batch_inference.trees.ensemble import Ensemble
 
-log = logging.getLogger(__name__)
-
 EXTRA = "fast"
-_ROWS, _BLOCK_BYTES = 128, 48 << 10
-_TALL_ROWS, _TALL_BYTES = 4096, 1 << 20
+CODE = Path(__file__).with_name("kernel.ll")
+_LINKS = {
+    (SOFTMAX, "float64"): "softmax",
+    (SOFTMAX, "float32"): "softmax_single",
+    (SIGMOID, "float64"): "sigmoid",
+    (SINGLE_SIGMOID, "float32"): "sigmoid_single",
+    (EXPONENTIAL, "float64"): "exponential",
+    (EXPONENTIAL, "float32"): "exponential_single",
+    (LOG_EXPONENTIAL, "float64"): "log_exponential",
+}
+_FROM_C = ("exp", "expf", "log1p")
+_TILES, _TALL_TILES = 16, 256
+_BLOCK_BYTES, _TALL_BYTES = 48 << 10, 1 << 20
 _LARGE_BYTES = 2 << 20
 _LEAST_ROWS_A_THREAD = 1024
-_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_ALIGNMENT = 64
+
+
+class Job(ctypes.Structure):
+    """What ``score`` is given: ``ensemble`` of ``kernel.c``."""
+
+    _fields_ = [
+        *[(name, ctypes.c_void_p) for name in ("inputs", "columns")],
+        ("width", ctypes.c_uint64),
+        ("cuts", ctypes.c_void_p),
+        *[(name, ctypes.c_int64) for name in ("rounds", "adds_single")],
+        ("trees", ctypes.c_uint64),
+        *[(name, ctypes.c_void_p) for name in ("splits", "chunks", "bounds", "nodes", "roots", "steps")],
+        *[(name, ctypes.c_uint64) for name in ("shift", "mask")],
+        ("sets", ctypes.c_void_p),
+        ("first_set", ctypes.c_uint64),
+        *[(name, ctypes.c_void_p) for name in ("values", "firsts", "groups")],
+        ("outputs", ctypes.c_uint64),
+        ("base", ctypes.c_void_p),
+        ("height", ctypes.c_uint64),
+    ]
 
 
 def is_installed() -> bool:
-    """Say whether Numba is there; it is not imported."""
-    return importlib.util.find_spec("numba") is not None
+    """Say whether llvmlite is there; it is not imported."""
+    return importlib.util.find_spec("llvmlite") is not None
 
 
 def raw_scores(ensemble: Ensemble, columns: Sequence[np.ndarray]) -> np.ndarray:
@@ -61,40 +88,26 @@ def raw_scores(ensemble: Ensemble, columns: Sequence[np.ndarray]) -> np.ndarray:
         Shape (rows, outputs), in the type of the ensemble's ``base``.
     """
     rows = len(columns[0]) if columns else 0
-    found = np.empty((rows, ensemble.outputs), dtype=ensemble.base.dtype)
+    found = np.empty((rows, ensemble.outputs))
     threads = max(1, min(native_threads(), rows // _LEAST_ROWS_A_THREAD))
     borders = np.linspace(0, rows, threads + 1).astype(np.int64).tolist()
     addresses = np.array([column.ctypes.data for column in columns], dtype=np.uint64)
+    base = ensemble.base.astype(np.float64)
+    height = _height(ensemble)
+    job = _job(ensemble, addresses, base, height)
     score = kernel().score
 
     def run(start: int, stop: int) -> None:
-        height = _height(ensemble)
-        score(
-            addresses,
-            ensemble.inputs,
-            ensemble.rules,
-            ensemble.is_single,
-            ensemble.thresholds,
-            ensemble.links,
-            ensemble.roots,
-            ensemble.steps,
-            ensemble.groups,
-            ensemble.sets,
-            ensemble.rows,
-            ensemble.base,
-            start,
-            stop,
-            np.zeros(height * (len(ensemble.inputs) + 1)),
-            np.zeros(height * ensemble.outputs, dtype=ensemble.base.dtype),
-            found.reshape(-1),
-        )
+        tiles = _aligned(height * (len(ensemble.columns) + 1) * LANES * 4)
+        sums = _aligned(height * ensemble.outputs * LANES * 8)
+        score(ctypes.addressof(job), start, stop, tiles.ctypes.data, sums.ctypes.data, found.ctypes.data)
 
     if threads == 1:
         run(0, rows)
     else:
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(run, borders[:-1], borders[1:]))  # an error is raised here
-    return found
+    return found.astype(ensemble.base.dtype, copy=False)
 
 
 def apply_link(raw: np.ndarray, link: int | None, *, steepness: float = 1.0) -> np.ndarray:
@@ -111,89 +124,138 @@ def apply_link(raw: np.ndarray, link: int | None, *, steepness: float = 1.0) -> 
     """
     found = np.array(raw, order="C")
     if link is not None:
-        kernel().LINKED[link](found.reshape(-1), raw.shape[1], steepness)
+        kernel().links[link, found.dtype.name](found.ctypes.data, *found.shape, steepness)
     return found
 
 
-def _height(ensemble: Ensemble) -> int:
-    """Return how many rows a block has: a multiple of eight.
+def _job(ensemble: Ensemble, addresses: np.ndarray, base: np.ndarray, height: int) -> Job:
+    """Return what the kernel is given; it has the addresses of these very arrays."""
+    way = ensemble.way
+    arrays: dict[str, np.ndarray | None] = {
+        "inputs": addresses,
+        "base": base,
+        **{name: getattr(ensemble, name) for name in ("columns", "cuts", "values", "firsts", "groups")},
+    }
+    numbers = {"width": len(ensemble.columns), "trees": len(ensemble.groups), "outputs": ensemble.outputs}
+    if isinstance(way, Masks):
+        arrays |= {"splits": way.splits, "chunks": way.chunks, "bounds": way.bounds}
+    else:
+        arrays |= {"nodes": way.nodes, "roots": way.roots, "steps": way.steps, "sets": way.sets}
+        numbers |= {"shift": way.shift, "mask": (1 << way.shift - 32) - 1, "first_set": way.first_set}
+    return Job(
+        rounds=ensemble.is_single,
+        adds_single=ensemble.base.dtype == np.float32,
+        height=height,
+        **numbers,
+        **{name: None if array is None else array.ctypes.data for name, array in arrays.items()},
+    )
 
-    A small ensemble stays in the processor's caches, and so should the block, in the first one; of a large one each
-    tree is fetched once a block, so the block is tall.
+
+def _height(ensemble: Ensemble) -> int:
+    """Return how many tiles are filled before each tree is gone through.
+
+    A small ensemble stays in the processor's caches, and so should the tiles, in the first one; of a large one each
+    tree is fetched once for all tiles, so there are many.
     """
-    most_rows, most_bytes = (_TALL_ROWS, _TALL_BYTES) if ensemble.nbytes > _LARGE_BYTES else (_ROWS, _BLOCK_BYTES)
-    width = 8 * (len(ensemble.inputs) + 1 + ensemble.outputs)
-    return max(8, min(most_rows, most_bytes // width) // 8 * 8)
+    most, most_bytes = (_TALL_TILES, _TALL_BYTES) if ensemble.nbytes > _LARGE_BYTES else (_TILES, _BLOCK_BYTES)
+    size = LANES * (4 * (len(ensemble.columns) + 1) + 8 * ensemble.outputs)
+    return max(1, min(most, most_bytes // size))
+
+
+def _aligned(size: int) -> np.ndarray:
+    """Return bytes that begin where a cache line does."""
+    memory = np.empty(size + _ALIGNMENT, dtype=np.uint8)
+    start = -memory.ctypes.data % _ALIGNMENT
+    return memory[start : start + size]
 
 
 class NotCompiledError(Exception):
-    """Numba is there, and told to compile nothing; the message says by what."""
+    """There can be no machine code for this process; the message says why."""
 
 
-@functools.cache
-def kernel() -> ModuleType:
-    """Import the functions; they compile when they are first called, or come from the cache.
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """The compiled functions; they release the global interpreter lock.
+
+    Attributes
+    ----------
+    score
+        Adds up leaves: a job's address, the first row and the end, the addresses of two scratch arrays and of the sums.
+    links
+        By number and type: what applies a link function in place, given an address, rows, outputs, a steepness.
+    engine
+        What holds the machine code.
+    """
+
+    score: Any
+    links: dict[tuple[int, str], Any]
+    engine: Any
+
+
+_lock = threading.Lock()
+_kernels: list[Kernel] = []
+
+
+def kernel() -> Kernel:
+    """Return the functions; the first call compiles them.
 
     Raises
     ------
     ImportError
-        Numba is not installed, or not for this NumPy.
+        llvmlite is not installed.
     NotCompiledError
-        Numba is told to compile nothing.
+        Python's addresses have not 64 bits.
     """
-    from numba import config
+    with _lock:
+        if not _kernels:
+            from llvmlite import binding as llvm
 
-    if config.DISABLE_JIT:
-        message = "Numba is told to compile nothing; unset NUMBA_DISABLE_JIT"
+            features = llvm.get_host_cpu_features().flatten()
+            _kernels.append(compile_for(llvm.get_host_cpu_name(), features))
+        return _kernels[0]
+
+
+def compile_for(processor: str, features: str = "") -> Kernel:
+    """Compile the functions for a processor of this kind of machine.
+
+    Parameters
+    ----------
+    processor, features
+        As LLVM names them.
+
+    Raises
+    ------
+    ImportError
+        llvmlite is not installed.
+    NotCompiledError
+        Python's addresses have not 64 bits.
+    """
+    from llvmlite import binding as llvm
+
+    if sys.maxsize < 2**63 - 1:
+        message = "this Python has not 64 bits"
         raise NotCompiledError(message)
-    from airflow_batch_inference.trees import kernel as compiled
-    from airflow_batch_inference.trees.kept_code import keep_code
-
-    folder = cache_folder()
-    if folder is None:
-        log.info("The compiled kernel is not kept: there is no folder for it that only this user may write.")
-        return compiled
-    for function in (compiled.score, *compiled.LINKED.values()):
-        keep_code(function, folder)
-    return compiled
-
-
-def cache_folder() -> Path | None:
-    """Return a folder of these very versions that nobody else may write, and make it; None where there is none."""
-    versions = [importlib.metadata.version(name) for name in ("numba", "llvmlite", "numpy")]
-    name = "-".join([f"py{sys.version_info.major}.{sys.version_info.minor}", *versions])
-    for parent in _parents():
-        folder = parent / "airflow-batch-inference"
-        with contextlib.suppress(OSError):
-            _make_ours(folder / name)
-            if all(_is_ours(each) for each in (parent, folder, folder / name)):
-                return folder / name
-    return None
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    machine = llvm.Target.from_default_triple().create_target_machine(cpu=processor, features=features, opt=3, jit=True)
+    module = llvm.parse_assembly(CODE.read_text(encoding="ascii"))
+    module.triple, module.data_layout = machine.triple, str(machine.target_data)
+    for name in _FROM_C:
+        if llvm.address_of_symbol(name) is None:
+            llvm.add_symbol(name, _address_in_c(name))
+    engine = llvm.create_mcjit_compiler(module, machine)
+    engine.finalize_object()
+    score = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p, *[ctypes.c_uint64] * 2, *[ctypes.c_void_p] * 3])
+    link = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_double)
+    links = {key: link(engine.get_function_address(name)) for key, name in _LINKS.items()}
+    return Kernel(score(engine.get_function_address("score")), links, engine)
 
 
-def _make_ours(folder: Path) -> None:
-    """Make a folder and those above it, for this user alone: ``Path.mkdir`` gives its mode only to the last one."""
-    for each in (*reversed(folder.parents), folder):
-        if not each.exists():
-            each.mkdir(mode=0o700, exist_ok=True)
-
-
-def _parents() -> Iterator[Path]:
-    """Yield where the folder may be; a home's cache may be a link to somewhere else, what anybody may make may not."""
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    with contextlib.suppress(RuntimeError, OSError):  # links that lead to themselves
-        if Path(given).is_absolute():
-            yield Path(given).resolve()
-    with contextlib.suppress(RuntimeError, OSError):  # there is no home
-        yield (Path.home() / ".cache").resolve()
-    yield Path(tempfile.gettempdir()) / f"airflow-batch-inference-{_user()}"
-
-
-def _user() -> int:
-    return os.geteuid() if hasattr(os, "geteuid") else 0
-
-
-def _is_ours(folder: Path) -> bool:
-    found = folder.lstat()
-    is_private = not found.st_mode & _OTHERS_WRITE and found.st_uid == _user()
-    return stat.S_ISDIR(found.st_mode) and is_private and os.access(folder, os.W_OK)
+def _address_in_c(name: str) -> int:
+    """Return where a function of the C library is, which Python's own module ``math`` is linked with."""
+    library = ctypes.CDLL(getattr(math, "__file__", None))
+    found = ctypes.cast(getattr(library, name), ctypes.c_void_p).value
+    if found is None:
+        message = f"the C library has no {name}"
+        raise NotCompiledError(message)
+    return found

@@ -1,10 +1,8 @@
-"""A tree ensemble in one neutral form: what a reader makes of any library's model, and what the kernel walks.
+"""A forest, packed for the kernel, which has two ways to a leaf.
 
-Each split asks ``value <= threshold`` of one column of a small row-major block. What a library does with a missing
-value, a zero or a tiny number is done once, when the block is filled: a missing value that goes to the left becomes
-minus infinity, one that goes to the right stays NaN, which is not at most anything. So the walk knows no special
-cases. What must not be relaxed: a reader says nothing that it does not know for certain (it refuses with
-:class:`NotCoveredError`), and the packed nodes lead from each root to a leaf in the number of steps that is kept.
+Trees of few leaves are asked all of their splits, each of which strikes out leaves ("masks"); large ones, and those
+that ask for sets of categories, are walked. What must not be relaxed: what is packed leads from each root to a leaf, in
+the number of steps that is kept, and the kernel checks nothing; ``kernel.c`` has the layouts of this module.
 """
 
 from __future__ import annotations
@@ -14,119 +12,84 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from airflow_batch_inference.trees.columns import columns_of
+from airflow_batch_inference.trees.forest import NotCoveredError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NAN_RIGHT, NAN_LEFT = 0, 1
-"""A missing value goes to the right child, or to the left one."""
-ZERO_NAN_RIGHT, ZERO_NAN_LEFT, ZERO_FOR_NAN, ZERO_MISSING_RIGHT, ZERO_MISSING_LEFT = 2, 3, 4, 5, 6
-"""LightGBM's, whose tiny numbers are zeros: the same two; NaN is zero; zeros are missing and go right, or left."""
-WHOLE_CATEGORY, CATEGORY_NAN_OUT, CATEGORY_NAN_IN = 7, 8, 9
-"""Of splits by a set: LightGBM's whole part of a number; a missing value that is outside of each set, or inside."""
+    from airflow_batch_inference.trees.columns import Columns
+    from airflow_batch_inference.trees.forest import Forest
 
-_ZERO = float(np.float32(1e-35))  # LightGBM's kZeroThreshold
-_NEVER = -1.0
-# What a missing value becomes; up to which size a number is tiny; what that becomes; whether its whole part counts.
-_RULES = np.array(
-    [
-        (np.nan, _NEVER, 0.0, 0.0),
-        (-np.inf, _NEVER, 0.0, 0.0),
-        (np.nan, _ZERO, 0.0, 0.0),
-        (-np.inf, _ZERO, 0.0, 0.0),
-        (0.0, _ZERO, 0.0, 0.0),
-        (np.nan, _ZERO, np.nan, 0.0),
-        (-np.inf, _ZERO, -np.inf, 0.0),
-        (-1.0, _NEVER, 0.0, 1.0),
-        (-1.0, _NEVER, 0.0, 0.0),
-        (np.inf, _NEVER, 0.0, 0.0),
-    ]
-)
-SET_BIT = np.uint32(1 << 31)
+LANES = 16
+"""The rows of a tile."""
+MOST_MASKED_LEAVES = 128
+"""Trees of more leaves are walked: asking all of their splits takes longer."""
+_CHUNK = 32
 _LEAF = -1
-_MOST_WORDS = 1 << 20
-"""Of all sets: 32 million categories, and 4 MiB that the walk reads all over."""
-
-
-class NotCoveredError(Exception):
-    """The ensemble is one that the kernel does not cover; the message names the reason."""
-
-
-def require_few_words(words: int) -> None:
-    """Refuse sets of categories that are too large: each reader asks before it makes them.
-
-    Parameters
-    ----------
-    words
-        How many 32-bit words all sets of the ensemble have: of each set one for 32 codes up to its largest.
-
-    Raises
-    ------
-    NotCoveredError
-        There are more than 1,048,576.
-
-    Examples
-    --------
-    >>> require_few_words(1 << 20)
-    """
-    if words > _MOST_WORDS:
-        message = (
-            f"its sets of categories take {words:,} words of 32 bits, more than {_MOST_WORDS:,}; number the categories "
-            "from 0 before training"
-        )
-        raise NotCoveredError(message)
+_RANK_BITS = 32
+_LINK_BITS = 32
+"""Of a node: those of its child and of its column."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Forest:
-    """Trees as a reader found them: one entry a node in each array, all trees behind one another.
+class Masks:
+    """Small trees, all of whose splits are asked.
 
     Attributes
     ----------
-    left, right
-        The numbers of the children; -1 for a leaf.
-    feature
-        The input that a split asks for, from 0.
-    rule
-        What is done with a missing value, and so on: one of this module's numbers.
-    threshold
-        Of a split; of one by a set, the number of the set.
-    value
-        Of a leaf; where ``rows`` is given, the number of its row there.
-    roots
-        The root of each tree, in the order in which the library adds them up.
-    groups
-        The output that each tree adds to.
-    width
-        How many inputs there are.
-    outputs
-        How many numbers a row gets.
-    sets
-        Of splits by a set: the codes that go to the left, as 32-bit words, the lowest bit first.
-    rows
-        Shape (leaves, outputs): where a leaf has a number for each output.
-    base
-        What the sum of each output begins with.
-    is_single
-        Whether inputs are rounded to float32 before they are compared.
-    adds_single
-        Whether the sum is float32.
+    splits
+        int32, shape (splits, 3): where the numbers of a column are in a tile, the rank, and the leaves (as bits) that
+        are out where a number is more than it.
+    chunks
+        uint64: where the splits of each 32 leaves of a tree begin, and where the last ones end.
+    bounds
+        uint64: the first chunk of each tree, and where the last ones end.
     """
 
-    left: np.ndarray
-    right: np.ndarray
-    feature: np.ndarray
-    rule: np.ndarray
-    threshold: np.ndarray
-    value: np.ndarray
+    splits: np.ndarray
+    chunks: np.ndarray
+    bounds: np.ndarray
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that they take."""
+        return self.splits.nbytes + self.chunks.nbytes + self.bounds.nbytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Walk:
+    """Large trees, or splits by a set, whose nodes lead from one to the next.
+
+    Attributes
+    ----------
+    nodes
+        uint64, one a node: from bit ``shift`` on the left child, counted from the tree's root, whose neighbour is the
+        right one; from bit 32 on the column; then the rank, or the place of a set. A leaf leads to itself: its column
+        is the first one, which is less than any rank, and its rank is the leaf's number in its tree.
+    roots, steps
+        uint64, of each tree: where its root is, and how many steps lead to its deepest leaf.
+    shift
+        See ``nodes``.
+    sets
+        uint32: for each set its number of words, then its words; None where no split is by a set.
+    first_set
+        The columns from this one on hold categories.
+    """
+
+    nodes: np.ndarray
     roots: np.ndarray
-    groups: np.ndarray
-    width: int
-    outputs: int
-    sets: Sequence[np.ndarray] = ()
-    rows: np.ndarray | None = None
-    base: np.ndarray | None = None
-    is_single: bool = False
-    adds_single: bool = False
+    steps: np.ndarray
+    shift: int
+    sets: np.ndarray | None
+    first_set: int
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that they take."""
+        return (
+            self.nodes.nbytes + self.roots.nbytes + self.steps.nbytes + (0 if self.sets is None else self.sets.nbytes)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -135,34 +98,28 @@ class Ensemble:
 
     Attributes
     ----------
-    thresholds
-        float64, one a node: a split's threshold, or the place of its set; a leaf's value, or the number of its row.
-    links
-        uint32, two a node: the block's column (with :data:`SET_BIT` for a split by a set), and the left child, whose
-        neighbour is the right one. A leaf leads to itself: its column is 0, which is minus infinity in each row.
-    roots, steps, groups
-        Of each tree: its root, how many steps lead to its deepest leaf, the output that it adds to.
-    inputs, rules
-        Of each column of the block but the first: the input that it is made of, and how (a row of four numbers).
-    sets
-        uint32: for each set its number of words, then its words; None where no split is by a set.
-    rows
-        float64, flat: the numbers of leaves that have several; None where they have one.
+    columns, cuts
+        See :class:`~.columns.Columns`; a tile has one column before them, which is less than any number.
+    way
+        How a row finds its leaves.
+    values
+        float64: the number of each leaf, tree by tree from left to right, or a row of numbers for each.
+    firsts
+        uint64: where each tree's values begin.
+    groups
+        int64: the output that each tree adds to; -1: all of them, from rows of numbers.
     base
         What the sum of each output begins with; its type is the sum's.
     width, is_single
-        See :class:`Forest`.
+        See :class:`~.forest.Forest`.
     """
 
-    thresholds: np.ndarray
-    links: np.ndarray
-    roots: np.ndarray
-    steps: np.ndarray
+    columns: np.ndarray
+    cuts: np.ndarray
+    way: Masks | Walk
+    values: np.ndarray
+    firsts: np.ndarray
     groups: np.ndarray
-    inputs: np.ndarray
-    rules: np.ndarray
-    sets: np.ndarray | None
-    rows: np.ndarray | None
     base: np.ndarray
     width: int
     is_single: bool
@@ -173,15 +130,33 @@ class Ensemble:
         return len(self.base)
 
     @property
-    def trees(self) -> int:
-        """How many trees there are."""
-        return len(self.roots)
-
-    @property
     def nbytes(self) -> int:
         """The memory that it takes."""
-        held = (self.thresholds, self.links, self.roots, self.steps, self.groups, self.inputs, self.rules, self.base)
-        return sum(each.nbytes for each in (*held, self.sets, self.rows) if each is not None)
+        held = (self.columns, self.cuts, self.values, self.firsts, self.groups, self.base)
+        return sum(each.nbytes for each in held) + self.way.nbytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Shape:
+    """Where the nodes of a forest are.
+
+    Attributes
+    ----------
+    nodes
+        Tree by tree, each from its root downwards with brothers side by side.
+    tree
+        Of each of ``nodes``: its tree.
+    steps
+        Of each tree: how many lead to its deepest leaf.
+    leaves, first
+        Of each node of the forest: how many leaves are below it, and how many of its tree are to its left.
+    """
+
+    nodes: np.ndarray
+    tree: np.ndarray
+    steps: np.ndarray
+    leaves: np.ndarray
+    first: np.ndarray
 
 
 def pack(forest: Forest) -> Ensemble:
@@ -195,62 +170,44 @@ def pack(forest: Forest) -> Ensemble:
     Raises
     ------
     NotCoveredError
-        It has more nodes or columns than fit, or a number that the kernel cannot hold.
+        It has more nodes and columns than fit into the kernel's, or a number that it cannot hold.
 
     Examples
     --------
+    >>> from airflow_batch_inference.trees.forest import Forest
     >>> stump = Forest(left=np.array([1, -1, -1]), right=np.array([2, -1, -1]), feature=np.array([0, 0, 0]),
     ...     rule=np.zeros(3, int), threshold=np.array([0.5, 0, 0]), value=np.array([0.0, 1.0, 2.0]),
     ...     roots=np.array([0]), groups=np.array([0]), width=1, outputs=1)
     >>> packed = pack(stump)
-    >>> packed.links.reshape(-1, 2).tolist(), packed.thresholds.tolist(), packed.steps.tolist()
-    ([[1, 1], [0, 1], [0, 2]], [0.5, 1.0, 2.0], [1])
+    >>> packed.cuts.tolist(), packed.way.splits.tolist(), packed.values.tolist()
+    ([0.5], [[16, 0, 1]], [1.0, 2.0])
     """
-    inner = forest.left != _LEAF
-    order, steps = _order(forest)
-    place = np.empty(len(forest.left), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    splits = inner[order]
-    codes = forest.feature.astype(np.int64) * len(_RULES) + forest.rule
-    used, column = np.unique(codes[order][splits], return_inverse=True)
-    if len(order) >= SET_BIT or len(used) >= SET_BIT:
-        message = f"it has {len(order)} nodes, more than the kernel can number"
-        raise NotCoveredError(message)
-    starts, words = _packed_sets(forest.sets)
-    is_set = splits & (forest.rule[order] >= WHOLE_CATEGORY)
-    thresholds = np.where(splits, forest.threshold[order], forest.value[order]).astype(np.float64)
-    if np.isnan(thresholds).any():
+    shape = _shape(forest)
+    if np.isnan(np.where(forest.left == _LEAF, forest.value, forest.threshold)[shape.nodes]).any():
         message = "a threshold or a leaf of it is NaN"
         raise NotCoveredError(message)
-    if is_set.any():
-        thresholds[is_set] = starts[thresholds[is_set].astype(np.int64)]
-    links = np.zeros((len(order), 2), dtype=np.uint32)
-    links[splits, 0] = column + 1
-    links[is_set, 0] |= SET_BIT
-    links[:, 1] = np.where(splits, place[np.maximum(forest.left[order], 0)], np.arange(len(order)))
+    columns = columns_of(forest, shape.nodes[forest.left[shape.nodes] != _LEAF])
+    is_small = shape.leaves[forest.roots].max() <= MOST_MASKED_LEAVES
+    firsts, values = _values(forest, shape)
     base = np.zeros(forest.outputs) if forest.base is None else forest.base
     return Ensemble(
-        thresholds=thresholds,
-        links=links.reshape(-1),
-        roots=place[forest.roots].astype(np.uint32),
-        steps=steps,
-        groups=forest.groups.astype(np.int32),
-        inputs=(used // len(_RULES)).astype(np.int32),
-        rules=_RULES[used % len(_RULES)].reshape(-1),
-        sets=words,
-        rows=None if forest.rows is None else np.ascontiguousarray(forest.rows, dtype=np.float64).reshape(-1),
+        columns=columns.table,
+        cuts=columns.cuts,
+        way=_masks(forest, shape, columns) if is_small and not len(forest.sets) else _walk(forest, shape, columns),
+        values=values,
+        firsts=firsts,
+        groups=np.asarray(forest.groups if forest.rows is None else np.full(len(forest.roots), -1), dtype=np.int64),
         base=base.astype(np.float32 if forest.adds_single else np.float64),
         width=forest.width,
         is_single=forest.is_single,
     )
 
 
-def _order(forest: Forest) -> tuple[np.ndarray, np.ndarray]:
-    """Return the nodes tree by tree, each from its root downwards with brothers side by side; and each tree's depth."""
-    tree = np.arange(len(forest.roots), dtype=np.int32)
-    level = forest.roots.astype(np.int64)
-    nodes, trees = [level], [tree]
-    steps = np.zeros(len(forest.roots), dtype=np.int32)
+def _shape(forest: Forest) -> _Shape:
+    """Go through all trees at the same time, level by level."""
+    tree, level = np.arange(len(forest.roots), dtype=np.int32), forest.roots.astype(np.int64)
+    levels, trees = [level], [tree]
+    steps = np.zeros(len(forest.roots), dtype=np.uint64)
     while True:
         splits = forest.left[level] != _LEAF
         parents, tree = level[splits], tree[splits]
@@ -259,17 +216,99 @@ def _order(forest: Forest) -> tuple[np.ndarray, np.ndarray]:
         steps[np.unique(tree)] += 1
         level = np.column_stack([forest.left[parents], forest.right[parents]]).astype(np.int64).reshape(-1)
         tree = np.repeat(tree, 2)
-        nodes.append(level)
+        levels.append(level)
         trees.append(tree)
-    by_tree = np.argsort(np.concatenate(trees), kind="stable")
-    return np.concatenate(nodes)[by_tree], steps
+    leaves = np.ones(len(forest.left), dtype=np.int64)
+    for level in reversed(levels):
+        parents = level[forest.left[level] != _LEAF]
+        leaves[parents] = leaves[forest.left[parents]] + leaves[forest.right[parents]]
+    first = np.zeros(len(forest.left), dtype=np.int64)
+    for level in levels:
+        parents = level[forest.left[level] != _LEAF]
+        first[forest.left[parents]] = first[parents]
+        first[forest.right[parents]] = first[parents] + leaves[forest.left[parents]]
+    of_all = np.concatenate(trees)
+    by_tree = np.argsort(of_all, kind="stable")
+    return _Shape(nodes=np.concatenate(levels)[by_tree], tree=of_all[by_tree], steps=steps, leaves=leaves, first=first)
+
+
+def _values(forest: Forest, shape: _Shape) -> tuple[np.ndarray, np.ndarray]:
+    """Return where the values of each tree begin, and the values of all leaves from left to right."""
+    sizes = shape.leaves[forest.roots]
+    starts = np.cumsum(sizes) - sizes
+    is_leaf = forest.left[shape.nodes] == _LEAF
+    ends, trees = shape.nodes[is_leaf], shape.tree[is_leaf]
+    in_order = np.empty(len(ends), dtype=np.int64)
+    in_order[starts[trees] + shape.first[ends]] = ends
+    if forest.rows is None:
+        return starts.astype(np.uint64), forest.value[in_order].astype(np.float64)
+    rows = forest.rows[forest.value[in_order].astype(np.int64)]
+    return (starts * forest.outputs).astype(np.uint64), rows.astype(np.float64).reshape(-1)
+
+
+def _masks(forest: Forest, shape: _Shape, columns: Columns) -> Masks:
+    """Let each split strike out the leaves to its left, 32 of them at a time."""
+    is_split = forest.left[shape.nodes] != _LEAF
+    nodes, trees = shape.nodes[is_split], shape.tree[is_split]
+    begin = shape.first[nodes]
+    end = begin + shape.leaves[forest.left[nodes]]
+    first_chunk, last_chunk = begin // _CHUNK, (end - 1) // _CHUNK
+    repeats = last_chunk - first_chunk + 1
+    split = np.repeat(np.arange(len(nodes)), repeats)
+    chunk = first_chunk[split] + np.arange(len(split)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+    low = np.maximum(begin[split] - chunk * _CHUNK, 0)
+    high = np.minimum(end[split] - chunk * _CHUNK, _CHUNK)
+    mask = (np.left_shift(1, high) - np.left_shift(1, low)).astype(np.uint32).view(np.int32)
+    place = (columns.of_node[nodes] + 1) * LANES
+    splits = np.column_stack([place[split], columns.rank[nodes][split], mask]).astype(np.int32)
+    chunks_of_tree = (shape.leaves[forest.roots] + _CHUNK - 1) // _CHUNK
+    bounds = np.concatenate([[0], np.cumsum(chunks_of_tree)])
+    of_all = bounds[trees][split] + chunk
+    in_order = np.argsort(of_all, kind="stable")
+    chunks = np.searchsorted(of_all[in_order], np.arange(bounds[-1] + 1))
+    return Masks(splits=splits[in_order], chunks=chunks.astype(np.uint64), bounds=bounds.astype(np.uint64))
+
+
+def _walk(forest: Forest, shape: _Shape, columns: Columns) -> Walk:
+    """Let each node be one number.
+
+    Raises
+    ------
+    NotCoveredError
+        There are too many nodes and columns for it.
+    """
+    nodes = shape.nodes
+    is_split = forest.left[nodes] != _LEAF
+    roots = np.searchsorted(shape.tree, np.arange(len(forest.roots)))
+    place = np.empty(len(forest.left), dtype=np.int64)
+    place[nodes] = np.arange(len(nodes)) - roots[shape.tree]
+    largest = int(place[nodes].max()) + 1
+    column_bits, child_bits = len(columns.table).bit_length(), largest.bit_length()
+    if column_bits + child_bits > _LINK_BITS:
+        message = f"it has a tree of {largest:,} nodes and splits {len(columns.table):,} columns, too many to number"
+        raise NotCoveredError(message)
+    starts, words = _packed_sets(forest.sets)
+    is_set = is_split & (columns.of_node[nodes] >= columns.first_set)
+    rank = np.where(is_split, columns.rank[nodes], shape.first[nodes])
+    rank[is_set] = starts[rank[is_set]]
+    child = np.where(is_split, place[np.maximum(forest.left[nodes], 0)], place[nodes])
+    column = np.where(is_split, columns.of_node[nodes] + 1, 0)
+    shift = _RANK_BITS + column_bits
+    packed = (child << shift) | (column << _RANK_BITS) | (rank & (2**_RANK_BITS - 1))
+    return Walk(
+        nodes=packed.view(np.uint64),
+        roots=roots.astype(np.uint64),
+        steps=shape.steps,
+        shift=shift,
+        sets=words,
+        first_set=columns.first_set + 1,
+    )
 
 
 def _packed_sets(sets: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
     """Return where each set begins, and all of them, each behind the number of its words."""
     if not sets:
-        return np.empty(0), None
+        return np.empty(0, dtype=np.int64), None
     sizes = np.array([len(each) + 1 for each in sets])
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     words = np.concatenate([np.concatenate([[len(each)], each]) for each in sets]).astype(np.uint32)
-    return starts.astype(np.float64), words
+    return np.cumsum(sizes) - sizes, words

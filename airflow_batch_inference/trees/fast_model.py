@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
 from airflow_batch_inference.trees.compiled import EXTRA, NotCompiledError, is_installed
-from airflow_batch_inference.trees.ensemble import NotCoveredError
+from airflow_batch_inference.trees.forest import NotCoveredError
 from airflow_batch_inference.trees.scorer import TreeScorer, ask, first_difference
 
 if TYPE_CHECKING:
@@ -258,7 +258,7 @@ class FastModel:
         except NotCompiledError as error:
             problem = str(error)
         except ImportError as error:
-            problem = f"Numba cannot be imported ({error}); pip install 'airflow-batch-inference[{EXTRA}]'"
+            problem = f"llvmlite cannot be imported ({error}); pip install 'airflow-batch-inference[{EXTRA}]'"
         except Exception as error:  # noqa: BLE001  # the library goes on, whatever the way past it has met
             problem = f"its trees could not be scored: {type(error).__name__}: {error}".splitlines()[0]
         if problem is None:
@@ -272,7 +272,7 @@ class FastModel:
     def _engage(self) -> str | None:
         """Read the trees, and compare on rows made from them."""
         if not is_installed():
-            return f"Numba is not installed; pip install 'airflow-batch-inference[{EXTRA}]'"
+            return f"llvmlite is not installed; pip install 'airflow-batch-inference[{EXTRA}]'"
         source = self._readable.read()
         scorer = TreeScorer.of(source)
         problem = scorer.difference(source, self._readable.methods)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from airflow_batch_inference.trees.ensemble import (
+from airflow_batch_inference.trees.forest import (
     WHOLE_CATEGORY,
     ZERO_FOR_NAN,
     ZERO_MISSING_LEFT,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from airflow_batch_inference.trees.compiled import apply_link
-from airflow_batch_inference.trees.ensemble import NotCoveredError
+from airflow_batch_inference.trees.forest import NotCoveredError
 from airflow_batch_inference.trees.lightgbm_reader import read_header, read_trees, sigmoid_of
 from airflow_batch_inference.trees.links import EXPONENTIAL, LOG_EXPONENTIAL, SIGMOID, SOFTMAX
 from airflow_batch_inference.trees.scorer import TreeSource

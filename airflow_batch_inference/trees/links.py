@@ -1,4 +1,4 @@
-"""The numbers of the link functions that the kernel knows; apart from it, so that readers need no Numba."""
+"""The numbers of the link functions that the kernel knows."""
 
 from __future__ import annotations
 

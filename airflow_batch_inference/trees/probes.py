@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from airflow_batch_inference.trees.ensemble import CATEGORY_NAN_IN, CATEGORY_NAN_OUT, WHOLE_CATEGORY
+from airflow_batch_inference.trees.forest import CATEGORY_NAN_IN, CATEGORY_NAN_OUT, WHOLE_CATEGORY
 
 if TYPE_CHECKING:
-    from airflow_batch_inference.trees.ensemble import Forest
+    from airflow_batch_inference.trees.forest import Forest
 
 _SEED = 20_240_229
 _MOST_ROWS, _LEAST_ROWS = 4096, 256

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from airflow_batch_inference.flavors.base import LoadedModel, Prediction
-    from airflow_batch_inference.trees.ensemble import Ensemble, Forest
+    from airflow_batch_inference.trees.ensemble import Ensemble
+    from airflow_batch_inference.trees.forest import Forest
 
     Answers = Mapping[str, np.ndarray]
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from airflow_batch_inference.trees.ensemble import NAN_LEFT, NAN_RIGHT, Forest, NotCoveredError
+from airflow_batch_inference.trees.forest import NAN_LEFT, NAN_RIGHT, Forest, NotCoveredError
 from airflow_batch_inference.trees.scorer import TreeSource, ask
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import numpy as np
 
 from airflow_batch_inference.flavors.xgboost import softmax
 from airflow_batch_inference.trees.compiled import apply_link
-from airflow_batch_inference.trees.ensemble import (
+from airflow_batch_inference.trees.forest import (
     CATEGORY_NAN_IN,
     CATEGORY_NAN_OUT,
     NAN_LEFT,

@@ -23,8 +23,8 @@ from airflow_batch_inference.scoring.receipts import put_receipt, receipt_uri
 from airflow_batch_inference.scoring.steps import StepModel
 from airflow_batch_inference.storage import Storage
 from airflow_batch_inference.trees import fast_model, lightgbm_reader
-from airflow_batch_inference.trees.ensemble import ZERO_NAN_RIGHT
 from airflow_batch_inference.trees.fast_model import FastModel
+from airflow_batch_inference.trees.forest import ZERO_NAN_RIGHT
 from airflow_batch_inference.trees.scorer import TreeScorer
 from airflow_batch_inference.trees.sources import readable_of
 

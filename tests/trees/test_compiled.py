@@ -1,112 +1,124 @@
-"""The compiled kernel is kept in a folder that nobody else may write, never beside the code, and loads from there."""
+"""The kernel's code is what its text says, and is compiled for any processor with the same results."""
 
 from __future__ import annotations
 
+import ctypes
+import hashlib
 import os
+import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-import pytest
-
-import airflow_batch_inference
-from airflow_batch_inference.trees import compiled
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(compiled.tempfile, "gettempdir", lambda: str(tmp_path / "tmp"))
-    (tmp_path / "tmp").mkdir()
-    return tmp_path
-
-
-def test_the_folder_is_of_these_versions_and_of_this_user_alone(home):
-    folder = compiled.cache_folder()
-
-    assert folder.parent == home / "cache" / "airflow-batch-inference"
-    assert folder.name.startswith(f"py3.{sys.version_info.minor}-")
-    assert folder.stat().st_mode & 0o777 == 0o700
-
-
-@pytest.mark.parametrize("spoilt", ["", "airflow-batch-inference"])
-def test_a_folder_that_others_may_write_is_passed_over(home, spoilt):
-    (home / "cache" / "airflow-batch-inference").mkdir(parents=True)
-    (home / "cache" / spoilt).chmod(0o777)
-
-    assert compiled.cache_folder().is_relative_to(home / "home" / ".cache")
-
-
-def test_folders_above_it_that_are_made_are_of_this_user_alone(home, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "a" / "b" / "cache"))
-    folder = compiled.cache_folder()
-
-    above = [each for each in folder.parents if each.is_relative_to(home) and each != home]
-    assert [each.stat().st_mode & 0o777 for each in above] == [0o700] * 4
-
-
-def test_a_linked_cache_of_the_home_is_followed(home, monkeypatch):
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    (home / "disk").mkdir(mode=0o700)
-    (home / "home").mkdir()
-    (home / "home" / ".cache").symlink_to(home / "disk")
-
-    assert compiled.cache_folder().is_relative_to(home / "disk")
-
-
-def test_a_link_is_passed_over(home):
-    (home / "elsewhere").mkdir()
-    (home / "cache").mkdir()
-    (home / "cache" / "airflow-batch-inference").symlink_to(home / "elsewhere")
-
-    assert compiled.cache_folder().is_relative_to(home / "home" / ".cache")
-
-
-def test_without_a_folder_nothing_is_kept(home):
-    for name in ("cache", "home", "tmp"):
-        (home / name).unlink() if (home / name).is_file() else None
-        path = home / name
-        if path.is_dir():
-            path.rmdir()
-        path.write_text("a file")
-
-    assert compiled.cache_folder() is None
-
-
-_SCRIPT = """
+import lightgbm_models as models
 import numpy as np
-from airflow_batch_inference.trees import compiled
-from airflow_batch_inference.trees.ensemble import Forest, pack
-three = np.array([1, -1, -1])
-stump = Forest(left=three, right=np.array([2, -1, -1]), feature=np.zeros(3, int), rule=np.zeros(3, int),
-    threshold=np.array([0.5, 0, 0]), value=np.array([0, 1.0, 2.0]), roots=np.array([0]), groups=np.array([0]),
-    width=1, outputs=1)
-print(compiled.raw_scores(pack(stump), [np.array([0.0, 1.0])]).tolist(), dict(compiled.kernel().score.stats.cache_hits))
-"""
+import pytest
+from llvmlite import binding as llvm
+from same_bits import scorer_of
+
+from airflow_batch_inference.trees import compiled, ensemble
+from airflow_batch_inference.trees.columns import COLUMN
+from airflow_batch_inference.trees.links import SOFTMAX
+
+ROOT = Path(__file__).parents[2]
+TEXT = compiled.CODE.with_suffix(".c")
+CLANG = shutil.which("clang-19")
 
 
-def test_a_second_process_takes_the_machine_code_of_the_first(tmp_path):
-    package = Path(airflow_batch_inference.__file__).parent
-    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
-    before = set(package.rglob("*.nbi"))
-    said = [
-        subprocess.run(
-            [sys.executable, "-c", _SCRIPT], env=environment, capture_output=True, text=True, check=True
-        ).stdout
-        for _ in range(2)
-    ]
-
-    assert said[0].strip() == "[[1.0], [2.0]] {}"
-    assert said[1].startswith("[[1.0], [2.0]] {(")
-    assert list(tmp_path.rglob("*.nbi"))
-    assert set(package.rglob("*.nbi")) == before
+def test_the_code_is_that_of_the_text():
+    said = re.match(r"; Made of kernel\.c .*: ([0-9a-f]{64})\n", compiled.CODE.read_text())
+    assert said[1] == hashlib.sha256(TEXT.read_bytes()).hexdigest(), "run `make kernel`"
 
 
-def test_a_compiler_that_is_turned_off_is_named(monkeypatch):
-    from numba import config
+@pytest.mark.skipif(CLANG is None, reason="clang-19, which makes the code, is not installed")
+def test_the_code_is_made_again_of_the_text():
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(ROOT / "Makefile", folder)
+        trees = Path(folder) / compiled.CODE.parent.relative_to(ROOT)
+        trees.mkdir(parents=True)
+        shutil.copy(TEXT, trees)
+        subprocess.run(["make", "kernel"], cwd=folder, check=True)
+        assert (trees / compiled.CODE.name).read_text() == compiled.CODE.read_text()
 
-    monkeypatch.setattr(config, "DISABLE_JIT", 1)
-    compiled.kernel.cache_clear()
-    with pytest.raises(compiled.NotCompiledError, match="unset NUMBA_DISABLE_JIT"):
-        compiled.kernel()
+
+def test_the_code_is_for_no_processor_in_particular():
+    assert not re.search(r"target (triple|datalayout)|target-cpu|target-features", compiled.CODE.read_text())
+
+
+@pytest.mark.parametrize("triple", ["aarch64-unknown-linux-gnu", "arm64-apple-macosx11.0", "x86_64-apple-macosx11.0"])
+def test_the_code_compiles_on_other_platforms(triple):
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    machine = llvm.Target.from_triple(triple).create_target_machine(opt=3)
+    module = llvm.parse_assembly(compiled.CODE.read_text())
+    module.triple, module.data_layout = triple, str(machine.target_data)
+    assert len(machine.emit_object(module)) > 5000
+
+
+def fields_of(structure):
+    """Return the names of a structure of the text, in order; each has eight bytes."""
+    [body] = re.findall(r"typedef struct \{([^}]*)\} " + structure + ";", TEXT.read_text())
+    body = re.sub(r"/\*.*?\*/", "", body, flags=re.DOTALL)
+    assert set(re.findall(r"^ +(?:const )?(\w+)", body, flags=re.MULTILINE)) <= {
+        "i64",
+        "u64",
+        "double",
+        "column",
+        "i32",
+        "u32",
+    }
+    assert not re.search(r"^ +(?:const )?(column|[iu]32) +\w", body, flags=re.MULTILINE)  # these are pointers
+    return re.findall(r"\*?(\w+)(?=[,;])", body)
+
+
+def test_the_layouts_are_those_of_the_text():
+    assert [name for name, _ in compiled.Job._fields_] == fields_of("ensemble")
+    assert ctypes.sizeof(compiled.Job) == 8 * len(fields_of("ensemble"))
+    assert list(COLUMN.names) == fields_of("column")
+    assert COLUMN.itemsize == 8 * len(fields_of("column"))
+
+
+@pytest.mark.parametrize("processor", ["", "x86-64-v3"])
+@pytest.mark.parametrize("most", [pytest.param(1 << 20, id="masks"), pytest.param(0, id="walk")])
+def test_an_older_processor_gives_the_same_bits(monkeypatch, tmp_path, processor, most):
+    if processor and llvm.get_process_triple().partition("-")[0] != "x86_64":
+        pytest.skip("the processor is of another kind")
+    monkeypatch.setattr(ensemble, "MOST_MASKED_LEAVES", most)
+    scorer, _ = scorer_of(models.load(models.random_booster(1, "multiclass", with_categories=False)[0], tmp_path))
+    rng = np.random.default_rng(0)
+    columns = [rng.normal(size=999) for _ in range(scorer.ensemble.width)]
+    expected = compiled.raw_scores(scorer.ensemble, columns)
+    linked = compiled.apply_link(expected, SOFTMAX)
+    older = compiled.compile_for(processor)
+    monkeypatch.setattr(compiled, "kernel", lambda: older)
+    found = compiled.raw_scores(scorer.ensemble, columns)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(compiled.apply_link(found, SOFTMAX), linked)
+
+
+def test_several_threads_give_the_same_bits(monkeypatch, tmp_path):
+    scorer, _ = scorer_of(models.load(models.random_booster(2, "regression", with_categories=False)[0], tmp_path))
+    rng = np.random.default_rng(0)
+    columns = [rng.normal(size=10_007) for _ in range(scorer.ensemble.width)]
+    found = []
+    for threads in (1, 3):
+        monkeypatch.setattr(compiled, "native_threads", lambda threads=threads: threads)
+        found.append(compiled.raw_scores(scorer.ensemble, columns))
+    np.testing.assert_array_equal(*found)
+
+
+def test_nothing_is_written_by_the_first_use(tmp_path):
+    script = "from airflow_batch_inference.trees.compiled import kernel; kernel()"
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    before = set(compiled.CODE.parent.rglob("*"))
+    subprocess.run([sys.executable, "-B", "-c", script], env=environment, cwd=tmp_path, check=True)
+    assert list(tmp_path.iterdir()) == []
+    assert set(compiled.CODE.parent.rglob("*")) == before
+
+
+def test_a_python_of_32_bits_is_named(monkeypatch):
+    monkeypatch.setattr(compiled.sys, "maxsize", 2**31 - 1)
+    with pytest.raises(compiled.NotCompiledError, match="has not 64 bits"):
+        compiled.compile_for("")

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from same_bits import difference, difference_on, scorer_of
 
-from airflow_batch_inference.trees import ensemble
-from airflow_batch_inference.trees.ensemble import NotCoveredError
+from airflow_batch_inference.trees import forest
+from airflow_batch_inference.trees.forest import NotCoveredError
 from airflow_batch_inference.trees.lightgbm_reader import read_trees
 from airflow_batch_inference.trees.lightgbm_source import lightgbm_source
 
@@ -59,7 +59,7 @@ def test_a_split_by_a_set_of_categories_has_the_same_bits(tmp_path):
     booster, data = models.random_booster(3, "regression", with_categories=True)
     model = models.load(booster, tmp_path)
 
-    assert scorer_of(model)[0].ensemble.sets is not None
+    assert scorer_of(model)[0].ensemble.way.sets is not None
     assert difference(model, models.table(model, models.odd_rows(np.random.default_rng(0), data, 5000))) is None
 
 
@@ -126,9 +126,9 @@ class FakeBooster:
 def test_sets_that_are_too_large_are_refused_by_name(tmp_path, monkeypatch):
     model = models.load(models.random_booster(3, "regression", with_categories=True)[0], tmp_path)
     words = sum(map(len, scorer_of(model)[1].forest.sets))
-    monkeypatch.setattr(ensemble, "_MOST_WORDS", words)
+    monkeypatch.setattr(forest, "_MOST_WORDS", words)
     assert difference(model) is None
-    monkeypatch.setattr(ensemble, "_MOST_WORDS", words - 1)
+    monkeypatch.setattr(forest, "_MOST_WORDS", words - 1)
 
     with pytest.raises(NotCoveredError, match=f"sets of categories take {words} words"):
         scorer_of(model)

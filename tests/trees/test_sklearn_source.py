@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from same_bits import difference, difference_on, scorer_of
 from sklearn import ensemble, linear_model, tree
 
-from airflow_batch_inference.trees.ensemble import NotCoveredError
+from airflow_batch_inference.trees.forest import NotCoveredError
 from airflow_batch_inference.trees.sources import readable_of
 
 SEEDS = range(12)

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from same_bits import difference, difference_on, scorer_of
 
-from airflow_batch_inference.trees import ensemble
-from airflow_batch_inference.trees.ensemble import NotCoveredError
+from airflow_batch_inference.trees import forest
+from airflow_batch_inference.trees.forest import NotCoveredError
 from airflow_batch_inference.trees.sources import readable_of
 
 SEEDS = range(14)
@@ -47,7 +47,7 @@ def test_sets_that_are_too_large_are_refused_by_name(tmp_path, monkeypatch):
     model = models.load(models.random_booster(1, "reg:squarederror", with_categories=True)[0], tmp_path)
     words = sum(map(len, scorer_of(model)[1].forest.sets))
     assert words
-    monkeypatch.setattr(ensemble, "_MOST_WORDS", words - 1)
+    monkeypatch.setattr(forest, "_MOST_WORDS", words - 1)
 
     with pytest.raises(NotCoveredError, match=f"sets of categories take {words} words"):
         scorer_of(model)
