@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LANES = 16
 """The rows of a tile."""
-MOST_MASKED_LEAVES = 128
+MOST_MASKED_LEAVES = 192
 """Trees of more leaves are walked: asking all of their splits takes longer."""
 _CHUNK = 32
 _LEAF = -1
