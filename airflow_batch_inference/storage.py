@@ -113,6 +113,11 @@ def encode_segment(value: str) -> str:
     return encoded.replace(".", "~2E") if encoded in ("", ".", "..") else encoded
 
 
+def decode_segment(segment: str) -> str:
+    """Return the value of a path segment (:func:`encode_segment`)."""
+    return unquote(segment.replace("~", "%"))
+
+
 def model_folder(root: str, name: str) -> str:
     """Return the folder of all that is kept of a model: its records, by name."""
     return join_uri(normalize_uri(root), "models", encode_segment(name))
@@ -141,7 +146,7 @@ def task_of(uri: str) -> TaskKey | None:
     found = re.search(r"/dag_id=([^/]+)/run_id=([^/]+)/task_id=([^/]+)/map_index=(-?\d+)/", uri)
     if found is None:
         return None
-    dag_id, run_id, task_id = (unquote(each.replace("~", "%")) for each in found.groups()[:3])
+    dag_id, run_id, task_id = map(decode_segment, found.groups()[:3])
     return TaskKey(dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=int(found.group(4)))
 
 
