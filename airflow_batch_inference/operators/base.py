@@ -216,9 +216,7 @@ class BatchInferenceOperator(BaseOperator):
 
 def task_key(context: Context) -> TaskKey:
     """Return the task instance that is running, without its try."""
-    ti = context["ti"]
-    map_index = ti.map_index if ti.map_index is not None else -1
-    return TaskKey(dag_id=ti.dag_id, run_id=ti.run_id, task_id=ti.task_id, map_index=map_index)
+    return TaskKey.of(context["ti"])
 
 
 def run_date(context: Context) -> datetime | None:
