@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, conf
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, conf
 from airflow.sdk import Asset, AssetAlias, BaseOperator
 
 from airflow_batch_inference.exceptions import (
@@ -50,7 +50,7 @@ _PROVIDERS = {
 }
 """Whose connections reach which stores."""
 RECORD_URI = "record_uri"
-"""The XCom of what a task has recorded, for those that may fail afterwards: they then return nothing."""
+"""The XCom of what a task has recorded, where its verdict fails or skips it afterwards: it then returns nothing."""
 _MLFLOW = ("models:/", "runs:/")
 _VERDICTS = (CheckFailedError, DriftDetectedError, EvaluationFailedError)
 
@@ -172,9 +172,15 @@ class BatchInferenceOperator(BaseOperator):
         self.artifact_conn_id = artifact_conn_id
 
     def execute(self, context: Context) -> str | None:
-        """Do the task's work and return the URI of its record."""
+        """Do the task's work and return the URI of its record; push it where a verdict ends the task instead."""
+        self.recorded = None
         with translated_errors():
-            return self.perform(context)
+            try:
+                return self.perform(context)
+            except (*_VERDICTS, AirflowSkipException):
+                if self.recorded is not None:
+                    push(context, {RECORD_URI: self.recorded[0]})
+                raise
 
     @abstractmethod
     def perform(self, context: Context) -> str | None:

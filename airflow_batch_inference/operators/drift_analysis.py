@@ -21,7 +21,6 @@ from airflow_batch_inference.operators.arguments import (
     whole_number,
 )
 from airflow_batch_inference.operators.base import (
-    RECORD_URI,
     BatchInferenceOperator,
     alert,
     announce_drift,
@@ -189,7 +188,6 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         if result.status == DriftStatus.DRIFT_DETECTED and on_drift != "record":
             alert(result, uri, notifiers, context, cooldown=cooldown)
             if on_drift == "fail":
-                push(context, {RECORD_URI: uri})
                 raise drift_error(result, uri)
         return uri
 

@@ -21,7 +21,6 @@ from airflow_batch_inference.operators.arguments import (
     structure,
 )
 from airflow_batch_inference.operators.base import (
-    RECORD_URI,
     BatchInferenceOperator,
     announce,
     fence_of,
@@ -192,7 +191,6 @@ class EvaluateModelOperator(BatchInferenceOperator):
         self.recorded = uri, evaluation
         self._tell(uri, evaluation, context)
         if not evaluation.passed and on_failure == "fail":
-            push(context, {RECORD_URI: uri})
             raise evaluation_error(evaluation, uri)
         return uri
 
