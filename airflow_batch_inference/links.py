@@ -23,7 +23,7 @@ from airflow_batch_inference.records import (
     PredictionSetRecord,
     TaskKey,
 )
-from airflow_batch_inference.storage import task_of
+from airflow_batch_inference.uris import task_of
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator

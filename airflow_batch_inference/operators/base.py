@@ -29,7 +29,8 @@ from airflow_batch_inference.operators.alerts import MOST_SECONDS, Cooldown, dri
 from airflow_batch_inference.operators.arguments import number
 from airflow_batch_inference.operators.asset_state import keep_state
 from airflow_batch_inference.records import DriftStatus, TaskKey
-from airflow_batch_inference.storage import Storage, normalize_uri, parse_sha256
+from airflow_batch_inference.storage import Storage, parse_sha256
+from airflow_batch_inference.uris import normalize_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

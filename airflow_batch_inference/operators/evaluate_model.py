@@ -31,7 +31,7 @@ from airflow_batch_inference.operators.base import (
 from airflow_batch_inference.operators.inputs import read, resolve_model
 from airflow_batch_inference.operators.scored import destination_of, model_of
 from airflow_batch_inference.records import EvaluationRecord, ModelRecord
-from airflow_batch_inference.storage import task_folder
+from airflow_batch_inference.uris import task_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError, BatchInferenceError
-from airflow_batch_inference.storage import decode_segment, is_record_uri, normalize_uri, sha256_of_bytes
+from airflow_batch_inference.storage import sha256_of_bytes
+from airflow_batch_inference.uris import decode_segment, is_record_uri, normalize_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,7 +21,7 @@ from airflow_batch_inference.plugin.html import (
     table,
     text,
 )
-from airflow_batch_inference.storage import decode_segment
+from airflow_batch_inference.uris import decode_segment
 
 _MOST_BYTES = 40_000
 
