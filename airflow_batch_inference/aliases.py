@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ArtifactConflictError, ArtifactNotFoundError, ConfigurationError
 from airflow_batch_inference.records import AliasRecord, ModelRecord
-from airflow_batch_inference.storage import encode_segment, join_uri, normalize_uri
+from airflow_batch_inference.uris import encode_segment, join_uri, normalize_uri
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ArtifactNotFoundError
 from airflow_batch_inference.records import CatalogEntry, fingerprint
-from airflow_batch_inference.storage import encode_segment, join_uri, normalize_uri
+from airflow_batch_inference.uris import encode_segment, join_uri, normalize_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -23,7 +23,7 @@ from airflow_batch_inference.records import (
     PredictionSetRecord,
     TaskKey,
 )
-from airflow_batch_inference.storage import task_of
+from airflow_batch_inference.uris import task_of
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
@@ -74,14 +74,7 @@ class RecordLink(BaseOperatorLink):
         recorded: tuple[str, Record] | None = getattr(operator, "recorded", None)
         if recorded is None:
             return ""
-        index = ti_key.map_index
-        task = TaskKey(
-            dag_id=ti_key.dag_id,
-            run_id=ti_key.run_id,
-            task_id=ti_key.task_id,
-            map_index=-1 if index is None else index,
-        )
-        return self.url(*recorded, task) or ""
+        return self.url(*recorded, TaskKey.of(ti_key)) or ""
 
     @abstractmethod
     def url(self, uri: str, record: Record, task: TaskKey) -> str | None:

@@ -16,7 +16,8 @@ from airflow_batch_inference.flavors.registry import recognise
 from airflow_batch_inference.flavors.trial import construct, find_format, try_in_child
 from airflow_batch_inference.model_copy import private_copy
 from airflow_batch_inference.signing import SignatureCheck, verify_signature
-from airflow_batch_inference.storage import normalize_uri, parse_sha256, redact
+from airflow_batch_inference.storage import parse_sha256
+from airflow_batch_inference.uris import normalize_uri, redact
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

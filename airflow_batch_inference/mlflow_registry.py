@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from airflow_batch_inference.exceptions import ArtifactNotFoundError, ConfigurationError
 from airflow_batch_inference.flavors.base import require
 from airflow_batch_inference.model_copy import tree_digest
-from airflow_batch_inference.storage import encode_segment, join_uri, model_folder, private_folder, sha256_of
+from airflow_batch_inference.storage import private_folder, sha256_of
+from airflow_batch_inference.uris import encode_segment, join_uri, model_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError, UntrustedModelError
-from airflow_batch_inference.storage import normalize_uri, private_folder, redact
+from airflow_batch_inference.storage import private_folder
+from airflow_batch_inference.uris import normalize_uri, redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

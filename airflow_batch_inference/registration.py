@@ -23,7 +23,7 @@ from airflow_batch_inference.reference import (
 from airflow_batch_inference.scoring.contract import contract_of
 from airflow_batch_inference.scoring.golden import put_golden
 from airflow_batch_inference.signature import refine_inputs, stated_inputs
-from airflow_batch_inference.storage import join_uri, model_folder, normalize_uri
+from airflow_batch_inference.uris import join_uri, model_folder, normalize_uri
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ConfigurationError, UntrustedModelError
 from airflow_batch_inference.flavors.base import require
-from airflow_batch_inference.storage import private_folder, redact
+from airflow_batch_inference.storage import private_folder
+from airflow_batch_inference.uris import redact
 
 if TYPE_CHECKING:
     from airflow_batch_inference.storage import Storage

@@ -1,7 +1,7 @@
-"""URIs, digests, and the two ways in which bytes become visible: put-if-absent, and all at once.
+"""Files by their URIs, digests, and the two ways in which bytes become visible: put-if-absent, and all at once.
 
-What must not be relaxed: a reader never sees a file that is still being written, ``put_new`` lets exactly one of
-several writers win, and a URI never carries credentials. No heavy import here: operators read this module.
+What must not be relaxed: a reader never sees a file that is still being written, and ``put_new`` lets exactly one of
+several writers win. No heavy import here: operators read this module.
 """
 
 from __future__ import annotations
@@ -18,131 +18,23 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
 
 from airflow_batch_inference.exceptions import (
     ArtifactIntegrityError,
     ArtifactNotFoundError,
     ConfigurationError,
 )
-from airflow_batch_inference.records import DataFile, Record, TaskKey, decode_record
+from airflow_batch_inference.records import DataFile, Record, decode_record
+from airflow_batch_inference.uris import join_uri, normalize_uri, redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from fsspec import AbstractFileSystem
 
-_SCHEME = re.compile(r"^([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _COPY_BYTES = 1 << 20
 _UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST}
 TEMPORARY_PREFIX = ".tmp-"
-
-
-def _refuse(uri: str, reason: str) -> None:
-    message = f"The URI {redact(uri)!r} is not allowed: {reason}."
-    raise ConfigurationError(message)
-
-
-def redact(uri: str) -> str:
-    """Return the URI without user info and query, for messages."""
-    return re.sub(r"\?[^/]*=.*$", "?…", re.sub(r"(://)[^/@]*@", r"\1…@", uri))
-
-
-def normalize_uri(uri: str) -> str:
-    """Return the canonical form of a URI: ``file:///a/b`` or ``scheme://bucket/key``.
-
-    Raises
-    ------
-    ConfigurationError
-        Not an absolute path or URI; ``..``; a NUL or backslash; user info, a query or a signature; a host in
-        a file URI; a chain of file systems (``::``).
-
-    Examples
-    --------
-    >>> normalize_uri("/data/day=1/")
-    'file:///data/day=1'
-    """
-    if not isinstance(uri, str) or not uri.strip():
-        message = f"A URI must be a non-empty string, got {uri!r}."
-        raise ConfigurationError(message)
-    if "\0" in uri or "\\" in uri:
-        _refuse(uri, "it holds a NUL or a backslash")
-    if "::" in uri:
-        _refuse(uri, "chained file systems ('::') are not supported")
-    match = _SCHEME.match(uri)
-    scheme, rest = (match.group(1).lower(), uri[match.end() :]) if match else ("file", uri)
-    if scheme == "local":
-        scheme = "file"
-    if scheme == "file" and not rest.startswith("/"):
-        _refuse(uri, "give an absolute path (/data/…) or a URI with a scheme (s3://bucket/…)")
-    if scheme != "file":
-        if "@" in rest.split("/", 1)[0]:
-            _refuse(uri, "credentials belong into an Airflow connection (conn_id), not into a URI")
-        if re.search(r"\?[^/]*=", rest):
-            _refuse(uri, "a query or a signature must not be part of it; use an Airflow connection (conn_id)")
-    decoded = unquote(unquote(rest))
-    if ".." in decoded.split("/"):
-        _refuse(uri, "'..' could leave the folder it starts from")
-    head = "/" if scheme == "file" else ""
-    parts = [part for part in rest.split("/") if part not in ("", ".")]
-    return f"{scheme}://{head}{'/'.join(parts)}"
-
-
-def is_record_uri(uri: object) -> bool:
-    """Say whether a URI is one that this package gives to its records (and not a dataset's or a model's)."""
-    return isinstance(uri, str) and bool(re.search(r"(/_commits/\d{10}|-[0-9a-f]{64})\.json$", uri))
-
-
-def join_uri(base: str, *names: str) -> str:
-    """Append path segments to a canonical URI."""
-    return "/".join([base.rstrip("/"), *names])
-
-
-def encode_segment(value: str) -> str:
-    """Encode a value for use as one path segment; never empty, ``.`` or ``..``.
-
-    As in percent-encoding, with ``~`` in the place of ``%``: a browser that is given a ``file://`` link decodes
-    ``%3A``, and would then look for another folder.
-
-    Examples
-    --------
-    >>> encode_segment("manual__2013-04-08T00:00:00+00:00")
-    'manual__2013-04-08T00~3A00~3A00~2B00~3A00'
-    """
-    encoded = quote(value, safe="").replace("~", "%7E").replace("%", "~")
-    return encoded.replace(".", "~2E") if encoded in ("", ".", "..") else encoded
-
-
-def model_folder(root: str, name: str) -> str:
-    """Return the folder of all that is kept of a model: its records, by name."""
-    return join_uri(normalize_uri(root), "models", encode_segment(name))
-
-
-def task_folder(root: str, task: TaskKey) -> str:
-    """Return the folder of all that one task instance writes; no try number is in it."""
-    return join_uri(
-        normalize_uri(root),
-        f"dag_id={encode_segment(task.dag_id)}",
-        f"run_id={encode_segment(task.run_id)}",
-        f"task_id={encode_segment(task.task_id)}",
-        f"map_index={task.map_index}",
-    )
-
-
-def task_of(uri: str) -> TaskKey | None:
-    """Return the task instance in whose folder (:func:`task_folder`) a file lies; None where it lies in none.
-
-    Examples
-    --------
-    >>> key = TaskKey(dag_id="nightly", run_id="manual__a/b~c", task_id="drift")
-    >>> task_of(join_uri(task_folder("s3://bucket/artifacts", key), "drift.json")) == key
-    True
-    """
-    found = re.search(r"/dag_id=([^/]+)/run_id=([^/]+)/task_id=([^/]+)/map_index=(-?\d+)/", uri)
-    if found is None:
-        return None
-    dag_id, run_id, task_id = (unquote(each.replace("~", "%")) for each in found.groups()[:3])
-    return TaskKey(dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=int(found.group(4)))
 
 
 def _uri(scheme: str, path: str) -> str:

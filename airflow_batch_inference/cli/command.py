@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.aliases import parse_alias
 from airflow_batch_inference.exceptions import BatchInferenceError, ConfigurationError
-from airflow_batch_inference.storage import redact
+from airflow_batch_inference.uris import redact
 
 if TYPE_CHECKING:
     import argparse

@@ -9,7 +9,7 @@ from airflow_batch_inference.cli.command import ARTIFACT_ROOT, AS_JSON, Command,
 from airflow_batch_inference.cli.descriptions import show_drift
 from airflow_batch_inference.cli.scoring import artifact_store
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.storage import is_record_uri, normalize_uri
+from airflow_batch_inference.uris import is_record_uri, normalize_uri
 
 if TYPE_CHECKING:
     import argparse

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_batch_inference.cli.command import ARTIFACT_ROOT, AS_JSON, Command, absolute, require_alone, show_json
 from airflow_batch_inference.cli.descriptions import show_model, show_record
 from airflow_batch_inference.cli.scoring import MODEL_ARGUMENTS, artifact_store
-from airflow_batch_inference.storage import is_record_uri
+from airflow_batch_inference.uris import is_record_uri
 
 if TYPE_CHECKING:
     import argparse
@@ -52,7 +52,7 @@ def _model_file(uri: str, arguments: argparse.Namespace, storage: Storage) -> di
     from airflow_batch_inference.loading import TrustRequest, look_at
     from airflow_batch_inference.operators.base import trusted_digests
     from airflow_batch_inference.registration import ModelRequest, describe_model
-    from airflow_batch_inference.storage import normalize_uri
+    from airflow_batch_inference.uris import normalize_uri
 
     found = look_at(uri, storage=storage, flavor=arguments.flavor)
     if found.trust == "code" and arguments.sha256 is None and found.sha256 not in trusted_digests():

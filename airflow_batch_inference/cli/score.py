@@ -25,7 +25,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from airflow_batch_inference.operators.base import storage_for
     from airflow_batch_inference.scoring.job import score_dataset
     from airflow_batch_inference.scoring.publishing import publish
-    from airflow_batch_inference.storage import normalize_uri
+    from airflow_batch_inference.uris import normalize_uri
 
     started = time.monotonic()
     _, storage = artifact_store(arguments)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from airflow_batch_inference.cli.command import ARTIFACT_ROOT, absolute, absolutes, listed, require_alone
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.storage import is_record_uri
+from airflow_batch_inference.uris import is_record_uri
 
 if TYPE_CHECKING:
     import argparse
@@ -57,7 +57,7 @@ _PARITY_ROWS = 4
 def artifact_store(arguments: argparse.Namespace) -> tuple[str, Storage]:
     """Return the artifact store's canonical URI, and what reaches it."""
     from airflow_batch_inference.operators.base import artifact_root, storage_for
-    from airflow_batch_inference.storage import normalize_uri
+    from airflow_batch_inference.uris import normalize_uri
 
     given = arguments.artifact_root
     return normalize_uri(absolute(given)) if given else artifact_root(), storage_for(arguments.conn_id)

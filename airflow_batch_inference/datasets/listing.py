@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from airflow_batch_inference.exceptions import ArtifactNotFoundError, ConfigurationError
-from airflow_batch_inference.storage import normalize_uri
+from airflow_batch_inference.uris import normalize_uri
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from airflow_batch_inference.exceptions import ArtifactError
 from airflow_batch_inference.records import HistoryEntry
-from airflow_batch_inference.storage import encode_segment, join_uri
+from airflow_batch_inference.uris import encode_segment, join_uri
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

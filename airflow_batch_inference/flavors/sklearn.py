@@ -113,6 +113,7 @@ _FREE_BYTES = 256 << 20
 """What a compressed skops file may unpack to beyond 100 times its size: arrays of zeros pack that well."""
 
 
+_ARRAY_LIBRARIES = tuple(f"sklearn.externals.array_api_compat.{name}" for name in ("cupy", "dask", "torch"))
 _NUMERIC_PACKAGES = ("sklearn", "lightgbm", "xgboost")
 """Their encoders and estimators compare numbers as numbers."""
 
@@ -238,12 +239,28 @@ def _load_pickle(path: Path) -> object:
 def _load_skops(path: Path, trusted: tuple[str, ...]) -> object:
     require_sound(path, free_bytes=_FREE_BYTES)
     _require_trusted(called_names(path) & SAFE_TYPES - _CALLED, trusted)
-    skops = require("skops.io", extra="skops")
+    skops = _skops()
     held = set(skops.get_untrusted_types(file=path))
     _require_trusted(held - SAFE_TYPES, trusted)
     estimator = skops.load(path, trusted=sorted(held))
     require_harmless(estimator)
     return estimator
+
+
+def _skops() -> Any:  # noqa: ANN401  # a module
+    """Import skops without PyTorch and the like, which take seconds and memory.
+
+    skops lists all of scikit-learn's estimators; that walks through every package in scikit-learn, and there are some
+    that do nothing but import another array library.
+    """
+    ignored = [name for name in _ARRAY_LIBRARIES if "skops.io" not in sys.modules and name not in sys.modules]
+    for name in ignored:
+        sys.modules[name] = None  # type: ignore[assignment]  # Python's own sign for what cannot be imported
+    try:
+        return require("skops.io", extra="skops")
+    finally:
+        for name in ignored:
+            del sys.modules[name]
 
 
 def _require_trusted(held: set[str], trusted: tuple[str, ...]) -> None:

@@ -11,7 +11,8 @@ import pandas as pd
 
 from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.exceptions import ConfigurationError, DataError, did_you_mean
-from airflow_batch_inference.storage import normalize_uri, private_folder
+from airflow_batch_inference.storage import private_folder
+from airflow_batch_inference.uris import normalize_uri
 
 if TYPE_CHECKING:
     import pyarrow as pa

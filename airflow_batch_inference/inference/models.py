@@ -25,8 +25,9 @@ from airflow_batch_inference.scoring.golden import load_checked
 from airflow_batch_inference.scoring.screen import make_screen
 from airflow_batch_inference.scoring.steps import Call, StepModel, output_names, step_inputs, steps_predictor
 from airflow_batch_inference.signature import plan_inputs
-from airflow_batch_inference.storage import Storage, is_record_uri, private_folder
+from airflow_batch_inference.storage import Storage, private_folder
 from airflow_batch_inference.trees.fast_model import accelerated
+from airflow_batch_inference.uris import is_record_uri
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

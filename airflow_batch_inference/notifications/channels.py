@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_batch_inference.exceptions import ConfigurationError
 
@@ -62,6 +62,18 @@ class Email:
         ).notify({})
 
 
+def _slack(message: Message) -> dict[str, Any]:
+    """Return the arguments that both of Slack's notifiers take."""
+    from airflow_batch_inference.reports.message_formats import as_slack_blocks, as_slack_text
+
+    return {
+        "text": as_slack_text(message),
+        "blocks": as_slack_blocks(message),
+        "unfurl_links": False,
+        "unfurl_media": False,
+    }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlackChannel:
     """A channel of Slack's, by a bot's token."""
@@ -71,19 +83,10 @@ class SlackChannel:
 
     def send(self, message: Message) -> None:
         """Send it."""
-        from airflow_batch_inference.reports.message_formats import as_slack_blocks, as_slack_text
-
         with _provider("apache-airflow-providers-slack", "A message to Slack"):
             from airflow.providers.slack.notifications.slack import SlackNotifier
 
-        SlackNotifier(
-            slack_conn_id=self.conn_id,
-            channel=self.channel,
-            text=as_slack_text(message),
-            blocks=as_slack_blocks(message),
-            unfurl_links=False,
-            unfurl_media=False,
-        ).notify({})
+        SlackNotifier(slack_conn_id=self.conn_id, channel=self.channel, **_slack(message)).notify({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,18 +97,10 @@ class SlackWebhook:
 
     def send(self, message: Message) -> None:
         """Send it."""
-        from airflow_batch_inference.reports.message_formats import as_slack_blocks, as_slack_text
-
         with _provider("apache-airflow-providers-slack", "A message to Slack"):
             from airflow.providers.slack.notifications.slack_webhook import SlackWebhookNotifier
 
-        SlackWebhookNotifier(
-            slack_webhook_conn_id=self.conn_id,
-            text=as_slack_text(message),
-            blocks=as_slack_blocks(message),
-            unfurl_links=False,
-            unfurl_media=False,
-        ).notify({})
+        SlackWebhookNotifier(slack_webhook_conn_id=self.conn_id, **_slack(message)).notify({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

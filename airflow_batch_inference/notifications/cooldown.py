@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Literal
 
 from airflow_batch_inference.exceptions import ArtifactNotFoundError
 from airflow_batch_inference.records import Record
-from airflow_batch_inference.storage import encode_segment, join_uri, normalize_uri, sha256_of_bytes
+from airflow_batch_inference.storage import sha256_of_bytes
+from airflow_batch_inference.uris import encode_segment, join_uri, normalize_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable

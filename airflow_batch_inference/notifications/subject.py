@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException
@@ -94,10 +94,8 @@ def _task_place(context: Mapping[str, Any]) -> Place | None:
     ti = context.get("ti") or context.get("task_instance")
     if ti is None:
         return None
-    index = -1 if ti.map_index is None else ti.map_index
-    key = TaskKey(dag_id=ti.dag_id, run_id=ti.run_id, task_id=ti.task_id, map_index=index)
-    url = page_url(key, is_absolute=True) or None
-    return Place(dag_id=ti.dag_id, run_id=ti.run_id, task_id=ti.task_id, map_index=index, url=url)
+    key = TaskKey.of(ti)
+    return Place(**asdict(key), url=page_url(key, is_absolute=True) or None)
 
 
 def _run_place(context: Mapping[str, Any]) -> Place:

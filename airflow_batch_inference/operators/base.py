@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, conf
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, conf
 from airflow.sdk import Asset, AssetAlias, BaseOperator
 
 from airflow_batch_inference.exceptions import (
@@ -29,7 +29,8 @@ from airflow_batch_inference.operators.alerts import MOST_SECONDS, Cooldown, dri
 from airflow_batch_inference.operators.arguments import number
 from airflow_batch_inference.operators.asset_state import keep_state
 from airflow_batch_inference.records import DriftStatus, TaskKey
-from airflow_batch_inference.storage import Storage, normalize_uri, parse_sha256
+from airflow_batch_inference.storage import Storage, parse_sha256
+from airflow_batch_inference.uris import normalize_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -50,7 +51,7 @@ _PROVIDERS = {
 }
 """Whose connections reach which stores."""
 RECORD_URI = "record_uri"
-"""The XCom of what a task has recorded, for those that may fail afterwards: they then return nothing."""
+"""The XCom of what a task has recorded, where its verdict fails or skips it afterwards: it then returns nothing."""
 _MLFLOW = ("models:/", "runs:/")
 _VERDICTS = (CheckFailedError, DriftDetectedError, EvaluationFailedError)
 
@@ -172,9 +173,15 @@ class BatchInferenceOperator(BaseOperator):
         self.artifact_conn_id = artifact_conn_id
 
     def execute(self, context: Context) -> str | None:
-        """Do the task's work and return the URI of its record."""
+        """Do the task's work and return the URI of its record; push it where a verdict ends the task instead."""
+        self.recorded = None
         with translated_errors():
-            return self.perform(context)
+            try:
+                return self.perform(context)
+            except (*_VERDICTS, AirflowSkipException):
+                if self.recorded is not None:
+                    push(context, {RECORD_URI: self.recorded[0]})
+                raise
 
     @abstractmethod
     def perform(self, context: Context) -> str | None:
@@ -216,9 +223,7 @@ class BatchInferenceOperator(BaseOperator):
 
 def task_key(context: Context) -> TaskKey:
     """Return the task instance that is running, without its try."""
-    ti = context["ti"]
-    map_index = ti.map_index if ti.map_index is not None else -1
-    return TaskKey(dag_id=ti.dag_id, run_id=ti.run_id, task_id=ti.task_id, map_index=map_index)
+    return TaskKey.of(context["ti"])
 
 
 def run_date(context: Context) -> datetime | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.operators.arguments import mapping, names, optional_text
-from airflow_batch_inference.operators.base import push, tell
+from airflow_batch_inference.operators.base import push, run_date, tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,10 +59,9 @@ def shape_options(
 
 def run_time_ms(context: Context) -> int | None:
     """Return the run's logical date, or when it was due where it has none, in milliseconds since 1970 in UTC."""
-    given = context.get("logical_date") or getattr(context.get("dag_run"), "run_after", None)
-    if given is None:
+    moment = run_date(context)
+    if moment is None:
         return None
-    moment = datetime.fromisoformat(given.isoformat())
     moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return round(moment.timestamp() * 1000)
 

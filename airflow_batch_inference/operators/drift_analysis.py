@@ -21,7 +21,6 @@ from airflow_batch_inference.operators.arguments import (
     whole_number,
 )
 from airflow_batch_inference.operators.base import (
-    RECORD_URI,
     BatchInferenceOperator,
     alert,
     announce_drift,
@@ -33,7 +32,7 @@ from airflow_batch_inference.operators.base import (
 from airflow_batch_inference.operators.drift_gate import drift_error
 from airflow_batch_inference.operators.inputs import resolve_model
 from airflow_batch_inference.records import DriftStatus, HistoryEntry
-from airflow_batch_inference.storage import task_folder
+from airflow_batch_inference.uris import task_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -189,7 +188,6 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         if result.status == DriftStatus.DRIFT_DETECTED and on_drift != "record":
             alert(result, uri, notifiers, context, cooldown=cooldown)
             if on_drift == "fail":
-                push(context, {RECORD_URI: uri})
                 raise drift_error(result, uri)
         return uri
 

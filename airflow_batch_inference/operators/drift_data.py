@@ -17,7 +17,7 @@ from airflow_batch_inference.operators.inputs import read
 from airflow_batch_inference.records import BaselineRecord, ModelRecord, PredictionSetRecord, ProfileRecord
 from airflow_batch_inference.reference import input_names, matching, open_sample_set, plain_baseline
 from airflow_batch_inference.scoring.layout import CHECKS
-from airflow_batch_inference.storage import is_record_uri
+from airflow_batch_inference.uris import is_record_uri
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,7 +17,6 @@ from airflow_batch_inference.exceptions import ConfigurationError, DriftDetected
 from airflow_batch_inference.links import DriftReportLink
 from airflow_batch_inference.operators.arguments import callables, choice, mapping, structure
 from airflow_batch_inference.operators.base import (
-    RECORD_URI,
     BatchInferenceOperator,
     alert,
     announce_drift,
@@ -123,8 +122,6 @@ class DriftGateOperator(BatchInferenceOperator, BranchMixIn):
         self.log.info("%s: %s", result.status, outcome)
         if outcome == "alert" or (outcome != "pass" and result.status != DriftStatus.NO_DRIFT):
             alert(result, self.drift, notifiers, context, cooldown=cooldown)
-        if outcome in ("skip", "fail"):
-            push(context, {RECORD_URI: self.drift})
         if outcome == "skip":
             raise AirflowSkipException(str(drift_error(result, self.drift)))
         if outcome == "fail":

@@ -21,7 +21,6 @@ from airflow_batch_inference.operators.arguments import (
     structure,
 )
 from airflow_batch_inference.operators.base import (
-    RECORD_URI,
     BatchInferenceOperator,
     announce,
     fence_of,
@@ -32,7 +31,7 @@ from airflow_batch_inference.operators.base import (
 from airflow_batch_inference.operators.inputs import read, resolve_model
 from airflow_batch_inference.operators.scored import destination_of, model_of
 from airflow_batch_inference.records import EvaluationRecord, ModelRecord
-from airflow_batch_inference.storage import task_folder
+from airflow_batch_inference.uris import task_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -192,7 +191,6 @@ class EvaluateModelOperator(BatchInferenceOperator):
         self.recorded = uri, evaluation
         self._tell(uri, evaluation, context)
         if not evaluation.passed and on_failure == "fail":
-            push(context, {RECORD_URI: uri})
             raise evaluation_error(evaluation, uri)
         return uri
 

@@ -18,7 +18,7 @@ from airflow_batch_inference.records import (
     ProfileRecord,
     Record,
 )
-from airflow_batch_inference.storage import is_record_uri, normalize_uri
+from airflow_batch_inference.uris import is_record_uri, normalize_uri
 
 if TYPE_CHECKING:
     from airflow_batch_inference.storage import Storage

@@ -22,7 +22,7 @@ from airflow_batch_inference.records import (
     PredictionSetRecord,
     StatisticsRecord,
 )
-from airflow_batch_inference.storage import is_record_uri, normalize_uri
+from airflow_batch_inference.uris import is_record_uri, normalize_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

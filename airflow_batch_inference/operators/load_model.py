@@ -17,7 +17,7 @@ from airflow_batch_inference.operators.base import (
 )
 from airflow_batch_inference.operators.inputs import read, read_model, resolve_model
 from airflow_batch_inference.records import BaselineRecord, ModelRecord
-from airflow_batch_inference.storage import is_record_uri
+from airflow_batch_inference.uris import is_record_uri
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -21,7 +21,7 @@ from airflow_batch_inference.records import (
     ModelRecord,
     PredictionSetRecord,
 )
-from airflow_batch_inference.storage import is_record_uri, normalize_uri, task_folder
+from airflow_batch_inference.uris import is_record_uri, normalize_uri, task_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

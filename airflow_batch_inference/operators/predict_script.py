@@ -19,7 +19,7 @@ from airflow_batch_inference.operators.arguments import (
 from airflow_batch_inference.operators.base import fence_of, push, storage_for
 from airflow_batch_inference.operators.inputs import read_model, resolve_model
 from airflow_batch_inference.operators.scored import destination_of, model_of
-from airflow_batch_inference.storage import is_record_uri
+from airflow_batch_inference.uris import is_record_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from airflow_batch_inference.operators.base import storage_for, task_key, trusted_digests
 from airflow_batch_inference.operators.inputs import read_model
 from airflow_batch_inference.records import fingerprint
-from airflow_batch_inference.storage import is_record_uri
+from airflow_batch_inference.uris import is_record_uri
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context

@@ -20,7 +20,7 @@ from airflow.utils.session import create_session
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
-from airflow_batch_inference.operators.base import CONFIG_SECTION, artifact_root, storage_for
+from airflow_batch_inference.operators.base import CONFIG_SECTION, artifact_root, artifact_storage
 from airflow_batch_inference.plugin import dag_page, overview_page, run_page, runs, task_page
 from airflow_batch_inference.plugin.artifacts import Artifacts, NotShownError
 from airflow_batch_inference.plugin.html import crumbs, empty, page, text
@@ -130,7 +130,6 @@ def _instances(dag_id: str, run_id: str, task_id: str, map_index: str) -> list[r
 def _artifacts(user: Any) -> Artifacts:  # noqa: ANN401  # each auth manager has a class of its own
     """Return the artifact store as this user may see it."""
     root = artifact_root()
-    storage = storage_for(conf.get(CONFIG_SECTION, "artifact_conn_id", fallback=None) or None)
 
     def may_read(dag_id: str) -> bool:
         details = DagDetails(id=dag_id, team_name=DagModel.get_team_name(dag_id))
@@ -138,7 +137,7 @@ def _artifacts(user: Any) -> Artifacts:  # noqa: ANN401  # each auth manager has
             method="GET", access_entity=DagAccessEntity.XCOM, details=details, user=user
         )
 
-    return Artifacts(root=root, storage=dataclasses.replace(storage, roots=(root,)), may_read=may_read)
+    return Artifacts(root=root, storage=dataclasses.replace(artifact_storage(), roots=(root,)), may_read=may_read)
 
 
 def _preview_rows() -> int:

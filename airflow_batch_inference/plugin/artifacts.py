@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
-from airflow_batch_inference.exceptions import ArtifactIntegrityError, BatchInferenceError
-from airflow_batch_inference.storage import is_record_uri, normalize_uri, sha256_of_bytes
+from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError, BatchInferenceError
+from airflow_batch_inference.storage import sha256_of_bytes
+from airflow_batch_inference.uris import decode_segment, is_record_uri, normalize_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,7 +120,7 @@ class Artifacts:
                 message = "It lies outside of the artifact root that the UI reads ([batch_inference] artifact_root)."
                 raise NotShownError(message)
             owner = _OWNER.match(clean.removeprefix(f"{self.root}/"))
-            dag_id = None if owner is None else unquote(owner.group(1).replace("~", "%"))
+            dag_id = None if owner is None else decode_segment(owner.group(1))
             if dag_id is not None and not self.may_read(dag_id):
                 message = "It belongs to another DAG, whose results you may not see."
                 raise NotShownError(message)
@@ -138,6 +138,6 @@ def _reason(error: Exception) -> str:
     """Return why something could not be read, without a place on a disk: that is for the server's log."""
     if isinstance(error, ArtifactIntegrityError):
         return "It was damaged, changed, or written by another version of this provider."
-    if isinstance(error, FileNotFoundError) or type(error).__name__ == "ArtifactNotFoundError":
+    if isinstance(error, (FileNotFoundError, ArtifactNotFoundError)):
         return "It is not there any more."
     return f"It could not be read ({type(error).__name__})."

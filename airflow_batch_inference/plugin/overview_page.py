@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from airflow_batch_inference.plugin.dag_page import date, left_out, verdicts
 from airflow_batch_inference.plugin.history import is_ours, outcome
@@ -22,6 +21,7 @@ from airflow_batch_inference.plugin.html import (
     table,
     text,
 )
+from airflow_batch_inference.uris import decode_segment
 
 _MOST_BYTES = 40_000
 
@@ -109,4 +109,4 @@ def _model_name(task: Task, artifacts: Artifacts) -> str | None:
         return None
     folder, _, rest = str(uri).removeprefix(f"{artifacts.root}/").partition("/")
     name = rest.partition("/")[0]
-    return unquote(name.replace("~", "%")) if folder == "models" and name else None
+    return decode_segment(name) if folder == "models" and name else None

@@ -99,13 +99,15 @@ def _parquet(uri: str, columns: Sequence[str] | None, rows: int, storage: Storag
         groups = _first_groups(metadata, rows)
         wanted, left_out = _fitting(_wanted(columns, schema.names), metadata, groups)
         # One long text in every row stands once in the file, and so it does in memory.
-        texts = [name for name in wanted if _is_text(schema.field(schema.names.index(name)).type)]
+        places = _places(schema.names)
+        texts = [name for name in wanted if _is_text(schema.field(places[name]).type)]
         with pq.ParquetFile(
             opened, metadata=metadata, buffer_size=1 << 16, pre_buffer=False, read_dictionary=texts
         ) as file:
             batches = file.iter_batches(batch_size=rows, row_groups=groups, columns=wanted)
             batch = next(iter(batches), None) if wanted else None
-        found = [] if batch is None else [_cells(batch.column(batch.schema.names.index(name)), rows) for name in wanted]
+        read = {} if batch is None else _places(batch.schema.names)
+        found = [] if batch is None else [_cells(batch.column(read[name]), rows) for name in wanted]
     return Preview(tuple(wanted), tuple(zip(*found, strict=True)), tuple(schema.names), tuple(left_out))
 
 
@@ -154,7 +156,8 @@ def _arrow(uri: str, columns: Sequence[str] | None, rows: int, storage: Storage)
         length = opened.seek(0, io.SEEK_END)
         if length / batches / len(names) > _MOST_BYTES / len(wanted):
             return Preview((), (), tuple(names), tuple(wanted))
-        found = [_cells(_arrow_column(opened, names.index(name)), rows) for name in wanted]
+        places = _places(names)
+        found = [_cells(_arrow_column(opened, places[name]), rows) for name in wanted]
     return Preview(tuple(wanted), tuple(zip(*found, strict=True)), tuple(names))
 
 
@@ -239,4 +242,13 @@ def _wanted(columns: Sequence[str] | None, there: Sequence[str]) -> list[str]:
     known = [name for name in dict.fromkeys(there) if isinstance(name, str)]
     if columns is None:
         return known
-    return [name for name in columns if name in set(known)]
+    there_are = set(known)
+    return [name for name in columns if name in there_are]
+
+
+def _places(names: Sequence[str]) -> dict[str, int]:
+    """Return where each name stands first."""
+    found: dict[str, int] = {}
+    for place, name in enumerate(names):
+        found.setdefault(name, place)
+    return found

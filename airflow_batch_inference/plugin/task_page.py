@@ -27,7 +27,7 @@ from airflow_batch_inference.records import (
     ModelRecord,
     PredictionSetRecord,
 )
-from airflow_batch_inference.storage import is_record_uri
+from airflow_batch_inference.uris import is_record_uri
 
 if TYPE_CHECKING:
     from airflow_batch_inference.plugin.artifacts import Artifacts
@@ -135,7 +135,7 @@ def _failed(task: Task) -> str:
 
 def _without_record(task: Task, *, is_elsewhere: bool) -> str:
     """Return what is known of a task that has no record in the store."""
-    known = {label: _value(task.values[key]) for key, label in _LABELS.items() if task.values.get(key) is not None}
+    known = _known(task)
     if task.values.get("model_sha256"):
         known["Model"] = digest(str(task.values["model_sha256"]))
     if task.values.get("drift_status"):
@@ -160,8 +160,12 @@ def _without_record(task: Task, *, is_elsewhere: bool) -> str:
 
 
 def _not_shown(task: Task, reason: str) -> str:
-    known = {label: _value(task.values[key]) for key, label in _LABELS.items() if task.values.get(key) is not None}
-    return _told("The result cannot be shown", text(reason, 300), task, known)
+    return _told("The result cannot be shown", text(reason, 300), task, _known(task))
+
+
+def _known(task: Task) -> dict[str, str]:
+    """Return what the task has pushed of numbers and names, by label."""
+    return {label: _value(task.values[key]) for key, label in _LABELS.items() if task.values.get(key) is not None}
 
 
 def _told(title: str, said: str, task: Task, known: dict[str, str]) -> str:

@@ -93,6 +93,12 @@ class TaskKey:
     task_id: str
     map_index: int = -1
 
+    @classmethod
+    def of(cls, instance: Any) -> Self:  # noqa: ANN401  # Airflow's, which this module does not know
+        """Return the key of a task instance of Airflow's; a ``map_index`` of None is that of a task without one."""
+        index = -1 if instance.map_index is None else instance.map_index
+        return cls(dag_id=instance.dag_id, run_id=instance.run_id, task_id=instance.task_id, map_index=index)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataFile:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ArtifactConflictError
 from airflow_batch_inference.records import PredictionSetRecord
-from airflow_batch_inference.storage import join_uri
+from airflow_batch_inference.uris import join_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -28,8 +28,9 @@ from airflow_batch_inference.records import GoldenRecord, fingerprint
 from airflow_batch_inference.scoring.batch import Predictor, label_names
 from airflow_batch_inference.scoring.outputs import equal_rows
 from airflow_batch_inference.signature import InputPlan, LossyCastError, cast_inputs, plan_inputs
-from airflow_batch_inference.storage import join_uri, model_folder, normalize_uri, sha256_of_bytes
+from airflow_batch_inference.storage import sha256_of_bytes
 from airflow_batch_inference.trees.fast_model import accelerated, for_call
+from airflow_batch_inference.uris import join_uri, model_folder, normalize_uri
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

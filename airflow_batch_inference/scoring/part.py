@@ -33,7 +33,8 @@ from airflow_batch_inference.scoring.receipts import put_receipt
 from airflow_batch_inference.scoring.retries import retrying
 from airflow_batch_inference.scoring.shape import as_number
 from airflow_batch_inference.scoring.tally import tally_of
-from airflow_batch_inference.storage import encode_segment, join_uri, sha256_of
+from airflow_batch_inference.storage import sha256_of
+from airflow_batch_inference.uris import encode_segment, join_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

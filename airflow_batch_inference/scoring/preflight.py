@@ -32,7 +32,8 @@ from airflow_batch_inference.scoring.plan import plan_parts
 from airflow_batch_inference.scoring.prepare import kept_columns, match_columns, open_input, passed_columns, prepare
 from airflow_batch_inference.scoring.screen import policies
 from airflow_batch_inference.signature import known_names
-from airflow_batch_inference.storage import normalize_uri, private_folder
+from airflow_batch_inference.storage import private_folder
+from airflow_batch_inference.uris import normalize_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator

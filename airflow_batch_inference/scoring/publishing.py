@@ -24,15 +24,8 @@ from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.datasets.formats import SUFFIXES, output_suffix
 from airflow_batch_inference.datasets.writers import PartWriter, csv_header_bytes
 from airflow_batch_inference.exceptions import ArtifactConflictError, ArtifactIntegrityError, ConfigurationError
-from airflow_batch_inference.storage import (
-    TEMPORARY_PREFIX,
-    Storage,
-    join_uri,
-    normalize_uri,
-    private_folder,
-    sync_file,
-    sync_folder,
-)
+from airflow_batch_inference.storage import TEMPORARY_PREFIX, Storage, private_folder, sync_file, sync_folder
+from airflow_batch_inference.uris import join_uri, normalize_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

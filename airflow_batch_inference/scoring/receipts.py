@@ -10,7 +10,7 @@ import contextlib
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError
-from airflow_batch_inference.storage import join_uri
+from airflow_batch_inference.uris import join_uri
 
 if TYPE_CHECKING:
     from airflow_batch_inference.records import Part

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
 from airflow_batch_inference.scoring.plan import BATCH_BYTES
-from airflow_batch_inference.storage import task_folder
+from airflow_batch_inference.uris import task_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

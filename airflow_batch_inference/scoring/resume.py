@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError
 from airflow_batch_inference.records import Receipt
 from airflow_batch_inference.scoring.receipts import AnyReceipt, work_folder
-from airflow_batch_inference.storage import join_uri
+from airflow_batch_inference.uris import join_uri
 
 if TYPE_CHECKING:
     from airflow_batch_inference.scoring.prepare import PreparedJob

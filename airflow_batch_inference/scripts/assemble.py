@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from airflow_batch_inference.datasets.formats import OUTPUT_SUFFIXES
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ScriptError
 from airflow_batch_inference.records import ColumnSpec, Part
-from airflow_batch_inference.storage import encode_segment, join_uri, private_folder, sha256_of
+from airflow_batch_inference.storage import private_folder, sha256_of
+from airflow_batch_inference.uris import encode_segment, join_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

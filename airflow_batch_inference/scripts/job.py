@@ -33,7 +33,8 @@ from airflow_batch_inference.scripts.plan import MiniBatch, file_hash, list_item
 from airflow_batch_inference.scripts.pool import Outcome, ScriptPool
 from airflow_batch_inference.scripts.settings import ScriptSettings
 from airflow_batch_inference.scripts.worker import WorkerSetup
-from airflow_batch_inference.storage import join_uri, private_folder
+from airflow_batch_inference.storage import private_folder
+from airflow_batch_inference.uris import join_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

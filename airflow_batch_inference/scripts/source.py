@@ -17,7 +17,8 @@ from airflow_batch_inference.exceptions import ArtifactIntegrityError, Configura
 from airflow_batch_inference.model_copy import private_copy, tree_digest
 from airflow_batch_inference.records import ScriptSource
 from airflow_batch_inference.scripts.runner import ScriptRunner
-from airflow_batch_inference.storage import join_uri, normalize_uri, redact, sha256_of_bytes
+from airflow_batch_inference.storage import sha256_of_bytes
+from airflow_batch_inference.uris import join_uri, normalize_uri, redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -28,7 +28,8 @@ from airflow_batch_inference.scripts.failures import Failure, failure_of
 from airflow_batch_inference.scripts.plan import file_hash
 from airflow_batch_inference.scripts.returned import as_frame, count_elements, write_rows
 from airflow_batch_inference.scripts.written import OutputFolder
-from airflow_batch_inference.storage import encode_segment, join_uri, private_folder, sha256_of
+from airflow_batch_inference.storage import private_folder, sha256_of
+from airflow_batch_inference.uris import encode_segment, join_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

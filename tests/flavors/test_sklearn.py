@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import functools
 import os
+import subprocess
 import sys
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -84,6 +86,21 @@ def test_a_missing_skops_package_is_named_with_its_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "skops.io", None)
     with pytest.raises(FlavorNotInstalledError, match=r"pip install 'airflow-batch-inference\[skops\]'"):
         load(path)
+
+
+def test_a_skops_file_brings_no_framework_that_it_does_not_need(tmp_path):
+    path = dump(LinearRegression().fit(X, Y), tmp_path / "m.skops")
+    script = """
+import sys
+from pathlib import Path
+from airflow_batch_inference.flavors.sklearn import SKOPS, SklearnFlavor
+before = sys.modules.copy()
+SklearnFlavor().load(Path(sys.argv[1]), model_format=SKOPS, trusted=(), options={})
+assert not {"torch", "dask", "cupy"} & set(sys.modules)
+assert all(module is not None for name, module in sys.modules.items() if name not in before)
+"""
+    environment = {"PYTHONPATH": os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)}
+    subprocess.run([sys.executable, "-c", script, str(path)], check=True, env=environment, timeout=120)
 
 
 def test_several_outputs_are_the_columns_of_the_array(tmp_path):

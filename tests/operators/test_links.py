@@ -18,7 +18,7 @@ from airflow_batch_inference.records import (
     Part,
     TaskKey,
 )
-from airflow_batch_inference.storage import join_uri, task_folder
+from airflow_batch_inference.uris import join_uri, task_folder
 
 ODD = TaskKey(dag_id="a&b", run_id="manual__2026-01-01T00:00:00+00:00/1", task_id="group.drift", map_index=3)
 BASE_URL = "AIRFLOW__API__BASE_URL"
@@ -180,3 +180,18 @@ def test_a_task_that_fails_because_of_drift_has_its_link_all_the_same(runner, ba
     task = TaskKey(dag_id="nightly", run_id="scheduled__2026-01-01T00:00:00+00:00", task_id="drift")
     (link,) = drift.operator_extra_links
     assert link.get_link(drift, ti_key=task) == links.page_url(task, "report")
+    assert runner.xcoms["drift"]["record_uri"] == drift.recorded[0]
+
+
+def test_a_try_that_records_nothing_does_not_tell_what_an_earlier_one_has_recorded(
+    runner, model_file, batch, tmp_path, rng_frame
+):
+    from airflow.providers.common.compat.sdk import AirflowSkipException
+
+    predict = PredictOperator(task_id="predict", model=str(model_file), dataset=str(batch), on_empty="skip")
+    runner(predict)
+    rng_frame.iloc[:0].to_parquet(tmp_path / "empty.parquet")
+    predict.dataset = str(tmp_path / "empty.parquet")
+    with pytest.raises(AirflowSkipException):
+        runner(predict)
+    assert (predict.recorded, runner.xcoms["predict"]) == (None, {})

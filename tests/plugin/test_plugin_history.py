@@ -57,7 +57,7 @@ class CountingFiles(LocalFileSystem):
 def files(monkeypatch):
     found = CountingFiles()
     monkeypatch.setattr(
-        "airflow_batch_inference.plugin.app.storage_for", lambda conn_id: Storage(filesystem_for=lambda protocol: found)
+        "airflow_batch_inference.plugin.app.artifact_storage", lambda: Storage(filesystem_for=lambda protocol: found)
     )
     return found
 
