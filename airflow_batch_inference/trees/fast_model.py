@@ -285,12 +285,12 @@ class FastModel:
         """Compare on what was seen before and on a mini-batch, or rows from all over it."""
         problem = self._engage() if self._scorer is None else None
         kept, self._kept = self._kept, []
-        rows = min(self._left, batch.num_rows)
+        rows, compared = min(self._left, batch.num_rows), 0
         even = np.linspace(0, batch.num_rows - 1, rows).astype(np.int64)
         for table, asked in [*kept, (batch if rows == batch.num_rows else batch.take(pa.array(even)), methods)]:
             if problem is None and self._scorer is not None:
-                problem = _difference(self._scorer, table, asked)
-        self._left -= rows
+                compared, problem = _compared(self._scorer, table, asked)
+        self._left -= compared  # of the mini-batch, which came last
         return problem
 
 
@@ -299,10 +299,11 @@ def _cannot(problem: str) -> ConfigurationError:
     return ConfigurationError(message)
 
 
-def _difference(scorer: TreeScorer, batch: pa.Table, methods: tuple[str, ...]) -> str | None:
+def _compared(scorer: TreeScorer, batch: pa.Table, methods: tuple[str, ...]) -> tuple[int, str | None]:
+    """Return how many rows were compared, and where they differ; rows that only the library can score are not."""
     found = scorer.score(batch, methods)
-    if found is None:  # the library scores it
-        return None
+    if found is None:
+        return 0, None
     expected = {name: np.asarray(values) for name, values in ask(scorer.reference, batch, methods).items()}
     problem = first_difference(found, expected)
-    return None if problem is None else f"{DIFFERS} on the first rows: {problem}"
+    return batch.num_rows, None if problem is None else f"{DIFFERS} on the first rows: {problem}"

@@ -23,6 +23,8 @@ _SEED = 20_240_229
 _MOST_ROWS, _LEAST_ROWS = 4096, 256
 _MOST_WALKS = 400_000
 """Rows times trees: what LightGBM's own predict takes some tens of milliseconds for."""
+_MOST_NUMBERS = 8_000_000
+"""Rows times inputs: 64 MB."""
 _LEAF = -1
 _ODD_NUMBERS = (0.0, -0.0, 1e-36, -1e-36, float(np.float32(1e-35)), 1e300, -1e300)
 _SINGLE_ODD_NUMBERS = (0.0, -0.0, 1e-36, -1e-36, 1e-45, 3e38, -3e38)
@@ -43,10 +45,11 @@ def probe_rows(forest: Forest, *, infinite: bool, missing: bool) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        Shape (rows, inputs), float64, column-major; from 256 to 4,096 rows, fewer for more trees.
+        Shape (rows, inputs), float64, column-major; from 256 to 4,096 rows, fewer for more trees, or for more inputs.
     """
     rng = np.random.default_rng(_SEED)
-    most = int(np.clip(_MOST_WALKS // len(forest.roots), _LEAST_ROWS, _MOST_ROWS))
+    fitting = min(_MOST_WALKS // len(forest.roots), _MOST_NUMBERS // forest.width)
+    most = int(np.clip(fitting, _LEAST_ROWS, _MOST_ROWS))
     maker = _Maker(forest, infinite=infinite, missing=missing, rng=rng)
     splits = np.flatnonzero(forest.left != _LEAF)
     wanted = np.repeat(splits, 3)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from unittest import mock
 
 import numpy as np
 
+from airflow_batch_inference.trees import ensemble
 from airflow_batch_inference.trees.scorer import TreeScorer, ask, first_difference
 from airflow_batch_inference.trees.sources import readable_of
 
@@ -17,7 +19,20 @@ def scorer_of(model):
 
 
 def difference(model, batch=None):
-    """Compare on rows made from the model's trees, and on a mini-batch; say where they differ, None: nowhere."""
+    """Compare on rows made from the model's trees, and on a mini-batch; say where they differ, None: nowhere.
+
+    Trees that are small enough for masks are walked, too.
+    """
+    for most in (ensemble.MOST_MASKED_LEAVES, 0):
+        with mock.patch.object(ensemble, "MOST_MASKED_LEAVES", most):
+            found = difference_of_way(model, batch)
+        if found is not None:
+            return f"{found} (trees of up to {most} leaves by masks)"
+    return None
+
+
+def difference_of_way(model, batch):
+    """Compare what the packing chooses."""
     scorer, source = scorer_of(model)
     methods = readable_of(model).methods
     with warnings.catch_warnings():

@@ -132,6 +132,22 @@ def test_a_large_first_mini_batch_is_compared_on_rows_from_all_over_it(model, da
     assert (places[0], places[-1], np.ptp(np.diff(places)) <= 1) == (0, len(data) - 1, True)
 
 
+def test_rows_that_only_the_library_can_score_do_not_count_as_compared(model, data, monkeypatch):
+    monkeypatch.setattr(fast_model, "_COMPARED_ROWS", len(data))
+    fast, batch = accelerated(model, "auto"), models.table(model, data)
+    right = TreeScorer.score
+    monkeypatch.setattr(TreeScorer, "score", lambda self, batch, methods: None)
+    fast.predict(batch)
+    monkeypatch.setattr(
+        TreeScorer,
+        "score",
+        lambda self, batch, methods: {name: found + 1.0 for name, found in right(self, batch, methods).items()},
+    )
+
+    np.testing.assert_array_equal(fast.predict(batch), model.predict(batch))
+    assert why_slow(fast).startswith("it differs from the library on the first rows: row ")
+
+
 def test_what_is_required_is_tried_at_once(model, wrong_reader):
     with pytest.raises(ConfigurationError, match=r"accelerate is 'require'.*differs from the library"):
         accelerated(model, "require")

@@ -43,3 +43,11 @@ def test_each_number_outside_of_a_set_is_found_once(codes):
     others = np.setdiff1d(np.arange(64), codes)
     before = codes - np.arange(len(codes))
     assert [probes._outside(before, place) for place in range(64 - len(codes))] == others.tolist()
+
+
+def test_many_inputs_get_fewer_rows(monkeypatch):
+    trees = forest(np.arange(3), 500)
+    many = probes.probe_rows(trees, infinite=False, missing=True)
+    monkeypatch.setattr(probes, "_MOST_NUMBERS", 260)
+    few = probes.probe_rows(trees, infinite=False, missing=True)
+    assert len(few) < len(many)
