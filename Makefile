@@ -76,8 +76,9 @@ CLANG ?= clang-19
 # No unrolling and no vectors but those of the text, and nothing of what depends on the processor: that is known on first use.
 kernel: ## make the kernel for tree ensembles of its C text (needs clang-19)
 	@mkdir -p .cache
-	@$(CLANG) --target=x86_64-unknown-linux-gnu -std=c17 -O2 -ffreestanding -fno-vectorize -fno-slp-vectorize -fno-unroll-loops \
-		-ffp-contract=off -fno-strict-aliasing -fno-ident -fno-stack-protector -fno-asynchronous-unwind-tables -fno-pic -fno-pie \
+	@$(CLANG) --target=x86_64-unknown-linux-gnu -std=c17 -O2 -ffreestanding -fwrapv -fno-vectorize -fno-slp-vectorize \
+		-fno-unroll-loops -ffp-contract=off -fno-strict-aliasing -fno-ident -fno-stack-protector \
+		-fno-asynchronous-unwind-tables -fno-pic -fno-pie \
 		-fno-discard-value-names -Wall -Wextra -Werror -Wno-psabi -Wno-unused-parameter -S -emit-llvm -o .cache/kernel.ll \
 		$(TREES)/kernel.c
 	@{ echo "; Made of kernel.c by \`make kernel\`; SHA-256 of that text: $$(sha256sum $(TREES)/kernel.c | cut -c1-64)"; \

@@ -1,17 +1,17 @@
-/* The kernel for tree ensembles. kernel.ll is made of this file by `make kernel`, and compiled on first use by llvmlite.
+/* The kernel for tree ensembles. kernel.ll is made of this file by `make kernel`; llvmlite compiles it on first use.
 
    Rows go in tiles of 16: of each column of a tile 16 whole numbers, whose order is that of the column's thresholds, so
    that each split asks `number > rank` of 16 rows at once. There are two ways to a tree's leaf:
 
-   - "masks", for small trees: all splits are asked, in any order, and each that sends a row to the right strikes out the
-     leaves to its left; the first leaf that is left is the row's (QuickScorer, Lucchese et al., SIGIR 2015). No load
-     depends on another one, and no branch on a row.
-   - "walk", for large trees, and splits by a set of categories: 16 rows go down at the same time, so that they hide each
-     other's memory latency; leaves lead to themselves.
+   - "masks", for small trees: all splits are asked, in any order, and each that sends a row to the right strikes out
+     the leaves to its left; the first leaf that remains is the row's (QuickScorer, Lucchese et al., SIGIR 2015). No
+     load waits for another one, and there is no branch on a row.
+   - "walk", for large trees, and splits by a set of categories: 16 rows go down at the same time, so that they hide
+     each other's memory latency; leaves lead to themselves.
 
-   What must not be relaxed: sums are made tree by tree, in the order and the type of the library; no fast mathematics, no
-   contraction of products and sums; arguments are pointers, 64-bit integers and doubles only, so that one text serves
-   every platform's calling convention; what leads to a leaf has been proven by the packing, so nothing is checked here. */
+   What must not be relaxed: sums are made tree by tree, in the order and the type of the library; no fast mathematics,
+   no contraction of products and sums; arguments are pointers, 64-bit integers and doubles only, so that one text
+   serves every platform's calling convention; that a path ends in a leaf is proven by the packing, and not checked. */
 
 #include <stdint.h>
 
@@ -34,14 +34,14 @@ double exp(double);
 double log1p(double);
 float expf(float);
 
-/* How a column of a tile is made of an input; `trees/ensemble.py` has the same layout. */
+/* How a column of a tile is made of an input; `columns.py` has the same layout. */
 typedef struct {
-    i64 input;       /* which one */
-    i64 kind;        /* one of the following */
-    i64 first, cuts; /* where its thresholds begin, and how many they are: ascending, different */
-    double tiny;     /* numbers up to that size are tiny; negative: none is */
-    i64 for_missing; /* the number of a missing value */
-    i64 is_tiny_missing; /* or zero */
+    i64 input;           /* which one */
+    i64 kind;            /* one of the following */
+    i64 first, cuts;     /* where its thresholds begin, and how many they are: ascending, different */
+    double tiny;         /* numbers up to that size are tiny; negative: none is */
+    i64 for_missing;     /* what a missing value becomes */
+    i64 is_tiny_missing; /* whether tiny numbers are missing; they are zero otherwise */
 } column;
 
 enum { RANKED, SINGLE, WHOLE, CODE };
@@ -80,7 +80,8 @@ INLINE void fill_column(const column *of, const double *values, const double *cu
     if (rounds) value = __builtin_convertvector(__builtin_convertvector(value, singles), doubles);
     doubles size = __builtin_elementwise_abs(value);
     wides is_tiny = size <= of->tiny;
-    value = (doubles)(((wides)value & ~is_tiny) | ((wides)((doubles){0} + (of->is_tiny_missing ? __builtin_nan("") : 0.0)) & is_tiny));
+    wides for_tiny = (wides)((doubles){0} + (of->is_tiny_missing ? __builtin_nan("") : 0.0));
+    value = (doubles)(((wides)value & ~is_tiny) | (for_tiny & is_tiny));
     if (of->kind == SINGLE) {
         *(lanes *)tile = keys_of(__builtin_convertvector(value, singles));
     } else if (of->kind == RANKED) {
@@ -96,7 +97,7 @@ INLINE void fill_column(const column *of, const double *values, const double *cu
 }
 
 /* Fill tiles with rows; the last tile is filled up with copies of the last row. The first column is less than any. */
-INLINE void fill(const u64 *inputs, const column *columns, u64 width, const double *cuts, i64 is_single, u64 first,
+INLINE void fill(const u64 *inputs, const column *columns, u64 width, const double *cuts, i64 rounds, u64 first,
                  u64 count, i32 *tiles) {
     for (u64 at = 0; at < count; at += LANES, tiles += (width + 1) * LANES) {
         u64 rows = count - at < LANES ? count - at : LANES;
@@ -108,12 +109,12 @@ INLINE void fill(const u64 *inputs, const column *columns, u64 width, const doub
                 for (u64 lane = 0; lane < LANES; lane++) last[lane] = values[lane < rows ? lane : rows - 1];
                 values = last;
             }
-            fill_column(columns + number, values, cuts, is_single, tiles + (number + 1) * LANES);
+            fill_column(columns + number, values, cuts, rounds, tiles + (number + 1) * LANES);
         }
     }
 }
 
-/* The leaves of small trees: of each 32 leaves (a "chunk") its splits are (place in the tile, rank, leaves to the left). */
+/* The leaves of small trees. Each 32 leaves (a "chunk") have splits: (place in the tile, rank, leaves to the left). */
 INLINE lanes leaves_by_masks(const i32 *tile, const i32 *splits, const u64 *chunks, u64 count) {
     lanes leaves = {0};
     for (u64 chunk = count; chunk-- > 0;) { /* the first one that has a leaf left has the last word */
@@ -136,8 +137,8 @@ INLINE u64 is_outside(const u32 *set, i32 code) {
     return word >= set[0] || !(set[1 + word] >> (code & 31) & 1);
 }
 
-/* The leaves of large trees. A node is one number: the left child, whose neighbour is the right one, from bit `shift` on;
-   below it, from bit 32 on, the column; then the rank, the place of a set, or, of a leaf, its number. */
+/* The leaves of large trees. A node is one number: the left child, whose neighbour is the right one, from bit `shift`
+   on; below it, from bit 32 on, the column; then the rank, the place of a set, or, of a leaf, its number. */
 INLINE lanes leaves_by_walk(const i32 *tile, const u64 *nodes, u64 steps, u64 shift, u64 mask) {
     u64 node[LANES];
     lanes leaves;
@@ -180,7 +181,7 @@ INLINE void add(doubles *sums, const double *values, lanes leaves, u64 stride, i
     *sums = adds_single ? __builtin_convertvector(__builtin_convertvector(sum, singles), doubles) : sum;
 }
 
-/* What `score` is given; `trees/compiled.py` has the same layout. */
+/* What `score` is given; `compiled.py` has the same layout. */
 typedef struct {
     const u64 *inputs; /* where the values of each input begin: contiguous float64, one a row */
     const column *columns;
@@ -188,9 +189,9 @@ typedef struct {
     const double *cuts;
     i64 rounds, adds_single; /* whether inputs are rounded to float32, and sums */
     u64 trees;
-    const i32 *splits;          /* by masks; NULL: by a walk */
-    const u64 *chunks, *bounds; /* where each chunk's splits begin, and which chunks each tree has */
-    const u64 *nodes, *roots, *steps; /* by a walk */
+    const i32 *splits;                /* by masks; NULL: by a walk */
+    const u64 *chunks, *bounds;       /* where each chunk's splits begin, and which chunks each tree has */
+    const u64 *nodes, *roots, *steps; /* by a walk: the nodes, each tree's root and its longest path */
     u64 shift, mask;
     const u32 *sets; /* NULL: no split is by a set */
     u64 first_set;   /* the columns from this one on hold categories */
@@ -221,7 +222,8 @@ __attribute__((min_vector_width(512))) void score(const ensemble *of, u64 start,
                     leaves = leaves_by_masks(tile, of->splits, of->chunks + of->bounds[tree],
                                              of->bounds[tree + 1] - of->bounds[tree]);
                 else if (of->sets)
-                    leaves = leaves_by_sets(tile, of->nodes + of->roots[tree], of->shift, of->mask, of->sets, of->first_set);
+                    leaves = leaves_by_sets(tile, of->nodes + of->roots[tree], of->shift, of->mask, of->sets,
+                                            of->first_set);
                 else
                     leaves = leaves_by_walk(tile, of->nodes + of->roots[tree], of->steps[tree], of->shift, of->mask);
                 doubles *to = (doubles *)(sums + number * outputs * LANES);
@@ -240,31 +242,31 @@ __attribute__((min_vector_width(512))) void score(const ensemble *of, u64 start,
 
 /* Link functions, in place, operation by operation as the libraries do; exp and the like are the C library's, as theirs
    are (NumPy's own round otherwise). Of softmax the sum is float64, and the rest in the numbers' own type. */
-#define SOFTMAX(name, number, exponential)                                                                               \
-    void name(number *values, u64 rows, u64 outputs, double steepness) {                                                 \
-        for (number *row = values; row < values + rows * outputs; row += outputs) {                                      \
-            number most = row[0];                                                                                        \
-            for (u64 output = 1; output < outputs; output++) most = row[output] > most ? row[output] : most;             \
-            double total = 0.0;                                                                                          \
-            for (u64 output = 0; output < outputs; output++) {                                                           \
-                row[output] = exponential(row[output] - most);                                                           \
-                total += row[output];                                                                                    \
-            }                                                                                                            \
-            for (u64 output = 0; output < outputs; output++) row[output] /= (number)total;                               \
-        }                                                                                                                \
+#define SOFTMAX(name, number, exponential) \
+    void name(number *values, u64 rows, u64 outputs, double steepness) { \
+        for (number *row = values; row < values + rows * outputs; row += outputs) { \
+            number most = row[0]; \
+            for (u64 output = 1; output < outputs; output++) most = row[output] > most ? row[output] : most; \
+            double total = 0.0; \
+            for (u64 output = 0; output < outputs; output++) { \
+                row[output] = exponential(row[output] - most); \
+                total += row[output]; \
+            } \
+            for (u64 output = 0; output < outputs; output++) row[output] /= (number)total; \
+        } \
     }
 
-#define EACH(name, number, result)                                                                                       \
-    void name(number *values, u64 rows, u64 outputs, double steepness) {                                                 \
-        for (u64 at = 0; at < rows * outputs; at++) {                                                                    \
-            number value = values[at];                                                                                   \
-            values[at] = result;                                                                                         \
-        }                                                                                                                \
+#define EACH(name, number, result) \
+    void name(number *values, u64 rows, u64 outputs, double steepness) { \
+        for (u64 at = 0; at < rows * outputs; at++) { \
+            number value = values[at]; \
+            values[at] = result; \
+        } \
     }
 
 SOFTMAX(softmax, double, exp)
 SOFTMAX(softmax_single, float, expf)
-EACH(sigmoid, double, 1.0 / (1.0 + exp(-steepness * value)))                                              /* LightGBM's */
+EACH(sigmoid, double, 1.0 / (1.0 + exp(-steepness * value)))                                /* LightGBM's */
 EACH(sigmoid_single, float, 1.0f / (expf(-value < 88.7f ? -value : 88.7f) + 1.0f + 1e-16f)) /* XGBoost's */
 EACH(exponential, double, exp(value))
 EACH(exponential_single, float, expf(value))
