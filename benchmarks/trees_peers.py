@@ -10,7 +10,7 @@ Each gets its rows in the form that it likes best, made beforehand ("rows as": w
 that was fastest in a trial, float64 where nothing was faster by a twentieth). "Difference" is the largest absolute one
 of a probability to the library's own answer. "Ready" is what the engine needs for a model that is loaded, after its
 imports: conversion, compilation, for ours also the comparison on rows made from the trees, but not the compilation of
-the kernel, once a machine. An engine that cannot score a model says why in place of numbers.
+the kernel, which is no model's. An engine that cannot score a model says why in place of numbers.
 """
 
 from __future__ import annotations

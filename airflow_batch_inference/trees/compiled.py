@@ -40,7 +40,7 @@ _LINKS = {
     (LOG_EXPONENTIAL, "float64"): "log_exponential",
 }
 _FROM_C = ("exp", "expf", "log1p")
-_TILES, _TALL_TILES = 16, 256
+_TILES, _TALL_TILES = 16, 512
 _BLOCK_BYTES, _TALL_BYTES = 48 << 10, 1 << 20
 _LARGE_BYTES = 2 << 20
 _LEAST_ROWS_A_THREAD = 1024
