@@ -247,12 +247,13 @@ def _match_names(wanted: Sequence[str], there: Sequence[str], where: str) -> lis
         else:
             missing.append(name)
     if missing:
-        raise SignatureMismatchError(_missing_message(missing, there, where))
+        unused = [name for name in there if name not in chosen]
+        raise SignatureMismatchError(_missing_message(missing, there, unused, where))
     return chosen
 
 
-def _missing_message(missing: Sequence[str], there: Sequence[str], where: str) -> str:
-    hints = [f"{name!r}{did_you_mean(name, there)}" for name in missing[:_SHOWN]]
+def _missing_message(missing: Sequence[str], there: Sequence[str], unused: Sequence[str], where: str) -> str:
+    hints = [f"{name!r}{did_you_mean(name, unused)}" for name in missing[:_SHOWN]]
     more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
     return (
         f"{where} lacks {len(missing)} column(s) that the model needs: {', '.join(hints)}{more}. "

@@ -37,6 +37,11 @@ def test_a_missing_column_is_named_with_a_guess_and_all_that_there_is():
         plan(table, specs(age="double", zip="double"))
 
 
+def test_a_column_that_the_model_uses_already_is_no_guess():
+    with pytest.raises(SignatureMismatchError, match=r"needs: 'f7'\. Its columns"):
+        plan(pa.table({"f17": [1], "f3": [2]}), specs(f17="double", f7="double", f3="double"))
+
+
 def test_blanks_match_lightgbms_underscores_where_that_is_certain():
     assert plan(pa.table({"mean radius": [1.0]}), specs(mean_radius="double")).columns == ("mean radius",)
     both = pa.table({"mean radius": [1.0], "mean\tradius": [1.0]})

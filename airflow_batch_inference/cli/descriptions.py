@@ -133,6 +133,7 @@ def _show_predictions(record: PredictionSetRecord) -> None:
             "parts": _some([shown(part.uri) for part in record.parts]),
             "quarantine": _some([shown(part.uri) for part in record.quarantine]),
             "made null": _pairs(record.nulled),
+            "tree ensembles": record.trees_by,
             "seconds": _pairs(record.seconds),
             "versions": _pairs(record.versions),
         }

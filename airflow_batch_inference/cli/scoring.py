@@ -47,7 +47,14 @@ SCORING_ARGUMENTS: tuple[Argument, ...] = (
     ("--mini-batch-rows", {"help": "rows a predict call (auto)", "default": "auto"}),
     ("--max-workers", {"help": "most worker processes (one a core, for some million rows or more)"}),
     ("--max-memory", {"help": "memory for all of them, such as 2GiB"}),
-    ("--accelerate", {"help": "a compiled kernel for tree ensembles: auto, off or require (auto)", "default": "auto"}),
+    (
+        "--accelerate",
+        {
+            "help": "a compiled kernel for tree ensembles (auto)",
+            "choices": ("auto", "off", "require"),
+            "default": "auto",
+        },
+    ),
     ARTIFACT_ROOT,
     ("--conn-id", {"help": "Airflow connection that reaches the model, the dataset and the output"}),
 )
@@ -102,7 +109,6 @@ def scoring_request(arguments: argparse.Namespace, output_format: str) -> Scorin
     from airflow_batch_inference.operators.base import storage_for
     from airflow_batch_inference.scoring.plan import batch_bytes
     from airflow_batch_inference.scoring.request import ScoringRequest
-    from airflow_batch_inference.trees.fast_model import require_choice
 
     root, storage = artifact_store(arguments)
     options, policy, resources = _options(arguments, output_format), _policy(arguments), resources_of(arguments)
@@ -119,7 +125,7 @@ def scoring_request(arguments: argparse.Namespace, output_format: str) -> Scorin
         policy=policy,
         parity_rows=_PARITY_ROWS,
         batch_bytes=batch_bytes(resources.max_memory),
-        accelerate=require_choice(arguments.accelerate),
+        accelerate=arguments.accelerate,
     )
 
 

@@ -364,6 +364,7 @@ def _provenance(record: PredictionSetRecord) -> str:
                 "Script": f"<code>{text(script.uri, 300)}</code> {digest(script.sha256)}" if script else "",
                 "Baseline": f"<code>{text(record.baseline_uri, 300)}</code>" if record.baseline_uri else "",
                 "Threshold": number(record.decision_threshold) if record.decision_threshold is not None else "",
+                "Tree ensembles": text("; ".join(record.trees_by), 300),
                 "Versions": text(", ".join(f"{name} {value}" for name, value in record.versions.items()), 300),
             }
         ),

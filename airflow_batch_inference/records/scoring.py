@@ -311,6 +311,14 @@ class PredictionSetRecord(Record):
         return self.kept and (self.items is None or self.items.output_action == "append_row")
 
     @property
+    def trees_by(self) -> list[str]:
+        """Who scored the tree ensembles, a line for each; none where there is none, or no kernel was asked for."""
+        return [
+            f"{name}: {f'its own library, since {reason}' if reason else 'the kernel'}"
+            for name, reason in self.tree_kernel.items()
+        ]
+
+    @property
     def table(self) -> tuple[Part, ...]:
         """The parts that hold rows."""
         return self.parts[: 1 if self.has_table else 0] if self.items is not None else self.parts

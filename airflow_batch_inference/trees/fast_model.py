@@ -34,9 +34,10 @@ CHOICES: tuple[Accelerate, ...] = ("auto", "off", "require")
 
 DIFFERS = "it differs from the library"
 """How the reason begins where the kernel gave other bits."""
+_NOT_INSTALLED = f"llvmlite is not installed; pip install 'airflow-batch-inference[{EXTRA}]'"
 _TOO_FEW = "there were too few rows to pay for it"
-_WORTH = 1_000_000
-"""Rows times trees that the library scores first: for fewer, importing the compiler takes longer than it saves."""
+_WORTH = 4_000_000
+"""Rows times trees that the library scores first: for fewer, compiling and comparing take longer than they save."""
 _COMPARED_ROWS = 8192
 _KEPT_ROWS = 12_000
 
@@ -124,7 +125,8 @@ class FastModel:
         self._kept: list[tuple[pa.Table, tuple[str, ...]]] = []
         self._has_scored = False
         self._problem: str | None = None
-        self._reason = "" if is_required else _TOO_FEW
+        self._at_first = "" if is_required else _TOO_FEW if is_installed() else _NOT_INSTALLED
+        self._reason = self._at_first
         if is_required:
             self._attempt(self._engage)
 
@@ -217,7 +219,7 @@ class FastModel:
             return None
         scorer = self._scorer_for(batch, methods)
         if scorer is None:
-            self._reason = _TOO_FEW
+            self._reason = self._at_first
             return None
         found = scorer.score(batch, methods)
         if found is None:
@@ -260,7 +262,7 @@ class FastModel:
         except ImportError as error:
             problem = f"llvmlite cannot be imported ({error}); pip install 'airflow-batch-inference[{EXTRA}]'"
         except Exception as error:  # noqa: BLE001  # the library goes on, whatever the way past it has met
-            problem = f"its trees could not be scored: {type(error).__name__}: {error}".splitlines()[0]
+            problem = f"the kernel failed: {type(error).__name__}: {error}".splitlines()[0]
         if problem is None:
             return
         self._scorer, self._left, self._problem = None, 0, problem
@@ -272,7 +274,7 @@ class FastModel:
     def _engage(self) -> str | None:
         """Read the trees, and compare on rows made from them."""
         if not is_installed():
-            return f"llvmlite is not installed; pip install 'airflow-batch-inference[{EXTRA}]'"
+            return _NOT_INSTALLED
         source = self._readable.read()
         scorer = TreeScorer.of(source)
         problem = scorer.difference(source, self._readable.methods)

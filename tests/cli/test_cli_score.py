@@ -49,6 +49,12 @@ def test_its_prediction_set_can_be_verified(score, batch):
     assert found["rows"] == 400
 
 
+def test_a_misspelt_choice_of_the_kernel_is_refused_at_once(score, batch):
+    ended = score(batch, accelerate="requrie")
+    assert ended.status == 2
+    assert "requrie" in str(ended)
+
+
 def test_the_files_that_a_shell_makes_of_a_glob_are_one_dataset(score, batch):
     assert json.loads(score(*sorted(batch.glob("*.parquet")), json=True).out)["rows"] == 400
 

@@ -40,6 +40,7 @@ def test_the_record_says_that_the_kernel_has_walked_the_trees(predict, runner, m
     expected = lightgbm.Booster(model_str=model_text).predict(rows[["a", "b"]])
     np.testing.assert_array_equal(rows["predicted_label"], expected)
     assert list(record.tree_kernel.values()) == [""]
+    assert [line.partition(": ")[2] for line in record.trees_by] == ["the kernel"]
 
 
 def test_off_leaves_the_record_as_it_was(predict):
@@ -76,6 +77,7 @@ def test_a_model_that_the_kernel_gets_wrong_is_scored_by_its_library(predict, wi
     expected = lightgbm.Booster(model_file=with_gaps).predict(rows[["a", "b"]])
     np.testing.assert_array_equal(rows["predicted_label"], expected)
     assert next(iter(record.tree_kernel.values())).startswith("it differs from the library")
+    assert "its own library, since it differs" in record.trees_by[0]
 
 
 def test_a_model_that_the_kernel_gets_wrong_fails_where_it_is_required(predict, runner, with_gaps, wrong_reader):

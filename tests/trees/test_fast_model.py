@@ -216,6 +216,30 @@ def test_without_the_extra_the_library_scores(model, data, monkeypatch):
     assert "pip install 'airflow-batch-inference[fast]'" in why_slow(fast)
 
 
+def test_a_small_batch_says_too_that_the_extra_is_missing(model, data, monkeypatch):
+    monkeypatch.setattr(fast_model, "_WORTH", 1_000_000)
+    monkeypatch.setattr(fast_model, "is_installed", lambda: False)
+    fast = accelerated(model, "auto")
+    fast.predict(models.table(model, data))
+
+    assert why_slow(fast) == "llvmlite is not installed; pip install 'airflow-batch-inference[fast]'"
+
+
+@pytest.mark.parametrize("error", [OSError("libLLVM.so: cannot open"), ImportError("no llvmlite"), RuntimeError("x")])
+def test_a_kernel_that_cannot_be_compiled_leaves_all_to_the_library(model, data, monkeypatch, error):
+    def broken(*_):
+        raise error
+
+    monkeypatch.setattr(compiled, "_kernels", [])
+    monkeypatch.setattr(compiled, "compile_for", broken)
+    fast, batch = accelerated(model, "auto"), models.table(model, data)
+
+    np.testing.assert_array_equal(fast.predict(batch), model.predict(batch))
+    assert str(error) in why_slow(fast)
+    with pytest.raises(ConfigurationError, match="accelerate is 'require'"):
+        accelerated(model, "require")
+
+
 def test_whatever_goes_wrong_the_library_scores(model, data, monkeypatch):
     def broken(ensemble, columns):
         raise MemoryError
@@ -224,7 +248,7 @@ def test_whatever_goes_wrong_the_library_scores(model, data, monkeypatch):
     fast, batch = accelerated(model, "auto"), models.table(model, data)
 
     np.testing.assert_array_equal(fast.predict(batch), model.predict(batch))
-    assert why_slow(fast).startswith("its trees could not be scored: MemoryError")
+    assert why_slow(fast).startswith("the kernel failed: MemoryError")
 
 
 def test_an_unknown_choice_is_refused():
