@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _NONE = -1
 _MOST_LEVELS = 50
+_MOST_CODES = 1 << 24
+"""What XGBoost takes for categories (its ``OutOfRangeCat``)."""
 # Markers of numbers in UBJSON (ubjson.org, "Type Reference"), big-endian.
 _NUMBERS = {"i": ">i1", "U": ">u1", "I": ">i2", "l": ">i4", "L": ">i8", "d": ">f4", "D": ">f8"}
 _PLAIN = {"T": True, "F": False, "Z": None}
@@ -41,10 +43,17 @@ def require_followable(content: bytes, *, is_json: bool) -> None:
     learner = _entry(document, "learner")
     booster = _entry(learner, "gradient_booster")
     model = _entry(booster, "model") or _entry(_entry(booster, "gbtree"), "model")
-    width = _entry(learner, "learner_model_param").get("num_feature", "0")
-    trees = model.get("trees", ())
-    for number, tree in enumerate(trees if isinstance(trees, list) else ()):
-        fault = _fault(tree, int(width) if str(width).isdecimal() else 0)
+    parameters = _entry(learner, "learner_model_param")
+    width = _count(parameters, "num_feature")
+    found = model.get("trees", ())
+    trees = found if isinstance(found, list) else []
+    outputs = max(1, _count(parameters, "num_class"), _count(parameters, "num_target"))
+    disorder = _disorder(model, len(trees), outputs)
+    if disorder:
+        message = f"The XGBoost model is damaged: {disorder}. Save or copy it again."
+        raise ModelLoadError(message)
+    for number, tree in enumerate(trees):
+        fault = _fault(tree, width)
         if fault:
             message = f"Tree {number} of the XGBoost model is damaged: {fault}. Save or copy the model again."
             raise ModelLoadError(message)
@@ -53,6 +62,63 @@ def require_followable(content: bytes, *, is_json: bool) -> None:
 def _entry(holder: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = holder.get(name) if isinstance(holder, dict) else None
     return found if isinstance(found, dict) else {}
+
+
+def _count(parameters: Mapping[str, Any], name: str) -> int:
+    said = str(parameters.get(name, "0"))
+    return int(said) if said.isdecimal() else 0
+
+
+def _whole(holder: Mapping[str, Any], name: str, default: object = ()) -> np.ndarray:
+    """Return a list of whole numbers.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    try:
+        found = np.asarray(holder.get(name, default), dtype=np.int64)
+    except (ValueError, TypeError, OverflowError) as error:
+        message = f"{name} is no list of numbers"
+        raise ValueError(message) from error
+    if found.ndim != 1:
+        message = f"{name} is no list of numbers"
+        raise ValueError(message)
+    return found
+
+
+def _disorder(model: Mapping[str, Any], trees: int, outputs: int) -> str | None:
+    """Say what is wrong with the order of the trees: XGBoost adds to whatever output a tree names."""
+    try:
+        groups = _whole(model, "tree_info", [0] * trees)
+        bounds = _whole(model, "iteration_indptr", [0, trees])
+    except ValueError as error:
+        return str(error)
+    if len(groups) != trees:
+        return f"tree_info is of {len(groups)} trees, but there are {trees}"
+    wrong = groups[(groups < 0) | (groups >= outputs)]
+    if len(wrong):
+        return f"a tree adds to output {int(wrong[0])} of {outputs}"
+    if len(bounds) and (bounds[0] != 0 or bounds[-1] != trees or (np.diff(bounds) < 0).any()):
+        return f"iteration_indptr does not lead from 0 to its {trees} trees"
+    return None
+
+
+def _categories_fault(tree: Mapping[str, Any], nodes: int) -> str | None:
+    names = ("categories", "categories_nodes", "categories_segments", "categories_sizes")
+    try:
+        codes, owners, starts, sizes = (_whole(tree, name) for name in names)
+    except ValueError as error:
+        return str(error)
+    if not len(owners) == len(starts) == len(sizes):
+        return "its sets of categories are of different lengths"
+    if len(owners) and ((owners < 0) | (owners >= nodes)).any():
+        return f"a set of categories is of none of its {nodes} nodes"
+    if len(owners) and ((starts < 0) | (sizes < 0) | (starts > len(codes) - sizes)).any():
+        return f"a set of categories lies beyond its {len(codes)} categories"
+    wrong = codes[(codes < 0) | (codes >= _MOST_CODES)]
+    return f"category {int(wrong[0])} is none from 0 to {_MOST_CODES - 1:,}" if len(wrong) else None
 
 
 def _fault(tree: object, width: int) -> str | None:
@@ -65,6 +131,9 @@ def _fault(tree: object, width: int) -> str | None:
         return "its nodes are no lists of numbers"
     if left.ndim != 1 or len(left) == 0 or len(left) != len(splits):
         return "its arrays are of different lengths"
+    fault = _categories_fault(tree, len(left))
+    if fault:
+        return fault
     is_leaf = left == _NONE
     inner = {"left": ~is_leaf, "right": ~is_leaf}
     return node_fault({"left": left, "right": right}, inner, np.where(is_leaf, 0, splits), width=width)

@@ -78,8 +78,10 @@ class Columns:
 
     Attributes
     ----------
+    inputs
+        The inputs that splits ask for, in order.
     table
-        One :data:`COLUMN` each; those of categories are the last ones.
+        One :data:`COLUMN` each, whose ``input`` is a place in ``inputs``; those of categories are the last ones.
     cuts
         float64: the different thresholds of each column in order, where they are searched.
     of_node, rank
@@ -87,6 +89,7 @@ class Columns:
         leaves they say nothing.
     """
 
+    inputs: np.ndarray
     table: np.ndarray
     cuts: np.ndarray
     of_node: np.ndarray
@@ -115,13 +118,13 @@ def columns_of(forest: Forest, splits: np.ndarray) -> Columns:
     ...     rule=np.zeros(3, int), threshold=np.array([0.5, 0, 0]), value=np.array([0.0, 1.0, 2.0]),
     ...     roots=np.array([0]), groups=np.array([0]), width=4, outputs=1)
     >>> found = columns_of(stump, np.array([0]))
-    >>> found.table["input"].tolist(), found.cuts.tolist(), found.rank.tolist()
+    >>> found.inputs.tolist(), found.cuts.tolist(), found.rank.tolist()
     ([3], [0.5], [0, 0, 0])
     """
-    is_set = forest.rule[splits] >= WHOLE_CATEGORY
-    wanted = np.column_stack([is_set, forest.feature[splits], forest.rule[splits]]).astype(np.int64)
-    different, of_split = np.unique(wanted, axis=0, return_inverse=True)
-    of_split = of_split.reshape(-1)
+    rules, features = forest.rule[splits].astype(np.int64), forest.feature[splits].astype(np.int64)
+    codes = ((rules >= WHOLE_CATEGORY) * forest.width + features) * len(_RULES) + rules  # those of sets come last
+    different, of_split = np.unique(codes, return_inverse=True)
+    inputs = np.unique(features)
     of_node = np.zeros(len(forest.left), dtype=np.int64)
     rank = np.zeros(len(forest.left), dtype=np.int64)
     of_node[splits] = of_split
@@ -130,8 +133,10 @@ def columns_of(forest: Forest, splits: np.ndarray) -> Columns:
     table = np.zeros(len(different), dtype=COLUMN)
     cuts: list[np.ndarray] = []
     size = 0
-    for number, (is_category, feature, rule_number) in enumerate(different.tolist()):
+    for number, code in enumerate(different.tolist()):
         nodes = splits[by_column[bounds[number] : bounds[number + 1]]]
+        place, rule_number = divmod(code, len(_RULES))
+        is_category, feature = divmod(place, forest.width)
         thresholds, rule = forest.threshold[nodes], _RULES[rule_number]
         here = np.empty(0)
         if is_category:
@@ -145,10 +150,18 @@ def columns_of(forest: Forest, splits: np.ndarray) -> Columns:
             kind, zero = RANKED, int(np.searchsorted(here, 0.0))
             rank[nodes] = np.searchsorted(here, thresholds)
         for_missing = zero if rule.for_missing is None else rule.for_missing
-        table[number] = (feature, kind, size, len(here), rule.tiny, for_missing, rule.is_tiny_missing)
+        table[number] = (
+            np.searchsorted(inputs, feature),
+            kind,
+            size,
+            len(here),
+            rule.tiny,
+            for_missing,
+            rule.is_tiny_missing,
+        )
         cuts.append(here)
         size += len(here)
-    return Columns(table=table, cuts=np.concatenate([np.empty(0), *cuts]), of_node=of_node, rank=rank)
+    return Columns(inputs=inputs, table=table, cuts=np.concatenate([np.empty(0), *cuts]), of_node=of_node, rank=rank)
 
 
 def _rounded_down(values: np.ndarray) -> np.ndarray:

@@ -8,8 +8,11 @@ as the call that has their addresses, and the layouts are those of ``kernel.c``.
 from __future__ import annotations
 
 import ctypes
+import importlib.metadata
 import importlib.util
 import math
+import mmap
+import os
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +42,7 @@ _LINKS = {
     (EXPONENTIAL, "float32"): "exponential_single",
     (LOG_EXPONENTIAL, "float64"): "log_exponential",
 }
+_LEAST_VERSION = (0, 45)
 _FROM_C = ("exp", "expf", "log1p")
 _TILES, _TALL_TILES = 16, 512
 _BLOCK_BYTES, _TALL_BYTES = 48 << 10, 1 << 20
@@ -72,7 +76,7 @@ def is_installed() -> bool:
     return importlib.util.find_spec("llvmlite") is not None
 
 
-def raw_scores(ensemble: Ensemble, columns: Sequence[np.ndarray]) -> np.ndarray:
+def raw_scores(ensemble: Ensemble, columns: Sequence[np.ndarray], rows: int) -> np.ndarray:
     """Add up the leaves that rows fall into.
 
     Parameters
@@ -80,18 +84,19 @@ def raw_scores(ensemble: Ensemble, columns: Sequence[np.ndarray]) -> np.ndarray:
     ensemble
         The trees.
     columns
-        One contiguous float64 array an input, all of the same length; missing values are NaN.
+        For each of the ensemble's ``inputs`` a contiguous float64 array; missing values are NaN.
+    rows
+        Their length.
 
     Returns
     -------
     numpy.ndarray
         Shape (rows, outputs), in the type of the ensemble's ``base``.
     """
-    rows = len(columns[0]) if columns else 0
     found = np.empty((rows, ensemble.outputs))
     threads = max(1, min(native_threads(), rows // _LEAST_ROWS_A_THREAD))
     borders = np.linspace(0, rows, threads + 1).astype(np.int64).tolist()
-    addresses = np.array([column.ctypes.data for column in columns], dtype=np.uint64)
+    addresses = np.array([column.__array_interface__["data"][0] for column in columns], dtype=np.uint64)
     base = ensemble.base.astype(np.float64)
     height = _height(ensemble)
     job = _job(ensemble, addresses, base, height)
@@ -134,13 +139,14 @@ def _job(ensemble: Ensemble, addresses: np.ndarray, base: np.ndarray, height: in
     arrays: dict[str, np.ndarray | None] = {
         "inputs": addresses,
         "base": base,
+        "sets": ensemble.sets,
         **{name: getattr(ensemble, name) for name in ("columns", "cuts", "values", "firsts", "groups")},
     }
     numbers = {"width": len(ensemble.columns), "trees": len(ensemble.groups), "outputs": ensemble.outputs}
     if isinstance(way, Masks):
         arrays |= {"splits": way.splits, "chunks": way.chunks, "bounds": way.bounds}
     else:
-        arrays |= {"nodes": way.nodes, "roots": way.roots, "steps": way.steps, "sets": way.sets}
+        arrays |= {"nodes": way.nodes, "roots": way.roots, "steps": way.steps}
         numbers |= {"shift": way.shift, "mask": (1 << way.shift - 32) - 1, "first_set": way.first_set}
     return Job(
         rounds=ensemble.is_single,
@@ -170,7 +176,7 @@ def _aligned(size: int) -> np.ndarray:
 
 
 class NotCompiledError(Exception):
-    """There can be no machine code for this process; the message says why."""
+    """There can be no machine code: llvmlite is too old, addresses have not 64 bits, or the system forbids it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +202,16 @@ _lock = threading.Lock()
 _kernels: list[Kernel] = []
 
 
+def _unlock() -> None:
+    """Give a child of ``fork`` a lock of its own: whoever held this one is not in it."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock)
+
+
 def kernel() -> Kernel:
     """Return the functions; the first call compiles them.
 
@@ -204,7 +220,7 @@ def kernel() -> Kernel:
     ImportError
         llvmlite is not installed.
     NotCompiledError
-        Python's addresses have not 64 bits.
+        There can be no machine code: see :class:`NotCompiledError`.
     """
     with _lock:
         if not _kernels:
@@ -228,13 +244,11 @@ def compile_for(processor: str, features: str = "") -> Kernel:
     ImportError
         llvmlite is not installed.
     NotCompiledError
-        Python's addresses have not 64 bits.
+        There can be no machine code: see :class:`NotCompiledError`.
     """
+    _require_possible()
     from llvmlite import binding as llvm
 
-    if sys.maxsize < 2**63 - 1:
-        message = "this Python has not 64 bits"
-        raise NotCompiledError(message)
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine(cpu=processor, features=features, opt=3, jit=True)
@@ -249,6 +263,32 @@ def compile_for(processor: str, features: str = "") -> Kernel:
     link = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_double)
     links = {key: link(engine.get_function_address(name)) for key, name in _LINKS.items()}
     return Kernel(score(engine.get_function_address("score")), links, engine)
+
+
+def _require_possible() -> None:
+    version = importlib.metadata.version("llvmlite")
+    if tuple(int(part) for part in version.split(".")[:2]) < _LEAST_VERSION:
+        message = f"llvmlite {version} is too old; {'.'.join(map(str, _LEAST_VERSION))} or later is needed"
+        raise NotCompiledError(message)
+    if sys.maxsize < 2**63 - 1:
+        message = "this Python has not 64 bits"
+        raise NotCompiledError(message)
+    if not _may_run_what_it_writes():
+        message = "the system forbids this process to make machine code (a seccomp filter, or SELinux's execmem)"
+        raise NotCompiledError(message)
+
+
+def _may_run_what_it_writes() -> bool:
+    """Say whether memory that was written may be run, in the way that LLVM does it: it does not notice a refusal."""
+    if os.name != "posix":
+        return True
+    with mmap.mmap(-1, mmap.PAGESIZE) as page:
+        first = ctypes.c_char.from_buffer(page)
+        protect = ctypes.CDLL(None).mprotect
+        protect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+        refused = protect(ctypes.addressof(first), mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
+        del first
+    return bool(refused == 0)
 
 
 def _address_in_c(name: str) -> int:

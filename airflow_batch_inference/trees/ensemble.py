@@ -1,8 +1,8 @@
 """A forest, packed for the kernel, which has two ways to a leaf.
 
-Trees of few leaves are asked all of their splits, each of which strikes out leaves ("masks"); large ones, and those
-that ask for sets of categories, are walked. What must not be relaxed: what is packed leads from each root to a leaf, in
-the number of steps that is kept, and the kernel checks nothing; ``kernel.c`` has the layouts of this module.
+Trees of few leaves are asked all of their splits, each of which strikes out leaves ("masks"); large ones are walked.
+What must not be relaxed: what is packed leads from each root to a leaf, in the number of steps that is kept, and the
+kernel checks nothing; ``kernel.c`` has the layouts of this module.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class Masks:
     ----------
     splits
         int32, shape (splits, 3): where the numbers of a column are in a tile, the rank, and the leaves (as bits) that
-        are out where a number is more than it.
+        are out where a number is more than it; or the place of a set, and those that are out where it is not in it.
     chunks
-        uint64: where the splits of each 32 leaves of a tree begin, and where the last ones end.
+        uint64: where the splits of each 32 leaves of a tree begin, and those by a set; and where the last ones end.
     bounds
         uint64: the first chunk of each tree, and where the last ones end.
     """
@@ -59,7 +59,7 @@ class Masks:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Walk:
-    """Large trees, or splits by a set, whose nodes lead from one to the next.
+    """Large trees, whose nodes lead from one to the next.
 
     Attributes
     ----------
@@ -71,8 +71,6 @@ class Walk:
         uint64, of each tree: where its root is, and how many steps lead to its deepest leaf.
     shift
         See ``nodes``.
-    sets
-        uint32: for each set its number of words, then its words; None where no split is by a set.
     first_set
         The columns from this one on hold categories.
     """
@@ -81,15 +79,12 @@ class Walk:
     roots: np.ndarray
     steps: np.ndarray
     shift: int
-    sets: np.ndarray | None
     first_set: int
 
     @property
     def nbytes(self) -> int:
         """The memory that they take."""
-        return (
-            self.nodes.nbytes + self.roots.nbytes + self.steps.nbytes + (0 if self.sets is None else self.sets.nbytes)
-        )
+        return self.nodes.nbytes + self.roots.nbytes + self.steps.nbytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -98,10 +93,12 @@ class Ensemble:
 
     Attributes
     ----------
-    columns, cuts
+    inputs, columns, cuts
         See :class:`~.columns.Columns`; a tile has one column before them, which is less than any number.
     way
         How a row finds its leaves.
+    sets
+        uint32: for each set its number of words, its words, and a zero; None where no split is by a set.
     values
         float64: the number of each leaf, tree by tree from left to right, or a row of numbers for each.
     firsts
@@ -114,9 +111,11 @@ class Ensemble:
         See :class:`~.forest.Forest`.
     """
 
+    inputs: np.ndarray
     columns: np.ndarray
     cuts: np.ndarray
     way: Masks | Walk
+    sets: np.ndarray | None
     values: np.ndarray
     firsts: np.ndarray
     groups: np.ndarray
@@ -132,8 +131,8 @@ class Ensemble:
     @property
     def nbytes(self) -> int:
         """The memory that it takes."""
-        held = (self.columns, self.cuts, self.values, self.firsts, self.groups, self.base)
-        return sum(each.nbytes for each in held) + self.way.nbytes
+        held = (self.inputs, self.columns, self.cuts, self.values, self.firsts, self.groups, self.base)
+        return sum(each.nbytes for each in held) + self.way.nbytes + (0 if self.sets is None else self.sets.nbytes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -183,17 +182,21 @@ def pack(forest: Forest) -> Ensemble:
     ([0.5], [[16, 0, 1]], [1.0, 2.0])
     """
     shape = _shape(forest)
-    if np.isnan(np.where(forest.left == _LEAF, forest.value, forest.threshold)[shape.nodes]).any():
-        message = "a threshold or a leaf of it is NaN"
-        raise NotCoveredError(message)
-    columns = columns_of(forest, shape.nodes[forest.left[shape.nodes] != _LEAF])
+    _require_sound(forest, shape.nodes)
+    splits = shape.nodes[forest.left[shape.nodes] != _LEAF]
+    columns = columns_of(forest, splits)
+    starts, words = _packed_sets(forest.sets)
+    by_set = splits[columns.of_node[splits] >= columns.first_set]
+    columns.rank[by_set] = starts[columns.rank[by_set]]
     is_small = shape.leaves[forest.roots].max() <= MOST_MASKED_LEAVES
     firsts, values = _values(forest, shape)
     base = np.zeros(forest.outputs) if forest.base is None else forest.base
     return Ensemble(
+        inputs=columns.inputs,
         columns=columns.table,
         cuts=columns.cuts,
-        way=_masks(forest, shape, columns) if is_small and not len(forest.sets) else _walk(forest, shape, columns),
+        way=_masks(forest, shape, columns) if is_small else _walk(forest, shape, columns),
+        sets=words,
         values=values,
         firsts=firsts,
         groups=np.asarray(forest.groups if forest.rows is None else np.full(len(forest.roots), -1), dtype=np.int64),
@@ -201,6 +204,21 @@ def pack(forest: Forest) -> Ensemble:
         width=forest.width,
         is_single=forest.is_single,
     )
+
+
+def _require_sound(forest: Forest, nodes: np.ndarray) -> None:
+    """Refuse what would lead the kernel to memory that is not its own, or has no order."""
+    is_leaf = forest.left[nodes] == _LEAF
+    features, groups = forest.feature[nodes[~is_leaf]], forest.groups
+    if np.isnan(np.where(is_leaf, forest.value[nodes], forest.threshold[nodes])).any():
+        message = "a threshold or a leaf of it is NaN"
+    elif ((features < 0) | (features >= forest.width)).any():
+        message = f"a split asks for an input that is none of its {forest.width}"
+    elif ((groups < 0) | (groups >= forest.outputs)).any():
+        message = f"a tree adds to an output that is none of its {forest.outputs}"
+    else:
+        return
+    raise NotCoveredError(message)
 
 
 def _shape(forest: Forest) -> _Shape:
@@ -263,9 +281,9 @@ def _masks(forest: Forest, shape: _Shape, columns: Columns) -> Masks:
     splits = np.column_stack([place[split], columns.rank[nodes][split], mask]).astype(np.int32)
     chunks_of_tree = (shape.leaves[forest.roots] + _CHUNK - 1) // _CHUNK
     bounds = np.concatenate([[0], np.cumsum(chunks_of_tree)])
-    of_all = bounds[trees][split] + chunk
+    of_all = 2 * (bounds[trees][split] + chunk) + (columns.of_node[nodes] >= columns.first_set)[split]
     in_order = np.argsort(of_all, kind="stable")
-    chunks = np.searchsorted(of_all[in_order], np.arange(bounds[-1] + 1))
+    chunks = np.searchsorted(of_all[in_order], np.arange(2 * bounds[-1] + 1))
     return Masks(splits=splits[in_order], chunks=chunks.astype(np.uint64), bounds=bounds.astype(np.uint64))
 
 
@@ -287,10 +305,7 @@ def _walk(forest: Forest, shape: _Shape, columns: Columns) -> Walk:
     if column_bits + child_bits > _LINK_BITS:
         message = f"it has a tree of {largest:,} nodes and splits {len(columns.table):,} columns, too many to number"
         raise NotCoveredError(message)
-    starts, words = _packed_sets(forest.sets)
-    is_set = is_split & (columns.of_node[nodes] >= columns.first_set)
     rank = np.where(is_split, columns.rank[nodes], shape.first[nodes])
-    rank[is_set] = starts[rank[is_set]]
     child = np.where(is_split, place[np.maximum(forest.left[nodes], 0)], place[nodes])
     column = np.where(is_split, columns.of_node[nodes] + 1, 0)
     shift = _RANK_BITS + column_bits
@@ -300,15 +315,14 @@ def _walk(forest: Forest, shape: _Shape, columns: Columns) -> Walk:
         roots=roots.astype(np.uint64),
         steps=shape.steps,
         shift=shift,
-        sets=words,
         first_set=columns.first_set + 1,
     )
 
 
 def _packed_sets(sets: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return where each set begins, and all of them, each behind the number of its words."""
+    """Return where each set begins, and all of them, each between the number of its words and a zero."""
     if not sets:
         return np.empty(0, dtype=np.int64), None
-    sizes = np.array([len(each) + 1 for each in sets])
-    words = np.concatenate([np.concatenate([[len(each)], each]) for each in sets]).astype(np.uint32)
+    sizes = np.array([len(each) + 2 for each in sets])
+    words = np.concatenate([np.concatenate([[len(each)], each, [0]]) for each in sets]).astype(np.uint32)
     return np.cumsum(sizes) - sizes, words

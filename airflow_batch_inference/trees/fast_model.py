@@ -221,12 +221,15 @@ class FastModel:
         if scorer is None:
             self._reason = self._at_first
             return None
-        found = scorer.score(batch, methods)
-        if found is None:
+        found: list[Mapping[str, np.ndarray] | None] = []
+        self._attempt(lambda: found.append(scorer.score(batch, methods)))
+        if not found:  # it failed, for want of memory or threads
+            return None
+        if found[0] is None:
             self._reason = "there were values that are left to the library"
         else:
             self._has_scored = True
-        return found
+        return found[0]
 
     def _scorer_for(self, batch: pa.Table, methods: tuple[str, ...]) -> TreeScorer | None:
         """Return the scorer once it may score; before, compare it with the library on this mini-batch."""

@@ -6,8 +6,8 @@
    - "masks", for small trees: all splits are asked, in any order, and each that sends a row to the right strikes out
      the leaves to its left; the first leaf that remains is the row's (QuickScorer, Lucchese et al., SIGIR 2015). No
      load waits for another one, and there is no branch on a row.
-   - "walk", for large trees, and splits by a set of categories: 16 rows go down at the same time, so that they hide
-     each other's memory latency; leaves lead to themselves.
+   - "walk", for large trees: 16 rows go down at the same time, so that they hide each other's memory latency; leaves
+     lead to themselves.
 
    What must not be relaxed: sums are made tree by tree, in the order and the type of the library; no fast mathematics,
    no contraction of products and sums; arguments are pointers, 64-bit integers and doubles only, so that one text
@@ -26,6 +26,7 @@ typedef uint64_t u64;
 
 /* 16 numbers; aligned as one number is, whatever memory is given. */
 typedef i32 lanes __attribute__((vector_size(4 * LANES), aligned(4)));
+typedef u32 bits __attribute__((vector_size(4 * LANES), aligned(4)));
 typedef float singles __attribute__((vector_size(4 * LANES), aligned(4)));
 typedef i64 wides __attribute__((vector_size(8 * LANES), aligned(8)));
 typedef double doubles __attribute__((vector_size(8 * LANES), aligned(8)));
@@ -48,8 +49,8 @@ enum { RANKED, SINGLE, WHOLE, CODE };
 
 /* Whole numbers in the order of float32 numbers; minus zero is zero. */
 INLINE lanes keys_of(singles values) {
-    lanes bits = (lanes)(values + 0.0f);
-    return bits ^ (bits >> 31 & INT32_MAX);
+    lanes found = (lanes)(values + 0.0f);
+    return found ^ (found >> 31 & INT32_MAX);
 }
 
 /* How many thresholds are less than each number: 16 searches without a branch. */
@@ -114,27 +115,36 @@ INLINE void fill(const u64 *inputs, const column *columns, u64 width, const doub
     }
 }
 
-/* The leaves of small trees. Each 32 leaves (a "chunk") have splits: (place in the tile, rank, leaves to the left). */
-INLINE lanes leaves_by_masks(const i32 *tile, const i32 *splits, const u64 *chunks, u64 count) {
+/* Which categories are not in a set: the number of its words, they, and a zero. A missing value may be in each set. */
+INLINE lanes are_outside(const u32 *set, lanes codes) {
+    bits words = {0}, places = __builtin_elementwise_min((bits)codes >> 5, (bits){0} + set[0]);
+    ALL for (int lane = 0; lane < LANES; lane++) words[lane] = set[1 + places[lane]];
+    return ((words >> ((bits)codes & 31) & 1) == 0) & (codes != INT32_MAX);
+}
+
+/* The same for one category. */
+INLINE u64 is_outside(const u32 *set, i32 code) {
+    u32 word = (u32)code / 32;
+    return code != INT32_MAX && (word >= set[0] || !(set[1 + word] >> (code & 31) & 1));
+}
+
+/* The leaves of small trees. Each 32 leaves (a "chunk") have splits: (place in the tile, rank, leaves to the left), and
+   behind them those by a set: (place in the tile, place of the set, leaves to the left). */
+INLINE lanes leaves_by_masks(const i32 *tile, const i32 *splits, const u64 *chunks, u64 count, const u32 *sets) {
     lanes leaves = {0};
     for (u64 chunk = count; chunk-- > 0;) { /* the first one that has a leaf left has the last word */
         lanes dead = {0};
-        const i32 *end = splits + 3 * chunks[chunk + 1];
-        for (const i32 *split = splits + 3 * chunks[chunk]; split < end; split += 3)
-            dead |= (*(const lanes *)(tile + split[0]) > split[1]) & split[2];
+        const i32 *split = splits + 3 * chunks[2 * chunk], *by_set = splits + 3 * chunks[2 * chunk + 1],
+                  *end = splits + 3 * chunks[2 * chunk + 2];
+        for (; split < by_set; split += 3) dead |= (*(const lanes *)(tile + split[0]) > split[1]) & split[2];
+        for (; split < end; split += 3)
+            dead |= are_outside(sets + split[1], *(const lanes *)(tile + split[0])) & split[2];
         lanes first = ~dead & (dead + 1); /* its lowest bit, whose number is that of a power of two in float32 */
         lanes number = ((lanes)__builtin_convertvector(first, singles) >> 23 & 255) - 127;
         lanes is_here = first != 0;
         leaves = (leaves & ~is_here) | ((number + (i32)(32 * chunk)) & is_here);
     }
     return leaves;
-}
-
-/* Whether a category is not in a set, which is the number of its words, then they. */
-INLINE u64 is_outside(const u32 *set, i32 code) {
-    if (code == INT32_MAX) return 0; /* a missing value that is in each set */
-    u32 word = (u32)code / 32;
-    return word >= set[0] || !(set[1 + word] >> (code & 31) & 1);
 }
 
 /* The leaves of large trees. A node is one number: the left child, whose neighbour is the right one, from bit `shift`
@@ -190,7 +200,7 @@ typedef struct {
     i64 rounds, adds_single; /* whether inputs are rounded to float32, and sums */
     u64 trees;
     const i32 *splits;                /* by masks; NULL: by a walk */
-    const u64 *chunks, *bounds;       /* where each chunk's splits begin, and which chunks each tree has */
+    const u64 *chunks, *bounds;       /* where each chunk's splits begin, and those by a set; each tree's chunks */
     const u64 *nodes, *roots, *steps; /* by a walk: the nodes, each tree's root and its longest path */
     u64 shift, mask;
     const u32 *sets; /* NULL: no split is by a set */
@@ -219,8 +229,8 @@ __attribute__((min_vector_width(512))) void score(const ensemble *of, u64 start,
                 const i32 *tile = tiles + number * size;
                 lanes leaves;
                 if (of->splits)
-                    leaves = leaves_by_masks(tile, of->splits, of->chunks + of->bounds[tree],
-                                             of->bounds[tree + 1] - of->bounds[tree]);
+                    leaves = leaves_by_masks(tile, of->splits, of->chunks + 2 * of->bounds[tree],
+                                             of->bounds[tree + 1] - of->bounds[tree], of->sets);
                 else if (of->sets)
                     leaves = leaves_by_sets(tile, of->nodes + of->roots[tree], of->shift, of->mask, of->sets,
                                             of->first_set);

@@ -1,4 +1,4 @@
-; Made of kernel.c by `make kernel`; SHA-256 of that text: 66c5b41a183cfc58c5699e93e9fdb12625c532ef3e0b7ee6d0a2c978476a240f
+; Made of kernel.c by `make kernel`; SHA-256 of that text: 6282e99f3cd48b83db651dc139e1249fbc47f0f59f9a22bb743dcfa416dfdc3a
 
 %struct.column = type { i64, i64, i64, i64, double, i64, i64 }
 
@@ -14,8 +14,8 @@ entry:
   %1 = load i64, ptr %width, align 8
   %add = shl i64 %1, 4
   %mul = add i64 %add, 16
-  %cmp385 = icmp ult i64 %start, %stop
-  br i1 %cmp385, label %for.body.lr.ph, label %for.cond.cleanup
+  %cmp417 = icmp ult i64 %start, %stop
+  br i1 %cmp417, label %for.body.lr.ph, label %for.cond.cleanup
 
 for.body.lr.ph:                                   ; preds = %entry
   %height = getelementptr inbounds i8, ptr %of, i64 176
@@ -38,52 +38,52 @@ for.body.lr.ph:                                   ; preds = %entry
   %mask = getelementptr inbounds i8, ptr %of, i64 112
   %first_set = getelementptr inbounds i8, ptr %of, i64 128
   %steps = getelementptr inbounds i8, ptr %of, i64 96
-  %mul57 = shl i64 %0, 7
-  %cmp65373.not = icmp eq i64 %0, 0
-  %adds_single70 = getelementptr inbounds i8, ptr %of, i64 40
+  %mul59 = shl i64 %0, 7
+  %cmp67405.not = icmp eq i64 %0, 0
+  %adds_single72 = getelementptr inbounds i8, ptr %of, i64 40
   %.pre = load i64, ptr %height, align 8
   br label %for.body
 
-for.cond.cleanup:                                 ; preds = %for.cond.cleanup84, %entry
+for.cond.cleanup:                                 ; preds = %for.cond.cleanup86, %entry
   ret void
 
-for.body:                                         ; preds = %for.body.lr.ph, %for.cond.cleanup84
-  %2 = phi i64 [ %.pre, %for.body.lr.ph ], [ %239, %for.cond.cleanup84 ]
-  %first.0386 = phi i64 [ %start, %for.body.lr.ph ], [ %add111, %for.cond.cleanup84 ]
-  %sub = sub i64 %stop, %first.0386
+for.body:                                         ; preds = %for.body.lr.ph, %for.cond.cleanup86
+  %2 = phi i64 [ %.pre, %for.body.lr.ph ], [ %281, %for.cond.cleanup86 ]
+  %first.0418 = phi i64 [ %start, %for.body.lr.ph ], [ %add113, %for.cond.cleanup86 ]
+  %sub = sub i64 %stop, %first.0418
   %mul2 = shl i64 %2, 4
   %sub.mul2 = tail call i64 @llvm.umin.i64(i64 %sub, i64 %mul2)
   %sub9 = add nuw i64 %sub.mul2, 15
-  %div201 = lshr i64 %sub9, 4
+  %div204 = lshr i64 %sub9, 4
   %3 = load ptr, ptr %of, align 8
   %4 = load ptr, ptr %columns, align 8
   %5 = load i64, ptr %width, align 8
   %6 = load ptr, ptr %cuts, align 8
-  %cmp.i339.not = icmp eq i64 %sub.mul2, 0
-  br i1 %cmp.i339.not, label %for.cond11.preheader, label %for.body.i.lr.ph
+  %cmp.i364.not = icmp eq i64 %sub.mul2, 0
+  br i1 %cmp.i364.not, label %for.cond11.preheader, label %for.body.i.lr.ph
 
 for.body.i.lr.ph:                                 ; preds = %for.body
   %7 = load i64, ptr %rounds, align 8
-  %cmp8.i337.not = icmp eq i64 %5, 0
-  %tobool.not.i270 = icmp eq i64 %7, 0
+  %cmp8.i362.not = icmp eq i64 %5, 0
+  %tobool.not.i278 = icmp eq i64 %7, 0
   %add38.i = shl i64 %5, 4
   %mul39.i = add i64 %add38.i, 16
   br label %for.body.i
 
 for.cond11.preheader:                             ; preds = %for.cond.cleanup9.i, %for.body
-  %mul13 = mul i64 %mul12, %div201
-  %cmp14342.not = icmp eq i64 %mul13, 0
-  br i1 %cmp14342.not, label %for.cond19.preheader, label %for.body16
+  %mul13 = mul i64 %mul12, %div204
+  %cmp14367.not = icmp eq i64 %mul13, 0
+  br i1 %cmp14367.not, label %for.cond19.preheader, label %for.body16
 
 for.body.i:                                       ; preds = %for.body.i.lr.ph, %for.cond.cleanup9.i
-  %tiles.addr.0.i341 = phi ptr [ %tiles, %for.body.i.lr.ph ], [ %add.ptr40.i, %for.cond.cleanup9.i ]
-  %at.0.i340 = phi i64 [ 0, %for.body.i.lr.ph ], [ %add37.i, %for.cond.cleanup9.i ]
-  %sub.i = sub i64 %sub.mul2, %at.0.i340
+  %tiles.addr.0.i366 = phi ptr [ %tiles, %for.body.i.lr.ph ], [ %add.ptr40.i, %for.cond.cleanup9.i ]
+  %at.0.i365 = phi i64 [ 0, %for.body.i.lr.ph ], [ %add37.i, %for.cond.cleanup9.i ]
+  %sub.i = sub i64 %sub.mul2, %at.0.i365
   %cmp1.i = icmp ult i64 %sub.i, 16
   br label %for.body6.i
 
 for.cond7.i.preheader:                            ; preds = %for.body6.i
-  br i1 %cmp8.i337.not, label %for.cond.cleanup9.i, label %for.body10.i.lr.ph
+  br i1 %cmp8.i362.not, label %for.cond.cleanup9.i, label %for.body10.i.lr.ph
 
 for.body10.i.lr.ph:                               ; preds = %for.cond7.i.preheader
   %cond.i = tail call i64 @llvm.umin.i64(i64 %sub.i, i64 16)
@@ -92,64 +92,64 @@ for.body10.i.lr.ph:                               ; preds = %for.cond7.i.prehead
 
 for.body6.i:                                      ; preds = %for.body.i, %for.body6.i
   %indvars.iv = phi i64 [ 0, %for.body.i ], [ %indvars.iv.next, %for.body6.i ]
-  %arrayidx.i = getelementptr i32, ptr %tiles.addr.0.i341, i64 %indvars.iv
+  %arrayidx.i = getelementptr i32, ptr %tiles.addr.0.i366, i64 %indvars.iv
   store i32 -2147483648, ptr %arrayidx.i, align 4
   %indvars.iv.next = add nuw nsw i64 %indvars.iv, 1
   %exitcond.not = icmp eq i64 %indvars.iv.next, 16
   br i1 %exitcond.not, label %for.cond7.i.preheader, label %for.body6.i, !llvm.loop !1
 
 for.cond.cleanup9.i:                              ; preds = %fill_column.exit, %for.cond7.i.preheader
-  %add37.i = add nuw i64 %at.0.i340, 16
-  %add.ptr40.i = getelementptr i32, ptr %tiles.addr.0.i341, i64 %mul39.i
+  %add37.i = add nuw i64 %at.0.i365, 16
+  %add.ptr40.i = getelementptr i32, ptr %tiles.addr.0.i366, i64 %mul39.i
   %cmp.i = icmp ult i64 %add37.i, %sub.mul2
   br i1 %cmp.i, label %for.body.i, label %for.cond11.preheader, !llvm.loop !4
 
 for.body10.i:                                     ; preds = %for.body10.i.lr.ph, %fill_column.exit
-  %number.0.i338 = phi i64 [ 0, %for.body10.i.lr.ph ], [ %add.i, %fill_column.exit ]
-  %arrayidx11.i = getelementptr %struct.column, ptr %4, i64 %number.0.i338
+  %number.0.i363 = phi i64 [ 0, %for.body10.i.lr.ph ], [ %add.i, %fill_column.exit ]
+  %arrayidx11.i = getelementptr %struct.column, ptr %4, i64 %number.0.i363
   %8 = load i64, ptr %arrayidx11.i, align 8
   %arrayidx12.i = getelementptr i64, ptr %3, i64 %8
   %9 = load i64, ptr %arrayidx12.i, align 8
   %10 = inttoptr i64 %9 to ptr
-  %add.ptr.i = getelementptr double, ptr %10, i64 %first.0386
-  %add.ptr13.i = getelementptr double, ptr %add.ptr.i, i64 %at.0.i340
+  %add.ptr.i = getelementptr double, ptr %10, i64 %first.0418
+  %add.ptr13.i = getelementptr double, ptr %add.ptr.i, i64 %at.0.i365
   call void @llvm.lifetime.start.p0(i64 128, ptr nonnull %last.i) #6
   br i1 %cmp1.i, label %for.body19.i, label %if.end.i
 
 for.body19.i:                                     ; preds = %for.body10.i, %for.body19.i
-  %lane15.0.i323 = phi i64 [ %inc29.i, %for.body19.i ], [ 0, %for.body10.i ]
-  %cmp20.i = icmp ugt i64 %sub.i, %lane15.0.i323
-  %cond25.i = select i1 %cmp20.i, i64 %lane15.0.i323, i64 %sub23.i
+  %lane15.0.i348 = phi i64 [ %inc29.i, %for.body19.i ], [ 0, %for.body10.i ]
+  %cmp20.i = icmp ugt i64 %sub.i, %lane15.0.i348
+  %cond25.i = select i1 %cmp20.i, i64 %lane15.0.i348, i64 %sub23.i
   %arrayidx26.i = getelementptr double, ptr %add.ptr13.i, i64 %cond25.i
   %11 = load double, ptr %arrayidx26.i, align 8
-  %arrayidx27.i = getelementptr [16 x double], ptr %last.i, i64 0, i64 %lane15.0.i323
+  %arrayidx27.i = getelementptr [16 x double], ptr %last.i, i64 0, i64 %lane15.0.i348
   store double %11, ptr %arrayidx27.i, align 8
-  %inc29.i = add nuw nsw i64 %lane15.0.i323, 1
-  %exitcond390.not = icmp eq i64 %inc29.i, 16
-  br i1 %exitcond390.not, label %if.end.i, label %for.body19.i, !llvm.loop !5
+  %inc29.i = add nuw nsw i64 %lane15.0.i348, 1
+  %exitcond422.not = icmp eq i64 %inc29.i, 16
+  br i1 %exitcond422.not, label %if.end.i, label %for.body19.i, !llvm.loop !5
 
 if.end.i:                                         ; preds = %for.body19.i, %for.body10.i
   %values.0.i = phi ptr [ %add.ptr13.i, %for.body10.i ], [ %last.i, %for.body19.i ]
-  %add.i = add nuw i64 %number.0.i338, 1
+  %add.i = add nuw i64 %number.0.i363, 1
   %add.ptr32.idx.i = shl i64 %add.i, 6
-  %add.ptr32.i = getelementptr i8, ptr %tiles.addr.0.i341, i64 %add.ptr32.idx.i
+  %add.ptr32.i = getelementptr i8, ptr %tiles.addr.0.i366, i64 %add.ptr32.idx.i
   %12 = load <16 x double>, ptr %values.0.i, align 8
-  %conv.i271 = fptrunc <16 x double> %12 to <16 x float>
-  %conv1.i272 = fpext <16 x float> %conv.i271 to <16 x double>
-  %value.0.i273 = select i1 %tobool.not.i270, <16 x double> %12, <16 x double> %conv1.i272
-  %elt.abs.i = tail call <16 x double> @llvm.fabs.v16f64(<16 x double> %value.0.i273)
+  %conv.i279 = fptrunc <16 x double> %12 to <16 x float>
+  %conv1.i280 = fpext <16 x float> %conv.i279 to <16 x double>
+  %value.0.i281 = select i1 %tobool.not.i278, <16 x double> %12, <16 x double> %conv1.i280
+  %elt.abs.i = tail call <16 x double> @llvm.fabs.v16f64(<16 x double> %value.0.i281)
   %tiny.i = getelementptr inbounds i8, ptr %arrayidx11.i, i64 32
   %13 = load double, ptr %tiny.i, align 8
-  %splat.splatinsert.i274 = insertelement <16 x double> poison, double %13, i64 0
-  %splat.splat.i275 = shufflevector <16 x double> %splat.splatinsert.i274, <16 x double> poison, <16 x i32> zeroinitializer
-  %cmp.i276 = fcmp ole <16 x double> %elt.abs.i, %splat.splat.i275
+  %splat.splatinsert.i282 = insertelement <16 x double> poison, double %13, i64 0
+  %splat.splat.i283 = shufflevector <16 x double> %splat.splatinsert.i282, <16 x double> poison, <16 x i32> zeroinitializer
+  %cmp.i284 = fcmp ole <16 x double> %elt.abs.i, %splat.splat.i283
   %is_tiny_missing.i = getelementptr inbounds i8, ptr %arrayidx11.i, i64 48
   %14 = load i64, ptr %is_tiny_missing.i, align 8
   %tobool2.not.i = icmp eq i64 %14, 0
-  %cond.i277 = select i1 %tobool2.not.i, double 0.000000e+00, double 0x7FF8000000000000
-  %splat.splatinsert3.i = insertelement <16 x double> poison, double %cond.i277, i64 0
+  %cond.i285 = select i1 %tobool2.not.i, double 0.000000e+00, double 0x7FF8000000000000
+  %splat.splatinsert3.i = insertelement <16 x double> poison, double %cond.i285, i64 0
   %15 = shufflevector <16 x double> %splat.splatinsert3.i, <16 x double> poison, <16 x i32> zeroinitializer
-  %16 = select <16 x i1> %cmp.i276, <16 x double> %15, <16 x double> %value.0.i273
+  %16 = select <16 x i1> %cmp.i284, <16 x double> %15, <16 x double> %value.0.i281
   %kind.i = getelementptr inbounds i8, ptr %arrayidx11.i, i64 8
   %17 = load i64, ptr %kind.i, align 8
   switch i64 %17, label %if.else17.i [
@@ -159,271 +159,271 @@ if.end.i:                                         ; preds = %for.body19.i, %for.
 
 if.then8.i:                                       ; preds = %if.end.i
   %conv9.i = fptrunc <16 x double> %16 to <16 x float>
-  %add.i287 = fadd <16 x float> %conv9.i, zeroinitializer
-  %18 = bitcast <16 x float> %add.i287 to <16 x i32>
+  %add.i298 = fadd <16 x float> %conv9.i, zeroinitializer
+  %18 = bitcast <16 x float> %add.i298 to <16 x i32>
   %isneg.i = icmp slt <16 x i32> %18, zeroinitializer
-  %and.i288 = select <16 x i1> %isneg.i, <16 x i32> <i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647>, <16 x i32> zeroinitializer
-  %xor.i = xor <16 x i32> %and.i288, %18
+  %and.i299 = select <16 x i1> %isneg.i, <16 x i32> <i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647>, <16 x i32> zeroinitializer
+  %xor.i = xor <16 x i32> %and.i299, %18
   store <16 x i32> %xor.i, ptr %add.ptr32.i, align 4
   br label %fill_column.exit
 
 if.then13.i:                                      ; preds = %if.end.i
   %first.i = getelementptr inbounds i8, ptr %arrayidx11.i, i64 16
   %19 = load i64, ptr %first.i, align 8
-  %add.ptr.i278 = getelementptr double, ptr %6, i64 %19
+  %add.ptr.i286 = getelementptr double, ptr %6, i64 %19
   %cuts14.i = getelementptr inbounds i8, ptr %arrayidx11.i, i64 24
   %20 = load i64, ptr %cuts14.i, align 8
-  %invariant.gep328 = getelementptr i8, ptr %add.ptr.i278, i64 -8
-  %cmp.i293329 = icmp ugt i64 %20, 1
-  br i1 %cmp.i293329, label %for.body.i303, label %for.cond11.i294.preheader
+  %invariant.gep353 = getelementptr i8, ptr %add.ptr.i286, i64 -8
+  %cmp.i304354 = icmp ugt i64 %20, 1
+  br i1 %cmp.i304354, label %for.body.i314, label %for.cond11.i305.preheader
 
-for.cond11.i294.preheader:                        ; preds = %for.body.i303, %if.then13.i
-  %cut.0.i.lcssa = phi <16 x double> [ undef, %if.then13.i ], [ %vecins.i312.15, %for.body.i303 ]
-  %at.0.i292.lcssa = phi <16 x i64> [ zeroinitializer, %if.then13.i ], [ %add6.i, %for.body.i303 ]
-  %vecext15.i = extractelement <16 x i64> %at.0.i292.lcssa, i64 0
-  %arrayidx16.i302 = getelementptr double, ptr %add.ptr.i278, i64 %vecext15.i
-  %21 = load double, ptr %arrayidx16.i302, align 8
+for.cond11.i305.preheader:                        ; preds = %for.body.i314, %if.then13.i
+  %cut.0.i.lcssa = phi <16 x double> [ undef, %if.then13.i ], [ %vecins.i323.15, %for.body.i314 ]
+  %at.0.i303.lcssa = phi <16 x i64> [ zeroinitializer, %if.then13.i ], [ %add6.i, %for.body.i314 ]
+  %vecext15.i = extractelement <16 x i64> %at.0.i303.lcssa, i64 0
+  %arrayidx16.i313 = getelementptr double, ptr %add.ptr.i286, i64 %vecext15.i
+  %21 = load double, ptr %arrayidx16.i313, align 8
   %vecins17.i = insertelement <16 x double> %cut.0.i.lcssa, double %21, i64 0
-  %vecext15.i.1 = extractelement <16 x i64> %at.0.i292.lcssa, i64 1
-  %arrayidx16.i302.1 = getelementptr double, ptr %add.ptr.i278, i64 %vecext15.i.1
-  %22 = load double, ptr %arrayidx16.i302.1, align 8
+  %vecext15.i.1 = extractelement <16 x i64> %at.0.i303.lcssa, i64 1
+  %arrayidx16.i313.1 = getelementptr double, ptr %add.ptr.i286, i64 %vecext15.i.1
+  %22 = load double, ptr %arrayidx16.i313.1, align 8
   %vecins17.i.1 = insertelement <16 x double> %vecins17.i, double %22, i64 1
-  %vecext15.i.2 = extractelement <16 x i64> %at.0.i292.lcssa, i64 2
-  %arrayidx16.i302.2 = getelementptr double, ptr %add.ptr.i278, i64 %vecext15.i.2
-  %23 = load double, ptr %arrayidx16.i302.2, align 8
+  %vecext15.i.2 = extractelement <16 x i64> %at.0.i303.lcssa, i64 2
+  %arrayidx16.i313.2 = getelementptr double, ptr %add.ptr.i286, i64 %vecext15.i.2
+  %23 = load double, ptr %arrayidx16.i313.2, align 8
   %vecins17.i.2 = insertelement <16 x double> %vecins17.i.1, double %23, i64 2
-  %vecext15.i.3 = extractelement <16 x i64> %at.0.i292.lcssa, i64 3
-  %arrayidx16.i302.3 = getelementptr double, ptr %add.ptr.i278, i64 %vecext15.i.3
-  %24 = load double, ptr %arrayidx16.i302.3, align 8
+  %vecext15.i.3 = extractelement <16 x i64> %at.0.i303.lcssa, i64 3
+  %arrayidx16.i313.3 = getelementptr double, ptr %add.ptr.i286, i64 %vecext15.i.3
+  %24 = load double, ptr %arrayidx16.i313.3, align 8
   %vecins17.i.3 = insertelement <16 x double> %vecins17.i.2, double %24, i64 3
-  %vecext15.i.4 = extractelement <16 x i64> %at.0.i292.lcssa, i64 4
-  %arrayidx16.i302.4 = getelementptr double, ptr %add.ptr.i278, i64 %vecext15.i.4
-  %25 = load double, ptr %arrayidx16.i302.4, align 8
+  %vecext15.i.4 = extractelement <16 x i64> %at.0.i303.lcssa, i64 4
+  %arrayidx16.i313.4 = getelementptr double, ptr %add.ptr.i286, i64 %vecext15.i.4
+  %25 = load double, ptr %arrayidx16.i313.4, align 8
   %vecins17.i.4 = insertelement <16 x double> %vecins17.i.3, double %25, i64 4
-  %vecext15.i.5 = extractelement <16 x i64> %at.0.i292.lcssa, i64 5
-  %arrayidx16.i302.5 = getelementptr double, ptr %add.ptr.i278, i64 %vecext15.i.5
-  %26 = load double, ptr %arrayidx16.i302.5, align 8
+  %vecext15.i.5 = extractelement <16 x i64> %at.0.i303.lcssa, i64 5
+  %arrayidx16.i313.5 = getelementptr double, ptr %add.ptr.i286, i64 %vecext15.i.5
+  %26 = load double, ptr %arrayidx16.i313.5, align 8
   %vecins17.i.5 = insertelement <16 x double> %vecins17.i.4, double %26, i64 5
-  %vecext15.i.6 = extractelement <16 x i64> %at.0.i292.lcssa, i64 6
-  %arrayidx16.i302.6 = getelementptr double, ptr %add.ptr.i278, i64 %vecext15.i.6
-  %27 = load double, ptr %arrayidx16.i302.6, align 8
+  %vecext15.i.6 = extractelement <16 x i64> %at.0.i303.lcssa, i64 6
+  %arrayidx16.i313.6 = getelementptr double, ptr %add.ptr.i286, i64 %vecext15.i.6
+  %27 = load double, ptr %arrayidx16.i313.6, align 8
   %vecins17.i.6 = insertelement <16 x double> %vecins17.i.5, double %27, i64 6
-  %vecext15.i.7 = extractelement <16 x i64> %at.0.i292.lcssa, i64 7
-  %arrayidx16.i302.7 = getelementptr double, ptr %add.ptr.i278, i64 %vecext15.i.7
-  %28 = load double, ptr %arrayidx16.i302.7, align 8
+  %vecext15.i.7 = extractelement <16 x i64> %at.0.i303.lcssa, i64 7
+  %arrayidx16.i313.7 = getelementptr double, ptr %add.ptr.i286, i64 %vecext15.i.7
+  %28 = load double, ptr %arrayidx16.i313.7, align 8
   %vecins17.i.7 = insertelement <16 x double> %vecins17.i.6, double %28, i64 7
-  %vecext15.i.8 = extractelement <16 x i64> %at.0.i292.lcssa, i64 8
-  %arrayidx16.i302.8 = getelementptr double, ptr %add.ptr.i278, i64 %vecext15.i.8
-  %29 = load double, ptr %arrayidx16.i302.8, align 8
+  %vecext15.i.8 = extractelement <16 x i64> %at.0.i303.lcssa, i64 8
+  %arrayidx16.i313.8 = getelementptr double, ptr %add.ptr.i286, i64 %vecext15.i.8
+  %29 = load double, ptr %arrayidx16.i313.8, align 8
   %vecins17.i.8 = insertelement <16 x double> %vecins17.i.7, double %29, i64 8
-  %vecext15.i.9 = extractelement <16 x i64> %at.0.i292.lcssa, i64 9
-  %arrayidx16.i302.9 = getelementptr double, ptr %add.ptr.i278, i64 %vecext15.i.9
-  %30 = load double, ptr %arrayidx16.i302.9, align 8
+  %vecext15.i.9 = extractelement <16 x i64> %at.0.i303.lcssa, i64 9
+  %arrayidx16.i313.9 = getelementptr double, ptr %add.ptr.i286, i64 %vecext15.i.9
+  %30 = load double, ptr %arrayidx16.i313.9, align 8
   %vecins17.i.9 = insertelement <16 x double> %vecins17.i.8, double %30, i64 9
-  %vecext15.i.10 = extractelement <16 x i64> %at.0.i292.lcssa, i64 10
-  %arrayidx16.i302.10 = getelementptr double, ptr %add.ptr.i278, i64 %vecext15.i.10
-  %31 = load double, ptr %arrayidx16.i302.10, align 8
+  %vecext15.i.10 = extractelement <16 x i64> %at.0.i303.lcssa, i64 10
+  %arrayidx16.i313.10 = getelementptr double, ptr %add.ptr.i286, i64 %vecext15.i.10
+  %31 = load double, ptr %arrayidx16.i313.10, align 8
   %vecins17.i.10 = insertelement <16 x double> %vecins17.i.9, double %31, i64 10
-  %vecext15.i.11 = extractelement <16 x i64> %at.0.i292.lcssa, i64 11
-  %arrayidx16.i302.11 = getelementptr double, ptr %add.ptr.i278, i64 %vecext15.i.11
-  %32 = load double, ptr %arrayidx16.i302.11, align 8
+  %vecext15.i.11 = extractelement <16 x i64> %at.0.i303.lcssa, i64 11
+  %arrayidx16.i313.11 = getelementptr double, ptr %add.ptr.i286, i64 %vecext15.i.11
+  %32 = load double, ptr %arrayidx16.i313.11, align 8
   %vecins17.i.11 = insertelement <16 x double> %vecins17.i.10, double %32, i64 11
-  %vecext15.i.12 = extractelement <16 x i64> %at.0.i292.lcssa, i64 12
-  %arrayidx16.i302.12 = getelementptr double, ptr %add.ptr.i278, i64 %vecext15.i.12
-  %33 = load double, ptr %arrayidx16.i302.12, align 8
+  %vecext15.i.12 = extractelement <16 x i64> %at.0.i303.lcssa, i64 12
+  %arrayidx16.i313.12 = getelementptr double, ptr %add.ptr.i286, i64 %vecext15.i.12
+  %33 = load double, ptr %arrayidx16.i313.12, align 8
   %vecins17.i.12 = insertelement <16 x double> %vecins17.i.11, double %33, i64 12
-  %vecext15.i.13 = extractelement <16 x i64> %at.0.i292.lcssa, i64 13
-  %arrayidx16.i302.13 = getelementptr double, ptr %add.ptr.i278, i64 %vecext15.i.13
-  %34 = load double, ptr %arrayidx16.i302.13, align 8
+  %vecext15.i.13 = extractelement <16 x i64> %at.0.i303.lcssa, i64 13
+  %arrayidx16.i313.13 = getelementptr double, ptr %add.ptr.i286, i64 %vecext15.i.13
+  %34 = load double, ptr %arrayidx16.i313.13, align 8
   %vecins17.i.13 = insertelement <16 x double> %vecins17.i.12, double %34, i64 13
-  %vecext15.i.14 = extractelement <16 x i64> %at.0.i292.lcssa, i64 14
-  %arrayidx16.i302.14 = getelementptr double, ptr %add.ptr.i278, i64 %vecext15.i.14
-  %35 = load double, ptr %arrayidx16.i302.14, align 8
+  %vecext15.i.14 = extractelement <16 x i64> %at.0.i303.lcssa, i64 14
+  %arrayidx16.i313.14 = getelementptr double, ptr %add.ptr.i286, i64 %vecext15.i.14
+  %35 = load double, ptr %arrayidx16.i313.14, align 8
   %vecins17.i.14 = insertelement <16 x double> %vecins17.i.13, double %35, i64 14
-  %vecext15.i.15 = extractelement <16 x i64> %at.0.i292.lcssa, i64 15
-  %arrayidx16.i302.15 = getelementptr double, ptr %add.ptr.i278, i64 %vecext15.i.15
-  %36 = load double, ptr %arrayidx16.i302.15, align 8
+  %vecext15.i.15 = extractelement <16 x i64> %at.0.i303.lcssa, i64 15
+  %arrayidx16.i313.15 = getelementptr double, ptr %add.ptr.i286, i64 %vecext15.i.15
+  %36 = load double, ptr %arrayidx16.i313.15, align 8
   %vecins17.i.15 = insertelement <16 x double> %vecins17.i.14, double %36, i64 15
-  %cmp21.i298 = fcmp olt <16 x double> %vecins17.i.15, %16
-  %sext22.neg.i = zext <16 x i1> %cmp21.i298 to <16 x i64>
-  %sub23.i299 = add <16 x i64> %at.0.i292.lcssa, %sext22.neg.i
-  %conv.i300 = trunc <16 x i64> %sub23.i299 to <16 x i32>
-  store <16 x i32> %conv.i300, ptr %add.ptr32.i, align 4
+  %cmp21.i309 = fcmp olt <16 x double> %vecins17.i.15, %16
+  %sext22.neg.i = zext <16 x i1> %cmp21.i309 to <16 x i64>
+  %sub23.i310 = add <16 x i64> %at.0.i303.lcssa, %sext22.neg.i
+  %conv.i311 = trunc <16 x i64> %sub23.i310 to <16 x i32>
+  store <16 x i32> %conv.i311, ptr %add.ptr32.i, align 4
   br label %fill_column.exit
 
-for.body.i303:                                    ; preds = %if.then13.i, %for.body.i303
-  %left.0.i332 = phi i64 [ %sub8.i, %for.body.i303 ], [ %20, %if.then13.i ]
-  %at.0.i292331 = phi <16 x i64> [ %add6.i, %for.body.i303 ], [ zeroinitializer, %if.then13.i ]
-  %cut.0.i330 = phi <16 x double> [ %vecins.i312.15, %for.body.i303 ], [ undef, %if.then13.i ]
-  %div43.i = lshr i64 %left.0.i332, 1
-  %gep = getelementptr double, ptr %invariant.gep328, i64 %div43.i
-  %vecext.i310 = extractelement <16 x i64> %at.0.i292331, i64 0
-  %gep325 = getelementptr double, ptr %gep, i64 %vecext.i310
-  %37 = load double, ptr %gep325, align 8
-  %vecins.i312 = insertelement <16 x double> %cut.0.i330, double %37, i64 0
-  %vecext.i310.1 = extractelement <16 x i64> %at.0.i292331, i64 1
-  %gep325.1 = getelementptr double, ptr %gep, i64 %vecext.i310.1
-  %38 = load double, ptr %gep325.1, align 8
-  %vecins.i312.1 = insertelement <16 x double> %vecins.i312, double %38, i64 1
-  %vecext.i310.2 = extractelement <16 x i64> %at.0.i292331, i64 2
-  %gep325.2 = getelementptr double, ptr %gep, i64 %vecext.i310.2
-  %39 = load double, ptr %gep325.2, align 8
-  %vecins.i312.2 = insertelement <16 x double> %vecins.i312.1, double %39, i64 2
-  %vecext.i310.3 = extractelement <16 x i64> %at.0.i292331, i64 3
-  %gep325.3 = getelementptr double, ptr %gep, i64 %vecext.i310.3
-  %40 = load double, ptr %gep325.3, align 8
-  %vecins.i312.3 = insertelement <16 x double> %vecins.i312.2, double %40, i64 3
-  %vecext.i310.4 = extractelement <16 x i64> %at.0.i292331, i64 4
-  %gep325.4 = getelementptr double, ptr %gep, i64 %vecext.i310.4
-  %41 = load double, ptr %gep325.4, align 8
-  %vecins.i312.4 = insertelement <16 x double> %vecins.i312.3, double %41, i64 4
-  %vecext.i310.5 = extractelement <16 x i64> %at.0.i292331, i64 5
-  %gep325.5 = getelementptr double, ptr %gep, i64 %vecext.i310.5
-  %42 = load double, ptr %gep325.5, align 8
-  %vecins.i312.5 = insertelement <16 x double> %vecins.i312.4, double %42, i64 5
-  %vecext.i310.6 = extractelement <16 x i64> %at.0.i292331, i64 6
-  %gep325.6 = getelementptr double, ptr %gep, i64 %vecext.i310.6
-  %43 = load double, ptr %gep325.6, align 8
-  %vecins.i312.6 = insertelement <16 x double> %vecins.i312.5, double %43, i64 6
-  %vecext.i310.7 = extractelement <16 x i64> %at.0.i292331, i64 7
-  %gep325.7 = getelementptr double, ptr %gep, i64 %vecext.i310.7
-  %44 = load double, ptr %gep325.7, align 8
-  %vecins.i312.7 = insertelement <16 x double> %vecins.i312.6, double %44, i64 7
-  %vecext.i310.8 = extractelement <16 x i64> %at.0.i292331, i64 8
-  %gep325.8 = getelementptr double, ptr %gep, i64 %vecext.i310.8
-  %45 = load double, ptr %gep325.8, align 8
-  %vecins.i312.8 = insertelement <16 x double> %vecins.i312.7, double %45, i64 8
-  %vecext.i310.9 = extractelement <16 x i64> %at.0.i292331, i64 9
-  %gep325.9 = getelementptr double, ptr %gep, i64 %vecext.i310.9
-  %46 = load double, ptr %gep325.9, align 8
-  %vecins.i312.9 = insertelement <16 x double> %vecins.i312.8, double %46, i64 9
-  %vecext.i310.10 = extractelement <16 x i64> %at.0.i292331, i64 10
-  %gep325.10 = getelementptr double, ptr %gep, i64 %vecext.i310.10
-  %47 = load double, ptr %gep325.10, align 8
-  %vecins.i312.10 = insertelement <16 x double> %vecins.i312.9, double %47, i64 10
-  %vecext.i310.11 = extractelement <16 x i64> %at.0.i292331, i64 11
-  %gep325.11 = getelementptr double, ptr %gep, i64 %vecext.i310.11
-  %48 = load double, ptr %gep325.11, align 8
-  %vecins.i312.11 = insertelement <16 x double> %vecins.i312.10, double %48, i64 11
-  %vecext.i310.12 = extractelement <16 x i64> %at.0.i292331, i64 12
-  %gep325.12 = getelementptr double, ptr %gep, i64 %vecext.i310.12
-  %49 = load double, ptr %gep325.12, align 8
-  %vecins.i312.12 = insertelement <16 x double> %vecins.i312.11, double %49, i64 12
-  %vecext.i310.13 = extractelement <16 x i64> %at.0.i292331, i64 13
-  %gep325.13 = getelementptr double, ptr %gep, i64 %vecext.i310.13
-  %50 = load double, ptr %gep325.13, align 8
-  %vecins.i312.13 = insertelement <16 x double> %vecins.i312.12, double %50, i64 13
-  %vecext.i310.14 = extractelement <16 x i64> %at.0.i292331, i64 14
-  %gep325.14 = getelementptr double, ptr %gep, i64 %vecext.i310.14
-  %51 = load double, ptr %gep325.14, align 8
-  %vecins.i312.14 = insertelement <16 x double> %vecins.i312.13, double %51, i64 14
-  %vecext.i310.15 = extractelement <16 x i64> %at.0.i292331, i64 15
-  %gep325.15 = getelementptr double, ptr %gep, i64 %vecext.i310.15
-  %52 = load double, ptr %gep325.15, align 8
-  %vecins.i312.15 = insertelement <16 x double> %vecins.i312.14, double %52, i64 15
-  %splat.splatinsert.i306 = insertelement <16 x i64> poison, i64 %div43.i, i64 0
-  %splat.splat.i307 = shufflevector <16 x i64> %splat.splatinsert.i306, <16 x i64> poison, <16 x i32> zeroinitializer
-  %cmp5.i308 = fcmp olt <16 x double> %vecins.i312.15, %16
-  %and.i309 = select <16 x i1> %cmp5.i308, <16 x i64> %splat.splat.i307, <16 x i64> zeroinitializer
-  %add6.i = add <16 x i64> %and.i309, %at.0.i292331
-  %sub8.i = sub i64 %left.0.i332, %div43.i
-  %cmp.i293 = icmp ugt i64 %sub8.i, 1
-  br i1 %cmp.i293, label %for.body.i303, label %for.cond11.i294.preheader, !llvm.loop !6
+for.body.i314:                                    ; preds = %if.then13.i, %for.body.i314
+  %left.0.i357 = phi i64 [ %sub8.i, %for.body.i314 ], [ %20, %if.then13.i ]
+  %at.0.i303356 = phi <16 x i64> [ %add6.i, %for.body.i314 ], [ zeroinitializer, %if.then13.i ]
+  %cut.0.i355 = phi <16 x double> [ %vecins.i323.15, %for.body.i314 ], [ undef, %if.then13.i ]
+  %div43.i = lshr i64 %left.0.i357, 1
+  %gep = getelementptr double, ptr %invariant.gep353, i64 %div43.i
+  %vecext.i321 = extractelement <16 x i64> %at.0.i303356, i64 0
+  %gep350 = getelementptr double, ptr %gep, i64 %vecext.i321
+  %37 = load double, ptr %gep350, align 8
+  %vecins.i323 = insertelement <16 x double> %cut.0.i355, double %37, i64 0
+  %vecext.i321.1 = extractelement <16 x i64> %at.0.i303356, i64 1
+  %gep350.1 = getelementptr double, ptr %gep, i64 %vecext.i321.1
+  %38 = load double, ptr %gep350.1, align 8
+  %vecins.i323.1 = insertelement <16 x double> %vecins.i323, double %38, i64 1
+  %vecext.i321.2 = extractelement <16 x i64> %at.0.i303356, i64 2
+  %gep350.2 = getelementptr double, ptr %gep, i64 %vecext.i321.2
+  %39 = load double, ptr %gep350.2, align 8
+  %vecins.i323.2 = insertelement <16 x double> %vecins.i323.1, double %39, i64 2
+  %vecext.i321.3 = extractelement <16 x i64> %at.0.i303356, i64 3
+  %gep350.3 = getelementptr double, ptr %gep, i64 %vecext.i321.3
+  %40 = load double, ptr %gep350.3, align 8
+  %vecins.i323.3 = insertelement <16 x double> %vecins.i323.2, double %40, i64 3
+  %vecext.i321.4 = extractelement <16 x i64> %at.0.i303356, i64 4
+  %gep350.4 = getelementptr double, ptr %gep, i64 %vecext.i321.4
+  %41 = load double, ptr %gep350.4, align 8
+  %vecins.i323.4 = insertelement <16 x double> %vecins.i323.3, double %41, i64 4
+  %vecext.i321.5 = extractelement <16 x i64> %at.0.i303356, i64 5
+  %gep350.5 = getelementptr double, ptr %gep, i64 %vecext.i321.5
+  %42 = load double, ptr %gep350.5, align 8
+  %vecins.i323.5 = insertelement <16 x double> %vecins.i323.4, double %42, i64 5
+  %vecext.i321.6 = extractelement <16 x i64> %at.0.i303356, i64 6
+  %gep350.6 = getelementptr double, ptr %gep, i64 %vecext.i321.6
+  %43 = load double, ptr %gep350.6, align 8
+  %vecins.i323.6 = insertelement <16 x double> %vecins.i323.5, double %43, i64 6
+  %vecext.i321.7 = extractelement <16 x i64> %at.0.i303356, i64 7
+  %gep350.7 = getelementptr double, ptr %gep, i64 %vecext.i321.7
+  %44 = load double, ptr %gep350.7, align 8
+  %vecins.i323.7 = insertelement <16 x double> %vecins.i323.6, double %44, i64 7
+  %vecext.i321.8 = extractelement <16 x i64> %at.0.i303356, i64 8
+  %gep350.8 = getelementptr double, ptr %gep, i64 %vecext.i321.8
+  %45 = load double, ptr %gep350.8, align 8
+  %vecins.i323.8 = insertelement <16 x double> %vecins.i323.7, double %45, i64 8
+  %vecext.i321.9 = extractelement <16 x i64> %at.0.i303356, i64 9
+  %gep350.9 = getelementptr double, ptr %gep, i64 %vecext.i321.9
+  %46 = load double, ptr %gep350.9, align 8
+  %vecins.i323.9 = insertelement <16 x double> %vecins.i323.8, double %46, i64 9
+  %vecext.i321.10 = extractelement <16 x i64> %at.0.i303356, i64 10
+  %gep350.10 = getelementptr double, ptr %gep, i64 %vecext.i321.10
+  %47 = load double, ptr %gep350.10, align 8
+  %vecins.i323.10 = insertelement <16 x double> %vecins.i323.9, double %47, i64 10
+  %vecext.i321.11 = extractelement <16 x i64> %at.0.i303356, i64 11
+  %gep350.11 = getelementptr double, ptr %gep, i64 %vecext.i321.11
+  %48 = load double, ptr %gep350.11, align 8
+  %vecins.i323.11 = insertelement <16 x double> %vecins.i323.10, double %48, i64 11
+  %vecext.i321.12 = extractelement <16 x i64> %at.0.i303356, i64 12
+  %gep350.12 = getelementptr double, ptr %gep, i64 %vecext.i321.12
+  %49 = load double, ptr %gep350.12, align 8
+  %vecins.i323.12 = insertelement <16 x double> %vecins.i323.11, double %49, i64 12
+  %vecext.i321.13 = extractelement <16 x i64> %at.0.i303356, i64 13
+  %gep350.13 = getelementptr double, ptr %gep, i64 %vecext.i321.13
+  %50 = load double, ptr %gep350.13, align 8
+  %vecins.i323.13 = insertelement <16 x double> %vecins.i323.12, double %50, i64 13
+  %vecext.i321.14 = extractelement <16 x i64> %at.0.i303356, i64 14
+  %gep350.14 = getelementptr double, ptr %gep, i64 %vecext.i321.14
+  %51 = load double, ptr %gep350.14, align 8
+  %vecins.i323.14 = insertelement <16 x double> %vecins.i323.13, double %51, i64 14
+  %vecext.i321.15 = extractelement <16 x i64> %at.0.i303356, i64 15
+  %gep350.15 = getelementptr double, ptr %gep, i64 %vecext.i321.15
+  %52 = load double, ptr %gep350.15, align 8
+  %vecins.i323.15 = insertelement <16 x double> %vecins.i323.14, double %52, i64 15
+  %splat.splatinsert.i317 = insertelement <16 x i64> poison, i64 %div43.i, i64 0
+  %splat.splat.i318 = shufflevector <16 x i64> %splat.splatinsert.i317, <16 x i64> poison, <16 x i32> zeroinitializer
+  %cmp5.i319 = fcmp olt <16 x double> %vecins.i323.15, %16
+  %and.i320 = select <16 x i1> %cmp5.i319, <16 x i64> %splat.splat.i318, <16 x i64> zeroinitializer
+  %add6.i = add <16 x i64> %and.i320, %at.0.i303356
+  %sub8.i = sub i64 %left.0.i357, %div43.i
+  %cmp.i304 = icmp ugt i64 %sub8.i, 1
+  br i1 %cmp.i304, label %for.body.i314, label %for.cond11.i305.preheader, !llvm.loop !6
 
 if.else17.i:                                      ; preds = %if.end.i
   call void @llvm.lifetime.start.p0(i64 128, ptr nonnull %asked.i) #6
   store <16 x double> %16, ptr %asked.i, align 16
-  br label %for.body.i282
+  br label %for.body.i293
 
-for.cond.cleanup.i:                               ; preds = %for.body.i282
+for.cond.cleanup.i:                               ; preds = %for.body.i293
   call void @llvm.lifetime.end.p0(i64 128, ptr nonnull %asked.i) #6
-  %.pre481 = load <16 x i32>, ptr %add.ptr32.i, align 4
+  %.pre514 = load <16 x i32>, ptr %add.ptr32.i, align 4
   br label %fill_column.exit
 
-for.body.i282:                                    ; preds = %if.else17.i, %for.body.i282
-  %indvars.iv393 = phi i64 [ 0, %if.else17.i ], [ %indvars.iv.next394, %for.body.i282 ]
-  %arrayidx.i284 = getelementptr [16 x double], ptr %asked.i, i64 0, i64 %indvars.iv393
-  %53 = load double, ptr %arrayidx.i284, align 8
+for.body.i293:                                    ; preds = %if.else17.i, %for.body.i293
+  %indvars.iv425 = phi i64 [ 0, %if.else17.i ], [ %indvars.iv.next426, %for.body.i293 ]
+  %arrayidx.i295 = getelementptr [16 x double], ptr %asked.i, i64 0, i64 %indvars.iv425
+  %53 = load double, ptr %arrayidx.i295, align 8
   %54 = load i64, ptr %kind.i, align 8
-  %cmp.i314 = icmp eq i64 %54, 2
-  %cmp1.i315 = fcmp ogt double %53, -1.000000e+00
-  %cmp2.i316 = fcmp oge double %53, 0.000000e+00
-  %cond.in.i = select i1 %cmp.i314, i1 %cmp1.i315, i1 %cmp2.i316
-  %cmp4.i317 = fcmp olt double %53, 0x41DFFFFFFFC00000
-  %or.cond.i = and i1 %cmp4.i317, %cond.in.i
-  %conv7.i318 = fptosi double %53 to i32
-  %cond10.i = select i1 %or.cond.i, i32 %conv7.i318, i32 -1
-  %arrayidx23.i = getelementptr i32, ptr %add.ptr32.i, i64 %indvars.iv393
+  %cmp.i325 = icmp eq i64 %54, 2
+  %cmp1.i326 = fcmp ogt double %53, -1.000000e+00
+  %cmp2.i327 = fcmp oge double %53, 0.000000e+00
+  %cond.in.i = select i1 %cmp.i325, i1 %cmp1.i326, i1 %cmp2.i327
+  %cmp4.i328 = fcmp olt double %53, 0x41DFFFFFFFC00000
+  %or.cond.i = and i1 %cmp4.i328, %cond.in.i
+  %conv7.i329 = fptosi double %53 to i32
+  %cond10.i = select i1 %or.cond.i, i32 %conv7.i329, i32 -1
+  %arrayidx23.i = getelementptr i32, ptr %add.ptr32.i, i64 %indvars.iv425
   store i32 %cond10.i, ptr %arrayidx23.i, align 4
-  %indvars.iv.next394 = add nuw nsw i64 %indvars.iv393, 1
-  %exitcond396.not = icmp eq i64 %indvars.iv.next394, 16
-  br i1 %exitcond396.not, label %for.cond.cleanup.i, label %for.body.i282, !llvm.loop !7
+  %indvars.iv.next426 = add nuw nsw i64 %indvars.iv425, 1
+  %exitcond428.not = icmp eq i64 %indvars.iv.next426, 16
+  br i1 %exitcond428.not, label %for.cond.cleanup.i, label %for.body.i293, !llvm.loop !7
 
-fill_column.exit:                                 ; preds = %if.then8.i, %for.cond11.i294.preheader, %for.cond.cleanup.i
-  %55 = phi <16 x i32> [ %xor.i, %if.then8.i ], [ %conv.i300, %for.cond11.i294.preheader ], [ %.pre481, %for.cond.cleanup.i ]
+fill_column.exit:                                 ; preds = %if.then8.i, %for.cond11.i305.preheader, %for.cond.cleanup.i
+  %55 = phi <16 x i32> [ %xor.i, %if.then8.i ], [ %conv.i311, %for.cond11.i305.preheader ], [ %.pre514, %for.cond.cleanup.i ]
   %cmp26.i = fcmp uno <16 x double> %16, zeroinitializer
   %for_missing.i = getelementptr inbounds i8, ptr %arrayidx11.i, i64 40
   %56 = load i64, ptr %for_missing.i, align 8
   %conv31.i = trunc i64 %56 to i32
-  %splat.splatinsert32.i = insertelement <16 x i32> poison, i32 %conv31.i, i64 0
-  %splat.splat33.i = shufflevector <16 x i32> %splat.splatinsert32.i, <16 x i32> poison, <16 x i32> zeroinitializer
-  %or35.i = select <16 x i1> %cmp26.i, <16 x i32> %splat.splat33.i, <16 x i32> %55
-  store <16 x i32> %or35.i, ptr %add.ptr32.i, align 4
+  %splat.splatinsert32.i287 = insertelement <16 x i32> poison, i32 %conv31.i, i64 0
+  %splat.splat33.i288 = shufflevector <16 x i32> %splat.splatinsert32.i287, <16 x i32> poison, <16 x i32> zeroinitializer
+  %or35.i289 = select <16 x i1> %cmp26.i, <16 x i32> %splat.splat33.i288, <16 x i32> %55
+  store <16 x i32> %or35.i289, ptr %add.ptr32.i, align 4
   call void @llvm.lifetime.end.p0(i64 128, ptr nonnull %last.i) #6
-  %exitcond397.not = icmp eq i64 %add.i, %5
-  br i1 %exitcond397.not, label %for.cond.cleanup9.i, label %for.body10.i, !llvm.loop !8
+  %exitcond429.not = icmp eq i64 %add.i, %5
+  br i1 %exitcond429.not, label %for.cond.cleanup9.i, label %for.body10.i, !llvm.loop !8
 
 for.cond19.preheader:                             ; preds = %for.body16, %for.cond11.preheader
   %57 = load i64, ptr %trees, align 8
-  %cmp20379.not = icmp eq i64 %57, 0
-  br i1 %cmp20379.not, label %for.cond82.preheader, label %for.body22
+  %cmp20411.not = icmp eq i64 %57, 0
+  br i1 %cmp20411.not, label %for.cond84.preheader, label %for.body22
 
 for.body16:                                       ; preds = %for.cond11.preheader, %for.body16
-  %at.0343 = phi i64 [ %inc, %for.body16 ], [ 0, %for.cond11.preheader ]
+  %at.0368 = phi i64 [ %inc, %for.body16 ], [ 0, %for.cond11.preheader ]
   %58 = load ptr, ptr %base, align 8
-  %div17203 = lshr i64 %at.0343, 4
-  %rem = urem i64 %div17203, %0
+  %div17206 = lshr i64 %at.0368, 4
+  %rem = urem i64 %div17206, %0
   %arrayidx = getelementptr double, ptr %58, i64 %rem
   %59 = load double, ptr %arrayidx, align 8
-  %arrayidx18 = getelementptr double, ptr %sums, i64 %at.0343
+  %arrayidx18 = getelementptr double, ptr %sums, i64 %at.0368
   store double %59, ptr %arrayidx18, align 8
-  %inc = add nuw i64 %at.0343, 1
-  %exitcond398.not = icmp eq i64 %inc, %mul13
-  br i1 %exitcond398.not, label %for.cond19.preheader, label %for.body16, !llvm.loop !9
+  %inc = add nuw i64 %at.0368, 1
+  %exitcond430.not = icmp eq i64 %inc, %mul13
+  br i1 %exitcond430.not, label %for.cond19.preheader, label %for.body16, !llvm.loop !9
 
-for.cond82.preheader:                             ; preds = %for.cond.cleanup28, %for.cond19.preheader
-  br i1 %cmp.i339.not, label %for.cond.cleanup84, label %for.cond87.preheader
+for.cond84.preheader:                             ; preds = %for.cond.cleanup28, %for.cond19.preheader
+  br i1 %cmp.i364.not, label %for.cond.cleanup86, label %for.cond89.preheader
 
 for.body22:                                       ; preds = %for.cond19.preheader, %for.cond.cleanup28
   %60 = phi i64 [ %66, %for.cond.cleanup28 ], [ %57, %for.cond19.preheader ]
-  %tree.0380 = phi i64 [ %inc80, %for.cond.cleanup28 ], [ 0, %for.cond19.preheader ]
+  %tree.0412 = phi i64 [ %inc82, %for.cond.cleanup28 ], [ 0, %for.cond19.preheader ]
   %61 = load ptr, ptr %groups, align 8
-  %arrayidx23 = getelementptr i64, ptr %61, i64 %tree.0380
+  %arrayidx23 = getelementptr i64, ptr %61, i64 %tree.0412
   %62 = load i64, ptr %arrayidx23, align 8
   %63 = load ptr, ptr %values24, align 8
   %64 = load ptr, ptr %firsts, align 8
-  %arrayidx25 = getelementptr i64, ptr %64, i64 %tree.0380
+  %arrayidx25 = getelementptr i64, ptr %64, i64 %tree.0412
   %65 = load i64, ptr %arrayidx25, align 8
   %add.ptr = getelementptr double, ptr %63, i64 %65
-  br i1 %cmp.i339.not, label %for.cond.cleanup28, label %for.body29.lr.ph
+  br i1 %cmp.i364.not, label %for.cond.cleanup28, label %for.body29.lr.ph
 
 for.body29.lr.ph:                                 ; preds = %for.body22
-  %cmp60 = icmp sgt i64 %62, -1
+  %cmp62 = icmp sgt i64 %62, -1
   br label %for.body29
 
-for.cond.cleanup28.loopexit:                      ; preds = %if.end75
-  %.pre483 = load i64, ptr %trees, align 8
+for.cond.cleanup28.loopexit:                      ; preds = %if.end77
+  %.pre515 = load i64, ptr %trees, align 8
   br label %for.cond.cleanup28
 
 for.cond.cleanup28:                               ; preds = %for.cond.cleanup28.loopexit, %for.body22
-  %66 = phi i64 [ %.pre483, %for.cond.cleanup28.loopexit ], [ %60, %for.body22 ]
-  %inc80 = add nuw i64 %tree.0380, 1
-  %cmp20 = icmp ult i64 %inc80, %66
-  br i1 %cmp20, label %for.body22, label %for.cond82.preheader, !llvm.loop !10
+  %66 = phi i64 [ %.pre515, %for.cond.cleanup28.loopexit ], [ %60, %for.body22 ]
+  %inc82 = add nuw i64 %tree.0412, 1
+  %cmp20 = icmp ult i64 %inc82, %66
+  br i1 %cmp20, label %for.body22, label %for.cond84.preheader, !llvm.loop !10
 
-for.body29:                                       ; preds = %for.body29.lr.ph, %if.end75
-  %number.0378 = phi i64 [ 0, %for.body29.lr.ph ], [ %inc77, %if.end75 ]
-  %mul30 = mul i64 %number.0378, %mul
+for.body29:                                       ; preds = %for.body29.lr.ph, %if.end77
+  %number.0410 = phi i64 [ 0, %for.body29.lr.ph ], [ %inc79, %if.end77 ]
+  %mul30 = mul i64 %number.0410, %mul
   %add.ptr31 = getelementptr i32, ptr %tiles, i64 %mul30
   %67 = load ptr, ptr %splits, align 8
   %tobool.not = icmp eq ptr %67, null
@@ -432,654 +432,781 @@ for.body29:                                       ; preds = %for.body29.lr.ph, %
 if.then:                                          ; preds = %for.body29
   %68 = load ptr, ptr %chunks, align 8
   %69 = load ptr, ptr %bounds, align 8
-  %arrayidx33 = getelementptr i64, ptr %69, i64 %tree.0380
+  %arrayidx33 = getelementptr i64, ptr %69, i64 %tree.0412
   %70 = load i64, ptr %arrayidx33, align 8
-  %add.ptr34 = getelementptr i64, ptr %68, i64 %70
-  %arrayidx37 = getelementptr i8, ptr %arrayidx33, i64 8
-  %71 = load i64, ptr %arrayidx37, align 8
-  %sub40 = sub i64 %71, %70
-  %cmp.not.i349 = icmp eq i64 %sub40, 0
-  br i1 %cmp.not.i349, label %if.end56, label %for.body.i205.preheader
+  %add.ptr35.idx = shl i64 %70, 4
+  %add.ptr35 = getelementptr i8, ptr %68, i64 %add.ptr35.idx
+  %arrayidx38 = getelementptr i8, ptr %arrayidx33, i64 8
+  %71 = load i64, ptr %arrayidx38, align 8
+  %72 = load ptr, ptr %sets, align 8
+  %cmp.not.i382 = icmp eq i64 %71, %70
+  br i1 %cmp.not.i382, label %if.end58, label %for.body.i208.preheader
 
-for.body.i205.preheader:                          ; preds = %if.then
-  %arrayidx.i206.phi.trans.insert = getelementptr i64, ptr %68, i64 %71
-  %.pre482 = load i64, ptr %arrayidx.i206.phi.trans.insert, align 8
-  br label %for.body.i205
+for.body.i208.preheader:                          ; preds = %if.then
+  %73 = xor i64 %70, -1
+  %dec.i381 = add i64 %71, %73
+  br label %for.body.i208
 
-for.body.i205:                                    ; preds = %for.body.i205.preheader, %for.cond.cleanup6.i
-  %72 = phi i64 [ %73, %for.cond.cleanup6.i ], [ %.pre482, %for.body.i205.preheader ]
-  %leaves.0.i351 = phi <16 x i32> [ %or29.i, %for.cond.cleanup6.i ], [ zeroinitializer, %for.body.i205.preheader ]
-  %chunk.0.i350 = phi i64 [ %dec.i352, %for.cond.cleanup6.i ], [ %sub40, %for.body.i205.preheader ]
-  %dec.i352 = add i64 %chunk.0.i350, -1
-  %add.ptr.idx.i = mul i64 %72, 12
-  %add.ptr.i207 = getelementptr i8, ptr %67, i64 %add.ptr.idx.i
-  %arrayidx1.i = getelementptr i64, ptr %add.ptr34, i64 %dec.i352
-  %73 = load i64, ptr %arrayidx1.i, align 8
-  %add.ptr3.idx.i = mul i64 %73, 12
-  %add.ptr3.i = getelementptr i8, ptr %67, i64 %add.ptr3.idx.i
-  %cmp5.i344 = icmp ult ptr %add.ptr3.i, %add.ptr.i207
-  br i1 %cmp5.i344, label %for.body7.i, label %for.cond.cleanup6.i
+for.body.i208:                                    ; preds = %for.body.i208.preheader, %for.end38.i
+  %dec.i384 = phi i64 [ %dec.i, %for.end38.i ], [ %dec.i381, %for.body.i208.preheader ]
+  %leaves.0.i383 = phi <16 x i32> [ %or52.i, %for.end38.i ], [ zeroinitializer, %for.body.i208.preheader ]
+  %mul.i = shl i64 %dec.i384, 1
+  %arrayidx.i209 = getelementptr i64, ptr %add.ptr35, i64 %mul.i
+  %74 = load i64, ptr %arrayidx.i209, align 8
+  %add.ptr.idx.i = mul i64 %74, 12
+  %add.ptr.i210 = getelementptr i8, ptr %67, i64 %add.ptr.idx.i
+  %add.i211 = or disjoint i64 %mul.i, 1
+  %arrayidx3.i = getelementptr i64, ptr %add.ptr35, i64 %add.i211
+  %75 = load i64, ptr %arrayidx3.i, align 8
+  %add.ptr5.idx.i = mul i64 %75, 12
+  %add.ptr5.i = getelementptr i8, ptr %67, i64 %add.ptr5.idx.i
+  %arrayidx8.i = getelementptr i8, ptr %arrayidx.i209, i64 16
+  %76 = load i64, ptr %arrayidx8.i, align 8
+  %add.ptr10.idx.i = mul i64 %76, 12
+  %add.ptr10.i = getelementptr i8, ptr %67, i64 %add.ptr10.idx.i
+  %cmp12.i369 = icmp ult ptr %add.ptr.i210, %add.ptr5.i
+  br i1 %cmp12.i369, label %for.body13.i, label %for.cond22.i.preheader
 
-for.cond.cleanup6.i:                              ; preds = %for.body7.i, %for.body.i205
-  %dead.0.i.lcssa = phi <16 x i32> [ zeroinitializer, %for.body.i205 ], [ %or.i, %for.body7.i ]
-  %not.i = xor <16 x i32> %dead.0.i.lcssa, <i32 -1, i32 -1, i32 -1, i32 -1, i32 -1, i32 -1, i32 -1, i32 -1, i32 -1, i32 -1, i32 -1, i32 -1, i32 -1, i32 -1, i32 -1, i32 -1>
-  %add16.i = add <16 x i32> %dead.0.i.lcssa, <i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1>
-  %and17.i = and <16 x i32> %add16.i, %not.i
-  %conv.i = sitofp <16 x i32> %and17.i to <16 x float>
-  %74 = bitcast <16 x float> %conv.i to <16 x i32>
-  %shr.i = lshr <16 x i32> %74, <i32 23, i32 23, i32 23, i32 23, i32 23, i32 23, i32 23, i32 23, i32 23, i32 23, i32 23, i32 23, i32 23, i32 23, i32 23, i32 23>
-  %and18.i = and <16 x i32> %shr.i, <i32 255, i32 255, i32 255, i32 255, i32 255, i32 255, i32 255, i32 255, i32 255, i32 255, i32 255, i32 255, i32 255, i32 255, i32 255, i32 255>
-  %cmp19.not.i = icmp eq <16 x i32> %and17.i, zeroinitializer
-  %dec.tr.i = trunc i64 %dec.i352 to i32
-  %conv24.i = shl i32 %dec.tr.i, 5
-  %.scalar = add i32 %conv24.i, -127
-  %75 = insertelement <16 x i32> poison, i32 %.scalar, i64 0
-  %76 = shufflevector <16 x i32> %75, <16 x i32> poison, <16 x i32> zeroinitializer
-  %add27.i = add <16 x i32> %and18.i, %76
-  %or29.i = select <16 x i1> %cmp19.not.i, <16 x i32> %leaves.0.i351, <16 x i32> %add27.i
-  %cmp.not.i = icmp eq i64 %dec.i352, 0
-  br i1 %cmp.not.i, label %if.end56, label %for.body.i205, !llvm.loop !11
+for.cond22.i.preheader:                           ; preds = %for.body13.i, %for.body.i208
+  %split.0.i.lcssa = phi ptr [ %add.ptr.i210, %for.body.i208 ], [ %add.ptr21.i, %for.body13.i ]
+  %dead.0.i.lcssa = phi <16 x i32> [ zeroinitializer, %for.body.i208 ], [ %or.i, %for.body13.i ]
+  %cmp23.i377 = icmp ult ptr %split.0.i.lcssa, %add.ptr10.i
+  br i1 %cmp23.i377, label %for.body24.i, label %for.end38.i
 
-for.body7.i:                                      ; preds = %for.body.i205, %for.body7.i
-  %split.0.i346 = phi ptr [ %add.ptr15.i, %for.body7.i ], [ %add.ptr3.i, %for.body.i205 ]
-  %dead.0.i345 = phi <16 x i32> [ %or.i, %for.body7.i ], [ zeroinitializer, %for.body.i205 ]
-  %77 = load i32, ptr %split.0.i346, align 4
+for.body13.i:                                     ; preds = %for.body.i208, %for.body13.i
+  %dead.0.i371 = phi <16 x i32> [ %or.i, %for.body13.i ], [ zeroinitializer, %for.body.i208 ]
+  %split.0.i370 = phi ptr [ %add.ptr21.i, %for.body13.i ], [ %add.ptr.i210, %for.body.i208 ]
+  %77 = load i32, ptr %split.0.i370, align 4
   %idx.ext.i = sext i32 %77 to i64
-  %add.ptr9.i = getelementptr i32, ptr %add.ptr31, i64 %idx.ext.i
-  %78 = load <16 x i32>, ptr %add.ptr9.i, align 4
-  %arrayidx10.i = getelementptr i8, ptr %split.0.i346, i64 4
-  %79 = load i32, ptr %arrayidx10.i, align 4
+  %add.ptr15.i = getelementptr i32, ptr %add.ptr31, i64 %idx.ext.i
+  %78 = load <16 x i32>, ptr %add.ptr15.i, align 4
+  %arrayidx16.i = getelementptr i8, ptr %split.0.i370, i64 4
+  %79 = load i32, ptr %arrayidx16.i, align 4
   %splat.splatinsert.i = insertelement <16 x i32> poison, i32 %79, i64 0
   %splat.splat.i = shufflevector <16 x i32> %splat.splatinsert.i, <16 x i32> poison, <16 x i32> zeroinitializer
-  %cmp11.i = icmp sgt <16 x i32> %78, %splat.splat.i
-  %arrayidx12.i208 = getelementptr i8, ptr %split.0.i346, i64 8
-  %80 = load i32, ptr %arrayidx12.i208, align 4
-  %splat.splatinsert13.i = insertelement <16 x i32> poison, i32 %80, i64 0
-  %splat.splat14.i = shufflevector <16 x i32> %splat.splatinsert13.i, <16 x i32> poison, <16 x i32> zeroinitializer
-  %and.i = select <16 x i1> %cmp11.i, <16 x i32> %splat.splat14.i, <16 x i32> zeroinitializer
-  %or.i = or <16 x i32> %and.i, %dead.0.i345
-  %add.ptr15.i = getelementptr i8, ptr %split.0.i346, i64 12
-  %cmp5.i = icmp ult ptr %add.ptr15.i, %add.ptr.i207
-  br i1 %cmp5.i, label %for.body7.i, label %for.cond.cleanup6.i, !llvm.loop !12
+  %cmp17.i212 = icmp sgt <16 x i32> %78, %splat.splat.i
+  %arrayidx18.i = getelementptr i8, ptr %split.0.i370, i64 8
+  %80 = load i32, ptr %arrayidx18.i, align 4
+  %splat.splatinsert19.i = insertelement <16 x i32> poison, i32 %80, i64 0
+  %splat.splat20.i = shufflevector <16 x i32> %splat.splatinsert19.i, <16 x i32> poison, <16 x i32> zeroinitializer
+  %and.i = select <16 x i1> %cmp17.i212, <16 x i32> %splat.splat20.i, <16 x i32> zeroinitializer
+  %or.i = or <16 x i32> %and.i, %dead.0.i371
+  %add.ptr21.i = getelementptr i8, ptr %split.0.i370, i64 12
+  %cmp12.i = icmp ult ptr %add.ptr21.i, %add.ptr5.i
+  br i1 %cmp12.i, label %for.body13.i, label %for.cond22.i.preheader, !llvm.loop !11
+
+for.body24.i:                                     ; preds = %for.cond22.i.preheader, %for.body24.i
+  %dead.1.i379 = phi <16 x i32> [ %or35.i, %for.body24.i ], [ %dead.0.i.lcssa, %for.cond22.i.preheader ]
+  %split.1.i378 = phi ptr [ %add.ptr37.i, %for.body24.i ], [ %split.0.i.lcssa, %for.cond22.i.preheader ]
+  %arrayidx25.i = getelementptr i8, ptr %split.1.i378, i64 4
+  %81 = load i32, ptr %arrayidx25.i, align 4
+  %idx.ext26.i = sext i32 %81 to i64
+  %add.ptr27.i = getelementptr i32, ptr %72, i64 %idx.ext26.i
+  %82 = load i32, ptr %split.1.i378, align 4
+  %idx.ext29.i = sext i32 %82 to i64
+  %add.ptr30.i = getelementptr i32, ptr %add.ptr31, i64 %idx.ext29.i
+  %83 = load <16 x i32>, ptr %add.ptr30.i, align 4
+  %shr.i331 = lshr <16 x i32> %83, <i32 5, i32 5, i32 5, i32 5, i32 5, i32 5, i32 5, i32 5, i32 5, i32 5, i32 5, i32 5, i32 5, i32 5, i32 5, i32 5>
+  %84 = load i32, ptr %add.ptr27.i, align 4
+  %splat.splatinsert.i332 = insertelement <16 x i32> poison, i32 %84, i64 0
+  %splat.splat.i333 = shufflevector <16 x i32> %splat.splatinsert.i332, <16 x i32> poison, <16 x i32> zeroinitializer
+  %elt.min.i = tail call <16 x i32> @llvm.umin.v16i32(<16 x i32> %shr.i331, <16 x i32> %splat.splat.i333)
+  %invariant.gep = getelementptr i8, ptr %add.ptr27.i, i64 4
+  %vecext.i341 = extractelement <16 x i32> %elt.min.i, i64 0
+  %85 = zext nneg i32 %vecext.i341 to i64
+  %gep374 = getelementptr i32, ptr %invariant.gep, i64 %85
+  %86 = load i32, ptr %gep374, align 4
+  %vecins.i342 = insertelement <16 x i32> <i32 poison, i32 poison, i32 poison, i32 poison, i32 poison, i32 poison, i32 poison, i32 poison, i32 poison, i32 poison, i32 0, i32 0, i32 0, i32 0, i32 0, i32 0>, i32 %86, i64 0
+  %vecext.i341.1 = extractelement <16 x i32> %elt.min.i, i64 1
+  %87 = zext nneg i32 %vecext.i341.1 to i64
+  %gep374.1 = getelementptr i32, ptr %invariant.gep, i64 %87
+  %88 = load i32, ptr %gep374.1, align 4
+  %vecins.i342.1 = insertelement <16 x i32> %vecins.i342, i32 %88, i64 1
+  %vecext.i341.2 = extractelement <16 x i32> %elt.min.i, i64 2
+  %89 = zext nneg i32 %vecext.i341.2 to i64
+  %gep374.2 = getelementptr i32, ptr %invariant.gep, i64 %89
+  %90 = load i32, ptr %gep374.2, align 4
+  %vecins.i342.2 = insertelement <16 x i32> %vecins.i342.1, i32 %90, i64 2
+  %vecext.i341.3 = extractelement <16 x i32> %elt.min.i, i64 3
+  %91 = zext nneg i32 %vecext.i341.3 to i64
+  %gep374.3 = getelementptr i32, ptr %invariant.gep, i64 %91
+  %92 = load i32, ptr %gep374.3, align 4
+  %vecins.i342.3 = insertelement <16 x i32> %vecins.i342.2, i32 %92, i64 3
+  %vecext.i341.4 = extractelement <16 x i32> %elt.min.i, i64 4
+  %93 = zext nneg i32 %vecext.i341.4 to i64
+  %gep374.4 = getelementptr i32, ptr %invariant.gep, i64 %93
+  %94 = load i32, ptr %gep374.4, align 4
+  %vecins.i342.4 = insertelement <16 x i32> %vecins.i342.3, i32 %94, i64 4
+  %vecext.i341.5 = extractelement <16 x i32> %elt.min.i, i64 5
+  %95 = zext nneg i32 %vecext.i341.5 to i64
+  %gep374.5 = getelementptr i32, ptr %invariant.gep, i64 %95
+  %96 = load i32, ptr %gep374.5, align 4
+  %vecins.i342.5 = insertelement <16 x i32> %vecins.i342.4, i32 %96, i64 5
+  %vecext.i341.6 = extractelement <16 x i32> %elt.min.i, i64 6
+  %97 = zext nneg i32 %vecext.i341.6 to i64
+  %gep374.6 = getelementptr i32, ptr %invariant.gep, i64 %97
+  %98 = load i32, ptr %gep374.6, align 4
+  %vecins.i342.6 = insertelement <16 x i32> %vecins.i342.5, i32 %98, i64 6
+  %vecext.i341.7 = extractelement <16 x i32> %elt.min.i, i64 7
+  %99 = zext nneg i32 %vecext.i341.7 to i64
+  %gep374.7 = getelementptr i32, ptr %invariant.gep, i64 %99
+  %100 = load i32, ptr %gep374.7, align 4
+  %vecins.i342.7 = insertelement <16 x i32> %vecins.i342.6, i32 %100, i64 7
+  %vecext.i341.8 = extractelement <16 x i32> %elt.min.i, i64 8
+  %101 = zext nneg i32 %vecext.i341.8 to i64
+  %gep374.8 = getelementptr i32, ptr %invariant.gep, i64 %101
+  %102 = load i32, ptr %gep374.8, align 4
+  %vecins.i342.8 = insertelement <16 x i32> %vecins.i342.7, i32 %102, i64 8
+  %vecext.i341.9 = extractelement <16 x i32> %elt.min.i, i64 9
+  %103 = zext nneg i32 %vecext.i341.9 to i64
+  %gep374.9 = getelementptr i32, ptr %invariant.gep, i64 %103
+  %104 = load i32, ptr %gep374.9, align 4
+  %vecins.i342.9 = insertelement <16 x i32> %vecins.i342.8, i32 %104, i64 9
+  %vecext.i341.10 = extractelement <16 x i32> %elt.min.i, i64 10
+  %105 = zext nneg i32 %vecext.i341.10 to i64
+  %gep374.10 = getelementptr i32, ptr %invariant.gep, i64 %105
+  %106 = load i32, ptr %gep374.10, align 4
+  %vecins.i342.10 = insertelement <16 x i32> %vecins.i342.9, i32 %106, i64 10
+  %vecext.i341.11 = extractelement <16 x i32> %elt.min.i, i64 11
+  %107 = zext nneg i32 %vecext.i341.11 to i64
+  %gep374.11 = getelementptr i32, ptr %invariant.gep, i64 %107
+  %108 = load i32, ptr %gep374.11, align 4
+  %vecins.i342.11 = insertelement <16 x i32> %vecins.i342.10, i32 %108, i64 11
+  %vecext.i341.12 = extractelement <16 x i32> %elt.min.i, i64 12
+  %109 = zext nneg i32 %vecext.i341.12 to i64
+  %gep374.12 = getelementptr i32, ptr %invariant.gep, i64 %109
+  %110 = load i32, ptr %gep374.12, align 4
+  %vecins.i342.12 = insertelement <16 x i32> %vecins.i342.11, i32 %110, i64 12
+  %vecext.i341.13 = extractelement <16 x i32> %elt.min.i, i64 13
+  %111 = zext nneg i32 %vecext.i341.13 to i64
+  %gep374.13 = getelementptr i32, ptr %invariant.gep, i64 %111
+  %112 = load i32, ptr %gep374.13, align 4
+  %vecins.i342.13 = insertelement <16 x i32> %vecins.i342.12, i32 %112, i64 13
+  %vecext.i341.14 = extractelement <16 x i32> %elt.min.i, i64 14
+  %113 = zext nneg i32 %vecext.i341.14 to i64
+  %gep374.14 = getelementptr i32, ptr %invariant.gep, i64 %113
+  %114 = load i32, ptr %gep374.14, align 4
+  %vecins.i342.14 = insertelement <16 x i32> %vecins.i342.13, i32 %114, i64 14
+  %vecext.i341.15 = extractelement <16 x i32> %elt.min.i, i64 15
+  %115 = zext nneg i32 %vecext.i341.15 to i64
+  %gep374.15 = getelementptr i32, ptr %invariant.gep, i64 %115
+  %116 = load i32, ptr %gep374.15, align 4
+  %vecins.i342.15 = insertelement <16 x i32> %vecins.i342.14, i32 %116, i64 15
+  %and.i338 = and <16 x i32> %83, <i32 31, i32 31, i32 31, i32 31, i32 31, i32 31, i32 31, i32 31, i32 31, i32 31, i32 31, i32 31, i32 31, i32 31, i32 31, i32 31>
+  %117 = shl nuw <16 x i32> <i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1>, %and.i338
+  %118 = and <16 x i32> %vecins.i342.15, %117
+  %cmp5.i339 = icmp eq <16 x i32> %118, zeroinitializer
+  %cmp6.i = icmp ne <16 x i32> %83, <i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647, i32 2147483647>
+  %and816.i = and <16 x i1> %cmp5.i339, %cmp6.i
+  %arrayidx31.i = getelementptr i8, ptr %split.1.i378, i64 8
+  %119 = load i32, ptr %arrayidx31.i, align 4
+  %splat.splatinsert32.i = insertelement <16 x i32> poison, i32 %119, i64 0
+  %splat.splat33.i = shufflevector <16 x i32> %splat.splatinsert32.i, <16 x i32> poison, <16 x i32> zeroinitializer
+  %and34.i = select <16 x i1> %and816.i, <16 x i32> %splat.splat33.i, <16 x i32> zeroinitializer
+  %or35.i = or <16 x i32> %and34.i, %dead.1.i379
+  %add.ptr37.i = getelementptr i8, ptr %split.1.i378, i64 12
+  %cmp23.i = icmp ult ptr %add.ptr37.i, %add.ptr10.i
+  br i1 %cmp23.i, label %for.body24.i, label %for.end38.i, !llvm.loop !12
+
+for.end38.i:                                      ; preds = %for.body24.i, %for.cond22.i.preheader
+  %dead.1.i.lcssa = phi <16 x i32> [ %dead.0.i.lcssa, %for.cond22.i.preheader ], [ %or35.i, %for.body24.i ]
+  %not.i = xor <16 x i32> %dead.1.i.lcssa, <i32 -1, i32 -1, i32 -1, i32 -1, i32 -1, i32 -1, i32 -1, i32 -1, i32 -1, i32 -1, i32 -1, i32 -1, i32 -1, i32 -1, i32 -1, i32 -1>
+  %add39.i = add <16 x i32> %dead.1.i.lcssa, <i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1, i32 1>
+  %and40.i = and <16 x i32> %add39.i, %not.i
+  %conv.i = sitofp <16 x i32> %and40.i to <16 x float>
+  %120 = bitcast <16 x float> %conv.i to <16 x i32>
+  %shr.i = lshr <16 x i32> %120, <i32 23, i32 23, i32 23, i32 23, i32 23, i32 23, i32 23, i32 23, i32 23, i32 23, i32 23, i32 23, i32 23, i32 23, i32 23, i32 23>
+  %and41.i = and <16 x i32> %shr.i, <i32 255, i32 255, i32 255, i32 255, i32 255, i32 255, i32 255, i32 255, i32 255, i32 255, i32 255, i32 255, i32 255, i32 255, i32 255, i32 255>
+  %cmp42.not.i = icmp eq <16 x i32> %and40.i, zeroinitializer
+  %dec.tr.i = trunc i64 %dec.i384 to i32
+  %conv47.i = shl i32 %dec.tr.i, 5
+  %.scalar = add i32 %conv47.i, -127
+  %121 = insertelement <16 x i32> poison, i32 %.scalar, i64 0
+  %122 = shufflevector <16 x i32> %121, <16 x i32> poison, <16 x i32> zeroinitializer
+  %add50.i = add <16 x i32> %and41.i, %122
+  %or52.i = select <16 x i1> %cmp42.not.i, <16 x i32> %leaves.0.i383, <16 x i32> %add50.i
+  %dec.i = add i64 %dec.i384, -1
+  %cmp.not.i = icmp eq i64 %dec.i384, 0
+  br i1 %cmp.not.i, label %if.end58, label %for.body.i208, !llvm.loop !13
 
 if.else:                                          ; preds = %for.body29
-  %81 = load ptr, ptr %sets, align 8
-  %tobool41.not = icmp eq ptr %81, null
-  %82 = load ptr, ptr %nodes, align 8
-  %83 = load ptr, ptr %roots, align 8
-  %arrayidx50 = getelementptr i64, ptr %83, i64 %tree.0380
-  %84 = load i64, ptr %arrayidx50, align 8
-  %add.ptr51 = getelementptr i64, ptr %82, i64 %84
-  br i1 %tobool41.not, label %if.else47, label %if.then42
+  %123 = load ptr, ptr %sets, align 8
+  %tobool43.not = icmp eq ptr %123, null
+  %124 = load ptr, ptr %nodes, align 8
+  %125 = load ptr, ptr %roots, align 8
+  %arrayidx52 = getelementptr i64, ptr %125, i64 %tree.0412
+  %126 = load i64, ptr %arrayidx52, align 8
+  %add.ptr53 = getelementptr i64, ptr %124, i64 %126
+  br i1 %tobool43.not, label %if.else49, label %if.then44
 
-if.then42:                                        ; preds = %if.else
-  %85 = load i64, ptr %shift, align 8
-  %86 = load i64, ptr %mask, align 8
-  %87 = load i64, ptr %first_set, align 8
+if.then44:                                        ; preds = %if.else
+  %127 = load i64, ptr %shift, align 8
+  %128 = load i64, ptr %mask, align 8
+  %129 = load i64, ptr %first_set, align 8
   call void @llvm.lifetime.start.p0(i64 64, ptr nonnull %leaves.i) #6
-  %node.0.i354 = load i64, ptr %add.ptr51, align 8
-  %shr.i212355 = lshr i64 %node.0.i354, 32
-  %and.i213356 = and i64 %shr.i212355, %86
-  %tobool.not.i357 = icmp eq i64 %and.i213356, 0
+  %node.0.i386 = load i64, ptr %add.ptr53, align 8
+  %shr.i216387 = lshr i64 %node.0.i386, 32
+  %and.i217388 = and i64 %shr.i216387, %128
+  %tobool.not.i389 = icmp eq i64 %and.i217388, 0
   br label %while.cond.i.preheader
 
-while.cond.i.preheader:                           ; preds = %if.then42, %while.end.i
-  %indvars.iv399 = phi i64 [ 0, %if.then42 ], [ %indvars.iv.next400, %while.end.i ]
-  br i1 %tobool.not.i357, label %while.end.i, label %while.body.i.lr.ph
+while.cond.i.preheader:                           ; preds = %if.then44, %while.end.i
+  %indvars.iv432 = phi i64 [ 0, %if.then44 ], [ %indvars.iv.next433, %while.end.i ]
+  br i1 %tobool.not.i389, label %while.end.i, label %while.body.i.lr.ph
 
 while.body.i.lr.ph:                               ; preds = %while.cond.i.preheader
-  %invariant.gep = getelementptr i32, ptr %add.ptr31, i64 %indvars.iv399
+  %invariant.gep547 = getelementptr i32, ptr %add.ptr31, i64 %indvars.iv432
   br label %while.body.i
 
 while.body.i:                                     ; preds = %while.body.i.lr.ph, %cond.end.i
-  %and.i213359 = phi i64 [ %and.i213356, %while.body.i.lr.ph ], [ %and.i213, %cond.end.i ]
-  %node.0.i358 = phi i64 [ %node.0.i354, %while.body.i.lr.ph ], [ %node.0.i, %cond.end.i ]
-  %.idx = shl nuw nsw i64 %and.i213359, 6
-  %gep515 = getelementptr i8, ptr %invariant.gep, i64 %.idx
-  %88 = load i32, ptr %gep515, align 4
-  %cmp2.i = icmp ult i64 %and.i213359, %87
+  %and.i217391 = phi i64 [ %and.i217388, %while.body.i.lr.ph ], [ %and.i217, %cond.end.i ]
+  %node.0.i390 = phi i64 [ %node.0.i386, %while.body.i.lr.ph ], [ %node.0.i, %cond.end.i ]
+  %.idx = shl nuw nsw i64 %and.i217391, 6
+  %gep548 = getelementptr i8, ptr %invariant.gep547, i64 %.idx
+  %130 = load i32, ptr %gep548, align 4
+  %cmp2.i = icmp ult i64 %and.i217391, %129
   br i1 %cmp2.i, label %cond.true.i, label %cond.false.i
 
 cond.true.i:                                      ; preds = %while.body.i
-  %conv4.i = trunc i64 %node.0.i358 to i32
-  %cmp5.i221 = icmp sgt i32 %88, %conv4.i
-  %conv7.i = zext i1 %cmp5.i221 to i64
+  %conv4.i = trunc i64 %node.0.i390 to i32
+  %cmp5.i = icmp sgt i32 %130, %conv4.i
+  %conv7.i = zext i1 %cmp5.i to i64
   br label %cond.end.i
 
 cond.false.i:                                     ; preds = %while.body.i
-  %idx.ext.i217 = and i64 %node.0.i358, 4294967295
-  %add.ptr.i218 = getelementptr i32, ptr %81, i64 %idx.ext.i217
-  %cmp.i319 = icmp eq i32 %88, 2147483647
-  br i1 %cmp.i319, label %cond.end.i, label %if.end.i320
+  %idx.ext.i221 = and i64 %node.0.i390, 4294967295
+  %add.ptr.i222 = getelementptr i32, ptr %123, i64 %idx.ext.i221
+  %div8.i = lshr i32 %130, 5
+  %cmp.not.i344 = icmp eq i32 %130, 2147483647
+  br i1 %cmp.not.i344, label %cond.end.i, label %land.rhs.i
 
-if.end.i320:                                      ; preds = %cond.false.i
-  %div8.i = lshr i32 %88, 5
-  %89 = load i32, ptr %add.ptr.i218, align 4
-  %cmp1.not.i = icmp ult i32 %div8.i, %89
+land.rhs.i:                                       ; preds = %cond.false.i
+  %131 = load i32, ptr %add.ptr.i222, align 4
+  %cmp1.not.i = icmp ult i32 %div8.i, %131
   br i1 %cmp1.not.i, label %lor.rhs.i, label %cond.end.i
 
-lor.rhs.i:                                        ; preds = %if.end.i320
-  %90 = zext nneg i32 %div8.i to i64
-  %91 = getelementptr i32, ptr %add.ptr.i218, i64 %90
-  %arrayidx2.i = getelementptr i8, ptr %91, i64 4
-  %92 = load i32, ptr %arrayidx2.i, align 4
-  %and.i321 = and i32 %88, 31
-  %93 = xor i32 %92, -1
-  %94 = lshr i32 %93, %and.i321
-  %95 = and i32 %94, 1
-  %96 = zext nneg i32 %95 to i64
+lor.rhs.i:                                        ; preds = %land.rhs.i
+  %132 = zext nneg i32 %div8.i to i64
+  %133 = getelementptr i32, ptr %add.ptr.i222, i64 %132
+  %arrayidx2.i345 = getelementptr i8, ptr %133, i64 4
+  %134 = load i32, ptr %arrayidx2.i345, align 4
+  %and.i346 = and i32 %130, 31
+  %135 = xor i32 %134, -1
+  %136 = lshr i32 %135, %and.i346
+  %137 = and i32 %136, 1
+  %138 = zext nneg i32 %137 to i64
   br label %cond.end.i
 
-cond.end.i:                                       ; preds = %lor.rhs.i, %if.end.i320, %cond.false.i, %cond.true.i
-  %cond.i219 = phi i64 [ %conv7.i, %cond.true.i ], [ 0, %cond.false.i ], [ 1, %if.end.i320 ], [ %96, %lor.rhs.i ]
-  %shr9.i = lshr i64 %node.0.i358, %85
-  %97 = getelementptr i64, ptr %add.ptr51, i64 %shr9.i
-  %arrayidx11.i220 = getelementptr i64, ptr %97, i64 %cond.i219
-  %node.0.i = load i64, ptr %arrayidx11.i220, align 8
-  %shr.i212 = lshr i64 %node.0.i, 32
-  %and.i213 = and i64 %shr.i212, %86
-  %tobool.not.i = icmp eq i64 %and.i213, 0
-  br i1 %tobool.not.i, label %while.end.i, label %while.body.i, !llvm.loop !13
+cond.end.i:                                       ; preds = %lor.rhs.i, %land.rhs.i, %cond.false.i, %cond.true.i
+  %cond.i224 = phi i64 [ %conv7.i, %cond.true.i ], [ 0, %cond.false.i ], [ 1, %land.rhs.i ], [ %138, %lor.rhs.i ]
+  %shr9.i = lshr i64 %node.0.i390, %127
+  %139 = getelementptr i64, ptr %add.ptr53, i64 %shr9.i
+  %arrayidx11.i225 = getelementptr i64, ptr %139, i64 %cond.i224
+  %node.0.i = load i64, ptr %arrayidx11.i225, align 8
+  %shr.i216 = lshr i64 %node.0.i, 32
+  %and.i217 = and i64 %shr.i216, %128
+  %tobool.not.i = icmp eq i64 %and.i217, 0
+  br i1 %tobool.not.i, label %while.end.i, label %while.body.i, !llvm.loop !14
 
 while.end.i:                                      ; preds = %cond.end.i, %while.cond.i.preheader
-  %node.0.i.lcssa = phi i64 [ %node.0.i354, %while.cond.i.preheader ], [ %node.0.i, %cond.end.i ]
+  %node.0.i.lcssa = phi i64 [ %node.0.i386, %while.cond.i.preheader ], [ %node.0.i, %cond.end.i ]
   %conv12.i = trunc i64 %node.0.i.lcssa to i32
-  %arrayidx13.i = getelementptr [16 x i32], ptr %leaves.i, i64 0, i64 %indvars.iv399
+  %arrayidx13.i = getelementptr [16 x i32], ptr %leaves.i, i64 0, i64 %indvars.iv432
   store i32 %conv12.i, ptr %arrayidx13.i, align 4
-  %indvars.iv.next400 = add nuw nsw i64 %indvars.iv399, 1
-  %exitcond402.not = icmp eq i64 %indvars.iv.next400, 16
-  br i1 %exitcond402.not, label %leaves_by_sets.exit, label %while.cond.i.preheader, !llvm.loop !14
+  %indvars.iv.next433 = add nuw nsw i64 %indvars.iv432, 1
+  %exitcond435.not = icmp eq i64 %indvars.iv.next433, 16
+  br i1 %exitcond435.not, label %leaves_by_sets.exit, label %while.cond.i.preheader, !llvm.loop !15
 
 leaves_by_sets.exit:                              ; preds = %while.end.i
-  %98 = load <16 x i32>, ptr %leaves.i, align 16
+  %140 = load <16 x i32>, ptr %leaves.i, align 16
   call void @llvm.lifetime.end.p0(i64 64, ptr nonnull %leaves.i) #6
-  br label %if.end56
+  br label %if.end58
 
-if.else47:                                        ; preds = %if.else
-  %99 = load ptr, ptr %steps, align 8
-  %arrayidx52 = getelementptr i64, ptr %99, i64 %tree.0380
-  %100 = load i64, ptr %arrayidx52, align 8
-  %101 = load i64, ptr %shift, align 8
-  %102 = load i64, ptr %mask, align 8
-  %103 = load i64, ptr %add.ptr51, align 8
-  %cmp3.i367.not = icmp eq i64 %100, 0
-  br i1 %cmp3.i367.not, label %cleanup52.i, label %for.cond6.i.preheader.preheader
+if.else49:                                        ; preds = %if.else
+  %141 = load ptr, ptr %steps, align 8
+  %arrayidx54 = getelementptr i64, ptr %141, i64 %tree.0412
+  %142 = load i64, ptr %arrayidx54, align 8
+  %143 = load i64, ptr %shift, align 8
+  %144 = load i64, ptr %mask, align 8
+  %145 = load i64, ptr %add.ptr53, align 8
+  %cmp3.i399.not = icmp eq i64 %142, 0
+  br i1 %cmp3.i399.not, label %cleanup52.i, label %for.cond6.i.preheader.preheader
 
-for.cond6.i.preheader.preheader:                  ; preds = %if.else47
-  %invariant.gep516 = getelementptr i8, ptr %add.ptr31, i64 4
-  %invariant.gep518 = getelementptr i8, ptr %add.ptr31, i64 8
-  %invariant.gep520 = getelementptr i8, ptr %add.ptr31, i64 12
-  %invariant.gep522 = getelementptr i8, ptr %add.ptr31, i64 16
-  %invariant.gep524 = getelementptr i8, ptr %add.ptr31, i64 20
-  %invariant.gep526 = getelementptr i8, ptr %add.ptr31, i64 24
-  %invariant.gep528 = getelementptr i8, ptr %add.ptr31, i64 28
-  %invariant.gep530 = getelementptr i8, ptr %add.ptr31, i64 32
-  %invariant.gep532 = getelementptr i8, ptr %add.ptr31, i64 36
-  %invariant.gep534 = getelementptr i8, ptr %add.ptr31, i64 40
-  %invariant.gep536 = getelementptr i8, ptr %add.ptr31, i64 44
-  %invariant.gep538 = getelementptr i8, ptr %add.ptr31, i64 48
-  %invariant.gep540 = getelementptr i8, ptr %add.ptr31, i64 52
-  %invariant.gep542 = getelementptr i8, ptr %add.ptr31, i64 56
-  %invariant.gep544 = getelementptr i8, ptr %add.ptr31, i64 60
-  %invariant.gep546 = getelementptr i8, ptr %add.ptr31, i64 4
-  %invariant.gep548 = getelementptr i8, ptr %add.ptr31, i64 8
-  %invariant.gep550 = getelementptr i8, ptr %add.ptr31, i64 12
-  %invariant.gep552 = getelementptr i8, ptr %add.ptr31, i64 16
-  %invariant.gep554 = getelementptr i8, ptr %add.ptr31, i64 20
-  %invariant.gep556 = getelementptr i8, ptr %add.ptr31, i64 24
-  %invariant.gep558 = getelementptr i8, ptr %add.ptr31, i64 28
-  %invariant.gep560 = getelementptr i8, ptr %add.ptr31, i64 32
-  %invariant.gep562 = getelementptr i8, ptr %add.ptr31, i64 36
-  %invariant.gep564 = getelementptr i8, ptr %add.ptr31, i64 40
-  %invariant.gep566 = getelementptr i8, ptr %add.ptr31, i64 44
-  %invariant.gep568 = getelementptr i8, ptr %add.ptr31, i64 48
-  %invariant.gep570 = getelementptr i8, ptr %add.ptr31, i64 52
-  %invariant.gep572 = getelementptr i8, ptr %add.ptr31, i64 56
-  %invariant.gep574 = getelementptr i8, ptr %add.ptr31, i64 60
+for.cond6.i.preheader.preheader:                  ; preds = %if.else49
+  %invariant.gep549 = getelementptr i8, ptr %add.ptr31, i64 4
+  %invariant.gep551 = getelementptr i8, ptr %add.ptr31, i64 8
+  %invariant.gep553 = getelementptr i8, ptr %add.ptr31, i64 12
+  %invariant.gep555 = getelementptr i8, ptr %add.ptr31, i64 16
+  %invariant.gep557 = getelementptr i8, ptr %add.ptr31, i64 20
+  %invariant.gep559 = getelementptr i8, ptr %add.ptr31, i64 24
+  %invariant.gep561 = getelementptr i8, ptr %add.ptr31, i64 28
+  %invariant.gep563 = getelementptr i8, ptr %add.ptr31, i64 32
+  %invariant.gep565 = getelementptr i8, ptr %add.ptr31, i64 36
+  %invariant.gep567 = getelementptr i8, ptr %add.ptr31, i64 40
+  %invariant.gep569 = getelementptr i8, ptr %add.ptr31, i64 44
+  %invariant.gep571 = getelementptr i8, ptr %add.ptr31, i64 48
+  %invariant.gep573 = getelementptr i8, ptr %add.ptr31, i64 52
+  %invariant.gep575 = getelementptr i8, ptr %add.ptr31, i64 56
+  %invariant.gep577 = getelementptr i8, ptr %add.ptr31, i64 60
+  %invariant.gep579 = getelementptr i8, ptr %add.ptr31, i64 4
+  %invariant.gep581 = getelementptr i8, ptr %add.ptr31, i64 8
+  %invariant.gep583 = getelementptr i8, ptr %add.ptr31, i64 12
+  %invariant.gep585 = getelementptr i8, ptr %add.ptr31, i64 16
+  %invariant.gep587 = getelementptr i8, ptr %add.ptr31, i64 20
+  %invariant.gep589 = getelementptr i8, ptr %add.ptr31, i64 24
+  %invariant.gep591 = getelementptr i8, ptr %add.ptr31, i64 28
+  %invariant.gep593 = getelementptr i8, ptr %add.ptr31, i64 32
+  %invariant.gep595 = getelementptr i8, ptr %add.ptr31, i64 36
+  %invariant.gep597 = getelementptr i8, ptr %add.ptr31, i64 40
+  %invariant.gep599 = getelementptr i8, ptr %add.ptr31, i64 44
+  %invariant.gep601 = getelementptr i8, ptr %add.ptr31, i64 48
+  %invariant.gep603 = getelementptr i8, ptr %add.ptr31, i64 52
+  %invariant.gep605 = getelementptr i8, ptr %add.ptr31, i64 56
+  %invariant.gep607 = getelementptr i8, ptr %add.ptr31, i64 60
   br label %for.cond6.i.preheader
 
 for.cond6.i.preheader:                            ; preds = %for.cond6.i.preheader.preheader, %for.cond6.i.preheader
-  %node.i.sroa.107.0 = phi i64 [ %103, %for.cond6.i.preheader.preheader ], [ %201, %for.cond6.i.preheader ]
-  %node.i.sroa.100.0 = phi i64 [ %103, %for.cond6.i.preheader.preheader ], [ %198, %for.cond6.i.preheader ]
-  %node.i.sroa.93.0 = phi i64 [ %103, %for.cond6.i.preheader.preheader ], [ %195, %for.cond6.i.preheader ]
-  %node.i.sroa.86.0 = phi i64 [ %103, %for.cond6.i.preheader.preheader ], [ %192, %for.cond6.i.preheader ]
-  %node.i.sroa.79.0 = phi i64 [ %103, %for.cond6.i.preheader.preheader ], [ %189, %for.cond6.i.preheader ]
-  %node.i.sroa.72.0 = phi i64 [ %103, %for.cond6.i.preheader.preheader ], [ %186, %for.cond6.i.preheader ]
-  %node.i.sroa.65.0 = phi i64 [ %103, %for.cond6.i.preheader.preheader ], [ %183, %for.cond6.i.preheader ]
-  %node.i.sroa.58.0 = phi i64 [ %103, %for.cond6.i.preheader.preheader ], [ %180, %for.cond6.i.preheader ]
-  %node.i.sroa.51.0 = phi i64 [ %103, %for.cond6.i.preheader.preheader ], [ %177, %for.cond6.i.preheader ]
-  %node.i.sroa.44.0 = phi i64 [ %103, %for.cond6.i.preheader.preheader ], [ %174, %for.cond6.i.preheader ]
-  %node.i.sroa.37.0 = phi i64 [ %103, %for.cond6.i.preheader.preheader ], [ %171, %for.cond6.i.preheader ]
-  %node.i.sroa.30.0 = phi i64 [ %103, %for.cond6.i.preheader.preheader ], [ %168, %for.cond6.i.preheader ]
-  %node.i.sroa.23.0 = phi i64 [ %103, %for.cond6.i.preheader.preheader ], [ %165, %for.cond6.i.preheader ]
-  %node.i.sroa.16.0 = phi i64 [ %103, %for.cond6.i.preheader.preheader ], [ %162, %for.cond6.i.preheader ]
-  %node.i.sroa.9.0 = phi i64 [ %103, %for.cond6.i.preheader.preheader ], [ %159, %for.cond6.i.preheader ]
-  %node.i.sroa.0.0 = phi i64 [ %103, %for.cond6.i.preheader.preheader ], [ %156, %for.cond6.i.preheader ]
-  %step.0.i368 = phi i64 [ 0, %for.cond6.i.preheader.preheader ], [ %add51.i, %for.cond6.i.preheader ]
-  %shr.i229 = lshr i64 %node.i.sroa.0.0, 32
-  %and.i230 = and i64 %shr.i229, %102
-  %.idx387 = shl nuw nsw i64 %and.i230, 6
-  %104 = getelementptr i8, ptr %add.ptr31, i64 %.idx387
-  %105 = load i32, ptr %104, align 4
+  %node.i.sroa.107.0 = phi i64 [ %145, %for.cond6.i.preheader.preheader ], [ %243, %for.cond6.i.preheader ]
+  %node.i.sroa.100.0 = phi i64 [ %145, %for.cond6.i.preheader.preheader ], [ %240, %for.cond6.i.preheader ]
+  %node.i.sroa.93.0 = phi i64 [ %145, %for.cond6.i.preheader.preheader ], [ %237, %for.cond6.i.preheader ]
+  %node.i.sroa.86.0 = phi i64 [ %145, %for.cond6.i.preheader.preheader ], [ %234, %for.cond6.i.preheader ]
+  %node.i.sroa.79.0 = phi i64 [ %145, %for.cond6.i.preheader.preheader ], [ %231, %for.cond6.i.preheader ]
+  %node.i.sroa.72.0 = phi i64 [ %145, %for.cond6.i.preheader.preheader ], [ %228, %for.cond6.i.preheader ]
+  %node.i.sroa.65.0 = phi i64 [ %145, %for.cond6.i.preheader.preheader ], [ %225, %for.cond6.i.preheader ]
+  %node.i.sroa.58.0 = phi i64 [ %145, %for.cond6.i.preheader.preheader ], [ %222, %for.cond6.i.preheader ]
+  %node.i.sroa.51.0 = phi i64 [ %145, %for.cond6.i.preheader.preheader ], [ %219, %for.cond6.i.preheader ]
+  %node.i.sroa.44.0 = phi i64 [ %145, %for.cond6.i.preheader.preheader ], [ %216, %for.cond6.i.preheader ]
+  %node.i.sroa.37.0 = phi i64 [ %145, %for.cond6.i.preheader.preheader ], [ %213, %for.cond6.i.preheader ]
+  %node.i.sroa.30.0 = phi i64 [ %145, %for.cond6.i.preheader.preheader ], [ %210, %for.cond6.i.preheader ]
+  %node.i.sroa.23.0 = phi i64 [ %145, %for.cond6.i.preheader.preheader ], [ %207, %for.cond6.i.preheader ]
+  %node.i.sroa.16.0 = phi i64 [ %145, %for.cond6.i.preheader.preheader ], [ %204, %for.cond6.i.preheader ]
+  %node.i.sroa.9.0 = phi i64 [ %145, %for.cond6.i.preheader.preheader ], [ %201, %for.cond6.i.preheader ]
+  %node.i.sroa.0.0 = phi i64 [ %145, %for.cond6.i.preheader.preheader ], [ %198, %for.cond6.i.preheader ]
+  %step.0.i400 = phi i64 [ 0, %for.cond6.i.preheader.preheader ], [ %add51.i, %for.cond6.i.preheader ]
+  %shr.i236 = lshr i64 %node.i.sroa.0.0, 32
+  %and.i237 = and i64 %shr.i236, %144
+  %.idx419 = shl nuw nsw i64 %and.i237, 6
+  %146 = getelementptr i8, ptr %add.ptr31, i64 %.idx419
+  %147 = load i32, ptr %146, align 4
   %conv20.i = trunc i64 %node.i.sroa.0.0 to i32
-  %cmp21.i = icmp sgt i32 %105, %conv20.i
+  %cmp21.i = icmp sgt i32 %147, %conv20.i
   %conv23.i = zext i1 %cmp21.i to i64
-  %shr26.i = lshr i64 %node.i.sroa.0.0, %101
-  %106 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i
-  %arrayidx28.i = getelementptr i64, ptr %106, i64 %conv23.i
-  %107 = load i64, ptr %arrayidx28.i, align 8
-  %shr.i229.1 = lshr i64 %node.i.sroa.9.0, 32
-  %and.i230.1 = and i64 %shr.i229.1, %102
-  %.idx387.1 = shl nuw nsw i64 %and.i230.1, 6
-  %gep517 = getelementptr i8, ptr %invariant.gep516, i64 %.idx387.1
-  %108 = load i32, ptr %gep517, align 4
+  %shr26.i = lshr i64 %node.i.sroa.0.0, %143
+  %148 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i
+  %arrayidx28.i = getelementptr i64, ptr %148, i64 %conv23.i
+  %149 = load i64, ptr %arrayidx28.i, align 8
+  %shr.i236.1 = lshr i64 %node.i.sroa.9.0, 32
+  %and.i237.1 = and i64 %shr.i236.1, %144
+  %.idx419.1 = shl nuw nsw i64 %and.i237.1, 6
+  %gep550 = getelementptr i8, ptr %invariant.gep549, i64 %.idx419.1
+  %150 = load i32, ptr %gep550, align 4
   %conv20.i.1 = trunc i64 %node.i.sroa.9.0 to i32
-  %cmp21.i.1 = icmp sgt i32 %108, %conv20.i.1
+  %cmp21.i.1 = icmp sgt i32 %150, %conv20.i.1
   %conv23.i.1 = zext i1 %cmp21.i.1 to i64
-  %shr26.i.1 = lshr i64 %node.i.sroa.9.0, %101
-  %109 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.1
-  %arrayidx28.i.1 = getelementptr i64, ptr %109, i64 %conv23.i.1
-  %110 = load i64, ptr %arrayidx28.i.1, align 8
-  %shr.i229.2 = lshr i64 %node.i.sroa.16.0, 32
-  %and.i230.2 = and i64 %shr.i229.2, %102
-  %.idx387.2 = shl nuw nsw i64 %and.i230.2, 6
-  %gep519 = getelementptr i8, ptr %invariant.gep518, i64 %.idx387.2
-  %111 = load i32, ptr %gep519, align 4
+  %shr26.i.1 = lshr i64 %node.i.sroa.9.0, %143
+  %151 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.1
+  %arrayidx28.i.1 = getelementptr i64, ptr %151, i64 %conv23.i.1
+  %152 = load i64, ptr %arrayidx28.i.1, align 8
+  %shr.i236.2 = lshr i64 %node.i.sroa.16.0, 32
+  %and.i237.2 = and i64 %shr.i236.2, %144
+  %.idx419.2 = shl nuw nsw i64 %and.i237.2, 6
+  %gep552 = getelementptr i8, ptr %invariant.gep551, i64 %.idx419.2
+  %153 = load i32, ptr %gep552, align 4
   %conv20.i.2 = trunc i64 %node.i.sroa.16.0 to i32
-  %cmp21.i.2 = icmp sgt i32 %111, %conv20.i.2
+  %cmp21.i.2 = icmp sgt i32 %153, %conv20.i.2
   %conv23.i.2 = zext i1 %cmp21.i.2 to i64
-  %shr26.i.2 = lshr i64 %node.i.sroa.16.0, %101
-  %112 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.2
-  %arrayidx28.i.2 = getelementptr i64, ptr %112, i64 %conv23.i.2
-  %113 = load i64, ptr %arrayidx28.i.2, align 8
-  %shr.i229.3 = lshr i64 %node.i.sroa.23.0, 32
-  %and.i230.3 = and i64 %shr.i229.3, %102
-  %.idx387.3 = shl nuw nsw i64 %and.i230.3, 6
-  %gep521 = getelementptr i8, ptr %invariant.gep520, i64 %.idx387.3
-  %114 = load i32, ptr %gep521, align 4
+  %shr26.i.2 = lshr i64 %node.i.sroa.16.0, %143
+  %154 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.2
+  %arrayidx28.i.2 = getelementptr i64, ptr %154, i64 %conv23.i.2
+  %155 = load i64, ptr %arrayidx28.i.2, align 8
+  %shr.i236.3 = lshr i64 %node.i.sroa.23.0, 32
+  %and.i237.3 = and i64 %shr.i236.3, %144
+  %.idx419.3 = shl nuw nsw i64 %and.i237.3, 6
+  %gep554 = getelementptr i8, ptr %invariant.gep553, i64 %.idx419.3
+  %156 = load i32, ptr %gep554, align 4
   %conv20.i.3 = trunc i64 %node.i.sroa.23.0 to i32
-  %cmp21.i.3 = icmp sgt i32 %114, %conv20.i.3
+  %cmp21.i.3 = icmp sgt i32 %156, %conv20.i.3
   %conv23.i.3 = zext i1 %cmp21.i.3 to i64
-  %shr26.i.3 = lshr i64 %node.i.sroa.23.0, %101
-  %115 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.3
-  %arrayidx28.i.3 = getelementptr i64, ptr %115, i64 %conv23.i.3
-  %116 = load i64, ptr %arrayidx28.i.3, align 8
-  %shr.i229.4 = lshr i64 %node.i.sroa.30.0, 32
-  %and.i230.4 = and i64 %shr.i229.4, %102
-  %.idx387.4 = shl nuw nsw i64 %and.i230.4, 6
-  %gep523 = getelementptr i8, ptr %invariant.gep522, i64 %.idx387.4
-  %117 = load i32, ptr %gep523, align 4
+  %shr26.i.3 = lshr i64 %node.i.sroa.23.0, %143
+  %157 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.3
+  %arrayidx28.i.3 = getelementptr i64, ptr %157, i64 %conv23.i.3
+  %158 = load i64, ptr %arrayidx28.i.3, align 8
+  %shr.i236.4 = lshr i64 %node.i.sroa.30.0, 32
+  %and.i237.4 = and i64 %shr.i236.4, %144
+  %.idx419.4 = shl nuw nsw i64 %and.i237.4, 6
+  %gep556 = getelementptr i8, ptr %invariant.gep555, i64 %.idx419.4
+  %159 = load i32, ptr %gep556, align 4
   %conv20.i.4 = trunc i64 %node.i.sroa.30.0 to i32
-  %cmp21.i.4 = icmp sgt i32 %117, %conv20.i.4
+  %cmp21.i.4 = icmp sgt i32 %159, %conv20.i.4
   %conv23.i.4 = zext i1 %cmp21.i.4 to i64
-  %shr26.i.4 = lshr i64 %node.i.sroa.30.0, %101
-  %118 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.4
-  %arrayidx28.i.4 = getelementptr i64, ptr %118, i64 %conv23.i.4
-  %119 = load i64, ptr %arrayidx28.i.4, align 8
-  %shr.i229.5 = lshr i64 %node.i.sroa.37.0, 32
-  %and.i230.5 = and i64 %shr.i229.5, %102
-  %.idx387.5 = shl nuw nsw i64 %and.i230.5, 6
-  %gep525 = getelementptr i8, ptr %invariant.gep524, i64 %.idx387.5
-  %120 = load i32, ptr %gep525, align 4
+  %shr26.i.4 = lshr i64 %node.i.sroa.30.0, %143
+  %160 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.4
+  %arrayidx28.i.4 = getelementptr i64, ptr %160, i64 %conv23.i.4
+  %161 = load i64, ptr %arrayidx28.i.4, align 8
+  %shr.i236.5 = lshr i64 %node.i.sroa.37.0, 32
+  %and.i237.5 = and i64 %shr.i236.5, %144
+  %.idx419.5 = shl nuw nsw i64 %and.i237.5, 6
+  %gep558 = getelementptr i8, ptr %invariant.gep557, i64 %.idx419.5
+  %162 = load i32, ptr %gep558, align 4
   %conv20.i.5 = trunc i64 %node.i.sroa.37.0 to i32
-  %cmp21.i.5 = icmp sgt i32 %120, %conv20.i.5
+  %cmp21.i.5 = icmp sgt i32 %162, %conv20.i.5
   %conv23.i.5 = zext i1 %cmp21.i.5 to i64
-  %shr26.i.5 = lshr i64 %node.i.sroa.37.0, %101
-  %121 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.5
-  %arrayidx28.i.5 = getelementptr i64, ptr %121, i64 %conv23.i.5
-  %122 = load i64, ptr %arrayidx28.i.5, align 8
-  %shr.i229.6 = lshr i64 %node.i.sroa.44.0, 32
-  %and.i230.6 = and i64 %shr.i229.6, %102
-  %.idx387.6 = shl nuw nsw i64 %and.i230.6, 6
-  %gep527 = getelementptr i8, ptr %invariant.gep526, i64 %.idx387.6
-  %123 = load i32, ptr %gep527, align 4
+  %shr26.i.5 = lshr i64 %node.i.sroa.37.0, %143
+  %163 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.5
+  %arrayidx28.i.5 = getelementptr i64, ptr %163, i64 %conv23.i.5
+  %164 = load i64, ptr %arrayidx28.i.5, align 8
+  %shr.i236.6 = lshr i64 %node.i.sroa.44.0, 32
+  %and.i237.6 = and i64 %shr.i236.6, %144
+  %.idx419.6 = shl nuw nsw i64 %and.i237.6, 6
+  %gep560 = getelementptr i8, ptr %invariant.gep559, i64 %.idx419.6
+  %165 = load i32, ptr %gep560, align 4
   %conv20.i.6 = trunc i64 %node.i.sroa.44.0 to i32
-  %cmp21.i.6 = icmp sgt i32 %123, %conv20.i.6
+  %cmp21.i.6 = icmp sgt i32 %165, %conv20.i.6
   %conv23.i.6 = zext i1 %cmp21.i.6 to i64
-  %shr26.i.6 = lshr i64 %node.i.sroa.44.0, %101
-  %124 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.6
-  %arrayidx28.i.6 = getelementptr i64, ptr %124, i64 %conv23.i.6
-  %125 = load i64, ptr %arrayidx28.i.6, align 8
-  %shr.i229.7 = lshr i64 %node.i.sroa.51.0, 32
-  %and.i230.7 = and i64 %shr.i229.7, %102
-  %.idx387.7 = shl nuw nsw i64 %and.i230.7, 6
-  %gep529 = getelementptr i8, ptr %invariant.gep528, i64 %.idx387.7
-  %126 = load i32, ptr %gep529, align 4
+  %shr26.i.6 = lshr i64 %node.i.sroa.44.0, %143
+  %166 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.6
+  %arrayidx28.i.6 = getelementptr i64, ptr %166, i64 %conv23.i.6
+  %167 = load i64, ptr %arrayidx28.i.6, align 8
+  %shr.i236.7 = lshr i64 %node.i.sroa.51.0, 32
+  %and.i237.7 = and i64 %shr.i236.7, %144
+  %.idx419.7 = shl nuw nsw i64 %and.i237.7, 6
+  %gep562 = getelementptr i8, ptr %invariant.gep561, i64 %.idx419.7
+  %168 = load i32, ptr %gep562, align 4
   %conv20.i.7 = trunc i64 %node.i.sroa.51.0 to i32
-  %cmp21.i.7 = icmp sgt i32 %126, %conv20.i.7
+  %cmp21.i.7 = icmp sgt i32 %168, %conv20.i.7
   %conv23.i.7 = zext i1 %cmp21.i.7 to i64
-  %shr26.i.7 = lshr i64 %node.i.sroa.51.0, %101
-  %127 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.7
-  %arrayidx28.i.7 = getelementptr i64, ptr %127, i64 %conv23.i.7
-  %128 = load i64, ptr %arrayidx28.i.7, align 8
-  %shr.i229.8 = lshr i64 %node.i.sroa.58.0, 32
-  %and.i230.8 = and i64 %shr.i229.8, %102
-  %.idx387.8 = shl nuw nsw i64 %and.i230.8, 6
-  %gep531 = getelementptr i8, ptr %invariant.gep530, i64 %.idx387.8
-  %129 = load i32, ptr %gep531, align 4
+  %shr26.i.7 = lshr i64 %node.i.sroa.51.0, %143
+  %169 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.7
+  %arrayidx28.i.7 = getelementptr i64, ptr %169, i64 %conv23.i.7
+  %170 = load i64, ptr %arrayidx28.i.7, align 8
+  %shr.i236.8 = lshr i64 %node.i.sroa.58.0, 32
+  %and.i237.8 = and i64 %shr.i236.8, %144
+  %.idx419.8 = shl nuw nsw i64 %and.i237.8, 6
+  %gep564 = getelementptr i8, ptr %invariant.gep563, i64 %.idx419.8
+  %171 = load i32, ptr %gep564, align 4
   %conv20.i.8 = trunc i64 %node.i.sroa.58.0 to i32
-  %cmp21.i.8 = icmp sgt i32 %129, %conv20.i.8
+  %cmp21.i.8 = icmp sgt i32 %171, %conv20.i.8
   %conv23.i.8 = zext i1 %cmp21.i.8 to i64
-  %shr26.i.8 = lshr i64 %node.i.sroa.58.0, %101
-  %130 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.8
-  %arrayidx28.i.8 = getelementptr i64, ptr %130, i64 %conv23.i.8
-  %131 = load i64, ptr %arrayidx28.i.8, align 8
-  %shr.i229.9 = lshr i64 %node.i.sroa.65.0, 32
-  %and.i230.9 = and i64 %shr.i229.9, %102
-  %.idx387.9 = shl nuw nsw i64 %and.i230.9, 6
-  %gep533 = getelementptr i8, ptr %invariant.gep532, i64 %.idx387.9
-  %132 = load i32, ptr %gep533, align 4
+  %shr26.i.8 = lshr i64 %node.i.sroa.58.0, %143
+  %172 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.8
+  %arrayidx28.i.8 = getelementptr i64, ptr %172, i64 %conv23.i.8
+  %173 = load i64, ptr %arrayidx28.i.8, align 8
+  %shr.i236.9 = lshr i64 %node.i.sroa.65.0, 32
+  %and.i237.9 = and i64 %shr.i236.9, %144
+  %.idx419.9 = shl nuw nsw i64 %and.i237.9, 6
+  %gep566 = getelementptr i8, ptr %invariant.gep565, i64 %.idx419.9
+  %174 = load i32, ptr %gep566, align 4
   %conv20.i.9 = trunc i64 %node.i.sroa.65.0 to i32
-  %cmp21.i.9 = icmp sgt i32 %132, %conv20.i.9
+  %cmp21.i.9 = icmp sgt i32 %174, %conv20.i.9
   %conv23.i.9 = zext i1 %cmp21.i.9 to i64
-  %shr26.i.9 = lshr i64 %node.i.sroa.65.0, %101
-  %133 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.9
-  %arrayidx28.i.9 = getelementptr i64, ptr %133, i64 %conv23.i.9
-  %134 = load i64, ptr %arrayidx28.i.9, align 8
-  %shr.i229.10 = lshr i64 %node.i.sroa.72.0, 32
-  %and.i230.10 = and i64 %shr.i229.10, %102
-  %.idx387.10 = shl nuw nsw i64 %and.i230.10, 6
-  %gep535 = getelementptr i8, ptr %invariant.gep534, i64 %.idx387.10
-  %135 = load i32, ptr %gep535, align 4
+  %shr26.i.9 = lshr i64 %node.i.sroa.65.0, %143
+  %175 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.9
+  %arrayidx28.i.9 = getelementptr i64, ptr %175, i64 %conv23.i.9
+  %176 = load i64, ptr %arrayidx28.i.9, align 8
+  %shr.i236.10 = lshr i64 %node.i.sroa.72.0, 32
+  %and.i237.10 = and i64 %shr.i236.10, %144
+  %.idx419.10 = shl nuw nsw i64 %and.i237.10, 6
+  %gep568 = getelementptr i8, ptr %invariant.gep567, i64 %.idx419.10
+  %177 = load i32, ptr %gep568, align 4
   %conv20.i.10 = trunc i64 %node.i.sroa.72.0 to i32
-  %cmp21.i.10 = icmp sgt i32 %135, %conv20.i.10
+  %cmp21.i.10 = icmp sgt i32 %177, %conv20.i.10
   %conv23.i.10 = zext i1 %cmp21.i.10 to i64
-  %shr26.i.10 = lshr i64 %node.i.sroa.72.0, %101
-  %136 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.10
-  %arrayidx28.i.10 = getelementptr i64, ptr %136, i64 %conv23.i.10
-  %137 = load i64, ptr %arrayidx28.i.10, align 8
-  %shr.i229.11 = lshr i64 %node.i.sroa.79.0, 32
-  %and.i230.11 = and i64 %shr.i229.11, %102
-  %.idx387.11 = shl nuw nsw i64 %and.i230.11, 6
-  %gep537 = getelementptr i8, ptr %invariant.gep536, i64 %.idx387.11
-  %138 = load i32, ptr %gep537, align 4
+  %shr26.i.10 = lshr i64 %node.i.sroa.72.0, %143
+  %178 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.10
+  %arrayidx28.i.10 = getelementptr i64, ptr %178, i64 %conv23.i.10
+  %179 = load i64, ptr %arrayidx28.i.10, align 8
+  %shr.i236.11 = lshr i64 %node.i.sroa.79.0, 32
+  %and.i237.11 = and i64 %shr.i236.11, %144
+  %.idx419.11 = shl nuw nsw i64 %and.i237.11, 6
+  %gep570 = getelementptr i8, ptr %invariant.gep569, i64 %.idx419.11
+  %180 = load i32, ptr %gep570, align 4
   %conv20.i.11 = trunc i64 %node.i.sroa.79.0 to i32
-  %cmp21.i.11 = icmp sgt i32 %138, %conv20.i.11
+  %cmp21.i.11 = icmp sgt i32 %180, %conv20.i.11
   %conv23.i.11 = zext i1 %cmp21.i.11 to i64
-  %shr26.i.11 = lshr i64 %node.i.sroa.79.0, %101
-  %139 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.11
-  %arrayidx28.i.11 = getelementptr i64, ptr %139, i64 %conv23.i.11
-  %140 = load i64, ptr %arrayidx28.i.11, align 8
-  %shr.i229.12 = lshr i64 %node.i.sroa.86.0, 32
-  %and.i230.12 = and i64 %shr.i229.12, %102
-  %.idx387.12 = shl nuw nsw i64 %and.i230.12, 6
-  %gep539 = getelementptr i8, ptr %invariant.gep538, i64 %.idx387.12
-  %141 = load i32, ptr %gep539, align 4
+  %shr26.i.11 = lshr i64 %node.i.sroa.79.0, %143
+  %181 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.11
+  %arrayidx28.i.11 = getelementptr i64, ptr %181, i64 %conv23.i.11
+  %182 = load i64, ptr %arrayidx28.i.11, align 8
+  %shr.i236.12 = lshr i64 %node.i.sroa.86.0, 32
+  %and.i237.12 = and i64 %shr.i236.12, %144
+  %.idx419.12 = shl nuw nsw i64 %and.i237.12, 6
+  %gep572 = getelementptr i8, ptr %invariant.gep571, i64 %.idx419.12
+  %183 = load i32, ptr %gep572, align 4
   %conv20.i.12 = trunc i64 %node.i.sroa.86.0 to i32
-  %cmp21.i.12 = icmp sgt i32 %141, %conv20.i.12
+  %cmp21.i.12 = icmp sgt i32 %183, %conv20.i.12
   %conv23.i.12 = zext i1 %cmp21.i.12 to i64
-  %shr26.i.12 = lshr i64 %node.i.sroa.86.0, %101
-  %142 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.12
-  %arrayidx28.i.12 = getelementptr i64, ptr %142, i64 %conv23.i.12
-  %143 = load i64, ptr %arrayidx28.i.12, align 8
-  %shr.i229.13 = lshr i64 %node.i.sroa.93.0, 32
-  %and.i230.13 = and i64 %shr.i229.13, %102
-  %.idx387.13 = shl nuw nsw i64 %and.i230.13, 6
-  %gep541 = getelementptr i8, ptr %invariant.gep540, i64 %.idx387.13
-  %144 = load i32, ptr %gep541, align 4
+  %shr26.i.12 = lshr i64 %node.i.sroa.86.0, %143
+  %184 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.12
+  %arrayidx28.i.12 = getelementptr i64, ptr %184, i64 %conv23.i.12
+  %185 = load i64, ptr %arrayidx28.i.12, align 8
+  %shr.i236.13 = lshr i64 %node.i.sroa.93.0, 32
+  %and.i237.13 = and i64 %shr.i236.13, %144
+  %.idx419.13 = shl nuw nsw i64 %and.i237.13, 6
+  %gep574 = getelementptr i8, ptr %invariant.gep573, i64 %.idx419.13
+  %186 = load i32, ptr %gep574, align 4
   %conv20.i.13 = trunc i64 %node.i.sroa.93.0 to i32
-  %cmp21.i.13 = icmp sgt i32 %144, %conv20.i.13
+  %cmp21.i.13 = icmp sgt i32 %186, %conv20.i.13
   %conv23.i.13 = zext i1 %cmp21.i.13 to i64
-  %shr26.i.13 = lshr i64 %node.i.sroa.93.0, %101
-  %145 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.13
-  %arrayidx28.i.13 = getelementptr i64, ptr %145, i64 %conv23.i.13
-  %146 = load i64, ptr %arrayidx28.i.13, align 8
-  %shr.i229.14 = lshr i64 %node.i.sroa.100.0, 32
-  %and.i230.14 = and i64 %shr.i229.14, %102
-  %.idx387.14 = shl nuw nsw i64 %and.i230.14, 6
-  %gep543 = getelementptr i8, ptr %invariant.gep542, i64 %.idx387.14
-  %147 = load i32, ptr %gep543, align 4
+  %shr26.i.13 = lshr i64 %node.i.sroa.93.0, %143
+  %187 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.13
+  %arrayidx28.i.13 = getelementptr i64, ptr %187, i64 %conv23.i.13
+  %188 = load i64, ptr %arrayidx28.i.13, align 8
+  %shr.i236.14 = lshr i64 %node.i.sroa.100.0, 32
+  %and.i237.14 = and i64 %shr.i236.14, %144
+  %.idx419.14 = shl nuw nsw i64 %and.i237.14, 6
+  %gep576 = getelementptr i8, ptr %invariant.gep575, i64 %.idx419.14
+  %189 = load i32, ptr %gep576, align 4
   %conv20.i.14 = trunc i64 %node.i.sroa.100.0 to i32
-  %cmp21.i.14 = icmp sgt i32 %147, %conv20.i.14
+  %cmp21.i.14 = icmp sgt i32 %189, %conv20.i.14
   %conv23.i.14 = zext i1 %cmp21.i.14 to i64
-  %shr26.i.14 = lshr i64 %node.i.sroa.100.0, %101
-  %148 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.14
-  %arrayidx28.i.14 = getelementptr i64, ptr %148, i64 %conv23.i.14
-  %149 = load i64, ptr %arrayidx28.i.14, align 8
-  %shr.i229.15 = lshr i64 %node.i.sroa.107.0, 32
-  %and.i230.15 = and i64 %shr.i229.15, %102
-  %.idx387.15 = shl nuw nsw i64 %and.i230.15, 6
-  %gep545 = getelementptr i8, ptr %invariant.gep544, i64 %.idx387.15
-  %150 = load i32, ptr %gep545, align 4
+  %shr26.i.14 = lshr i64 %node.i.sroa.100.0, %143
+  %190 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.14
+  %arrayidx28.i.14 = getelementptr i64, ptr %190, i64 %conv23.i.14
+  %191 = load i64, ptr %arrayidx28.i.14, align 8
+  %shr.i236.15 = lshr i64 %node.i.sroa.107.0, 32
+  %and.i237.15 = and i64 %shr.i236.15, %144
+  %.idx419.15 = shl nuw nsw i64 %and.i237.15, 6
+  %gep578 = getelementptr i8, ptr %invariant.gep577, i64 %.idx419.15
+  %192 = load i32, ptr %gep578, align 4
   %conv20.i.15 = trunc i64 %node.i.sroa.107.0 to i32
-  %cmp21.i.15 = icmp sgt i32 %150, %conv20.i.15
+  %cmp21.i.15 = icmp sgt i32 %192, %conv20.i.15
   %conv23.i.15 = zext i1 %cmp21.i.15 to i64
-  %shr26.i.15 = lshr i64 %node.i.sroa.107.0, %101
-  %151 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.15
-  %arrayidx28.i.15 = getelementptr i64, ptr %151, i64 %conv23.i.15
-  %152 = load i64, ptr %arrayidx28.i.15, align 8
-  %shr.i229.1411 = lshr i64 %107, 32
-  %and.i230.1412 = and i64 %shr.i229.1411, %102
-  %.idx387.1413 = shl nuw nsw i64 %and.i230.1412, 6
-  %153 = getelementptr i8, ptr %add.ptr31, i64 %.idx387.1413
-  %154 = load i32, ptr %153, align 4
-  %conv20.i.1414 = trunc i64 %107 to i32
-  %cmp21.i.1415 = icmp sgt i32 %154, %conv20.i.1414
-  %conv23.i.1416 = zext i1 %cmp21.i.1415 to i64
-  %shr26.i.1417 = lshr i64 %107, %101
-  %155 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.1417
-  %arrayidx28.i.1418 = getelementptr i64, ptr %155, i64 %conv23.i.1416
-  %156 = load i64, ptr %arrayidx28.i.1418, align 8
-  %shr.i229.1.1 = lshr i64 %110, 32
-  %and.i230.1.1 = and i64 %shr.i229.1.1, %102
-  %.idx387.1.1 = shl nuw nsw i64 %and.i230.1.1, 6
-  %gep547 = getelementptr i8, ptr %invariant.gep546, i64 %.idx387.1.1
-  %157 = load i32, ptr %gep547, align 4
-  %conv20.i.1.1 = trunc i64 %110 to i32
-  %cmp21.i.1.1 = icmp sgt i32 %157, %conv20.i.1.1
+  %shr26.i.15 = lshr i64 %node.i.sroa.107.0, %143
+  %193 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.15
+  %arrayidx28.i.15 = getelementptr i64, ptr %193, i64 %conv23.i.15
+  %194 = load i64, ptr %arrayidx28.i.15, align 8
+  %shr.i236.1444 = lshr i64 %149, 32
+  %and.i237.1445 = and i64 %shr.i236.1444, %144
+  %.idx419.1446 = shl nuw nsw i64 %and.i237.1445, 6
+  %195 = getelementptr i8, ptr %add.ptr31, i64 %.idx419.1446
+  %196 = load i32, ptr %195, align 4
+  %conv20.i.1447 = trunc i64 %149 to i32
+  %cmp21.i.1448 = icmp sgt i32 %196, %conv20.i.1447
+  %conv23.i.1449 = zext i1 %cmp21.i.1448 to i64
+  %shr26.i.1450 = lshr i64 %149, %143
+  %197 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.1450
+  %arrayidx28.i.1451 = getelementptr i64, ptr %197, i64 %conv23.i.1449
+  %198 = load i64, ptr %arrayidx28.i.1451, align 8
+  %shr.i236.1.1 = lshr i64 %152, 32
+  %and.i237.1.1 = and i64 %shr.i236.1.1, %144
+  %.idx419.1.1 = shl nuw nsw i64 %and.i237.1.1, 6
+  %gep580 = getelementptr i8, ptr %invariant.gep579, i64 %.idx419.1.1
+  %199 = load i32, ptr %gep580, align 4
+  %conv20.i.1.1 = trunc i64 %152 to i32
+  %cmp21.i.1.1 = icmp sgt i32 %199, %conv20.i.1.1
   %conv23.i.1.1 = zext i1 %cmp21.i.1.1 to i64
-  %shr26.i.1.1 = lshr i64 %110, %101
-  %158 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.1.1
-  %arrayidx28.i.1.1 = getelementptr i64, ptr %158, i64 %conv23.i.1.1
-  %159 = load i64, ptr %arrayidx28.i.1.1, align 8
-  %shr.i229.2.1 = lshr i64 %113, 32
-  %and.i230.2.1 = and i64 %shr.i229.2.1, %102
-  %.idx387.2.1 = shl nuw nsw i64 %and.i230.2.1, 6
-  %gep549 = getelementptr i8, ptr %invariant.gep548, i64 %.idx387.2.1
-  %160 = load i32, ptr %gep549, align 4
-  %conv20.i.2.1 = trunc i64 %113 to i32
-  %cmp21.i.2.1 = icmp sgt i32 %160, %conv20.i.2.1
+  %shr26.i.1.1 = lshr i64 %152, %143
+  %200 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.1.1
+  %arrayidx28.i.1.1 = getelementptr i64, ptr %200, i64 %conv23.i.1.1
+  %201 = load i64, ptr %arrayidx28.i.1.1, align 8
+  %shr.i236.2.1 = lshr i64 %155, 32
+  %and.i237.2.1 = and i64 %shr.i236.2.1, %144
+  %.idx419.2.1 = shl nuw nsw i64 %and.i237.2.1, 6
+  %gep582 = getelementptr i8, ptr %invariant.gep581, i64 %.idx419.2.1
+  %202 = load i32, ptr %gep582, align 4
+  %conv20.i.2.1 = trunc i64 %155 to i32
+  %cmp21.i.2.1 = icmp sgt i32 %202, %conv20.i.2.1
   %conv23.i.2.1 = zext i1 %cmp21.i.2.1 to i64
-  %shr26.i.2.1 = lshr i64 %113, %101
-  %161 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.2.1
-  %arrayidx28.i.2.1 = getelementptr i64, ptr %161, i64 %conv23.i.2.1
-  %162 = load i64, ptr %arrayidx28.i.2.1, align 8
-  %shr.i229.3.1 = lshr i64 %116, 32
-  %and.i230.3.1 = and i64 %shr.i229.3.1, %102
-  %.idx387.3.1 = shl nuw nsw i64 %and.i230.3.1, 6
-  %gep551 = getelementptr i8, ptr %invariant.gep550, i64 %.idx387.3.1
-  %163 = load i32, ptr %gep551, align 4
-  %conv20.i.3.1 = trunc i64 %116 to i32
-  %cmp21.i.3.1 = icmp sgt i32 %163, %conv20.i.3.1
+  %shr26.i.2.1 = lshr i64 %155, %143
+  %203 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.2.1
+  %arrayidx28.i.2.1 = getelementptr i64, ptr %203, i64 %conv23.i.2.1
+  %204 = load i64, ptr %arrayidx28.i.2.1, align 8
+  %shr.i236.3.1 = lshr i64 %158, 32
+  %and.i237.3.1 = and i64 %shr.i236.3.1, %144
+  %.idx419.3.1 = shl nuw nsw i64 %and.i237.3.1, 6
+  %gep584 = getelementptr i8, ptr %invariant.gep583, i64 %.idx419.3.1
+  %205 = load i32, ptr %gep584, align 4
+  %conv20.i.3.1 = trunc i64 %158 to i32
+  %cmp21.i.3.1 = icmp sgt i32 %205, %conv20.i.3.1
   %conv23.i.3.1 = zext i1 %cmp21.i.3.1 to i64
-  %shr26.i.3.1 = lshr i64 %116, %101
-  %164 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.3.1
-  %arrayidx28.i.3.1 = getelementptr i64, ptr %164, i64 %conv23.i.3.1
-  %165 = load i64, ptr %arrayidx28.i.3.1, align 8
-  %shr.i229.4.1 = lshr i64 %119, 32
-  %and.i230.4.1 = and i64 %shr.i229.4.1, %102
-  %.idx387.4.1 = shl nuw nsw i64 %and.i230.4.1, 6
-  %gep553 = getelementptr i8, ptr %invariant.gep552, i64 %.idx387.4.1
-  %166 = load i32, ptr %gep553, align 4
-  %conv20.i.4.1 = trunc i64 %119 to i32
-  %cmp21.i.4.1 = icmp sgt i32 %166, %conv20.i.4.1
+  %shr26.i.3.1 = lshr i64 %158, %143
+  %206 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.3.1
+  %arrayidx28.i.3.1 = getelementptr i64, ptr %206, i64 %conv23.i.3.1
+  %207 = load i64, ptr %arrayidx28.i.3.1, align 8
+  %shr.i236.4.1 = lshr i64 %161, 32
+  %and.i237.4.1 = and i64 %shr.i236.4.1, %144
+  %.idx419.4.1 = shl nuw nsw i64 %and.i237.4.1, 6
+  %gep586 = getelementptr i8, ptr %invariant.gep585, i64 %.idx419.4.1
+  %208 = load i32, ptr %gep586, align 4
+  %conv20.i.4.1 = trunc i64 %161 to i32
+  %cmp21.i.4.1 = icmp sgt i32 %208, %conv20.i.4.1
   %conv23.i.4.1 = zext i1 %cmp21.i.4.1 to i64
-  %shr26.i.4.1 = lshr i64 %119, %101
-  %167 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.4.1
-  %arrayidx28.i.4.1 = getelementptr i64, ptr %167, i64 %conv23.i.4.1
-  %168 = load i64, ptr %arrayidx28.i.4.1, align 8
-  %shr.i229.5.1 = lshr i64 %122, 32
-  %and.i230.5.1 = and i64 %shr.i229.5.1, %102
-  %.idx387.5.1 = shl nuw nsw i64 %and.i230.5.1, 6
-  %gep555 = getelementptr i8, ptr %invariant.gep554, i64 %.idx387.5.1
-  %169 = load i32, ptr %gep555, align 4
-  %conv20.i.5.1 = trunc i64 %122 to i32
-  %cmp21.i.5.1 = icmp sgt i32 %169, %conv20.i.5.1
+  %shr26.i.4.1 = lshr i64 %161, %143
+  %209 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.4.1
+  %arrayidx28.i.4.1 = getelementptr i64, ptr %209, i64 %conv23.i.4.1
+  %210 = load i64, ptr %arrayidx28.i.4.1, align 8
+  %shr.i236.5.1 = lshr i64 %164, 32
+  %and.i237.5.1 = and i64 %shr.i236.5.1, %144
+  %.idx419.5.1 = shl nuw nsw i64 %and.i237.5.1, 6
+  %gep588 = getelementptr i8, ptr %invariant.gep587, i64 %.idx419.5.1
+  %211 = load i32, ptr %gep588, align 4
+  %conv20.i.5.1 = trunc i64 %164 to i32
+  %cmp21.i.5.1 = icmp sgt i32 %211, %conv20.i.5.1
   %conv23.i.5.1 = zext i1 %cmp21.i.5.1 to i64
-  %shr26.i.5.1 = lshr i64 %122, %101
-  %170 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.5.1
-  %arrayidx28.i.5.1 = getelementptr i64, ptr %170, i64 %conv23.i.5.1
-  %171 = load i64, ptr %arrayidx28.i.5.1, align 8
-  %shr.i229.6.1 = lshr i64 %125, 32
-  %and.i230.6.1 = and i64 %shr.i229.6.1, %102
-  %.idx387.6.1 = shl nuw nsw i64 %and.i230.6.1, 6
-  %gep557 = getelementptr i8, ptr %invariant.gep556, i64 %.idx387.6.1
-  %172 = load i32, ptr %gep557, align 4
-  %conv20.i.6.1 = trunc i64 %125 to i32
-  %cmp21.i.6.1 = icmp sgt i32 %172, %conv20.i.6.1
+  %shr26.i.5.1 = lshr i64 %164, %143
+  %212 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.5.1
+  %arrayidx28.i.5.1 = getelementptr i64, ptr %212, i64 %conv23.i.5.1
+  %213 = load i64, ptr %arrayidx28.i.5.1, align 8
+  %shr.i236.6.1 = lshr i64 %167, 32
+  %and.i237.6.1 = and i64 %shr.i236.6.1, %144
+  %.idx419.6.1 = shl nuw nsw i64 %and.i237.6.1, 6
+  %gep590 = getelementptr i8, ptr %invariant.gep589, i64 %.idx419.6.1
+  %214 = load i32, ptr %gep590, align 4
+  %conv20.i.6.1 = trunc i64 %167 to i32
+  %cmp21.i.6.1 = icmp sgt i32 %214, %conv20.i.6.1
   %conv23.i.6.1 = zext i1 %cmp21.i.6.1 to i64
-  %shr26.i.6.1 = lshr i64 %125, %101
-  %173 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.6.1
-  %arrayidx28.i.6.1 = getelementptr i64, ptr %173, i64 %conv23.i.6.1
-  %174 = load i64, ptr %arrayidx28.i.6.1, align 8
-  %shr.i229.7.1 = lshr i64 %128, 32
-  %and.i230.7.1 = and i64 %shr.i229.7.1, %102
-  %.idx387.7.1 = shl nuw nsw i64 %and.i230.7.1, 6
-  %gep559 = getelementptr i8, ptr %invariant.gep558, i64 %.idx387.7.1
-  %175 = load i32, ptr %gep559, align 4
-  %conv20.i.7.1 = trunc i64 %128 to i32
-  %cmp21.i.7.1 = icmp sgt i32 %175, %conv20.i.7.1
+  %shr26.i.6.1 = lshr i64 %167, %143
+  %215 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.6.1
+  %arrayidx28.i.6.1 = getelementptr i64, ptr %215, i64 %conv23.i.6.1
+  %216 = load i64, ptr %arrayidx28.i.6.1, align 8
+  %shr.i236.7.1 = lshr i64 %170, 32
+  %and.i237.7.1 = and i64 %shr.i236.7.1, %144
+  %.idx419.7.1 = shl nuw nsw i64 %and.i237.7.1, 6
+  %gep592 = getelementptr i8, ptr %invariant.gep591, i64 %.idx419.7.1
+  %217 = load i32, ptr %gep592, align 4
+  %conv20.i.7.1 = trunc i64 %170 to i32
+  %cmp21.i.7.1 = icmp sgt i32 %217, %conv20.i.7.1
   %conv23.i.7.1 = zext i1 %cmp21.i.7.1 to i64
-  %shr26.i.7.1 = lshr i64 %128, %101
-  %176 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.7.1
-  %arrayidx28.i.7.1 = getelementptr i64, ptr %176, i64 %conv23.i.7.1
-  %177 = load i64, ptr %arrayidx28.i.7.1, align 8
-  %shr.i229.8.1 = lshr i64 %131, 32
-  %and.i230.8.1 = and i64 %shr.i229.8.1, %102
-  %.idx387.8.1 = shl nuw nsw i64 %and.i230.8.1, 6
-  %gep561 = getelementptr i8, ptr %invariant.gep560, i64 %.idx387.8.1
-  %178 = load i32, ptr %gep561, align 4
-  %conv20.i.8.1 = trunc i64 %131 to i32
-  %cmp21.i.8.1 = icmp sgt i32 %178, %conv20.i.8.1
+  %shr26.i.7.1 = lshr i64 %170, %143
+  %218 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.7.1
+  %arrayidx28.i.7.1 = getelementptr i64, ptr %218, i64 %conv23.i.7.1
+  %219 = load i64, ptr %arrayidx28.i.7.1, align 8
+  %shr.i236.8.1 = lshr i64 %173, 32
+  %and.i237.8.1 = and i64 %shr.i236.8.1, %144
+  %.idx419.8.1 = shl nuw nsw i64 %and.i237.8.1, 6
+  %gep594 = getelementptr i8, ptr %invariant.gep593, i64 %.idx419.8.1
+  %220 = load i32, ptr %gep594, align 4
+  %conv20.i.8.1 = trunc i64 %173 to i32
+  %cmp21.i.8.1 = icmp sgt i32 %220, %conv20.i.8.1
   %conv23.i.8.1 = zext i1 %cmp21.i.8.1 to i64
-  %shr26.i.8.1 = lshr i64 %131, %101
-  %179 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.8.1
-  %arrayidx28.i.8.1 = getelementptr i64, ptr %179, i64 %conv23.i.8.1
-  %180 = load i64, ptr %arrayidx28.i.8.1, align 8
-  %shr.i229.9.1 = lshr i64 %134, 32
-  %and.i230.9.1 = and i64 %shr.i229.9.1, %102
-  %.idx387.9.1 = shl nuw nsw i64 %and.i230.9.1, 6
-  %gep563 = getelementptr i8, ptr %invariant.gep562, i64 %.idx387.9.1
-  %181 = load i32, ptr %gep563, align 4
-  %conv20.i.9.1 = trunc i64 %134 to i32
-  %cmp21.i.9.1 = icmp sgt i32 %181, %conv20.i.9.1
+  %shr26.i.8.1 = lshr i64 %173, %143
+  %221 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.8.1
+  %arrayidx28.i.8.1 = getelementptr i64, ptr %221, i64 %conv23.i.8.1
+  %222 = load i64, ptr %arrayidx28.i.8.1, align 8
+  %shr.i236.9.1 = lshr i64 %176, 32
+  %and.i237.9.1 = and i64 %shr.i236.9.1, %144
+  %.idx419.9.1 = shl nuw nsw i64 %and.i237.9.1, 6
+  %gep596 = getelementptr i8, ptr %invariant.gep595, i64 %.idx419.9.1
+  %223 = load i32, ptr %gep596, align 4
+  %conv20.i.9.1 = trunc i64 %176 to i32
+  %cmp21.i.9.1 = icmp sgt i32 %223, %conv20.i.9.1
   %conv23.i.9.1 = zext i1 %cmp21.i.9.1 to i64
-  %shr26.i.9.1 = lshr i64 %134, %101
-  %182 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.9.1
-  %arrayidx28.i.9.1 = getelementptr i64, ptr %182, i64 %conv23.i.9.1
-  %183 = load i64, ptr %arrayidx28.i.9.1, align 8
-  %shr.i229.10.1 = lshr i64 %137, 32
-  %and.i230.10.1 = and i64 %shr.i229.10.1, %102
-  %.idx387.10.1 = shl nuw nsw i64 %and.i230.10.1, 6
-  %gep565 = getelementptr i8, ptr %invariant.gep564, i64 %.idx387.10.1
-  %184 = load i32, ptr %gep565, align 4
-  %conv20.i.10.1 = trunc i64 %137 to i32
-  %cmp21.i.10.1 = icmp sgt i32 %184, %conv20.i.10.1
+  %shr26.i.9.1 = lshr i64 %176, %143
+  %224 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.9.1
+  %arrayidx28.i.9.1 = getelementptr i64, ptr %224, i64 %conv23.i.9.1
+  %225 = load i64, ptr %arrayidx28.i.9.1, align 8
+  %shr.i236.10.1 = lshr i64 %179, 32
+  %and.i237.10.1 = and i64 %shr.i236.10.1, %144
+  %.idx419.10.1 = shl nuw nsw i64 %and.i237.10.1, 6
+  %gep598 = getelementptr i8, ptr %invariant.gep597, i64 %.idx419.10.1
+  %226 = load i32, ptr %gep598, align 4
+  %conv20.i.10.1 = trunc i64 %179 to i32
+  %cmp21.i.10.1 = icmp sgt i32 %226, %conv20.i.10.1
   %conv23.i.10.1 = zext i1 %cmp21.i.10.1 to i64
-  %shr26.i.10.1 = lshr i64 %137, %101
-  %185 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.10.1
-  %arrayidx28.i.10.1 = getelementptr i64, ptr %185, i64 %conv23.i.10.1
-  %186 = load i64, ptr %arrayidx28.i.10.1, align 8
-  %shr.i229.11.1 = lshr i64 %140, 32
-  %and.i230.11.1 = and i64 %shr.i229.11.1, %102
-  %.idx387.11.1 = shl nuw nsw i64 %and.i230.11.1, 6
-  %gep567 = getelementptr i8, ptr %invariant.gep566, i64 %.idx387.11.1
-  %187 = load i32, ptr %gep567, align 4
-  %conv20.i.11.1 = trunc i64 %140 to i32
-  %cmp21.i.11.1 = icmp sgt i32 %187, %conv20.i.11.1
+  %shr26.i.10.1 = lshr i64 %179, %143
+  %227 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.10.1
+  %arrayidx28.i.10.1 = getelementptr i64, ptr %227, i64 %conv23.i.10.1
+  %228 = load i64, ptr %arrayidx28.i.10.1, align 8
+  %shr.i236.11.1 = lshr i64 %182, 32
+  %and.i237.11.1 = and i64 %shr.i236.11.1, %144
+  %.idx419.11.1 = shl nuw nsw i64 %and.i237.11.1, 6
+  %gep600 = getelementptr i8, ptr %invariant.gep599, i64 %.idx419.11.1
+  %229 = load i32, ptr %gep600, align 4
+  %conv20.i.11.1 = trunc i64 %182 to i32
+  %cmp21.i.11.1 = icmp sgt i32 %229, %conv20.i.11.1
   %conv23.i.11.1 = zext i1 %cmp21.i.11.1 to i64
-  %shr26.i.11.1 = lshr i64 %140, %101
-  %188 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.11.1
-  %arrayidx28.i.11.1 = getelementptr i64, ptr %188, i64 %conv23.i.11.1
-  %189 = load i64, ptr %arrayidx28.i.11.1, align 8
-  %shr.i229.12.1 = lshr i64 %143, 32
-  %and.i230.12.1 = and i64 %shr.i229.12.1, %102
-  %.idx387.12.1 = shl nuw nsw i64 %and.i230.12.1, 6
-  %gep569 = getelementptr i8, ptr %invariant.gep568, i64 %.idx387.12.1
-  %190 = load i32, ptr %gep569, align 4
-  %conv20.i.12.1 = trunc i64 %143 to i32
-  %cmp21.i.12.1 = icmp sgt i32 %190, %conv20.i.12.1
+  %shr26.i.11.1 = lshr i64 %182, %143
+  %230 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.11.1
+  %arrayidx28.i.11.1 = getelementptr i64, ptr %230, i64 %conv23.i.11.1
+  %231 = load i64, ptr %arrayidx28.i.11.1, align 8
+  %shr.i236.12.1 = lshr i64 %185, 32
+  %and.i237.12.1 = and i64 %shr.i236.12.1, %144
+  %.idx419.12.1 = shl nuw nsw i64 %and.i237.12.1, 6
+  %gep602 = getelementptr i8, ptr %invariant.gep601, i64 %.idx419.12.1
+  %232 = load i32, ptr %gep602, align 4
+  %conv20.i.12.1 = trunc i64 %185 to i32
+  %cmp21.i.12.1 = icmp sgt i32 %232, %conv20.i.12.1
   %conv23.i.12.1 = zext i1 %cmp21.i.12.1 to i64
-  %shr26.i.12.1 = lshr i64 %143, %101
-  %191 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.12.1
-  %arrayidx28.i.12.1 = getelementptr i64, ptr %191, i64 %conv23.i.12.1
-  %192 = load i64, ptr %arrayidx28.i.12.1, align 8
-  %shr.i229.13.1 = lshr i64 %146, 32
-  %and.i230.13.1 = and i64 %shr.i229.13.1, %102
-  %.idx387.13.1 = shl nuw nsw i64 %and.i230.13.1, 6
-  %gep571 = getelementptr i8, ptr %invariant.gep570, i64 %.idx387.13.1
-  %193 = load i32, ptr %gep571, align 4
-  %conv20.i.13.1 = trunc i64 %146 to i32
-  %cmp21.i.13.1 = icmp sgt i32 %193, %conv20.i.13.1
+  %shr26.i.12.1 = lshr i64 %185, %143
+  %233 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.12.1
+  %arrayidx28.i.12.1 = getelementptr i64, ptr %233, i64 %conv23.i.12.1
+  %234 = load i64, ptr %arrayidx28.i.12.1, align 8
+  %shr.i236.13.1 = lshr i64 %188, 32
+  %and.i237.13.1 = and i64 %shr.i236.13.1, %144
+  %.idx419.13.1 = shl nuw nsw i64 %and.i237.13.1, 6
+  %gep604 = getelementptr i8, ptr %invariant.gep603, i64 %.idx419.13.1
+  %235 = load i32, ptr %gep604, align 4
+  %conv20.i.13.1 = trunc i64 %188 to i32
+  %cmp21.i.13.1 = icmp sgt i32 %235, %conv20.i.13.1
   %conv23.i.13.1 = zext i1 %cmp21.i.13.1 to i64
-  %shr26.i.13.1 = lshr i64 %146, %101
-  %194 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.13.1
-  %arrayidx28.i.13.1 = getelementptr i64, ptr %194, i64 %conv23.i.13.1
-  %195 = load i64, ptr %arrayidx28.i.13.1, align 8
-  %shr.i229.14.1 = lshr i64 %149, 32
-  %and.i230.14.1 = and i64 %shr.i229.14.1, %102
-  %.idx387.14.1 = shl nuw nsw i64 %and.i230.14.1, 6
-  %gep573 = getelementptr i8, ptr %invariant.gep572, i64 %.idx387.14.1
-  %196 = load i32, ptr %gep573, align 4
-  %conv20.i.14.1 = trunc i64 %149 to i32
-  %cmp21.i.14.1 = icmp sgt i32 %196, %conv20.i.14.1
+  %shr26.i.13.1 = lshr i64 %188, %143
+  %236 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.13.1
+  %arrayidx28.i.13.1 = getelementptr i64, ptr %236, i64 %conv23.i.13.1
+  %237 = load i64, ptr %arrayidx28.i.13.1, align 8
+  %shr.i236.14.1 = lshr i64 %191, 32
+  %and.i237.14.1 = and i64 %shr.i236.14.1, %144
+  %.idx419.14.1 = shl nuw nsw i64 %and.i237.14.1, 6
+  %gep606 = getelementptr i8, ptr %invariant.gep605, i64 %.idx419.14.1
+  %238 = load i32, ptr %gep606, align 4
+  %conv20.i.14.1 = trunc i64 %191 to i32
+  %cmp21.i.14.1 = icmp sgt i32 %238, %conv20.i.14.1
   %conv23.i.14.1 = zext i1 %cmp21.i.14.1 to i64
-  %shr26.i.14.1 = lshr i64 %149, %101
-  %197 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.14.1
-  %arrayidx28.i.14.1 = getelementptr i64, ptr %197, i64 %conv23.i.14.1
-  %198 = load i64, ptr %arrayidx28.i.14.1, align 8
-  %shr.i229.15.1 = lshr i64 %152, 32
-  %and.i230.15.1 = and i64 %shr.i229.15.1, %102
-  %.idx387.15.1 = shl nuw nsw i64 %and.i230.15.1, 6
-  %gep575 = getelementptr i8, ptr %invariant.gep574, i64 %.idx387.15.1
-  %199 = load i32, ptr %gep575, align 4
-  %conv20.i.15.1 = trunc i64 %152 to i32
-  %cmp21.i.15.1 = icmp sgt i32 %199, %conv20.i.15.1
+  %shr26.i.14.1 = lshr i64 %191, %143
+  %239 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.14.1
+  %arrayidx28.i.14.1 = getelementptr i64, ptr %239, i64 %conv23.i.14.1
+  %240 = load i64, ptr %arrayidx28.i.14.1, align 8
+  %shr.i236.15.1 = lshr i64 %194, 32
+  %and.i237.15.1 = and i64 %shr.i236.15.1, %144
+  %.idx419.15.1 = shl nuw nsw i64 %and.i237.15.1, 6
+  %gep608 = getelementptr i8, ptr %invariant.gep607, i64 %.idx419.15.1
+  %241 = load i32, ptr %gep608, align 4
+  %conv20.i.15.1 = trunc i64 %194 to i32
+  %cmp21.i.15.1 = icmp sgt i32 %241, %conv20.i.15.1
   %conv23.i.15.1 = zext i1 %cmp21.i.15.1 to i64
-  %shr26.i.15.1 = lshr i64 %152, %101
-  %200 = getelementptr i64, ptr %add.ptr51, i64 %shr26.i.15.1
-  %arrayidx28.i.15.1 = getelementptr i64, ptr %200, i64 %conv23.i.15.1
-  %201 = load i64, ptr %arrayidx28.i.15.1, align 8
-  %shr45.i.1484 = or i64 %159, %156
-  %shr45.i.2485 = or i64 %162, %shr45.i.1484
-  %shr45.i.3486 = or i64 %165, %shr45.i.2485
-  %shr45.i.4487 = or i64 %168, %shr45.i.3486
-  %shr45.i.5488 = or i64 %171, %shr45.i.4487
-  %shr45.i.6489 = or i64 %174, %shr45.i.5488
-  %shr45.i.7490 = or i64 %177, %shr45.i.6489
-  %shr45.i.8491 = or i64 %180, %shr45.i.7490
-  %shr45.i.9492 = or i64 %183, %shr45.i.8491
-  %shr45.i.10493 = or i64 %186, %shr45.i.9492
-  %shr45.i.11494 = or i64 %189, %shr45.i.10493
-  %shr45.i.12495 = or i64 %192, %shr45.i.11494
-  %shr45.i.13496 = or i64 %195, %shr45.i.12495
-  %shr45.i.14497 = or i64 %198, %shr45.i.13496
-  %shr45.i.15498 = or i64 %201, %shr45.i.14497
-  %or.i228.15 = lshr i64 %shr45.i.15498, 32
-  %and49.i = and i64 %or.i228.15, %102
+  %shr26.i.15.1 = lshr i64 %194, %143
+  %242 = getelementptr i64, ptr %add.ptr53, i64 %shr26.i.15.1
+  %arrayidx28.i.15.1 = getelementptr i64, ptr %242, i64 %conv23.i.15.1
+  %243 = load i64, ptr %arrayidx28.i.15.1, align 8
+  %shr45.i.1516 = or i64 %201, %198
+  %shr45.i.2517 = or i64 %204, %shr45.i.1516
+  %shr45.i.3518 = or i64 %207, %shr45.i.2517
+  %shr45.i.4519 = or i64 %210, %shr45.i.3518
+  %shr45.i.5520 = or i64 %213, %shr45.i.4519
+  %shr45.i.6521 = or i64 %216, %shr45.i.5520
+  %shr45.i.7522 = or i64 %219, %shr45.i.6521
+  %shr45.i.8523 = or i64 %222, %shr45.i.7522
+  %shr45.i.9524 = or i64 %225, %shr45.i.8523
+  %shr45.i.10525 = or i64 %228, %shr45.i.9524
+  %shr45.i.11526 = or i64 %231, %shr45.i.10525
+  %shr45.i.12527 = or i64 %234, %shr45.i.11526
+  %shr45.i.13528 = or i64 %237, %shr45.i.12527
+  %shr45.i.14529 = or i64 %240, %shr45.i.13528
+  %shr45.i.15530 = or i64 %243, %shr45.i.14529
+  %or.i232.15 = lshr i64 %shr45.i.15530, 32
+  %and49.i = and i64 %or.i232.15, %144
   %tobool.not.not.i = icmp ne i64 %and49.i, 0
-  %add51.i = add i64 %step.0.i368, 2
-  %cmp3.i = icmp ult i64 %add51.i, %100
+  %add51.i = add i64 %step.0.i400, 2
+  %cmp3.i = icmp ult i64 %add51.i, %142
   %or.cond = select i1 %tobool.not.not.i, i1 %cmp3.i, i1 false
-  br i1 %or.cond, label %for.cond6.i.preheader, label %cleanup52.i, !llvm.loop !15
+  br i1 %or.cond, label %for.cond6.i.preheader, label %cleanup52.i, !llvm.loop !16
 
-cleanup52.i:                                      ; preds = %for.cond6.i.preheader, %if.else47
-  %node.i.sroa.107.1 = phi i64 [ %103, %if.else47 ], [ %201, %for.cond6.i.preheader ]
-  %node.i.sroa.100.1 = phi i64 [ %103, %if.else47 ], [ %198, %for.cond6.i.preheader ]
-  %node.i.sroa.93.1 = phi i64 [ %103, %if.else47 ], [ %195, %for.cond6.i.preheader ]
-  %node.i.sroa.86.1 = phi i64 [ %103, %if.else47 ], [ %192, %for.cond6.i.preheader ]
-  %node.i.sroa.79.1 = phi i64 [ %103, %if.else47 ], [ %189, %for.cond6.i.preheader ]
-  %node.i.sroa.72.1 = phi i64 [ %103, %if.else47 ], [ %186, %for.cond6.i.preheader ]
-  %node.i.sroa.65.1 = phi i64 [ %103, %if.else47 ], [ %183, %for.cond6.i.preheader ]
-  %node.i.sroa.58.1 = phi i64 [ %103, %if.else47 ], [ %180, %for.cond6.i.preheader ]
-  %node.i.sroa.51.1 = phi i64 [ %103, %if.else47 ], [ %177, %for.cond6.i.preheader ]
-  %node.i.sroa.44.1 = phi i64 [ %103, %if.else47 ], [ %174, %for.cond6.i.preheader ]
-  %node.i.sroa.37.1 = phi i64 [ %103, %if.else47 ], [ %171, %for.cond6.i.preheader ]
-  %node.i.sroa.30.1 = phi i64 [ %103, %if.else47 ], [ %168, %for.cond6.i.preheader ]
-  %node.i.sroa.23.1 = phi i64 [ %103, %if.else47 ], [ %165, %for.cond6.i.preheader ]
-  %node.i.sroa.16.1 = phi i64 [ %103, %if.else47 ], [ %162, %for.cond6.i.preheader ]
-  %node.i.sroa.9.1 = phi i64 [ %103, %if.else47 ], [ %159, %for.cond6.i.preheader ]
-  %node.i.sroa.0.1 = phi i64 [ %103, %if.else47 ], [ %156, %for.cond6.i.preheader ]
+cleanup52.i:                                      ; preds = %for.cond6.i.preheader, %if.else49
+  %node.i.sroa.107.1 = phi i64 [ %145, %if.else49 ], [ %243, %for.cond6.i.preheader ]
+  %node.i.sroa.100.1 = phi i64 [ %145, %if.else49 ], [ %240, %for.cond6.i.preheader ]
+  %node.i.sroa.93.1 = phi i64 [ %145, %if.else49 ], [ %237, %for.cond6.i.preheader ]
+  %node.i.sroa.86.1 = phi i64 [ %145, %if.else49 ], [ %234, %for.cond6.i.preheader ]
+  %node.i.sroa.79.1 = phi i64 [ %145, %if.else49 ], [ %231, %for.cond6.i.preheader ]
+  %node.i.sroa.72.1 = phi i64 [ %145, %if.else49 ], [ %228, %for.cond6.i.preheader ]
+  %node.i.sroa.65.1 = phi i64 [ %145, %if.else49 ], [ %225, %for.cond6.i.preheader ]
+  %node.i.sroa.58.1 = phi i64 [ %145, %if.else49 ], [ %222, %for.cond6.i.preheader ]
+  %node.i.sroa.51.1 = phi i64 [ %145, %if.else49 ], [ %219, %for.cond6.i.preheader ]
+  %node.i.sroa.44.1 = phi i64 [ %145, %if.else49 ], [ %216, %for.cond6.i.preheader ]
+  %node.i.sroa.37.1 = phi i64 [ %145, %if.else49 ], [ %213, %for.cond6.i.preheader ]
+  %node.i.sroa.30.1 = phi i64 [ %145, %if.else49 ], [ %210, %for.cond6.i.preheader ]
+  %node.i.sroa.23.1 = phi i64 [ %145, %if.else49 ], [ %207, %for.cond6.i.preheader ]
+  %node.i.sroa.16.1 = phi i64 [ %145, %if.else49 ], [ %204, %for.cond6.i.preheader ]
+  %node.i.sroa.9.1 = phi i64 [ %145, %if.else49 ], [ %201, %for.cond6.i.preheader ]
+  %node.i.sroa.0.1 = phi i64 [ %145, %if.else49 ], [ %198, %for.cond6.i.preheader ]
   %conv62.i = trunc i64 %node.i.sroa.0.1 to i32
   %vecins.i = insertelement <16 x i32> <i32 poison, i32 poison, i32 poison, i32 poison, i32 poison, i32 poison, i32 poison, i32 poison, i32 poison, i32 poison, i32 undef, i32 undef, i32 undef, i32 undef, i32 undef, i32 undef>, i32 %conv62.i, i64 0
   %conv62.i.1 = trunc i64 %node.i.sroa.9.1 to i32
@@ -1112,266 +1239,266 @@ cleanup52.i:                                      ; preds = %for.cond6.i.prehead
   %vecins.i.14 = insertelement <16 x i32> %vecins.i.13, i32 %conv62.i.14, i64 14
   %conv62.i.15 = trunc i64 %node.i.sroa.107.1 to i32
   %vecins.i.15 = insertelement <16 x i32> %vecins.i.14, i32 %conv62.i.15, i64 15
-  br label %if.end56
+  br label %if.end58
 
-if.end56:                                         ; preds = %for.cond.cleanup6.i, %if.then, %leaves_by_sets.exit, %cleanup52.i
-  %leaves.0 = phi <16 x i32> [ %98, %leaves_by_sets.exit ], [ %vecins.i.15, %cleanup52.i ], [ zeroinitializer, %if.then ], [ %or29.i, %for.cond.cleanup6.i ]
-  %add.ptr59.idx = mul i64 %mul57, %number.0378
-  %add.ptr59 = getelementptr i8, ptr %sums, i64 %add.ptr59.idx
-  br i1 %cmp60, label %if.then61, label %for.cond64.preheader
+if.end58:                                         ; preds = %for.end38.i, %if.then, %leaves_by_sets.exit, %cleanup52.i
+  %leaves.0 = phi <16 x i32> [ %140, %leaves_by_sets.exit ], [ %vecins.i.15, %cleanup52.i ], [ zeroinitializer, %if.then ], [ %or52.i, %for.end38.i ]
+  %add.ptr61.idx = mul i64 %mul59, %number.0410
+  %add.ptr61 = getelementptr i8, ptr %sums, i64 %add.ptr61.idx
+  br i1 %cmp62, label %if.then63, label %for.cond66.preheader
 
-for.cond64.preheader:                             ; preds = %if.end56
-  br i1 %cmp65373.not, label %if.end75, label %for.body67.preheader
+for.cond66.preheader:                             ; preds = %if.end58
+  br i1 %cmp67405.not, label %if.end77, label %for.body69.preheader
 
-for.body67.preheader:                             ; preds = %for.cond64.preheader
+for.body69.preheader:                             ; preds = %for.cond66.preheader
   %vecext.i = extractelement <16 x i32> %leaves.0, i64 0
-  %conv.i246 = zext i32 %vecext.i to i64
-  %mul.i247 = mul i64 %0, %conv.i246
+  %conv.i253 = zext i32 %vecext.i to i64
+  %mul.i254 = mul i64 %0, %conv.i253
   %vecext.i.1 = extractelement <16 x i32> %leaves.0, i64 1
-  %conv.i246.1 = zext i32 %vecext.i.1 to i64
-  %mul.i247.1 = mul i64 %0, %conv.i246.1
+  %conv.i253.1 = zext i32 %vecext.i.1 to i64
+  %mul.i254.1 = mul i64 %0, %conv.i253.1
   %vecext.i.2 = extractelement <16 x i32> %leaves.0, i64 2
-  %conv.i246.2 = zext i32 %vecext.i.2 to i64
-  %mul.i247.2 = mul i64 %0, %conv.i246.2
+  %conv.i253.2 = zext i32 %vecext.i.2 to i64
+  %mul.i254.2 = mul i64 %0, %conv.i253.2
   %vecext.i.3 = extractelement <16 x i32> %leaves.0, i64 3
-  %conv.i246.3 = zext i32 %vecext.i.3 to i64
-  %mul.i247.3 = mul i64 %0, %conv.i246.3
+  %conv.i253.3 = zext i32 %vecext.i.3 to i64
+  %mul.i254.3 = mul i64 %0, %conv.i253.3
   %vecext.i.4 = extractelement <16 x i32> %leaves.0, i64 4
-  %conv.i246.4 = zext i32 %vecext.i.4 to i64
-  %mul.i247.4 = mul i64 %0, %conv.i246.4
+  %conv.i253.4 = zext i32 %vecext.i.4 to i64
+  %mul.i254.4 = mul i64 %0, %conv.i253.4
   %vecext.i.5 = extractelement <16 x i32> %leaves.0, i64 5
-  %conv.i246.5 = zext i32 %vecext.i.5 to i64
-  %mul.i247.5 = mul i64 %0, %conv.i246.5
+  %conv.i253.5 = zext i32 %vecext.i.5 to i64
+  %mul.i254.5 = mul i64 %0, %conv.i253.5
   %vecext.i.6 = extractelement <16 x i32> %leaves.0, i64 6
-  %conv.i246.6 = zext i32 %vecext.i.6 to i64
-  %mul.i247.6 = mul i64 %0, %conv.i246.6
+  %conv.i253.6 = zext i32 %vecext.i.6 to i64
+  %mul.i254.6 = mul i64 %0, %conv.i253.6
   %vecext.i.7 = extractelement <16 x i32> %leaves.0, i64 7
-  %conv.i246.7 = zext i32 %vecext.i.7 to i64
-  %mul.i247.7 = mul i64 %0, %conv.i246.7
+  %conv.i253.7 = zext i32 %vecext.i.7 to i64
+  %mul.i254.7 = mul i64 %0, %conv.i253.7
   %vecext.i.8 = extractelement <16 x i32> %leaves.0, i64 8
-  %conv.i246.8 = zext i32 %vecext.i.8 to i64
-  %mul.i247.8 = mul i64 %0, %conv.i246.8
+  %conv.i253.8 = zext i32 %vecext.i.8 to i64
+  %mul.i254.8 = mul i64 %0, %conv.i253.8
   %vecext.i.9 = extractelement <16 x i32> %leaves.0, i64 9
-  %conv.i246.9 = zext i32 %vecext.i.9 to i64
-  %mul.i247.9 = mul i64 %0, %conv.i246.9
+  %conv.i253.9 = zext i32 %vecext.i.9 to i64
+  %mul.i254.9 = mul i64 %0, %conv.i253.9
   %vecext.i.10 = extractelement <16 x i32> %leaves.0, i64 10
-  %conv.i246.10 = zext i32 %vecext.i.10 to i64
-  %mul.i247.10 = mul i64 %0, %conv.i246.10
+  %conv.i253.10 = zext i32 %vecext.i.10 to i64
+  %mul.i254.10 = mul i64 %0, %conv.i253.10
   %vecext.i.11 = extractelement <16 x i32> %leaves.0, i64 11
-  %conv.i246.11 = zext i32 %vecext.i.11 to i64
-  %mul.i247.11 = mul i64 %0, %conv.i246.11
+  %conv.i253.11 = zext i32 %vecext.i.11 to i64
+  %mul.i254.11 = mul i64 %0, %conv.i253.11
   %vecext.i.12 = extractelement <16 x i32> %leaves.0, i64 12
-  %conv.i246.12 = zext i32 %vecext.i.12 to i64
-  %mul.i247.12 = mul i64 %0, %conv.i246.12
+  %conv.i253.12 = zext i32 %vecext.i.12 to i64
+  %mul.i254.12 = mul i64 %0, %conv.i253.12
   %vecext.i.13 = extractelement <16 x i32> %leaves.0, i64 13
-  %conv.i246.13 = zext i32 %vecext.i.13 to i64
-  %mul.i247.13 = mul i64 %0, %conv.i246.13
+  %conv.i253.13 = zext i32 %vecext.i.13 to i64
+  %mul.i254.13 = mul i64 %0, %conv.i253.13
   %vecext.i.14 = extractelement <16 x i32> %leaves.0, i64 14
-  %conv.i246.14 = zext i32 %vecext.i.14 to i64
-  %mul.i247.14 = mul i64 %0, %conv.i246.14
+  %conv.i253.14 = zext i32 %vecext.i.14 to i64
+  %mul.i254.14 = mul i64 %0, %conv.i253.14
   %vecext.i.15 = extractelement <16 x i32> %leaves.0, i64 15
-  %conv.i246.15 = zext i32 %vecext.i.15 to i64
-  %mul.i247.15 = mul i64 %0, %conv.i246.15
-  br label %for.body67
+  %conv.i253.15 = zext i32 %vecext.i.15 to i64
+  %mul.i254.15 = mul i64 %0, %conv.i253.15
+  br label %for.body69
 
-if.then61:                                        ; preds = %if.end56
-  %202 = load i64, ptr %adds_single70, align 8
-  %vecext.i263 = extractelement <16 x i32> %leaves.0, i64 0
-  %conv.i264 = zext i32 %vecext.i263 to i64
-  %arrayidx.i266 = getelementptr double, ptr %add.ptr, i64 %conv.i264
-  %203 = load double, ptr %arrayidx.i266, align 8
-  %vecins.i267 = insertelement <16 x double> <double poison, double poison, double poison, double poison, double poison, double poison, double poison, double poison, double poison, double poison, double undef, double undef, double undef, double undef, double undef, double undef>, double %203, i64 0
-  %vecext.i263.1 = extractelement <16 x i32> %leaves.0, i64 1
-  %conv.i264.1 = zext i32 %vecext.i263.1 to i64
-  %arrayidx.i266.1 = getelementptr double, ptr %add.ptr, i64 %conv.i264.1
-  %204 = load double, ptr %arrayidx.i266.1, align 8
-  %vecins.i267.1 = insertelement <16 x double> %vecins.i267, double %204, i64 1
-  %vecext.i263.2 = extractelement <16 x i32> %leaves.0, i64 2
-  %conv.i264.2 = zext i32 %vecext.i263.2 to i64
-  %arrayidx.i266.2 = getelementptr double, ptr %add.ptr, i64 %conv.i264.2
-  %205 = load double, ptr %arrayidx.i266.2, align 8
-  %vecins.i267.2 = insertelement <16 x double> %vecins.i267.1, double %205, i64 2
-  %vecext.i263.3 = extractelement <16 x i32> %leaves.0, i64 3
-  %conv.i264.3 = zext i32 %vecext.i263.3 to i64
-  %arrayidx.i266.3 = getelementptr double, ptr %add.ptr, i64 %conv.i264.3
-  %206 = load double, ptr %arrayidx.i266.3, align 8
-  %vecins.i267.3 = insertelement <16 x double> %vecins.i267.2, double %206, i64 3
-  %vecext.i263.4 = extractelement <16 x i32> %leaves.0, i64 4
-  %conv.i264.4 = zext i32 %vecext.i263.4 to i64
-  %arrayidx.i266.4 = getelementptr double, ptr %add.ptr, i64 %conv.i264.4
-  %207 = load double, ptr %arrayidx.i266.4, align 8
-  %vecins.i267.4 = insertelement <16 x double> %vecins.i267.3, double %207, i64 4
-  %vecext.i263.5 = extractelement <16 x i32> %leaves.0, i64 5
-  %conv.i264.5 = zext i32 %vecext.i263.5 to i64
-  %arrayidx.i266.5 = getelementptr double, ptr %add.ptr, i64 %conv.i264.5
-  %208 = load double, ptr %arrayidx.i266.5, align 8
-  %vecins.i267.5 = insertelement <16 x double> %vecins.i267.4, double %208, i64 5
-  %vecext.i263.6 = extractelement <16 x i32> %leaves.0, i64 6
-  %conv.i264.6 = zext i32 %vecext.i263.6 to i64
-  %arrayidx.i266.6 = getelementptr double, ptr %add.ptr, i64 %conv.i264.6
-  %209 = load double, ptr %arrayidx.i266.6, align 8
-  %vecins.i267.6 = insertelement <16 x double> %vecins.i267.5, double %209, i64 6
-  %vecext.i263.7 = extractelement <16 x i32> %leaves.0, i64 7
-  %conv.i264.7 = zext i32 %vecext.i263.7 to i64
-  %arrayidx.i266.7 = getelementptr double, ptr %add.ptr, i64 %conv.i264.7
-  %210 = load double, ptr %arrayidx.i266.7, align 8
-  %vecins.i267.7 = insertelement <16 x double> %vecins.i267.6, double %210, i64 7
-  %vecext.i263.8 = extractelement <16 x i32> %leaves.0, i64 8
-  %conv.i264.8 = zext i32 %vecext.i263.8 to i64
-  %arrayidx.i266.8 = getelementptr double, ptr %add.ptr, i64 %conv.i264.8
-  %211 = load double, ptr %arrayidx.i266.8, align 8
-  %vecins.i267.8 = insertelement <16 x double> %vecins.i267.7, double %211, i64 8
-  %vecext.i263.9 = extractelement <16 x i32> %leaves.0, i64 9
-  %conv.i264.9 = zext i32 %vecext.i263.9 to i64
-  %arrayidx.i266.9 = getelementptr double, ptr %add.ptr, i64 %conv.i264.9
-  %212 = load double, ptr %arrayidx.i266.9, align 8
-  %vecins.i267.9 = insertelement <16 x double> %vecins.i267.8, double %212, i64 9
-  %vecext.i263.10 = extractelement <16 x i32> %leaves.0, i64 10
-  %conv.i264.10 = zext i32 %vecext.i263.10 to i64
-  %arrayidx.i266.10 = getelementptr double, ptr %add.ptr, i64 %conv.i264.10
-  %213 = load double, ptr %arrayidx.i266.10, align 8
-  %vecins.i267.10 = insertelement <16 x double> %vecins.i267.9, double %213, i64 10
-  %vecext.i263.11 = extractelement <16 x i32> %leaves.0, i64 11
-  %conv.i264.11 = zext i32 %vecext.i263.11 to i64
-  %arrayidx.i266.11 = getelementptr double, ptr %add.ptr, i64 %conv.i264.11
-  %214 = load double, ptr %arrayidx.i266.11, align 8
-  %vecins.i267.11 = insertelement <16 x double> %vecins.i267.10, double %214, i64 11
-  %vecext.i263.12 = extractelement <16 x i32> %leaves.0, i64 12
-  %conv.i264.12 = zext i32 %vecext.i263.12 to i64
-  %arrayidx.i266.12 = getelementptr double, ptr %add.ptr, i64 %conv.i264.12
-  %215 = load double, ptr %arrayidx.i266.12, align 8
-  %vecins.i267.12 = insertelement <16 x double> %vecins.i267.11, double %215, i64 12
-  %vecext.i263.13 = extractelement <16 x i32> %leaves.0, i64 13
-  %conv.i264.13 = zext i32 %vecext.i263.13 to i64
-  %arrayidx.i266.13 = getelementptr double, ptr %add.ptr, i64 %conv.i264.13
-  %216 = load double, ptr %arrayidx.i266.13, align 8
-  %vecins.i267.13 = insertelement <16 x double> %vecins.i267.12, double %216, i64 13
-  %vecext.i263.14 = extractelement <16 x i32> %leaves.0, i64 14
-  %conv.i264.14 = zext i32 %vecext.i263.14 to i64
-  %arrayidx.i266.14 = getelementptr double, ptr %add.ptr, i64 %conv.i264.14
-  %217 = load double, ptr %arrayidx.i266.14, align 8
-  %vecins.i267.14 = insertelement <16 x double> %vecins.i267.13, double %217, i64 14
-  %vecext.i263.15 = extractelement <16 x i32> %leaves.0, i64 15
-  %conv.i264.15 = zext i32 %vecext.i263.15 to i64
-  %arrayidx.i266.15 = getelementptr double, ptr %add.ptr, i64 %conv.i264.15
-  %218 = load double, ptr %arrayidx.i266.15, align 8
-  %vecins.i267.15 = insertelement <16 x double> %vecins.i267.14, double %218, i64 15
-  %add.ptr62 = getelementptr <16 x double>, ptr %add.ptr59, i64 %62
-  %219 = load <16 x double>, ptr %add.ptr62, align 8
-  %add.i257 = fadd <16 x double> %vecins.i267.15, %219
-  %tobool.not.i258 = icmp eq i64 %202, 0
-  %conv1.i259 = fptrunc <16 x double> %add.i257 to <16 x float>
-  %conv2.i260 = fpext <16 x float> %conv1.i259 to <16 x double>
-  %cond.i261 = select i1 %tobool.not.i258, <16 x double> %add.i257, <16 x double> %conv2.i260
-  store <16 x double> %cond.i261, ptr %add.ptr62, align 8
-  br label %if.end75
+if.then63:                                        ; preds = %if.end58
+  %244 = load i64, ptr %adds_single72, align 8
+  %vecext.i270 = extractelement <16 x i32> %leaves.0, i64 0
+  %conv.i271 = zext i32 %vecext.i270 to i64
+  %arrayidx.i273 = getelementptr double, ptr %add.ptr, i64 %conv.i271
+  %245 = load double, ptr %arrayidx.i273, align 8
+  %vecins.i274 = insertelement <16 x double> <double poison, double poison, double poison, double poison, double poison, double poison, double poison, double poison, double poison, double poison, double undef, double undef, double undef, double undef, double undef, double undef>, double %245, i64 0
+  %vecext.i270.1 = extractelement <16 x i32> %leaves.0, i64 1
+  %conv.i271.1 = zext i32 %vecext.i270.1 to i64
+  %arrayidx.i273.1 = getelementptr double, ptr %add.ptr, i64 %conv.i271.1
+  %246 = load double, ptr %arrayidx.i273.1, align 8
+  %vecins.i274.1 = insertelement <16 x double> %vecins.i274, double %246, i64 1
+  %vecext.i270.2 = extractelement <16 x i32> %leaves.0, i64 2
+  %conv.i271.2 = zext i32 %vecext.i270.2 to i64
+  %arrayidx.i273.2 = getelementptr double, ptr %add.ptr, i64 %conv.i271.2
+  %247 = load double, ptr %arrayidx.i273.2, align 8
+  %vecins.i274.2 = insertelement <16 x double> %vecins.i274.1, double %247, i64 2
+  %vecext.i270.3 = extractelement <16 x i32> %leaves.0, i64 3
+  %conv.i271.3 = zext i32 %vecext.i270.3 to i64
+  %arrayidx.i273.3 = getelementptr double, ptr %add.ptr, i64 %conv.i271.3
+  %248 = load double, ptr %arrayidx.i273.3, align 8
+  %vecins.i274.3 = insertelement <16 x double> %vecins.i274.2, double %248, i64 3
+  %vecext.i270.4 = extractelement <16 x i32> %leaves.0, i64 4
+  %conv.i271.4 = zext i32 %vecext.i270.4 to i64
+  %arrayidx.i273.4 = getelementptr double, ptr %add.ptr, i64 %conv.i271.4
+  %249 = load double, ptr %arrayidx.i273.4, align 8
+  %vecins.i274.4 = insertelement <16 x double> %vecins.i274.3, double %249, i64 4
+  %vecext.i270.5 = extractelement <16 x i32> %leaves.0, i64 5
+  %conv.i271.5 = zext i32 %vecext.i270.5 to i64
+  %arrayidx.i273.5 = getelementptr double, ptr %add.ptr, i64 %conv.i271.5
+  %250 = load double, ptr %arrayidx.i273.5, align 8
+  %vecins.i274.5 = insertelement <16 x double> %vecins.i274.4, double %250, i64 5
+  %vecext.i270.6 = extractelement <16 x i32> %leaves.0, i64 6
+  %conv.i271.6 = zext i32 %vecext.i270.6 to i64
+  %arrayidx.i273.6 = getelementptr double, ptr %add.ptr, i64 %conv.i271.6
+  %251 = load double, ptr %arrayidx.i273.6, align 8
+  %vecins.i274.6 = insertelement <16 x double> %vecins.i274.5, double %251, i64 6
+  %vecext.i270.7 = extractelement <16 x i32> %leaves.0, i64 7
+  %conv.i271.7 = zext i32 %vecext.i270.7 to i64
+  %arrayidx.i273.7 = getelementptr double, ptr %add.ptr, i64 %conv.i271.7
+  %252 = load double, ptr %arrayidx.i273.7, align 8
+  %vecins.i274.7 = insertelement <16 x double> %vecins.i274.6, double %252, i64 7
+  %vecext.i270.8 = extractelement <16 x i32> %leaves.0, i64 8
+  %conv.i271.8 = zext i32 %vecext.i270.8 to i64
+  %arrayidx.i273.8 = getelementptr double, ptr %add.ptr, i64 %conv.i271.8
+  %253 = load double, ptr %arrayidx.i273.8, align 8
+  %vecins.i274.8 = insertelement <16 x double> %vecins.i274.7, double %253, i64 8
+  %vecext.i270.9 = extractelement <16 x i32> %leaves.0, i64 9
+  %conv.i271.9 = zext i32 %vecext.i270.9 to i64
+  %arrayidx.i273.9 = getelementptr double, ptr %add.ptr, i64 %conv.i271.9
+  %254 = load double, ptr %arrayidx.i273.9, align 8
+  %vecins.i274.9 = insertelement <16 x double> %vecins.i274.8, double %254, i64 9
+  %vecext.i270.10 = extractelement <16 x i32> %leaves.0, i64 10
+  %conv.i271.10 = zext i32 %vecext.i270.10 to i64
+  %arrayidx.i273.10 = getelementptr double, ptr %add.ptr, i64 %conv.i271.10
+  %255 = load double, ptr %arrayidx.i273.10, align 8
+  %vecins.i274.10 = insertelement <16 x double> %vecins.i274.9, double %255, i64 10
+  %vecext.i270.11 = extractelement <16 x i32> %leaves.0, i64 11
+  %conv.i271.11 = zext i32 %vecext.i270.11 to i64
+  %arrayidx.i273.11 = getelementptr double, ptr %add.ptr, i64 %conv.i271.11
+  %256 = load double, ptr %arrayidx.i273.11, align 8
+  %vecins.i274.11 = insertelement <16 x double> %vecins.i274.10, double %256, i64 11
+  %vecext.i270.12 = extractelement <16 x i32> %leaves.0, i64 12
+  %conv.i271.12 = zext i32 %vecext.i270.12 to i64
+  %arrayidx.i273.12 = getelementptr double, ptr %add.ptr, i64 %conv.i271.12
+  %257 = load double, ptr %arrayidx.i273.12, align 8
+  %vecins.i274.12 = insertelement <16 x double> %vecins.i274.11, double %257, i64 12
+  %vecext.i270.13 = extractelement <16 x i32> %leaves.0, i64 13
+  %conv.i271.13 = zext i32 %vecext.i270.13 to i64
+  %arrayidx.i273.13 = getelementptr double, ptr %add.ptr, i64 %conv.i271.13
+  %258 = load double, ptr %arrayidx.i273.13, align 8
+  %vecins.i274.13 = insertelement <16 x double> %vecins.i274.12, double %258, i64 13
+  %vecext.i270.14 = extractelement <16 x i32> %leaves.0, i64 14
+  %conv.i271.14 = zext i32 %vecext.i270.14 to i64
+  %arrayidx.i273.14 = getelementptr double, ptr %add.ptr, i64 %conv.i271.14
+  %259 = load double, ptr %arrayidx.i273.14, align 8
+  %vecins.i274.14 = insertelement <16 x double> %vecins.i274.13, double %259, i64 14
+  %vecext.i270.15 = extractelement <16 x i32> %leaves.0, i64 15
+  %conv.i271.15 = zext i32 %vecext.i270.15 to i64
+  %arrayidx.i273.15 = getelementptr double, ptr %add.ptr, i64 %conv.i271.15
+  %260 = load double, ptr %arrayidx.i273.15, align 8
+  %vecins.i274.15 = insertelement <16 x double> %vecins.i274.14, double %260, i64 15
+  %add.ptr64 = getelementptr <16 x double>, ptr %add.ptr61, i64 %62
+  %261 = load <16 x double>, ptr %add.ptr64, align 8
+  %add.i264 = fadd <16 x double> %vecins.i274.15, %261
+  %tobool.not.i265 = icmp eq i64 %244, 0
+  %conv1.i266 = fptrunc <16 x double> %add.i264 to <16 x float>
+  %conv2.i267 = fpext <16 x float> %conv1.i266 to <16 x double>
+  %cond.i268 = select i1 %tobool.not.i265, <16 x double> %add.i264, <16 x double> %conv2.i267
+  store <16 x double> %cond.i268, ptr %add.ptr64, align 8
+  br label %if.end77
 
-for.body67:                                       ; preds = %for.body67.preheader, %for.body67
-  %output.0374 = phi i64 [ %inc73, %for.body67 ], [ 0, %for.body67.preheader ]
-  %add.ptr69 = getelementptr double, ptr %add.ptr, i64 %output.0374
-  %220 = load i64, ptr %adds_single70, align 8
-  %arrayidx.i248 = getelementptr double, ptr %add.ptr69, i64 %mul.i247
-  %221 = load double, ptr %arrayidx.i248, align 8
-  %vecins.i249 = insertelement <16 x double> <double poison, double poison, double poison, double poison, double poison, double poison, double poison, double poison, double poison, double poison, double undef, double undef, double undef, double undef, double undef, double undef>, double %221, i64 0
-  %arrayidx.i248.1 = getelementptr double, ptr %add.ptr69, i64 %mul.i247.1
-  %222 = load double, ptr %arrayidx.i248.1, align 8
-  %vecins.i249.1 = insertelement <16 x double> %vecins.i249, double %222, i64 1
-  %arrayidx.i248.2 = getelementptr double, ptr %add.ptr69, i64 %mul.i247.2
-  %223 = load double, ptr %arrayidx.i248.2, align 8
-  %vecins.i249.2 = insertelement <16 x double> %vecins.i249.1, double %223, i64 2
-  %arrayidx.i248.3 = getelementptr double, ptr %add.ptr69, i64 %mul.i247.3
-  %224 = load double, ptr %arrayidx.i248.3, align 8
-  %vecins.i249.3 = insertelement <16 x double> %vecins.i249.2, double %224, i64 3
-  %arrayidx.i248.4 = getelementptr double, ptr %add.ptr69, i64 %mul.i247.4
-  %225 = load double, ptr %arrayidx.i248.4, align 8
-  %vecins.i249.4 = insertelement <16 x double> %vecins.i249.3, double %225, i64 4
-  %arrayidx.i248.5 = getelementptr double, ptr %add.ptr69, i64 %mul.i247.5
-  %226 = load double, ptr %arrayidx.i248.5, align 8
-  %vecins.i249.5 = insertelement <16 x double> %vecins.i249.4, double %226, i64 5
-  %arrayidx.i248.6 = getelementptr double, ptr %add.ptr69, i64 %mul.i247.6
-  %227 = load double, ptr %arrayidx.i248.6, align 8
-  %vecins.i249.6 = insertelement <16 x double> %vecins.i249.5, double %227, i64 6
-  %arrayidx.i248.7 = getelementptr double, ptr %add.ptr69, i64 %mul.i247.7
-  %228 = load double, ptr %arrayidx.i248.7, align 8
-  %vecins.i249.7 = insertelement <16 x double> %vecins.i249.6, double %228, i64 7
-  %arrayidx.i248.8 = getelementptr double, ptr %add.ptr69, i64 %mul.i247.8
-  %229 = load double, ptr %arrayidx.i248.8, align 8
-  %vecins.i249.8 = insertelement <16 x double> %vecins.i249.7, double %229, i64 8
-  %arrayidx.i248.9 = getelementptr double, ptr %add.ptr69, i64 %mul.i247.9
-  %230 = load double, ptr %arrayidx.i248.9, align 8
-  %vecins.i249.9 = insertelement <16 x double> %vecins.i249.8, double %230, i64 9
-  %arrayidx.i248.10 = getelementptr double, ptr %add.ptr69, i64 %mul.i247.10
-  %231 = load double, ptr %arrayidx.i248.10, align 8
-  %vecins.i249.10 = insertelement <16 x double> %vecins.i249.9, double %231, i64 10
-  %arrayidx.i248.11 = getelementptr double, ptr %add.ptr69, i64 %mul.i247.11
-  %232 = load double, ptr %arrayidx.i248.11, align 8
-  %vecins.i249.11 = insertelement <16 x double> %vecins.i249.10, double %232, i64 11
-  %arrayidx.i248.12 = getelementptr double, ptr %add.ptr69, i64 %mul.i247.12
-  %233 = load double, ptr %arrayidx.i248.12, align 8
-  %vecins.i249.12 = insertelement <16 x double> %vecins.i249.11, double %233, i64 12
-  %arrayidx.i248.13 = getelementptr double, ptr %add.ptr69, i64 %mul.i247.13
-  %234 = load double, ptr %arrayidx.i248.13, align 8
-  %vecins.i249.13 = insertelement <16 x double> %vecins.i249.12, double %234, i64 13
-  %arrayidx.i248.14 = getelementptr double, ptr %add.ptr69, i64 %mul.i247.14
-  %235 = load double, ptr %arrayidx.i248.14, align 8
-  %vecins.i249.14 = insertelement <16 x double> %vecins.i249.13, double %235, i64 14
-  %arrayidx.i248.15 = getelementptr double, ptr %add.ptr69, i64 %mul.i247.15
-  %236 = load double, ptr %arrayidx.i248.15, align 8
-  %vecins.i249.15 = insertelement <16 x double> %vecins.i249.14, double %236, i64 15
-  %add.ptr68 = getelementptr <16 x double>, ptr %add.ptr59, i64 %output.0374
-  %237 = load <16 x double>, ptr %add.ptr68, align 8
-  %add.i242 = fadd <16 x double> %vecins.i249.15, %237
-  %tobool.not.i243 = icmp eq i64 %220, 0
-  %conv1.i = fptrunc <16 x double> %add.i242 to <16 x float>
+for.body69:                                       ; preds = %for.body69.preheader, %for.body69
+  %output.0406 = phi i64 [ %inc75, %for.body69 ], [ 0, %for.body69.preheader ]
+  %add.ptr71 = getelementptr double, ptr %add.ptr, i64 %output.0406
+  %262 = load i64, ptr %adds_single72, align 8
+  %arrayidx.i255 = getelementptr double, ptr %add.ptr71, i64 %mul.i254
+  %263 = load double, ptr %arrayidx.i255, align 8
+  %vecins.i256 = insertelement <16 x double> <double poison, double poison, double poison, double poison, double poison, double poison, double poison, double poison, double poison, double poison, double undef, double undef, double undef, double undef, double undef, double undef>, double %263, i64 0
+  %arrayidx.i255.1 = getelementptr double, ptr %add.ptr71, i64 %mul.i254.1
+  %264 = load double, ptr %arrayidx.i255.1, align 8
+  %vecins.i256.1 = insertelement <16 x double> %vecins.i256, double %264, i64 1
+  %arrayidx.i255.2 = getelementptr double, ptr %add.ptr71, i64 %mul.i254.2
+  %265 = load double, ptr %arrayidx.i255.2, align 8
+  %vecins.i256.2 = insertelement <16 x double> %vecins.i256.1, double %265, i64 2
+  %arrayidx.i255.3 = getelementptr double, ptr %add.ptr71, i64 %mul.i254.3
+  %266 = load double, ptr %arrayidx.i255.3, align 8
+  %vecins.i256.3 = insertelement <16 x double> %vecins.i256.2, double %266, i64 3
+  %arrayidx.i255.4 = getelementptr double, ptr %add.ptr71, i64 %mul.i254.4
+  %267 = load double, ptr %arrayidx.i255.4, align 8
+  %vecins.i256.4 = insertelement <16 x double> %vecins.i256.3, double %267, i64 4
+  %arrayidx.i255.5 = getelementptr double, ptr %add.ptr71, i64 %mul.i254.5
+  %268 = load double, ptr %arrayidx.i255.5, align 8
+  %vecins.i256.5 = insertelement <16 x double> %vecins.i256.4, double %268, i64 5
+  %arrayidx.i255.6 = getelementptr double, ptr %add.ptr71, i64 %mul.i254.6
+  %269 = load double, ptr %arrayidx.i255.6, align 8
+  %vecins.i256.6 = insertelement <16 x double> %vecins.i256.5, double %269, i64 6
+  %arrayidx.i255.7 = getelementptr double, ptr %add.ptr71, i64 %mul.i254.7
+  %270 = load double, ptr %arrayidx.i255.7, align 8
+  %vecins.i256.7 = insertelement <16 x double> %vecins.i256.6, double %270, i64 7
+  %arrayidx.i255.8 = getelementptr double, ptr %add.ptr71, i64 %mul.i254.8
+  %271 = load double, ptr %arrayidx.i255.8, align 8
+  %vecins.i256.8 = insertelement <16 x double> %vecins.i256.7, double %271, i64 8
+  %arrayidx.i255.9 = getelementptr double, ptr %add.ptr71, i64 %mul.i254.9
+  %272 = load double, ptr %arrayidx.i255.9, align 8
+  %vecins.i256.9 = insertelement <16 x double> %vecins.i256.8, double %272, i64 9
+  %arrayidx.i255.10 = getelementptr double, ptr %add.ptr71, i64 %mul.i254.10
+  %273 = load double, ptr %arrayidx.i255.10, align 8
+  %vecins.i256.10 = insertelement <16 x double> %vecins.i256.9, double %273, i64 10
+  %arrayidx.i255.11 = getelementptr double, ptr %add.ptr71, i64 %mul.i254.11
+  %274 = load double, ptr %arrayidx.i255.11, align 8
+  %vecins.i256.11 = insertelement <16 x double> %vecins.i256.10, double %274, i64 11
+  %arrayidx.i255.12 = getelementptr double, ptr %add.ptr71, i64 %mul.i254.12
+  %275 = load double, ptr %arrayidx.i255.12, align 8
+  %vecins.i256.12 = insertelement <16 x double> %vecins.i256.11, double %275, i64 12
+  %arrayidx.i255.13 = getelementptr double, ptr %add.ptr71, i64 %mul.i254.13
+  %276 = load double, ptr %arrayidx.i255.13, align 8
+  %vecins.i256.13 = insertelement <16 x double> %vecins.i256.12, double %276, i64 13
+  %arrayidx.i255.14 = getelementptr double, ptr %add.ptr71, i64 %mul.i254.14
+  %277 = load double, ptr %arrayidx.i255.14, align 8
+  %vecins.i256.14 = insertelement <16 x double> %vecins.i256.13, double %277, i64 14
+  %arrayidx.i255.15 = getelementptr double, ptr %add.ptr71, i64 %mul.i254.15
+  %278 = load double, ptr %arrayidx.i255.15, align 8
+  %vecins.i256.15 = insertelement <16 x double> %vecins.i256.14, double %278, i64 15
+  %add.ptr70 = getelementptr <16 x double>, ptr %add.ptr61, i64 %output.0406
+  %279 = load <16 x double>, ptr %add.ptr70, align 8
+  %add.i249 = fadd <16 x double> %vecins.i256.15, %279
+  %tobool.not.i250 = icmp eq i64 %262, 0
+  %conv1.i = fptrunc <16 x double> %add.i249 to <16 x float>
   %conv2.i = fpext <16 x float> %conv1.i to <16 x double>
-  %cond.i244 = select i1 %tobool.not.i243, <16 x double> %add.i242, <16 x double> %conv2.i
-  store <16 x double> %cond.i244, ptr %add.ptr68, align 8
-  %inc73 = add nuw i64 %output.0374, 1
-  %exitcond428.not = icmp eq i64 %inc73, %0
-  br i1 %exitcond428.not, label %if.end75, label %for.body67, !llvm.loop !16
+  %cond.i251 = select i1 %tobool.not.i250, <16 x double> %add.i249, <16 x double> %conv2.i
+  store <16 x double> %cond.i251, ptr %add.ptr70, align 8
+  %inc75 = add nuw i64 %output.0406, 1
+  %exitcond461.not = icmp eq i64 %inc75, %0
+  br i1 %exitcond461.not, label %if.end77, label %for.body69, !llvm.loop !17
 
-if.end75:                                         ; preds = %for.body67, %for.cond64.preheader, %if.then61
-  %inc77 = add nuw nsw i64 %number.0378, 1
-  %exitcond430.not = icmp eq i64 %inc77, %div201
-  br i1 %exitcond430.not, label %for.cond.cleanup28.loopexit, label %for.body29, !llvm.loop !17
+if.end77:                                         ; preds = %for.body69, %for.cond66.preheader, %if.then63
+  %inc79 = add nuw nsw i64 %number.0410, 1
+  %exitcond463.not = icmp eq i64 %inc79, %div204
+  br i1 %exitcond463.not, label %for.cond.cleanup28.loopexit, label %for.body29, !llvm.loop !18
 
-for.cond87.preheader:                             ; preds = %for.cond82.preheader, %for.cond.cleanup89
-  %row.0384 = phi i64 [ %inc106, %for.cond.cleanup89 ], [ 0, %for.cond82.preheader ]
-  br i1 %cmp65373.not, label %for.cond.cleanup89, label %for.body90.lr.ph
+for.cond89.preheader:                             ; preds = %for.cond84.preheader, %for.cond.cleanup91
+  %row.0416 = phi i64 [ %inc108, %for.cond.cleanup91 ], [ 0, %for.cond84.preheader ]
+  br i1 %cmp67405.not, label %for.cond.cleanup91, label %for.body92.lr.ph
 
-for.body90.lr.ph:                                 ; preds = %for.cond87.preheader
-  %div91202 = lshr i64 %row.0384, 4
-  %mul92 = mul i64 %div91202, %0
-  %rem95 = and i64 %row.0384, 15
-  %add98 = add i64 %row.0384, %first.0386
-  %mul99 = mul i64 %add98, %0
-  %238 = getelementptr double, ptr %out, i64 %mul99
-  br label %for.body90
+for.body92.lr.ph:                                 ; preds = %for.cond89.preheader
+  %div93205 = lshr i64 %row.0416, 4
+  %mul94 = mul i64 %div93205, %0
+  %rem97 = and i64 %row.0416, 15
+  %add100 = add i64 %row.0416, %first.0418
+  %mul101 = mul i64 %add100, %0
+  %280 = getelementptr double, ptr %out, i64 %mul101
+  br label %for.body92
 
-for.cond.cleanup84:                               ; preds = %for.cond.cleanup89, %for.cond82.preheader
-  %239 = load i64, ptr %height, align 8
-  %mul110 = shl i64 %239, 4
-  %add111 = add i64 %mul110, %first.0386
-  %cmp = icmp ult i64 %add111, %stop
-  br i1 %cmp, label %for.body, label %for.cond.cleanup, !llvm.loop !18
+for.cond.cleanup86:                               ; preds = %for.cond.cleanup91, %for.cond84.preheader
+  %281 = load i64, ptr %height, align 8
+  %mul112 = shl i64 %281, 4
+  %add113 = add i64 %mul112, %first.0418
+  %cmp = icmp ult i64 %add113, %stop
+  br i1 %cmp, label %for.body, label %for.cond.cleanup, !llvm.loop !19
 
-for.cond.cleanup89:                               ; preds = %for.body90, %for.cond87.preheader
-  %inc106 = add nuw i64 %row.0384, 1
-  %exitcond432.not = icmp eq i64 %inc106, %sub.mul2
-  br i1 %exitcond432.not, label %for.cond.cleanup84, label %for.cond87.preheader, !llvm.loop !19
+for.cond.cleanup91:                               ; preds = %for.body92, %for.cond89.preheader
+  %inc108 = add nuw i64 %row.0416, 1
+  %exitcond465.not = icmp eq i64 %inc108, %sub.mul2
+  br i1 %exitcond465.not, label %for.cond.cleanup86, label %for.cond89.preheader, !llvm.loop !20
 
-for.body90:                                       ; preds = %for.body90.lr.ph, %for.body90
-  %output86.0382 = phi i64 [ 0, %for.body90.lr.ph ], [ %inc103, %for.body90 ]
-  %add93 = add i64 %output86.0382, %mul92
-  %mul94 = shl i64 %add93, 4
-  %add96 = or disjoint i64 %mul94, %rem95
-  %arrayidx97 = getelementptr double, ptr %sums, i64 %add96
-  %240 = load double, ptr %arrayidx97, align 8
-  %arrayidx101 = getelementptr double, ptr %238, i64 %output86.0382
-  store double %240, ptr %arrayidx101, align 8
-  %inc103 = add nuw i64 %output86.0382, 1
-  %exitcond431.not = icmp eq i64 %inc103, %0
-  br i1 %exitcond431.not, label %for.cond.cleanup89, label %for.body90, !llvm.loop !20
+for.body92:                                       ; preds = %for.body92.lr.ph, %for.body92
+  %output88.0414 = phi i64 [ 0, %for.body92.lr.ph ], [ %inc105, %for.body92 ]
+  %add95 = add i64 %output88.0414, %mul94
+  %mul96 = shl i64 %add95, 4
+  %add98 = or disjoint i64 %mul96, %rem97
+  %arrayidx99 = getelementptr double, ptr %sums, i64 %add98
+  %282 = load double, ptr %arrayidx99, align 8
+  %arrayidx103 = getelementptr double, ptr %280, i64 %output88.0414
+  store double %282, ptr %arrayidx103, align 8
+  %inc105 = add nuw i64 %output88.0414, 1
+  %exitcond464.not = icmp eq i64 %inc105, %0
+  br i1 %exitcond464.not, label %for.cond.cleanup91, label %for.body92, !llvm.loop !21
 }
 
 ; Function Attrs: mustprogress nocallback nofree nosync nounwind willreturn memory(argmem: readwrite)
@@ -1417,7 +1544,7 @@ for.body4:                                        ; preds = %for.body, %for.body
   %.most.0 = select i1 %cmp6, double %1, double %most.057
   %inc = add nuw i64 %output.058, 1
   %exitcond.not = icmp eq i64 %inc, %outputs
-  br i1 %exitcond.not, label %for.body12.preheader, label %for.body4, !llvm.loop !21
+  br i1 %exitcond.not, label %for.body12.preheader, label %for.body4, !llvm.loop !22
 
 for.body12:                                       ; preds = %for.body12.preheader, %for.body12
   %output8.061 = phi i64 [ %inc17, %for.body12 ], [ 0, %for.body12.preheader ]
@@ -1430,12 +1557,12 @@ for.body12:                                       ; preds = %for.body12.preheade
   %add = fadd double %total.060, %call
   %inc17 = add nuw i64 %output8.061, 1
   %exitcond67.not = icmp eq i64 %inc17, %outputs
-  br i1 %exitcond67.not, label %for.body23, label %for.body12, !llvm.loop !22
+  br i1 %exitcond67.not, label %for.body23, label %for.body12, !llvm.loop !23
 
 for.cond.cleanup22:                               ; preds = %for.body23, %for.cond9.preheader
   %add.ptr29 = getelementptr double, ptr %row.066, i64 %outputs
   %cmp = icmp ult ptr %add.ptr29, %add.ptr
-  br i1 %cmp, label %for.body, label %for.cond.cleanup, !llvm.loop !23
+  br i1 %cmp, label %for.body, label %for.cond.cleanup, !llvm.loop !24
 
 for.body23:                                       ; preds = %for.body12, %for.body23
   %output19.064 = phi i64 [ %inc26, %for.body23 ], [ 0, %for.body12 ]
@@ -1445,7 +1572,7 @@ for.body23:                                       ; preds = %for.body12, %for.bo
   store double %div, ptr %arrayidx24, align 8
   %inc26 = add nuw i64 %output19.064, 1
   %exitcond68.not = icmp eq i64 %inc26, %outputs
-  br i1 %exitcond68.not, label %for.cond.cleanup22, label %for.body23, !llvm.loop !24
+  br i1 %exitcond68.not, label %for.cond.cleanup22, label %for.body23, !llvm.loop !25
 }
 
 declare dso_local double @exp(double noundef) local_unnamed_addr #3
@@ -1487,7 +1614,7 @@ for.body4:                                        ; preds = %for.body, %for.body
   %.most.0 = select i1 %cmp6, float %1, float %most.059
   %inc = add nuw i64 %output.060, 1
   %exitcond.not = icmp eq i64 %inc, %outputs
-  br i1 %exitcond.not, label %for.body12.preheader, label %for.body4, !llvm.loop !25
+  br i1 %exitcond.not, label %for.body12.preheader, label %for.body4, !llvm.loop !26
 
 for.body24.lr.ph:                                 ; preds = %for.body12
   %conv25 = fptrunc double %add to float
@@ -1505,12 +1632,12 @@ for.body12:                                       ; preds = %for.body12.preheade
   %add = fadd double %total.062, %conv
   %inc17 = add nuw i64 %output8.063, 1
   %exitcond69.not = icmp eq i64 %inc17, %outputs
-  br i1 %exitcond69.not, label %for.body24.lr.ph, label %for.body12, !llvm.loop !26
+  br i1 %exitcond69.not, label %for.body24.lr.ph, label %for.body12, !llvm.loop !27
 
 for.cond.cleanup23:                               ; preds = %for.body24, %for.cond9.preheader
   %add.ptr31 = getelementptr float, ptr %row.068, i64 %outputs
   %cmp = icmp ult ptr %add.ptr31, %add.ptr
-  br i1 %cmp, label %for.body, label %for.cond.cleanup, !llvm.loop !27
+  br i1 %cmp, label %for.body, label %for.cond.cleanup, !llvm.loop !28
 
 for.body24:                                       ; preds = %for.body24.lr.ph, %for.body24
   %output19.066 = phi i64 [ 0, %for.body24.lr.ph ], [ %inc28, %for.body24 ]
@@ -1520,7 +1647,7 @@ for.body24:                                       ; preds = %for.body24.lr.ph, %
   store float %div, ptr %arrayidx26, align 4
   %inc28 = add nuw i64 %output19.066, 1
   %exitcond70.not = icmp eq i64 %inc28, %outputs
-  br i1 %exitcond70.not, label %for.cond.cleanup23, label %for.body24, !llvm.loop !28
+  br i1 %exitcond70.not, label %for.cond.cleanup23, label %for.body24, !llvm.loop !29
 }
 
 declare dso_local float @expf(float noundef) local_unnamed_addr #3
@@ -1550,7 +1677,7 @@ for.body:                                         ; preds = %for.body.lr.ph, %fo
   store double %div, ptr %arrayidx, align 8
   %inc = add nuw i64 %at.08, 1
   %exitcond.not = icmp eq i64 %inc, %mul
-  br i1 %exitcond.not, label %for.cond.cleanup, label %for.body, !llvm.loop !29
+  br i1 %exitcond.not, label %for.cond.cleanup, label %for.body, !llvm.loop !30
 }
 
 ; Function Attrs: nounwind
@@ -1577,7 +1704,7 @@ for.body:                                         ; preds = %entry, %for.body
   store float %div, ptr %arrayidx, align 4
   %inc = add nuw i64 %at.011, 1
   %exitcond.not = icmp eq i64 %inc, %mul
-  br i1 %exitcond.not, label %for.cond.cleanup, label %for.body, !llvm.loop !30
+  br i1 %exitcond.not, label %for.cond.cleanup, label %for.body, !llvm.loop !31
 }
 
 ; Function Attrs: nounwind
@@ -1598,7 +1725,7 @@ for.body:                                         ; preds = %entry, %for.body
   store double %call, ptr %arrayidx, align 8
   %inc = add nuw i64 %at.07, 1
   %exitcond.not = icmp eq i64 %inc, %mul
-  br i1 %exitcond.not, label %for.cond.cleanup, label %for.body, !llvm.loop !31
+  br i1 %exitcond.not, label %for.cond.cleanup, label %for.body, !llvm.loop !32
 }
 
 ; Function Attrs: nounwind
@@ -1619,7 +1746,7 @@ for.body:                                         ; preds = %entry, %for.body
   store float %call, ptr %arrayidx, align 4
   %inc = add nuw i64 %at.07, 1
   %exitcond.not = icmp eq i64 %inc, %mul
-  br i1 %exitcond.not, label %for.cond.cleanup, label %for.body, !llvm.loop !32
+  br i1 %exitcond.not, label %for.cond.cleanup, label %for.body, !llvm.loop !33
 }
 
 ; Function Attrs: nounwind
@@ -1641,13 +1768,16 @@ for.body:                                         ; preds = %entry, %for.body
   store double %call1, ptr %arrayidx, align 8
   %inc = add nuw i64 %at.08, 1
   %exitcond.not = icmp eq i64 %inc, %mul
-  br i1 %exitcond.not, label %for.cond.cleanup, label %for.body, !llvm.loop !33
+  br i1 %exitcond.not, label %for.cond.cleanup, label %for.body, !llvm.loop !34
 }
 
 declare dso_local double @log1p(double noundef) local_unnamed_addr #3
 
 ; Function Attrs: mustprogress nocallback nofree nosync nounwind speculatable willreturn memory(none)
 declare <16 x double> @llvm.fabs.v16f64(<16 x double>) #4
+
+; Function Attrs: mustprogress nocallback nofree nosync nounwind speculatable willreturn memory(none)
+declare <16 x i32> @llvm.umin.v16i32(<16 x i32>, <16 x i32>) #4
 
 ; Function Attrs: nocallback nofree nosync nounwind speculatable willreturn memory(none)
 declare i64 @llvm.umin.i64(i64, i64) #5
@@ -1697,3 +1827,4 @@ attributes #7 = { nobuiltin nounwind "no-builtins" }
 !31 = distinct !{!31, !2, !3}
 !32 = distinct !{!32, !2, !3}
 !33 = distinct !{!33, !2, !3}
+!34 = distinct !{!34, !2, !3}

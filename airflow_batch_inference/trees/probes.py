@@ -25,6 +25,8 @@ _MOST_WALKS = 400_000
 """Rows times trees: what LightGBM's own predict takes some tens of milliseconds for."""
 _MOST_NUMBERS = 8_000_000
 """Rows times inputs: 64 MB."""
+_MOST_STEPS = 1_000_000
+"""Along all paths: about a second."""
 _LEAF = -1
 _ODD_NUMBERS = (0.0, -0.0, 1e-36, -1e-36, float(np.float32(1e-35)), 1e300, -1e300)
 _SINGLE_ODD_NUMBERS = (0.0, -0.0, 1e-36, -1e-36, 1e-45, 3e38, -3e38)
@@ -59,8 +61,11 @@ def probe_rows(forest: Forest, *, infinite: bool, missing: bool) -> np.ndarray:
         wanted, sides = wanted[chosen], sides[chosen]
     edges = maker.edges()
     rows = np.asfortranarray(np.vstack([edges, maker.others(max(_LEAST_ROWS, len(wanted)))]))
-    for place, (split, side) in enumerate(zip(wanted.tolist(), sides.tolist(), strict=True), len(edges)):
-        maker.lead_to(split, side, rows[place])
+    steps = 0
+    for place in rng.permutation(len(wanted)).tolist():
+        steps += maker.lead_to(int(wanted[place]), int(sides[place]), rows[len(edges) + place])
+        if steps > _MOST_STEPS:  # trees that are chains of splits; the other rows stay what they are by chance
+            break
     if infinite:
         return rows
     largest = float(np.finfo(np.float32 if forest.is_single else np.float64).max)
@@ -89,36 +94,35 @@ class _Maker:
         self._numbers = self._by_input(splits)
         self._codes: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # of a set, and how many others are before each
 
-    def _by_input(self, splits: np.ndarray) -> list[np.ndarray]:
-        """Return each input's different thresholds in order; of one that is split by sets their codes, and others."""
+    def _by_input(self, splits: np.ndarray) -> dict[int, np.ndarray]:
+        """Return each split input's different thresholds in order; of one that is split by sets codes, and others."""
         forest = self._forest
         features = forest.feature[splits]
         order = np.argsort(features, kind="stable")
-        borders = np.searchsorted(features[order], np.arange(forest.width + 1))
-        found = []
-        for first, last in itertools.pairwise(borders.tolist()):
+        inputs, starts = np.unique(features[order], return_index=True)
+        found = {}
+        for column, (first, last) in zip(inputs.tolist(), itertools.pairwise([*starts, len(splits)]), strict=True):
             nodes = splits[order[first:last]]
             sets = nodes[self._is_set[nodes]]
             if len(sets):
-                found.append(_around([forest.sets[int(place)] for place in forest.threshold[sets]]))
+                found[column] = _around([forest.sets[int(place)] for place in forest.threshold[sets]])
             else:
-                found.append(np.unique(forest.threshold[nodes]) if len(nodes) else np.zeros(1))
+                found[column] = np.unique(forest.threshold[nodes])
         return found
 
     def edges(self) -> np.ndarray:
         """Return rows with the least and the largest threshold of each input, and all odd values at once."""
-        rows = [
-            np.array([self._beside(numbers[place], side) for numbers in self._numbers])
-            for place in (0, -1)
-            for side in (-1, 0, 1)
-        ]
-        rows += [np.full(self._forest.width, value) for value in self._odd]
-        return self._allowed(np.vstack(rows))
+        ends = [(place, side) for place in (0, -1) for side in (-1, 0, 1)]
+        rows = np.zeros((len(ends) + len(self._odd), self._forest.width))
+        for column, numbers in self._numbers.items():
+            rows[: len(ends), column] = [self._beside(numbers[place], side) for place, side in ends]
+        rows[len(ends) :] = self._odd[:, None]
+        return self._allowed(rows)
 
     def others(self, rows: int) -> np.ndarray:
         """Return rows of thresholds at random, each as it is or the number beside it, and of odd values."""
-        found = np.empty((rows, self._forest.width))
-        for column, numbers in enumerate(self._numbers):
+        found = np.zeros((rows, self._forest.width))
+        for column, numbers in self._numbers.items():
             taken = self._rng.choice(numbers, size=rows)
             sides = self._rng.integers(-1, 2, size=rows)
             beside = np.where(sides == 0, taken, self._beside(taken, sides))
@@ -138,15 +142,16 @@ class _Maker:
     def _beside(self, values: np.ndarray, sides: np.ndarray | int) -> np.ndarray:
         """Return the next numbers to the left (-1) or to the right (1), in the type that is compared."""
         towards = np.where(np.asarray(sides) < 0, -np.inf, np.inf).astype(self._kind)
-        moved = np.nextafter(np.asarray(values).astype(self._kind), towards).astype(np.float64)
+        with np.errstate(over="ignore", under="ignore"):
+            moved = np.nextafter(np.asarray(values).astype(self._kind), towards).astype(np.float64)
         beside: np.ndarray = np.where(np.asarray(sides) == 0, values, moved)
         return beside
 
-    def lead_to(self, split: int, side: int, row: np.ndarray) -> None:
-        """Let a row take the path to a split and have its threshold there, or the number beside it."""
+    def lead_to(self, split: int, side: int, row: np.ndarray) -> int:
+        """Let a row take the path to a split and have its threshold there, or the number beside it; say its length."""
         left, feature, threshold, parents = self._left, self._feature, self._threshold, self._parents
         bounds: dict[int, tuple[float, float]] = {}
-        node, parent = split, parents[split]
+        node, parent, steps = split, parents[split], 1
         while parent != _LEAF:
             column, goes_left = feature[parent], left[parent] == node
             if self._is_set[parent]:
@@ -155,12 +160,13 @@ class _Maker:
                 low, high = bounds.get(column, (-math.inf, math.inf))
                 here = threshold[parent]
                 bounds[column] = (low, min(high, here)) if goes_left else (max(low, here), high)
-            node, parent = parent, parents[parent]
+            node, parent, steps = parent, parents[parent], steps + 1
         for column, (low, high) in bounds.items():
             row[column] = high if high < math.inf else self._next(low, 1)
         row[feature[split]] = (
             self._code(split, inside=side < 0) if self._is_set[split] else self._next(threshold[split], side)
         )
+        return steps
 
     def _next(self, value: float, side: int) -> float:
         """Return the next number to a side, in the type that is compared; the number itself for side 0."""
@@ -168,7 +174,8 @@ class _Maker:
             return value
         if self._kind is np.float64:
             return math.nextafter(value, side * math.inf)
-        return float(np.nextafter(np.float32(value), np.float32(side * math.inf)))
+        with np.errstate(over="ignore", under="ignore"):
+            return float(np.nextafter(np.float32(value), np.float32(side * math.inf)))
 
     def _code(self, split: int, *, inside: bool) -> float:
         """Return a category of a split's set, or one that is not; NaN where there is none."""

@@ -16,7 +16,7 @@ from airflow_batch_inference.trees.ensemble import pack
 from airflow_batch_inference.trees.probes import probe_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from airflow_batch_inference.flavors.base import LoadedModel, Prediction
     from airflow_batch_inference.trees.ensemble import Ensemble
@@ -91,12 +91,23 @@ class TreeScorer:
         if batch.num_columns != self.ensemble.width:
             return None
         try:
-            columns = [_doubles(column) for column in self.encode(batch).columns]
+            table = self.encode(batch)
+            columns = {place: _doubles(table.column(place)) for place in self._looked_at(table)}
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, TypeError, ValueError):
             return None  # the library, or its flavor, says what is wrong
-        if not all(self._takes(column) for column in columns):
+        if not all(self._takes(column) for column in columns.values()):
             return None
-        return self.answers(raw_scores(self.ensemble, columns), methods)
+        return self.answers(self._sums(columns, batch.num_rows), methods)
+
+    def _looked_at(self, table: pa.Table) -> Iterable[int]:
+        """Return the inputs that splits ask for, and those that the library might refuse."""
+        if not (self.takes_infinite and self.takes_missing):
+            return range(self.ensemble.width)
+        odd = [place for place, kind in enumerate(table.schema.types) if not is_plain(kind)]
+        return sorted({*self.ensemble.inputs.tolist(), *odd})
+
+    def _sums(self, columns: Mapping[int, np.ndarray] | Sequence[np.ndarray], rows: int) -> np.ndarray:
+        return raw_scores(self.ensemble, [columns[place] for place in self.ensemble.inputs.tolist()], rows)
 
     def _takes(self, column: np.ndarray) -> bool:
         """Say whether the library takes each value of a column; inputs that no split asks for are looked at, too."""
@@ -109,7 +120,7 @@ class TreeScorer:
     def difference(self, source: TreeSource, methods: Sequence[str]) -> str | None:
         """Score rows that are made from the trees, and say where the library answers something else; None: nowhere."""
         rows = probe_rows(source.forest, infinite=source.takes_infinite, missing=source.takes_missing)
-        found = self.answers(raw_scores(self.ensemble, [np.ascontiguousarray(column) for column in rows.T]), methods)
+        found = self.answers(self._sums([np.ascontiguousarray(column) for column in rows.T], len(rows)), methods)
         with np.errstate(all="ignore"):  # the largest numbers that there are overflow in the library's own checks
             return first_difference(found, source.library(rows, methods))
 
@@ -122,6 +133,11 @@ def ask(
     if several is not None and len(methods) > 1:
         return dict(several(batch, methods=methods, kwargs=kwargs))
     return {method: model.predict(batch, method=method, kwargs=kwargs) for method in methods}
+
+
+def is_plain(kind: pa.DataType) -> bool:
+    """Say whether a column holds numbers or booleans as Arrow has them."""
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind))
 
 
 def _doubles(column: pa.ChunkedArray) -> np.ndarray:

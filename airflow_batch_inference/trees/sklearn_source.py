@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from airflow_batch_inference.trees.forest import NAN_LEFT, NAN_RIGHT, Forest, NotCoveredError
-from airflow_batch_inference.trees.scorer import TreeSource, ask
+from airflow_batch_inference.trees.scorer import TreeSource, ask, is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -98,7 +98,7 @@ def _numeric(batch: pa.Table) -> pa.Table:
         One is not: the estimator may read it in its own way.
     """
     for field in batch.schema:
-        if not (pa.types.is_floating(field.type) or pa.types.is_integer(field.type) or pa.types.is_boolean(field.type)):
+        if not is_plain(field.type):
             message = f"{field.name} is {field.type}"
             raise TypeError(message)
     return batch

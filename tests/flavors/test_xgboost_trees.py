@@ -45,11 +45,41 @@ def trees(document):
         (lambda tree: tree.pop("left_children"), "Tree 1 .* are no lists of numbers"),
         (lambda tree: tree.update(left_children={"a": 1}), "Tree 1 .* are no lists of numbers"),
         (lambda tree: tree.update(left_children=[1 << 70]), "Tree 1 .* are no lists of numbers"),
+        (lambda tree: tree.update(set_of([-1])), "Tree 1 .* category -1 is none from 0 to 16,777,215"),
+        (lambda tree: tree.update(set_of([1 << 24])), "Tree 1 .* category 16777216 is none from 0"),
+        (lambda tree: tree.update(set_of([1], categories_sizes=[2])), "Tree 1 .* lies beyond its 1 categories"),
+        (lambda tree: tree.update(set_of([1], categories_nodes=[999])), "Tree 1 .* is of none of its"),
+        (lambda tree: tree.update(set_of([1], categories_segments=[])), "Tree 1 .* sets .* of different lengths"),
     ],
 )
 def test_a_tree_that_cannot_be_followed_is_refused_with_its_number(library, change, said):
     document = json.loads(library.saved("xgb-classifier").path.read_bytes())
     change(trees(document)[1])
+    with pytest.raises(ModelLoadError, match=said):
+        require_followable(json.dumps(document).encode(), is_json=True)
+
+
+def set_of(codes, **changed):
+    """Return a tree's entries of one set of categories."""
+    return {"categories": codes, "categories_nodes": [0], "categories_segments": [0],
+            "categories_sizes": [len(codes)], **changed}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("tree_info", lambda found: [*found[:-1], 1], "a tree adds to output 1 of 1"),
+        ("tree_info", lambda found: [-1, *found[1:]], "a tree adds to output -1 of 1"),
+        ("tree_info", lambda found: found[1:], r"tree_info is of \d+ trees, but there are \d+"),
+        ("tree_info", lambda found: "none", "tree_info is no list of numbers"),
+        ("iteration_indptr", lambda found: [*found[:-1], 99], "iteration_indptr does not lead from 0 to its"),
+        ("iteration_indptr", lambda found: [0, 2, 1, *found[3:]], "iteration_indptr does not lead"),
+    ],
+)
+def test_trees_out_of_order_are_refused(library, name, change, said):
+    document = json.loads(library.saved("xgb-classifier").path.read_bytes())
+    model = document["learner"]["gradient_booster"]["model"]
+    model[name] = change(model[name])
     with pytest.raises(ModelLoadError, match=said):
         require_followable(json.dumps(document).encode(), is_json=True)
 

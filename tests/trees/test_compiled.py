@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -88,12 +89,12 @@ def test_an_older_processor_gives_the_same_bits(monkeypatch, tmp_path, processor
     monkeypatch.setattr(ensemble, "MOST_MASKED_LEAVES", most)
     scorer, _ = scorer_of(models.load(models.random_booster(1, "multiclass", with_categories=False)[0], tmp_path))
     rng = np.random.default_rng(0)
-    columns = [rng.normal(size=999) for _ in range(scorer.ensemble.width)]
-    expected = compiled.raw_scores(scorer.ensemble, columns)
+    columns = [rng.normal(size=999) for _ in scorer.ensemble.inputs]
+    expected = compiled.raw_scores(scorer.ensemble, columns, len(columns[0]))
     linked = compiled.apply_link(expected, SOFTMAX)
     older = compiled.compile_for(processor)
     monkeypatch.setattr(compiled, "kernel", lambda: older)
-    found = compiled.raw_scores(scorer.ensemble, columns)
+    found = compiled.raw_scores(scorer.ensemble, columns, len(columns[0]))
     np.testing.assert_array_equal(found, expected)
     np.testing.assert_array_equal(compiled.apply_link(found, SOFTMAX), linked)
 
@@ -101,11 +102,11 @@ def test_an_older_processor_gives_the_same_bits(monkeypatch, tmp_path, processor
 def test_several_threads_give_the_same_bits(monkeypatch, tmp_path):
     scorer, _ = scorer_of(models.load(models.random_booster(2, "regression", with_categories=False)[0], tmp_path))
     rng = np.random.default_rng(0)
-    columns = [rng.normal(size=10_007) for _ in range(scorer.ensemble.width)]
+    columns = [rng.normal(size=10_007) for _ in scorer.ensemble.inputs]
     found = []
     for threads in (1, 3):
         monkeypatch.setattr(compiled, "native_threads", lambda threads=threads: threads)
-        found.append(compiled.raw_scores(scorer.ensemble, columns))
+        found.append(compiled.raw_scores(scorer.ensemble, columns, len(columns[0])))
     np.testing.assert_array_equal(*found)
 
 
@@ -116,6 +117,54 @@ def test_nothing_is_written_by_the_first_use(tmp_path):
     subprocess.run([sys.executable, "-B", "-c", script], env=environment, cwd=tmp_path, check=True)
     assert list(tmp_path.iterdir()) == []
     assert set(compiled.CODE.parent.rglob("*")) == before
+
+
+_FORBIDDEN = """
+import ctypes, mmap, struct
+from airflow_batch_inference.trees import compiled
+
+class Filter(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("program", ctypes.c_char_p)]
+
+# mprotect with PROT_EXEC is refused, as systemd's MemoryDenyWriteExecute does: load the call's number, then its flags.
+steps = [(0x20, 0, 0, 0), (0x15, 0, 3, 10), (0x20, 0, 0, 32), (0x45, 0, 1, mmap.PROT_EXEC),
+         (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7FFF0000)]
+program = b"".join(struct.pack("HBBI", *step) for step in steps)
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, ctypes.byref(Filter(len(steps), program)), 0, 0) == 0
+try:
+    compiled.kernel()
+except compiled.NotCompiledError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or platform.machine() != "x86_64", reason="the filter is of that system")
+def test_a_system_that_forbids_new_code_is_named_before_any_is_run():
+    done = subprocess.run([sys.executable, "-c", _FORBIDDEN], capture_output=True, text=True, check=True)
+    assert "the system forbids this process to make machine code" in done.stdout
+
+
+def test_an_old_llvmlite_is_named(monkeypatch):
+    monkeypatch.setattr(compiled.importlib.metadata, "version", lambda name: "0.44.1")
+    with pytest.raises(compiled.NotCompiledError, match=r"llvmlite 0\.44\.1 is too old; 0\.45 or later"):
+        compiled.compile_for("")
+
+
+def test_a_child_is_not_locked_out_by_a_thread_that_it_does_not_have():
+    script = """if True:
+    import os
+    from airflow_batch_inference.trees import compiled
+    with compiled._lock:
+        child = os.fork()
+        if not child:
+            compiled.kernel()
+            os._exit(7)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "7"
 
 
 def test_a_python_of_32_bits_is_named(monkeypatch):

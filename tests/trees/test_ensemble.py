@@ -95,6 +95,11 @@ def walked(forest, rows):
     return sums
 
 
+def scored(forest, rows):
+    packed = pack(forest)
+    return raw_scores(packed, [np.ascontiguousarray(rows[:, place]) for place in packed.inputs], len(rows))
+
+
 ODD = [np.nan, -np.inf, -3.0, -2.5, -0.0, 0.0, 1e-45, 1e-36, 0.1, np.nextafter(0.1, 1), 0.7, 3e38, 3.5e38, 1e39, np.inf]
 
 
@@ -109,7 +114,7 @@ def test_each_row_falls_into_the_leaves_of_a_plain_walk(monkeypatch, seed, singl
     rows = rng.choice(ODD, size=(LANES * 3 + 5, forest.width))
     with np.errstate(over="ignore"):
         expected = walked(forest, rows)
-    found = raw_scores(pack(forest), [np.ascontiguousarray(column) for column in rows.T])
+    found = scored(forest, rows)
     np.testing.assert_array_equal(found, expected)
 
 
@@ -117,7 +122,7 @@ def test_each_row_falls_into_the_leaves_of_a_plain_walk(monkeypatch, seed, singl
 @pytest.mark.parametrize("rows", [0, 1, LANES - 1, LANES, LANES + 1])
 def test_any_number_of_rows_is_scored(monkeypatch, stump, rows, most):
     monkeypatch.setattr(ensemble, "MOST_MASKED_LEAVES", most)
-    found = raw_scores(pack(stump), [np.arange(rows, dtype=float)])
+    found = scored(stump, np.arange(rows, dtype=float)[:, None])
     assert found.ravel().tolist() == [1.0 if row == 0 else 2.0 for row in range(rows)]
 
 
@@ -136,7 +141,7 @@ def test_trees_of_one_leaf_ask_for_no_column():
         width=3,
         outputs=1,
     )
-    assert raw_scores(pack(forest), [np.zeros(2)] * 3).tolist() == [[4.5], [4.5]]
+    assert scored(forest, np.zeros((2, 3))).tolist() == [[4.5], [4.5]]
 
 
 def forest_of(tmp_path, seed=0):
@@ -185,6 +190,17 @@ def test_packed_trees_take_few_bytes_a_node(tmp_path):
 @pytest.mark.parametrize("changed", [{"threshold": np.full(3, np.nan)}, {"value": np.full(3, np.nan)}])
 def test_a_number_that_is_none_is_refused(stump, changed):
     with pytest.raises(NotCoveredError, match="NaN"):
+        pack(replace(stump, **changed))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [({"groups": np.array([1])}, "an output that is none of its 1"), ({"groups": np.array([-1])}, "an output"),
+     ({"feature": np.array([1, 0, 0])}, "an input that is none of its 1"),
+     ({"feature": np.array([-1, 0, 0])}, "an input")],
+)  # fmt: skip
+def test_what_would_lead_to_other_memory_is_refused(stump, changed, message):
+    with pytest.raises(NotCoveredError, match=message):
         pack(replace(stump, **changed))
 
 

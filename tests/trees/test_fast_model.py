@@ -240,8 +240,21 @@ def test_a_kernel_that_cannot_be_compiled_leaves_all_to_the_library(model, data,
         accelerated(model, "require")
 
 
+def test_what_fails_after_it_was_compared_turns_the_kernel_off(model, data, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(fast_model, "_COMPARED_ROWS", len(data))
+    fast, batch = accelerated(model, "auto"), models.table(model, data)
+    fast.predict(batch)
+    monkeypatch.setattr("airflow_batch_inference.trees.scorer.raw_scores", broken)
+
+    np.testing.assert_array_equal(fast.predict(batch), model.predict(batch))
+    assert why_slow(fast) == "the kernel failed: RuntimeError: can't start new thread"
+
+
 def test_whatever_goes_wrong_the_library_scores(model, data, monkeypatch):
-    def broken(ensemble, columns):
+    def broken(*_):
         raise MemoryError
 
     monkeypatch.setattr("airflow_batch_inference.trees.scorer.raw_scores", broken)

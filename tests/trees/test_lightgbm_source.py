@@ -59,7 +59,7 @@ def test_a_split_by_a_set_of_categories_has_the_same_bits(tmp_path):
     booster, data = models.random_booster(3, "regression", with_categories=True)
     model = models.load(booster, tmp_path)
 
-    assert scorer_of(model)[0].ensemble.way.sets is not None
+    assert scorer_of(model)[0].ensemble.sets is not None
     assert difference(model, models.table(model, models.odd_rows(np.random.default_rng(0), data, 5000))) is None
 
 
