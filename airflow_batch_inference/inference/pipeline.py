@@ -104,7 +104,7 @@ class Pipeline:
     storage
         Reaches the file; None: fsspec with its defaults.
     accelerate
-        Whether a compiled kernel walks the trees of a tree ensemble, with the same bits: ``auto``, where that is
+        Whether a compiled kernel scores a tree ensemble, with the same bits: ``auto``, where that is
         installed, covers the ensemble and there have been rows enough; ``require``: or it is an error; ``off``.
 
     Raises

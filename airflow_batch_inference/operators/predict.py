@@ -157,10 +157,10 @@ class PredictOperator(BatchInferenceOperator):
     :param split: which of the models that ``model`` names scores a row: ``{"weights": {"a": 0.9, "b": 0.1}, "key":
         "customer", "seed": 0}``, the same for all rows of one key (without ``key`` each row by itself); or ``{"key":
         "tier", "values": {"gold": "b"}, "default": "a"}``. The column ``scored_by`` says which it was. (templated)
-    :param accelerate: whether a compiled kernel walks the trees of tree ensembles (LightGBM, XGBoost, scikit-learn)
-        where their own library would be slower: ``auto``, where the extra ``fast`` is installed, the ensemble is
-        covered and there are rows enough; ``require``: or the task fails; ``off``. It is compared with the library
-        first, and left out at the first bit that differs; the output has the same bits. (templated)
+    :param accelerate: whether a compiled kernel scores tree ensembles (LightGBM, XGBoost, scikit-learn) in place of
+        their own library: ``auto``, where the extra ``fast`` is installed, the ensemble is covered and there are rows
+        enough (40,000 of 100 trees); ``require``: or the task fails; ``off``. It is compared with the library first,
+        and left out at the first bit that differs; the output has the same bits. (templated)
     :param flips: what a difference of numbers between champion and challenger is: ``{"threshold": 0.5}``, that they lie
         on two sides of it, or ``{"tolerance": 0.05}``, that they are farther apart than this share of the larger one.
         None: a threshold of 0.5 for numbers from 0 to 1, for others that tolerance. (templated)

@@ -170,7 +170,7 @@ class Receipt(Record):
     lines: tuple[LineRows, ...] = ()
     """What each challenger, or each model of a split, has done."""
     tree_kernel: dict[str, str] = field(default_factory=dict)
-    """Tree ensemble to why its own library has walked its trees; empty where the kernel has."""
+    """Tree ensemble to why its own library has scored it; empty where the kernel has."""
 
     @property
     def rows_rejected(self) -> int:
@@ -279,7 +279,7 @@ class PredictionSetRecord(Record):
     added_columns: tuple[str, ...] = ()
     """Columns that come neither from the input nor are predictions: explanations, challengers', ``scored_by``."""
     tree_kernel: dict[str, str] = field(default_factory=dict)
-    """Tree ensemble to why its own library has walked its trees (:mod:`~airflow_batch_inference.trees`); empty where
+    """Tree ensemble to why its own library has scored it (:mod:`~airflow_batch_inference.trees`); empty where
     the kernel has. Other models, and those that were not to be accelerated, are not in it."""
 
     def __post_init__(self) -> None:

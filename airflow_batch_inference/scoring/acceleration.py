@@ -1,4 +1,4 @@
-"""Who walked the trees: the kernel or the model's own library, told of each part and of the whole job.
+"""Who scored tree ensembles: the kernel or the model's own library, told of each part and of the whole job.
 
 What must not be relaxed: where the kernel gave other bits in one process, nothing that it has scored in others is kept.
 """
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def tree_kernel(model: LoadedModel, record: ModelRecord) -> dict[str, str]:
-    """Return, by model, why its own library has walked its trees; empty where the kernel has.
+    """Return, by model, why its own library has scored it; empty where the kernel has.
 
     Models that are no tree ensembles, and those that were not to be accelerated, are left out. Of several models of
     one name (two versions of one) the second is called ``name (2)``, and so on, in the order of the lineup.
@@ -49,7 +49,7 @@ def _models(model: LoadedModel, record: ModelRecord) -> Iterator[tuple[str, Load
 
 
 def of_all_parts(receipts: Iterable[Receipt]) -> dict[str, str]:
-    """Join what each part says: a model whose trees the kernel has walked in one part was not left to its library."""
+    """Join what each part says: a model that the kernel has scored in one part was not left to its library."""
     found: dict[str, str] = {}
     for receipt in receipts:
         for name, reason in receipt.tree_kernel.items():

@@ -156,7 +156,7 @@ def load_checked(
     model_storage, storage
         Reach the model, and the artifact store.
     accelerate
-        Whether a kernel walks the trees of a tree ensemble; see
+        Whether a kernel scores a tree ensemble; see
         :func:`~airflow_batch_inference.trees.fast_model.accelerated`.
 
     Raises

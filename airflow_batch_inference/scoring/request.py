@@ -167,7 +167,7 @@ class ScoringRequest:
     lineup
         The models beside this one, which is then the main one; None: there are none.
     accelerate
-        Whether a kernel walks the trees of tree ensembles; the output has the same bits, so it does not depend on it.
+        Whether a kernel scores tree ensembles; the output has the same bits, so it does not depend on it.
     """
 
     model: LoadedModel | None
