@@ -85,10 +85,6 @@ class _Maker:
         self._parent[forest.left[splits]] = splits
         self._parent[forest.right[splits]] = splits
         self._is_set = forest.rule >= WHOLE_CATEGORY
-        # Lists: one number of an array at a time takes ten times as long.
-        self._left, self._feature, self._threshold, self._parents = (
-            values.tolist() for values in (forest.left, forest.feature, forest.threshold, self._parent)
-        )
         odd = _SINGLE_ODD_NUMBERS if forest.is_single else _ODD_NUMBERS
         self._odd = np.array([*odd, *(_INFINITE if infinite else ()), *((np.nan,) if missing else ())])
         self._numbers = self._by_input(splits)
@@ -149,22 +145,24 @@ class _Maker:
 
     def lead_to(self, split: int, side: int, row: np.ndarray) -> int:
         """Let a row take the path to a split and have its threshold there, or the number beside it; say its length."""
-        left, feature, threshold, parents = self._left, self._feature, self._threshold, self._parents
+        left, feature, threshold, parents = (
+            values.item for values in (self._forest.left, self._forest.feature, self._forest.threshold, self._parent)
+        )
         bounds: dict[int, tuple[float, float]] = {}
-        node, parent, steps = split, parents[split], 1
+        node, parent, steps = split, parents(split), 1
         while parent != _LEAF:
-            column, goes_left = feature[parent], left[parent] == node
+            column, goes_left = feature(parent), left(parent) == node
             if self._is_set[parent]:
                 row[column] = self._code(parent, inside=goes_left)
             else:
                 low, high = bounds.get(column, (-math.inf, math.inf))
-                here = threshold[parent]
+                here = threshold(parent)
                 bounds[column] = (low, min(high, here)) if goes_left else (max(low, here), high)
-            node, parent, steps = parent, parents[parent], steps + 1
+            node, parent, steps = parent, parents(parent), steps + 1
         for column, (low, high) in bounds.items():
             row[column] = high if high < math.inf else self._next(low, 1)
-        row[feature[split]] = (
-            self._code(split, inside=side < 0) if self._is_set[split] else self._next(threshold[split], side)
+        row[feature(split)] = (
+            self._code(split, inside=side < 0) if self._is_set[split] else self._next(threshold(split), side)
         )
         return steps
 
@@ -179,7 +177,7 @@ class _Maker:
 
     def _code(self, split: int, *, inside: bool) -> float:
         """Return a category of a split's set, or one that is not; NaN where there is none."""
-        place = int(self._threshold[split])
+        place = int(self._forest.threshold[split])
         words = self._forest.sets[place]
         if place not in self._codes:
             found = _codes_of(words)
