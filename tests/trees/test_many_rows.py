@@ -1,11 +1,6 @@
-"""Many rows of each kind of model, and those made from its thresholds, have the library's bits.
-
-BATCH_INFERENCE_MANY_ROWS=1000000 takes six minutes; by default there are a tenth of that.
-"""
+"""A million rows of each kind of model, and those made from its thresholds, have the library's bits."""
 
 from __future__ import annotations
-
-import os
 
 import lightgbm
 import lightgbm_models
@@ -17,7 +12,7 @@ import xgboost_models
 from same_bits import difference_of_way
 from sklearn import ensemble
 
-ROWS = int(os.environ.get("BATCH_INFERENCE_MANY_ROWS", "100000"))
+ROWS = 1_000_000
 WIDTH = 8
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
