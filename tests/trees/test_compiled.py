@@ -131,8 +131,8 @@ steps = [(0x20, 0, 0, 0), (0x15, 0, 3, 10), (0x20, 0, 0, 32), (0x45, 0, 1, mmap.
          (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7FFF0000)]
 program = b"".join(struct.pack("HBBI", *step) for step in steps)
 libc = ctypes.CDLL(None, use_errno=True)
-assert libc.prctl(38, 1, 0, 0, 0) == 0
-assert libc.prctl(22, 2, ctypes.byref(Filter(len(steps), program)), 0, 0) == 0
+if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, ctypes.byref(Filter(len(steps), program)), 0, 0):
+    raise SystemExit(77)
 try:
     compiled.kernel()
 except compiled.NotCompiledError as error:
@@ -142,7 +142,10 @@ except compiled.NotCompiledError as error:
 
 @pytest.mark.skipif(sys.platform != "linux" or platform.machine() != "x86_64", reason="the filter is of that system")
 def test_a_system_that_forbids_new_code_is_named_before_any_is_run():
-    done = subprocess.run([sys.executable, "-c", _FORBIDDEN], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", _FORBIDDEN], capture_output=True, text=True, check=False)
+    if done.returncode == 77:
+        pytest.skip("this system lets a process set no filter")
+    assert done.returncode == 0, done.stderr
     assert "the system forbids this process to make machine code" in done.stdout
 
 
