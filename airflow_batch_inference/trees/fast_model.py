@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from airflow_batch_inference.trees.sources import Readable
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 Accelerate = Literal["auto", "off", "require"]
 CHOICES: tuple[Accelerate, ...] = ("auto", "off", "require")
@@ -94,6 +96,10 @@ def for_call(model: LoadedModel, methods: Sequence[str], kwargs: Mapping[str, An
 def why_slow(model: object) -> str | None:
     """Say why the library scores a tree ensemble by itself; empty: it does not; None: it is no such, or ``off``."""
     return model.why_slow if isinstance(model, FastModel) else None
+
+
+class _UnableError(Exception):
+    """The kernel must not score the model; the message says why."""
 
 
 class FastModel:
@@ -221,15 +227,12 @@ class FastModel:
         if scorer is None:
             self._reason = self._at_first
             return None
-        found: list[Mapping[str, np.ndarray] | None] = []
-        self._attempt(lambda: found.append(scorer.score(batch, methods)))
-        if not found:  # it failed, for want of memory or threads
-            return None
-        if found[0] is None:
+        found = self._attempt(lambda: scorer.score(batch, methods))
+        if found is None:  # or it failed, for want of memory or threads, which is then the problem
             self._reason = "there were values that are left to the library"
         else:
             self._has_scored = True
-        return found[0]
+        return found
 
     def _scorer_for(self, batch: pa.Table, methods: tuple[str, ...]) -> TreeScorer | None:
         """Return the scorer once it may score; before, compare it with the library on this mini-batch."""
@@ -248,8 +251,8 @@ class FastModel:
             self._kept.append((batch.take(pa.array(np.arange(batch.num_rows))), methods))
         return False
 
-    def _attempt(self, step: Callable[[], str | None]) -> None:
-        """Take a step; where it fails, or finds a difference, turn the kernel off.
+    def _attempt(self, step: Callable[[], T]) -> T | None:
+        """Return what a step does; where it fails, or finds a difference, turn the kernel off.
 
         Raises
         ------
@@ -257,46 +260,44 @@ class FastModel:
             The kernel is required.
         """
         try:
-            problem = step()
+            return step()
         except NotCoveredError as error:
             problem = f"it is not covered: {error}"
-        except NotCompiledError as error:
+        except (_UnableError, NotCompiledError) as error:
             problem = str(error)
         except ImportError as error:
             problem = f"llvmlite cannot be imported ({error}); pip install 'airflow-batch-inference[{EXTRA}]'"
         except Exception as error:  # noqa: BLE001  # the library goes on, whatever the way past it has met
             problem = f"the kernel failed: {type(error).__name__}: {error}".splitlines()[0]
-        if problem is None:
-            return
         self._scorer, self._left, self._problem = None, 0, problem
         self._kept.clear()
         if self._is_required:
             raise _cannot(problem)
         log.warning("The model's own library scores it, not the kernel for tree ensembles: %s", problem)
+        return None
 
-    def _engage(self) -> str | None:
+    def _engage(self) -> TreeScorer:
         """Read the trees, and compare on rows made from them."""
         if not is_installed():
-            return _NOT_INSTALLED
+            raise _UnableError(_NOT_INSTALLED)
         source = self._readable.read()
         scorer = TreeScorer.of(source)
         problem = scorer.difference(source, self._readable.methods)
         if problem is not None:
-            return f"{DIFFERS} on rows made from its trees: {problem}"
+            message = f"{DIFFERS} on rows made from its trees: {problem}"
+            raise _UnableError(message)
         self._scorer = scorer
-        return None
+        return scorer
 
-    def _compare(self, batch: pa.Table, methods: tuple[str, ...]) -> str | None:
+    def _compare(self, batch: pa.Table, methods: tuple[str, ...]) -> None:
         """Compare on what was seen before and on a mini-batch, or rows from all over it."""
-        problem = self._engage() if self._scorer is None else None
+        scorer = self._scorer or self._engage()
         kept, self._kept = self._kept, []
-        rows, compared = min(self._left, batch.num_rows), 0
+        for table, asked in kept:
+            _compared(scorer, table, asked)
+        rows = min(self._left, batch.num_rows)
         even = np.linspace(0, batch.num_rows - 1, rows).astype(np.int64)
-        for table, asked in [*kept, (batch if rows == batch.num_rows else batch.take(pa.array(even)), methods)]:
-            if problem is None and self._scorer is not None:
-                compared, problem = _compared(self._scorer, table, asked)
-        self._left -= compared  # of the mini-batch, which came last
-        return problem
+        self._left -= _compared(scorer, batch if rows == batch.num_rows else batch.take(pa.array(even)), methods)
 
 
 def _cannot(problem: str) -> ConfigurationError:
@@ -304,11 +305,20 @@ def _cannot(problem: str) -> ConfigurationError:
     return ConfigurationError(message)
 
 
-def _compared(scorer: TreeScorer, batch: pa.Table, methods: tuple[str, ...]) -> tuple[int, str | None]:
-    """Return how many rows were compared, and where they differ; rows that only the library can score are not."""
+def _compared(scorer: TreeScorer, batch: pa.Table, methods: tuple[str, ...]) -> int:
+    """Return how many rows were compared: those that only the library can score are not.
+
+    Raises
+    ------
+    _UnableError
+        They differ.
+    """
     found = scorer.score(batch, methods)
     if found is None:
-        return 0, None
+        return 0
     expected = {name: np.asarray(values) for name, values in ask(scorer.reference, batch, methods).items()}
     problem = first_difference(found, expected)
-    return batch.num_rows, None if problem is None else f"{DIFFERS} on the first rows: {problem}"
+    if problem is not None:
+        message = f"{DIFFERS} on the first rows: {problem}"
+        raise _UnableError(message)
+    return int(batch.num_rows)
