@@ -247,7 +247,8 @@ def _match_names(wanted: Sequence[str], there: Sequence[str], where: str) -> lis
         else:
             missing.append(name)
     if missing:
-        unused = [name for name in there if name not in chosen]
+        taken = set(chosen)
+        unused = [name for name in there if name not in taken]
         raise SignatureMismatchError(_missing_message(missing, there, unused, where))
     return chosen
 

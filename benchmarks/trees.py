@@ -199,19 +199,17 @@ def start(folder: Path) -> dict[str, Any]:
     return {"seconds": time.perf_counter() - started}
 
 
-def child(arguments: list[str], threads: int) -> dict[str, Any]:
-    """Run a part of this file in a process of its own, with as many threads for everything."""
+def child(
+    arguments: list[str], threads: int, *, python: str = sys.executable, script: str = __file__
+) -> dict[str, Any]:
+    """Run a part of a benchmark in a process of its own, with as many threads; the reason if it fails."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
-    environment = {**os.environ, **dict.fromkeys(names, str(threads))}
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", __file__, *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    root = str(Path(__file__).resolve().parents[1])
+    environment = {**os.environ, **dict.fromkeys(names, str(threads)), "PYTHONPATH": root}
+    command = [python, "-W", "ignore", script, *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        return {"error": (done.stderr.strip().splitlines() or ["?"])[-1]}
+        return {"error": (done.stderr.strip().splitlines() or [f"ends with {done.returncode}"])[-1][-200:]}
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 

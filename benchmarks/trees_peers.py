@@ -20,7 +20,6 @@ import importlib
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -224,19 +223,6 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def child(python: str, arguments: list[str], threads: int, compiled: str) -> dict[str, Any]:
-    """Run a line in a process of its own; the reason where it has none."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
-    root = str(Path(__file__).resolve().parents[1])
-    environment = {**os.environ, **dict.fromkeys(names, str(threads)), "XDG_CACHE_HOME": compiled, "PYTHONPATH": root}
-    command = [python, "-W", "ignore", __file__, *arguments, "--threads", str(threads)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        return {"error": (done.stderr.strip().splitlines() or [f"ends with {done.returncode}"])[-1][-200:]}
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
 # -- the table ---------------------------------------------------------------------------------------------------
 
 
@@ -246,7 +232,7 @@ def table(given: argparse.Namespace, root: Path) -> None:
     for text in given.python:
         name, _, path = text.rpartition("=")
         pythons |= dict.fromkeys([name] if name else [peer for peer in ENGINES if peer != OURS], path)
-    models, cache, compiled = (root / part for part in ("models", "cache", "compiled"))
+    models, cache = root / "models", root / "cache"
     cache.mkdir()
     x, _ = trees.data(given.rows, 1)
     np.save(cache / "rows.npy", x)
@@ -262,7 +248,8 @@ def table(given: argparse.Namespace, root: Path) -> None:
         for threads in given.threads:
             for name in given.peers:
                 asked = ["--measure", str(folder), "--cache", str(cache), "--repeats", str(given.repeats)]
-                found = child(pythons[name], [*asked, "--peers", name], threads, str(compiled))
+                line_of = [*asked, "--peers", name, "--threads", str(threads)]
+                found = trees.child(line_of, threads, python=pythons[name], script=__file__)
                 print(f"| {config} | {threads} | {name} | {line(found, given.rows, name, ready)} |", flush=True)
 
 

@@ -69,7 +69,7 @@ def require_version(package: str, installed: str, least: str, *, extra: str) -> 
     --------
     >>> require_version("torch", "2.13.0+cpu", "2.10", extra="torch")
     """
-    if _numbers(installed) < _numbers(least):
+    if version_numbers(installed) < version_numbers(least):
         message = (
             f"{package} {installed} is installed, but models are loaded with {least} or later only: earlier ones have "
             f"known security faults in loading. Run: pip install --upgrade 'airflow-batch-inference[{extra}]'."
@@ -77,6 +77,13 @@ def require_version(package: str, installed: str, least: str, *, extra: str) -> 
         raise FlavorNotInstalledError(message)
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def version_numbers(version: str) -> tuple[int, ...]:
+    """Return the numbers that a version begins with, which compare as versions do.
+
+    Examples
+    --------
+    >>> version_numbers("2.13.0+cpu")
+    (2, 13, 0)
+    """
     leading = re.match(r"\d+(?:\.\d+)*", version)
     return tuple(int(number) for number in leading.group().split(".")) if leading else ()

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from airflow_batch_inference.flavors.runtimes import version_numbers
 from airflow_batch_inference.flavors.threads import native_threads
 from airflow_batch_inference.trees.ensemble import LANES, Masks
 from airflow_batch_inference.trees.links import EXPONENTIAL, LOG_EXPONENTIAL, SIGMOID, SINGLE_SIGMOID, SOFTMAX
@@ -42,7 +43,7 @@ _LINKS = {
     (EXPONENTIAL, "float32"): "exponential_single",
     (LOG_EXPONENTIAL, "float64"): "log_exponential",
 }
-_LEAST_VERSION = (0, 45)
+_LEAST_VERSION = "0.45"
 _FROM_C = ("exp", "expf", "log1p")
 _TILES, _TALL_TILES = 16, 512
 _BLOCK_BYTES, _TALL_BYTES = 48 << 10, 1 << 20
@@ -267,8 +268,8 @@ def compile_for(processor: str, features: str = "") -> Kernel:
 
 def _require_possible() -> None:
     version = importlib.metadata.version("llvmlite")
-    if tuple(int(part) for part in version.split(".")[:2]) < _LEAST_VERSION:
-        message = f"llvmlite {version} is too old; {'.'.join(map(str, _LEAST_VERSION))} or later is needed"
+    if version_numbers(version) < version_numbers(_LEAST_VERSION):
+        message = f"llvmlite {version} is too old; {_LEAST_VERSION} or later is needed"
         raise NotCompiledError(message)
     if sys.maxsize < 2**63 - 1:
         message = "this Python has not 64 bits"

@@ -95,13 +95,17 @@ class TreeScorer:
             columns = {place: _doubles(table.column(place)) for place in self._looked_at(table)}
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, TypeError, ValueError):
             return None  # the library, or its flavor, says what is wrong
-        if not all(self._takes(column) for column in columns.values()):
+        if not self._takes_all and not all(self._takes(column) for column in columns.values()):
             return None
         return self.answers(self._sums(columns, batch.num_rows), methods)
 
+    @property
+    def _takes_all(self) -> bool:
+        return self.takes_infinite and self.takes_missing
+
     def _looked_at(self, table: pa.Table) -> Iterable[int]:
         """Return the inputs that splits ask for, and those that the library might refuse."""
-        if not (self.takes_infinite and self.takes_missing):
+        if not self._takes_all:
             return range(self.ensemble.width)
         odd = [place for place, kind in enumerate(table.schema.types) if not is_plain(kind)]
         return sorted({*self.ensemble.inputs.tolist(), *odd})
@@ -111,8 +115,6 @@ class TreeScorer:
 
     def _takes(self, column: np.ndarray) -> bool:
         """Say whether the library takes each value of a column; inputs that no split asks for are looked at, too."""
-        if self.takes_infinite and self.takes_missing:
-            return True
         size = np.abs(column)
         ordinary = size <= (np.inf if self.takes_infinite else _LARGEST if self.ensemble.is_single else _LARGEST_DOUBLE)
         return bool((ordinary | np.isnan(size) if self.takes_missing else ordinary).all())

@@ -34,6 +34,8 @@ def label_of(data, classes=0):
     return np.digitize(total, np.quantile(total, np.linspace(0, 1, classes + 1)[1:-1])) if classes else total
 
 
+CLASSES = {"multiclass": 3, "ranking": 5, "regression": 0, "categorical": 0, "large trees": 0}
+"""Of the label; two where nothing is said."""
 LIGHTGBM = {
     "binary": {"objective": "binary"},
     "multiclass": {"objective": "multiclass", "num_class": 3},
@@ -51,10 +53,9 @@ LIGHTGBM = {
 def test_lightgbm(kind, inputs, tmp_path):
     given = {"num_leaves": 63, "verbose": -1, **LIGHTGBM[kind]}
     data = inputs[kind == "missing"]
-    classes = {"multiclass": 3, "ranking": 5, "regression": 0, "categorical": 0, "large trees": 0}.get(kind, 2)
     groups = [40] * 100 if kind == "ranking" else None
     categories = [1] if kind == "categorical" else []
-    dataset = lightgbm.Dataset(data, label_of(data, classes), group=groups, categorical_feature=categories)
+    dataset = lightgbm.Dataset(data, label_of(data, CLASSES.get(kind, 2)), group=groups, categorical_feature=categories)
     model = lightgbm_models.load(lightgbm.train(given, dataset, num_boost_round=12), tmp_path)
     rows = lightgbm_models.odd_rows(np.random.default_rng(2), data, ROWS)
     assert difference_of_way(model, lightgbm_models.table(model, rows)) is None
@@ -76,9 +77,8 @@ XGBOOST = {
 @pytest.mark.parametrize("kind", XGBOOST)
 def test_xgboost(kind, inputs, tmp_path):
     data = inputs[kind == "missing"]
-    classes = {"multiclass": 3, "ranking": 5, "regression": 0, "categorical": 0, "large trees": 0}.get(kind, 2)
     types = ["c" if kind == "categorical" and place == 1 else "float" for place in range(WIDTH)]
-    matrix = xgboost.DMatrix(data, label_of(data, classes), feature_types=types, enable_categorical=True)
+    matrix = xgboost.DMatrix(data, label_of(data, CLASSES.get(kind, 2)), feature_types=types, enable_categorical=True)
     if kind == "ranking":
         matrix.set_group([40] * 100)
     model = xgboost_models.load(xgboost.train(XGBOOST[kind], matrix, num_boost_round=12), tmp_path)
