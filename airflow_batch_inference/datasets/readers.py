@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING
 
 import pyarrow as pa
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 
 from airflow_batch_inference.datasets.csv_reader import BROKEN_COLUMN, csv_tables, inspect_csv
 from airflow_batch_inference.datasets.formats import format_of
+from airflow_batch_inference.datasets.int96 import Int96Unit, choose_int96_unit
 from airflow_batch_inference.datasets.streams import BLOCK_BYTES, open_stream
 from airflow_batch_inference.datasets.units import FileInfo, Unit
 from airflow_batch_inference.exceptions import DataError
@@ -75,7 +77,7 @@ def inspect_file(uri: str, storage: Storage, *, tolerant: bool = False) -> FileI
         raise DataError(message)
     if found.broken and not tolerant:
         raise DataError(_broken_lines(uri, storage, found))
-    return FileInfo(schema, found.units, found.broken)
+    return replace(found, schema=schema)
 
 
 def _broken_lines(uri: str, storage: Storage, info: FileInfo) -> str:
@@ -145,12 +147,18 @@ def _decoded(table: pa.Table) -> pa.Table:
 
 
 @contextlib.contextmanager
-def _parquet_file(uri: str, storage: Storage) -> Iterator[pq.ParquetFile]:
+def _parquet_file(uri: str, storage: Storage, int96_unit: Int96Unit = "us") -> Iterator[pq.ParquetFile]:
     local = uri.removeprefix("file://") if uri.startswith("file://") else None
     source = local or open_stream(uri, storage, None)
     # pre_buffer, and a memory map's pages, would hold the whole file in memory; buffered reads do not. Page checksums
     # turn flipped bits into errors.
-    with pq.ParquetFile(source, pre_buffer=False, buffer_size=_BUFFER_BYTES, page_checksum_verification=True) as file:
+    with pq.ParquetFile(
+        source,
+        pre_buffer=False,
+        buffer_size=_BUFFER_BYTES,
+        page_checksum_verification=True,
+        coerce_int96_timestamp_unit=int96_unit,
+    ) as file:
         yield file
 
 
@@ -161,13 +169,18 @@ def _inspect_parquet(uri: str, storage: Storage, _: str | None) -> FileInfo:
             Unit(number, number + 1, group.num_rows, group.total_byte_size, divisible=True)
             for number, group in enumerate(groups)
         ]
-        return FileInfo(file.schema_arrow.remove_metadata(), tuple(units))
+        schema = file.schema_arrow
+        int96_unit = choose_int96_unit(uri, file, lambda: _parquet_file(uri, storage, "ns"))
+    if int96_unit == "ns":
+        with _parquet_file(uri, storage, "ns") as file:
+            schema = file.schema_arrow
+    return FileInfo(schema.remove_metadata(), tuple(units), int96_unit=int96_unit)
 
 
 def _parquet_tables(
-    uri: str, storage: Storage, _: str | None, __: FileInfo, columns: list[str], start: int, stop: int | None
+    uri: str, storage: Storage, _: str | None, info: FileInfo, columns: list[str], start: int, stop: int | None
 ) -> Iterator[pa.Table]:
-    with _parquet_file(uri, storage) as file:
+    with _parquet_file(uri, storage, info.int96_unit) as file:
         groups = list(range(start, file.num_row_groups if stop is None else stop))
         for batch in file.iter_batches(batch_size=_READ_ROWS, row_groups=groups, columns=columns):
             yield pa.Table.from_batches([batch.replace_schema_metadata(None)])

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from airflow_batch_inference.datasets.int96 import Int96Unit
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
@@ -41,6 +43,8 @@ class FileInfo:
     units: tuple[Unit, ...]
     broken: int = 0
     """How many of its rows are CSV lines with too few or too many values."""
+    int96_unit: Int96Unit = "us"
+    """What Parquet's timestamps of 96 bits are read in."""
 
 
 @dataclass(frozen=True, slots=True)
