@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_batch_inference.columns import append_columns
 from airflow_batch_inference.datasets.dataset import Dataset, MiniBatch, open_dataset
 from airflow_batch_inference.drift.baseline import make_baseline
 from airflow_batch_inference.drift.performance import fit_calibration
@@ -146,10 +147,9 @@ class _Scorer:
                 *(len(found.rejected), batch.describe(), found.rejected[0].error),
             )
         table = found.rows.table
-        for place, (name, kind) in enumerate(zip(self.labels, self.types, strict=True)):
-            values = found.predicted[place].cast(kind) if table.num_rows else pa.array([], kind)
-            table = table.append_column(name, values)
-        return table
+        empty = [pa.array([], kind) for kind in self.types]
+        scored = [values.cast(kind) for values, kind in zip(found.predicted, self.types, strict=True)]
+        return append_columns(table, dict(zip(self.labels, scored if table.num_rows else empty, strict=True)))
 
 
 def _isolated(predictor: Predictor, batch: MiniBatch) -> ScoredRows:

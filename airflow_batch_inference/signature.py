@@ -312,11 +312,11 @@ def cast_inputs(table: pa.Table, plan: InputPlan) -> pa.Table:
         A value does not fit; it says which column and row of ``table``.
     """
     arrays = [cast(table.column(column), kind, column) for column, kind in zip(plan.columns, plan.types, strict=True)]
-    table = pa.Table.from_arrays(arrays, names=list(plan.names))
-    for place, name in enumerate(plan.names if plan.integers else ()):
-        if name in plan.integers:
-            table = table.set_column(place, table.field(place).with_metadata(INTEGERS), table.column(place))
-    return table
+    fields = [
+        pa.field(name, values.type, metadata=INTEGERS if name in plan.integers else None)
+        for name, values in zip(plan.names, arrays, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
 
 
 class LossyCastError(ValueError):

@@ -193,17 +193,6 @@ class Dataset:
         present = [name for name in info.schema.names if name in wanted] or info.schema.names[:1]
         return read_tables(self.files[file].file.uri, self.storage, info, present, start=start, stop=stop)
 
-    def columns(self) -> Iterator[tuple[str, pa.ChunkedArray]]:
-        """Yield the columns one after the other, each whole; one column is held at a time (for Parquet and Arrow)."""
-        columnar = self.inline is None and all(format_of(f.file.uri)[0] in ("parquet", "arrow") for f in self.files)
-        if columnar:
-            for name in self.schema.names:
-                yield name, self.select([name]).whole().column(0)
-            return
-        whole = self.whole()
-        for name in self.schema.names:
-            yield name, whole.column(name)
-
     def count_rows(self) -> int:
         """Return how many rows there are."""
         return self.select(self.schema.names[:1]).whole().num_rows if self.schema.names else 0
@@ -307,11 +296,11 @@ def _conform(table: pa.Table, listed: ListedFile, schema: pa.Schema) -> pa.Table
     """Give a file's table the columns, order and types of a schema."""
     if table.schema.equals(schema):
         return table
-    partition = dict(listed.partition)
+    partition, there = dict(listed.partition), set(table.column_names)
     arrays = []
     for field in schema:
         try:
-            if field.name in table.column_names:
+            if field.name in there:
                 arrays.append(table.column(field.name).cast(field.type))
             else:
                 value = pa.scalar(partition.get(field.name)).cast(field.type)
@@ -435,12 +424,11 @@ def _unite(files: Sequence[ListedFile], schemas: Sequence[pa.Schema]) -> tuple[p
                     f"{source[field.name]}. Write both with one type."
                 )
                 raise DataError(message) from error
-    absent = {
-        name: listed.file.uri
-        for listed, schema in reversed(list(zip(files, schemas, strict=True)))
-        for name in types
-        if name not in schema.names
-    }
+    absent: dict[str, str] = {}
+    for listed, schema in zip(files, schemas, strict=True):
+        if len(schema) < len(types):
+            for name in types.keys() - set(schema.names):
+                absent.setdefault(name, listed.file.uri)
     return pa.schema(list(types.items())), absent
 
 

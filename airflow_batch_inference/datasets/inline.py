@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from airflow_batch_inference.columns import repeated
 from airflow_batch_inference.exceptions import ConfigurationError, DataError
 
 if TYPE_CHECKING:
@@ -105,8 +106,8 @@ def _names(
     given = feature_columns if feature_columns is not None else model_names
     if given is None:
         return [f"column_{position}" for position in range(width)]
-    if repeated := sorted({name for name in given if list(given).count(name) > 1}):
-        message = f"The names of the inline columns hold {repeated[0]!r} more than once: give each its own."
+    if twice := repeated(given):
+        message = f"The names of the inline columns hold {twice[0]!r} more than once: give each its own."
         raise ConfigurationError(message)
     if len(given) == width:
         return list(given)

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.json as pa_json
 import pyarrow.parquet as pq
 
+from airflow_batch_inference.columns import repeated, replace_columns
 from airflow_batch_inference.datasets.csv_reader import BROKEN_COLUMN, csv_tables, inspect_csv
 from airflow_batch_inference.datasets.formats import format_of
 from airflow_batch_inference.datasets.int96 import Int96Unit, choose_int96_unit
@@ -71,9 +72,8 @@ def inspect_file(uri: str, storage: Storage, *, tolerant: bool = False) -> FileI
         message = f"{uri} has a column named {BROKEN_COLUMN!r}, which this package uses itself: rename it."
         raise DataError(message)
     schema = pa.schema([pa.field(field.name, _plain(field.type)) for field in found.schema])
-    repeated = sorted({name for name in schema.names if schema.names.count(name) > 1})
-    if repeated:
-        message = f"{uri} has more than one column named {', '.join(map(repr, repeated))}: give each its own name."
+    if twice := repeated(schema.names):
+        message = f"{uri} has more than one column named {', '.join(map(repr, twice))}: give each its own name."
         raise DataError(message)
     if found.broken and not tolerant:
         raise DataError(_broken_lines(uri, storage, found))
@@ -137,10 +137,8 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 
 
 def _decoded(table: pa.Table) -> pa.Table:
-    for position, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type):
-            table = table.set_column(position, field.name, table.column(position).cast(field.type.value_type))
-    return table
+    kinds = {place: kind for place, kind in enumerate(table.schema.types) if pa.types.is_dictionary(kind)}
+    return replace_columns(table, {place: table.column(place).cast(kind.value_type) for place, kind in kinds.items()})
 
 
 # -- Parquet --------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from airflow_batch_inference.records import DriftResult, DriftStatus
 from airflow_batch_inference.signature import known_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from airflow_batch_inference.records import BaselineRecord, ColumnDrift, Profile
 
@@ -112,13 +112,18 @@ def analyse(
         mlrun_metric=metric,
         reference_rows=baseline.rows,
         columns=tuple(columns),
-        missing_columns=tuple(name for name in known if name not in column_names),
-        extra_columns=tuple(name for name in column_names if name not in known),
+        missing_columns=_without(known, column_names),
+        extra_columns=_without(column_names, known),
         performance=performance,
         reference_performance=baseline.calibration.performance if performance and baseline.calibration else {},
         baseline_sha256=baseline.data_sha256,
     )
     return replace(result, reasons=(*reasons(result, rule), *_uncompared_predictions(baseline, roles)))
+
+
+def _without(names: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:
+    there = set(others)
+    return tuple(name for name in names if name not in there)
 
 
 def _uncompared_predictions(baseline: BaselineRecord, roles: Roles) -> list[str]:

@@ -116,11 +116,12 @@ def evaluate(scored: Scored, question: Question, storage: Storage) -> Evaluation
 
 
 def _read(scored: Scored, question: Question, storage: Storage) -> Answers:
-    """Read labels and predictions back, a column at a time; the inputs are not read."""
+    """Read labels and predictions back; the inputs are not read."""
     record = scored.record
     names = [*question.label_columns, *record.label_columns]
     dataset = open_dataset([part.uri for part in record.parts], storage)
-    columns = dict(dataset.select(names).columns()) if dataset.schema.names else {}
+    table = dataset.select(names).whole() if dataset.schema.names else pa.table({})
+    columns = dict(zip(table.column_names, table.columns, strict=True))
     empty = pa.chunked_array([], type=pa.null())
     labels = [columns.get(name, empty) for name in question.label_columns]
     predictions = [columns.get(name, empty) for name in record.label_columns]

@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_batch_inference.columns import replace_columns
 from airflow_batch_inference.exceptions import ModelLoadError
 from airflow_batch_inference.flavors.frames import frame
 from airflow_batch_inference.records import ColumnSpec
@@ -42,10 +43,8 @@ class PandasCategories:
 
     def encode(self, batch: pa.Table) -> pa.Table:
         """Replace each category by its position; null and unseen ones by null."""
-        for position, categories in self.columns.items():
-            codes = _codes(batch.column(position), categories)
-            batch = batch.set_column(position, batch.schema.names[position], codes)
-        return batch
+        codes = {place: _codes(batch.column(place), categories) for place, categories in self.columns.items()}
+        return replace_columns(batch, codes)
 
     def frame(self, batch: pa.Table) -> pd.DataFrame:
         """Return the batch as a data frame with pandas' category dtype where training had it."""

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_batch_inference.column_types import INTEGERS
+from airflow_batch_inference.columns import replace_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,10 +76,8 @@ def frame(batch: pa.Table) -> pd.DataFrame:
     """
     if is_all_double(batch):
         return pd.DataFrame(matrix(batch, row_major=False), columns=batch.schema.names, copy=False)
-    for place, field in enumerate(batch.schema):
-        if pa.types.is_null(field.type):
-            batch = batch.set_column(place, field.name, batch.column(place).cast(pa.string()))
-    return _plain_frame(batch)
+    untyped = [place for place, kind in enumerate(batch.schema.types) if pa.types.is_null(kind)]
+    return _plain_frame(replace_columns(batch, {place: batch.column(place).cast(pa.string()) for place in untyped}))
 
 
 def in_one_form(batch: pa.Table, score: Callable[[pa.Table], np.ndarray]) -> np.ndarray:
@@ -132,11 +131,8 @@ def _is_whole(column: pa.ChunkedArray) -> np.ndarray:
 
 def _with_integers(batch: pa.Table, doubles: list[int]) -> pa.Table:
     """Give whole numbers that came as doubles the form that the model knows them in."""
-    for place in doubles:
-        column = batch.column(place)
-        if len(column) and _is_whole(column).all():
-            batch = batch.set_column(place, batch.schema.names[place], column.cast(pa.int64()))
-    return batch
+    whole = [place for place in doubles if batch.num_rows and _is_whole(batch.column(place)).all()]
+    return replace_columns(batch, {place: batch.column(place).cast(pa.int64()) for place in whole})
 
 
 def has_large_integers(batch: pa.Table) -> bool:

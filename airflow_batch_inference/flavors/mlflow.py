@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from airflow_batch_inference.columns import replace_columns
 from airflow_batch_inference.exceptions import ConfigurationError, UntrustedModelError
 from airflow_batch_inference.flavors.base import ModelFormat, require, require_method, take_options
 from airflow_batch_inference.flavors.frames import frame
@@ -156,11 +157,10 @@ class PyfuncModel:
         if self.tensors is not None:
             feeds = self.tensors.feeds(batch)
             return feeds if self.signature.named_tensors else next(iter(feeds.values()))
-        for position, spec in enumerate(self.signature.columns or ()):
-            if spec.type != "any":  # MLflow refuses wider types, such as int64 for its integer
-                column = batch.column(position).cast(pa.type_for_alias(spec.type))
-                batch = batch.set_column(position, spec.name, column)
-        return frame(batch)
+        # MLflow refuses wider types, such as int64 for its integer.
+        stated = {place: spec.type for place, spec in enumerate(self.signature.columns or ()) if spec.type != "any"}
+        cast = {place: batch.column(place).cast(pa.type_for_alias(kind)) for place, kind in stated.items()}
+        return frame(replace_columns(batch, cast))
 
 
 class MlflowFlavor:

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from airflow_batch_inference.column_types import is_number, is_text
+from airflow_batch_inference.columns import replace_columns
 from airflow_batch_inference.datasets.dataset import MiniBatch, Origin
 from airflow_batch_inference.exceptions import DataError, OutOfStepError, PredictionError, TooManyRejectedRowsError
 from airflow_batch_inference.fitting import fitted, unfit
@@ -188,12 +189,12 @@ def _without_rows(steps: Steps, schema: pa.Schema) -> Outputs:
 
 def readable(table: pa.Table, inputs: InputPlan) -> pa.Table:
     """Return a table with text that the model takes as numbers as those numbers, null where it stands for none."""
+    numbers = {}
     for name, kind in zip(inputs.columns, inputs.types, strict=True):
         values = table.column(name)
         if kind is not None and is_number(kind) and is_text(values.type):
-            place = table.schema.get_field_index(name)
-            table = table.set_column(place, name, fitted(values, kind, unfit(values, kind)))
-    return table
+            numbers[table.schema.get_field_index(name)] = fitted(values, kind, unfit(values, kind))
+    return replace_columns(table, numbers)
 
 
 def now_ms() -> int:

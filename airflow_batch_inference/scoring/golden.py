@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from airflow_batch_inference.columns import append_columns
 from airflow_batch_inference.datasets.dataset import MiniBatch, Origin
 from airflow_batch_inference.exceptions import (
     ArtifactIntegrityError,
@@ -103,8 +104,8 @@ def put_golden(
         if isinstance(known, GoldenRecord) and (known.inputs_sha256, known.tolerance) == (digest, tolerance):
             return uri
     held = inputs.rename_columns([f"{_INPUT}{name}" for name in inputs.schema.names])
-    for name, values in zip(predictor.names, predicted, strict=True):
-        held = held.append_column(f"{_EXPECTED}{name}", values)
+    expected = {f"{_EXPECTED}{name}": values for name, values in zip(predictor.names, predicted, strict=True)}
+    held = append_columns(held, expected)
     buffer = io.BytesIO()
     pq.write_table(held, buffer, compression="zstd")
     data = buffer.getvalue()

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from airflow_batch_inference import __version__
+from airflow_batch_inference.columns import append_columns
 from airflow_batch_inference.datasets.dataset import Cursor
 from airflow_batch_inference.datasets.formats import output_suffix
 from airflow_batch_inference.datasets.prefetch import prefetched
@@ -316,9 +317,10 @@ class _Run:
             return
         now = time.monotonic()
         inputs = self.scorer.job.inputs
-        for name, kind in zip(inputs.columns, inputs.types, strict=True):
-            if name not in table.column_names:
-                table = table.append_column(name, as_number(scored.rows.table.column(name), kind, name))
+        written, rows = set(table.column_names), scored.rows.table
+        columns = zip(inputs.columns, inputs.types, strict=True)
+        read = {name: as_number(rows.column(name), kind, name) for name, kind in columns if name not in written}
+        table = append_columns(table, read)
         self.uncounted.append(table)
         if sum(each.num_rows for each in self.uncounted) >= _COUNTED_ROWS:
             self._count(self.profiler)

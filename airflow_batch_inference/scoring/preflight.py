@@ -307,9 +307,9 @@ def _column_checks(request: ScoringRequest, opened: Dataset, model: LoadedModel)
         words = dict(policies(options.on_mismatch, inputs, is_tolerant=tolerant))
     yield lambda: policies(options.on_mismatch, inputs, is_tolerant=tolerant)
     mended = {name for name, word in words.items() if word in ("null", "quarantine")}
-    for some in _separately(record.inputs, kept):
-        yield lambda some=some: match_columns(  # type: ignore[misc]  # bound early
-            opened.select(kept),
+    for some, columns in _separately(record.inputs, kept):
+        yield lambda some=some, columns=columns: match_columns(  # type: ignore[misc]  # bound early
+            opened.select(columns),
             replace(record, inputs=some),
             tolerant=tolerant,
             mended=mended,
@@ -317,18 +317,19 @@ def _column_checks(request: ScoringRequest, opened: Dataset, model: LoadedModel)
         )
 
 
-def _separately(inputs: tuple[ColumnSpec, ...] | None, names: list[str]) -> Iterator[tuple[ColumnSpec, ...] | None]:
-    """Yield what is looked at together: all inputs that are missing, and each other one by itself."""
+def _separately(
+    inputs: tuple[ColumnSpec, ...] | None, names: list[str]
+) -> Iterator[tuple[tuple[ColumnSpec, ...] | None, list[str]]]:
+    """Yield what is looked at together: all missing inputs beside all columns, and each other one with its own."""
     if inputs is None:
-        yield None
+        yield None, names
         return
-    as_known = known_names(names)
-    missing = tuple(spec for spec in inputs if as_known(spec.name) not in names)
-    if missing:
-        yield missing
+    as_known, there = known_names(names), set(names)
+    if missing := tuple(spec for spec in inputs if as_known(spec.name) not in there):
+        yield missing, names
     for spec in inputs:
-        if spec not in missing:
-            yield (spec,)
+        if (column := as_known(spec.name)) in there:
+            yield (spec,), [column]
 
 
 def _nearest(root: str) -> Path:

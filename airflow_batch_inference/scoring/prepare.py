@@ -131,7 +131,8 @@ def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Pre
         log.info("The model does not use %d column(s): %s", len(inputs.ignored), ", ".join(inputs.ignored))
     passthrough = passed_columns(options.passthrough_columns, kept, opened)
     also = _further_columns(request.lineup, kept, opened)
-    read = [name for name in kept if f"in.{name}" in columns_read(options.checks)]
+    checked = columns_read(options.checks)
+    read = [name for name in kept if f"in.{name}" in checked]
     dataset = opened.select(list(dict.fromkeys([*passthrough, *inputs.columns, *also, *read])))
     _require_quarantine_names(dataset, request)
     predictor = _predictor(request, model, inputs, screen)
@@ -297,8 +298,9 @@ def match_columns(
     dataset: Dataset, record: ModelRecord, *, tolerant: bool, mended: Collection[str], takes_lists: bool
 ) -> InputPlan:
     """Match columns; where text stands for a number and no row may be rejected, say which value is the first one."""
+    there = set(dataset.schema.names)
     for spec in () if tolerant else record.inputs or ():
-        if spec.type in _NUMBER_TYPES and spec.name in dataset.schema.names and spec.name not in mended:
+        if spec.type in _NUMBER_TYPES and spec.name in there and spec.name not in mended:
             _refuse_text(dataset, spec)
     # Positional models take what there is: a dataset without files has no columns to count.
     n_features = record.n_features if dataset.schema.names else None
@@ -344,11 +346,11 @@ def _refuse_text(dataset: Dataset, spec: ColumnSpec) -> None:
 
 def kept_columns(names: Sequence[str], drop: Sequence[str | int], where: str) -> list[str]:
     """Return the columns that ``drop_columns`` (names, or positions from 0) leaves."""
-    dropped = set()
+    dropped, there = set(), set(names)
     for column in drop:
         if isinstance(column, int) and 0 <= column < len(names):
             dropped.add(names[column])
-        elif column in names:
+        elif column in there:
             dropped.add(str(column))
         else:
             message = f"drop_columns names {column!r}, which {where} does not have. Its columns: {', '.join(names)}."
@@ -362,7 +364,8 @@ def passed_columns(
     """Return the columns that ``passthrough_columns`` asks for."""
     if wanted == "all":
         return tuple(kept)
-    unknown = [name for name in wanted or () if name not in dataset.schema.names]
+    there = set(dataset.schema.names)
+    unknown = [name for name in wanted or () if name not in there]
     if unknown:
         message = (
             f"passthrough_columns names {unknown[0]!r}, which {dataset.name} does not have. "

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 
 from airflow_batch_inference.column_types import is_number, is_text
+from airflow_batch_inference.columns import replace_columns
 from airflow_batch_inference.exceptions import ConfigurationError, SignatureMismatchError, did_you_mean
 from airflow_batch_inference.fitting import fitted, unfit, without
 from airflow_batch_inference.scoring.contract import Breach, breaches, is_comparable
@@ -181,17 +182,17 @@ class Screen:
 
     def mended(self, table: pa.Table) -> pa.Table:
         """Return the table with nulls for values that do not fit, in the columns whose policy is ``null``."""
-        for rule in self._nulling:
-            table = _with(table, rule.column, rule.mended(table.column(rule.column))[0])
-        return table
+        mended = {rule.column: rule.mended(table.column(rule.column))[0] for rule in self._nulling}
+        return _with(table, mended)
 
     def readable(self, table: pa.Table) -> pa.Table:
         """Return the table with text that stands for numbers as those numbers, null where it stands for none."""
+        numbers = {}
         for rule in self._nulling:
             values = table.column(rule.column)
             if rule.kind is not None and is_number(rule.kind) and is_text(values.type):
-                table = _with(table, rule.column, fitted(values, rule.kind, unfit(values, rule.kind)))
-        return table
+                numbers[rule.column] = fitted(values, rule.kind, unfit(values, rule.kind))
+        return _with(table, numbers)
 
     def nulled(self, table: pa.Table) -> dict[str, int]:
         """Return how many values became null for the model, a column; columns with none are left out."""
@@ -203,8 +204,9 @@ class Screen:
         return [rule for rule in self.rules if rule.policy == "null"]
 
 
-def _with(table: pa.Table, column: str, values: pa.ChunkedArray) -> pa.Table:
-    return table.set_column(table.schema.get_field_index(column), column, values)
+def _with(table: pa.Table, columns: Mapping[str, pa.ChunkedArray]) -> pa.Table:
+    places = {table.schema.get_field_index(name): values for name, values in columns.items()}
+    return replace_columns(table, places)
 
 
 def make_screen(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_batch_inference.columns import append_columns
 from airflow_batch_inference.exceptions import ConfigurationError, DataError, PredictionError
 from airflow_batch_inference.flavors.base import require_method
 from airflow_batch_inference.scoring.batch import Predictor, label_names, require_threshold
@@ -394,9 +395,7 @@ def takes_lists(model: LoadedModel) -> bool:
 def _spread(table: pa.Table, column: str, names: Sequence[str]) -> pa.Table:
     """Put the values of a column of lists into columns of their own."""
     lists = table.column(column)
-    for place, name in enumerate(names):
-        table = table.append_column(name, pc.list_element(lists, place))
-    return table
+    return append_columns(table, {name: pc.list_element(lists, place) for place, name in enumerate(names)})
 
 
 def _listed(names: Sequence[str]) -> str:

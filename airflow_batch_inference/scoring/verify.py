@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from airflow_batch_inference.column_types import is_number, is_text
+from airflow_batch_inference.columns import replace_columns
 from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.exceptions import ArtifactError, BatchInferenceError, ConfigurationError
 from airflow_batch_inference.fitting import converted
@@ -265,13 +266,14 @@ def _as_written(expected: pa.Table, written: pa.Table, nulled: Collection[str]) 
     pyarrow.ArrowInvalid
         Text came out as a number that it does not stand for.
     """
+    numbers = {}
     for place, (name, kind) in enumerate(zip(expected.column_names, written.schema.types, strict=True)):
         text = expected.column(place)
         if is_text(text.type) and not is_text(kind) and is_number(kind):
             if name in nulled:
                 text = pc.if_else(pc.is_null(written.column(place)), None, text.cast(pa.string()))
-            expected = expected.set_column(place, name, converted(text, kind))
-    return expected
+            numbers[place] = converted(text, kind)
+    return replace_columns(expected, numbers)
 
 
 def _equal(written: pa.Table, expected: pa.Table, nulled: Collection[str]) -> bool:

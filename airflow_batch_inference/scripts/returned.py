@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from airflow_batch_inference.columns import repeated
 from airflow_batch_inference.exceptions import ConfigurationError, ScriptError
 from airflow_batch_inference.records import ColumnSpec
 
@@ -127,7 +128,7 @@ def write_rows(frame: pd.DataFrame, path: Path, kind: str, *, has_header: bool) 
         Two columns of one name, or values that the format cannot hold.
     """
     names = [str(name) for name in frame.columns]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = repeated(names)
     if twice and has_header:
         message = f"run() returned two columns named {twice[0]!r}. Give each a name of its own."
         raise ScriptError(message)
