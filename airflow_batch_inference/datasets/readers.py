@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from airflow_batch_inference.datasets.csv_reader import BROKEN_COLUMN, csv_tables, inspect_csv
 from airflow_batch_inference.datasets.formats import format_of
 from airflow_batch_inference.datasets.streams import BLOCK_BYTES, open_stream
+from airflow_batch_inference.datasets.tables import iceberg_file
 from airflow_batch_inference.datasets.units import FileInfo, Unit
 from airflow_batch_inference.exceptions import DataError
 from airflow_batch_inference.signature import large_numbers
@@ -156,6 +157,8 @@ def _parquet_file(uri: str, storage: Storage) -> Iterator[pq.ParquetFile]:
 
 def _inspect_parquet(uri: str, storage: Storage, _: str | None) -> FileInfo:
     with _parquet_file(uri, storage) as file:
+        if b"iceberg.schema" in (file.metadata.metadata or {}):
+            raise DataError(iceberg_file(uri))
         groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
         units = [
             Unit(number, number + 1, group.num_rows, group.total_byte_size, divisible=True)
