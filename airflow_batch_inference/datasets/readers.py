@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from airflow_batch_inference.datasets.csv_reader import BROKEN_COLUMN, csv_tables, inspect_csv
 from airflow_batch_inference.datasets.formats import format_of
+from airflow_batch_inference.datasets.pandas_index import index_names
 from airflow_batch_inference.datasets.streams import BLOCK_BYTES, open_stream
 from airflow_batch_inference.datasets.tables import iceberg_file
 from airflow_batch_inference.datasets.units import FileInfo, Unit
@@ -76,7 +77,7 @@ def inspect_file(uri: str, storage: Storage, *, tolerant: bool = False) -> FileI
         raise DataError(message)
     if found.broken and not tolerant:
         raise DataError(_broken_lines(uri, storage, found))
-    return FileInfo(schema, found.units, found.broken)
+    return FileInfo(schema, found.units, found.broken, found.index)
 
 
 def _broken_lines(uri: str, storage: Storage, info: FileInfo) -> str:
@@ -164,7 +165,8 @@ def _inspect_parquet(uri: str, storage: Storage, _: str | None) -> FileInfo:
             Unit(number, number + 1, group.num_rows, group.total_byte_size, divisible=True)
             for number, group in enumerate(groups)
         ]
-        return FileInfo(file.schema_arrow.remove_metadata(), tuple(units))
+        schema = file.schema_arrow
+        return FileInfo(schema.remove_metadata(), tuple(units), index=index_names(schema))
 
 
 def _parquet_tables(
@@ -192,7 +194,7 @@ def _inspect_arrow(uri: str, storage: Storage, _: str | None) -> FileInfo:
         for number in range(reader.num_record_batches):
             batch = reader.get_batch(number)
             units.append(Unit(number, number + 1, batch.num_rows, batch.nbytes, divisible=True))
-        return FileInfo(reader.schema.remove_metadata(), tuple(units))
+        return FileInfo(reader.schema.remove_metadata(), tuple(units), index=index_names(reader.schema))
 
 
 def _arrow_tables(

@@ -41,6 +41,8 @@ class FileInfo:
     units: tuple[Unit, ...]
     broken: int = 0
     """How many of its rows are CSV lines with too few or too many values."""
+    index: tuple[str, ...] = ()
+    """Columns that are pandas' index."""
 
 
 @dataclass(frozen=True, slots=True)

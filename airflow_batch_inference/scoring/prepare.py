@@ -99,7 +99,7 @@ def open_input(request: ScoringRequest, storage: Storage) -> Dataset:
     """
     options, record = request.options, request.record
     output_suffix(options.output_format)
-    return open_dataset(
+    opened = open_dataset(
         request.dataset,
         storage,
         feature_columns=options.feature_columns,
@@ -108,6 +108,30 @@ def open_input(request: ScoringRequest, storage: Storage) -> Dataset:
         tolerant=request.policy.is_tolerant,
         text_alike="null" in options.on_mismatch.values(),
     )
+    opened = opened.with_index(_asked_by_name(request))
+    left_out = [name for name in opened.index.names if name not in opened.schema.names]
+    if left_out:
+        log.info(
+            "%s: %s is pandas' index, and neither a feature nor part of the output. Name it in passthrough_columns to "
+            "keep it, or write the files with reset_index()",
+            opened.name,
+            ", ".join(left_out),
+        )
+    return opened
+
+
+def _asked_by_name(request: ScoringRequest) -> set[str]:
+    """Return the columns that something other than the main model asks for by name."""
+    options, lineup = request.options, request.lineup
+    asked = {column for column in options.drop_columns if isinstance(column, str)}
+    asked |= {name.removeprefix("in.") for name in columns_read(options.checks) if name.startswith("in.")}
+    asked |= {*request.policy.redact_columns}
+    if options.passthrough_columns not in (None, "all"):
+        asked |= {*options.passthrough_columns}
+    if lineup is not None:
+        asked |= {spec.name for spec in lineup.specs(request.record)}
+        asked |= {lineup.split.key} if lineup.split is not None and lineup.split.key is not None else set()
+    return asked
 
 
 def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> PreparedJob:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
@@ -154,6 +155,28 @@ def test_passthrough_columns_choose_what_stands_beside_the_predictions(bench):
     assert bench.output(chosen).column_names == ["id", "predicted_label"]
     _, none = bench.score(source, passthrough_columns=None)
     assert bench.output(none).column_names == ["predicted_label"]
+
+
+def test_an_index_of_pandas_is_neither_a_feature_by_position_nor_in_the_output(bench, make_model):
+    path = bench.folder / "in.parquet"
+    pd.DataFrame(ROWS, index=pd.Index(["x", "y", "z"], name="key")).to_parquet(path)
+    bench.model = make_model(inputs=None)
+    _, record = bench.score(str(path))
+    assert bench.output(record).to_pydict() == {**ROWS, "predicted_label": [21.0, 42.0, 63.0]}
+
+
+def test_an_index_of_pandas_that_is_named_is_passed_through(bench):
+    path = bench.folder / "in.parquet"
+    pd.DataFrame(ROWS, index=pd.Index(["x", "y", "z"], name="key")).to_parquet(path)
+    _, record = bench.score(str(path), passthrough_columns=("key",))
+    assert bench.output(record).to_pydict() == {"key": ["x", "y", "z"], "predicted_label": [21.0, 42.0, 63.0]}
+
+
+def test_an_index_of_pandas_that_the_model_names_is_its_input(bench):
+    path = bench.folder / "in.parquet"
+    pd.DataFrame({"a": ROWS["a"]}, index=pd.Index(ROWS["b"], name="b")).to_parquet(path)
+    _, record = bench.score(str(path))
+    assert bench.output(record).column("predicted_label").to_pylist() == [21.0, 42.0, 63.0]
 
 
 def test_an_unknown_passthrough_column_is_refused(bench):
