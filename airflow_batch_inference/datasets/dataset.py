@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from bisect import bisect_left
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.storage import Storage
 
 INLINE = "the inline dataset"
+_NO_COLUMNS = pa.schema([])
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ class Dataset:
     absent: dict[str, str]
     inline: pa.Table | None
     storage: Storage
-    index: pa.Schema = field(default_factory=lambda: pa.schema([]))
+    index: pa.Schema = _NO_COLUMNS
 
     @property
     def snapshot(self) -> tuple[DataFile, ...]:

@@ -1,4 +1,4 @@
-"""The index that pandas stores beside a frame's columns: it is none of them, unless somebody asks for it by its name."""
+"""The index that pandas stores beside a frame's columns: none of them, unless it is asked for by its name."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def index_names(schema: pa.Schema) -> tuple[str, ...]:
     >>> index_names(pa.Table.from_pandas(frame).schema)
     ('key',)
     """
-    stored: dict[str, object] = {}
+    stored: object = None
     with contextlib.suppress(ValueError):  # no JSON: somebody else's
-        stored = schema.pandas_metadata or {}
-    columns = stored.get("index_columns")
+        stored = schema.pandas_metadata
+    columns = stored.get("index_columns") if isinstance(stored, dict) else None
     # A range is stored as a description of itself.
     return tuple(name for name in columns if isinstance(name, str)) if isinstance(columns, list) else ()
 
