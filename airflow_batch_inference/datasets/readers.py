@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.json as pa_json
 import pyarrow.parquet as pq
 
+from airflow_batch_inference.datasets.arrow_reader import arrow_tables, inspect_arrow, register_pandas_types
 from airflow_batch_inference.datasets.csv_reader import BROKEN_COLUMN, csv_tables, inspect_csv
 from airflow_batch_inference.datasets.formats import format_of
 from airflow_batch_inference.datasets.pandas_index import index_names
@@ -133,14 +135,21 @@ def read_tables(
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
+    is_encoded = pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind)
+    return _plain(kind.value_type) if is_encoded else kind
 
 
 def _decoded(table: pa.Table) -> pa.Table:
     for position, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type):
-            table = table.set_column(position, field.name, table.column(position).cast(field.type.value_type))
+        if _plain(field.type) != field.type:
+            table = table.set_column(position, field.name, _decoded_column(table.column(position)))
     return table
+
+
+def _decoded_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_run_end_encoded(column.type):
+        column = pa.chunked_array([pc.run_end_decode(chunk) for chunk in column.chunks], column.type.value_type)
+    return column.cast(_plain(column.type)) if pa.types.is_dictionary(column.type) else column
 
 
 # -- Parquet --------------------------------------------------------------------------------------------------
@@ -150,10 +159,24 @@ def _decoded(table: pa.Table) -> pa.Table:
 def _parquet_file(uri: str, storage: Storage) -> Iterator[pq.ParquetFile]:
     local = uri.removeprefix("file://") if uri.startswith("file://") else None
     source = local or open_stream(uri, storage, None)
+    with _open_parquet(source) as file:
+        if not register_pandas_types(file.schema_arrow):
+            yield file
+            return
+    with _open_parquet(source) as again:
+        yield again
+
+
+def _open_parquet(source: Any) -> pq.ParquetFile:  # noqa: ANN401  # a path or a stream
     # pre_buffer, and a memory map's pages, would hold the whole file in memory; buffered reads do not. Page checksums
     # turn flipped bits into errors.
-    with pq.ParquetFile(source, pre_buffer=False, buffer_size=_BUFFER_BYTES, page_checksum_verification=True) as file:
-        yield file
+    return pq.ParquetFile(
+        source,
+        pre_buffer=False,
+        buffer_size=_BUFFER_BYTES,
+        page_checksum_verification=True,
+        arrow_extensions_enabled=True,
+    )
 
 
 def _inspect_parquet(uri: str, storage: Storage, _: str | None) -> FileInfo:
@@ -176,34 +199,6 @@ def _parquet_tables(
         groups = list(range(start, file.num_row_groups if stop is None else stop))
         for batch in file.iter_batches(batch_size=_READ_ROWS, row_groups=groups, columns=columns):
             yield pa.Table.from_batches([batch.replace_schema_metadata(None)])
-
-
-# -- Arrow IPC (also Feather) ---------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _arrow_file(uri: str, storage: Storage) -> Iterator[pa.RecordBatchFileReader]:
-    source = pa.OSFile(uri.removeprefix("file://")) if uri.startswith("file://") else open_stream(uri, storage, None)
-    with source, pa.ipc.open_file(source) as reader:
-        yield reader
-
-
-def _inspect_arrow(uri: str, storage: Storage, _: str | None) -> FileInfo:
-    units = []
-    with _arrow_file(uri, storage) as reader:
-        for number in range(reader.num_record_batches):
-            batch = reader.get_batch(number)
-            units.append(Unit(number, number + 1, batch.num_rows, batch.nbytes, divisible=True))
-        return FileInfo(reader.schema.remove_metadata(), tuple(units), index=index_names(reader.schema))
-
-
-def _arrow_tables(
-    uri: str, storage: Storage, _: str | None, __: FileInfo, columns: list[str], start: int, stop: int | None
-) -> Iterator[pa.Table]:
-    with _arrow_file(uri, storage) as reader:
-        for position in range(start, reader.num_record_batches if stop is None else stop):
-            table = pa.Table.from_batches([reader.get_batch(position)]).select(columns)
-            yield table.replace_schema_metadata(None)
 
 
 # -- JSON lines -----------------------------------------------------------------------------------------------
@@ -291,5 +286,5 @@ def merge_types(left: pa.DataType, right: pa.DataType) -> pa.DataType:
     return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
 
 
-_INSPECT = {"parquet": _inspect_parquet, "arrow": _inspect_arrow, "csv": inspect_csv, "jsonl": _inspect_jsonl}
-_TABLES = {"parquet": _parquet_tables, "arrow": _arrow_tables, "csv": csv_tables, "jsonl": _jsonl_tables}
+_INSPECT = {"parquet": _inspect_parquet, "arrow": inspect_arrow, "csv": inspect_csv, "jsonl": _inspect_jsonl}
+_TABLES = {"parquet": _parquet_tables, "arrow": arrow_tables, "csv": csv_tables, "jsonl": _jsonl_tables}

@@ -15,6 +15,7 @@ import pyarrow as pa
 from airflow_batch_inference import __version__
 from airflow_batch_inference.datasets.dataset import Dataset, open_dataset
 from airflow_batch_inference.datasets.formats import output_suffix
+from airflow_batch_inference.datasets.written_types import require_writable
 from airflow_batch_inference.exceptions import (
     ConfigurationError,
     EmptyDatasetError,
@@ -176,7 +177,7 @@ def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Pre
     schema = pa.schema([*_passed_on(dataset.schema, passthrough, inputs), *map(pa.field, named, outputs.types)])
     shape = make_shape(request, schema, passthrough, inputs, dataset.schema)
     schema = schema if shape is None else shape.schema
-    _refuse_nested_text(options, schema)
+    require_writable(schema, options.output_format)
     fingerprint_of = _fingerprint(request, model, dataset, snapshot)
     return PreparedJob(
         dataset=dataset,
@@ -274,13 +275,6 @@ def _allow_empty(request: ScoringRequest, dataset: Dataset) -> None:
             "'succeed' if an empty batch is right."
         )
         raise EmptyDatasetError(message)
-
-
-def _refuse_nested_text(options: ScoringOptions, schema: pa.Schema) -> None:
-    nested = [field.name for field in schema if pa.types.is_nested(field.type)]
-    if options.output_format == "csv" and nested:
-        message = f"CSV cannot hold the column {nested[0]!r}, a list. Choose another output_format, or leave it out."
-        raise ConfigurationError(message)
 
 
 def _passed_on(schema: pa.Schema, passthrough: Sequence[str], inputs: InputPlan) -> list[pa.Field]:
