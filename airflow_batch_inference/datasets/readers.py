@@ -12,12 +12,12 @@ import json
 from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.json as pa_json
 import pyarrow.parquet as pq
 
 from airflow_batch_inference.datasets.arrow_reader import arrow_tables, inspect_arrow, register_pandas_types
 from airflow_batch_inference.datasets.csv_reader import BROKEN_COLUMN, csv_tables, inspect_csv
+from airflow_batch_inference.datasets.decoding import decoded, read_type
 from airflow_batch_inference.datasets.formats import format_of
 from airflow_batch_inference.datasets.pandas_index import index_names
 from airflow_batch_inference.datasets.streams import BLOCK_BYTES, open_stream
@@ -72,7 +72,7 @@ def inspect_file(uri: str, storage: Storage, *, tolerant: bool = False) -> FileI
     if BROKEN_COLUMN in found.schema.names:
         message = f"{uri} has a column named {BROKEN_COLUMN!r}, which this package uses itself: rename it."
         raise DataError(message)
-    schema = pa.schema([pa.field(field.name, _plain(field.type)) for field in found.schema])
+    schema = pa.schema([pa.field(field.name, read_type(field.type)) for field in found.schema])
     repeated = sorted({name for name in schema.names if schema.names.count(name) > 1})
     if repeated:
         message = f"{uri} has more than one column named {', '.join(map(repr, repeated))}: give each its own name."
@@ -131,25 +131,7 @@ def read_tables(
     wanted = list(info.schema.names if columns is None else columns)
     with reading(uri):
         for table in _TABLES[kind](uri, storage, compression, info, wanted, start, stop):
-            yield _decoded(table)
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
-    is_encoded = pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind)
-    return _plain(kind.value_type) if is_encoded else kind
-
-
-def _decoded(table: pa.Table) -> pa.Table:
-    for position, field in enumerate(table.schema):
-        if _plain(field.type) != field.type:
-            table = table.set_column(position, field.name, _decoded_column(table.column(position)))
-    return table
-
-
-def _decoded_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    if pa.types.is_run_end_encoded(column.type):
-        column = pa.chunked_array([pc.run_end_decode(chunk) for chunk in column.chunks], column.type.value_type)
-    return column.cast(_plain(column.type)) if pa.types.is_dictionary(column.type) else column
+            yield decoded(table)
 
 
 # -- Parquet --------------------------------------------------------------------------------------------------

@@ -259,7 +259,8 @@ def _join_tables(record: PredictionSetRecord, path: Path, storage: Storage) -> N
     with contextlib.ExitStack() as stack:
         writer: PartWriter | None = None
         for copy in _verified_parts(record, storage):
-            dataset = open_dataset(str(copy), Storage())
+            opened = open_dataset(str(copy), Storage())
+            dataset = opened.select(opened.infos[0].schema.names)
             if writer is None:
                 writer = stack.enter_context(PartWriter(path, record.output_format, dataset.schema, metadata))
             for batch in dataset.mini_batches(_COPIED_ROWS):

@@ -75,6 +75,7 @@ NESTED = {
     "large list": (pa.array([[1.5], None, []], pa.large_list(pa.float64())), [[1.5], None, []]),
     "fixed-size list": (pa.array([[1, 2], None, [3, 4]], pa.list_(pa.int64(), 2)), [[1, 2], None, [3, 4]]),
     "list view": (pa.array([[1, 2], None, []], pa.list_view(pa.int64())), [[1, 2], None, []]),
+    "large list view": (pa.array([None, [1, 2], [3]], pa.large_list_view(pa.int64())), [None, [1, 2], [3]]),
     "list of bytes": (pa.array([[b"\xff"], None, []]), [["/w=="], None, []]),
     "list of moments": (pa.array([[MOMENT], None, []]), [["2024-05-01 08:15:00.000005"], None, []]),
     "struct": (
@@ -132,6 +133,7 @@ def test_parquet_and_arrow_hold_the_values_themselves(tmp_path, name, output_for
     own = pq.read_table(path) if output_format == "parquet" else pa.ipc.open_file(path.read_bytes()).read_all()
     assert own.column("x").to_pylist() == column.to_pylist()
     again = open_dataset(str(path), Storage()).whole()
+    again.validate(full=True)
     assert again.column("x").to_pylist() == column.to_pylist()
     if name in ("period", "interval", "uuid"):
         assert again.to_pandas()["x"].equals(own.to_pandas()["x"])
