@@ -49,13 +49,13 @@ def decoded(table: pa.Table) -> pa.Table:
 
 
 def _decoded_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    kind = read_type(column.type)
     if isinstance(column.type, pa.BaseExtensionType):
+        is_boolean = isinstance(column.type, pa.Bool8Type)
         column = pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
-        if pa.types.is_int8(column.type):  # Arrow's booleans of eight bits
-            column = column.cast(pa.bool_())
+        column = column.cast(pa.bool_()) if is_boolean else column
     if pa.types.is_run_end_encoded(column.type):
         column = pa.chunked_array([pc.run_end_decode(chunk) for chunk in column.chunks], column.type.value_type)
-    kind = read_type(column.type)
     if pa.types.is_list_view(column.type) or pa.types.is_large_list_view(column.type):
         return pa.chunked_array([_listed(chunk, kind) for chunk in column.chunks], kind)
     return column.cast(kind)
@@ -63,10 +63,9 @@ def _decoded_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _listed(views: pa.Array, kind: pa.DataType) -> pa.Array:
     """Return lists of views; Arrow's own cast of them gives arrays that are not valid."""
+    is_large = pa.types.is_large_list(kind)
     sizes = np.asarray(pc.fill_null(pc.list_value_length(views), 0))
-    offsets = pa.array(
-        np.concatenate([[0], np.cumsum(sizes)]), pa.int64() if pa.types.is_large_list(kind) else pa.int32()
-    )
+    offsets = pa.array(np.concatenate([[0], np.cumsum(sizes)]), pa.int64() if is_large else pa.int32())
     values = pa.chunked_array([views.flatten()]).cast(kind.value_type).combine_chunks()
     make = pa.LargeListArray if is_large else pa.ListArray
     return make.from_arrays(offsets, values, mask=views.is_null())
