@@ -15,7 +15,7 @@ import re
 import secrets
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from airflow_batch_inference.exceptions import (
 from airflow_batch_inference.records import DataFile, Record, decode_record
 from airflow_batch_inference.tree import Entry, fixed_part, local_entries, local_file, matching
 from airflow_batch_inference.uris import join_uri, normalize_uri, redact
+from airflow_batch_inference.web import PROTOCOLS, WebFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,10 +79,13 @@ class Storage:
         From a protocol (``"s3"``) to a file system. The Airflow layer passes one that uses a connection.
     roots
         Folders and bucket paths that it may reach, as canonical URIs; none: all.
+    web
+        What reaches web servers (http and https); None: whatever is there for anybody.
     """
 
     filesystem_for: Callable[[str], AbstractFileSystem] = _default_filesystem
     roots: tuple[str, ...] = ()
+    web: WebFiles | None = None
 
     def filesystem(self, uri: str) -> tuple[AbstractFileSystem, str]:
         """Return the file system and the path on it.
@@ -104,6 +108,8 @@ class Storage:
         """
         uri = normalize_uri(uri)
         protocol = uri.split("://", 1)[0]
+        if protocol in PROTOCOLS:
+            return self.web or WebFiles(roots=self.roots), uri
         try:
             fs = self.filesystem_for(protocol)
         except (ValueError, ImportError) as error:
@@ -136,7 +142,11 @@ class Storage:
         """Return a storage that holds the file systems of some URIs, and no others: it can go to another process."""
         protocols = {normalize_uri(uri).split("://", 1)[0]: uri for uri in uris}
         found = {protocol: self.filesystem(uri)[0] for protocol, uri in protocols.items()}
-        return Storage(_Resolved(found), self.roots)
+        return replace(self, filesystem_for=_Resolved(found))
+
+    def keeping(self) -> Storage:
+        """Return a storage that reads a web server's file once, and then from its copy, which goes when it goes."""
+        return replace(self, web=(self.web or WebFiles(roots=self.roots)).keeping())
 
     # -- reading ------------------------------------------------------------------------------------------
 

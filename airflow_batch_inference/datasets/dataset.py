@@ -21,6 +21,7 @@ from airflow_batch_inference.datasets.readers import inspect_file, merge_types, 
 from airflow_batch_inference.datasets.units import FileInfo, RowRange, Unit
 from airflow_batch_inference.exceptions import ConfigurationError, DataError
 from airflow_batch_inference.records import ColumnSpec, DataFile, fingerprint
+from airflow_batch_inference.uris import plain_uris
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -373,6 +374,7 @@ def open_dataset(
     ArtifactNotFoundError, DataError
         A file is missing, damaged, of an unknown format, or does not go with the others.
     """
+    dataset = plain_uris(dataset)
     if is_inline(dataset):
         table = inline_table(
             dataset, feature_columns=feature_columns, dropped=dropped_positions, model_names=model_names
@@ -381,6 +383,7 @@ def open_dataset(
     if not isinstance(dataset, (str, list, tuple)):
         message = f"dataset is a {type(dataset).__name__}; give a URI, a list of URIs, or inline records."
         raise ConfigurationError(message)
+    storage = storage.keeping()
     files = tuple(
         listed for listed in list_dataset(dataset, storage) if listed.file.size_bytes > 0 or _has_header(listed)
     )

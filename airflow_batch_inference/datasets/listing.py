@@ -31,7 +31,9 @@ class ListedFile:
     partition: tuple[tuple[str, str | None], ...] = ()
 
 
-def list_dataset(dataset: str | Sequence[str], storage: Storage, *, recursive: bool = True) -> tuple[ListedFile, ...]:
+def list_dataset(
+    dataset: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], storage: Storage, *, recursive: bool = True
+) -> tuple[ListedFile, ...]:
     """List a dataset's files, sorted by path within each given URI; a list keeps the order in which it was given.
 
     In folders and globs, files and folders whose name starts with ``.`` or ``_`` (but ``_key=value``) are passed over.
@@ -47,7 +49,7 @@ def list_dataset(dataset: str | Sequence[str], storage: Storage, *, recursive: b
     DataError
         The files of a table of Delta Lake, Iceberg or another format that only its log makes whole.
     """
-    uris = [dataset] if isinstance(dataset, str) else list(dataset)
+    uris = [dataset] if isinstance(dataset, (str, os.PathLike)) else list(dataset)
     found = [_list_one(normalize_uri(uri), storage, recursive) for uri in uris]
     listed = tuple(file for each in found for file in each.files)
     refuse_tables(

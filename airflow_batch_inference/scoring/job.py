@@ -43,6 +43,7 @@ from airflow_batch_inference.scoring.progress import Progress
 from airflow_batch_inference.scoring.resume import finished_parts
 from airflow_batch_inference.scoring.retries import retrying
 from airflow_batch_inference.scoring.tally import added_lines, challenger_results, used_models
+from airflow_batch_inference.uris import plain_uris
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -442,4 +443,5 @@ def _certificate(opened: Dataset, plans: Sequence[PartPlan], receipts: Sequence[
 
 
 def _uris(dataset: object) -> tuple[str, ...]:
+    dataset = plain_uris(dataset)
     return (dataset,) if isinstance(dataset, str) else tuple(map(str, dataset))  # type: ignore[call-overload]  # a list
