@@ -260,7 +260,9 @@ class Storage:
         return [
             Entry(uri, None if info.get("type") == "directory" else _data_file(uri, info))
             for uri, info in sorted((_uri(scheme, name), info) for name, info in infos.items())
-            if uri != normalize_uri(folder) and (folders or info.get("type") != "directory")
+            if uri.rstrip("/") != normalize_uri(folder)
+            and (folders or info.get("type") != "directory")
+            and not uri.endswith("/")  # what consoles put into a new folder
         ]
 
     def glob(self, pattern: str) -> list[str]:

@@ -166,8 +166,8 @@ def _hidden(uri: str, root: str) -> bool:
 
 
 def _is_hidden(name: str) -> bool:
-    """Say whether a name starts with ``.`` or ``_``; ``_key=value`` is data, as for Spark."""
-    return name.startswith(".") or (name.startswith("_") and "=" not in name)
+    """Say whether a name starts with ``.`` or ``_``, or marks a folder for Hadoop; ``_key=value`` is data."""
+    return name.startswith(".") or (name.startswith("_") and "=" not in name) or name.endswith("_$folder$")
 
 
 def _listed(file: DataFile, root: str) -> ListedFile:

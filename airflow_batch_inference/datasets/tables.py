@@ -114,7 +114,11 @@ def refuse_tables(
         _refuse_by_folder(folder)
     _refuse_by_file(taken)
     within = with_parents((*taken, *starts))
-    for root, signs in _signs_below(seen).items():
+    roots, partitions = _signs_below(seen)
+    for folder in dict.fromkeys((*(each for each in partitions if each in within), *starts)):
+        if folder in partitions or (_is_asked_about(folder) and _is_hudi_partition(folder, storage)):
+            raise DataError(_message(folder, _HOODIE))
+    for root, signs in roots.items():
         found = _sign_at(root, storage, signs) if root in within else None
         if found is not None:
             raise DataError(_message(root, found))
@@ -191,17 +195,20 @@ def _refuse_by_file(taken: Iterable[str]) -> None:
             raise DataError(_message(folder, _DUCKLAKE))
 
 
-def _signs_below(seen: Iterable[str]) -> dict[str, list[_Sign]]:
-    """Find the folders that may be tables by the names of what lies in them."""
-    found: dict[str, list[_Sign]] = {}
+def _signs_below(seen: Iterable[str]) -> tuple[dict[str, list[_Sign]], set[str]]:
+    """Find the folders that may be tables by the names of what lies in them, and those that are partitions of Hudi."""
+    roots: dict[str, list[_Sign]] = {}
+    partitions: set[str] = set()
     for uri in seen:
         segments = uri.split("/")
         for position, segment in enumerate(segments):
-            sign = _FOLDERS.get(segment) or (_HOODIE if segment == _HOODIE_PARTITION else None)
+            sign = _FOLDERS.get(segment)
             if sign is not None:
-                signs = found.setdefault("/".join(segments[:position]), [])
+                signs = roots.setdefault("/".join(segments[:position]), [])
                 signs.extend([] if sign in signs else [sign])
-    return found
+            elif segment == _HOODIE_PARTITION:
+                partitions.add("/".join(segments[:position]))
+    return roots, partitions
 
 
 def _real(uri: str) -> str:
@@ -212,13 +219,18 @@ def _above(starts: Iterable[str]) -> list[str]:
     """Return some folders and all that they lie in, each once; none for what a task of this package has written."""
     found: dict[str, None] = {}
     for start in starts:
-        scheme, rest = start.split("://", 1)
-        if scheme in ("http", "https") or task_of(f"{start}/") is not None:
+        if not _is_asked_about(start):
             continue
+        scheme, rest = start.split("://", 1)
         while rest.strip("/"):
             found.setdefault(f"{scheme}://{rest}")
             rest = posixpath.dirname(rest)
     return list(found)
+
+
+def _is_asked_about(uri: str) -> bool:
+    """Say whether a table may lie there: not behind a web address, nor where a task of this package writes."""
+    return not uri.startswith(("http://", "https://")) and task_of(f"{uri}/") is None
 
 
 def _sign_at(folder: str, storage: Storage, signs: Sequence[_Sign] = _SIGNS) -> _Sign | None:
@@ -227,12 +239,19 @@ def _sign_at(folder: str, storage: Storage, signs: Sequence[_Sign] = _SIGNS) -> 
     path = path.rstrip("/")
     try:
         for sign in signs:
-            if fs.exists(f"{path}/{sign.folder}") and (not sign.beside or fs.exists(f"{path}/{sign.beside}")):
+            # One request a sign on most stores; to ask whether something exists takes two.
+            if fs.isdir(f"{path}/{sign.folder}") and (not sign.beside or fs.isdir(f"{path}/{sign.beside}")):
                 names = map(posixpath.basename, fs.find(f"{path}/{sign.folder}"))
                 if any(map(sign.file.match, names)):
                     return sign
-        if _HOODIE in signs and fs.exists(f"{path}/{_HOODIE_PARTITION}"):
-            return _HOODIE
     except (PermissionError, NotADirectoryError):
         return None
     return None
+
+
+def _is_hudi_partition(folder: str, storage: Storage) -> bool:
+    fs, path = storage.filesystem_of(folder)
+    try:
+        return bool(fs.exists(f"{path.rstrip('/')}/{_HOODIE_PARTITION}"))
+    except (PermissionError, NotADirectoryError):
+        return False
