@@ -78,6 +78,20 @@ def is_number(kind: pa.DataType) -> bool:
     )
 
 
+def as_doubles(column: pa.ChunkedArray, name: str = "") -> pa.ChunkedArray:
+    """Return a column as float64; a period's or another extension's number is none of its own.
+
+    Raises
+    ------
+    pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError
+        It does not hold numbers.
+    """
+    if isinstance(column.type, pa.BaseExtensionType):
+        message = f"column {name!r} holds {column.type}, which is no number"
+        raise pa.ArrowNotImplementedError(message)
+    return column if pa.types.is_float64(column.type) else column.cast(pa.float64())
+
+
 def is_text(kind: pa.DataType) -> bool:
     """Say whether a column of this Arrow type holds strings."""
     return bool(

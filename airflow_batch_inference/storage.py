@@ -15,7 +15,7 @@ import re
 import secrets
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,9 @@ from airflow_batch_inference.exceptions import (
     ConfigurationError,
 )
 from airflow_batch_inference.records import DataFile, Record, decode_record
+from airflow_batch_inference.tree import Entry, fixed_part, local_entries, local_file, matching
 from airflow_batch_inference.uris import join_uri, normalize_uri, redact
+from airflow_batch_inference.web import PROTOCOLS, WebFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,10 +79,13 @@ class Storage:
         From a protocol (``"s3"``) to a file system. The Airflow layer passes one that uses a connection.
     roots
         Folders and bucket paths that it may reach, as canonical URIs; none: all.
+    web
+        What reaches web servers (http and https); None: whatever is there for anybody.
     """
 
     filesystem_for: Callable[[str], AbstractFileSystem] = _default_filesystem
     roots: tuple[str, ...] = ()
+    web: WebFiles | None = None
 
     def filesystem(self, uri: str) -> tuple[AbstractFileSystem, str]:
         """Return the file system and the path on it.
@@ -90,9 +95,21 @@ class Storage:
         ConfigurationError
             The scheme is unknown, its package is not installed, or the URI lies outside the allowed roots.
         """
+        self.require_allowed(normalize_uri(uri))
+        return self.filesystem_of(uri)
+
+    def filesystem_of(self, uri: str) -> tuple[AbstractFileSystem, str]:
+        """Return the file system and the path on it, allowed or not: to look whether something is there, no more.
+
+        Raises
+        ------
+        ConfigurationError
+            The scheme is unknown, or its package is not installed.
+        """
         uri = normalize_uri(uri)
-        self.require_allowed(uri)
         protocol = uri.split("://", 1)[0]
+        if protocol in PROTOCOLS:
+            return self.web or WebFiles(roots=self.roots), uri
         try:
             fs = self.filesystem_for(protocol)
         except (ValueError, ImportError) as error:
@@ -125,7 +142,11 @@ class Storage:
         """Return a storage that holds the file systems of some URIs, and no others: it can go to another process."""
         protocols = {normalize_uri(uri).split("://", 1)[0]: uri for uri in uris}
         found = {protocol: self.filesystem(uri)[0] for protocol, uri in protocols.items()}
-        return Storage(_Resolved(found), self.roots)
+        return replace(self, filesystem_for=_Resolved(found))
+
+    def keeping(self) -> Storage:
+        """Return a storage that reads a web server's file once, and then from its copy, which goes when it goes."""
+        return replace(self, web=(self.web or WebFiles(roots=self.roots)).keeping())
 
     # -- reading ------------------------------------------------------------------------------------------
 
@@ -166,7 +187,7 @@ class Storage:
         return decode_record(data, where=uri)
 
     def stat(self, uri: str) -> DataFile:
-        """Return the size and version of one file.
+        """Return the size and version of one file; of a link, those of the file that it leads to.
 
         Raises
         ------
@@ -175,6 +196,8 @@ class Storage:
         """
         fs, path = self.filesystem(uri)
         try:
+            if _is_local(fs):
+                return local_file(normalize_uri(uri), Path(path).stat())
             info = fs.info(path)
         except FileNotFoundError as error:
             message = f"Nothing lies at {uri}. Check the URI, or run the task that writes it."
@@ -187,23 +210,68 @@ class Storage:
         return bool(fs.isdir(path))
 
     def list_files(self, folder: str) -> list[DataFile]:
-        """Return all files below a folder, sorted by path."""
+        """Return all files below a folder, sorted by path; those behind local links too."""
+        return [self.taken(entry) for entry in self.tree(folder)]
+
+    def taken(self, entry: Entry) -> DataFile:
+        """Return the file that was found below a folder.
+
+        Raises
+        ------
+        ArtifactNotFoundError, ConfigurationError
+            It cannot be read, or lies outside of the allowed roots.
+        """
+        self.require_allowed(entry.uri)
+        return entry.readable()
+
+    def tree(
+        self,
+        folder: str,
+        *,
+        depth: int | None = None,
+        folders: bool = False,
+        enter: Callable[[str], bool] | None = None,
+    ) -> list[Entry]:
+        """Return the files below a folder, sorted by path; local links are followed.
+
+        Parameters
+        ----------
+        folder
+            Its URI; nothing need lie there.
+        depth
+            How many levels to go down; None: all.
+        folders
+            Whether to return the folders too.
+        enter
+            Says of a local folder's name whether to look into it.
+
+        Raises
+        ------
+        ConfigurationError
+            A linked folder lies outside of the allowed roots, or leads round in a circle.
+        """
         fs, path = self.filesystem(folder)
+        if _is_local(fs):
+            is_entered, is_there = enter or (lambda _: True), Path(path).is_dir()
+            found = local_entries(path, depth=depth, enter=is_entered, follow=self.require_allowed) if is_there else ()
+            return sorted((entry for entry in found if folders or not entry.is_folder), key=lambda entry: entry.uri)
         scheme = normalize_uri(folder).split("://", 1)[0]
-        found = fs.find(path, withdirs=False, detail=True)
-        files = [_data_file(_uri(scheme, name), found[name]) for name in sorted(found)]
-        for file in files:
-            self.require_allowed(file.uri)
-        return files
+        infos = fs.find(path, maxdepth=depth, withdirs=folders, detail=True)
+        return [
+            Entry(uri, None if info.get("type") == "directory" else _data_file(uri, info))
+            for uri, info in sorted((_uri(scheme, name), info) for name, info in infos.items())
+            if uri.rstrip("/") != normalize_uri(folder)
+            and (folders or info.get("type") != "directory")
+            and not uri.endswith("/")  # what consoles put into a new folder
+        ]
 
     def glob(self, pattern: str) -> list[str]:
-        """Return the files and folders that match a pattern, sorted."""
-        fs, path = self.filesystem(pattern)
-        scheme = normalize_uri(pattern).split("://", 1)[0]
-        uris = [_uri(scheme, name) for name in sorted(fs.glob(path))]
-        for uri in uris:
+        """Return the files and folders that a pattern matches, sorted."""
+        root, depth = fixed_part(normalize_uri(pattern))
+        found = [entry.uri for entry in matching(normalize_uri(pattern), self.tree(root, depth=depth, folders=True))]
+        for uri in found:
             self.require_allowed(uri)
-        return uris
+        return found
 
     def copy_to_local(self, uri: str, target: Path) -> str:
         """Copy one file to a local path and return the SHA-256 of the bytes that were copied.
@@ -310,16 +378,12 @@ class Storage:
 
 def _data_file(uri: str, info: dict[str, Any]) -> DataFile:
     version = info.get("ETag") or info.get("etag") or info.get("mtime") or info.get("LastModified") or ""
-    if info.get("type") == "file" and isinstance(info.get("mtime"), float):
-        # fsspec's float loses nanoseconds; a replaced file of the same size must still be noticed.
-        with contextlib.suppress(OSError):
-            version = Path(uri.removeprefix("file://")).stat().st_mtime_ns
     return DataFile(uri=uri, size_bytes=int(info.get("size") or 0), version=str(version).strip('"'))
 
 
 def _is_local(fs: AbstractFileSystem) -> bool:
-    protocol = fs.protocol if isinstance(fs.protocol, str) else fs.protocol[0]
-    return protocol in ("file", "local")
+    protocol = getattr(fs, "protocol", "")
+    return (protocol if isinstance(protocol, str) else protocol[0]) in ("file", "local")
 
 
 def _put_new_local(target: Path, data: bytes) -> bool:

@@ -5,6 +5,7 @@ What must not be relaxed: a URI never carries credentials, and no name can lead 
 
 from __future__ import annotations
 
+import os
 import re
 from urllib.parse import quote, unquote
 
@@ -21,23 +22,42 @@ def _refuse(uri: str, reason: str) -> None:
 
 def redact(uri: str) -> str:
     """Return the URI without user info and query, for messages."""
+    if re.match("https?://", uri, re.IGNORECASE):
+        uri = re.sub(r"[?#].*$", "?…", uri, flags=re.DOTALL)
     return re.sub(r"\?[^/]*=.*$", "?…", re.sub(r"(://)[^/@]*@", r"\1…@", uri))
 
 
-def normalize_uri(uri: str) -> str:
+def plain_uris(value: object) -> object:
+    """Return a path (``pathlib.Path``) as text, also within a list; all else as it is.
+
+    Examples
+    --------
+    >>> from pathlib import PurePosixPath
+    >>> plain_uris([PurePosixPath("/data/a.csv"), "s3://bucket/b.csv"]), plain_uris([[1.5]])
+    (['/data/a.csv', 's3://bucket/b.csv'], [[1.5]])
+    """
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, (list, tuple)) and any(isinstance(each, os.PathLike) for each in value):
+        return [plain_uris(each) for each in value]
+    return value
+
+
+def normalize_uri(uri: str | os.PathLike[str]) -> str:
     """Return the canonical form of a URI: ``file:///a/b`` or ``scheme://bucket/key``.
 
     Raises
     ------
     ConfigurationError
         Not an absolute path or URI; ``..``; a NUL or backslash; user info, a query or a signature; a host in
-        a file URI; a chain of file systems (``::``).
+        a file URI; a chain of file systems (``::``); a glob of web addresses.
 
     Examples
     --------
     >>> normalize_uri("/data/day=1/")
     'file:///data/day=1'
     """
+    uri = os.fspath(uri) if isinstance(uri, os.PathLike) else uri
     if not isinstance(uri, str) or not uri.strip():
         message = f"A URI must be a non-empty string, got {uri!r}."
         raise ConfigurationError(message)
@@ -50,18 +70,56 @@ def normalize_uri(uri: str) -> str:
     if scheme == "local":
         scheme = "file"
     if scheme == "file" and not rest.startswith("/"):
-        _refuse(uri, "give an absolute path (/data/…) or a URI with a scheme (s3://bucket/…)")
+        _refuse(uri, not_absolute(uri))
     if scheme != "file":
-        if "@" in rest.split("/", 1)[0]:
-            _refuse(uri, "credentials belong into an Airflow connection (conn_id), not into a URI")
-        if re.search(r"\?[^/]*=", rest):
-            _refuse(uri, "a query or a signature must not be part of it; use an Airflow connection (conn_id)")
+        _require_plain(uri, scheme, rest)
     decoded = unquote(unquote(rest))
     if ".." in decoded.split("/"):
-        _refuse(uri, "'..' could leave the folder it starts from")
+        _refuse(uri, "'..' could leave the folder it starts from; write the path without it, as Path.resolve() does")
     head = "/" if scheme == "file" else ""
     parts = [part for part in rest.split("/") if part not in ("", ".")]
     return f"{scheme}://{head}{'/'.join(parts)}"
+
+
+def not_absolute(path: str) -> str:
+    """Return what to say of a relative path: a task has no working folder that its author knows.
+
+    Examples
+    --------
+    >>> not_absolute("./churn.txt")[-35:]
+    "Path(__file__).parent / 'churn.txt'"
+    """
+    if path.startswith("~"):
+        return "whose home '~' is, depends on who runs the task; give an absolute path (/home/…, /data/…)"
+    name = path.split("://", 1)[-1].removeprefix("./")
+    return (
+        "give an absolute path (/data/…) or a URI with a scheme (s3://bucket/…); a file beside the DAG file is "
+        f"Path(__file__).parent / {name!r}"
+    )
+
+
+def _require_plain(uri: str, scheme: str, rest: str) -> None:
+    """Refuse credentials, and a query that may hold them."""
+    if "@" in rest.split("/", 1)[0]:
+        _refuse(uri, "credentials belong into an Airflow connection (conn_id), not into a URI")
+    if re.search(r"\?[^/]*=", rest):
+        _refuse(uri, "a query or a signature must not be part of it; use an Airflow connection (conn_id)")
+    if scheme in ("http", "https"):
+        _require_web_file(uri, rest)
+
+
+def _require_web_file(uri: str, rest: str) -> None:
+    """Refuse what would be more, or less, than the address of one file."""
+    if "?" in rest or "#" in rest:
+        _refuse(
+            uri,
+            "a query ('?…') may be a signature, which would be kept in records; give the address without it, or let a "
+            "task before fetch the file",
+        )
+    if any(mark in rest for mark in "*[]"):
+        _refuse(uri, "a web server has no folders to list, so there are no globs; give a list of addresses")
+    if not rest.split("/", 1)[0]:
+        _refuse(uri, "it names no host")
 
 
 def is_record_uri(uri: object) -> bool:

@@ -16,19 +16,22 @@ from airflow_batch_inference.datasets.csv_reader import BROKEN_COLUMN
 from airflow_batch_inference.datasets.formats import format_of
 from airflow_batch_inference.datasets.inline import inline_table, is_inline
 from airflow_batch_inference.datasets.listing import ListedFile, list_dataset
+from airflow_batch_inference.datasets.pandas_index import without_index
 from airflow_batch_inference.datasets.readers import inspect_file, merge_types, read_tables
 from airflow_batch_inference.datasets.units import FileInfo, RowRange, Unit
 from airflow_batch_inference.exceptions import ConfigurationError, DataError
 from airflow_batch_inference.records import ColumnSpec, DataFile, fingerprint
+from airflow_batch_inference.uris import plain_uris
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from airflow_batch_inference.storage import Storage
 
 INLINE = "the inline dataset"
+_NO_COLUMNS = pa.schema([])
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,8 @@ class Dataset:
         The columns: those of the files in the first file's order, then ``key=value`` folders as columns.
     absent
         Columns that some file lacks (they are null there), with the first such file.
+    index
+        Columns that are pandas' index, which are no columns until they are asked for (:meth:`with_index`).
     """
 
     name: str
@@ -106,6 +111,7 @@ class Dataset:
     absent: dict[str, str]
     inline: pa.Table | None
     storage: Storage
+    index: pa.Schema = _NO_COLUMNS
 
     @property
     def snapshot(self) -> tuple[DataFile, ...]:
@@ -117,8 +123,14 @@ class Dataset:
 
     def select(self, names: Sequence[str]) -> Dataset:
         """Return the dataset with these columns only, in this order; the others are not read."""
-        schema = pa.schema([self.schema.field(name) for name in names])
+        known = set(self.schema.names)
+        schema = pa.schema([(self.schema if name in known else self.index).field(name) for name in names])
         return replace(self, schema=schema, inline=None if self.inline is None else self.inline.select(list(names)))
+
+    def with_index(self, names: Iterable[str]) -> Dataset:
+        """Return the dataset with those columns of pandas' index that are asked for by name, after all others."""
+        asked = set(names) - set(self.schema.names)
+        return replace(self, schema=pa.schema([*self.schema, *(each for each in self.index if each.name in asked)]))
 
     @property
     def units(self) -> tuple[tuple[Unit, ...], ...]:
@@ -339,6 +351,7 @@ def open_dataset(
 ) -> Dataset:
     """Open a file, folder, glob, list of URIs, or inline records.
 
+    ``model_names`` are a model's inputs: those of an inline list's columns, and what is taken of pandas' index.
     ``types`` are those of columns in text files, where they are known; all others are told by the values. With
     ``tolerant``, CSV lines of too few or too many values are rows that mini-batches name as broken. With it or
     ``text_alike``, a column that is text in one CSV file is text in all.
@@ -350,6 +363,7 @@ def open_dataset(
     ArtifactNotFoundError, DataError
         A file is missing, damaged, of an unknown format, or does not go with the others.
     """
+    dataset = plain_uris(dataset)
     if is_inline(dataset):
         table = inline_table(
             dataset, feature_columns=feature_columns, dropped=dropped_positions, model_names=model_names
@@ -358,6 +372,7 @@ def open_dataset(
     if not isinstance(dataset, (str, list, tuple)):
         message = f"dataset is a {type(dataset).__name__}; give a URI, a list of URIs, or inline records."
         raise ConfigurationError(message)
+    storage = storage.keeping()
     files = tuple(
         listed for listed in list_dataset(dataset, storage) if listed.file.size_bytes > 0 or _has_header(listed)
     )
@@ -374,8 +389,9 @@ def open_dataset(
     if (tolerant or text_alike) and "csv" in kinds:
         found = _with_text_alike(found)
     schema, absent = _unite(files, [info.schema for info in found])
+    schema, index = without_index(schema, found)
     more = "" if isinstance(dataset, str) or len(dataset) <= 1 else f" (and {len(dataset) - 1} more)"
-    return Dataset(
+    opened = Dataset(
         name=f"{dataset if isinstance(dataset, str) else next(iter(dataset), 'an empty list')}{more}",
         files=files,
         infos=found,
@@ -383,7 +399,9 @@ def open_dataset(
         absent=absent,
         inline=None,
         storage=storage,
+        index=index,
     )
+    return opened.with_index(model_names or ())
 
 
 def _with_types(schema: pa.Schema, types: Sequence[ColumnSpec]) -> pa.Schema:

@@ -10,6 +10,7 @@ SUFFIXES: dict[str, str] = {
     ".pqt": "parquet",
     ".csv": "csv",
     ".arrow": "arrow",
+    ".arrows": "arrow",
     ".feather": "arrow",
     ".ipc": "arrow",
     ".jsonl": "jsonl",

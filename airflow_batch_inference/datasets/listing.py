@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from airflow_batch_inference.datasets.tables import SIGN_FOLDERS, refuse_tables, with_parents
 from airflow_batch_inference.exceptions import ArtifactNotFoundError, ConfigurationError
+from airflow_batch_inference.tree import Entry, fixed_part, is_pattern, matching
 from airflow_batch_inference.uris import normalize_uri
 
 if TYPE_CHECKING:
@@ -27,11 +31,13 @@ class ListedFile:
     partition: tuple[tuple[str, str | None], ...] = ()
 
 
-def list_dataset(dataset: str | Sequence[str], storage: Storage, *, recursive: bool = True) -> tuple[ListedFile, ...]:
+def list_dataset(
+    dataset: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], storage: Storage, *, recursive: bool = True
+) -> tuple[ListedFile, ...]:
     """List a dataset's files, sorted by path within each given URI; a list keeps the order in which it was given.
 
     In folders and globs, files and folders whose name starts with ``.`` or ``_`` (but ``_key=value``) are passed over.
-    Without ``recursive``, a folder is its own files, and not those of its sub-folders.
+    Local links are followed. Without ``recursive``, a folder is its own files, and not those of its sub-folders.
 
     Raises
     ------
@@ -40,43 +46,115 @@ def list_dataset(dataset: str | Sequence[str], storage: Storage, *, recursive: b
         files: whether that is an error is the caller's decision.)
     ConfigurationError
         A URI that is not allowed, or one file named twice.
+    DataError
+        The files of a table of Delta Lake, Iceberg or another format that only its log makes whole.
     """
-    uris = [dataset] if isinstance(dataset, str) else list(dataset)
-    listed = [found for uri in uris for found in _list_one(normalize_uri(uri), storage, recursive)]
+    uris = [dataset] if isinstance(dataset, (str, os.PathLike)) else list(dataset)
+    found = [_list_one(normalize_uri(uri), storage, recursive) for uri in uris]
+    listed = tuple(file for each in found for file in each.files)
+    refuse_tables(
+        storage,
+        named=[each.root for each in found],
+        seen=[entry.uri for each in found for entry in each.seen],
+        taken=[file.file.uri for file in listed],
+        linked=[f"file://{entry.target}" for each in found for entry in _links(each)],
+    )
+    _refuse_twice(listed)
+    return listed
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one URI gives."""
+
+    root: str
+    """The folder that it starts from."""
+    files: list[ListedFile]
+    seen: list[Entry]
+    """All that was seen on the way, hidden or not."""
+
+
+def _list_one(uri: str, storage: Storage, recursive: bool) -> _Found:
+    if storage.exists(uri):
+        if storage.is_dir(uri):
+            return _below(uri, storage, recursive=recursive)
+        file, path = storage.stat(uri), uri.removeprefix("file://")
+        links = [Entry(uri, file, target=os.path.realpath(path))] if path != uri else []
+        return _Found(uri.rsplit("/", 1)[0], [ListedFile(file=file)], links)
+    if not is_pattern(uri):
+        message = f"The dataset {uri} does not exist. Check the URI, or run the task that writes it first."
+        raise ArtifactNotFoundError(message)
+    root, depth = fixed_part(uri)
+    seen = storage.tree(root, depth=depth, folders=True, enter=_is_entered)
+    # By URI, since ** matches a folder and the files in it as well.
+    listed: dict[str, ListedFile] = {}
+    more = []
+    for match in matching(uri, seen):
+        if _hidden(match.uri, root):
+            continue
+        if match.is_folder:
+            below = _below(match.uri, storage, root, recursive)
+            listed |= {each.file.uri: each for each in below.files}
+            more += below.seen
+        else:
+            listed[match.uri] = _listed(storage.taken(match), root)
+    return _Found(root, [listed[each] for each in sorted(listed)], [*seen, *more])
+
+
+def _below(folder: str, storage: Storage, root: str | None = None, recursive: bool = True) -> _Found:
+    root = root or folder
+    # The folders of a local one too: a link may lead into a table.
+    seen = storage.tree(folder, folders=folder.startswith("file://"), enter=_is_entered)
+    files = [
+        _listed(storage.taken(entry), root)
+        for entry in seen
+        if not entry.is_folder
+        and not _hidden(entry.uri, root)
+        and (recursive or len(_segments(entry.uri, folder)) == 1)
+    ]
+    return _Found(folder, files, seen)
+
+
+def _links(found: _Found) -> list[Entry]:
+    """Return the links that files of the dataset are reached by."""
+    within = with_parents(listed.file.uri for listed in found.files)
+    return [entry for entry in found.seen if entry.target is not None and entry.uri in within]
+
+
+def _is_entered(name: str) -> bool:
+    """Say whether to look into a folder: hidden ones hold no data, but some tell what the others are."""
+    return not _is_hidden(name) or name in SIGN_FOLDERS
+
+
+def _refuse_twice(listed: Sequence[ListedFile]) -> None:
+    """Refuse files of which each row would be scored twice.
+
+    Two names of one local file, by a link, count where they lie in the same partition: their rows are the same.
+
+    Raises
+    ------
+    ConfigurationError
+        Names both.
+    """
     twice = [uri for uri, count in Counter(found.file.uri for found in listed).items() if count > 1]
     if twice:
         message = f"The dataset names {twice[0]} more than once: its rows would be scored twice. Name each file once."
         raise ConfigurationError(message)
-    return tuple(listed)
-
-
-def _list_one(uri: str, storage: Storage, recursive: bool) -> list[ListedFile]:
-    if storage.exists(uri):
-        if storage.is_dir(uri):
-            return _below(uri, storage, recursive=recursive)
-        return [ListedFile(file=storage.stat(uri))]
-    if not any(mark in uri for mark in "*?["):
-        message = f"The dataset {uri} does not exist. Check the URI, or run the task that writes it first."
-        raise ArtifactNotFoundError(message)
-    root = uri[: min(uri.find(mark) for mark in "*?[" if mark in uri)].rsplit("/", 1)[0]
-    # By URI, since ** matches a folder and the files in it as well.
-    listed: dict[str, ListedFile] = {}
-    for match in storage.glob(uri):
-        if _hidden(match, root):
-            continue
-        is_folder = storage.is_dir(match)
-        found = _below(match, storage, root, recursive) if is_folder else [_listed(storage.stat(match), root)]
-        listed |= {each.file.uri: each for each in found}
-    return [listed[each] for each in sorted(listed)]
-
-
-def _below(folder: str, storage: Storage, root: str | None = None, recursive: bool = True) -> list[ListedFile]:
-    root = root or folder
-    return [
-        _listed(file, root)
-        for file in storage.list_files(folder)
-        if not _hidden(file.uri, root) and (recursive or len(_segments(file.uri, folder)) == 1)
-    ]
+    alike: dict[object, list[ListedFile]] = {}
+    for found in listed:
+        if found.file.uri.startswith("file://"):
+            alike.setdefault((found.file.size_bytes, found.file.version, found.partition), []).append(found)
+    for group in alike.values():
+        known: dict[tuple[int, int], str] = {}
+        for uri in (found.file.uri for found in group) if len(group) > 1 else ():
+            status = Path(uri.removeprefix("file://")).stat()
+            other = known.setdefault((status.st_dev, status.st_ino), uri)
+            if other != uri:
+                message = (
+                    f"{other} and {uri} are two names of one file, so its rows would be scored twice. Remove the "
+                    "link, or name the files by a glob that leaves one of them out."
+                )
+                raise ConfigurationError(message)
 
 
 def _segments(uri: str, root: str) -> list[str]:
@@ -84,10 +162,12 @@ def _segments(uri: str, root: str) -> list[str]:
 
 
 def _hidden(uri: str, root: str) -> bool:
-    """Say whether a segment starts with ``.`` or ``_``; ``_key=value`` is data, as for Spark."""
-    return any(
-        segment.startswith(".") or (segment.startswith("_") and "=" not in segment) for segment in _segments(uri, root)
-    )
+    return any(map(_is_hidden, _segments(uri, root)))
+
+
+def _is_hidden(name: str) -> bool:
+    """Say whether a name starts with ``.`` or ``_``, or marks a folder for Hadoop; ``_key=value`` is data."""
+    return name.startswith(".") or (name.startswith("_") and "=" not in name) or name.endswith("_$folder$")
 
 
 def _listed(file: DataFile, root: str) -> ListedFile:

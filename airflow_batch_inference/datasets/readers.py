@@ -10,17 +10,21 @@ import contextlib
 import io
 import json
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.json as pa_json
 import pyarrow.parquet as pq
 
-from airflow_batch_inference.columns import repeated, replace_columns
+from airflow_batch_inference.columns import repeated
+from airflow_batch_inference.datasets.arrow_reader import arrow_tables, inspect_arrow, register_pandas_types
 from airflow_batch_inference.datasets.csv_reader import BROKEN_COLUMN, csv_tables, inspect_csv
+from airflow_batch_inference.datasets.decoding import decoded, read_type
 from airflow_batch_inference.datasets.formats import format_of
 from airflow_batch_inference.datasets.int96 import Int96Unit, choose_int96_unit
+from airflow_batch_inference.datasets.pandas_index import index_names
 from airflow_batch_inference.datasets.streams import BLOCK_BYTES, open_stream
+from airflow_batch_inference.datasets.tables import iceberg_file
 from airflow_batch_inference.datasets.units import FileInfo, Unit
 from airflow_batch_inference.exceptions import DataError
 from airflow_batch_inference.signature import large_numbers
@@ -71,7 +75,7 @@ def inspect_file(uri: str, storage: Storage, *, tolerant: bool = False) -> FileI
     if BROKEN_COLUMN in found.schema.names:
         message = f"{uri} has a column named {BROKEN_COLUMN!r}, which this package uses itself: rename it."
         raise DataError(message)
-    schema = pa.schema([pa.field(field.name, _plain(field.type)) for field in found.schema])
+    schema = pa.schema([pa.field(field.name, read_type(field.type)) for field in found.schema])
     if twice := repeated(schema.names):
         message = f"{uri} has more than one column named {', '.join(map(repr, twice))}: give each its own name."
         raise DataError(message)
@@ -129,16 +133,7 @@ def read_tables(
     wanted = list(info.schema.names if columns is None else columns)
     with reading(uri):
         for table in _TABLES[kind](uri, storage, compression, info, wanted, start, stop):
-            yield _decoded(table)
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
-
-
-def _decoded(table: pa.Table) -> pa.Table:
-    kinds = {place: kind for place, kind in enumerate(table.schema.types) if pa.types.is_dictionary(kind)}
-    return replace_columns(table, {place: table.column(place).cast(kind.value_type) for place, kind in kinds.items()})
+            yield decoded(table)
 
 
 # -- Parquet --------------------------------------------------------------------------------------------------
@@ -148,20 +143,31 @@ def _decoded(table: pa.Table) -> pa.Table:
 def _parquet_file(uri: str, storage: Storage, int96_unit: Int96Unit = "us") -> Iterator[pq.ParquetFile]:
     local = uri.removeprefix("file://") if uri.startswith("file://") else None
     source = local or open_stream(uri, storage, None)
+    with _open_parquet(source, int96_unit) as file:
+        if not register_pandas_types(file.schema_arrow):
+            yield file
+            return
+    with _open_parquet(source, int96_unit) as again:
+        yield again
+
+
+def _open_parquet(source: Any, int96_unit: Int96Unit) -> pq.ParquetFile:  # noqa: ANN401  # a path or a stream
     # pre_buffer, and a memory map's pages, would hold the whole file in memory; buffered reads do not. Page checksums
     # turn flipped bits into errors.
-    with pq.ParquetFile(
+    return pq.ParquetFile(
         source,
         pre_buffer=False,
         buffer_size=_BUFFER_BYTES,
         page_checksum_verification=True,
+        arrow_extensions_enabled=True,
         coerce_int96_timestamp_unit=int96_unit,
-    ) as file:
-        yield file
+    )
 
 
 def _inspect_parquet(uri: str, storage: Storage, _: str | None) -> FileInfo:
     with _parquet_file(uri, storage) as file:
+        if b"iceberg.schema" in (file.metadata.metadata or {}):
+            raise DataError(iceberg_file(uri))
         groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
         units = [
             Unit(number, number + 1, group.num_rows, group.total_byte_size, divisible=True)
@@ -172,7 +178,7 @@ def _inspect_parquet(uri: str, storage: Storage, _: str | None) -> FileInfo:
     if int96_unit == "ns":
         with _parquet_file(uri, storage, "ns") as file:
             schema = file.schema_arrow
-    return FileInfo(schema.remove_metadata(), tuple(units), int96_unit=int96_unit)
+    return FileInfo(schema.remove_metadata(), tuple(units), index=index_names(schema), int96_unit=int96_unit)
 
 
 def _parquet_tables(
@@ -182,34 +188,6 @@ def _parquet_tables(
         groups = list(range(start, file.num_row_groups if stop is None else stop))
         for batch in file.iter_batches(batch_size=_READ_ROWS, row_groups=groups, columns=columns):
             yield pa.Table.from_batches([batch.replace_schema_metadata(None)])
-
-
-# -- Arrow IPC (also Feather) ---------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _arrow_file(uri: str, storage: Storage) -> Iterator[pa.RecordBatchFileReader]:
-    source = pa.OSFile(uri.removeprefix("file://")) if uri.startswith("file://") else open_stream(uri, storage, None)
-    with source, pa.ipc.open_file(source) as reader:
-        yield reader
-
-
-def _inspect_arrow(uri: str, storage: Storage, _: str | None) -> FileInfo:
-    units = []
-    with _arrow_file(uri, storage) as reader:
-        for number in range(reader.num_record_batches):
-            batch = reader.get_batch(number)
-            units.append(Unit(number, number + 1, batch.num_rows, batch.nbytes, divisible=True))
-        return FileInfo(reader.schema.remove_metadata(), tuple(units))
-
-
-def _arrow_tables(
-    uri: str, storage: Storage, _: str | None, __: FileInfo, columns: list[str], start: int, stop: int | None
-) -> Iterator[pa.Table]:
-    with _arrow_file(uri, storage) as reader:
-        for position in range(start, reader.num_record_batches if stop is None else stop):
-            table = pa.Table.from_batches([reader.get_batch(position)]).select(columns)
-            yield table.replace_schema_metadata(None)
 
 
 # -- JSON lines -----------------------------------------------------------------------------------------------
@@ -297,5 +275,5 @@ def merge_types(left: pa.DataType, right: pa.DataType) -> pa.DataType:
     return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
 
 
-_INSPECT = {"parquet": _inspect_parquet, "arrow": _inspect_arrow, "csv": inspect_csv, "jsonl": _inspect_jsonl}
-_TABLES = {"parquet": _parquet_tables, "arrow": _arrow_tables, "csv": csv_tables, "jsonl": _jsonl_tables}
+_INSPECT = {"parquet": _inspect_parquet, "arrow": inspect_arrow, "csv": inspect_csv, "jsonl": _inspect_jsonl}
+_TABLES = {"parquet": _parquet_tables, "arrow": arrow_tables, "csv": csv_tables, "jsonl": _jsonl_tables}

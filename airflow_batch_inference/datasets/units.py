@@ -45,6 +45,8 @@ class FileInfo:
     """How many of its rows are CSV lines with too few or too many values."""
     int96_unit: Int96Unit = "us"
     """What Parquet's timestamps of 96 bits are read in."""
+    index: tuple[str, ...] = ()
+    """Columns that are pandas' index."""
 
 
 @dataclass(frozen=True, slots=True)

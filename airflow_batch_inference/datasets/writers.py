@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from airflow_batch_inference.datasets.written_types import as_written, json_value, written_type
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from concurrent.futures import Future
@@ -99,13 +101,12 @@ class _ArrowSink:
 class _CsvSink:
     def __init__(self, path: Path, schema: pa.Schema, metadata: Mapping[str, str]) -> None:  # noqa: ARG002  # no footer
         # In a file of one column a null would be an empty line, which readers pass over: written as text it is "".
-        views = [
-            pa.field(field.name, pa.string()) if pa.types.is_string_view(field.type) else field for field in schema
-        ]
-        self._schema = pa.schema([pa.field(schema.names[0], pa.string())] if len(schema) == 1 else views)
+        kinds = [(field.name, written_type(field.type, "csv")) for field in schema]
+        self._schema = pa.schema([(schema.names[0], pa.string())] if len(schema) == 1 else kinds)
         self._writer = pa_csv.CSVWriter(str(path), self._schema)
 
     def write(self, table: pa.Table) -> None:
+        table = as_written(table, "csv")
         if len(self._schema) == 1:
             text = table.column(0).cast(pa.string()).fill_null("")
             table = pa.Table.from_arrays([text], schema=self._schema)
@@ -127,9 +128,9 @@ class _JsonLinesSink:
         self._file = path.open("w", encoding="utf-8")
 
     def write(self, table: pa.Table) -> None:
-        for row in table.to_pylist():
+        for row in as_written(table, "jsonl").to_pylist():
             finite = {name: _json_value(value) for name, value in row.items()}
-            self._file.write(json.dumps(finite, ensure_ascii=False, allow_nan=False, default=str) + "\n")
+            self._file.write(json.dumps(finite, ensure_ascii=False, allow_nan=False, default=json_value) + "\n")
 
     def close(self) -> None:
         self._file.close()

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_batch_inference.column_types import INTEGERS
+from airflow_batch_inference.column_types import INTEGERS, as_doubles
 from airflow_batch_inference.columns import replace_columns
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def matrix(batch: pa.Table, *, row_major: bool = True, single: bool = False) -> 
     if single:
         batch = pa.table([_single(column) for column in batch.columns], names=batch.schema.names)
     elif not is_all_double(batch):
-        batch = batch.cast(pa.schema([pa.field(name, pa.float64()) for name in batch.schema.names]))
+        names = batch.schema.names
+        batch = pa.table(list(map(as_doubles, batch.columns, names)), names=names)
     (rows,) = batch.combine_chunks().to_batches()
     values: np.ndarray = rows.to_tensor(null_to_nan=True, row_major=row_major).to_numpy()
     return values
@@ -59,7 +60,7 @@ def matrix(batch: pa.Table, *, row_major: bool = True, single: bool = False) -> 
 
 def _single(column: pa.ChunkedArray) -> pa.ChunkedArray:
     # A direct cast would refuse integers that float32 rounds.
-    wide = column if pa.types.is_floating(column.type) else column.cast(pa.float64())
+    wide = column if pa.types.is_floating(column.type) else as_doubles(column)
     return wide.cast(pa.float32())
 
 

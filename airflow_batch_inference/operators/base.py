@@ -6,6 +6,7 @@ so it ends the task at once; all others, and the system's own errors, go through
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import functools
 import logging
@@ -15,9 +16,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, conf
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, BaseHook, conf
 from airflow.sdk import Asset, AssetAlias, BaseOperator
 
+from airflow_batch_inference.aliases import parse_alias
 from airflow_batch_inference.exceptions import (
     BatchInferenceError,
     CheckFailedError,
@@ -30,7 +32,8 @@ from airflow_batch_inference.operators.arguments import number
 from airflow_batch_inference.operators.asset_state import keep_state
 from airflow_batch_inference.records import DriftStatus, TaskKey
 from airflow_batch_inference.storage import Storage, parse_sha256
-from airflow_batch_inference.uris import normalize_uri
+from airflow_batch_inference.uris import normalize_uri, not_absolute
+from airflow_batch_inference.web import WebFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -106,10 +109,26 @@ def storage_for(conn_id: str | None) -> Storage:
     """
     allowed = _allowed_roots()
     folders = tuple(normalize_uri(root) for root in allowed if not root.startswith(_MLFLOW))
+    roots = (*folders, artifact_root()) if allowed else ()
     return Storage(
         filesystem_for=functools.partial(_filesystem, conn_id=conn_id),
-        roots=(*folders, artifact_root()) if allowed else (),
+        roots=roots,
+        web=None if conn_id is None else WebFiles(functools.partial(_web_headers, conn_id), roots=roots),
     )
+
+
+def _web_headers(conn_id: str, host: str) -> dict[str, str]:
+    """Return what a connection of type HTTP sends to be let in: to its own host, and to no other."""
+    connection = BaseHook.get_connection(conn_id)
+    own = str(connection.host or "").partition("://")[2] or str(connection.host or "")
+    names = {own.partition("/")[0].lower(), f"{own.partition('/')[0]}:{connection.port}".lower()}
+    if connection.conn_type != "http" or host.lower() not in names:
+        return {}
+    headers = {name: value for name, value in connection.extra_dejson.get("headers", {}).items() if value}
+    if connection.login or connection.password:
+        pair = f"{connection.login or ''}:{connection.password or ''}".encode()
+        headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+    return {str(name): str(value) for name, value in headers.items()}
 
 
 def artifact_storage(conn_id: str | None = None) -> Storage:
@@ -172,6 +191,25 @@ class BatchInferenceOperator(BaseOperator):
         self.artifact_root = artifact_root
         self.artifact_conn_id = artifact_conn_id
 
+    def require_absolute(self, *arguments: str) -> None:
+        """Refuse relative paths among some arguments while the DAG is parsed; templates show theirs when they run.
+
+        Raises
+        ------
+        ConfigurationError
+            Says what to write instead.
+        """
+        for argument in arguments:
+            value = getattr(self, argument)
+            for each in value if isinstance(value, (list, tuple)) else (value,):
+                if is_relative(as_text(each)):
+                    message = f"{argument} of the task {self.task_id!r} is {str(each)!r}: {not_absolute(str(each))}."
+                    raise ConfigurationError(message)
+
+    def render_template(self, content: Any, context: Context, *rest: Any, **more: Any) -> Any:  # noqa: ANN401  # Airflow's
+        """Render a template, also in a path (``pathlib.Path``), which is text from then on."""
+        return super().render_template(as_text(content), context, *rest, **more)
+
     def execute(self, context: Context) -> str | None:
         """Do the task's work and return the URI of its record; push it where a verdict ends the task instead."""
         self.recorded = None
@@ -230,6 +268,39 @@ def run_date(context: Context) -> datetime | None:
     """Return the run's logical date, or when it was due where it has none; None where neither is known."""
     found = context.get("logical_date") or getattr(context.get("dag_run"), "run_after", None)
     return None if found is None else datetime.fromisoformat(found.isoformat())
+
+
+def as_text(content: Any) -> Any:  # noqa: ANN401  # an argument
+    """Return a path as text; all else as it is.
+
+    Raises
+    ------
+    ConfigurationError
+        Airflow's own ``ObjectStoragePath`` with a connection in it, which has an argument here.
+    """
+    if getattr(content, "conn_id", None) and hasattr(content, "protocol"):
+        message = (
+            f"{content.protocol}://{content.path} comes with the connection {content.conn_id!r} in it. Give the "
+            f"address alone, and conn_id={content.conn_id!r} beside it."
+        )
+        raise ConfigurationError(message)
+    if isinstance(content, os.PathLike) or type(content).__name__ == "ObjectStoragePath":
+        return str(content)
+    return content
+
+
+def is_relative(content: object) -> bool:
+    """Say whether text is a path that begins in no folder; a template may still become anything.
+
+    Examples
+    --------
+    >>> [is_relative(each) for each in ("in/a.csv", "~/a.csv", "/in/a.csv", "models/m@live", "{{ ds }}/a.csv", "a", 1)]
+    [True, True, False, False, False, False, False]
+    """
+    if not isinstance(content, str) or "{{" in content or "{%" in content or content[:1] in ("/", "[", "{"):
+        return False
+    is_path = content.startswith("~") or "/" in content or content.count(".") == 1
+    return is_path and ":/" not in content and parse_alias(content) is None
 
 
 def fence_of(context: Context) -> Callable[[], None]:

@@ -172,6 +172,7 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         self.notifiers = notifiers
         self.alert_cooldown_s = alert_cooldown_s
         self.conn_id = conn_id
+        self.require_absolute("dataset", "sample_set")
 
     def perform(self, context: Context) -> str:
         """Compare, record, then alert or fail."""

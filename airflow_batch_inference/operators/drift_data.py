@@ -172,7 +172,8 @@ class DriftData:
                 "profile=True with a baseline."
             )
             raise ConfigurationError(message)
-        dataset = open_dataset(list(predictions.dataset_uris), self.data_storage, tolerant=True)
+        names = input_names(self.model)
+        dataset = open_dataset(list(predictions.dataset_uris), self.data_storage, model_names=names, tolerant=True)
         if dataset.snapshot != predictions.dataset:
             message = (
                 f"The input of {self.dataset} ({', '.join(predictions.dataset_uris)}) has changed since it was scored. "

@@ -171,6 +171,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
         self.max_rejected_fraction = max_rejected_fraction
         self.max_workers = max_workers
         self.max_memory = max_memory
+        self.require_absolute("model", "dataset")
 
     def perform(self, context: Context) -> str:
         """Score, measure, record, then pass or fail."""

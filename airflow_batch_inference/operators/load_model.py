@@ -156,6 +156,7 @@ class LoadModelOperator(BatchInferenceOperator):
         self.signature = signature
         self.name = name
         self.tag = tag
+        self.require_absolute("model_uri", "sample_set", "golden_set")
 
     def perform(self, context: Context) -> str:
         """Verify, load, describe, store; or verify the version that an alias means."""

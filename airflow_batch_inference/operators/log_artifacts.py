@@ -83,6 +83,7 @@ class LogArtifactsOperator(BatchInferenceOperator):
         self.if_exists = if_exists
         self.allow_mixed_versions = allow_mixed_versions
         self.conn_id = conn_id
+        self.require_absolute("publish_to")
 
     def perform(self, context: Context) -> str:
         """Publish, register, announce."""

@@ -341,6 +341,7 @@ class PredictOperator(BatchInferenceOperator):
         self.split = split
         self.flips = flips
         self.accelerate = accelerate
+        self.require_absolute("model", "dataset")
 
     def perform(self, context: Context) -> str | None:
         """Load the model, score, commit; or only try it out."""

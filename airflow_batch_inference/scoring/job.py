@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from airflow_batch_inference import __version__
+from airflow_batch_inference.datasets.written_types import written_type
 from airflow_batch_inference.drift.profile import merged
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, CheckFailedError, TooManyRejectedRowsError
 from airflow_batch_inference.flavors.threads import usable_cores
@@ -42,6 +43,7 @@ from airflow_batch_inference.scoring.progress import Progress
 from airflow_batch_inference.scoring.resume import finished_parts
 from airflow_batch_inference.scoring.retries import retrying
 from airflow_batch_inference.scoring.tally import added_lines, challenger_results, used_models
+from airflow_batch_inference.uris import plain_uris
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -314,7 +316,10 @@ def _record(
         dataset_uris=() if opened.inline is not None else _uris(request.dataset),
         dataset_rows=tuple(sum(unit.rows for unit in units) for units in opened.units),
         output_format=options.output_format,
-        columns=tuple(ColumnSpec(name=column.name, type=str(column.type)) for column in job.schema),
+        columns=tuple(
+            ColumnSpec(name=column.name, type=str(written_type(column.type, options.output_format)))
+            for column in job.schema
+        ),
         feature_columns=tuple(names.get(name, name) for name in job.features),
         label_columns=tuple(names[label] for label in job.labels if label in names),
         rows_in=certificate.rows_in,
@@ -438,4 +443,5 @@ def _certificate(opened: Dataset, plans: Sequence[PartPlan], receipts: Sequence[
 
 
 def _uris(dataset: object) -> tuple[str, ...]:
+    dataset = plain_uris(dataset)
     return (dataset,) if isinstance(dataset, str) else tuple(map(str, dataset))  # type: ignore[call-overload]  # a list

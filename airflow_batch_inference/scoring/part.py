@@ -29,7 +29,12 @@ from airflow_batch_inference.scoring.batch import assemble, require_in_step
 from airflow_batch_inference.scoring.challengers import ShadowedPredictor
 from airflow_batch_inference.scoring.checks import Marked, added, count_marks, set_aside
 from airflow_batch_inference.scoring.isolation import Isolator
-from airflow_batch_inference.scoring.quarantine import QUARANTINE_COLUMNS, quarantine_rows, quarantine_schema
+from airflow_batch_inference.scoring.quarantine import (
+    QUARANTINE_COLUMNS,
+    QUARANTINE_FORMAT,
+    quarantine_rows,
+    quarantine_schema,
+)
 from airflow_batch_inference.scoring.receipts import put_receipt
 from airflow_batch_inference.scoring.retries import retrying
 from airflow_batch_inference.scoring.shape import as_number
@@ -55,7 +60,6 @@ _SHOWN_REJECTIONS = 5
 _PROBED_PARTS = 8
 """Every eighth part is probed: a probe takes some tens of milliseconds, a tenth of a cheap model's part."""
 _COUNTED_ROWS = 4096
-_QUARANTINE_FORMAT = "parquet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,14 +187,14 @@ class PartScorer:
     def _write_quarantine(self, plan: PartPlan, run: _Run) -> Part | None:
         if not run.quarantined:
             return None
-        uri = self._uri("quarantine", plan, output_suffix(_QUARANTINE_FORMAT))
+        uri = self._uri("quarantine", plan, output_suffix(QUARANTINE_FORMAT))
         redact = self.request.policy.redact_columns
         schema = quarantine_schema(self.job.dataset.schema, redact)
         with self.storage.writing(uri) as path:
-            with PartWriter(path, _QUARANTINE_FORMAT, schema, self._footer()) as writer:
+            with PartWriter(path, QUARANTINE_FORMAT, schema, self._footer()) as writer:
                 for table in run.quarantined:
                     writer.write(table)
-            return _finished(path, uri, writer.rows, _QUARANTINE_FORMAT)
+            return _finished(path, uri, writer.rows, QUARANTINE_FORMAT)
 
     def _uri(self, folder: str, plan: PartPlan, suffix: str) -> str:
         destination = self.request.destination

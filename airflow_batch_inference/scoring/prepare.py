@@ -15,6 +15,7 @@ import pyarrow as pa
 from airflow_batch_inference import __version__
 from airflow_batch_inference.datasets.dataset import Dataset, open_dataset
 from airflow_batch_inference.datasets.formats import output_suffix
+from airflow_batch_inference.datasets.written_types import require_writable
 from airflow_batch_inference.exceptions import (
     ConfigurationError,
     EmptyDatasetError,
@@ -99,7 +100,7 @@ def open_input(request: ScoringRequest, storage: Storage) -> Dataset:
     """
     options, record = request.options, request.record
     output_suffix(options.output_format)
-    return open_dataset(
+    opened = open_dataset(
         request.dataset,
         storage,
         feature_columns=options.feature_columns,
@@ -108,6 +109,30 @@ def open_input(request: ScoringRequest, storage: Storage) -> Dataset:
         tolerant=request.policy.is_tolerant,
         text_alike="null" in options.on_mismatch.values(),
     )
+    opened = opened.with_index(_asked_by_name(request))
+    left_out = [name for name in opened.index.names if name not in opened.schema.names]
+    if left_out:
+        log.info(
+            "%s: %s is pandas' index, and neither a feature nor part of the output. Name it in passthrough_columns to "
+            "keep it, or write the files with reset_index()",
+            opened.name,
+            ", ".join(left_out),
+        )
+    return opened
+
+
+def _asked_by_name(request: ScoringRequest) -> set[str]:
+    """Return the columns that something other than the main model asks for by name."""
+    options, lineup = request.options, request.lineup
+    asked = {column for column in options.drop_columns if isinstance(column, str)}
+    asked |= {name.removeprefix("in.") for name in columns_read(options.checks) if name.startswith("in.")}
+    asked |= {*request.policy.redact_columns}
+    if options.passthrough_columns not in (None, "all"):
+        asked |= {*options.passthrough_columns}
+    if lineup is not None:
+        asked |= {spec.name for spec in lineup.specs(request.record)}
+        asked |= {lineup.split.key} if lineup.split is not None and lineup.split.key is not None else set()
+    return asked
 
 
 def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> PreparedJob:
@@ -153,7 +178,7 @@ def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Pre
     schema = pa.schema([*_passed_on(dataset.schema, passthrough, inputs), *map(pa.field, named, outputs.types)])
     shape = make_shape(request, schema, passthrough, inputs, dataset.schema)
     schema = schema if shape is None else shape.schema
-    _refuse_nested_text(options, schema)
+    require_writable(schema, options.output_format)
     fingerprint_of = _fingerprint(request, model, dataset, snapshot)
     return PreparedJob(
         dataset=dataset,
@@ -251,13 +276,6 @@ def _allow_empty(request: ScoringRequest, dataset: Dataset) -> None:
             "'succeed' if an empty batch is right."
         )
         raise EmptyDatasetError(message)
-
-
-def _refuse_nested_text(options: ScoringOptions, schema: pa.Schema) -> None:
-    nested = [field.name for field in schema if pa.types.is_nested(field.type)]
-    if options.output_format == "csv" and nested:
-        message = f"CSV cannot hold the column {nested[0]!r}, a list. Choose another output_format, or leave it out."
-        raise ConfigurationError(message)
 
 
 def _passed_on(schema: pa.Schema, passthrough: Sequence[str], inputs: InputPlan) -> list[pa.Field]:

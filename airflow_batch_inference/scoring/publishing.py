@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.datasets.formats import SUFFIXES, output_suffix
+from airflow_batch_inference.datasets.tables import refuse_target
 from airflow_batch_inference.datasets.writers import PartWriter, csv_header_bytes
 from airflow_batch_inference.exceptions import ArtifactConflictError, ArtifactIntegrityError, ConfigurationError
 from airflow_batch_inference.storage import TEMPORARY_PREFIX, Storage, private_folder, sync_file, sync_folder
@@ -80,6 +81,7 @@ def publish(
         raise ConfigurationError(message)
     target = normalize_uri(target)
     target_storage.require_allowed(target)
+    refuse_target(target, target_storage)
     suffix = _suffix(record)
     owner = _Owner(record, target, if_exists)
     if not allow_mixed_versions:
@@ -257,7 +259,8 @@ def _join_tables(record: PredictionSetRecord, path: Path, storage: Storage) -> N
     with contextlib.ExitStack() as stack:
         writer: PartWriter | None = None
         for copy in _verified_parts(record, storage):
-            dataset = open_dataset(str(copy), Storage())
+            opened = open_dataset(str(copy), Storage())
+            dataset = opened.select(opened.infos[0].schema.names)
             if writer is None:
                 writer = stack.enter_context(PartWriter(path, record.output_format, dataset.schema, metadata))
             for batch in dataset.mini_batches(_COPIED_ROWS):

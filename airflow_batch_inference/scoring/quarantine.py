@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from airflow_batch_inference.datasets.written_types import is_writable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_batch_inference.datasets.dataset import MiniBatch
     from airflow_batch_inference.scoring.isolation import RejectedRow
 
+QUARANTINE_FORMAT = "parquet"
 QUARANTINE_COLUMNS = ("_file", "_row", "_stage", "_error")
 
 
 def quarantine_schema(columns: pa.Schema, redact: Sequence[str]) -> pa.Schema:
     """Return the quarantine's columns: where, why, and the dataset's own (redacted ones as text)."""
-    own = [pa.field(field.name, pa.string() if field.name in redact else field.type) for field in columns]
+    own = [pa.field(field.name, pa.string() if field.name in redact else _kept_type(field.type)) for field in columns]
     kinds = (pa.string(), pa.int64(), pa.string(), pa.string())
     return pa.schema([*map(pa.field, QUARANTINE_COLUMNS, kinds), *own])
 
@@ -46,8 +49,17 @@ def quarantine_rows(batch: MiniBatch, rejected: Sequence[RejectedRow], redact: S
     ]
     for field in rows.schema:
         values = rows.column(field.name)
-        columns.append(pa.array(map(_digest, values.to_pylist()), pa.string()) if field.name in redact else values)
+        if field.name in redact:
+            values = pa.array(map(_digest, values.to_pylist()), pa.string())
+        elif _kept_type(field.type) != field.type:
+            values = pa.array([None if value is None else str(value) for value in values.to_pylist()], pa.string())
+        columns.append(values)
     return pa.Table.from_arrays(columns, schema=quarantine_schema(rows.schema, redact))
+
+
+def _kept_type(kind: pa.DataType) -> pa.DataType:
+    """Return a column's own type, or text where Parquet, which the quarantine is, has none for it."""
+    return kind if is_writable(kind, QUARANTINE_FORMAT) else pa.string()
 
 
 def _digest(value: object) -> str | None:

@@ -34,7 +34,7 @@ from airflow_batch_inference.scripts.pool import Outcome, ScriptPool
 from airflow_batch_inference.scripts.settings import ScriptSettings
 from airflow_batch_inference.scripts.worker import WorkerSetup
 from airflow_batch_inference.storage import private_folder
-from airflow_batch_inference.uris import join_uri
+from airflow_batch_inference.uris import join_uri, plain_uris
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -328,7 +328,7 @@ def _record(
 ) -> PredictionSetRecord:
     request, opened = job.request, job.opened
     items = _account(job)
-    dataset = request.dataset
+    dataset = plain_uris(request.dataset)
     return PredictionSetRecord(
         name=request.name,
         batch_id=request.destination.batch_id,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from airflow_batch_inference.datasets.listing import list_dataset
 from airflow_batch_inference.exceptions import ConfigurationError, EmptyDatasetError
 from airflow_batch_inference.scoring.accounting import row_hash
+from airflow_batch_inference.uris import plain_uris
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -74,6 +75,7 @@ def list_items(dataset: object, storage: Storage, *, recursive: bool, on_empty: 
     EmptyDatasetError
         No file, and ``on_empty="fail"``.
     """
+    dataset = plain_uris(dataset)
     given = [dataset] if isinstance(dataset, str) else dataset
     if not isinstance(given, (list, tuple)) or not all(isinstance(uri, str) for uri in given):
         message = "A scoring script gets files: give dataset a file, a folder, a glob, or a list of URIs."

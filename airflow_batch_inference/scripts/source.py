@@ -143,11 +143,12 @@ class UserScript:
     def _code_files(self, code: str) -> list[tuple[str, str]]:
         """Return path and URI of the code's files; what Python and version control put beside it is none of it."""
         found = []
-        for file in self.storage.list_files(code):
-            name = file.uri.removeprefix(f"{code}/")
+        # Not looked into: a virtual environment beside the script has links of its own.
+        for entry in self.storage.tree(code, enter=lambda name: not name.startswith(".") and name != "__pycache__"):
+            name = entry.uri.removeprefix(f"{code}/")
             parts = name.split("/")
             if not any(part.startswith(".") or part == "__pycache__" for part in parts) and not name.endswith(".pyc"):
-                found.append((name, file.uri))
+                found.append((name, self.storage.taken(entry).uri))
         if len(found) > _MOST_FILES:
             message = (
                 f"code is {redact(code)}, which holds {len(found)} files; {_MOST_FILES} may be. Give the code alone."

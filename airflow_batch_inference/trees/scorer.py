@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from airflow_batch_inference.column_types import as_doubles
 from airflow_batch_inference.trees.compiled import raw_scores
 from airflow_batch_inference.trees.ensemble import pack
 from airflow_batch_inference.trees.probes import probe_rows
@@ -144,7 +145,7 @@ def is_plain(kind: pa.DataType) -> bool:
 
 def _doubles(column: pa.ChunkedArray) -> np.ndarray:
     """Return a column as contiguous float64, nulls as NaN; where it has that type and no nulls, without a copy."""
-    wide = column if pa.types.is_float64(column.type) else column.cast(pa.float64())
+    wide = as_doubles(column)
     array = wide.chunk(0) if wide.num_chunks == 1 else wide.combine_chunks()
     values: np.ndarray = np.ascontiguousarray(array.to_numpy(zero_copy_only=False))
     return values

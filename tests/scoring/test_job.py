@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import io
 import json
+import uuid
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
@@ -23,6 +25,8 @@ from airflow_batch_inference.exceptions import (
 from airflow_batch_inference.records import PredictionSetRecord
 from airflow_batch_inference.scoring import plan
 from airflow_batch_inference.scoring.job import score_dataset
+from airflow_batch_inference.scoring.preflight import preflight
+from airflow_batch_inference.scoring.request import RowPolicy
 from airflow_batch_inference.storage import Storage
 
 TWO_TO_53 = 2**53
@@ -154,6 +158,84 @@ def test_passthrough_columns_choose_what_stands_beside_the_predictions(bench):
     assert bench.output(chosen).column_names == ["id", "predicted_label"]
     _, none = bench.score(source, passthrough_columns=None)
     assert bench.output(none).column_names == ["predicted_label"]
+
+
+def test_an_index_of_pandas_is_neither_a_feature_by_position_nor_in_the_output(bench, make_model):
+    path = bench.folder / "in.parquet"
+    pd.DataFrame(ROWS, index=pd.Index(["x", "y", "z"], name="key")).to_parquet(path)
+    bench.model = make_model(inputs=None)
+    _, record = bench.score(str(path))
+    assert bench.output(record).to_pydict() == {**ROWS, "predicted_label": [21.0, 42.0, 63.0]}
+
+
+def test_an_index_of_pandas_that_is_named_is_passed_through(bench):
+    path = bench.folder / "in.parquet"
+    pd.DataFrame(ROWS, index=pd.Index(["x", "y", "z"], name="key")).to_parquet(path)
+    _, record = bench.score(str(path), passthrough_columns=("key",))
+    assert bench.output(record).to_pydict() == {"key": ["x", "y", "z"], "predicted_label": [21.0, 42.0, 63.0]}
+
+
+def test_an_index_of_pandas_that_the_model_names_is_its_input(bench):
+    path = bench.folder / "in.parquet"
+    pd.DataFrame({"a": ROWS["a"]}, index=pd.Index(ROWS["b"], name="b")).to_parquet(path)
+    _, record = bench.score(str(path))
+    assert bench.output(record).column("predicted_label").to_pylist() == [21.0, 42.0, 63.0]
+
+
+ID = uuid.UUID("12345678-1234-5678-1234-567812345678")
+
+
+def odd_columns():
+    """Columns that CSV and JSON have no types for, as a database or pandas writes them."""
+    frame = pd.DataFrame({"month": pd.period_range("2024-05", periods=3, freq="M")})
+    ids = pa.ExtensionArray.from_storage(pa.uuid(), pa.array([ID.bytes] * 3, pa.binary(16)))
+    image, waited = pa.array([b"\xff\x00", None, b"x"]), pa.array([5, None, 0], pa.duration("s"))
+    table = pa.Table.from_pandas(frame).append_column("id", ids)
+    return table.append_column("image", image).append_column("waited", waited)
+
+
+@pytest.mark.parametrize("output_format", ["csv", "jsonl"])
+def test_columns_without_a_type_in_text_are_written_as_text_of_one_form(bench, output_format):
+    table = odd_columns().append_column("a", pa.array(ROWS["a"])).append_column("b", pa.array(ROWS["b"]))
+    _, record = bench.score(bench.write("in.parquet", table), output_format=output_format)
+    path = path_of(record.parts[0].uri)
+    csv = output_format == "csv"
+    frame = pd.read_csv(path, dtype=str) if csv else pd.read_json(path, lines=True, dtype=False)
+    found = {name: [None if pd.isna(value) else value for value in frame[name]] for name in frame}
+    assert found["id"] == [str(ID)] * 3
+    assert found["month"] == ["2024-05", "2024-06", "2024-07"]
+    assert found["image"] == ["/wA=", None, "eA=="]
+    assert found["waited"] == ["0 days 00:00:05", None, "0 days 00:00:00"]
+    assert {spec.type for spec in record.columns if spec.name in table.column_names[:4]} == {"string"}
+
+
+@pytest.mark.parametrize("output_format", ["csv", "jsonl", "parquet"])
+def test_a_column_that_the_format_cannot_hold_is_refused_before_anything_is_written(bench, output_format):
+    column = pa.array([pa.MonthDayNano([1, 2, 3])] * 3)
+    path = bench.folder / "in.arrow"
+    table = pa.table({**ROWS, "every": column})
+    with pa.ipc.new_stream(str(path), table.schema) as writer:
+        writer.write_table(table)
+    with pytest.raises(ConfigurationError, match=r"cannot hold the column 'every', of month_day_nano_interval"):
+        bench.score(str(path), output_format=output_format)
+    assert bench.files() == []
+    found = preflight(
+        lambda: bench.request(str(path), output_format=output_format), dataset=str(path), storage=bench.storage
+    )
+    assert any("cannot hold the column 'every'" in each.text for each in found.findings if each.level == "problem")
+    _, record = bench.score(str(path), output_format=output_format, passthrough_columns=("a",))
+    assert record.rows_out == 3
+
+
+def test_a_rejected_row_keeps_a_column_that_parquet_has_no_type_for(bench, make_model):
+    column = pa.array([pa.MonthDayNano([1, 2, 3])] * 3)
+    path = bench.folder / "in.arrow"
+    table = pa.table({"a": ["1", "none", "3"], "b": ROWS["b"], "every": column})
+    with pa.ipc.new_stream(str(path), table.schema) as writer:
+        writer.write_table(table)
+    _, record = bench.score(str(path), output_format="arrow", policy=RowPolicy(error_threshold=1))
+    (rejected,) = pq.read_table(path_of(record.quarantine[0].uri)).to_pylist()
+    assert (rejected["a"], rejected["every"]) == ("none", str(column[0].as_py()))
 
 
 def test_an_unknown_passthrough_column_is_refused(bench):
