@@ -89,7 +89,9 @@ def parse_csv_options(given: Mapping[str, object]) -> CsvOptions:
 def given_options(options: CsvOptions) -> dict[str, object]:
     """Return the options that somebody has said, as plain JSON types; ``parse_csv_options`` takes them again."""
     said = {name: getattr(options, name) for name in _KNOWN}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in said.items() if value is not None}
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in said.items() if value is not None
+    }
 
 
 def _refuse(name: str, value: object, wanted: str) -> ConfigurationError:

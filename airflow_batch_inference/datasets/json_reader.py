@@ -150,7 +150,7 @@ class _Schema:
             self._merge(field.name, without_times(field.type))
         self._check_times(rows, table.schema)
         self._line += rows.count(b"\n")
-        return table.num_rows + broken
+        return int(table.num_rows) + broken
 
     def _parsed(self, rows: bytes) -> pa.Table:
         """Parse lines; an error names the line."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from airflow_batch_inference.records.base import ColumnSpec
 
@@ -62,5 +62,5 @@ class ReadOptions:
         first one counts.
     """
 
-    csv: CsvOptions = CsvOptions()
+    csv: CsvOptions = field(default_factory=CsvOptions)
     types: tuple[ColumnSpec, ...] = ()

@@ -30,6 +30,7 @@ from airflow_batch_inference.scoring.loaded_lineup import Learned, LoadedLineup,
 from airflow_batch_inference.scoring.plan import mini_batch_rows
 from airflow_batch_inference.scoring.probing import outputs_of, outputs_without_rows, without_columns
 from airflow_batch_inference.scoring.quarantine import QUARANTINE_COLUMNS
+from airflow_batch_inference.scoring.reading import request_reading
 from airflow_batch_inference.scoring.screen import Screen, make_screen, policies
 from airflow_batch_inference.scoring.shape import OutputShape, make_shape
 from airflow_batch_inference.scoring.steps import Call, StepModel
@@ -105,6 +106,7 @@ def open_input(request: ScoringRequest, storage: Storage) -> Dataset:
         feature_columns=options.feature_columns,
         dropped_positions=[column for column in options.drop_columns if isinstance(column, int)],
         model_names=None if record.inputs is None else [spec.name for spec in record.inputs],
+        reading=request_reading(request),
         tolerant=request.policy.is_tolerant,
         text_alike="null" in options.on_mismatch.values(),
     )

@@ -54,7 +54,7 @@ def test_folder_values_are_text_where_nobody_knows_their_type(write, tmp_path, v
     for value in values:
         write(f"in/k={value}/1.parquet", {"a": [1]})
     found = open_dataset(str(tmp_path / "in"), STORAGE).whole()
-    assert found.column("k").to_pylist() == list(values)
+    assert found.column("k").to_pylist() == sorted(values)
 
 
 def test_only_folder_columns_still_tell_how_many_rows_there_are(write, tmp_path):
