@@ -6,13 +6,16 @@ digits.
 
 from __future__ import annotations
 
+import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_batch_inference.datasets.csv_options import given_options
+from airflow_batch_inference.datasets.formats import format_of
 from airflow_batch_inference.fitting import loses_digits
 
 if TYPE_CHECKING:
@@ -26,6 +29,15 @@ _FORMS = {
     "plain": r"^\d+$",
 }
 _WHOLE = r"^[+-]?(\d+|0[xX][0-9a-fA-F]+)$|^\d+[eE]\d+$"
+_MARKS = (
+    (",", None),
+    (",", "."),
+    (".", ","),
+    (".", "'"),
+    *((decimal, blank) for decimal in ",." for blank in (" ", "\u00a0", "\u202f")),
+)
+"""Decimal marks with marks of thousands, as countries have them."""
+_NO_MARK = "\0"
 _WORDS = r"^(true|false|TRUE|FALSE|True|False)$"
 
 
@@ -139,3 +151,22 @@ def _any(text: pa.Array | pa.ChunkedArray, pattern: str) -> bool:
 
 def _all(text: pa.Array | pa.ChunkedArray, pattern: str) -> bool:
     return bool(pc.all(pc.match_substring_regex(text, pattern)).as_py())
+
+
+def number_hint(uri: str, text: str, options: CsvOptions) -> str:
+    """Say which ``csv_options`` make a number of a text of a CSV file; nothing where none does.
+
+    Examples
+    --------
+    >>> from airflow_batch_inference.records import CsvOptions
+    >>> number_hint("day.csv", "1.234,5", CsvOptions(separator=";"))
+    'If that is a number, give csv_options={"separator": ";", "decimal": ",", "thousands": "."}. '
+    """
+    if format_of(uri)[0] != "csv":
+        return ""
+    for decimal, thousands in _MARKS:
+        if _all(pa.array([text.strip()]), GroupedNumbers(decimal, thousands or _NO_MARK).number):
+            marks = replace(options, decimal=None if decimal == "." else decimal, thousands=thousands)
+            said = {name: value for name, value in given_options(marks).items() if (name, value) != ("header", True)}
+            return f"If that is a number, give csv_options={json.dumps(said, ensure_ascii=False)}. "
+    return ""

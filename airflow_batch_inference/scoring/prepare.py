@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 
 from airflow_batch_inference import __version__
+from airflow_batch_inference.datasets.csv_numbers import number_hint
 from airflow_batch_inference.datasets.dataset import Dataset, open_dataset
 from airflow_batch_inference.datasets.formats import output_suffix
 from airflow_batch_inference.exceptions import (
@@ -331,14 +332,15 @@ def _refuse_text(dataset: Dataset, spec: ColumnSpec) -> None:
     kind = dataset.schema.field(spec.name).type
     if not is_text(kind) or pa.types.is_null(kind):
         return
-    found = dataset.first_unreadable_number(spec.name)
+    found, hint = dataset.first_unreadable_number(spec.name), ""
     if found is None:
         detail = f"Column {spec.name!r} of {dataset.name} holds numbers written as text"
     else:
         uri, row, value = found
         detail = f"Column {spec.name!r} of {uri} holds text: row {row} (from 0) is {value!r}"
+        hint = "" if dataset.options is None else number_hint(uri, value, dataset.options.csv)
     message = (
-        f"{detail}, but the model takes {spec.type}. Correct it where the dataset is made; or let such rows be "
+        f"{detail}, but the model takes {spec.type}. {hint}Correct it where the dataset is made; or let such rows be "
         "rejected (error_threshold, max_rejected_fraction) or such values be null (on_mismatch)."
     )
     raise SignatureMismatchError(message)
