@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 MOST_BLOCK_BYTES = 1 << 30
 """A longer line is refused: Arrow holds no longer ones."""
-_STRADDLES = "straddling object"
+_TOO_LONG = ("straddling object", "Empty CSV file")
+"""What the parser says of a line that is longer than its block, of the first line too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class CsvForm:
         ValueError
             The line is too long.
         """
-        if _STRADDLES not in str(error):
+        if not any(words in str(error) for words in _TOO_LONG):
             raise error
         if self.block_bytes >= MOST_BLOCK_BYTES:
             message = f"a line is longer than {MOST_BLOCK_BYTES:,} bytes, the limit"

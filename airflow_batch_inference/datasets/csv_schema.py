@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.datasets.reading import Reading
     from airflow_batch_inference.storage import Storage
 
-_CSV_ERROR = re.compile(r"In CSV column #(\d+):.*?CSV conversion error to ([^:]+): invalid value '(.*)'", re.DOTALL)
+_CSV_ERROR = re.compile(r"In CSV column #(\d+):.*?CSV conversion error to .+?: (?:invalid value '(.*)')?", re.DOTALL)
 _EMPTY = "Empty CSV file"
 
 
@@ -63,6 +64,7 @@ class CsvInspection:
         self._grouped = GroupedNumbers.of(reading.csv)
         self._types: dict[str, pa.DataType] = {} if self._grouped else reading.forced_types()
         self._names: list[str] = []
+        self._is_alone = False
 
     def run(self) -> CsvInspection:
         """Look at all rows, and return this.
@@ -102,7 +104,10 @@ class CsvInspection:
         names = options.names or tuple(f"column_{place}" for place in range(len(cells)))
         require_names(cells, options, separator=self.form.separator, known=None, where=self._uri)
         require_width(cells, names, self._uri, is_data=not options.has_header)
-        self.form = CsvForm(options, self.form.separator, self.form.block_bytes, names)
+        self.form = replace(self.form, names=tuple(names))
+        if options.has_header and self._is_alone:
+            self.schema = pa.schema([pa.field(name, pa.null()) for name in names])
+            return False
         return True
 
     def _first_row(self) -> list[str] | None:
@@ -111,27 +116,26 @@ class CsvInspection:
                 try:
                     return list(open_csv(self._source(raw), self.form, {}, on_broken=lambda _: None).schema.names)
                 except pa.ArrowInvalid as error:
-                    if _EMPTY not in str(error):
-                        self.form = self.form.grown(error)
-                        continue
-                    return self._row_alone(error)
+                    if _EMPTY in str(error) and (text := self._row_alone()) is not None:
+                        self._is_alone = True
+                        return self._cells(text)
+                    self.form = self.form.grown(error)
 
-    def _row_alone(self, error: pa.ArrowInvalid) -> list[str] | None:
-        """Return the cells of a file of one row; a row that no line end follows is none to the parser.
+    def _row_alone(self) -> bytes | None:
+        """Return a file's only row, if it has no other: where no line end follows, it is none to the parser.
 
-        Raises
-        ------
-        pyarrow.ArrowInvalid
-            The given error, where there is more: a block of blank lines before the header.
+        None stands for a first row (or blank lines before it) that is longer than a block.
         """
         with open_stream(self._uri, self._storage, self._compression) as raw:
             source = self._source(raw)
-            text = source.read(self.form.block_bytes).strip(b"\r\n \t" if self.form.separator != "\t" else b"\r\n ")
-            if source.read(1) or b"\n" in text:
-                raise error
-        if not text:
+            text = source.read(self.form.block_bytes).strip(b"\r\n" if self.form.separator == "\t" else b"\r\n\t ")
+            return None if source.read(1) or b"\n" in text else text
+
+    def _cells(self, row: bytes) -> list[str] | None:
+        """Return a row's cells; None where it has none."""
+        if not row:
             return None
-        return list(open_csv(io.BytesIO(text + b"\n"), self.form, {}, on_broken=lambda _: None).schema.names)
+        return list(open_csv(io.BytesIO(row + b"\n"), self.form, {}, on_broken=lambda _: None).schema.names)
 
     def _look(self) -> None:
         """Read and count all rows, and find the type of each column."""
@@ -141,8 +145,8 @@ class CsvInspection:
                 try:
                     large = self._read(source, broken)
                 except pa.ArrowInvalid as error:
-                    if _EMPTY in str(error):
-                        self._take_header_alone(error)
+                    if _EMPTY in str(error) and (text := self._row_alone()) is not None:
+                        self._take_header_alone(self._cells(text))
                         return
                     self._mend(error)
                     continue
@@ -190,11 +194,10 @@ class CsvInspection:
             cells, self.form.options, separator=self.form.separator, known=self._reading.names, where=self._uri
         )
 
-    def _take_header_alone(self, error: pa.ArrowInvalid) -> None:
-        cells = self._row_alone(error)
+    def _take_header_alone(self, cells: list[str] | None) -> None:
         if cells is not None:
             self._require_names(cells)
-            self.schema = pa.schema([pa.field(name, pa.null()) for name in self.form.names or cells])
+            self.schema = pa.schema([pa.field(name, pa.null()) for name in cells])
 
     def _mend(self, error: pa.ArrowInvalid) -> None:
         """Widen the column's type that a value does not fit, or the block that a line does not.
@@ -205,11 +208,13 @@ class CsvInspection:
             It is another error, or the line is too long.
         """
         match = _CSV_ERROR.search(str(error))
-        if match is None or not self._names:
+        if match is None:
             self.form = self.form.grown(error)
             return
+        if not self._names:  # the first block has the value
+            self._names = list(self.form.names or self._first_row() or ())
         name = self._names[int(match.group(1))]
-        self._types[name] = self._widened(name, match.group(3))
+        self._types[name] = self._widened(name, match.group(2) or "")
 
     def _widened(self, name: str, text: str) -> pa.DataType:
         current = self._types[name]

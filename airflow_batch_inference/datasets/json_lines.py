@@ -36,10 +36,6 @@ def _decoded(line: bytes) -> dict[str, Any]:
         It is none, or no JSON as Arrow reads it.
     """
 
-    def refuse(word: str) -> None:
-        message = f"it holds {word}, which JSON does not have; write null"
-        raise ValueError(message)
-
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
         if twice:
@@ -48,7 +44,7 @@ def _decoded(line: bytes) -> dict[str, Any]:
         return dict(pairs)
 
     try:
-        found = json.loads(line, parse_constant=refuse, object_pairs_hook=once)
+        found = json.loads(line, object_pairs_hook=once)
     except json.JSONDecodeError as error:
         message = f"it is no JSON ({error})"
         raise ValueError(message) from error

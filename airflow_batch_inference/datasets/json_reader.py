@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.json as pa_json
 
 from airflow_batch_inference.datasets.json_lines import MixedLines, described, refuse_rounded_integers
-from airflow_batch_inference.datasets.reading import is_time
+from airflow_batch_inference.datasets.reading import is_time, read_time
 from airflow_batch_inference.datasets.streams import BLOCK_BYTES, open_stream
 from airflow_batch_inference.datasets.units import BROKEN_COLUMN, FileInfo, Unit
 from airflow_batch_inference.exceptions import DataError
@@ -180,7 +180,7 @@ class _Schema:
         table = parsed(block, pa.schema([(name, pa.string()) for name in texts]))
         for name in texts:
             try:
-                table.column(name).cast(wanted[name])
+                read_time(table.column(name), wanted[name])
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
                 self._no_times.add(name)
 
@@ -277,7 +277,11 @@ class _Rows:
     def table(self, block: bytes) -> pa.Table:
         """Return the rows of whole lines."""
         table = parsed(block, self._texts, others="error").select(self._columns)
-        return table.cast(pa.schema([self._schema.field(name) for name in self._columns]))
+        for place, name in enumerate(self._columns):
+            kind = self._schema.field(name).type
+            if is_time(kind):
+                table = table.set_column(place, name, read_time(table.column(place), kind))
+        return table
 
     def mended(self, block: bytes) -> pa.Table:
         """Return the rows of whole lines, with nulls for those that cannot be read."""

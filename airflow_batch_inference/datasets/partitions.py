@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_batch_inference.column_types import is_number
+from airflow_batch_inference.datasets.reading import is_time, read_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -54,6 +55,8 @@ def partition_value(value: str | None, kind: pa.DataType) -> pa.Scalar:
             message = f"{value!r} is neither true nor false"
             raise pa.ArrowInvalid(message)
         return pa.scalar(found)
+    if is_time(kind):
+        return read_time(pa.scalar(value), kind)
     text = pc.replace_substring_regex(pa.scalar(value.strip()), r"^\+", "") if is_number(kind) else pa.scalar(value)
     return text.cast(kind)
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from airflow_batch_inference.column_types import arrow_type, is_number, is_text
 from airflow_batch_inference.records import CsvOptions, ReadOptions
@@ -23,6 +24,25 @@ if TYPE_CHECKING:
 def is_time(kind: pa.DataType) -> bool:
     """Say whether a column of this Arrow type holds dates, times, moments or durations."""
     return bool(pa.types.is_temporal(kind))
+
+
+def read_time(text: pa.Array | pa.ChunkedArray | pa.Scalar, kind: pa.DataType) -> Any:  # noqa: ANN401  # as it came
+    """Return the dates, times or moments that text in the forms of ISO 8601 stands for.
+
+    Raises
+    ------
+    pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError
+        A text stands for none, or nothing reads a text as this type.
+
+    Examples
+    --------
+    >>> read_time(pa.array(["08:15:00"]), pa.time32("s")).to_pylist()
+    [datetime.time(8, 15)]
+    """
+    if not pa.types.is_time(kind):
+        return text.cast(kind)
+    # Arrow reads times of day in CSV files only.
+    return pc.binary_join_element_wise("1970-01-01T", text, "").cast(pa.timestamp(kind.unit)).cast(kind)
 
 
 @dataclass(frozen=True)
