@@ -23,13 +23,9 @@ _UTF_8 = ("utf-8", "utf-8-sig")
 _ONE_BYTE = re.compile(r"ascii|iso8859-\d+|cp125\d|cp437|cp85\d|koi8-[rtu]|mac-\w+")
 _PEEKED_BYTES = 1_000
 _KEPT_BYTES = 3
-_ZERO, _PLUS, _MINUS = b"0+-"
-_DIGIT = np.zeros(256, dtype=bool)
-_DIGIT[list(b"0123456789")] = True
-_DIGIT_OR_X = _DIGIT.copy()
-_DIGIT_OR_X[list(b"xX")] = True
-_EXPONENT = np.zeros(256, dtype=bool)
-_EXPONENT[list(b"eE")] = True
+_AT_ONCE = 64 << 10
+_ZERO, _PLUS, _MINUS, _EXPONENT, _X = b"0+-ex"
+_TEN, _LOWER = np.uint8(10), np.uint8(0x20)
 
 
 class CsvSource(io.RawIOBase):
@@ -112,33 +108,36 @@ class CsvSource(io.RawIOBase):
             return
         joined = self._tail + data
         self._tail = joined[-_KEPT_BYTES:]
-        self.has_backslash_quote = self.has_backslash_quote or b'\\"' in joined
-        self.has_codes = self.has_codes or _has_codes(np.frombuffer(joined, dtype=np.uint8), self._before)
+        # One byte is found much faster than two.
+        self.has_backslash_quote = self.has_backslash_quote or (b"\\" in joined and b'\\"' in joined)
+        self.has_codes = self.has_codes or _has_codes(joined, self._before)
 
 
-def _before_values(options: CsvOptions) -> np.ndarray:
+def _before_values(options: CsvOptions) -> tuple[int, ...]:
     """Return which bytes may stand before a value."""
-    found = np.zeros(256, dtype=bool)
     quote = '"' if options.quote is None else options.quote
-    found[list(f"{options.separator or ','}{quote}\r\n\t \ufeff".encode())] = True
-    return found
+    return tuple(dict.fromkeys(f"{options.separator or ','}{quote}\r\n\t ".encode()))
 
 
-def _has_codes(data: np.ndarray, before: np.ndarray) -> bool:
-    """Say whether a zero with a digit behind it, or a plus, begins a value, or an exponent has no sign."""
-    if len(data) < _KEPT_BYTES:
-        return False
-    inner = data[1:-1]
-    zeros = np.flatnonzero(inner == _ZERO)
-    zeros = zeros[_DIGIT_OR_X[data[zeros + 2]]]
-    signs = before[data[np.maximum(zeros - 1, 0)]] & ((data[zeros] == _MINUS) | (data[zeros] == _PLUS))
-    if (before[data[zeros]] | signs).any():
-        return True
-    plus = np.flatnonzero(inner == _PLUS)
-    if (before[data[plus]] & _DIGIT[data[plus + 2]]).any():
-        return True
-    exponents = np.flatnonzero(_EXPONENT[inner])
-    return bool((_DIGIT[data[exponents]] & _DIGIT[data[exponents + 2]]).any())
+def _has_codes(text: bytes, before: tuple[int, ...]) -> bool:
+    """Say whether a zero with a digit or an x behind it, or a plus, begins a value, or an exponent has no sign."""
+    data = np.frombuffer(text, dtype=np.uint8)
+    steps = range(0, max(0, len(data) - _KEPT_BYTES), _AT_ONCE)
+    # Little at a time stays in the processor's memory, which makes this five times as fast.
+    return any(_have_codes(data[place : place + _AT_ONCE + _KEPT_BYTES], before) for place in steps)
+
+
+def _have_codes(data: np.ndarray, before: tuple[int, ...]) -> bool:
+    digit = (data - _ZERO) < _TEN  # what is smaller wraps round
+    begins = data == before[0]
+    for byte in before[1:]:
+        begins |= data == byte
+    lower = data | _LOWER
+    coded = (data[1:-1] == _ZERO) & (digit[2:] | (lower[2:] == _X))
+    starts = begins[:-2] & (coded | ((data[1:-1] == _PLUS) & digit[2:]))
+    signed = begins[:-3] & ((data[1:-2] == _MINUS) | (data[1:-2] == _PLUS)) & coded[1:]
+    powers = (lower[1:-1] == _EXPONENT) & digit[:-2] & digit[2:]
+    return bool(starts.any() or signed.any() or powers.any())
 
 
 def cuts_by_bytes(options: CsvOptions) -> bool:
