@@ -21,6 +21,7 @@ from airflow_batch_inference.drift.performance import fit_calibration
 from airflow_batch_inference.drift.values import numbers
 from airflow_batch_inference.exceptions import BatchInferenceError, ConfigurationError, EmptyDatasetError
 from airflow_batch_inference.flavors.base import require_method
+from airflow_batch_inference.records import CsvOptions
 from airflow_batch_inference.scoring.batch import Predictor, default_names, label_names
 from airflow_batch_inference.scoring.isolation import Isolator
 from airflow_batch_inference.signature import known_names, plain_name, plan_inputs
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from airflow_batch_inference.flavors.base import LoadedModel
-    from airflow_batch_inference.records import BaselineRecord, Calibration, ModelRecord
+    from airflow_batch_inference.records import BaselineRecord, Calibration, ModelRecord, ReadOptions
     from airflow_batch_inference.scoring.isolation import ScoredRows
     from airflow_batch_inference.storage import Storage
 
@@ -52,12 +53,15 @@ class ReferenceOptions:
         The positive class is predicted for probabilities at or over it.
     predict_method, predict_kwargs
         How the model scores the sample set, where that does not hold predictions; as later batches are scored.
+    csv
+        What CSV files look like.
     """
 
     target_column: str | None = None
     decision_threshold: float = 0.5
     predict_method: str = "predict"
     predict_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    csv: CsvOptions = field(default_factory=CsvOptions)
 
     def __post_init__(self) -> None:
         """Refuse a decision that no probability is on either side of."""
@@ -66,15 +70,17 @@ class ReferenceOptions:
             raise ConfigurationError(message)
 
 
-def open_sample_set(sample_set: object, storage: Storage, *, names: Sequence[str] | None = None) -> Dataset:
-    """Open a sample set; ``names`` are for inline lists.
+def open_sample_set(
+    sample_set: object, storage: Storage, *, names: Sequence[str] | None = None, reading: ReadOptions | None = None
+) -> Dataset:
+    """Open a sample set; ``names`` are those that a model takes, ``reading`` says how text is read.
 
     Raises
     ------
     EmptyDatasetError
         It has no rows: nothing could ever be compared with it.
     """
-    sample = open_dataset(sample_set, storage, model_names=names)
+    sample = open_dataset(sample_set, storage, model_names=names, reading=reading)
     if next(sample.mini_batches(1), None) is None:
         message = f"The sample set {sample.name} has no rows, so nothing can be compared with it. Give another."
         raise EmptyDatasetError(message)

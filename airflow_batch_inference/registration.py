@@ -12,7 +12,7 @@ from airflow_batch_inference import __version__
 from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.loading import TrustRequest, load_model
-from airflow_batch_inference.records import BaselineRecord, ModelRecord, fingerprint
+from airflow_batch_inference.records import BaselineRecord, ModelRecord, ReadOptions, fingerprint
 from airflow_batch_inference.reference import (
     ReferenceOptions,
     input_names,
@@ -22,6 +22,7 @@ from airflow_batch_inference.reference import (
 )
 from airflow_batch_inference.scoring.contract import contract_of
 from airflow_batch_inference.scoring.golden import put_golden
+from airflow_batch_inference.scoring.reading import model_reading
 from airflow_batch_inference.signature import refine_inputs, stated_inputs
 from airflow_batch_inference.uris import join_uri, model_folder, normalize_uri
 
@@ -204,7 +205,8 @@ def register_model(
             contract=contract_of(made, input_names(record)),
         )
     elif sample_set is not None:
-        sample = open_sample_set(sample_set, model_storage, names=input_names(record))
+        reading = model_reading(record, options.csv)
+        sample = open_sample_set(sample_set, model_storage, names=input_names(record), reading=reading)
         baseline_uri, made = _baseline_of(sample, record, model, options, folder, storage)
         record = replace(
             record,
@@ -213,7 +215,12 @@ def register_model(
             contract=contract_of(made, input_names(record)),
         )
     if golden is not None:
-        rows = open_dataset(golden.dataset, model_storage, model_names=input_names(record))
+        rows = open_dataset(
+            golden.dataset,
+            model_storage,
+            model_names=input_names(record),
+            reading=model_reading(record, options.csv),
+        )
         uri = put_golden(
             rows,
             record,
@@ -285,10 +292,12 @@ def register_baseline(
         if options.target_column is not None:
             message = "target_column needs a model, whose probabilities go with the true labels. Give one."
             raise ConfigurationError(message)
-        baseline = plain_baseline(open_sample_set(dataset, storage))
+        baseline = plain_baseline(open_sample_set(dataset, storage, reading=ReadOptions(csv=options.csv)))
     else:
         loaded, record = describe_model(model, storage=storage)
-        baseline = model_baseline(open_sample_set(dataset, storage, names=input_names(record)), record, loaded, options)
+        reading = model_reading(record, options.csv)
+        sample = open_sample_set(dataset, storage, names=input_names(record), reading=reading)
+        baseline = model_baseline(sample, record, loaded, options)
     return storage.put_record(target, "baseline", baseline), baseline
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from airflow_batch_inference.cli.command import Command, absolute, listed, require_alone
+from airflow_batch_inference.cli.command import CSV_OPTIONS, Command, absolute, listed, require_alone
 
 if TYPE_CHECKING:
     import argparse
@@ -16,7 +16,7 @@ _OF_A_MODEL = ("sha256", "label_columns", "target_column", "decision_threshold",
 def _run(arguments: argparse.Namespace) -> int:
     """Make a baseline, store it, and print its URI."""
     from airflow_batch_inference.loading import TrustRequest
-    from airflow_batch_inference.operators.arguments import names, number
+    from airflow_batch_inference.operators.arguments import csv_options, names, number
     from airflow_batch_inference.operators.base import storage_for
     from airflow_batch_inference.reference import ReferenceOptions
     from airflow_batch_inference.registration import ModelRequest, register_baseline
@@ -36,6 +36,7 @@ def _run(arguments: argparse.Namespace) -> int:
         target_column=arguments.target_column,
         decision_threshold=number("--decision-threshold", decision, low=0, high=1),
         predict_method=arguments.predict_method or "predict",
+        csv=csv_options(arguments.csv_options),
     )
     uri, baseline = register_baseline(
         absolute(arguments.dataset), model, options=options, folder=absolute(arguments.output), storage=storage
@@ -65,6 +66,7 @@ COMMAND = Command(
             {"help": "the positive class is predicted from this probability on (0.5)", "type": float},
         ),
         ("--predict-method", {"help": "predict, predict_proba or decision_function (predict)"}),
+        CSV_OPTIONS,
         ("--conn-id", {"help": "Airflow connection that reaches the dataset, the model and the output"}),
     ),
     run=_run,

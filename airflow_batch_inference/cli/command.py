@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 _INTERRUPTED = 130
 
 AS_JSON: Argument = ("--json", {"help": "print JSON instead of text", "action": "store_true", "dest": "as_json"})
+CSV_OPTIONS: Argument = (
+    "--csv-options",
+    {"help": 'what CSV files look like, as JSON: {"separator": ";", "decimal": ","}'},
+)
 ARTIFACT_ROOT: Argument = ("--artifact-root", {"help": "the artifact store (artifact_root of the config)"})
 
 

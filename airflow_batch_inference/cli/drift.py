@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow_batch_inference.cli.command import ARTIFACT_ROOT, AS_JSON, Command, absolute, absolutes, listed, show_json
+from airflow_batch_inference.cli.command import (
+    ARTIFACT_ROOT,
+    AS_JSON,
+    CSV_OPTIONS,
+    Command,
+    absolute,
+    absolutes,
+    listed,
+    show_json,
+)
 from airflow_batch_inference.cli.descriptions import show_drift
 from airflow_batch_inference.cli.scoring import artifact_store
 from airflow_batch_inference.exceptions import ConfigurationError
@@ -69,6 +78,7 @@ def _data(arguments: argparse.Namespace, root: str, storage: Storage) -> tuple[D
     ConfigurationError
         The reference is a record of something else, or a model without a baseline.
     """
+    from airflow_batch_inference.operators.arguments import csv_options
     from airflow_batch_inference.operators.drift_data import DriftData
     from airflow_batch_inference.operators.inputs import resolve_model
     from airflow_batch_inference.records import BaselineRecord, ModelRecord, PredictionSetRecord
@@ -92,6 +102,7 @@ def _data(arguments: argparse.Namespace, root: str, storage: Storage) -> tuple[D
         sample_set=sample,
         storage=storage,
         data_storage=storage,
+        csv=csv_options(arguments.csv_options),
     )
     baseline, uri = (record, given) if isinstance(record, BaselineRecord) else data.reference()
     if baseline is None:
@@ -124,6 +135,7 @@ COMMAND = Command(
         ("--watch-columns", {"help": "columns whose drift alone is the dataset's, separated by commas"}),
         ("--ignore-columns", {"help": "columns that are not judged, separated by commas"}),
         ("--min-rows", {"help": "below this number of rows nothing is said (30)", "default": 30}),
+        CSV_OPTIONS,
         ARTIFACT_ROOT,
         ("--conn-id", {"help": "Airflow connection that reaches them"}),
         AS_JSON,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 def _run(arguments: argparse.Namespace) -> int:
     """Look at the model and the dataset, score some rows, and print what was found; 1 where something is wrong."""
+    from airflow_batch_inference.operators.arguments import csv_options
     from airflow_batch_inference.scoring.preflight import preflight
 
     _, storage = artifact_store(arguments)
@@ -27,6 +28,7 @@ def _run(arguments: argparse.Namespace) -> int:
         dataset=absolutes(arguments.dataset),
         storage=storage,
         resources=resources_of(arguments),
+        csv=csv_options(arguments.csv_options),
     )
     if arguments.as_json:
         show_json(found.to_dict())

@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Literal
 
-from airflow_batch_inference.cli.command import ARTIFACT_ROOT, absolute, absolutes, listed, require_alone
+from airflow_batch_inference.cli.command import ARTIFACT_ROOT, CSV_OPTIONS, absolute, absolutes, listed, require_alone
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.uris import is_record_uri
 
@@ -55,6 +55,7 @@ SCORING_ARGUMENTS: tuple[Argument, ...] = (
             "default": "auto",
         },
     ),
+    CSV_OPTIONS,
     ARTIFACT_ROOT,
     ("--conn-id", {"help": "Airflow connection that reaches the model, the dataset and the output"}),
 )
@@ -161,7 +162,7 @@ def _destination(arguments: argparse.Namespace, root: str, options: ScoringOptio
 
 
 def _options(arguments: argparse.Namespace, output_format: str) -> ScoringOptions:
-    from airflow_batch_inference.operators.arguments import names, number
+    from airflow_batch_inference.operators.arguments import csv_options, names, number
     from airflow_batch_inference.scoring.request import ScoringOptions
 
     kept = arguments.passthrough_columns or "all"
@@ -175,6 +176,7 @@ def _options(arguments: argparse.Namespace, output_format: str) -> ScoringOption
         decision_threshold=None if decision is None else number("--decision-threshold", decision, low=0, high=1),
         on_mismatch=_on_mismatch(arguments.on_mismatch),
         output_format=output_format,
+        csv=csv_options(arguments.csv_options),
     )
 
 

@@ -20,13 +20,14 @@ from airflow_batch_inference.datasets.units import FileInfo, Unit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from airflow_batch_inference.datasets.reading import Reading
     from airflow_batch_inference.storage import Storage
 
 _FILE = b"ARROW1"
 _FEATHER_1 = b"FEA1"
 
 
-def inspect_arrow(uri: str, storage: Storage, _: str | None) -> FileInfo:
+def inspect_arrow(uri: str, storage: Storage, _: str | None, __: Reading) -> FileInfo:
     """Return an Arrow file's or stream's columns, and its record batches as units.
 
     Raises

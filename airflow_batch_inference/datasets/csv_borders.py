@@ -6,16 +6,18 @@ inside a quoted value is never taken for a record's; all other files are read as
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _BLOCK_BYTES = 4 << 20
-_QUOTE, _COMMA, _NEWLINE, _RETURN = b'",\n\r'
-_BEFORE_OPENING = np.zeros(256, dtype=bool)
-_BEFORE_OPENING[[_COMMA, _NEWLINE, _RETURN, _QUOTE]] = True
-_AFTER_CLOSING = _BEFORE_OPENING
+_NEWLINE, _RETURN = b"\n\r"
+_NO_QUOTE = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,9 @@ class Border:
 class _Scan:
     """What carries over from one block to the next."""
 
+    quote: int
+    beside: np.ndarray
+    """Which bytes may stand before a quote that opens a value, and behind one that closes it."""
     offset: int = 0
     records: int = 0
     quotes: int = 0
@@ -42,7 +47,9 @@ class _Scan:
     borders: list[Border] = field(default_factory=list)
 
 
-def csv_borders(source: IO[bytes], *, every_rows: int) -> list[Border] | None:
+def csv_borders(
+    source: IO[bytes], *, every_rows: int, separator: str = ",", quote: str = '"', has_header: bool = True
+) -> list[Border] | None:
     """Find record borders in an uncompressed CSV file, at most ``every_rows`` records and about 4 MiB apart.
 
     Parameters
@@ -51,15 +58,21 @@ def csv_borders(source: IO[bytes], *, every_rows: int) -> list[Border] | None:
         The open file, at its beginning.
     every_rows
         Most records between two borders (but for a record that is larger than a block).
+    separator, quote
+        Between and around values, ASCII characters; ``quote`` may be empty: there is none.
+    has_header
+        Whether the first record has names.
 
     Returns
     -------
     list
-        Borders in order, the end of the header first and the end of the file last; None where the file cannot be cut
-        with certainty: a quote in an unquoted value, a carriage return alone, no line end, a quote never closed.
+        Borders in order, the beginning of the data first and the end of the file last; None where the file cannot be
+        cut with certainty: a quote in an unquoted value, a carriage return alone, no line end, a quote never closed.
     """
-    scan = _Scan()
-    while block := source.read(_BLOCK_BYTES):
+    scan = _scan_of(separator, quote)
+    if not has_header:
+        scan.borders.append(Border(0, 0))
+    for block in _blocks(source, separator):
         if not _scan_block(scan, np.frombuffer(block, dtype=np.uint8), every_rows):
             return None
     if scan.quotes % 2 or not scan.borders or scan.last == _RETURN:
@@ -71,8 +84,37 @@ def csv_borders(source: IO[bytes], *, every_rows: int) -> list[Border] | None:
     return scan.borders
 
 
+def has_regular_quotes(source: IO[bytes], *, separator: str, quote: str) -> bool:
+    """Say whether every quote in a CSV file stands as RFC 4180 has it, doubled within a quoted value."""
+    scan = _scan_of(separator, quote)
+    for block in _blocks(source, separator):
+        data = np.frombuffer(block, dtype=np.uint8)
+        quotes = np.flatnonzero(data == scan.quote)
+        if not _quotes_are_regular(scan, data, quotes):
+            return False
+        scan.quotes += len(quotes)
+        scan.last = int(data[-1])
+    return scan.quotes % 2 == 0
+
+
+def _blocks(source: IO[bytes], separator: str) -> Iterator[bytes]:
+    """Yield a file's bytes, with a separator for the byte order mark, behind which a quote may open a value."""
+    block = source.read(_BLOCK_BYTES)
+    if block.startswith(codecs.BOM_UTF8):
+        block = separator.encode() * len(codecs.BOM_UTF8) + block[len(codecs.BOM_UTF8) :]
+    while block:
+        yield block
+        block = source.read(_BLOCK_BYTES)
+
+
+def _scan_of(separator: str, quote: str) -> _Scan:
+    beside = np.zeros(256, dtype=bool)
+    beside[list(f"{separator}{quote}\r\n".encode())] = True
+    return _Scan(quote=ord(quote) if quote else _NO_QUOTE, beside=beside)
+
+
 def _scan_block(scan: _Scan, data: np.ndarray, every_rows: int) -> bool:
-    quotes = np.flatnonzero(data == _QUOTE)
+    quotes = np.flatnonzero(data == scan.quote) if scan.quote != _NO_QUOTE else np.empty(0, dtype=np.int64)
     if not _quotes_are_regular(scan, data, quotes) or _has_lone_return(scan, data, quotes):
         return False
     ends = np.flatnonzero(data == _NEWLINE)
@@ -127,8 +169,8 @@ def _quotes_are_regular(scan: _Scan, data: np.ndarray, quotes: np.ndarray) -> bo
     closing = quotes[(np.arange(len(quotes)) + scan.quotes) % 2 == 1]
     before = np.where(opening > 0, data[np.maximum(opening - 1, 0)], scan.last)
     inner = closing[closing < len(data) - 1]
-    if not (_BEFORE_OPENING[before].all() and _AFTER_CLOSING[data[inner + 1]].all()):
+    if not (scan.beside[before].all() and scan.beside[data[inner + 1]].all()):
         return False
     # A quote that the last block closed at its very end is followed by this block's first byte.
-    closed_at_end = scan.last == _QUOTE and scan.quotes > 0 and scan.quotes % 2 == 0
-    return not closed_at_end or bool(_AFTER_CLOSING[data[0]])
+    closed_at_end = scan.last == scan.quote and scan.quotes > 0 and scan.quotes % 2 == 0
+    return not closed_at_end or bool(scan.beside[data[0]])

@@ -12,19 +12,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_batch_inference.datasets.csv_reader import BROKEN_COLUMN
 from airflow_batch_inference.datasets.formats import format_of
 from airflow_batch_inference.datasets.inline import inline_table, is_inline
+from airflow_batch_inference.datasets.json_reader import merge_types
 from airflow_batch_inference.datasets.listing import ListedFile, list_dataset
 from airflow_batch_inference.datasets.pandas_index import without_index
-from airflow_batch_inference.datasets.readers import inspect_file, merge_types, read_tables
-from airflow_batch_inference.datasets.units import FileInfo, RowRange, Unit
+from airflow_batch_inference.datasets.partitions import partition_value, with_partitions
+from airflow_batch_inference.datasets.readers import inspect_file, read_tables
+from airflow_batch_inference.datasets.reading import Reading
+from airflow_batch_inference.datasets.units import BROKEN_COLUMN, FileInfo, RowRange, Unit
 from airflow_batch_inference.exceptions import ConfigurationError, DataError
-from airflow_batch_inference.records import ColumnSpec, DataFile, fingerprint
+from airflow_batch_inference.records import ColumnSpec, CsvOptions, DataFile, ReadOptions, fingerprint
 from airflow_batch_inference.uris import plain_uris
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -111,6 +113,8 @@ class Dataset:
     absent: dict[str, str]
     inline: pa.Table | None
     storage: Storage
+    options: ReadOptions | None = None
+    """How its files are to be read another time, so that they give the same rows; None: as they are."""
     index: pa.Schema = _NO_COLUMNS
 
     @property
@@ -123,8 +127,9 @@ class Dataset:
 
     def select(self, names: Sequence[str]) -> Dataset:
         """Return the dataset with these columns only, in this order; the others are not read."""
-        known = set(self.schema.names)
-        schema = pa.schema([(self.schema if name in known else self.index).field(name) for name in names])
+        places = {name: self.schema.get_field_index(name) for name in names}
+        fields = [self.schema.field(at) if at >= 0 else self.index.field(name) for name, at in places.items()]
+        schema = pa.schema(fields)
         return replace(self, schema=schema, inline=None if self.inline is None else self.inline.select(list(names)))
 
     def with_index(self, names: Iterable[str]) -> Dataset:
@@ -315,7 +320,7 @@ def _conform(table: pa.Table, listed: ListedFile, schema: pa.Schema) -> pa.Table
             if field.name in there:
                 arrays.append(table.column(field.name).cast(field.type))
             else:
-                value = pa.scalar(partition.get(field.name)).cast(field.type)
+                value = partition_value(partition.get(field.name), field.type)
                 arrays.append(pa.chunked_array([pa.repeat(value, table.num_rows)]))
         except pa.ArrowInvalid as error:
             message = (
@@ -345,15 +350,17 @@ def open_dataset(
     feature_columns: Sequence[str] | None = None,
     dropped_positions: Sequence[int] = (),
     model_names: Sequence[str] | None = None,
+    reading: ReadOptions | None = None,
     types: Sequence[ColumnSpec] = (),
     tolerant: bool = False,
     text_alike: bool = False,
 ) -> Dataset:
     """Open a file, folder, glob, list of URIs, or inline records.
 
-    ``model_names`` are a model's inputs: those of an inline list's columns, and what is taken of pandas' index.
-    ``types`` are those of columns in text files, where they are known; all others are told by the values. With
-    ``tolerant``, CSV lines of too few or too many values are rows that mini-batches name as broken. With it or
+    ``reading`` says how text files are read, and which types somebody wants; ``types`` are those of the columns of text
+    files that this package has written; all others are told by the values. ``model_names`` are those that a model takes
+    (for lists without names, for pandas' index, and to tell whether the first row of a CSV file has any). With
+    ``tolerant``, lines of text files that cannot be read are rows that mini-batches name as broken. With it or
     ``text_alike``, a column that is text in one CSV file is text in all.
 
     Raises
@@ -381,43 +388,68 @@ def open_dataset(
         mixed = ", ".join(f"{kind} ({uri})" for kind, uri in kinds.items())
         message = f"The dataset mixes formats: {mixed}. Choose one with a glob, such as …/*.parquet."
         raise DataError(message)
-    infos = [inspect_file(listed.file.uri, storage, tolerant=tolerant) for listed in files]
+    known = _known(reading, types, model_names)
+    infos = [inspect_file(listed.file.uri, storage, tolerant=tolerant, known=known) for listed in files]
     # A compressed text file may hold nothing, too.
     pairs = [(listed, info) for listed, info in zip(files, infos, strict=True) if info.schema.names]
     files = tuple(listed for listed, _ in pairs)
     found = tuple(replace(info, schema=_with_types(info.schema, types)) for _, info in pairs)
-    if (tolerant or text_alike) and "csv" in kinds:
-        found = _with_text_alike(found)
+    if "csv" in kinds:
+        found = _with_text_alike(found, all_text=tolerant or text_alike)
     schema, absent = _unite(files, [info.schema for info in found])
     schema, index = without_index(schema, found)
+    schema = with_partitions(schema, files, known)
     more = "" if isinstance(dataset, str) or len(dataset) <= 1 else f" (and {len(dataset) - 1} more)"
     opened = Dataset(
         name=f"{dataset if isinstance(dataset, str) else next(iter(dataset), 'an empty list')}{more}",
         files=files,
         infos=found,
-        schema=_with_partitions(schema, files),
+        schema=schema,
         absent=absent,
         inline=None,
         storage=storage,
+        options=_again(known, schema, kinds) if "csv" in kinds or "jsonl" in kinds or _has_folders(files) else None,
         index=index,
     )
     return opened.with_index(model_names or ())
 
 
+def _known(reading: ReadOptions | None, types: Sequence[ColumnSpec], names: Sequence[str] | None) -> Reading:
+    """Return what is known before the files are looked at; what this package has written has a header."""
+    options = reading or ReadOptions()
+    if types:
+        options = ReadOptions(csv=replace(options.csv, header=True), types=tuple(types))
+    return Reading(options, None if names is None else tuple(names))
+
+
+def _has_folders(files: Sequence[ListedFile]) -> bool:
+    return any(listed.partition for listed in files)
+
+
+def _again(known: Reading, schema: pa.Schema, kinds: Collection[str]) -> ReadOptions:
+    """Return the options that give the same rows of the same files, whoever asks."""
+    csv = replace(known.csv, header=known.csv.has_header) if "csv" in kinds else CsvOptions()
+    return ReadOptions(csv=csv, types=tuple(ColumnSpec(name=field.name, type=str(field.type)) for field in schema))
+
+
 def _with_types(schema: pa.Schema, types: Sequence[ColumnSpec]) -> pa.Schema:
     """Read text columns as what they were when they were written."""
+    fields = list(schema)
     for spec in types:
-        with contextlib.suppress(ValueError, KeyError):
-            position = schema.get_field_index(spec.name)
-            schema = (
-                schema.set(position, pa.field(spec.name, pa.type_for_alias(spec.type))) if position >= 0 else schema
-            )
-    return schema
+        position = schema.get_field_index(spec.name)
+        if position >= 0:
+            with contextlib.suppress(ValueError, KeyError):
+                fields[position] = pa.field(spec.name, pa.type_for_alias(spec.type))
+    return pa.schema(fields)
 
 
-def _with_text_alike(infos: tuple[FileInfo, ...]) -> tuple[FileInfo, ...]:
-    """Read a column as text from every CSV file where one of them holds text: it may be a single bad value."""
-    texts = {field.name for info in infos for field in info.schema if pa.types.is_string(field.type)}
+def _with_text_alike(infos: tuple[FileInfo, ...], *, all_text: bool) -> tuple[FileInfo, ...]:
+    """Read a column as text from every CSV file where one of them holds codes such as 007, or a single bad value."""
+    texts = {name for info in infos for name in info.codes}
+    if all_text:
+        texts |= {field.name for info in infos for field in info.schema if pa.types.is_string(field.type)}
+    if not texts:
+        return infos
     spec = [ColumnSpec(name=name, type="string") for name in sorted(texts)]
     return tuple(replace(info, schema=_with_types(info.schema, spec)) for info in infos)
 
@@ -448,16 +480,3 @@ def _unite(files: Sequence[ListedFile], schemas: Sequence[pa.Schema]) -> tuple[p
             for name in types.keys() - set(schema.names):
                 absent.setdefault(name, listed.file.uri)
     return pa.schema(list(types.items())), absent
-
-
-def _with_partitions(schema: pa.Schema, files: Sequence[ListedFile]) -> pa.Schema:
-    """Add the ``key=value`` folders as columns, integers where every value is one; a file's own column wins."""
-    values: dict[str, list[str | None]] = {}
-    for listed in files:
-        for key, value in listed.partition:
-            values.setdefault(key, []).append(value)
-    for key, found in values.items():
-        if key not in schema.names:
-            whole = all(value is None or (value.isdecimal() and str(int(value)) == value) for value in found)
-            schema = schema.append(pa.field(key, pa.int64() if whole else pa.string()))
-    return schema

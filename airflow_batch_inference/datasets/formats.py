@@ -9,6 +9,7 @@ SUFFIXES: dict[str, str] = {
     ".pq": "parquet",
     ".pqt": "parquet",
     ".csv": "csv",
+    ".tsv": "csv",
     ".arrow": "arrow",
     ".arrows": "arrow",
     ".feather": "arrow",
@@ -34,11 +35,7 @@ def format_of(uri: str) -> tuple[str, str | None]:
     >>> format_of("s3://bucket/day.csv.gz")
     ('csv', 'gzip')
     """
-    name = uri.rsplit("/", 1)[-1].lower()
-    compression = None
-    for suffix, codec in COMPRESSIONS.items():
-        if name.endswith(suffix):
-            name, compression = name.removesuffix(suffix), codec
+    name, compression = _uncompressed(uri)
     for suffix, kind in SUFFIXES.items():
         if name.endswith(suffix) and not (compression and kind in ("parquet", "arrow")):
             return kind, compression
@@ -48,6 +45,19 @@ def format_of(uri: str) -> tuple[str, str | None]:
         "(…/*.parquet)."
     )
     raise DataError(message)
+
+
+def _uncompressed(uri: str) -> tuple[str, str | None]:
+    name = uri.rsplit("/", 1)[-1].lower()
+    for suffix, codec in COMPRESSIONS.items():
+        if name.endswith(suffix):
+            return name.removesuffix(suffix), codec
+    return name, None
+
+
+def csv_separator(uri: str) -> str:
+    """Return what separates the values of a CSV file of this name, where nobody says it."""
+    return "\t" if _uncompressed(uri)[0].endswith(".tsv") else ","
 
 
 def output_suffix(output_format: str) -> str:

@@ -7,27 +7,25 @@ guesses a type from the first rows only, since a later row would then fail or ch
 from __future__ import annotations
 
 import contextlib
-import io
-import json
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.json as pa_json
 import pyarrow.parquet as pq
 
 from airflow_batch_inference.columns import repeated
 from airflow_batch_inference.datasets.arrow_reader import arrow_tables, inspect_arrow, register_pandas_types
-from airflow_batch_inference.datasets.csv_reader import BROKEN_COLUMN, csv_tables, inspect_csv
+from airflow_batch_inference.datasets.csv_reader import csv_tables, inspect_csv
 from airflow_batch_inference.datasets.decoding import decoded, read_type
 from airflow_batch_inference.datasets.formats import format_of
 from airflow_batch_inference.datasets.int96 import Int96Unit, choose_int96_unit
+from airflow_batch_inference.datasets.json_reader import inspect_jsonl, jsonl_tables, line_of
 from airflow_batch_inference.datasets.pandas_index import index_names
-from airflow_batch_inference.datasets.streams import BLOCK_BYTES, open_stream
+from airflow_batch_inference.datasets.reading import Reading
+from airflow_batch_inference.datasets.streams import open_stream
 from airflow_batch_inference.datasets.tables import iceberg_file
-from airflow_batch_inference.datasets.units import FileInfo, Unit
+from airflow_batch_inference.datasets.units import BROKEN_COLUMN, FileInfo, Unit
 from airflow_batch_inference.exceptions import DataError
-from airflow_batch_inference.signature import large_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,11 +56,12 @@ def _damaged(uri: str, error: Exception) -> str:
     )
 
 
-def inspect_file(uri: str, storage: Storage, *, tolerant: bool = False) -> FileInfo:
+def inspect_file(uri: str, storage: Storage, *, tolerant: bool = False, known: Reading | None = None) -> FileInfo:
     """Return a file's columns and the units in which it can be read.
 
-    For text formats every row is looked at, so that the types hold for all. With ``tolerant``, CSV lines of too few or
-    too many values are counted as rows; without, they are an error.
+    For text formats every row is looked at, so that the types hold for all; ``known`` says what somebody knows.
+    With ``tolerant``, lines that cannot be read (CSV lines of too few or too many values, JSON of another type) are
+    counted as rows; without, they are an error.
 
     Raises
     ------
@@ -71,7 +70,7 @@ def inspect_file(uri: str, storage: Storage, *, tolerant: bool = False) -> FileI
     """
     kind, compression = format_of(uri)
     with reading(uri):
-        found = _INSPECT[kind](uri, storage, compression)
+        found = _INSPECT[kind](uri, storage, compression, known or Reading())
     if BROKEN_COLUMN in found.schema.names:
         message = f"{uri} has a column named {BROKEN_COLUMN!r}, which this package uses itself: rename it."
         raise DataError(message)
@@ -90,10 +89,14 @@ def _broken_lines(uri: str, storage: Storage, info: FileInfo) -> str:
         if BROKEN_COLUMN in table.column_names:
             errors = table.column(BROKEN_COLUMN).to_pylist()
             row, error = next((row, error) for row, error in enumerate(errors) if error is not None)
+            which, where = "do not have a value for each column", f"row {first_row + row} (from 0)"
+            if info.csv is None:
+                number = line_of(uri, storage, format_of(uri)[1], first_row + row)
+                which, where = "cannot be read like the others", f"line {number}, {where}"
             return (
-                f"{uri} has {info.broken} line(s) that do not have a value for each column; the first is row "
-                f"{first_row + row} (from 0): {error}. Correct the file; or, to set such rows aside and score the "
-                "rest, give PredictOperator error_threshold or max_rejected_fraction."
+                f"{uri} has {info.broken} line(s) that {which}; the first is {where}: {error}. Correct the file; or, "
+                "to set such rows aside and score the rest, give PredictOperator error_threshold or "
+                "max_rejected_fraction."
             )
         first_row += table.num_rows
     return _damaged(uri, ValueError(f"{info.broken} line(s) do not have a value for each column"))
@@ -110,8 +113,8 @@ def read_tables(
 ) -> Iterator[pa.Table]:
     """Yield one file's rows in order, with dictionaries decoded.
 
-    CSV lines of too few or too many values are rows of nulls, with what is wrong in a column of its own
-    (:data:`BROKEN_COLUMN`), which only tables with such rows have.
+    Lines that cannot be read are rows of nulls, with what is wrong in a column of its own (:data:`BROKEN_COLUMN`),
+    which only tables with such rows have.
 
     Parameters
     ----------
@@ -164,7 +167,7 @@ def _open_parquet(source: Any, int96_unit: Int96Unit) -> pq.ParquetFile:  # noqa
     )
 
 
-def _inspect_parquet(uri: str, storage: Storage, _: str | None) -> FileInfo:
+def _inspect_parquet(uri: str, storage: Storage, _: str | None, __: Reading) -> FileInfo:
     with _parquet_file(uri, storage) as file:
         if b"iceberg.schema" in (file.metadata.metadata or {}):
             raise DataError(iceberg_file(uri))
@@ -190,90 +193,5 @@ def _parquet_tables(
             yield pa.Table.from_batches([batch.replace_schema_metadata(None)])
 
 
-# -- JSON lines -----------------------------------------------------------------------------------------------
-
-
-def _line_blocks(source: IO[bytes]) -> Iterator[bytes]:
-    """Cut a text stream into blocks of whole lines."""
-    rest = b""
-    while chunk := source.read(BLOCK_BYTES):
-        head, newline, tail = (rest + chunk).rpartition(b"\n")
-        if newline:
-            yield head + newline
-        rest = tail
-    if rest.strip():
-        yield rest
-
-
-def _inspect_jsonl(uri: str, storage: Storage, compression: str | None) -> FileInfo:
-    schema = pa.schema([])
-    units = []
-    offset = 0
-    with open_stream(uri, storage, compression) as source:
-        for block in _line_blocks(source):
-            if block.strip():
-                table = pa_json.read_json(io.BytesIO(block))
-                if large_numbers(table):
-                    _refuse_rounded_integers(block)
-                schema = _merge_json(schema, table.schema)
-                units.append(Unit(offset, offset + len(block), table.num_rows, len(block), divisible=False))
-            offset += len(block)
-    if compression and units:
-        units = [Unit(0, None, sum(unit.rows for unit in units), offset, divisible=False)]
-    return FileInfo(schema, tuple(units))
-
-
-def _refuse_rounded_integers(block: bytes) -> None:
-    """Refuse integers that JSON holds and a double does not: identifiers would become others."""
-    for line in block.splitlines():
-        for name, value in (json.loads(line) if line.strip() else {}).items():
-            if isinstance(value, int) and int(float(value)) != value:
-                message = f"field {name!r} holds the integer {value}, which no number here holds; write it as text"
-                raise ValueError(message)
-
-
-def _merge_json(left: pa.Schema, right: pa.Schema) -> pa.Schema:
-    """Unite two blocks' types; text that looks like a timestamp in one block only is text."""
-    fields = {field.name: field.type for field in left}
-    for field in right:
-        known = fields.get(field.name, field.type)
-        kinds = (known, field.type)
-        if any(map(pa.types.is_string, kinds)) and any(map(pa.types.is_timestamp, kinds)):
-            fields[field.name] = pa.string()
-        else:
-            fields[field.name] = merge_types(known, field.type)
-    return pa.schema(list(fields.items()))
-
-
-def _jsonl_tables(
-    uri: str,
-    storage: Storage,
-    compression: str | None,
-    info: FileInfo,
-    columns: list[str],
-    start: int,
-    stop: int | None,
-) -> Iterator[pa.Table]:
-    options = pa_json.ParseOptions(explicit_schema=info.schema, unexpected_field_behavior="error")
-    with open_stream(uri, storage, compression, start, stop) as source:
-        for block in _line_blocks(source):
-            if block.strip():
-                yield pa_json.read_json(io.BytesIO(block), parse_options=options).select(columns)
-
-
-def merge_types(left: pa.DataType, right: pa.DataType) -> pa.DataType:
-    """Return the type that holds both without loss of kind (integer and number: number).
-
-    Raises
-    ------
-    pyarrow.ArrowTypeError
-        There is none, such as for a number and text.
-    """
-    if left == right:
-        return left
-    schemas = [pa.schema([pa.field("_", kind)]) for kind in (left, right)]
-    return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
-
-
-_INSPECT = {"parquet": _inspect_parquet, "arrow": inspect_arrow, "csv": inspect_csv, "jsonl": _inspect_jsonl}
-_TABLES = {"parquet": _parquet_tables, "arrow": arrow_tables, "csv": csv_tables, "jsonl": _jsonl_tables}
+_INSPECT = {"parquet": _inspect_parquet, "arrow": inspect_arrow, "csv": inspect_csv, "jsonl": inspect_jsonl}
+_TABLES = {"parquet": _parquet_tables, "arrow": arrow_tables, "csv": csv_tables, "jsonl": jsonl_tables}

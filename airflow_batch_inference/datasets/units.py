@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from airflow_batch_inference.datasets.csv_parser import CsvForm
     from airflow_batch_inference.datasets.int96 import Int96Unit
+
+
+BROKEN_COLUMN = "__broken_line__"
+"""In tables with lines that cannot be read: what is wrong with a row; null where nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,11 @@ class FileInfo:
     schema: pa.Schema
     units: tuple[Unit, ...]
     broken: int = 0
-    """How many of its rows are CSV lines with too few or too many values."""
+    """How many of its rows are lines that cannot be read: CSV lines with too few or too many values, and the like."""
+    csv: CsvForm | None = None
+    """What a CSV file looks like."""
+    codes: frozenset[str] = frozenset()
+    """Text columns of a CSV file whose values are whole numbers in a form that a number would change."""
     int96_unit: Int96Unit = "us"
     """What Parquet's timestamps of 96 bits are read in."""
     index: tuple[str, ...] = ()

@@ -19,7 +19,7 @@ from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.operators.arguments import optional_text
 from airflow_batch_inference.operators.base import task_key
 from airflow_batch_inference.operators.predict import PredictOperator
-from airflow_batch_inference.operators.predict_script import FILEWISE, OF_FILES, OF_ROWS, refuse
+from airflow_batch_inference.operators.predict_script import FILEWISE, OF_FILES, OF_ROWS, OF_TABLES, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -130,7 +130,7 @@ class ScoreFilesOperator(ScoreOperator):
         """Return the function, as what scores files."""
         from airflow_batch_inference.scripts.function import FileFunction
 
-        refuse(self, (*OF_ROWS, "output_schema"), "the function takes files, and they are for rows")
+        refuse(self, (*OF_ROWS, *OF_TABLES, "output_schema"), "the function takes files, and they are for rows")
         return FileFunction(
             function=self.python_callable,
             as_paths=form_of(self.python_callable) == "paths",

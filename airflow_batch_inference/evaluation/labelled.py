@@ -5,10 +5,11 @@ What must not be relaxed: no label ever reaches the model, also not one that tak
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import SignatureMismatchError, did_you_mean
+from airflow_batch_inference.records import ColumnSpec, CsvOptions
 from airflow_batch_inference.scoring.prepare import open_input
 from airflow_batch_inference.scoring.request import ScoringOptions, ScoringRequest
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 NAME = "evaluation_predictions"
 _PARITY_ROWS = 4
+_LABEL_TYPES: dict[type, str] = {str: "string", bool: "bool", int: "int64", float: "double"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +35,8 @@ class LabelledData:
     ----------
     dataset, drop_columns, feature_columns, predict_kwargs
         As :class:`~airflow_batch_inference.scoring.request.ScoringOptions` and the request take them.
+    csv
+        What CSV files look like.
     kept_columns
         Further columns that are kept beside labels and predictions.
     """
@@ -42,6 +46,7 @@ class LabelledData:
     feature_columns: tuple[str, ...] | None = None
     kept_columns: tuple[str, ...] = ()
     predict_kwargs: Mapping[str, Any]
+    csv: CsvOptions = field(default_factory=CsvOptions)
 
 
 def scoring_request(
@@ -82,11 +87,22 @@ def scoring_request(
             passthrough_columns=tuple(dict.fromkeys([*question.label_columns, *data.kept_columns])),
             predict_method=methods[0] if len(methods) == 1 else methods,
             predict_kwargs=data.predict_kwargs,
+            csv=data.csv,
         ),
         destination=destination,
         policy=policy,
         parity_rows=_PARITY_ROWS,
+        types=_label_types(question, record),
     )
+
+
+def _label_types(question: Question, record: ModelRecord) -> tuple[ColumnSpec, ...]:
+    """Return the type of the labels in text files: that of the model's classes, where it has one output."""
+    classes = question.classes or record.classes or ()
+    kinds = {_LABEL_TYPES[type(label)] for label in classes}
+    if len(question.label_columns) != 1 or len(kinds) != 1:
+        return ()
+    return (ColumnSpec(name=question.label_columns[0], type=kinds.pop()),)
 
 
 def require_labels(question: Question, request: ScoringRequest, storage: Storage) -> None:

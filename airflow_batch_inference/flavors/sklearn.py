@@ -20,6 +20,7 @@ from airflow_batch_inference.exceptions import ModelLoadError, UntrustedModelErr
 from airflow_batch_inference.flavors.archives import ZIP, members, require_sound
 from airflow_batch_inference.flavors.base import ModelFormat, require, require_method, take_options
 from airflow_batch_inference.flavors.categories import PandasCategories, pandas_categories
+from airflow_batch_inference.flavors.encoders import with_encoded_types
 from airflow_batch_inference.flavors.frames import array, frame, has_large_integers, in_one_form
 from airflow_batch_inference.flavors.pickled import imported_by_file
 from airflow_batch_inference.flavors.sklearn_objects import require_harmless
@@ -296,7 +297,7 @@ def describe(estimator: object) -> SklearnModel:
         estimator=estimator,
         feature_names=names,
         n_features=None if number is None else int(number),
-        inputs=None if names is None else categories.inputs(names, other="any"),
+        inputs=None if names is None else with_encoded_types(categories.inputs(names, other="any"), estimator),
         methods=(*methods, *_ensemble_methods(estimator)),
         versions=_versions(estimator),
         classes=_classes(estimator),

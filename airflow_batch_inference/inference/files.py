@@ -11,6 +11,7 @@ import pandas as pd
 
 from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.exceptions import ConfigurationError, DataError, did_you_mean
+from airflow_batch_inference.records import ReadOptions
 from airflow_batch_inference.storage import private_folder
 from airflow_batch_inference.uris import normalize_uri
 
@@ -28,6 +29,7 @@ _BY_SUFFIX = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".csv": "csv",
+    ".tsv": "csv",
 }
 _SUFFIX_OF = {"arrow": ".arrow", "feather": ".feather", "parquet": ".parquet", "jsonl": ".jsonl", "csv": ".csv"}
 _COLUMNAR = ("arrow", "feather", "parquet")
@@ -46,7 +48,12 @@ def located(path: str | os.PathLike[str]) -> str:
     return text if ":/" in text else str(Path(text).absolute())
 
 
-def read_request(path: str | os.PathLike[str], data_format: str | None, storage: Storage) -> Any:  # noqa: ANN401  # one of the forms
+def read_request(
+    path: str | os.PathLike[str],
+    data_format: str | None,
+    storage: Storage,
+    reading: ReadOptions | None = None,
+) -> Any:  # noqa: ANN401  # one of the forms
     """Return a file's content in the form that it is scored in.
 
     Parameters
@@ -57,6 +64,8 @@ def read_request(path: str | os.PathLike[str], data_format: str | None, storage:
         One of :data:`FORMATS`; None: told by the file's name.
     storage
         Reaches it.
+    reading
+        How text is read.
 
     Raises
     ------
@@ -73,7 +82,7 @@ def read_request(path: str | os.PathLike[str], data_format: str | None, storage:
     if kind in ("pandas-records", "custom-json"):
         content = _json(uri, storage)
         return content if kind == "custom-json" else _frame(content, uri)
-    table = _table(uri, kind, storage)
+    table = _table(uri, kind, storage, reading or ReadOptions())
     return table if kind in _COLUMNAR else table.to_pandas()
 
 
@@ -106,14 +115,15 @@ def _frame(content: object, uri: str) -> pd.DataFrame:
     return pd.DataFrame(content)
 
 
-def _table(uri: str, kind: str, storage: Storage) -> pa.Table:
-    if uri.lower().endswith(_SUFFIX_OF[kind]):
-        return open_dataset(uri, storage).whole()
+def _table(uri: str, kind: str, storage: Storage, reading: ReadOptions) -> pa.Table:
+    names = [spec.name for spec in reading.types] or None
+    if uri.lower().endswith((_SUFFIX_OF[kind], ".tsv") if kind == "csv" else _SUFFIX_OF[kind]):
+        return open_dataset(uri, storage, model_names=names, reading=reading).whole()
     with private_folder() as folder:  # readers tell formats by names
         copy = folder / f"request{_SUFFIX_OF[kind]}"
         storage.copy_to_local(uri, copy)
         try:
-            return open_dataset(str(copy), storage).whole()
+            return open_dataset(str(copy), storage, model_names=names, reading=reading).whole()
         except DataError as error:
             message = f"{uri} cannot be read as {kind}: {error}".replace(copy.as_uri(), uri)
             raise DataError(message) from error

@@ -69,6 +69,10 @@ class Scorer(Protocol):
     """A model, or several of them."""
 
     @property
+    def inputs(self) -> tuple[ColumnSpec, ...] | None:
+        """The columns that it takes, where it has names."""
+
+    @property
     def name(self) -> str:
         """Of the last model."""
 
@@ -215,6 +219,11 @@ class ModelsInSteps:
 
     models: tuple[StepModel, ...]
     call: Call
+
+    @property
+    def inputs(self) -> tuple[ColumnSpec, ...] | None:
+        """See :class:`Scorer`."""
+        return self.models[0].record.inputs
 
     @property
     def name(self) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from airflow_batch_inference.datasets.csv_options import parse_csv_options
 from airflow_batch_inference.datasets.dataset import Origin
 from airflow_batch_inference.exceptions import ConfigurationError, DataError
 from airflow_batch_inference.inference.files import read_request
@@ -21,7 +22,7 @@ from airflow_batch_inference.inference.models import THE_DATA, ModelOptions, rea
 from airflow_batch_inference.inference.parallel import ParallelOptions, stream
 from airflow_batch_inference.inference.scored import OnError, Outputs, now_ms, readable, score
 from airflow_batch_inference.inference.taking import take
-from airflow_batch_inference.records import CheckCount
+from airflow_batch_inference.records import CheckCount, ReadOptions
 from airflow_batch_inference.scoring.checks import Marked, judged, mark, parse_checks
 from airflow_batch_inference.scoring.layout import ERROR, INPUT, OUTPUT, ColumnChoice, leaves, require_different
 from airflow_batch_inference.scoring.shape import Provenance, marks_column, pipeline_version
@@ -185,7 +186,14 @@ class Pipeline:
         )
         return self._answers([take(data)], [THE_DATA], asked, bisects=True)[0]
 
-    def infer_from_file(self, path: str | PathLike[str], data_format: str | None = None, **asked: Any) -> Any:  # noqa: ANN401  # as infer
+    def infer_from_file(
+        self,
+        path: str | PathLike[str],
+        data_format: str | None = None,
+        *,
+        csv_options: Mapping[str, Any] | None = None,
+        **asked: Any,  # noqa: ANN401  # as infer
+    ) -> Any:  # noqa: ANN401  # as infer
         """Score a file and return its answer: a Table for columnar files, a DataFrame for others.
 
         Parameters
@@ -196,6 +204,8 @@ class Pipeline:
         data_format
             ``arrow``, ``feather``, ``parquet``, ``pandas-records``, ``jsonl`` or ``csv``, whatever the file is called;
             or ``custom-json``, whose dict or list is answered by such a one.
+        csv_options
+            What a CSV file looks like, as the operators take it.
         asked
             As :meth:`infer` takes them.
 
@@ -204,7 +214,8 @@ class Pipeline:
         ArtifactNotFoundError, DataError
             The file is not there, cannot be read, or is of another format.
         """
-        return self.infer(read_request(path, data_format, self._storage), **asked)
+        reading = ReadOptions(csv=parse_csv_options(csv_options or {}), types=self.scorer.inputs or ())
+        return self.infer(read_request(path, data_format, self._storage, reading), **asked)
 
     def parallel_infer(
         self,

@@ -14,6 +14,8 @@ from airflow_batch_inference.exceptions import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from airflow_batch_inference.records import CsvOptions
+
 _TRUE = frozenset({"true", "1", "yes"})
 _FALSE = frozenset({"false", "0", "no"})
 _NONE = frozenset({"", "none", "null"})
@@ -228,6 +230,19 @@ def words(name: str, value: Any) -> dict[str, str]:  # noqa: ANN401  # what a DA
             message = f"{name} is {word!r} for {key!r}; it must be a word, in quotes."
             raise ConfigurationError(message)
     return found
+
+
+def csv_options(value: Any) -> CsvOptions:  # noqa: ANN401  # what a DAG or a template gives
+    """Return what CSV files look like, from a dict or the text of one.
+
+    Raises
+    ------
+    ConfigurationError
+        It is none, or holds what is not known.
+    """
+    from airflow_batch_inference.datasets.csv_options import parse_csv_options
+
+    return parse_csv_options(mapping("csv_options", value))
 
 
 def structure(value: Any) -> Any:  # noqa: ANN401  # what a DAG or a template gives

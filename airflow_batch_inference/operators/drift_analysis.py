@@ -11,6 +11,7 @@ from airflow_batch_inference.links import DriftReportLink
 from airflow_batch_inference.operators.arguments import (
     callables,
     choice,
+    csv_options,
     mapping,
     names,
     number,
@@ -87,6 +88,8 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         ``{{ drift.status }}``, ``drift.metric``, ``drift.reasons``, ``drift.report_uri``.
     :param alert_cooldown_s: for so many seconds the same drift is not told the notifiers again. (templated)
     :param conn_id: Airflow connection that reaches the dataset and the sample set. (templated)
+    :param csv_options: what CSV files look like: a dict of ``separator``, ``decimal``, ``thousands``, ``quote``,
+        ``escape``, ``encoding``, ``header``, ``names`` and ``null_words``; see docs/types.md. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -114,6 +117,7 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         "on_drift",
         "alert_cooldown_s",
         "conn_id",
+        "csv_options",
     )
 
     operator_extra_links = (DriftReportLink(),)
@@ -145,6 +149,7 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         notifiers: Sequence[Any] = (),
         alert_cooldown_s: float | str = 0,
         conn_id: str | None = None,
+        csv_options: Mapping[str, Any] | None = None,
         **kwargs: Any,  # noqa: ANN401  # BaseOperator's own
     ) -> None:
         super().__init__(**kwargs)
@@ -172,6 +177,7 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         self.notifiers = notifiers
         self.alert_cooldown_s = alert_cooldown_s
         self.conn_id = conn_id
+        self.csv_options = csv_options
         self.require_absolute("dataset", "sample_set")
 
     def perform(self, context: Context) -> str:
@@ -246,6 +252,7 @@ class DriftAnalysisOperator(BatchInferenceOperator):
             sample_set=None if demanded is False else structure(self.sample_set),
             storage=self.storage,
             data_storage=storage_for(optional_text(self.conn_id)),
+            csv=csv_options(self.csv_options),
         )
         baseline, baseline_uri = (None, None) if demanded is False else data.reference()
         if demanded and baseline is None:

@@ -6,7 +6,7 @@ the very reference; and data that have changed since are refused, never judged i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.datasets.dataset import Dataset, open_dataset
@@ -14,9 +14,17 @@ from airflow_batch_inference.drift.analysis import Roles
 from airflow_batch_inference.drift.monitor import Current
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError
 from airflow_batch_inference.operators.inputs import read
-from airflow_batch_inference.records import BaselineRecord, ModelRecord, PredictionSetRecord, ProfileRecord
+from airflow_batch_inference.records import (
+    BaselineRecord,
+    ColumnSpec,
+    CsvOptions,
+    ModelRecord,
+    PredictionSetRecord,
+    ProfileRecord,
+)
 from airflow_batch_inference.reference import input_names, matching, open_sample_set, plain_baseline
 from airflow_batch_inference.scoring.layout import CHECKS
+from airflow_batch_inference.scoring.reading import baseline_reading, model_reading
 from airflow_batch_inference.uris import is_record_uri
 
 if TYPE_CHECKING:
@@ -40,6 +48,8 @@ class DriftData:
         Wins over the baseline.
     storage, data_storage
         Reach the artifact store, and datasets.
+    csv
+        What CSV files look like.
     """
 
     dataset: object
@@ -48,10 +58,18 @@ class DriftData:
     sample_set: object
     storage: Storage
     data_storage: Storage
+    csv: CsvOptions = field(default_factory=CsvOptions)
 
     @classmethod
     def of(
-        cls, dataset: object, *, model_uri: str | None, sample_set: object, storage: Storage, data_storage: Storage
+        cls,
+        dataset: object,
+        *,
+        model_uri: str | None,
+        sample_set: object,
+        storage: Storage,
+        data_storage: Storage,
+        csv: CsvOptions | None = None,
     ) -> DriftData:
         """Read the records that the arguments name.
 
@@ -71,12 +89,17 @@ class DriftData:
             sample_set=sample_set,
             storage=storage,
             data_storage=data_storage,
+            csv=csv or CsvOptions(),
         )
 
     def reference(self) -> tuple[BaselineRecord | None, str | None]:
         """Return what to compare with, and its URI where it is stored: the sample set, the baseline, or nothing."""
         if self.sample_set is not None:
-            sample = open_sample_set(self.sample_set, self.data_storage, names=input_names(self.model))
+            reading = model_reading(self.model, self.csv)
+            if self.predictions is not None:
+                reading = replace(reading, types=(*_written(self.predictions), *reading.types))
+            names = input_names(self.model)
+            sample = open_sample_set(self.sample_set, self.data_storage, names=names, reading=reading)
             return plain_baseline(sample, record=self.model), None
         uri = self.predictions.baseline_uri if self.predictions else None
         if self.model is not None:
@@ -109,7 +132,7 @@ class DriftData:
                 roles=self._roles(baseline),
             )
         try:
-            dataset = self._opened()
+            dataset = self._opened(baseline)
         except (ConfigurationError, ArtifactIntegrityError):
             if is_demanded:
                 raise
@@ -144,11 +167,14 @@ class DriftData:
         # A plain dataset has no predictions yet.
         return Roles(inputs=inputs, predictions=baseline.predictions, unread=baseline.predictions)
 
-    def _opened(self) -> Dataset:
+    def _opened(self, baseline: BaselineRecord | None) -> Dataset:
         """Open the rows to judge: a prediction set's, its inputs where the rows were not kept, or any dataset."""
         predictions = self.predictions
         if predictions is None:
-            return open_dataset(self.dataset, self.data_storage, model_names=input_names(self.model))
+            own = None if baseline is None else [column.profile.name for column in baseline.columns]
+            names = input_names(self.model) or own
+            reading = baseline_reading(baseline, self.model, self.csv)
+            return open_dataset(self.dataset, self.data_storage, model_names=names, reading=reading)
         if not predictions.kept:
             return self._inputs(predictions)
         require_table(predictions, self.dataset)
@@ -172,8 +198,8 @@ class DriftData:
                 "profile=True with a baseline."
             )
             raise ConfigurationError(message)
-        names = input_names(self.model)
-        dataset = open_dataset(list(predictions.dataset_uris), self.data_storage, model_names=names, tolerant=True)
+        uris, names = list(predictions.dataset_uris), input_names(self.model)
+        dataset = open_dataset(uris, self.data_storage, model_names=names, reading=predictions.reading, tolerant=True)
         if dataset.snapshot != predictions.dataset:
             message = (
                 f"The input of {self.dataset} ({', '.join(predictions.dataset_uris)}) has changed since it was scored. "
@@ -214,6 +240,12 @@ def require_table(predictions: PredictionSetRecord, where: object) -> None:
             "the files that it was made from."
         )
         raise ConfigurationError(message)
+
+
+def _written(predictions: PredictionSetRecord) -> list[ColumnSpec]:
+    """Return the columns of a prediction set, under the names that they have in the input."""
+    named = predictions.input_names
+    return [ColumnSpec(name=named.get(column.name, column.name), type=column.type) for column in predictions.columns]
 
 
 def _data_columns(predictions: PredictionSetRecord) -> list[str]:

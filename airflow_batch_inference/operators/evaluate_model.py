@@ -13,6 +13,7 @@ from airflow_batch_inference.operators.arguments import (
     byte_size,
     choice,
     columns,
+    csv_options,
     mapping,
     names,
     number,
@@ -86,6 +87,8 @@ class EvaluateModelOperator(BatchInferenceOperator):
     :param predict_kwargs: passed to the model's methods. (templated)
     :param on_empty: what no row, or no row with a label, means: ``fail`` or ``skip``. (templated)
     :param conn_id: Airflow connection that reaches the dataset. (templated)
+    :param csv_options: what CSV files look like: a dict of ``separator``, ``decimal``, ``thousands``, ``quote``,
+        ``escape``, ``encoding``, ``header``, ``names`` and ``null_words``; see docs/types.md. (templated)
     :param error_threshold: how many rows may be rejected, as :class:`PredictOperator` takes it; rejected rows are not
         evaluated. (templated)
     :param max_rejected_fraction: which share of the rows may be rejected. (templated)
@@ -113,6 +116,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
         "predict_kwargs",
         "on_empty",
         "conn_id",
+        "csv_options",
         "error_threshold",
         "max_rejected_fraction",
         "max_workers",
@@ -142,6 +146,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
         predict_kwargs: Mapping[str, Any] | None = None,
         on_empty: str = "fail",
         conn_id: str | None = None,
+        csv_options: Mapping[str, Any] | None = None,
         error_threshold: int | str | None = None,
         max_rejected_fraction: float | str | None = None,
         max_workers: int | str | None = None,
@@ -167,6 +172,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
         self.predict_kwargs = predict_kwargs
         self.on_empty = on_empty
         self.conn_id = conn_id
+        self.csv_options = csv_options
         self.error_threshold = error_threshold
         self.max_rejected_fraction = max_rejected_fraction
         self.max_workers = max_workers
@@ -282,6 +288,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
             feature_columns=names("feature_columns", self.feature_columns),
             kept_columns=names("passthrough_columns", self.passthrough_columns) or (),
             predict_kwargs=mapping("predict_kwargs", self.predict_kwargs),
+            csv=csv_options(self.csv_options),
         )
 
     def _policy(self) -> RowPolicy:

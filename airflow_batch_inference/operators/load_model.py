@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.aliases import parse_alias, set_alias
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.operators.arguments import mapping, names, number, optional_text, structure, words
+from airflow_batch_inference.operators.arguments import (
+    csv_options,
+    mapping,
+    names,
+    number,
+    optional_text,
+    structure,
+    words,
+)
 from airflow_batch_inference.operators.base import (
     BatchInferenceOperator,
     push,
@@ -46,6 +54,9 @@ class LoadModelOperator(BatchInferenceOperator):
     :param flavor: its framework (``sklearn``, ``lightgbm``, ``xgboost``, ``onnx``, ``keras``, ``tensorflow``,
         ``torch``, ``mlflow``); None: told by the file. (templated)
     :param conn_id: Airflow connection that reaches the model and the sample set. (templated)
+    :param csv_options: what the sample set's and the golden set's CSV files look like: a dict of ``separator``,
+        ``decimal``, ``thousands``, ``quote``, ``escape``, ``encoding``, ``header``, ``names`` and ``null_words``; see
+        docs/types.md. (templated)
     :param sha256: digest that the file must have. Formats that can run code when they are loaded (joblib, pickle)
         are refused without it. (templated)
     :param trusted: types that a skops file may hold beyond the package's own list. (templated)
@@ -85,6 +96,7 @@ class LoadModelOperator(BatchInferenceOperator):
         "mlflow_tracking_uri",
         "flavor",
         "conn_id",
+        "csv_options",
         "sha256",
         "trusted",
         "verify_signature",
@@ -113,6 +125,7 @@ class LoadModelOperator(BatchInferenceOperator):
         mlflow_tracking_uri: str | None = None,
         flavor: str | None = None,
         conn_id: str | None = None,
+        csv_options: Mapping[str, Any] | None = None,
         sha256: str | None = None,
         trusted: Sequence[str] | None = None,
         verify_signature: Mapping[str, str] | None = None,
@@ -139,6 +152,7 @@ class LoadModelOperator(BatchInferenceOperator):
         self.mlflow_tracking_uri = mlflow_tracking_uri
         self.flavor = flavor
         self.conn_id = conn_id
+        self.csv_options = csv_options
         self.sha256 = sha256
         self.trusted = trusted
         self.verify_signature = verify_signature
@@ -189,7 +203,8 @@ class LoadModelOperator(BatchInferenceOperator):
         from airflow_batch_inference.scoring.golden import load_checked
 
         fixed = ("flavor", "sha256", "trusted", "verify_signature", "load_options", "class_names", "sample_set",
-                 "baseline", "golden_set", "target_column", "label_columns", "name", "signature")  # fmt: skip
+                 "baseline", "golden_set", "target_column", "label_columns", "name", "signature",
+                 "csv_options")  # fmt: skip
         given = [name for name in fixed if structure(getattr(self, name)) not in (None, "", [], {}, ())]
         if given:
             message = (
@@ -218,6 +233,7 @@ class LoadModelOperator(BatchInferenceOperator):
                 decision_threshold=number("decision_threshold", self.decision_threshold, low=0, high=1),
                 predict_method=self.predict_method,
                 predict_kwargs=mapping("predict_kwargs", self.predict_kwargs),
+                csv=csv_options(self.csv_options),
             ),
             baseline=None
             if baseline_uri is None

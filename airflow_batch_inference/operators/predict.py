@@ -14,6 +14,7 @@ from airflow_batch_inference.operators.arguments import (
     callables,
     choice,
     columns,
+    csv_options,
     mapping,
     names,
     number,
@@ -95,6 +96,8 @@ class PredictOperator(BatchInferenceOperator):
         (templated)
     :param batch_id: id of the batch; None: made from the run, the same for each try. (templated)
     :param conn_id: Airflow connection that reaches the dataset. (templated)
+    :param csv_options: what CSV files look like: a dict of ``separator``, ``decimal``, ``thousands``, ``quote``,
+        ``escape``, ``encoding``, ``header``, ``names`` and ``null_words``; see docs/types.md. (templated)
     :param error_threshold: how many rows may be rejected: set aside in a quarantine with file, row, stage and error,
         while the rest is scored; -1: any number. Default: none, the first bad row fails the task. With a scoring
         script: how many files may fail, by default any number. (templated)
@@ -187,6 +190,7 @@ class PredictOperator(BatchInferenceOperator):
         "on_empty",
         "batch_id",
         "conn_id",
+        "csv_options",
         "error_threshold",
         "max_rejected_fraction",
         "allow_nan",
@@ -249,6 +253,7 @@ class PredictOperator(BatchInferenceOperator):
         on_empty: str = "fail",
         batch_id: str | None = None,
         conn_id: str | None = None,
+        csv_options: Mapping[str, Any] | None = None,
         error_threshold: int | str | None = None,
         max_rejected_fraction: float | str | None = None,
         allow_nan: bool | str = False,
@@ -306,6 +311,7 @@ class PredictOperator(BatchInferenceOperator):
         self.on_empty = on_empty
         self.batch_id = batch_id
         self.conn_id = conn_id
+        self.csv_options = csv_options
         self.error_threshold = error_threshold
         self.max_rejected_fraction = max_rejected_fraction
         self.allow_nan = allow_nan
@@ -529,6 +535,7 @@ class PredictOperator(BatchInferenceOperator):
             on_mismatch=self._on_mismatch(),
             output_format=self.output_format,
             keep=boolean("log_result_set", self.log_result_set),
+            csv=csv_options(self.csv_options),
             **shape_options(
                 context,
                 output_schema=self.output_schema,

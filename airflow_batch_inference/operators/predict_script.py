@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.operators.arguments import (
     boolean,
+    csv_options,
     mapping,
     names,
     number,
@@ -48,6 +49,7 @@ OF_FILES = (
     "progress_timeout_s",
     "recursive",
 )
+OF_TABLES = ("csv_options",)
 OF_ROWS = (
     "drop_columns",
     "feature_columns",
@@ -99,7 +101,11 @@ def file_scorer(operator: PredictOperator) -> Scorer | None:
         message = f"model is {several!r}; {who} takes one model: a record's URI, an alias or a model file. Give one."
         raise ConfigurationError(message)
     if is_script:
-        refuse(operator, (*OF_ROWS, "output_schema"), "a scoring_script reads its files and calls its model itself")
+        refuse(
+            operator,
+            (*OF_ROWS, *OF_TABLES, "output_schema"),
+            "a scoring_script reads its files and calls its model itself",
+        )
         return _script(operator)
     if operator.model is None:
         message = "model is missing: give a model record's URI, an alias, a model file, or a scoring_script."
@@ -261,4 +267,5 @@ def _filewise(operator: PredictOperator) -> FilewiseModel:
         record_uri=record_uri,
         storage=operator.storage,
         model_storage=storage_for(record.conn_id),
+        csv=csv_options(operator.csv_options),
     )

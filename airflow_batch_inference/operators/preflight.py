@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_batch_inference.exceptions import PreflightFailedError
-from airflow_batch_inference.operators.arguments import optional_text, structure
+from airflow_batch_inference.exceptions import ConfigurationError, PreflightFailedError
+from airflow_batch_inference.operators.arguments import csv_options, optional_text, structure
 from airflow_batch_inference.operators.base import push, storage_for
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
     from airflow_batch_inference.operators.predict import PredictOperator
+    from airflow_batch_inference.records import CsvOptions
     from airflow_batch_inference.scoring.job import Resources
     from airflow_batch_inference.scoring.request import ScoringRequest
 
@@ -36,6 +37,7 @@ def try_out(
         storage=operator.storage,
         data_storage=storage_for(optional_text(operator.conn_id)),
         resources=resources,
+        csv=_csv(operator),
     )
     operator.log.info("Preflight:\n%s", found.text())
     push(context, found.numbers())
@@ -43,3 +45,11 @@ def try_out(
         listed = " ".join(f"({place}) {problem}" for place, problem in enumerate(found.problems, start=1))
         message = f"The preflight has found {len(found.problems)} problem(s), and nothing was written. {listed}"
         raise PreflightFailedError(message)
+
+
+def _csv(operator: PredictOperator) -> CsvOptions | None:
+    """Return what CSV files look like; what is wrong with it is found with the other arguments."""
+    try:
+        return csv_options(operator.csv_options)
+    except ConfigurationError:
+        return None

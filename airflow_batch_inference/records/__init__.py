@@ -63,6 +63,7 @@ from airflow_batch_inference.records.evaluation import (
     Residuals,
 )
 from airflow_batch_inference.records.items import ItemAccount, ScriptSource
+from airflow_batch_inference.records.reading import CsvOptions, ReadOptions
 from airflow_batch_inference.records.scoring import (
     Certificate,
     CheckCount,
@@ -103,6 +104,7 @@ __all__ = [
     "ColumnStatistics",
     "ColumnSummary",
     "Confusion",
+    "CsvOptions",
     "Curve",
     "DataFile",
     "DriftResult",
@@ -135,6 +137,7 @@ __all__ = [
     "Problem",
     "Profile",
     "ProfileRecord",
+    "ReadOptions",
     "Receipt",
     "Record",
     "Rejection",

@@ -9,6 +9,7 @@ from airflow_batch_inference.records.base import ColumnSpec, DataFile, Record, T
 from airflow_batch_inference.records.challengers import LineRows, UsedModel
 from airflow_batch_inference.records.drift import Profile
 from airflow_batch_inference.records.items import ItemAccount, ScriptSource
+from airflow_batch_inference.records.reading import ReadOptions
 
 TrustReason: TypeAlias = Literal["data", "allow-list", "sha256", "config", "signature", "dag"]
 
@@ -240,6 +241,8 @@ class PredictionSetRecord(Record):
     label_columns: tuple[str, ...]
     dataset_rows: tuple[int, ...]
     """Rows of each of those files."""
+    reading: ReadOptions | None = None
+    """How those files are read, where they are text or their folders are columns."""
     rows_in: int
     rows_out: int
     rows_rejected: int

@@ -314,6 +314,7 @@ def _record(
         profile_uri=profile_uri,
         dataset=opened.snapshot,
         dataset_uris=() if opened.inline is not None else _uris(request.dataset),
+        reading=opened.options,
         dataset_rows=tuple(sum(unit.rows for unit in units) for units in opened.units),
         output_format=options.output_format,
         columns=tuple(

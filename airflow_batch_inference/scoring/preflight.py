@@ -21,6 +21,7 @@ from airflow_batch_inference.datasets.writers import PartWriter
 from airflow_batch_inference.drift.profile import Profiler
 from airflow_batch_inference.exceptions import BatchInferenceError, PredictionError, SignatureMismatchError
 from airflow_batch_inference.flavors.base import require_method
+from airflow_batch_inference.records import CsvOptions, ReadOptions
 from airflow_batch_inference.scoring.batch import assemble, require_in_step, require_new_names, require_threshold
 from airflow_batch_inference.scoring.findings import Estimate, Finding, Preflight, in_bytes
 from airflow_batch_inference.scoring.isolation import Isolator
@@ -65,6 +66,7 @@ def preflight(
     storage: Storage,
     data_storage: Storage | None = None,
     resources: Resources | None = None,
+    csv: CsvOptions | None = None,
 ) -> Preflight:
     """Try out a scoring job: load its model, check its dataset, score its first rows, and estimate what it will take.
 
@@ -76,13 +78,15 @@ def preflight(
         The job's: it is looked at also where there is no job.
     storage, data_storage, resources
         As for :func:`~airflow_batch_inference.scoring.job.score_dataset`.
+    csv
+        What CSV files look like, where there is no job.
 
     Raises
     ------
     OSError
         Whatever the system or the network says: a preflight that could not be made finds nothing.
     """
-    run = _Run(data_storage=data_storage or storage, resources=resources or Resources())
+    run = _Run(data_storage=data_storage or storage, resources=resources or Resources(), csv=csv or CsvOptions())
     started = time.monotonic()
     request = run.attempt(make_request)
     model = None if request is None else run.attempt(lambda: request.load_model(storage))
@@ -104,6 +108,7 @@ class _Run:
 
     data_storage: Storage
     resources: Resources
+    csv: CsvOptions
     findings: list[Finding] = field(default_factory=list)
     plans: tuple[PartPlan, ...] | None = None
     rows_tried: int = 0
@@ -143,7 +148,9 @@ class _Run:
         """Open the dataset, as the job would where there is one."""
         opened = self.attempt(
             lambda: (
-                open_dataset(dataset, self.data_storage) if request is None else open_input(request, self.data_storage)
+                open_dataset(dataset, self.data_storage, reading=ReadOptions(csv=self.csv))
+                if request is None
+                else open_input(request, self.data_storage)
             )
         )
         if opened is not None:

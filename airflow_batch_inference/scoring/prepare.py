@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 
 from airflow_batch_inference import __version__
+from airflow_batch_inference.datasets.csv_numbers import number_hint
 from airflow_batch_inference.datasets.dataset import Dataset, open_dataset
 from airflow_batch_inference.datasets.formats import output_suffix
 from airflow_batch_inference.datasets.written_types import require_writable
@@ -31,6 +32,7 @@ from airflow_batch_inference.scoring.loaded_lineup import Learned, LoadedLineup,
 from airflow_batch_inference.scoring.plan import mini_batch_rows
 from airflow_batch_inference.scoring.probing import outputs_of, outputs_without_rows, without_columns
 from airflow_batch_inference.scoring.quarantine import QUARANTINE_COLUMNS
+from airflow_batch_inference.scoring.reading import request_reading
 from airflow_batch_inference.scoring.screen import Screen, make_screen, policies
 from airflow_batch_inference.scoring.shape import OutputShape, make_shape
 from airflow_batch_inference.scoring.steps import Call, StepModel
@@ -106,6 +108,7 @@ def open_input(request: ScoringRequest, storage: Storage) -> Dataset:
         feature_columns=options.feature_columns,
         dropped_positions=[column for column in options.drop_columns if isinstance(column, int)],
         model_names=None if record.inputs is None else [spec.name for spec in record.inputs],
+        reading=request_reading(request),
         tolerant=request.policy.is_tolerant,
         text_alike="null" in options.on_mismatch.values(),
     )
@@ -349,14 +352,15 @@ def _refuse_text(dataset: Dataset, spec: ColumnSpec) -> None:
     kind = dataset.schema.field(spec.name).type
     if not is_text(kind) or pa.types.is_null(kind):
         return
-    found = dataset.first_unreadable_number(spec.name)
+    found, hint = dataset.first_unreadable_number(spec.name), ""
     if found is None:
         detail = f"Column {spec.name!r} of {dataset.name} holds numbers written as text"
     else:
         uri, row, value = found
         detail = f"Column {spec.name!r} of {uri} holds text: row {row} (from 0) is {value!r}"
+        hint = "" if dataset.options is None else number_hint(uri, value, dataset.options.csv)
     message = (
-        f"{detail}, but the model takes {spec.type}. Correct it where the dataset is made; or let such rows be "
+        f"{detail}, but the model takes {spec.type}. {hint}Correct it where the dataset is made; or let such rows be "
         "rejected (error_threshold, max_rejected_fraction) or such values be null (on_mismatch)."
     )
     raise SignatureMismatchError(message)

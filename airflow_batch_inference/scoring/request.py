@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
+from airflow_batch_inference.records import CsvOptions
 from airflow_batch_inference.scoring.plan import BATCH_BYTES
 from airflow_batch_inference.uris import task_folder
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_batch_inference.flavors.base import LoadedModel
-    from airflow_batch_inference.records import BaselineRecord, ModelRecord, TaskKey
+    from airflow_batch_inference.records import BaselineRecord, ColumnSpec, ModelRecord, TaskKey
     from airflow_batch_inference.scoring.checks import Check
     from airflow_batch_inference.scoring.explain import Explain
     from airflow_batch_inference.scoring.function import PickledFunction
@@ -65,6 +66,8 @@ class ScoringOptions:
     result_columns: ColumnChoice | None = None
     """Which columns the output has as Wallaroo's; None: the default ones."""
     checks: tuple[Check, ...] = ()
+    csv: CsvOptions = field(default_factory=CsvOptions)
+    """What CSV files look like."""
     time_ms: int | None = None
     """The run's time, in milliseconds since 1970 in UTC: the same for each try."""
 
@@ -168,6 +171,8 @@ class ScoringRequest:
         The models beside this one, which is then the main one; None: there are none.
     accelerate
         Whether a kernel scores tree ensembles; the output has the same bits, so it does not depend on it.
+    types
+        Of columns that no model takes, in text files, where somebody knows them.
     """
 
     model: LoadedModel | None
@@ -186,6 +191,7 @@ class ScoringRequest:
     function: PickledFunction | None = None
     lineup: Lineup | None = None
     accelerate: Accelerate = "auto"
+    types: tuple[ColumnSpec, ...] = ()
 
     @property
     def can_travel(self) -> bool:

@@ -217,7 +217,8 @@ def _verify_inputs(found: Verification, storage: Storage, inputs: Storage) -> No
     written = {record.input_names.get(name, name): name for name in fields}
     passed = [name for name, column in written.items() if column not in made]
     try:
-        source = open_dataset([file.uri for file in record.dataset], inputs, tolerant=True).with_index(passed)
+        files = [file.uri for file in record.dataset]
+        source = open_dataset(files, inputs, reading=record.reading, tolerant=True).with_index(passed)
         # What is not there is time, checks or metadata, or made from folder names such as day=1.
         passed = [name for name in passed if name in source.schema.names]
         output = open_dataset([part.uri for part in record.parts], storage).select([written[name] for name in passed])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ConfigurationError, DataError
+from airflow_batch_inference.records import CsvOptions
 from airflow_batch_inference.scripts.source import Opened
 
 if TYPE_CHECKING:
@@ -37,11 +38,14 @@ class FilewiseRunner:
         The model's.
     storage, model_storage
         Reach the artifact store, and the model.
+    csv
+        What CSV files look like.
     """
 
     record: ModelRecord
     storage: Storage
     model_storage: Storage
+    csv: CsvOptions = field(default_factory=CsvOptions)
     folder: str = field(default_factory=lambda: str(Path(__file__).parent))
     fatal: tuple[type[BaseException], ...] = (DataError, ConfigurationError)
     one_each: bool = False
@@ -76,6 +80,7 @@ class FilewiseRunner:
         import pandas as pd
 
         from airflow_batch_inference.datasets.dataset import open_dataset
+        from airflow_batch_inference.scoring.reading import model_reading
         from airflow_batch_inference.storage import Storage
 
         if not path.lower().endswith(SUFFIXES):
@@ -84,7 +89,8 @@ class FilewiseRunner:
                 f"none of {', '.join(SUFFIXES)}. Leave it out with a glob, or give a scoring_script."
             )
             raise DataError(message)
-        dataset = open_dataset(path, Storage())
+        names = None if self.record.inputs is None else [spec.name for spec in self.record.inputs]
+        dataset = open_dataset(path, Storage(), model_names=names, reading=model_reading(self.record, self.csv))
         predicted = self._predictions(dataset)
         rows = np.arange(len(predicted), dtype=np.int64)
         return pd.DataFrame(
@@ -130,12 +136,15 @@ class FilewiseModel:
         The model's, and where it lies; None for a model that was given by its own URI.
     storage, model_storage
         Reach the artifact store, and the model.
+    csv
+        What CSV files look like.
     """
 
     record: ModelRecord
     record_uri: str | None
     storage: Storage
     model_storage: Storage
+    csv: CsvOptions = field(default_factory=CsvOptions)
 
     @contextlib.contextmanager
     def opened(self, scratch: Path) -> Iterator[Opened]:  # noqa: ARG002  # it needs no folder
@@ -146,8 +155,8 @@ class FilewiseModel:
             self.model_storage.resolved(record.model_uri),
         )
         yield Opened(
-            runner=FilewiseRunner(record, *storages),
-            key={"filewise": _key(record)},
+            runner=FilewiseRunner(record, *storages, self.csv),
+            key={"filewise": _key(record), "csv": asdict(self.csv)},
             model_uri=record.model_uri,
             model_sha256=record.sha256,
             model_flavor=record.flavor,

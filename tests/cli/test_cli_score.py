@@ -149,3 +149,20 @@ def test_the_digest_of_a_record_is_not_asked_again(run, tmp_path):
         "score", record, "x.parquet", "--output", "y.parquet", "--sha256", "0" * 64, "--artifact-root", tmp_path
     )
     assert "--sha256 belongs to a model's file" in str(ended.status)
+
+
+def test_csv_files_are_read_as_they_are_said_to_be(run, score, tmp_path, frame):
+    frame.to_csv(tmp_path / "german.csv", sep=";", decimal=",", index=False)
+    frame.to_csv(tmp_path / "usual.csv", index=False)
+    options = {"csv-options": '{"separator": ";", "decimal": ","}'}
+    assert score(tmp_path / "german.csv", **options).status == 0
+    found = pd.read_parquet("scores.parquet")
+    assert score(tmp_path / "usual.csv", output="usual.parquet").status == 0
+    assert found.equals(pd.read_parquet("usual.parquet"))
+    assert "did you mean 'separator'" in str(score(tmp_path / "german.csv", **{"csv-options": '{"sep": ";"}'}).status)
+    ended = run(
+        "baseline", tmp_path / "german.csv", "--output", tmp_path / "b", "--csv-options", options["csv-options"]
+    )
+    assert ended.status == 0
+    drift = run("drift", ended.out.strip(), tmp_path / "german.csv", "--csv-options", options["csv-options"])
+    assert "NO_DRIFT" in drift.out

@@ -128,7 +128,7 @@ def test_percent_encoded_folders_and_those_with_an_underscore_are_data(tmp_path)
     for key, value in (("city=New%20York", 1), ("_v=1", 2)):
         (tmp_path / key).mkdir()
         pd.DataFrame({"x": [value]}).to_parquet(tmp_path / key / "f.parquet")
-    assert whole(tmp_path).to_pylist() == [{"x": 2, "_v": 1, "city": None}, {"x": 1, "_v": None, "city": "New York"}]
+    assert whole(tmp_path).to_pylist() == [{"x": 2, "_v": "1", "city": None}, {"x": 1, "_v": None, "city": "New York"}]
 
 
 def test_quoted_newlines_are_part_of_a_value(tmp_path):
@@ -169,7 +169,7 @@ def test_categories_become_text(tmp_path):
 )
 def test_a_damaged_file_is_named(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(DataError, match=rf"{name} (cannot be read|has 1 line)"):
+    with pytest.raises(DataError, match=rf"{name} (cannot be read|has 1 line|is not valid UTF-8)"):
         whole(tmp_path / name)
 
 
@@ -202,8 +202,8 @@ def test_folders_of_keys_and_values_become_columns(tmp_path):
         (tmp_path / key).mkdir(parents=True)
         pd.DataFrame({"x": [1]}).to_parquet(tmp_path / key / "f.parquet")
     assert open_dataset(str(tmp_path), STORE).whole().to_pylist() == [
-        {"x": 1, "year": 2025, "part": None},
-        {"x": 1, "year": 2026, "part": "a"},
+        {"x": 1, "year": "2025", "part": None},
+        {"x": 1, "year": "2026", "part": "a"},
     ]
 
 

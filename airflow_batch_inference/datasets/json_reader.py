@@ -1,0 +1,304 @@
+"""JSON lines: types that hold for every line, byte ranges that can be read alone, and lines that are no rows.
+
+What must not be relaxed: text is text, whatever it looks like, unless somebody wants a time; and a line that cannot be
+read like the others keeps its row number, and that of every row after it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import re
+from bisect import bisect_left
+from typing import IO, TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.json as pa_json
+
+from airflow_batch_inference.datasets.json_lines import MixedLines, described, refuse_rounded_integers
+from airflow_batch_inference.datasets.reading import is_time, read_time
+from airflow_batch_inference.datasets.streams import BLOCK_BYTES, open_stream
+from airflow_batch_inference.datasets.units import BROKEN_COLUMN, FileInfo, Unit
+from airflow_batch_inference.exceptions import DataError
+from airflow_batch_inference.signature import large_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_batch_inference.datasets.reading import Reading
+    from airflow_batch_inference.storage import Storage
+
+MOST_LINE_BYTES = 1 << 30
+"""A longer line is refused: Arrow holds no longer ones."""
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_ERRORS = (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeDecodeError)
+
+
+def line_blocks(source: IO[bytes]) -> Iterator[bytes]:
+    """Cut a text stream into blocks of whole lines, of some MiB, or of one line where that is longer.
+
+    Raises
+    ------
+    ValueError
+        A line is too long.
+    """
+    rest: list[bytes] = []
+    while chunk := source.read(BLOCK_BYTES):
+        head, newline, tail = chunk.rpartition(b"\n")
+        if newline:
+            yield b"".join([*rest, head, newline])
+            rest = []
+        rest.append(tail)
+        if sum(map(len, rest)) > MOST_LINE_BYTES:
+            message = f"a line is longer than {MOST_LINE_BYTES:,} bytes, the limit"
+            raise ValueError(message)
+    last = b"".join(rest)
+    if last.strip():
+        yield last
+
+
+def line_of(uri: str, storage: Storage, compression: str | None, row: int) -> int:
+    """Return the number of the line, from 1, that holds a row; blank lines are none."""
+    with open_stream(uri, storage, compression) as source:
+        number = 0
+        for block in line_blocks(source):
+            for line in block.splitlines():
+                number += 1
+                row -= bool(line.strip())
+                if row < 0:
+                    return number
+    return number
+
+
+def inspect_jsonl(uri: str, storage: Storage, compression: str | None, reading: Reading) -> FileInfo:
+    """Return the columns and units of a file; lines that cannot be read like the others count as rows."""
+    found = _Schema(reading)
+    try:
+        units = _units(uri, storage, compression, found)
+        broken = 0
+    except _ERRORS as error:
+        mixed = _mixed_lines(uri, storage, compression, reading)
+        if not (mixed.broken and mixed.fields):
+            raise ValueError(str(error)) from error
+        found = _Schema(reading, mixed)
+        units, broken = _units(uri, storage, compression, found), mixed.broken
+    if compression and units:
+        last = units[-1].stop
+        units = [Unit(0, None, sum(unit.rows for unit in units), last or 0, divisible=False)]
+    return FileInfo(found.schema(), tuple(units), broken)
+
+
+def _units(uri: str, storage: Storage, compression: str | None, found: _Schema) -> list[Unit]:
+    units = []
+    offset = 0
+    with open_stream(uri, storage, compression) as source:
+        for block in line_blocks(source):
+            if block.strip():
+                rows = found.add(_without_mark(uri, block) if offset == 0 else block)
+                units.append(Unit(offset, offset + len(block), rows, len(block), divisible=False))
+            offset += len(block)
+    return units
+
+
+def _mixed_lines(uri: str, storage: Storage, compression: str | None, reading: Reading) -> MixedLines:
+    """Look at each line by itself."""
+    mixed = MixedLines(reading)
+    with open_stream(uri, storage, compression) as source:
+        for place, block in enumerate(line_blocks(source)):
+            mixed.count(_without_mark(uri, block) if place == 0 else block)
+    with open_stream(uri, storage, compression) as source:
+        for place, block in enumerate(line_blocks(source)):
+            mixed.find_broken(_without_mark(uri, block) if place == 0 else block)
+    return mixed
+
+
+def _without_mark(uri: str, block: bytes) -> bytes:
+    """Return a file's first block without the byte order mark of UTF-8.
+
+    Raises
+    ------
+    DataError
+        It is UTF-16.
+    """
+    if block.startswith(_UTF_16) or b"\0" in block[:4]:
+        message = f"{uri} is UTF-16, and JSON lines are read as UTF-8. Write it as UTF-8."
+        raise DataError(message)
+    return block.removeprefix(codecs.BOM_UTF8)
+
+
+class _Schema:
+    """The types of a file's fields, block by block."""
+
+    def __init__(self, reading: Reading, mixed: MixedLines | None = None) -> None:
+        self._reading, self._mixed = reading, mixed
+        self._types: dict[str, pa.DataType] = {}
+        self._no_times: set[str] = set()
+        self._line = 0
+
+    def add(self, block: bytes) -> int:
+        """Look at a block's lines; return how many rows they are."""
+        rows, broken = block, 0
+        if self._mixed is not None:
+            rows, broken = self._mixed.good(block)
+        if not rows.strip():
+            return broken
+        rows.decode()  # Arrow takes any bytes for text
+        table = self._parsed(rows)
+        if large_numbers(table):
+            refuse_rounded_integers(rows)
+        for field in table.schema:
+            self._merge(field.name, without_times(field.type))
+        self._check_times(rows, table.schema)
+        self._line += rows.count(b"\n")
+        return int(table.num_rows) + broken
+
+    def _parsed(self, rows: bytes) -> pa.Table:
+        """Parse lines; an error names the line."""
+        try:
+            return parsed(rows)
+        except pa.ArrowInvalid as error:
+            lines = rows.splitlines(keepends=True)
+            first = bisect_left(range(len(lines)), 1, key=lambda place: not _parses(b"".join(lines[: place + 1])))
+            what = re.sub(r" in row \d+$", "", str(error))
+            message = f"line {self._line + first + 1}: {what}"
+            raise pa.ArrowInvalid(message) from error
+
+    def _merge(self, name: str, kind: pa.DataType) -> None:
+        known = self._types.get(name, kind)
+        try:
+            self._types[name] = merge_types(known, kind)
+        except pa.ArrowTypeError as error:
+            message = f"field {name!r} holds {kind} from about line {self._line + 1} on, and {known} before"
+            raise pa.ArrowInvalid(message) from error
+
+    def _check_times(self, block: bytes, schema: pa.Schema) -> None:
+        """Find the wanted times of which a text is none: they stay text."""
+        wanted = {name: kind for name in schema.names if (kind := self._time(name)) is not None}
+        texts = [name for name in wanted if pa.types.is_string(self._types[name])]
+        if not texts:
+            return
+        table = parsed(block, pa.schema([(name, pa.string()) for name in texts]))
+        for name in texts:
+            try:
+                read_time(table.column(name), wanted[name])
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+                self._no_times.add(name)
+
+    def _time(self, name: str) -> pa.DataType | None:
+        kind = self._reading.forced(name)
+        return kind if kind is not None and is_time(kind) and name not in self._no_times else None
+
+    def schema(self) -> pa.Schema:
+        """Return the fields in the order in which they came."""
+        return pa.schema(
+            [
+                (name, time if pa.types.is_string(kind) and (time := self._time(name)) is not None else kind)
+                for name, kind in self._types.items()
+            ]
+        )
+
+
+def parsed(block: bytes, schema: pa.Schema | None = None, *, others: str = "infer") -> pa.Table:
+    """Parse whole lines; the parser's own blocks are small, and grow where a line is longer."""
+    parse = None if schema is None else pa_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior=others)
+    try:
+        return pa_json.read_json(io.BytesIO(block), parse_options=parse)
+    except pa.ArrowInvalid as error:
+        if "straddling object" not in str(error):
+            raise
+    read = pa_json.ReadOptions(block_size=len(block) + 1)
+    return pa_json.read_json(io.BytesIO(block), read_options=read, parse_options=parse)
+
+
+def _parses(block: bytes) -> bool:
+    try:
+        parsed(block)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def without_times(kind: pa.DataType) -> pa.DataType:
+    """Return a type with text for the times that the parser sees in it: JSON has none.
+
+    Examples
+    --------
+    >>> without_times(pa.list_(pa.timestamp("s")))
+    ListType(list<item: string>)
+    """
+    if pa.types.is_timestamp(kind):
+        return pa.string()
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(without_times(kind.value_type)))
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(without_times(field.type)) for field in kind])
+    return kind
+
+
+def merge_types(left: pa.DataType, right: pa.DataType) -> pa.DataType:
+    """Return the type that holds both without loss of kind (integer and number: number).
+
+    Raises
+    ------
+    pyarrow.ArrowTypeError
+        There is none, such as for a number and text.
+    """
+    if left == right:
+        return left
+    schemas = [pa.schema([pa.field("_", kind)]) for kind in (left, right)]
+    return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
+
+
+def jsonl_tables(
+    uri: str,
+    storage: Storage,
+    compression: str | None,
+    info: FileInfo,
+    columns: list[str],
+    start: int,
+    stop: int | None,
+) -> Iterator[pa.Table]:
+    """Yield the rows between two byte offsets; tables with broken lines have :data:`BROKEN_COLUMN`."""
+    texts = [pa.field(field.name, pa.string()) if is_time(field.type) else field for field in info.schema]
+    rows = _Rows(info.schema, pa.schema(texts), columns)
+    with open_stream(uri, storage, compression, start, stop) as source:
+        for place, block in enumerate(line_blocks(source)):
+            if block.strip():
+                lines = _without_mark(uri, block) if start == place == 0 else block
+                yield rows.mended(lines) if info.broken else rows.table(lines)
+
+
+class _Rows:
+    """Reads lines as rows of known types."""
+
+    def __init__(self, schema: pa.Schema, texts: pa.Schema, columns: list[str]) -> None:
+        self._schema, self._texts, self._columns = schema, texts, columns
+
+    def table(self, block: bytes) -> pa.Table:
+        """Return the rows of whole lines."""
+        table = parsed(block, self._texts, others="error").select(self._columns)
+        for place, name in enumerate(self._columns):
+            kind = self._schema.field(name).type
+            if is_time(kind):
+                table = table.set_column(place, name, read_time(table.column(place), kind))
+        return table
+
+    def mended(self, block: bytes) -> pa.Table:
+        """Return the rows of whole lines, with nulls for those that cannot be read."""
+        tables = list(self._tables([line for line in block.splitlines() if line.strip()]))
+        return pa.concat_tables(tables, promote_options="default")
+
+    def _tables(self, lines: list[bytes]) -> Iterator[pa.Table]:
+        block = b"\n".join([*lines, b""])
+        try:
+            block.decode()  # Arrow takes any bytes for text
+            yield self.table(block)
+        except (*_ERRORS, ValueError) as error:
+            if len(lines) > 1:
+                half = len(lines) // 2
+                yield from self._tables(lines[:half])
+                yield from self._tables(lines[half:])
+                return
+            nulls = [pa.nulls(1, self._schema.field(name).type) for name in self._columns]
+            what = described(lines[0], self._schema) or str(error)
+            yield pa.Table.from_arrays([*nulls, pa.array([what])], names=[*self._columns, BROKEN_COLUMN])
