@@ -12,7 +12,6 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from airflow_batch_inference.exceptions import DataError
 
@@ -170,25 +169,3 @@ class TableForm(Form[pa.Table]):
             )
             for form, part in zip(forms, cut(forms, columns), strict=True)
         ]
-
-
-def nested(columns: Mapping[tuple[str, str], pa.Array | pa.ChunkedArray]) -> dict[str, pa.Array]:
-    """Return one column a group, which holds its fields; columns without a group as they are.
-
-    Examples
-    --------
-    >>> found = nested({("", "time"): pa.array([0]), ("in", "a"): pa.array([1]), ("in", "b"): pa.array([2])})
-    >>> {name: values.to_pylist() for name, values in found.items()}
-    {'time': [0], 'in': [{'a': 1, 'b': 2}]}
-    """
-    found: dict[str, pa.Array] = {}
-    groups: dict[str, dict[str, pa.Array]] = {}
-    for (group, name), values in columns.items():
-        whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-        if group:
-            groups.setdefault(group, {})[name] = whole
-            fields = groups[group]
-            found[group] = pc.make_struct(*fields.values(), field_names=list(fields))
-        else:
-            found[name] = whole
-    return found

@@ -16,7 +16,6 @@ import numpy as np
 from airflow_batch_inference.datasets.dataset import Origin
 from airflow_batch_inference.exceptions import ConfigurationError, DataError
 from airflow_batch_inference.inference.files import read_request
-from airflow_batch_inference.inference.forms import Form, nested
 from airflow_batch_inference.inference.models import THE_DATA, ModelOptions, ready_model
 from airflow_batch_inference.inference.parallel import ParallelOptions, stream
 from airflow_batch_inference.inference.scored import OnError, Outputs, now_ms, readable, score
@@ -24,6 +23,7 @@ from airflow_batch_inference.inference.taking import take
 from airflow_batch_inference.records import CheckCount
 from airflow_batch_inference.scoring.checks import Marked, judged, mark, parse_checks
 from airflow_batch_inference.scoring.layout import ERROR, INPUT, OUTPUT, ColumnChoice, leaves, require_different
+from airflow_batch_inference.scoring.nesting import nested
 from airflow_batch_inference.scoring.shape import Provenance, marks_column, pipeline_version
 from airflow_batch_inference.storage import Storage
 from airflow_batch_inference.trees.fast_model import require_choice
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from airflow_batch_inference.inference.forms import Column
+    from airflow_batch_inference.inference.forms import Column, Form
     from airflow_batch_inference.inference.models import Scorer, Steps
     from airflow_batch_inference.records import CheckResult
     from airflow_batch_inference.scoring.layout import Leaf

@@ -38,7 +38,7 @@ def shape_options(
     choice = ColumnChoice(
         include=names("result_columns", columns) or ColumnChoice().include,
         exclude=names("result_exclude", exclude) or (),
-        separator=str(separator),
+        separator=None if separator != "" and optional_text(separator) is None else str(separator),
     )
     if word != "wallaroo" and choice != ColumnChoice():
         message = (
@@ -46,8 +46,11 @@ def shape_options(
             "output_schema='wallaroo', or use passthrough_columns and label_columns."
         )
         raise ConfigurationError(message)
-    if not choice.separator:
-        message = "result_separator is empty: the names of columns could not be told apart. Give '.' or another text."
+    if choice.separator == "":
+        message = (
+            "result_separator is empty: the names of columns could not be told apart. Give '.' or another text, or "
+            "None for one column a parent."
+        )
         raise ConfigurationError(message)
     return {
         "output_schema": word,

@@ -137,7 +137,8 @@ class PredictOperator(BatchInferenceOperator):
     :param result_columns: which of Wallaroo's columns, as its ``dataset``: ``*``, ``in``, ``out.<output>``,
         ``anomaly``, ``metadata``, …; None: ``*``. (templated)
     :param result_exclude: which of them not, as its ``dataset_exclude``. (templated)
-    :param result_separator: between ``in`` and the field, as its ``dataset_separator``. (templated)
+    :param result_separator: between ``in`` and the field, as its ``dataset_separator``; None: the columns ``in`` and
+        ``out`` hold their fields (not in CSV). (templated)
     :param checks: validation checks: a dict of names to expressions over ``in.<field>`` and ``out.<output>``
         (``"out.predicted_label > 0.9"``), or to ``{"when": expression, "max_rate": 0.01, "action": "fail"}``. They add
         the column ``check_failures``. For more than ``max_rate`` of the rows, ``fail`` fails the task before anything
@@ -276,7 +277,7 @@ class PredictOperator(BatchInferenceOperator):
         output_schema: str | None = None,
         result_columns: str | Sequence[str] | None = None,
         result_exclude: str | Sequence[str] | None = None,
-        result_separator: str = ".",
+        result_separator: str | None = ".",
         checks: Mapping[str, Any] | None = None,
         notifiers: object = None,
         preflight: bool | str = False,

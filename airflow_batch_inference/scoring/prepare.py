@@ -255,7 +255,8 @@ def _allow_empty(request: ScoringRequest, dataset: Dataset) -> None:
 def _refuse_nested_text(options: ScoringOptions, schema: pa.Schema) -> None:
     nested = [field.name for field in schema if pa.types.is_nested(field.type)]
     if options.output_format == "csv" and nested:
-        message = f"CSV cannot hold the column {nested[0]!r}, a list. Choose another output_format, or leave it out."
+        kind = "fields (result_separator=None)" if pa.types.is_struct(schema.field(nested[0]).type) else "a list"
+        message = f"CSV cannot hold the column {nested[0]!r}, {kind}. Choose another output_format, or leave it out."
         raise ConfigurationError(message)
 
 
