@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from airflow_batch_inference.datasets.csv_reader import BROKEN_COLUMN, csv_tables, inspect_csv
 from airflow_batch_inference.datasets.formats import format_of
+from airflow_batch_inference.datasets.json_array import ArrayLines, open_json
 from airflow_batch_inference.datasets.streams import BLOCK_BYTES, open_stream
 from airflow_batch_inference.datasets.units import FileInfo, Unit
 from airflow_batch_inference.exceptions import DataError
@@ -220,7 +221,7 @@ def _inspect_jsonl(uri: str, storage: Storage, compression: str | None) -> FileI
     schema = pa.schema([])
     units = []
     offset = 0
-    with open_stream(uri, storage, compression) as source:
+    with open_json(uri, storage, compression) as source:
         for block in _line_blocks(source):
             if block.strip():
                 table = pa_json.read_json(io.BytesIO(block))
@@ -229,7 +230,7 @@ def _inspect_jsonl(uri: str, storage: Storage, compression: str | None) -> FileI
                 schema = _merge_json(schema, table.schema)
                 units.append(Unit(offset, offset + len(block), table.num_rows, len(block), divisible=False))
             offset += len(block)
-    if compression and units:
+    if units and (compression or isinstance(source, ArrayLines)):
         units = [Unit(0, None, sum(unit.rows for unit in units), offset, divisible=False)]
     return FileInfo(schema, tuple(units))
 
@@ -266,7 +267,7 @@ def _jsonl_tables(
     stop: int | None,
 ) -> Iterator[pa.Table]:
     options = pa_json.ParseOptions(explicit_schema=info.schema, unexpected_field_behavior="error")
-    with open_stream(uri, storage, compression, start, stop) as source:
+    with open_json(uri, storage, compression, start, stop) as source:
         for block in _line_blocks(source):
             if block.strip():
                 yield pa_json.read_json(io.BytesIO(block), parse_options=options).select(columns)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from airflow_batch_inference.datasets.dataset import open_dataset
+from airflow_batch_inference.datasets.json_array import orient_of
 from airflow_batch_inference.exceptions import ConfigurationError, DataError, did_you_mean
 from airflow_batch_inference.storage import private_folder
 from airflow_batch_inference.uris import normalize_uri
@@ -98,9 +99,11 @@ def _json(uri: str, storage: Storage) -> Any:  # noqa: ANN401  # whatever it hol
 
 def _frame(content: object, uri: str) -> pd.DataFrame:
     if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
+        orient = orient_of(content)
+        found = "" if orient is None else f", but a frame as pandas writes it with orient={orient!r}"
         message = (
             f"{uri} holds no pandas records (a JSON list of objects, as DataFrame.to_json(orient='records') writes "
-            "it). For other JSON set data_format='custom-json'."
+            f"it){found}. For other JSON set data_format='custom-json'."
         )
         raise DataError(message)
     return pd.DataFrame(content)
