@@ -32,7 +32,8 @@ _BY_SUFFIX = {
 }
 _SUFFIX_OF = {"arrow": ".arrow", "feather": ".feather", "parquet": ".parquet", "jsonl": ".jsonl", "csv": ".csv"}
 _COLUMNAR = ("arrow", "feather", "parquet")
-FORMATS = (*_SUFFIX_OF, "pandas-records", "custom-json")
+CUSTOM_JSON = "custom-json"
+FORMATS = (*_SUFFIX_OF, "pandas-records", CUSTOM_JSON)
 
 
 def located(path: str | os.PathLike[str]) -> str:
@@ -71,9 +72,9 @@ def read_request(path: str | os.PathLike[str], data_format: str | None, storage:
     if kind not in FORMATS:
         message = f"data_format is {kind!r}{did_you_mean(kind, FORMATS)}; it must be one of {', '.join(FORMATS)}."
         raise ConfigurationError(message)
-    if kind in ("pandas-records", "custom-json"):
+    if kind in ("pandas-records", CUSTOM_JSON):
         content = _json(uri, storage)
-        return content if kind == "custom-json" else _frame(content, uri)
+        return content if kind == CUSTOM_JSON else _frame(content, uri)
     table = _table(uri, kind, storage)
     return table if kind in _COLUMNAR else table.to_pandas()
 

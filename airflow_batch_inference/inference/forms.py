@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Column: TypeAlias = "str | pa.Array"
 """A field of the request by its name, or values."""
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -27,6 +28,8 @@ class Form(Generic[T]):
     """A request in one of the forms."""
 
     rows: int
+    is_bare = False
+    """Whether its answer holds what the model returns, and nothing else."""
 
     @property
     @abstractmethod
@@ -111,7 +114,7 @@ def different_names(given: Sequence[object]) -> tuple[str, ...]:
     return names
 
 
-def cut(forms: Sequence[Form[Any]], columns: Mapping[str, Column]) -> list[dict[str, Column]]:
+def cut(forms: Sequence[Form[Any]], columns: Mapping[K, Column]) -> list[dict[K, Column]]:
     """Return the rows of each request."""
     parts, start = [], 0
     for form in forms:
@@ -144,7 +147,7 @@ class TableForm(Form[pa.Table]):
 
     def goes_with(self, other: Form[Any]) -> bool:
         """See :meth:`Form.goes_with`."""
-        return isinstance(other, TableForm) and self.table.schema.equals(other.table.schema)
+        return type(other) is type(self) and self.table.schema.equals(other.table.schema)
 
     def arrow(self, *, tolerant: bool) -> pa.Table:  # noqa: ARG002  # its columns have types
         """Return it as it is."""
@@ -169,3 +172,28 @@ class TableForm(Form[pa.Table]):
             )
             for form, part in zip(forms, cut(forms, columns), strict=True)
         ]
+
+
+class BatchForm(TableForm):
+    """An Arrow record batch."""
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        super().__init__(pa.Table.from_batches([batch]))
+
+    @classmethod
+    def joined(cls, forms: Sequence[TableForm]) -> TableForm:
+        """Put batches below each other."""
+        return TableForm.joined(forms)
+
+    @classmethod
+    def answers(cls, forms: Sequence[TableForm], columns: Mapping[str, Column]) -> list[pa.RecordBatch]:
+        """Return batches."""
+        return [
+            pa.RecordBatch.from_arrays([_whole(column) for column in table.columns], names=table.column_names)
+            for table in TableForm.answers(forms, columns)
+        ]
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    found = column.combine_chunks()
+    return found if isinstance(found, pa.Array) else pa.concat_arrays(found.chunks)
