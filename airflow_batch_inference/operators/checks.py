@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,23 @@ def shape_options(
         "checks": parse_checks(mapping("checks", checks)),
         "time_ms": run_time_ms(context) if word == "wallaroo" else None,
     }
+
+
+def refuse_expressions(checks: object) -> None:
+    """Refuse polars expressions while the DAG is read: no template makes one, so they can never work.
+
+    Raises
+    ------
+    ConfigurationError
+        Says what to write in its place.
+    """
+    kind = getattr(sys.modules.get("polars"), "Expr", ())
+    for name, asked in checks.items() if isinstance(checks, dict) else ():
+        given = asked.get("when") if isinstance(asked, dict) else asked
+        if isinstance(given, kind):
+            from airflow_batch_inference.scoring.polars_checks import refuse_polars
+
+            refuse_polars(name, given)
 
 
 def run_time_ms(context: Context) -> int | None:

@@ -25,7 +25,7 @@ from airflow_batch_inference.operators.arguments import (
     words,
 )
 from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push, storage_for
-from airflow_batch_inference.operators.checks import shape_options, tell_of_checks
+from airflow_batch_inference.operators.checks import refuse_expressions, shape_options, tell_of_checks
 from airflow_batch_inference.operators.inputs import read
 from airflow_batch_inference.operators.predict_script import file_scorer, score_files
 from airflow_batch_inference.operators.preflight import try_out
@@ -342,6 +342,7 @@ class PredictOperator(BatchInferenceOperator):
         self.split = split
         self.flips = flips
         self.accelerate = accelerate
+        refuse_expressions(checks)
 
     def perform(self, context: Context) -> str | None:
         """Load the model, score, commit; or only try it out."""
