@@ -62,13 +62,15 @@ class PredictOperator(BatchInferenceOperator):
         file whose format cannot run code. A list of them is steps, each of which takes what the one before it returns;
         a dict of names and such is the models of a ``split``. With a scoring script: a file or folder of any kind that
         it finds by ``AZUREML_MODEL_DIR``, or None. (templated)
-    :param dataset: a file, folder, glob or list of URIs of Parquet, CSV, Arrow/Feather or JSON lines, or small inline
-        records: list of lists, list of dicts, dict of columns. (templated)
+    :param dataset: a file, folder, glob or list of URIs of Parquet, CSV, Arrow/Feather, JSON lines or JSON lists of objects;
+        or at most 10,000 rows in the DAG file or by XCom: list of lists, list of dicts, dict of columns, NumPy array,
+        pandas or polars data frame, Arrow table. (templated)
     :param as_of: with an alias, the version that was live at this time, for backfills:
         ``"{{ logical_date | default(dag_run.run_after, true) }}"``; None: the newest. (templated)
     :param drop_columns: columns to leave out, of the model's inputs and of the output: names or positions; for a
-        list of lists positions. (templated)
-    :param feature_columns: column names for a list of lists; None: the model's. (templated)
+        list of lists or an array positions. (templated)
+    :param feature_columns: column names for a list of lists, an array, or a frame whose columns are numbered; None: the
+        model's (of a frame, its own). (templated)
     :param label_columns: names of the prediction columns; None: those of the model record, the model's own, or
         ``predicted_label`` (``predicted_label_0``, … for several). (templated)
     :param predict_method: ``predict``, ``predict_proba``, ``decision_function``, or for tree ensembles ``raw_score``,
