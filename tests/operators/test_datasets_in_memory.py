@@ -20,6 +20,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
+import airflow_batch_inference as abi
 from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.operators import (
     DriftAnalysisOperator,
@@ -173,3 +174,30 @@ def test_a_dag_with_a_frame_in_it_is_read_and_is_the_same_at_each_reading(rng_fr
     first = serialized()
     assert json.dumps(first, sort_keys=True) == json.dumps(serialized(), sort_keys=True)
     assert DagSerialization.from_dict(first).task_ids == ["load", "predict", "drift"]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_df_json_is_read_as_infer_from_file_reads_it(runner, load, score, tmp_path, rng_frame, indent):
+    path = tmp_path / "cc_data.df.json"
+    rng_frame.to_json(path, orient="records", double_precision=15, indent=indent)
+    estimator = LinearRegression().fit(rng_frame, rng_frame["a"])
+    model = load(estimator, sample_set=str(path))
+    expected = abi.infer_from_file(model, path)
+    record, found = score(model, str(path))
+    np.testing.assert_array_equal(found["predicted_label"], expected["out.predicted_label"])
+    np.testing.assert_array_equal(found["a"], expected["in.a"])
+    assert record.rows_out == len(rng_frame)
+    drift = DriftAnalysisOperator(task_id="drift", dataset=str(path), model=model)
+    assert STORE.read_record(runner(drift)).status == "NO_DRIFT"
+
+
+def test_a_bad_row_of_a_list_is_named_and_may_be_set_aside(load, score, tmp_path):
+    frame = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [1.0, 0.0, 1.0]})
+    path = tmp_path / "data.json"
+    path.write_text(json.dumps([{"a": "1", "b": 1}, {"a": "two", "b": 0}, {"a": "3", "b": 1}]))
+    model = load(LinearRegression().fit(frame, frame["a"]))
+    with pytest.raises(AirflowFailException, match="two"):
+        score(model, str(path))
+    record, found = score(model, str(path), error_threshold=1)
+    assert found["a"].astype(float).tolist() == [1.0, 3.0]
+    assert open_dataset(record.quarantine[0].uri, STORE).whole()["_row"].to_pylist() == [1]

@@ -10,7 +10,12 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_batch_inference.datasets.dataset import open_dataset
-from airflow_batch_inference.operators import DriftAnalysisOperator, LoadModelOperator, PredictOperator
+from airflow_batch_inference.operators import (
+    DriftAnalysisOperator,
+    LoadModelOperator,
+    LogArtifactsOperator,
+    PredictOperator,
+)
 from airflow_batch_inference.scoring.nesting import open_written
 from airflow_batch_inference.scoring.verify import verify
 from airflow_batch_inference.storage import Storage
@@ -26,8 +31,8 @@ def predict(runner, model_file, digest, batch):
     model = runner(LoadModelOperator(task_id="load", model_uri=str(model_file), sha256=digest))
 
     def run(separator, **arguments):
-        arguments = {"dataset": str(batch), "checks": CHECKS, "output_schema": "wallaroo"} | arguments
-        operator = PredictOperator(task_id="predict", model=model, result_separator=separator, **arguments)
+        common = {"model": model, "dataset": str(batch), "checks": CHECKS, "output_schema": "wallaroo"}
+        operator = PredictOperator(task_id="predict", result_separator=separator, **(common | arguments))
         uri = runner(operator)
         return uri, STORE.read_record(uri)
 
@@ -98,3 +103,30 @@ def test_csv_cannot_hold_it(predict):
 def test_without_wallaroos_columns_there_is_nothing_to_nest(predict):
     with pytest.raises(AirflowFailException, match="Set output_schema='wallaroo'"):
         predict(None, output_schema=None, checks=None)
+
+
+def test_challengers_and_a_split_have_columns_of_their_own(predict, runner, model_file, digest):
+    other = runner(LoadModelOperator(task_id="other", model_uri=str(model_file), sha256=digest))
+    uri, record = predict(None, challengers={"next": other})
+    table = rows(record)
+    assert table.column_names == ["time", "in", "out", "out_next", "check_failures"]
+    assert table["out_next"].to_pylist() == table["out"].to_pylist()
+    assert not verify(uri, STORE, inputs=STORE).problems
+    model = runner(LoadModelOperator(task_id="load", model_uri=str(model_file), sha256=digest))
+    split = {"weights": {"a": 0.5, "b": 0.5}, "key": "key"}
+    uri, record = predict(None, model={"a": model, "b": other}, split=split)
+    assert {"a", "b"} == {row["scored_by"] for row in rows(record)["out"].to_pylist()}
+    assert not verify(uri, STORE, inputs=STORE).problems
+
+
+def test_it_is_published_as_it_is_and_tried_out_before(predict, runner, tmp_path):
+    uri, record = predict(None)
+    target = tmp_path / "published.parquet"
+    runner(LogArtifactsOperator(task_id="log", artifacts=uri, publish_to=str(target)))
+    assert pq.read_table(target).equals(rows(record))
+
+
+def test_a_check_sets_rows_aside_from_it(predict):
+    _, record = predict(None, checks={"low": {"when": "in.a < 0", "action": "quarantine"}})
+    assert record.rows_rejected > 0
+    assert all(row["a"] >= 0 for row in rows(record)["in"].to_pylist())
