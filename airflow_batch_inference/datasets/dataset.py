@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from bisect import bisect_left
 from dataclasses import dataclass, replace
 from operator import itemgetter
@@ -12,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_batch_inference.datasets.digest import digest_of
 from airflow_batch_inference.datasets.formats import format_of
 from airflow_batch_inference.datasets.inline import inline_table, is_inline
 from airflow_batch_inference.datasets.json_reader import merge_types
@@ -22,7 +24,7 @@ from airflow_batch_inference.datasets.readers import inspect_file, read_tables
 from airflow_batch_inference.datasets.reading import Reading
 from airflow_batch_inference.datasets.units import BROKEN_COLUMN, FileInfo, RowRange, Unit
 from airflow_batch_inference.exceptions import ConfigurationError, DataError
-from airflow_batch_inference.records import ColumnSpec, CsvOptions, DataFile, ReadOptions, fingerprint
+from airflow_batch_inference.records import ColumnSpec, CsvOptions, DataFile, ReadOptions
 from airflow_batch_inference.uris import plain_uris
 
 if TYPE_CHECKING:
@@ -116,13 +118,15 @@ class Dataset:
     options: ReadOptions | None = None
     """How its files are to be read another time, so that they give the same rows; None: as they are."""
     index: pa.Schema = _NO_COLUMNS
+    parents: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Columns that are fields of a file's column, by that one's name; see :func:`flattened`."""
 
     @property
     def snapshot(self) -> tuple[DataFile, ...]:
         """The files as they were when the dataset was opened; an inline table as its digest."""
         if self.inline is None:
             return tuple(listed.file for listed in self.files)
-        digest = fingerprint([str(self.schema), self.inline.to_pydict()])
+        digest = digest_of(self.inline)
         return (DataFile(uri=f"inline:{digest}", size_bytes=self.inline.nbytes, version=digest),)
 
     def select(self, names: Sequence[str]) -> Dataset:
@@ -196,7 +200,7 @@ class Dataset:
         for wanted in ranges:
             listed, first_row = self.files[wanted.file], wanted.first_row
             for table in cursor.read(self, wanted):
-                conform = _conform(table, listed, self.schema)
+                conform = _conform(_unnested(table, self.parents), listed, self.schema)
                 if BROKEN_COLUMN in table.column_names:
                     conform = conform.append_column(BROKEN_COLUMN, table.column(BROKEN_COLUMN))
                 yield conform, listed.file.uri, first_row
@@ -204,7 +208,7 @@ class Dataset:
 
     def file_tables(self, file: int, start: int, stop: int | None) -> Iterator[pa.Table]:
         """Yield one file's rows from a unit's border on, as the file has them."""
-        wanted = set(self.schema.names)
+        wanted = {self.parents.get(name, name) for name in self.schema.names}
         info = self.infos[file]
         # At least one column must be read, or nothing would tell how many rows there are.
         present = [name for name in info.schema.names if name in wanted] or info.schema.names[:1]
@@ -229,6 +233,37 @@ class Dataset:
                 uri, row = batch.locate(found)
                 return uri, row, text[found].as_py()
         return None
+
+
+def flattened(dataset: Dataset) -> Dataset:
+    """Return a dataset of files in which each field of a struct is a column, ``parent.field``, in the struct's place.
+
+    Raises
+    ------
+    DataError
+        Two columns have one name then.
+    """
+    fields: list[pa.Field] = []
+    parents: dict[str, str] = {}
+    for column in dataset.schema:
+        if not pa.types.is_struct(column.type):
+            fields.append(column)
+            continue
+        for part in column.type:
+            parents[f"{column.name}.{part.name}"] = column.name
+            fields.append(pa.field(f"{column.name}.{part.name}", part.type))
+    names = [column.name for column in fields]
+    if len(set(names)) < len(names):
+        message = f"{dataset.name} has a column and a field of one name. Rename one of them."
+        raise DataError(message)
+    return replace(dataset, schema=pa.schema(fields), parents=parents)
+
+
+def _unnested(table: pa.Table, parents: dict[str, str]) -> pa.Table:
+    for name, parent in parents.items():
+        if parent in table.column_names:
+            table = table.append_column(name, pc.struct_field(table.column(parent), name.removeprefix(f"{parent}.")))
+    return table
 
 
 class Cursor:
@@ -377,7 +412,10 @@ def open_dataset(
         )
         return Dataset(name=INLINE, files=(), infos=(), schema=table.schema, absent={}, inline=table, storage=storage)
     if not isinstance(dataset, (str, list, tuple)):
-        message = f"dataset is a {type(dataset).__name__}; give a URI, a list of URIs, or inline records."
+        message = (
+            f"dataset is a {type(dataset).__name__}; give a URI, a list of URIs, inline records (lists or dicts), a "
+            "NumPy array, a pandas or polars DataFrame, or an Arrow table."
+        )
         raise ConfigurationError(message)
     storage = storage.keeping()
     files = tuple(

@@ -1,25 +1,49 @@
-"""Small records given in the DAG itself (list of lists, list of dicts, dict of columns) as a table."""
+"""Small data given in the DAG itself or by XCom (lists, dicts, arrays, data frames, Arrow tables) as a table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 
 from airflow_batch_inference.columns import repeated
+from airflow_batch_inference.datasets.in_memory import (
+    advice_for,
+    array_of,
+    in_memory_table,
+    is_in_memory,
+    object_column,
+    rows_of,
+)
 from airflow_batch_inference.exceptions import ConfigurationError, DataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_INLINE_ROWS = 10_000
+MAX_INLINE_BYTES = 64 << 20
+
+Values: TypeAlias = "list[Any] | np.ndarray"
 
 
 def is_inline(dataset: object) -> bool:
-    """Say whether a dataset is given as records rather than as URIs."""
-    if isinstance(dataset, dict):
+    """Say whether a dataset is given as rows rather than as URIs.
+
+    Raises
+    ------
+    ConfigurationError
+        It is nearly a data frame, and not quite one.
+    """
+    if isinstance(dataset, dict) or is_in_memory(dataset):
         return True
+    advice = advice_for(dataset)
+    if advice is not None:
+        kind = type(dataset)
+        message = f"dataset is a {kind.__module__.partition('.')[0]} {kind.__name__}, which is no data frame. {advice}"
+        raise ConfigurationError(message)
     return isinstance(dataset, (list, tuple)) and any(not isinstance(item, str) for item in dataset)
 
 
@@ -35,11 +59,13 @@ def inline_table(
     Parameters
     ----------
     dataset
-        List of lists (rows), list of dicts (rows), or dict of columns.
+        List of lists (rows), list of dicts (rows), dict of columns; an array, a pandas or polars data frame, or an
+        Arrow table.
     feature_columns
-        Names for a list of lists: of all its columns, or of those that ``dropped`` leaves.
+        Names for a list of lists, an array, or a frame whose columns are numbered: of all its columns, or of those
+        that ``dropped`` leaves.
     dropped
-        Positions that a caller will drop; only needed to match names to a list of lists.
+        Positions that a caller will drop; only needed to match names to columns without any.
     model_names
         Names to fall back to: the model's.
 
@@ -50,14 +76,16 @@ def inline_table(
     DataError
         Ragged rows, or values of one column that have no common type.
     """
+    if is_in_memory(dataset):
+        return _in_memory(dataset, feature_columns, dropped, model_names)
     if isinstance(dataset, dict):
-        columns = {str(name): _values(name, values) for name, values in dataset.items()}
+        columns = _by_name({name: _values(name, values) for name, values in dataset.items()})
     else:
         rows = list(dataset)  # type: ignore[call-overload]  # is_inline: a list or tuple
         _check_size(len(rows))
         if all(isinstance(row, dict) for row in rows):
             names = list(dict.fromkeys(name for row in rows for name in row))
-            columns = {str(name): [row.get(name) for row in rows] for name in names}
+            columns = _by_name({name: [row.get(name) for row in rows] for name in names})
         else:
             columns = _columns_of_lists(rows, feature_columns, dropped, model_names)
     lengths = {name: len(values) for name, values in columns.items()}
@@ -68,11 +96,48 @@ def inline_table(
     return pa.table({name: _array(name, values) for name, values in columns.items()})
 
 
-def _values(name: object, values: object) -> list[Any]:
-    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+def _in_memory(
+    dataset: object, feature_columns: Sequence[str] | None, dropped: Sequence[int], model_names: Sequence[str] | None
+) -> pa.Table:
+    _check_size(rows_of(dataset))
+    given = feature_columns if feature_columns is not None else model_names
+    if isinstance(dataset, np.ndarray) and dataset.ndim == 1 and dataset.dtype.names is None and len(given or ()) != 1:
+        message = (
+            f"The array has one dimension, of {len(dataset)} values, which may be one row or one column. Give "
+            "array.reshape(1, -1) for one row, or array.reshape(-1, 1) for one column."
+        )
+        raise DataError(message)
+
+    def named(width: int) -> list[str]:
+        kept = [position for position in range(width) if position not in set(dropped)]
+        return _names(width, kept, feature_columns, model_names)
+
+    table = in_memory_table(dataset, named, renamed=feature_columns is not None)
+    if table.nbytes > MAX_INLINE_BYTES:
+        message = (
+            f"The inline dataset takes {table.nbytes:,} bytes; the limit is {MAX_INLINE_BYTES:,}, because it travels "
+            "in the DAG. Write it to a Parquet file and give its URI."
+        )
+        raise ConfigurationError(message)
+    return table
+
+
+def _by_name(columns: Mapping[Any, Values]) -> dict[str, Values]:
+    """Return columns by their names as text; refuse two that would have one."""
+    named: dict[str, Values] = {}
+    for name, values in columns.items():
+        if str(name) in named:
+            message = f"The inline dataset has two columns named {str(name)!r}. Rename one, or leave it out."
+            raise DataError(message)
+        named[str(name)] = values
+    return named
+
+
+def _values(name: object, values: object) -> Values:
+    if isinstance(values, (str, bytes, Mapping, AbstractSet)) or not isinstance(values, Iterable):
         message = f"Column {name!r} of the inline dataset is a {type(values).__name__}; give a list of its values."
         raise DataError(message)
-    return list(values)
+    return values if isinstance(values, np.ndarray) and values.ndim and values.dtype != object else list(values)
 
 
 def _check_size(rows: int) -> None:
@@ -86,18 +151,26 @@ def _check_size(rows: int) -> None:
 
 def _columns_of_lists(
     rows: list[Any], feature_columns: Sequence[str] | None, dropped: Sequence[int], model_names: Sequence[str] | None
-) -> dict[str, list[Any]]:
+) -> dict[str, Values]:
     for position, row in enumerate(rows):
-        if not isinstance(row, (list, tuple)):
-            message = f"Row {position} of the inline dataset is a {type(row).__name__}; all rows must be lists."
-            raise DataError(message)
+        if not isinstance(row, (list, tuple)) and not (isinstance(row, np.ndarray) and row.ndim == 1):
+            raise DataError(_no_row(position, row))
         if len(row) != len(rows[0]):
             message = f"Row {position} of the inline dataset has {len(row)} values; row 0 has {len(rows[0])}."
             raise DataError(message)
     width = len(rows[0]) if rows else 0
     kept = [position for position in range(width) if position not in set(dropped)]
     names = _names(width, kept, feature_columns, model_names)
+    if isinstance(rows[0] if rows else None, np.ndarray) and all(row.dtype == rows[0].dtype for row in rows):
+        stacked = np.stack(rows)  # keeps the type
+        return {names[position]: stacked[:, position] for position in range(width)}
     return {names[position]: [row[position] for row in rows] for position in range(width)}
+
+
+def _no_row(position: int, row: object) -> str:
+    joined = " A list of frames or tables is no dataset: put them below each other, and give the one that results."
+    found = f"Row {position} of the inline dataset is a {type(row).__name__}; all rows must be lists."
+    return found + (joined if is_in_memory(row) else "")
 
 
 def _names(
@@ -105,7 +178,7 @@ def _names(
 ) -> list[str]:
     given = feature_columns if feature_columns is not None else model_names
     if given is None:
-        return [f"column_{position}" for position in range(width)]
+        return [str(position) for position in range(width)]
     if twice := repeated(given):
         message = f"The names of the inline columns hold {twice[0]!r} more than once: give each its own."
         raise ConfigurationError(message)
@@ -113,7 +186,12 @@ def _names(
         return list(given)
     if len(given) == len(kept):
         named = dict(zip(kept, given, strict=True))
-        return [named.get(position, f"column_{position}") for position in range(width)]
+        names = [named.get(position, str(position)) for position in range(width)]
+        if len(set(names)) == width:
+            return names
+        taken = next(name for name in names if names.count(name) > 1)
+        message = f"The inline columns would have the name {taken!r} twice: name those that are dropped, too."
+        raise ConfigurationError(message)
     source = "feature_columns" if feature_columns is not None else "the model"
     message = (
         f"The inline rows have {width} values ({len(kept)} after drop_columns), but {source} names {len(given)} "
@@ -122,21 +200,5 @@ def _names(
     raise ConfigurationError(message)
 
 
-def _array(name: str, values: list[Any]) -> pa.Array:
-    try:
-        return pa.array(values)
-    except OverflowError as error:
-        message = f"Column {name!r} of the inline dataset holds an integer of more than 64 bits. Give it as a float."
-        raise DataError(message) from error
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        pass
-    if all(value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)) for value in values):
-        return pa.array(values, type=pa.float64())
-    present = [(row, value) for row, value in enumerate(values) if value is not None]
-    first_row, first = present[0]
-    row, odd = next(((row, value) for row, value in present if type(value) is not type(first)), present[0])
-    message = (
-        f"Column {name!r} of the inline dataset mixes types: row {first_row} holds a {type(first).__name__}, "
-        f"row {row} holds {odd!r}. Give values of one type."
-    )
-    raise DataError(message)
+def _array(name: str, values: Values) -> pa.Array:
+    return array_of(name, values) if isinstance(values, np.ndarray) else object_column(name, values)

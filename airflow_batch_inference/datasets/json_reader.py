@@ -15,9 +15,10 @@ from typing import IO, TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.json as pa_json
 
+from airflow_batch_inference.datasets.json_array import ArrayLines, open_json
 from airflow_batch_inference.datasets.json_lines import MixedLines, described, refuse_rounded_integers
 from airflow_batch_inference.datasets.reading import is_time, read_time
-from airflow_batch_inference.datasets.streams import BLOCK_BYTES, open_stream
+from airflow_batch_inference.datasets.streams import BLOCK_BYTES
 from airflow_batch_inference.datasets.units import BROKEN_COLUMN, FileInfo, Unit
 from airflow_batch_inference.exceptions import DataError
 from airflow_batch_inference.signature import large_numbers
@@ -57,9 +58,11 @@ def line_blocks(source: IO[bytes]) -> Iterator[bytes]:
         yield last
 
 
-def line_of(uri: str, storage: Storage, compression: str | None, row: int) -> int:
-    """Return the number of the line, from 1, that holds a row; blank lines are none."""
-    with open_stream(uri, storage, compression) as source:
+def line_of(uri: str, storage: Storage, compression: str | None, row: int) -> int | None:
+    """Return the number of the line, from 1, that holds a row; blank lines are none, and a JSON list has none."""
+    with open_json(uri, storage, compression) as source:
+        if isinstance(source, ArrayLines):
+            return None
         number = 0
         for block in line_blocks(source):
             for line in block.splitlines():
@@ -82,31 +85,31 @@ def inspect_jsonl(uri: str, storage: Storage, compression: str | None, reading: 
             raise ValueError(str(error)) from error
         found = _Schema(reading, mixed)
         units, broken = _units(uri, storage, compression, found), mixed.broken
-    if compression and units:
-        last = units[-1].stop
-        units = [Unit(0, None, sum(unit.rows for unit in units), last or 0, divisible=False)]
     return FileInfo(found.schema(), tuple(units), broken)
 
 
 def _units(uri: str, storage: Storage, compression: str | None, found: _Schema) -> list[Unit]:
     units = []
     offset = 0
-    with open_stream(uri, storage, compression) as source:
+    with open_json(uri, storage, compression) as source:
         for block in line_blocks(source):
             if block.strip():
                 rows = found.add(_without_mark(uri, block) if offset == 0 else block)
                 units.append(Unit(offset, offset + len(block), rows, len(block), divisible=False))
             offset += len(block)
+        is_whole = compression is not None or isinstance(source, ArrayLines)
+    if is_whole and units:
+        return [Unit(0, None, sum(unit.rows for unit in units), offset, divisible=False)]
     return units
 
 
 def _mixed_lines(uri: str, storage: Storage, compression: str | None, reading: Reading) -> MixedLines:
     """Look at each line by itself."""
     mixed = MixedLines(reading)
-    with open_stream(uri, storage, compression) as source:
+    with open_json(uri, storage, compression) as source:
         for place, block in enumerate(line_blocks(source)):
             mixed.count(_without_mark(uri, block) if place == 0 else block)
-    with open_stream(uri, storage, compression) as source:
+    with open_json(uri, storage, compression) as source:
         for place, block in enumerate(line_blocks(source)):
             mixed.find_broken(_without_mark(uri, block) if place == 0 else block)
     return mixed
@@ -261,7 +264,7 @@ def jsonl_tables(
     """Yield the rows between two byte offsets; tables with broken lines have :data:`BROKEN_COLUMN`."""
     texts = [pa.field(field.name, pa.string()) if is_time(field.type) else field for field in info.schema]
     rows = _Rows(info.schema, pa.schema(texts), columns)
-    with open_stream(uri, storage, compression, start, stop) as source:
+    with open_json(uri, storage, compression, start, stop) as source:
         for place, block in enumerate(line_blocks(source)):
             if block.strip():
                 lines = _without_mark(uri, block) if start == place == 0 else block

@@ -92,7 +92,7 @@ def _broken_lines(uri: str, storage: Storage, info: FileInfo) -> str:
             which, where = "do not have a value for each column", f"row {first_row + row} (from 0)"
             if info.csv is None:
                 number = line_of(uri, storage, format_of(uri)[1], first_row + row)
-                which, where = "cannot be read like the others", f"line {number}, {where}"
+                which, where = "cannot be read like the others", where if number is None else f"line {number}, {where}"
             return (
                 f"{uri} has {info.broken} line(s) that {which}; the first is {where}: {error}. Correct the file; or, "
                 "to set such rows aside and score the rest, give PredictOperator error_threshold or "

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from airflow_batch_inference.datasets.in_memory import stacked_tensors
 from airflow_batch_inference.exceptions import DataError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def column_of(name: str, values: Sequence[Any] | pd.Series, *, tolerant: bool) -
         return _one_chunk(pa.array(values, from_pandas=True))
     except _ERRORS as error:
         cells = list(values)
-        stacked = _stacked(cells)
+        stacked = stacked_tensors(cells)
         if stacked is not None:
             return stacked
         if tolerant:
@@ -54,20 +55,6 @@ def column_of(name: str, values: Sequence[Any] | pd.Series, *, tolerant: bool) -
 
 def _one_chunk(values: pa.Array | pa.ChunkedArray) -> pa.Array:
     return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-
-
-def _stacked(cells: list[Any]) -> pa.Array | None:
-    """Return arrays of one shape and several dimensions as nested lists; None where they are not."""
-    arrays = [cell for cell in cells if isinstance(cell, np.ndarray)]
-    if not arrays or len(arrays) < len(cells) or any(each.shape != arrays[0].shape for each in arrays):
-        return None
-    try:
-        found = pa.array(np.ascontiguousarray(np.stack(arrays)).reshape(-1))
-        for size in reversed(arrays[0].shape):
-            found = pa.FixedSizeListArray.from_arrays(found, size)
-    except _ERRORS:
-        return None
-    return found
 
 
 def _is_missing(cell: object) -> bool:

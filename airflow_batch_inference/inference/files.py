@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from airflow_batch_inference.datasets.dataset import open_dataset
+from airflow_batch_inference.datasets.json_array import orient_of
 from airflow_batch_inference.exceptions import ConfigurationError, DataError, did_you_mean
 from airflow_batch_inference.records import ReadOptions
 from airflow_batch_inference.storage import private_folder
@@ -33,7 +34,8 @@ _BY_SUFFIX = {
 }
 _SUFFIX_OF = {"arrow": ".arrow", "feather": ".feather", "parquet": ".parquet", "jsonl": ".jsonl", "csv": ".csv"}
 _COLUMNAR = ("arrow", "feather", "parquet")
-FORMATS = (*_SUFFIX_OF, "pandas-records", "custom-json")
+CUSTOM_JSON = "custom-json"
+FORMATS = (*_SUFFIX_OF, "pandas-records", CUSTOM_JSON)
 
 
 def located(path: str | os.PathLike[str]) -> str:
@@ -79,9 +81,9 @@ def read_request(
     if kind not in FORMATS:
         message = f"data_format is {kind!r}{did_you_mean(kind, FORMATS)}; it must be one of {', '.join(FORMATS)}."
         raise ConfigurationError(message)
-    if kind in ("pandas-records", "custom-json"):
+    if kind in ("pandas-records", CUSTOM_JSON):
         content = _json(uri, storage)
-        return content if kind == "custom-json" else _frame(content, uri)
+        return content if kind == CUSTOM_JSON else _frame(content, uri)
     table = _table(uri, kind, storage, reading or ReadOptions())
     return table if kind in _COLUMNAR else table.to_pandas()
 
@@ -107,9 +109,11 @@ def _json(uri: str, storage: Storage) -> Any:  # noqa: ANN401  # whatever it hol
 
 def _frame(content: object, uri: str) -> pd.DataFrame:
     if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
+        orient = orient_of(content)
+        found = "" if orient is None else f", but a frame as pandas writes it with orient={orient!r}"
         message = (
             f"{uri} holds no pandas records (a JSON list of objects, as DataFrame.to_json(orient='records') writes "
-            "it). For other JSON set data_format='custom-json'."
+            f"it){found}. For other JSON set data_format='custom-json'."
         )
         raise DataError(message)
     return pd.DataFrame(content)

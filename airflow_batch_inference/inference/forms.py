@@ -12,7 +12,6 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from airflow_batch_inference.exceptions import DataError
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
 Column: TypeAlias = "str | pa.Array"
 """A field of the request by its name, or values."""
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -28,6 +28,8 @@ class Form(Generic[T]):
     """A request in one of the forms."""
 
     rows: int
+    is_bare = False
+    """Whether its answer holds what the model returns, and nothing else."""
 
     @property
     @abstractmethod
@@ -112,7 +114,7 @@ def different_names(given: Sequence[object]) -> tuple[str, ...]:
     return names
 
 
-def cut(forms: Sequence[Form[Any]], columns: Mapping[str, Column]) -> list[dict[str, Column]]:
+def cut(forms: Sequence[Form[Any]], columns: Mapping[K, Column]) -> list[dict[K, Column]]:
     """Return the rows of each request."""
     parts, start = [], 0
     for form in forms:
@@ -145,7 +147,7 @@ class TableForm(Form[pa.Table]):
 
     def goes_with(self, other: Form[Any]) -> bool:
         """See :meth:`Form.goes_with`."""
-        return isinstance(other, TableForm) and self.table.schema.equals(other.table.schema)
+        return type(other) is type(self) and self.table.schema.equals(other.table.schema)
 
     def arrow(self, *, tolerant: bool) -> pa.Table:  # noqa: ARG002  # its columns have types
         """Return it as it is."""
@@ -172,23 +174,26 @@ class TableForm(Form[pa.Table]):
         ]
 
 
-def nested(columns: Mapping[tuple[str, str], pa.Array | pa.ChunkedArray]) -> dict[str, pa.Array]:
-    """Return one column a group, which holds its fields; columns without a group as they are.
+class BatchForm(TableForm):
+    """An Arrow record batch."""
 
-    Examples
-    --------
-    >>> found = nested({("", "time"): pa.array([0]), ("in", "a"): pa.array([1]), ("in", "b"): pa.array([2])})
-    >>> {name: values.to_pylist() for name, values in found.items()}
-    {'time': [0], 'in': [{'a': 1, 'b': 2}]}
-    """
-    found: dict[str, pa.Array] = {}
-    groups: dict[str, dict[str, pa.Array]] = {}
-    for (group, name), values in columns.items():
-        whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-        if group:
-            groups.setdefault(group, {})[name] = whole
-            fields = groups[group]
-            found[group] = pc.make_struct(*fields.values(), field_names=list(fields))
-        else:
-            found[name] = whole
-    return found
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        super().__init__(pa.Table.from_batches([batch]))
+
+    @classmethod
+    def joined(cls, forms: Sequence[TableForm]) -> TableForm:
+        """Put batches below each other."""
+        return TableForm.joined(forms)
+
+    @classmethod
+    def answers(cls, forms: Sequence[TableForm], columns: Mapping[str, Column]) -> list[pa.RecordBatch]:
+        """Return batches."""
+        return [
+            pa.RecordBatch.from_arrays([_whole(column) for column in table.columns], names=table.column_names)
+            for table in TableForm.answers(forms, columns)
+        ]
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    found = column.combine_chunks()
+    return found if isinstance(found, pa.Array) else pa.concat_arrays(found.chunks)

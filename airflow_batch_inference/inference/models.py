@@ -16,6 +16,7 @@ from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.flavors.base import require_method
 from airflow_batch_inference.flavors.lightgbm import TEXT, LightGBMFlavor
 from airflow_batch_inference.flavors.sklearn import describe
+from airflow_batch_inference.inference.arrays import ArrayInputs
 from airflow_batch_inference.inference.files import located
 from airflow_batch_inference.loading import TrustRequest
 from airflow_batch_inference.records import ModelRecord
@@ -83,6 +84,10 @@ class Scorer(Protocol):
     @property
     def digests(self) -> tuple[str, ...]:
         """What tells the models, all together, from others."""
+
+    @property
+    def array_inputs(self) -> ArrayInputs:
+        """What becomes of the columns of an array."""
 
     def steps(self, schema: pa.Schema, *, tolerant: bool) -> Steps:
         """Match a request's fields to the model's inputs.
@@ -155,6 +160,11 @@ class OneModel:
     digests: tuple[str, ...]
     methods: tuple[str, ...]
     kwargs: Mapping[str, Any]
+
+    @property
+    def array_inputs(self) -> ArrayInputs:
+        """See :class:`Scorer`."""
+        return ArrayInputs.of(self.model, self.inputs)
 
     def steps(self, schema: pa.Schema, *, tolerant: bool) -> TimedPredictor:
         """See :class:`Scorer`."""
@@ -239,6 +249,11 @@ class ModelsInSteps:
     def digests(self) -> tuple[str, ...]:
         """See :class:`Scorer`."""
         return tuple(step.record.sha256 for step in self.models)
+
+    @property
+    def array_inputs(self) -> ArrayInputs:
+        """See :class:`Scorer`."""
+        return ArrayInputs.of(self.models[0].model, self.models[0].record.inputs)
 
     def steps(self, schema: pa.Schema, *, tolerant: bool) -> TimedSteps:
         """See :class:`Scorer`."""

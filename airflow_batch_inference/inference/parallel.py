@@ -8,29 +8,27 @@ behind when its time is over; and no more than a few requests are held at a time
 
 from __future__ import annotations
 
-import math
-import queue
-import threading
 import time
 from collections import deque
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.inference.scored import BATCH_BYTES, BATCH_ROWS
-from airflow_batch_inference.inference.taking import take
+from airflow_batch_inference.inference.threads import MOST_LEFT_BEHIND, WorkThread, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Future
 
     from airflow_batch_inference.inference.forms import Form
 
 _PARALLEL = 1
 """A model's own threads use all cores already, and two calls at once would get in each other's way."""
+_SECONDS = 15.0
 _SHARE_OF_TIME = 0.1
 _MOST_ITEMS = 256
-_MOST_LEFT_BEHIND = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +43,19 @@ class ParallelOptions:
         How many calls run at once.
     retries
         How often a request that failed is tried again.
+    batch_size
+        How many rows are joined for one call of the model at most; None: as many as come back in good time.
     """
 
     timeout: float
     num_parallel: int
     retries: int
+    batch_size: int | None = None
 
     @classmethod
-    def of(cls, *, timeout: object, num_parallel: object, retries: object) -> ParallelOptions:
+    def of(
+        cls, *, timeout: object, num_parallel: object, retries: object, batch_size: object = None
+    ) -> ParallelOptions:
         """Check the arguments.
 
         Raises
@@ -60,14 +63,12 @@ class ParallelOptions:
         ConfigurationError
             A number that is none, or out of range.
         """
-        if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout < math.inf:
-            message = f"timeout is {timeout!r}; it must be a number of seconds over 0."
-            raise ConfigurationError(message)
         parallel = _PARALLEL if num_parallel is None else num_parallel
         return cls(
-            timeout=float(timeout),
+            timeout=_SECONDS if timeout is None else seconds("timeout", timeout),
             num_parallel=_whole("num_parallel", parallel, low=1),
-            retries=_whole("retries", retries, low=0),
+            retries=0 if retries is None else _whole("retries", retries, low=0),
+            batch_size=None if batch_size is None else _whole("batch_size", batch_size, low=1),
         )
 
 
@@ -85,20 +86,24 @@ class Answers(Protocol):
         """Return one answer each, or raise."""
 
 
-def stream(items: Iterable[Any], answers: Answers, options: ParallelOptions) -> Iterator[Any]:
+def stream(
+    items: Iterable[Any], take: Callable[[Any], Form[Any]], answers: Answers, options: ParallelOptions
+) -> Iterator[Any]:
     """Yield the answer, or the error, of each item, in their order.
 
     Parameters
     ----------
     items
         Requests; taken as they are needed.
+    take
+        Returns a request in its form, or raises.
     answers
         Scores them.
     options
         How.
     """
     run = _Run(answers, options)
-    batches = _Batches(items)
+    batches = _Batches(items, take)
     running: deque[_Call] = deque()
     try:
         batch = batches.next(run.most_rows)
@@ -133,8 +138,9 @@ class _Batch:
 class _Batches:
     """Takes items, and joins neighbours that go with each other."""
 
-    def __init__(self, items: Iterable[Any]) -> None:
+    def __init__(self, items: Iterable[Any], take: Callable[[Any], Form[Any]]) -> None:
         self._items = iter(items)
+        self._to_form = take
         self._number = 0
         self._ahead: _Batch | None = None
         self.error: BaseException | None = None
@@ -177,7 +183,7 @@ class _Batches:
         name = f"item {self._number}"
         self._number += 1
         try:
-            return _Batch([take(item)], [name])
+            return _Batch([self._to_form(item)], [name])
         except Exception as error:  # noqa: BLE001  # stands in the item's place
             return _Batch(error=error)
 
@@ -192,44 +198,12 @@ def _go_together(batch: _Batch, other: _Batch, most_bytes: int) -> bool:
         return False
 
 
-class _Thread:
-    """A thread that runs one call after the other, and ends with the process."""
-
-    def __init__(self) -> None:
-        self._tasks: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="batch-inference", daemon=True)
-        self._thread.start()
-
-    def run(self, call: Callable[[], Any]) -> Future[Any]:
-        """Begin a call."""
-        future: Future[Any] = Future()
-        self._tasks.put((call, future))
-        return future
-
-    def end(self) -> None:
-        """End it, once its call is over."""
-        self._tasks.put(None)
-
-    def is_alive(self) -> bool:
-        """Say whether its call is still running."""
-        return self._thread.is_alive()
-
-    def _work(self) -> None:
-        while (task := self._tasks.get()) is not None:
-            call, future = task
-            try:
-                future.set_result(call())
-            except BaseException as error:  # noqa: BLE001  # told to whoever waits for it
-                future.set_exception(error)
-            del task, call, future  # an idle thread holds no rows
-
-
 @dataclass(slots=True)
 class _Call:
     """A batch that is being scored."""
 
     batch: _Batch
-    thread: _Thread | None
+    thread: WorkThread | None
     future: Future[list[Any]] | None
     started: float
 
@@ -240,8 +214,8 @@ class _Run:
     def __init__(self, answers: Answers, options: ParallelOptions) -> None:
         self._answers = answers
         self._options = options
-        self._idle: list[_Thread] = []
-        self._left_behind: list[_Thread] = []
+        self._idle: list[WorkThread] = []
+        self._left_behind: list[WorkThread] = []
         self.most_rows: int | None = None
         """How many rows may be joined; None before the first item has shown how long it takes."""
 
@@ -253,9 +227,9 @@ class _Run:
     def start(self, batch: _Batch) -> _Call:
         """Begin to score a batch."""
         self._left_behind = [thread for thread in self._left_behind if thread.is_alive()]
-        if batch.error is not None or len(self._left_behind) >= _MOST_LEFT_BEHIND:
+        if batch.error is not None or len(self._left_behind) >= MOST_LEFT_BEHIND:
             return _Call(batch, None, None, 0.0)
-        thread = self._idle.pop() if self._idle else _Thread()
+        thread = self._idle.pop() if self._idle else WorkThread()
         bisects = len(batch.forms) == 1
         future = thread.run(lambda: self._answers(batch.forms, batch.names, bisects=bisects))
         return _Call(batch, thread, future, time.monotonic())
@@ -287,7 +261,7 @@ class _Run:
         """Wait for a call; return what came of it, or why nothing did."""
         if call.thread is None or call.future is None:
             message = (
-                f"{call.batch.names[0]} was not scored: {_MOST_LEFT_BEHIND} calls of the model have not come back "
+                f"{call.batch.names[0]} was not scored: {MOST_LEFT_BEHIND} calls of the model have not come back "
                 f"within {self._options.timeout:g} s, and no more are begun."
             )
             return None, TimeoutError(message)
@@ -308,7 +282,7 @@ class _Run:
     def _learn(self, rows: int, seconds: float) -> None:
         """Join as many rows as take a tenth of an item's time."""
         fitting = int(rows / max(seconds, 1e-6) * self._options.timeout * _SHARE_OF_TIME)
-        self.most_rows = min(BATCH_ROWS, max(1, fitting))
+        self.most_rows = min(BATCH_ROWS, max(1, fitting), self._options.batch_size or BATCH_ROWS)
 
     def close(self, running: Iterable[_Call]) -> None:
         """End the threads that wait for work; those that still run end with their calls."""

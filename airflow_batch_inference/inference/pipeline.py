@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,15 +15,26 @@ import numpy as np
 from airflow_batch_inference.datasets.csv_options import parse_csv_options
 from airflow_batch_inference.datasets.dataset import Origin
 from airflow_batch_inference.exceptions import ConfigurationError, DataError
-from airflow_batch_inference.inference.files import read_request
-from airflow_batch_inference.inference.forms import Form, nested
+from airflow_batch_inference.inference.arguments import refuses_unknown
+from airflow_batch_inference.inference.asked import Asked
+from airflow_batch_inference.inference.files import CUSTOM_JSON, read_request
+from airflow_batch_inference.inference.forms import TableForm, cut
 from airflow_batch_inference.inference.models import THE_DATA, ModelOptions, ready_model
 from airflow_batch_inference.inference.parallel import ParallelOptions, stream
-from airflow_batch_inference.inference.scored import OnError, Outputs, now_ms, readable, score
-from airflow_batch_inference.inference.taking import take
+from airflow_batch_inference.inference.pieces import (
+    PIECE_ROWS,
+    Answers,
+    Awaited,
+    in_event_loop,
+    pieces_of,
+    put_together,
+)
+from airflow_batch_inference.inference.scored import Outputs, now_ms, readable, score
+from airflow_batch_inference.inference.taking import is_whole, take, take_frame, take_json
+from airflow_batch_inference.inference.threads import InTime, seconds
 from airflow_batch_inference.records import CheckCount, ReadOptions
 from airflow_batch_inference.scoring.checks import Marked, judged, mark, parse_checks
-from airflow_batch_inference.scoring.layout import ERROR, INPUT, OUTPUT, ColumnChoice, leaves, require_different
+from airflow_batch_inference.scoring.layout import ERROR, INPUT, OUTPUT, leaves
 from airflow_batch_inference.scoring.shape import Provenance, marks_column, pipeline_version
 from airflow_batch_inference.storage import Storage
 from airflow_batch_inference.trees.fast_model import require_choice
@@ -35,55 +45,10 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from airflow_batch_inference.inference.forms import Column
+    from airflow_batch_inference.inference.forms import Column, Form
     from airflow_batch_inference.inference.models import Scorer, Steps
     from airflow_batch_inference.records import CheckResult
     from airflow_batch_inference.scoring.layout import Leaf
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What is asked of a request.
-
-    Attributes
-    ----------
-    columns
-        Which columns its answer has.
-    on_error
-        ``raise``: the first bad row is an error; ``null``: it has nulls, and its error in the column ``error``.
-    """
-
-    columns: ColumnChoice
-    on_error: OnError
-
-    @classmethod
-    def of(
-        cls,
-        *,
-        dataset: str | Sequence[str] = ("*",),
-        dataset_exclude: str | Sequence[str] = (),
-        dataset_separator: str | None = ".",
-        on_error: str = "raise",
-    ) -> Asked:
-        """Check the arguments.
-
-        Raises
-        ------
-        ConfigurationError
-            One of them can never work.
-        """
-        if on_error not in ("raise", "null"):
-            message = f"on_error is {on_error!r}; it must be 'raise' or 'null'."
-            raise ConfigurationError(message)
-        if dataset_separator == "":
-            message = "dataset_separator is empty: give '.' or another text, or None for one column a parent."
-            raise ConfigurationError(message)
-        choice = ColumnChoice(
-            include=(dataset,) if isinstance(dataset, str) else tuple(dataset),
-            exclude=(dataset_exclude,) if isinstance(dataset_exclude, str) else tuple(dataset_exclude),
-            separator=dataset_separator,
-        )
-        return cls(columns=choice, on_error="null" if on_error == "null" else "raise")
 
 
 class Pipeline:
@@ -114,6 +79,7 @@ class Pipeline:
         The model cannot be loaded, or an argument can never work.
     """
 
+    @refuses_unknown
     def __init__(
         self,
         model: object,
@@ -143,16 +109,19 @@ class Pipeline:
         self.scorer: Scorer = ready_model(model, options)
         self.version = pipeline_version(self.scorer.digests, self.checks)
         self._lock = threading.Lock()
+        self._in_time = InTime()
         self._counts = dict.fromkeys((check.name for check in self.checks), 0)
         self._rows = 0
 
+    @refuses_unknown
     def infer(
         self,
-        data: Any,  # noqa: ANN401  # one of four forms, and the answer has the same
-        *,
-        dataset: str | Sequence[str] = ("*",),
-        dataset_exclude: str | Sequence[str] = (),
+        data: Any,  # noqa: ANN401  # one of the forms, and the answer has the same
+        timeout: float | None = None,
+        dataset: str | Sequence[str] | None = None,
+        dataset_exclude: str | Sequence[str] | None = None,
         dataset_separator: str | None = ".",
+        *,
         on_error: str = "raise",
     ) -> Any:  # noqa: ANN401  # see above
         """Score a request and return its answer in the same form.
@@ -160,10 +129,14 @@ class Pipeline:
         Parameters
         ----------
         data
-            A pandas DataFrame, a pyarrow Table, a dict of columns, or a list of records.
+            A pandas or polars DataFrame, a pyarrow Table or RecordBatch, a dict of columns, a list of records, or a
+            NumPy array: a structured one is answered by one, any other by what the model returns, and nothing else.
+        timeout
+            Seconds that it may take; None: any time.
         dataset, dataset_exclude
-            Which columns: ``*`` (time, in, out, check_failures), parents (``in``, ``out``, ``anomaly``, ``metadata``)
-            and leaves (``in.age``, ``metadata.elapsed``). A leaf that is asked for beats an excluded parent.
+            Which columns: ``*`` (time, in, out, check_failures; also None), parents (``in``, ``out``, ``anomaly``,
+            ``metadata``) and leaves (``in.age``, ``metadata.elapsed``). A leaf that is asked for beats an excluded
+            parent.
         dataset_separator
             Between parent and field; None: a parent is one column that holds its fields.
         on_error
@@ -172,9 +145,11 @@ class Pipeline:
         Raises
         ------
         TypeError
-            The data have none of these forms.
+            The data have none of these forms, or there is no such argument.
         DataError, PredictionError
             The data do not fit the model, or the model fails on them.
+        TimeoutError
+            They were not scored in time; the call itself goes on in a thread.
         ConfigurationError
             A name stands for no column, or a check cannot be evaluated.
         """
@@ -184,15 +159,20 @@ class Pipeline:
             dataset_separator=dataset_separator,
             on_error=on_error,
         )
-        return self._answers([take(data)], [THE_DATA], asked, bisects=True)[0]
+        return self._answer(take(data, self.scorer.array_inputs), asked, timeout)
 
+    @refuses_unknown
     def infer_from_file(
         self,
         path: str | PathLike[str],
         data_format: str | None = None,
+        timeout: float | None = None,
+        dataset: str | Sequence[str] | None = None,
+        dataset_exclude: str | Sequence[str] | None = None,
+        dataset_separator: str | None = ".",
         *,
+        on_error: str = "raise",
         csv_options: Mapping[str, Any] | None = None,
-        **asked: Any,  # noqa: ANN401  # as infer
     ) -> Any:  # noqa: ANN401  # as infer
         """Score a file and return its answer: a Table for columnar files, a DataFrame for others.
 
@@ -203,11 +183,12 @@ class Pipeline:
             ``.jsonl``, ``.csv`` (answered by a DataFrame).
         data_format
             ``arrow``, ``feather``, ``parquet``, ``pandas-records``, ``jsonl`` or ``csv``, whatever the file is called;
-            or ``custom-json``, whose dict or list is answered by such a one.
+            or ``custom-json``: a dict of columns, a list of records or a list of rows, answered by such JSON of what
+            the model returns, under the model's own names (with ``dataset``: by the columns that it names).
+        timeout, dataset, dataset_exclude, dataset_separator, on_error
+            As :meth:`infer` takes them; the time is that of scoring.
         csv_options
             What a CSV file looks like, as the operators take it.
-        asked
-            As :meth:`infer` takes them.
 
         Raises
         ------
@@ -215,62 +196,97 @@ class Pipeline:
             The file is not there, cannot be read, or is of another format.
         """
         reading = ReadOptions(csv=parse_csv_options(csv_options or {}), types=self.scorer.inputs or ())
-        return self.infer(read_request(path, data_format, self._storage, reading), **asked)
+        asked = Asked.of(
+            dataset=dataset,
+            dataset_exclude=dataset_exclude,
+            dataset_separator=dataset_separator,
+            on_error=on_error,
+        )
+        content = read_request(path, data_format, self._storage, reading)
+        if data_format == CUSTOM_JSON:
+            form: Form[Any] = take_json(content, self.scorer.array_inputs)
+            asked = asked.outputs() if asked.is_default else asked
+        else:
+            form = take(content, self.scorer.array_inputs)
+        return self._answer(form, asked, timeout)
 
+    @refuses_unknown
     def parallel_infer(
         self,
-        items: Iterable[Any],
-        *,
-        timeout: float = 15.0,
+        tensor_list: Any,  # noqa: ANN401  # requests, or one frame
+        timeout: float | None = 15.0,
         num_parallel: int | None = None,
-        retries: int = 0,
+        retries: int | None = 0,
+        dataset: str | Sequence[str] | None = None,
+        dataset_exclude: str | Sequence[str] | None = None,
+        dataset_separator: str | None = ".",
+        *,
+        batch_size: int | None = None,
         on_error: str = "null",
-        **asked: Any,  # noqa: ANN401  # as infer
-    ) -> list[Any]:
+    ) -> Any:  # noqa: ANN401  # a list, or a frame for a frame
         """Score many requests, and return their answers in their order; a request that fails has its error there.
+
+        It is called with ``await`` or without: what it returns is a list in both cases, and it has been computed when
+        the call comes back. One frame, table or array is cut into requests of ``batch_size`` rows, and answered as a
+        whole; in an event loop that answer must be awaited, and the loop goes on while it is made.
 
         Parameters
         ----------
-        items
-            Requests, each in one of the forms of :meth:`infer`.
+        tensor_list
+            Requests, each in one of the forms of :meth:`infer`; or one frame, table or array.
         timeout
             Seconds that one request may take; then its answer is a TimeoutError.
         num_parallel
             How many calls of the model run at once.
         retries
             How often a request that failed is tried again.
-        on_error, asked
+        batch_size
+            Rows of a piece of one frame; of a list, how many rows are joined for one call of the model at most.
+        dataset, dataset_exclude, dataset_separator, on_error
             As :meth:`infer` takes them; here a bad row costs that row alone by default, and a request is an error where
             none of its rows can be scored.
         """
-        return list(
-            self.infer_stream(
-                items, timeout=timeout, num_parallel=num_parallel, retries=retries, on_error=on_error, **asked
-            )
+        asked = Asked.of(
+            dataset=dataset,
+            dataset_exclude=dataset_exclude,
+            dataset_separator=dataset_separator,
+            on_error=on_error,
         )
+        options = ParallelOptions.of(timeout=timeout, num_parallel=num_parallel, retries=retries, batch_size=batch_size)
+        if not is_whole(tensor_list):
+            return Answers(self._stream(tensor_list, asked, options))
+        form = take_frame(tensor_list, self.scorer.array_inputs)
+        if in_event_loop():
+            return Awaited(lambda: self._whole(form, asked, options))
+        return self._whole(form, asked, options)
 
+    @refuses_unknown
     def infer_stream(
         self,
-        items: Iterable[Any],
-        *,
-        timeout: float = 15.0,
+        tensor_list: Iterable[Any],
+        timeout: float | None = 15.0,
         num_parallel: int | None = None,
-        retries: int = 0,
+        retries: int | None = 0,
+        dataset: str | Sequence[str] | None = None,
+        dataset_exclude: str | Sequence[str] | None = None,
+        dataset_separator: str | None = ".",
+        *,
+        batch_size: int | None = None,
         on_error: str = "null",
-        **asked: Any,  # noqa: ANN401  # as infer
     ) -> Iterator[Any]:
-        """Yield what :meth:`parallel_infer` returns, and hold no more than a few requests at a time.
+        """Yield what :meth:`parallel_infer` returns for many requests, and hold no more than a few of them at a time.
 
         Items are taken as they are needed, some ahead. An error of the iterable itself is raised once the answers to
         all items before it have been yielded.
         """
-        wanted = Asked.of(on_error=on_error, **asked)
-        options = ParallelOptions.of(timeout=timeout, num_parallel=num_parallel, retries=retries)
-
-        def answers(forms: Sequence[Form[Any]], names: Sequence[str], *, bisects: bool) -> list[Any]:
-            return self._answers(forms, names, wanted, bisects=bisects)
-
-        return stream(items, answers, options)
+        asked = Asked.of(
+            dataset=dataset,
+            dataset_exclude=dataset_exclude,
+            dataset_separator=dataset_separator,
+            on_error=on_error,
+        )
+        options = ParallelOptions.of(timeout=timeout, num_parallel=num_parallel, retries=retries, batch_size=batch_size)
+        return self._stream(tensor_list, asked, options)
 
     def check_counts(self) -> tuple[CheckResult, ...]:
         """Return how many rows each check has marked so far, of all that this pipeline has scored."""
@@ -278,8 +294,60 @@ class Pipeline:
             counts = [CheckCount(name=name, rows=rows) for name, rows in self._counts.items()]
             return judged(self.checks, counts, self._rows)
 
+    def _answer(self, form: Form[Any], asked: Asked, timeout: float | None) -> Any:  # noqa: ANN401  # as infer
+        """Score one request, within its time."""
+        if form.is_bare and asked.on_error == "null":
+            message = (
+                "on_error is 'null', but the answer to an array has no place for errors: leave it out, or give a data "
+                "frame, an Arrow table or a structured array."
+            )
+            raise ConfigurationError(message)
+
+        def call() -> Any:  # noqa: ANN401  # as infer
+            return self._answers([form], [THE_DATA], asked, bisects=True)[0]
+
+        return call() if timeout is None else self._in_time.run(call, seconds("timeout", timeout))
+
+    def _stream(self, items: Iterable[Any], asked: Asked, options: ParallelOptions) -> Iterator[Any]:
+        inputs = self.scorer.array_inputs
+
+        def answers(forms: Sequence[Form[Any]], names: Sequence[str], *, bisects: bool) -> list[Any]:
+            return self._answers(forms, names, asked, bisects=bisects)
+
+        return stream(items, lambda item: take(item, inputs), answers, options)
+
+    def _whole(self, form: Form[Any], asked: Asked, options: ParallelOptions) -> Any:  # noqa: ANN401  # as infer
+        """Score one frame in pieces."""
+        if form.is_bare:
+            asked = asked.bare()
+        table = form.arrow(tolerant=asked.on_error == "null")
+        pieces = list(pieces_of(table, options.batch_size or PIECE_ROWS))
+
+        def columns(forms: Sequence[Form[Any]], names: Sequence[str], *, bisects: bool) -> list[Any]:
+            values, _, marked = self._scored(forms, names, asked, bisects=bisects)
+            self._count(marked)
+            return cut(forms, values)
+
+        answers = list(stream(pieces, TableForm, columns, options))
+        failed = next((answer for answer in answers if isinstance(answer, Exception)), None)
+        if failed is not None and asked.on_error == "raise":
+            raise failed
+        values = put_together(answers, [piece.num_rows for piece in pieces], form.names)
+        return type(form).answers([form], asked.named(values, table))[0]
+
     def _answers(self, forms: Sequence[Form[Any]], names: Sequence[str], asked: Asked, *, bisects: bool) -> list[Any]:
         """Score requests that go with each other as one."""
+        if forms[0].is_bare:
+            asked = asked.bare()
+        values, table, marked = self._scored(forms, names, asked, bisects=bisects)
+        answers = type(forms[0]).answers(forms, asked.named(values, table))
+        self._count(marked)
+        return answers
+
+    def _scored(
+        self, forms: Sequence[Form[Any]], names: Sequence[str], asked: Asked, *, bisects: bool
+    ) -> tuple[dict[Leaf, Column], pa.Table, Marked]:
+        """Return the columns that are asked for, of all requests together, their fields, and what the checks mark."""
         started = time.perf_counter_ns()
         whole = type(forms[0]).joined(forms)
         tolerant = asked.on_error == "null"
@@ -292,10 +360,7 @@ class Pipeline:
         if len(forms) > 1 and found.errors.null_count < len(found.errors):
             _require_some_good_row(found, forms)
         marked = self._marked(table, steps, found)
-        columns = self._columns(table, fields, found, marked, (max(1, parsed), *steps.nanoseconds), asked)
-        answers = type(forms[0]).answers(forms, columns)
-        self._count(marked)
-        return answers
+        return self._columns(fields, found, marked, (max(1, parsed), *steps.nanoseconds), asked), table, marked
 
     def _marked(self, table: pa.Table, steps: Steps, found: Outputs) -> Marked:
         if not self.checks:
@@ -313,33 +378,14 @@ class Pipeline:
                 self._counts[name] += int(np.count_nonzero(marks))
 
     def _columns(
-        self,
-        table: pa.Table,
-        fields: Sequence[str],
-        found: Outputs,
-        marked: Marked,
-        elapsed: Sequence[int],
-        asked: Asked,
-    ) -> dict[str, Column]:
+        self, fields: Sequence[str], found: Outputs, marked: Marked, elapsed: Sequence[int], asked: Asked
+    ) -> dict[Leaf, Column]:
         """Return the answer's columns: values, or the names of fields."""
         there = leaves(fields, list(found.columns), list(marked.by_check), with_errors=asked.on_error == "null")
-        chosen = asked.columns.of(there)
         said = Provenance(
             time_ms=now_ms(), model_name=self.scorer.name, model_sha=self.scorer.sha256, version=self.version
         )
-        values = {leaf: _values(leaf, found, marked, said, elapsed) for leaf in chosen}
-        if asked.columns.separator is None:
-            return dict(
-                nested(
-                    {
-                        (leaf.group, leaf.name): table.column(column) if isinstance(column, str) else column
-                        for leaf, column in values.items()
-                    }
-                )
-            )
-        named = [leaf.named(asked.columns.separator) for leaf in chosen]
-        require_different(named)
-        return dict(zip(named, values.values(), strict=True))
+        return {leaf: _values(leaf, found, marked, said, elapsed) for leaf in asked.columns.of(there)}
 
 
 def _values(leaf: Leaf, found: Outputs, marked: Marked, said: Provenance, elapsed: Sequence[int]) -> Column:

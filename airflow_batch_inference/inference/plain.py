@@ -13,12 +13,14 @@ import numpy as np
 import pyarrow as pa
 
 from airflow_batch_inference.exceptions import DataError
+from airflow_batch_inference.inference.arrays import ArrayForm
 from airflow_batch_inference.inference.cells import column_of
 from airflow_batch_inference.inference.forms import Form, cut, different_names, have_one_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from airflow_batch_inference.inference.arrays import ArrayInputs
     from airflow_batch_inference.inference.forms import Column
 
 
@@ -64,6 +66,25 @@ class PlainForm(Form[Any]):
         names = different_names(keys)
         columns = {name: [row.get(key) for row in data] for name, key in zip(names, keys, strict=True)}
         return cls(columns, len(data), is_records=True)
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[Sequence[Any]], inputs: ArrayInputs) -> PlainForm:
+        """Take rows without names; the answer is a list of records.
+
+        Raises
+        ------
+        DataError
+            They are not alike, or have another number of values than the model has inputs.
+        """
+        for place, row in enumerate(rows):
+            if len(row) != len(rows[0]):
+                message = f"Row {place} (from 0) of the data has {len(row)} values, and row 0 has {len(rows[0])}."
+                raise DataError(message)
+        names = ArrayForm(np.broadcast_to(np.empty((), dtype=object), (len(rows), len(rows[0]))), inputs).names
+        if len(names) < len(rows[0]):
+            return cls({names[0]: list(rows)}, len(rows), is_records=True)
+        columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
+        return cls(columns, len(rows), is_records=True)
 
     @property
     def size_bytes(self) -> int:

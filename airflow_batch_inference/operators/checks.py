@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ def shape_options(
     choice = ColumnChoice(
         include=names("result_columns", columns) or ColumnChoice().include,
         exclude=names("result_exclude", exclude) or (),
-        separator=str(separator),
+        separator=None if separator != "" and optional_text(separator) is None else str(separator),
     )
     if word != "wallaroo" and choice != ColumnChoice():
         message = (
@@ -46,8 +47,11 @@ def shape_options(
             "output_schema='wallaroo', or use passthrough_columns and label_columns."
         )
         raise ConfigurationError(message)
-    if not choice.separator:
-        message = "result_separator is empty: the names of columns could not be told apart. Give '.' or another text."
+    if choice.separator == "":
+        message = (
+            "result_separator is empty: the names of columns could not be told apart. Give '.' or another text, or "
+            "None for one column a parent."
+        )
         raise ConfigurationError(message)
     return {
         "output_schema": word,
@@ -55,6 +59,23 @@ def shape_options(
         "checks": parse_checks(mapping("checks", checks)),
         "time_ms": run_time_ms(context) if word == "wallaroo" else None,
     }
+
+
+def refuse_expressions(checks: object) -> None:
+    """Refuse polars expressions while the DAG is read: no template makes one, so they can never work.
+
+    Raises
+    ------
+    ConfigurationError
+        Says what to write in its place.
+    """
+    kind = getattr(sys.modules.get("polars"), "Expr", ())
+    for name, asked in checks.items() if isinstance(checks, dict) else ():
+        given = asked.get("when") if isinstance(asked, dict) else asked
+        if isinstance(given, kind):
+            from airflow_batch_inference.scoring.polars_checks import refuse_polars
+
+            refuse_polars(name, given)
 
 
 def run_time_ms(context: Context) -> int | None:

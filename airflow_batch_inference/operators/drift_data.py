@@ -24,6 +24,7 @@ from airflow_batch_inference.records import (
 )
 from airflow_batch_inference.reference import input_names, matching, open_sample_set, plain_baseline
 from airflow_batch_inference.scoring.layout import CHECKS
+from airflow_batch_inference.scoring.nesting import open_written, written_fields
 from airflow_batch_inference.scoring.reading import baseline_reading, model_reading
 from airflow_batch_inference.uris import is_record_uri
 
@@ -180,7 +181,7 @@ class DriftData:
         require_table(predictions, self.dataset)
         # Text formats do not keep types: "007" must not come back as 7.
         types = () if predictions.output_format in ("parquet", "arrow") else predictions.columns
-        dataset = open_dataset([part.uri for part in predictions.table], self.storage, types=types)
+        dataset = open_written(predictions, self.storage, types=types)
         return dataset.select(_data_columns(predictions)) if dataset.schema.names else dataset
 
     def _inputs(self, predictions: PredictionSetRecord) -> Dataset:
@@ -252,7 +253,7 @@ def _data_columns(predictions: PredictionSetRecord) -> list[str]:
     """Return the written columns that are inputs or predictions, not time, checks or metadata."""
     named = predictions.input_names
     own = CHECKS if predictions.checks else None
-    return [column.name for column in predictions.columns if (column.name in named if named else column.name != own)]
+    return [name for name in written_fields(predictions) if (name in named if named else name != own)]
 
 
 def _plain_names(predictions: PredictionSetRecord, written: Sequence[str]) -> list[str]:

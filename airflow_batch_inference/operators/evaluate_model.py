@@ -82,7 +82,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
     :param decision_threshold: the second of two classes is predicted for probabilities at or over it; None: the model's
         own classes count, and 0.5 where it gives probabilities only. (templated)
     :param drop_columns: further columns that are not the model's inputs: names or positions. (templated)
-    :param feature_columns: column names for a list of lists. (templated)
+    :param feature_columns: column names for a list of lists or an array. (templated)
     :param passthrough_columns: columns that are kept beside labels and predictions, such as a key. (templated)
     :param predict_kwargs: passed to the model's methods. (templated)
     :param on_empty: what no row, or no row with a label, means: ``fail`` or ``skip``. (templated)

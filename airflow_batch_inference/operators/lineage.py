@@ -249,13 +249,12 @@ def _totals(record: PredictionSetRecord) -> Any:  # noqa: ANN401  # a facet
 
 def _column_lineage(record: PredictionSetRecord, sources: Sequence[tuple[str, str]]) -> Any:  # noqa: ANN401  # a facet
     """Return which input columns make which output columns: all of the model's a prediction, one itself."""
+    from airflow_batch_inference.scoring.nesting import written_fields
+
     original = record.input_names
     inputs = [original.get(name, name) for name in record.feature_columns]
     made = {*record.label_columns, *record.added_columns}
-    edges = {
-        column.name: inputs if column.name in made else [original.get(column.name, column.name)]
-        for column in record.columns
-    }
+    edges = {name: inputs if name in made else [original.get(name, name)] for name in written_fields(record)}
     return _edges(edges, sources, identities={name for name in edges if name not in made})
 
 

@@ -65,14 +65,14 @@ class LoadModelOperator(BatchInferenceOperator):
     :param load_options: what the flavor is given beside the file, such as the class of a PyTorch state dict; see
         docs/flavors.md. (templated)
     :param class_names: what the output calls a classifier's classes, in the model's order. (templated)
-    :param sample_set: the data that the model was trained on (URIs, or small inline records), from which the
+    :param sample_set: the data that the model was trained on (URIs, or small inline records or frames), from which the
         baseline for drift is computed and stored. The model scores it too, so that later predictions have something
         to be compared with; where it has columns of the predictions' names, those are taken instead: the model's
         predictions, not labels of 0 and 1 for a model that predicts probabilities. (templated)
     :param baseline: URI of a baseline that ``airflow batch-inference baseline`` has made, instead of a sample set.
         (templated)
-    :param golden_set: a few hundred rows (URIs, or inline records) whose predictions are stored with the model at its
-        first load, and compared at each later one, in every task and worker: an upgraded library that predicts
+    :param golden_set: a few hundred rows (URIs, or inline records or frames) whose predictions are stored with the
+        model at its first load, and compared at each later one, in every task and worker: an upgraded library that predicts
         something else is caught before it scores a row. (templated)
     :param golden_tolerance: how far a prediction may move, relative to its size; 0: not at all. (templated)
     :param target_column: the sample set's column of true labels, of two classes: from it and the model's probabilities,

@@ -26,7 +26,7 @@ from airflow_batch_inference.operators.arguments import (
     words,
 )
 from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push, storage_for
-from airflow_batch_inference.operators.checks import shape_options, tell_of_checks
+from airflow_batch_inference.operators.checks import refuse_expressions, shape_options, tell_of_checks
 from airflow_batch_inference.operators.inputs import read
 from airflow_batch_inference.operators.predict_script import file_scorer, score_files
 from airflow_batch_inference.operators.preflight import try_out
@@ -63,13 +63,15 @@ class PredictOperator(BatchInferenceOperator):
         file whose format cannot run code. A list of them is steps, each of which takes what the one before it returns;
         a dict of names and such is the models of a ``split``. With a scoring script: a file or folder of any kind that
         it finds by ``AZUREML_MODEL_DIR``, or None. (templated)
-    :param dataset: a file, folder, glob or list of URIs of Parquet, CSV, Arrow/Feather or JSON lines, or small inline
-        records: list of lists, list of dicts, dict of columns. (templated)
+    :param dataset: a file, folder, glob or list of URIs of Parquet, CSV, Arrow/Feather, JSON lines or JSON lists of
+        objects; or at most 10,000 rows in the DAG file or by XCom: list of lists, list of dicts, dict of columns, NumPy array,
+        pandas or polars data frame, Arrow table. (templated)
     :param as_of: with an alias, the version that was live at this time, for backfills:
         ``"{{ logical_date | default(dag_run.run_after, true) }}"``; None: the newest. (templated)
     :param drop_columns: columns to leave out, of the model's inputs and of the output: names or positions; for a
-        list of lists positions. (templated)
-    :param feature_columns: column names for a list of lists; None: the model's. (templated)
+        list of lists or an array positions. (templated)
+    :param feature_columns: column names for a list of lists, an array, or a frame whose columns are numbered; None: the
+        model's (of a frame, its own). (templated)
     :param label_columns: names of the prediction columns; None: those of the model record, the model's own, or
         ``predicted_label`` (``predicted_label_0``, … for several). (templated)
     :param predict_method: ``predict``, ``predict_proba``, ``decision_function``, or for tree ensembles ``raw_score``,
@@ -140,7 +142,8 @@ class PredictOperator(BatchInferenceOperator):
     :param result_columns: which of Wallaroo's columns, as its ``dataset``: ``*``, ``in``, ``out.<output>``,
         ``anomaly``, ``metadata``, …; None: ``*``. (templated)
     :param result_exclude: which of them not, as its ``dataset_exclude``. (templated)
-    :param result_separator: between ``in`` and the field, as its ``dataset_separator``. (templated)
+    :param result_separator: between ``in`` and the field, as its ``dataset_separator``; None: the columns ``in`` and
+        ``out`` hold their fields (not in CSV). (templated)
     :param checks: validation checks: a dict of names to expressions over ``in.<field>`` and ``out.<output>``
         (``"out.predicted_label > 0.9"``), or to ``{"when": expression, "max_rate": 0.01, "action": "fail"}``. They add
         the column ``check_failures``. For more than ``max_rate`` of the rows, ``fail`` fails the task before anything
@@ -281,7 +284,7 @@ class PredictOperator(BatchInferenceOperator):
         output_schema: str | None = None,
         result_columns: str | Sequence[str] | None = None,
         result_exclude: str | Sequence[str] | None = None,
-        result_separator: str = ".",
+        result_separator: str | None = ".",
         checks: Mapping[str, Any] | None = None,
         notifiers: object = None,
         preflight: bool | str = False,
@@ -348,6 +351,7 @@ class PredictOperator(BatchInferenceOperator):
         self.flips = flips
         self.accelerate = accelerate
         self.require_absolute("model", "dataset")
+        refuse_expressions(checks)
 
     def perform(self, context: Context) -> str | None:
         """Load the model, score, commit; or only try it out."""

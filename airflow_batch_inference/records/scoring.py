@@ -314,6 +314,11 @@ class PredictionSetRecord(Record):
         return self.kept and (self.items is None or self.items.output_action == "append_row")
 
     @property
+    def is_nested(self) -> bool:
+        """Whether its columns hold the fields of a parent (``in``, ``out``), as Wallaroo has them without separator."""
+        return not set(self.input_names) <= {column.name for column in self.columns}
+
+    @property
     def trees_by(self) -> list[str]:
         """Who scored the tree ensembles, a line for each; none where there is none, or no kernel was asked for."""
         return [

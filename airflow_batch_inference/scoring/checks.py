@@ -20,6 +20,7 @@ from airflow_batch_inference.exceptions import CheckFailedError, ConfigurationEr
 from airflow_batch_inference.records import CheckCount, CheckResult
 from airflow_batch_inference.scoring.expressions import parse_expression
 from airflow_batch_inference.scoring.isolation import RejectedRow, ScoredRows, only
+from airflow_batch_inference.scoring.polars_checks import is_polars, refuse_polars
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -101,6 +102,8 @@ def _check(name: object, asked: object) -> Check:
         message = f"A check is named {name!r}; give it a name of its own (not {_RESERVED!r}, which counts all checks)."
         raise ConfigurationError(message)
     parts: Mapping[str, Any] = asked if isinstance(asked, Mapping) else {"when": asked}
+    if is_polars(parts.get("when")):
+        refuse_polars(name, parts["when"])
     unknown = [key for key in parts if key not in _KEYS]
     if unknown or "when" not in parts:
         what = f"{unknown[0]!r}{did_you_mean(str(unknown[0]), _KEYS)}" if unknown else "no 'when'"
@@ -128,7 +131,8 @@ def _rate(name: str, given: object) -> float | None:
     except (TypeError, ValueError):
         rate = math.nan
     if not 0 <= rate <= 1:
-        message = f"The check {name!r} has max_rate {given!r}; it must be a share of the rows, from 0 to 1."
+        share = f" For {given} % write {rate / 100:g}." if 1 < rate <= 100 else ""  # per cent
+        message = f"The check {name!r} has max_rate {given!r}; it must be a share of the rows, from 0 to 1.{share}"
         raise ConfigurationError(message)
     return rate
 
@@ -307,11 +311,19 @@ def describe(result: CheckResult, rows: int) -> str:
     ...     is_exceeded=True, first=("/a.csv row 7",)), 100)
     "The check 'odd' (in.age < 0) holds for 2 of 100 rows (2%), and max_rate is 1%. First: /a.csv row 7."
     """
-    allowed = f"max_rate is {100 * (result.max_rate or 0):.6g}%"
-    if result.max_rate is None and result.action == "quarantine":
-        allowed = "not all may be set aside"
     first = f" First: {', '.join(result.first)}." if result.first else ""
     return (
         f"The check {result.name!r} ({result.expression}) holds for {result.rows:,} of {rows:,} rows "
-        f"({100 * result.rows / max(rows, 1):.3g}%), and {allowed}.{first}"
+        f"({100 * result.rows / max(rows, 1):.3g}%), and {_allowed(result)}.{first}"
     )
+
+
+def _allowed(result: CheckResult) -> str:
+    """Say what the limit is, or what to write where none was given."""
+    if result.max_rate is not None:
+        return f"max_rate is {100 * result.max_rate:.6g}%"
+    if result.action is None:
+        return "nothing follows from it: give it a max_rate (0.01 for 1%), or an action ('fail', 'alert', 'quarantine')"
+    if result.action == "quarantine":
+        return "not all may be set aside"
+    return "none may be, since it has no max_rate (0.01 would allow 1%)"

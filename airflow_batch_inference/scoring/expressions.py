@@ -83,6 +83,7 @@ _COMPARE = {
     ">": pc.greater,
     "<": pc.less,
 }
+_COMPARED = "Compare numbers with numbers, and text with text in quotes."
 _VALUE = "a column, a number, text in quotes, true, false or a bracket"
 _WORDS = {
     **dict.fromkeys(("PATH", "NUMBER", "STRING", "TRUE", "FALSE", "LPAR"), _VALUE),
@@ -343,10 +344,17 @@ def _compared(left: _Node, sign: str, right: _Node, columns: Columns) -> Values:
         return _COMPARE[sign](first, second)
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
         message = (
-            f"'{left.text} {sign} {right.text}' compares {first.type} with {second.type}. Compare numbers with "
-            "numbers, and text with text in quotes."
+            f"'{left.text} {sign} {right.text}' compares {first.type} with {second.type}. "
+            f"{_of_a_list(left, first) or _of_a_list(right, second) or _COMPARED}"
         )
         raise ConfigurationError(message) from None
+
+
+def _of_a_list(part: _Node, found: Values) -> str | None:
+    """Say how the values of a list are named, where it is one."""
+    if not is_list(found.type):
+        return None
+    return f"A row has a list there: write {part.text}[0] for its first value, or max({part.text}), min({part.text})."
 
 
 def _among(value: _Node, entries: Sequence[_Node], columns: Columns) -> Values:
@@ -366,7 +374,11 @@ def _number(part: _Node, columns: Columns) -> Values:
     if pa.types.is_null(found.type):
         return found.cast(pa.float64())
     if not pa.types.is_int64(found.type) and not pa.types.is_float64(found.type):
-        message = f"{part.text!r} in an expression is {found.type}, which cannot be calculated with."
+        advice = _of_a_list(part, found)
+        message = (
+            f"{part.text!r} in an expression is {found.type}, which cannot be calculated with."
+            f"{f' {advice}' if advice else ''}"
+        )
         raise ConfigurationError(message)
     return found
 

@@ -19,6 +19,8 @@ TIME, INPUT, OUTPUT, CHECKS, ANOMALY, ERROR, METADATA = (
     *("time", "in", "out", "check_failures", "anomaly", "error", "metadata"),
 )
 ELAPSED, LAST_MODEL, VERSION = "elapsed", "last_model", "pipeline_version"
+_OTHERS = {"meta": METADATA}
+"""What Wallaroo calls a parent, too."""
 _SHOWN = 30
 
 
@@ -145,7 +147,8 @@ def _resolved(argument: str, names: Sequence[str], paths: set[str], groups: set[
     """Return names with ``in.*`` as ``in``; refuse unknown ones."""
     found = set()
     for name in names:
-        plain = name[:-2] if name.endswith(".*") and name[:-2] in groups else name
+        plain = _OTHERS.get(name.removesuffix(".*"), name)
+        plain = plain[:-2] if plain.endswith(".*") and plain[:-2] in groups else plain
         # A parent without any field, such as the inputs of a model that takes none, is still known.
         is_known = plain in paths or plain in groups or plain in (INPUT, OUTPUT)
         if not is_known and not (plain == EVERYTHING and argument == "dataset"):

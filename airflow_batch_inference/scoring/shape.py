@@ -33,6 +33,7 @@ from airflow_batch_inference.scoring.layout import (
     leaves,
     require_different,
 )
+from airflow_batch_inference.scoring.nesting import nested
 from airflow_batch_inference.signature import InputPlan, cast
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class OutputShape:
     leaves
         The columns, where they are Wallaroo's; None: the ordinary ones and ``check_failures``.
     separator
-        Within their names.
+        Within their names; None: the fields of a parent are one column.
     provenance
         What ``time`` and ``metadata.*`` say.
     inputs
@@ -133,7 +134,7 @@ class OutputShape:
     passthrough: int
     checks: tuple[Check, ...]
     leaves: tuple[Leaf, ...] | None
-    separator: str
+    separator: str | None
     provenance: Provenance | None
     inputs: InputPlan
     beside: tuple[str, ...] = ()
@@ -145,7 +146,7 @@ class OutputShape:
 
     @property
     def written_as(self) -> dict[str, str]:
-        """Ordinary column to the name that it is written under, where it is written."""
+        """Ordinary column to the name that it is written under, where it is written; with a dot where it is nested."""
         if self.leaves is None:
             return {name: name for name in self.base.names}
         names = self.base.names
@@ -153,7 +154,8 @@ class OutputShape:
             _made(name, self.beside) for name in names[self.passthrough :]
         ]
         there = set(self.leaves)
-        return {name: leaf.named(self.separator) for name, leaf in zip(names, own, strict=True) if leaf in there}
+        separator = self.separator or "."
+        return {name: leaf.named(separator) for name, leaf in zip(names, own, strict=True) if leaf in there}
 
     def mark(self, table: pa.Table, predicted: Sequence[pa.Array]) -> Marked:
         """Evaluate the checks on scored rows."""
@@ -185,8 +187,10 @@ class OutputShape:
         """
         if self.leaves is None:
             return base.append_column(CHECKS, marked.failures)
-        names = [leaf.named(self.separator) for leaf in self.leaves]
-        return pa.table([self._column(leaf, base, marked, elapsed) for leaf in self.leaves], names=names)
+        columns = {leaf: self._column(leaf, base, marked, elapsed) for leaf in self.leaves}
+        if self.separator is None:
+            return pa.table(nested({(leaf.group, leaf.name): values for leaf, values in columns.items()}))
+        return pa.table(list(columns.values()), names=[leaf.named(self.separator) for leaf in columns])
 
     def _column(self, leaf: Leaf, base: pa.Table, marked: Marked, elapsed: Sequence[int]) -> pa.Array | pa.ChunkedArray:
         if leaf.group in (INPUT, OUTPUT):
@@ -262,7 +266,7 @@ def make_shape(
         passthrough=len(passthrough),
         checks=options.checks,
         leaves=found,
-        separator=choice.separator or ".",
+        separator=choice.separator,
         provenance=_provenance(request) if is_wallaroo else None,
         inputs=inputs,
         beside=beside,

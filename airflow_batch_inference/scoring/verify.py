@@ -21,6 +21,7 @@ from airflow_batch_inference.fitting import converted
 from airflow_batch_inference.records import PredictionSetRecord, ProfileRecord
 from airflow_batch_inference.scoring.accounting import as_text, row_hash, rows_hash
 from airflow_batch_inference.scoring.arms import SCORED_BY
+from airflow_batch_inference.scoring.nesting import open_written, written_fields
 from airflow_batch_inference.scoring.verify_items import rows_of_table, verify_files, verify_items
 from airflow_batch_inference.storage import private_folder
 
@@ -144,7 +145,7 @@ def _verify_models(found: Verification, storage: Storage) -> None:
     named = {record.input_names.get(name, name): name for name in record.added_columns}
     if arms and record.kept and record.parts and SCORED_BY in named:
         counts: Counter[str] = Counter()
-        output = open_dataset([part.uri for part in record.parts], storage).select([named[SCORED_BY]])
+        output = open_written(record, storage).select([named[SCORED_BY]])
         for block in _blocks(output, [SCORED_BY]):
             found_here = pc.value_counts(block.column(SCORED_BY))
             counts.update({each["values"].as_py(): each["counts"].as_py() for each in found_here})
@@ -213,7 +214,7 @@ def _verify_inputs(found: Verification, storage: Storage, inputs: Storage) -> No
         return
     made = {*record.label_columns, *record.added_columns}
     # A field that is called time, as in.time: the column time is no field.
-    fields = [spec.name for spec in record.columns if not record.input_names or spec.name in record.input_names]
+    fields = [name for name in written_fields(record) if not record.input_names or name in record.input_names]
     written = {record.input_names.get(name, name): name for name in fields}
     passed = [name for name, column in written.items() if column not in made]
     try:
@@ -221,7 +222,7 @@ def _verify_inputs(found: Verification, storage: Storage, inputs: Storage) -> No
         source = open_dataset(files, inputs, reading=record.reading, tolerant=True).with_index(passed)
         # What is not there is time, checks or metadata, or made from folder names such as day=1.
         passed = [name for name in passed if name in source.schema.names]
-        output = open_dataset([part.uri for part in record.parts], storage).select([written[name] for name in passed])
+        output = open_written(record, storage).select([written[name] for name in passed])
         _compare(found, source.select(passed), output, _rejected_rows(record, storage))
     except BatchInferenceError as error:
         found.problems.append(str(error))

@@ -31,14 +31,14 @@ def test_a_list_of_lists_takes_the_given_names():
     assert table.to_pydict() == {"a": [1, 2], "b": ["x", "y"], "c": [10.5, 20.5]}
 
 
-def test_a_list_of_lists_falls_back_to_the_model_s_names_and_then_to_numbers():
+def test_a_list_of_lists_falls_back_to_the_model_s_names_and_then_to_numbers_as_mlrun_does():
     assert inline_table(ROWS, model_names=["x", "y", "z"]).column_names == ["x", "y", "z"]
-    assert inline_table(ROWS).column_names == ["column_0", "column_1", "column_2"]
+    assert inline_table(ROWS).column_names == ["0", "1", "2"]
 
 
 def test_names_may_leave_out_the_columns_that_are_dropped():
     table = inline_table(ROWS, dropped=[1], model_names=["a", "c"])
-    assert table.to_pydict() == {"a": [1, 2], "column_1": ["x", "y"], "c": [10.5, 20.5]}
+    assert table.to_pydict() == {"a": [1, 2], "1": ["x", "y"], "c": [10.5, 20.5]}
 
 
 @pytest.mark.parametrize(
