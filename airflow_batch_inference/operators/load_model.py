@@ -72,8 +72,8 @@ class LoadModelOperator(BatchInferenceOperator):
     :param baseline: URI of a baseline that ``airflow batch-inference baseline`` has made, instead of a sample set.
         (templated)
     :param golden_set: a few hundred rows (URIs, or inline records or frames) whose predictions are stored with the
-        model at its first load, and compared at each later one, in every task and worker: an upgraded library that predicts
-        something else is caught before it scores a row. (templated)
+        model at its first load, and compared at each later one, in every task and worker: an upgraded library that
+        predicts something else is caught before it scores a row. (templated)
     :param golden_tolerance: how far a prediction may move, relative to its size; 0: not at all. (templated)
     :param target_column: the sample set's column of true labels, of two classes: from it and the model's probabilities,
         accuracy, F1 and ROC AUC of later batches are estimated without labels. (templated)
