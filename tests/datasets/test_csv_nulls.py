@@ -17,6 +17,6 @@ def test_the_texts_that_the_document_names_are_nulls_and_others_are_none(tmp_pat
     lines = ["number,text", *(f"{name},{name}" for name in ["", *names]), "1.5,none", "2.5,missing"]
     (tmp_path / "x.csv").write_text("\n".join(lines) + "\n")
     found = open_dataset(str(tmp_path / "x.csv"), Storage()).whole()
-    assert len(names) == 16
-    assert found["number"].to_pylist() == [None] * 17 + [1.5, 2.5]
-    assert found["text"].to_pylist() == [None] * 17 + ["none", "missing"]
+    assert len(names) == 18
+    assert found["number"].to_pylist() == [None] * 19 + [1.5, 2.5]
+    assert found["text"].to_pylist() == [None] * 19 + ["none", "missing"]
