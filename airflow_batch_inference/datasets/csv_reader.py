@@ -108,11 +108,12 @@ def csv_tables(
 
 def _with_numbers(table: pa.Table, kinds: dict[str, pa.DataType], grouped: GroupedNumbers) -> pa.Table:
     """Read text as the numbers that it stands for."""
-    for place, name in enumerate(table.column_names):
-        kind = kinds.get(name, pa.string())
-        if not pa.types.is_string(kind):
-            table = table.set_column(place, name, grouped.read(table.column(place), kind))
-    return table
+    wanted = [kinds.get(name, pa.string()) for name in table.column_names]
+    columns = [
+        column if pa.types.is_string(kind) else grouped.read(column, kind)
+        for column, kind in zip(table.columns, wanted, strict=True)
+    ]
+    return pa.table(columns, names=table.column_names)
 
 
 def _with_broken_lines(table: pa.Table, broken: deque[tuple[int, str]], first_row: int) -> pa.Table:

@@ -79,8 +79,8 @@ class CsvInspection:
                 self._look()
         except UnicodeDecodeError as error:
             raise DataError(self._no_utf_8("its first row")) from error
-        for name, kind in self._types.items():
-            if name in self._names and pa.types.is_binary(kind):
+        for name in self._names:
+            if pa.types.is_binary(self._types[name]):
                 raise DataError(self._no_utf_8(f"column {name!r}"))
         return self
 
@@ -241,15 +241,8 @@ class CsvInspection:
 
     def _odd_integers(self, source: CsvSource, large: set[str]) -> set[str]:
         """Find the columns of which a number would change a value: a long integer, or a code such as ``007``."""
-        numbers = {
-            name
-            for name, kind in self._types.items()
-            if source.has_codes
-            and self._grouped is None
-            and name in self._names
-            and (pa.types.is_integer(kind) or pa.types.is_floating(kind))
-            and not self._reading.is_number(name)
-        }
+        looks = source.has_codes and self._grouped is None
+        numbers = {name for name in self._names if looks and self._may_hold_codes(name)}
         found: set[str] = set()
         if not numbers and not large:
             return found
@@ -259,6 +252,10 @@ class CsvInspection:
             for name in numbers - found:
                 forms[name].add(batch.column(name))
         return found | {name for name in numbers if forms[name].are_codes}
+
+    def _may_hold_codes(self, name: str) -> bool:
+        kind = self._types[name]
+        return (pa.types.is_integer(kind) or pa.types.is_floating(kind)) and not self._reading.is_number(name)
 
     def _texts(self, columns: set[str]) -> Iterator[pa.RecordBatch]:
         """Yield some columns as the text that they are."""

@@ -9,11 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
+
+from airflow_batch_inference.column_types import is_text
+from airflow_batch_inference.exceptions import SignatureMismatchError
+from airflow_batch_inference.records import ColumnSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from airflow_batch_inference.records import ColumnSpec
+    from collections.abc import Iterator, Mapping, Sequence
 
 _KEEPING = ("SimpleImputer", "FunctionTransformer")
 """Steps behind which a column may have the values that it had: imputers, and functions of nothing."""
@@ -26,8 +29,6 @@ def with_encoded_types(inputs: tuple[ColumnSpec, ...] | None, estimator: object)
     """Fill in the types of inputs that the estimator does not know, where an encoder in it does."""
     if inputs is None:
         return None
-    from airflow_batch_inference.records import ColumnSpec
-
     known = encoded_types(estimator, [spec.name for spec in inputs])
     return tuple(
         ColumnSpec(name=spec.name, type=known.get(spec.name, spec.type)) if spec.type == "any" else spec
@@ -50,6 +51,31 @@ def encoded_types(estimator: object, names: Sequence[str]) -> dict[str, str]:
         if found.setdefault(name, kind) != kind:
             found[name] = "any"
     return {name: kind for name, kind in found.items() if kind != "any"}
+
+
+def encoded_positions(estimator: object, number: int | None) -> dict[int, str]:
+    """Return the types by position, for an estimator that was fitted on an array of so many columns."""
+    places = [str(place) for place in range(number or 0)]
+    return {int(place): kind for place, kind in encoded_types(estimator, places).items()}
+
+
+def require_encoded(batch: pa.Table, types: Mapping[int, str]) -> None:
+    """Refuse numbers for an encoder of text, and text for one of numbers: it would take all of them for unknown.
+
+    Raises
+    ------
+    SignatureMismatchError
+        Names the column, and what says its type.
+    """
+    for place, kind in types.items():
+        field = batch.schema.field(place)
+        if not pa.types.is_null(field.type) and is_text(field.type) != (kind == "string"):
+            message = (
+                f"Column {field.name!r} holds {field.type}, but the model's encoder was fitted on {kind} there. The "
+                "model has no column names, so say which its columns are, in its order, with LoadModelOperator's "
+                f"signature={{…, {field.name!r}: {kind!r}, …}}: text files are read with these types."
+            )
+            raise SignatureMismatchError(message)
 
 
 def _told(part: Any, names: tuple[str, ...]) -> Iterator[tuple[str, str]]:  # noqa: ANN401  # any estimator

@@ -20,7 +20,7 @@ from airflow_batch_inference.exceptions import ModelLoadError, UntrustedModelErr
 from airflow_batch_inference.flavors.archives import ZIP, members, require_sound
 from airflow_batch_inference.flavors.base import ModelFormat, require, require_method, take_options
 from airflow_batch_inference.flavors.categories import PandasCategories, pandas_categories
-from airflow_batch_inference.flavors.encoders import with_encoded_types
+from airflow_batch_inference.flavors.encoders import encoded_positions, require_encoded, with_encoded_types
 from airflow_batch_inference.flavors.frames import array, frame, has_large_integers, in_one_form
 from airflow_batch_inference.flavors.pickled import imported_by_file
 from airflow_batch_inference.flavors.sklearn_objects import require_harmless
@@ -135,6 +135,8 @@ class SklearnModel:
     categories: PandasCategories = field(default_factory=lambda: PandasCategories({}))
     classes: tuple[Label, ...] | None = None
     output_names: tuple[str, ...] | None = None
+    encoded: Mapping[int, str] = field(default_factory=dict)
+    """What encoders that were fitted on an array take, by position."""
 
     @property
     def importances(self) -> dict[str, float] | None:
@@ -165,6 +167,7 @@ class SklearnModel:
             return self.categories.frame(batch)
         if self.feature_names is not None:
             return frame(batch)
+        require_encoded(batch, self.encoded)
         return array(batch)
 
 
@@ -303,6 +306,7 @@ def describe(estimator: object) -> SklearnModel:
         classes=_classes(estimator),
         tells_forms=_tells_forms(estimator),
         categories=categories,
+        encoded={} if names is not None else encoded_positions(estimator, number),
     )
 
 

@@ -85,6 +85,8 @@ def world(tmp_path, churn, monkeypatch):
     for folder in ("in", "july", *days("customers")):
         (tmp_path / folder).mkdir(parents=True)
         frame.head(100).to_parquet(tmp_path / folder / "1.parquet")
+    (tmp_path / "export").mkdir()
+    frame.to_csv(tmp_path / "export" / "1.csv", sep=";", decimal=",", encoding="cp1252", index=False)
     world = World(tmp_path)
     model = f'model_uri="{tmp_path}/churn.txt", sample_set="{tmp_path}/train.parquet"'
     world.tasks = {name: f'LoadModelOperator(task_id="{name}", {model})' for name in ("load", "load_next", "score")}

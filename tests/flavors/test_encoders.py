@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor, make_column_selector
@@ -14,6 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, OneHotEncoder, OrdinalEncoder, TargetEncoder
 
+from airflow_batch_inference.exceptions import SignatureMismatchError
 from airflow_batch_inference.flavors.encoders import encoded_types
 from airflow_batch_inference.flavors.sklearn import describe
 
@@ -110,3 +112,16 @@ def test_ensembles_of_what_takes_other_columns_tell_nothing():
     assert encoded_types(RandomForestClassifier(3).fit(numbers, TARGET), list(numbers)) == {}
     bagged = BaggingRegressor(LinearRegression(), 2, max_features=0.5).fit(numbers, TARGET)
     assert encoded_types(bagged, list(numbers)) == {}
+
+
+def test_a_model_without_names_takes_no_numbers_for_text_that_it_would_not_know():
+    coder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    rows = np.array([["007", 1.5], ["123", 2.5], ["124", 0.5]], dtype=object)
+    columns_of_text = ColumnTransformer([("c", coder, [0])], remainder="passthrough")
+    estimator = make_pipeline(columns_of_text, LinearRegression()).fit(rows, [1.0, 2.0, 4.0])
+    model = describe(estimator)
+    assert model.encoded == {0: "string"}
+    table = pa.table({"code": ["123", "124"], "x": [2.5, 0.5]})
+    np.testing.assert_array_equal(model.predict(table), estimator.predict(rows[1:]))
+    with pytest.raises(SignatureMismatchError, match=r"Column 'code' holds int64, .*signature=.*'code': 'string'"):
+        model.predict(pa.table({"code": [123, 124], "x": [2.5, 0.5]}))
