@@ -13,6 +13,7 @@ from airflow_batch_inference.operators.arguments import (
     byte_size,
     choice,
     columns,
+    given_data,
     mapping,
     names,
     number,
@@ -150,7 +151,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.model = model
-        self.dataset = dataset
+        self.dataset = given_data("dataset", dataset)
         self.label_columns = label_columns
         self.as_of = as_of
         self.metrics = metrics

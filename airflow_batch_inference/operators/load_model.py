@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.aliases import parse_alias, set_alias
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.operators.arguments import mapping, names, number, optional_text, structure, words
+from airflow_batch_inference.operators.arguments import (
+    given_data,
+    mapping,
+    names,
+    number,
+    optional_text,
+    structure,
+    words,
+)
 from airflow_batch_inference.operators.base import (
     BatchInferenceOperator,
     push,
@@ -60,9 +68,9 @@ class LoadModelOperator(BatchInferenceOperator):
         predictions, not labels of 0 and 1 for a model that predicts probabilities. (templated)
     :param baseline: URI of a baseline that ``airflow batch-inference baseline`` has made, instead of a sample set.
         (templated)
-    :param golden_set: a few hundred rows (URIs, or inline records or frames) whose predictions are stored with the model at its
-        first load, and compared at each later one, in every task and worker: an upgraded library that predicts
-        something else is caught before it scores a row. (templated)
+    :param golden_set: a few hundred rows (URIs, or inline records or frames) whose predictions are stored with the
+        model at its first load, and compared at each later one, in every task and worker: an upgraded library that
+        predicts something else is caught before it scores a row. (templated)
     :param golden_tolerance: how far a prediction may move, relative to its size; 0: not at all. (templated)
     :param target_column: the sample set's column of true labels, of two classes: from it and the model's probabilities,
         accuracy, F1 and ROC AUC of later batches are estimated without labels. (templated)
@@ -144,9 +152,9 @@ class LoadModelOperator(BatchInferenceOperator):
         self.verify_signature = verify_signature
         self.load_options = load_options
         self.class_names = class_names
-        self.sample_set = sample_set
+        self.sample_set = given_data("sample_set", sample_set)
         self.baseline = baseline
-        self.golden_set = golden_set
+        self.golden_set = given_data("golden_set", golden_set)
         self.golden_tolerance = golden_tolerance
         self.target_column = target_column
         self.decision_threshold = decision_threshold

@@ -14,6 +14,7 @@ from airflow_batch_inference.operators.arguments import (
     callables,
     choice,
     columns,
+    given_data,
     mapping,
     names,
     number,
@@ -62,9 +63,9 @@ class PredictOperator(BatchInferenceOperator):
         file whose format cannot run code. A list of them is steps, each of which takes what the one before it returns;
         a dict of names and such is the models of a ``split``. With a scoring script: a file or folder of any kind that
         it finds by ``AZUREML_MODEL_DIR``, or None. (templated)
-    :param dataset: a file, folder, glob or list of URIs of Parquet, CSV, Arrow/Feather, JSON lines or JSON lists of objects;
-        or at most 10,000 rows in the DAG file or by XCom: list of lists, list of dicts, dict of columns, NumPy array,
-        pandas or polars data frame, Arrow table. (templated)
+    :param dataset: a file, folder, glob or list of URIs of Parquet, CSV, Arrow/Feather, JSON lines or JSON lists of
+        objects; or at most 10,000 rows in the DAG file or by XCom: list of lists, list of dicts, dict of columns, NumPy
+        array, pandas or polars data frame, Arrow table. (templated)
     :param as_of: with an alias, the version that was live at this time, for backfills:
         ``"{{ logical_date | default(dag_run.run_after, true) }}"``; None: the newest. (templated)
     :param drop_columns: columns to leave out, of the model's inputs and of the output: names or positions; for a
@@ -291,7 +292,7 @@ class PredictOperator(BatchInferenceOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.model = model
-        self.dataset = dataset
+        self.dataset = given_data("dataset", dataset)
         self.as_of = as_of
         self.drop_columns = drop_columns
         self.feature_columns = feature_columns
