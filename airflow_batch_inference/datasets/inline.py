@@ -41,10 +41,32 @@ def is_inline(dataset: object) -> bool:
         return True
     advice = advice_for(dataset)
     if advice is not None:
-        kind = type(dataset)
-        message = f"dataset is a {kind.__module__.partition('.')[0]} {kind.__name__}, which is no data frame. {advice}"
-        raise ConfigurationError(message)
+        raise ConfigurationError(_nearly("dataset", dataset, advice))
     return isinstance(dataset, (list, tuple)) and any(not isinstance(item, str) for item in dataset)
+
+
+def for_a_dag(argument: str, given: object) -> object:
+    """Return an array, frame or table as a DAG holds it; all else as it is.
+
+    Airflow writes a record batch's address in memory into the DAG, which would be another one at each reading.
+
+    Raises
+    ------
+    ConfigurationError
+        It is too large, or nearly a frame and not quite one: no run could change that.
+    """
+    advice = advice_for(given)
+    if advice is not None:
+        raise ConfigurationError(_nearly(argument, given, advice))
+    if is_in_memory(given):
+        _check_size(rows_of(given))
+    return pa.Table.from_batches([given]) if isinstance(given, pa.RecordBatch) else given
+
+
+def _nearly(argument: str, given: object, advice: str) -> str:
+    kind = type(given)
+    library = kind.__module__.partition(".")[0]
+    return f"{argument} is a {library} {kind.__name__}, which is no data frame. {advice}"
 
 
 def inline_table(

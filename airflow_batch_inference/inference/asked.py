@@ -62,6 +62,9 @@ class Asked:
             found = "empty" if dataset_separator == "" else repr(dataset_separator)
             message = f"dataset_separator is {found}: give '.' or another text, or None for one column a parent."
             raise ConfigurationError(message)
+        if dataset_separator is not None and dataset_separator.lower() in ("none", "null"):
+            message = f"dataset_separator is the text {dataset_separator!r}: give None for one column a parent, or '.'."
+            raise ConfigurationError(message)
         choice = ColumnChoice(
             include=_names("dataset", dataset) or _DEFAULT,
             exclude=_names("dataset_exclude", dataset_exclude),

@@ -49,10 +49,11 @@ class PlainForm(Form[Any]):
         names = different_names(list(data))
         columns = {}
         for name, values in zip(names, data.values(), strict=True):
-            if isinstance(values, (str, bytes)) or not isinstance(values, (list, tuple, np.ndarray)):
+            found = _listed(values)
+            if found is None:
                 message = f"Column {name!r} of the data is a {type(values).__name__}; give a list of its values."
                 raise DataError(message)
-            columns[name] = list(values)
+            columns[name] = found
         lengths = {name: len(values) for name, values in columns.items()}
         if len(set(lengths.values())) > 1:
             message = f"The columns of the data differ in length: {lengths}. Give each the same number of values."
@@ -127,6 +128,17 @@ class PlainForm(Form[Any]):
             else:
                 found.append(plain)
         return found
+
+
+def _listed(values: object) -> list[Any] | None:
+    """Return a column's values: of a list, an array, a series or an Arrow column; None for anything else."""
+    if isinstance(values, (list, tuple)) or (isinstance(values, np.ndarray) and values.ndim):
+        return list(values)
+    for method in ("to_pylist", "to_list"):  # Arrow's, and that of series
+        convert = getattr(values, method, None)
+        if callable(convert):
+            return list(convert())
+    return None
 
 
 def plain_value(value: Any) -> Any:  # noqa: ANN401  # whatever a cell holds

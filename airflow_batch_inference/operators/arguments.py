@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _TRUE = frozenset({"true", "1", "yes"})
 _FALSE = frozenset({"false", "0", "no"})
+_DATA_LIBRARIES = frozenset({"numpy", "pandas", "polars", "pyarrow"})
 _NONE = frozenset({"", "none", "null"})
 
 
@@ -243,6 +244,21 @@ def csv_options(value: Any) -> CsvOptions:  # noqa: ANN401  # what a DAG or a te
     from airflow_batch_inference.datasets.csv_options import parse_csv_options
 
     return parse_csv_options(mapping("csv_options", value))
+
+
+def given_data(name: str, value: object) -> object:
+    """Return what a DAG gives as data as an operator keeps it: frames are looked at while the DAG is read.
+
+    Raises
+    ------
+    ConfigurationError
+        A frame that can never be scored: too large, or no frame.
+    """
+    if type(value).__module__.partition(".")[0] not in _DATA_LIBRARIES:
+        return value  # templates, lists and dicts are looked at when they are used; nothing heavy is imported for them
+    from airflow_batch_inference.datasets.inline import for_a_dag
+
+    return for_a_dag(name, value)
 
 
 def structure(value: Any) -> Any:  # noqa: ANN401  # what a DAG or a template gives

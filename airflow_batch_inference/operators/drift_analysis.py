@@ -12,6 +12,7 @@ from airflow_batch_inference.operators.arguments import (
     callables,
     choice,
     csv_options,
+    given_data,
     mapping,
     names,
     number,
@@ -153,9 +154,9 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         **kwargs: Any,  # noqa: ANN401  # BaseOperator's own
     ) -> None:
         super().__init__(**kwargs)
-        self.dataset = dataset
+        self.dataset = given_data("dataset", dataset)
         self.model = model
-        self.sample_set = sample_set
+        self.sample_set = given_data("sample_set", sample_set)
         self.perform_drift_analysis = perform_drift_analysis
         self.rule = rule
         self.drift_threshold = drift_threshold

@@ -14,6 +14,7 @@ from airflow_batch_inference.operators.arguments import (
     choice,
     columns,
     csv_options,
+    given_data,
     mapping,
     names,
     number,
@@ -155,7 +156,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.model = model
-        self.dataset = dataset
+        self.dataset = given_data("dataset", dataset)
         self.label_columns = label_columns
         self.as_of = as_of
         self.metrics = metrics

@@ -8,6 +8,7 @@ from airflow_batch_inference.aliases import parse_alias, set_alias
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.operators.arguments import (
     csv_options,
+    given_data,
     mapping,
     names,
     number,
@@ -158,9 +159,9 @@ class LoadModelOperator(BatchInferenceOperator):
         self.verify_signature = verify_signature
         self.load_options = load_options
         self.class_names = class_names
-        self.sample_set = sample_set
+        self.sample_set = given_data("sample_set", sample_set)
         self.baseline = baseline
-        self.golden_set = golden_set
+        self.golden_set = given_data("golden_set", golden_set)
         self.golden_tolerance = golden_tolerance
         self.target_column = target_column
         self.decision_threshold = decision_threshold

@@ -15,6 +15,7 @@ from airflow_batch_inference.operators.arguments import (
     choice,
     columns,
     csv_options,
+    given_data,
     mapping,
     names,
     number,
@@ -296,7 +297,7 @@ class PredictOperator(BatchInferenceOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.model = model
-        self.dataset = dataset
+        self.dataset = given_data("dataset", dataset)
         self.as_of = as_of
         self.drop_columns = drop_columns
         self.feature_columns = feature_columns

@@ -225,3 +225,25 @@ def test_a_record_batch_is_answered_by_one(make_model):
     assert empty.num_rows == 0
     pieces = abi.parallel_infer(make_model(), [batch, batch])
     assert [type(each) for each in pieces] == [pa.RecordBatch] * 2
+
+
+# Dicts of other libraries' columns.
+@pytest.mark.parametrize(
+    "make", [list, tuple, np.array, pd.Series, pl.Series, pa.array, lambda v: pa.chunked_array([v])]
+)
+def test_the_columns_of_a_dict_may_be_series_and_arrays(make_model, make):
+    data = {"a": make([1.0, 2.0]), "b": make([0.5, 0.0])}
+    found = abi.infer(make_model(), data, dataset=["in.a", "out"])
+    assert found == {"in.a": [1.0, 2.0], "out.predicted_label": [3.0, 4.0]}
+
+
+@pytest.mark.parametrize("values", [{1.0, 2.0}, {"x": 1.0}, 5, "text", None])
+def test_what_has_no_order_is_no_column(make_model, values):
+    with pytest.raises(DataError, match="Column 'a' of the data is a"):
+        abi.infer(make_model(), {"a": values, "b": [1.0, 2.0]})
+
+
+@pytest.mark.parametrize("separator", ["None", "none", "null"])
+def test_the_word_none_never_becomes_part_of_a_name(make_model, separator):
+    with pytest.raises(ConfigurationError, match="give None for one column a parent"):
+        abi.infer(make_model(), {"a": [1.0], "b": [1.0]}, dataset_separator=separator)

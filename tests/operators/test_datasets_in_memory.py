@@ -22,6 +22,7 @@ from sklearn.preprocessing import OrdinalEncoder
 
 import airflow_batch_inference as abi
 from airflow_batch_inference.datasets.dataset import open_dataset
+from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.operators import (
     DriftAnalysisOperator,
     EvaluateModelOperator,
@@ -61,6 +62,7 @@ def score(runner):
         record = STORE.read_record(runner(PredictOperator(task_id="p", model=model, dataset=dataset, **arguments)))
         return record, open_dataset([part.uri for part in record.parts], STORE).whole().to_pandas()
 
+    run.runner = runner
     return run
 
 
@@ -154,14 +156,40 @@ def test_a_labelled_frame_is_evaluated(runner, load, rng_frame):
     assert record.metrics["accuracy"] == estimator.score(rng_frame, labels)
 
 
-def test_what_is_too_large_for_a_dag_is_refused(load, score, rng_frame):
-    estimator = LinearRegression().fit(rng_frame, rng_frame["a"])
-    large = pd.concat([rng_frame] * 26)
-    with pytest.raises(AirflowFailException, match=r"has 10400 rows; the limit is 10000.*Parquet file"):
-        score(load(estimator), large)
+def operators_with(given):
+    return [
+        lambda: PredictOperator(task_id="predict", model="/data/m.txt", dataset=given),
+        lambda: EvaluateModelOperator(task_id="evaluate", model="/data/m.txt", dataset=given, label_columns="y"),
+        lambda: DriftAnalysisOperator(task_id="drift", dataset=given),
+        lambda: DriftAnalysisOperator(task_id="drift", dataset="/data/d.csv", sample_set=given),
+        lambda: LoadModelOperator(task_id="load", model_uri="/data/m.txt", sample_set=given),
+        lambda: LoadModelOperator(task_id="load", model_uri="/data/m.txt", golden_set=given),
+    ]
 
 
-@pytest.mark.parametrize("form", ["pandas", "polars", "table", "structured", "array", "columns"])
+@pytest.mark.parametrize("form", ["pandas", "polars", "table", "batch", "array", "structured"])
+def test_what_is_too_large_is_refused_while_the_dag_is_read(rng_frame, form):
+    for make in operators_with(FORMS[form](pd.concat([rng_frame] * 26))):
+        with pytest.raises(ConfigurationError, match=r"has 10400 rows; the limit is 10000.*Parquet file"):
+            make()
+
+
+@pytest.mark.parametrize("given", [pd.Series([1]), pl.Series([1]), pl.LazyFrame({"a": [1]})])
+def test_what_is_nearly_a_frame_is_refused_there_too(given):
+    for make in operators_with(given):
+        with pytest.raises(ConfigurationError, match=r"which is no data frame.*(to_frame|collect)\(\)"):
+            make()
+
+
+def test_what_comes_by_xcom_is_refused_when_it_is_there(load, score, rng_frame):
+    operator = PredictOperator(task_id="p", model="/data/m.txt", dataset="{{ ti.xcom_pull('frame') }}")
+    operator.dataset = pd.concat([rng_frame] * 26)
+    operator.model = load(LinearRegression().fit(rng_frame, rng_frame["a"]))
+    with pytest.raises(AirflowFailException, match=r"has 10400 rows; the limit is 10000"):
+        score.runner(operator)
+
+
+@pytest.mark.parametrize("form", ["pandas", "polars", "table", "batch", "structured", "array", "columns"])
 def test_a_dag_with_a_frame_in_it_is_read_and_is_the_same_at_each_reading(rng_frame, form):
     def serialized():
         given = FORMS[form](rng_frame.copy())
