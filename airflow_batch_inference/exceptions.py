@@ -27,6 +27,7 @@ once, because the same inputs can only fail again.
     │   └── OutOfStepError             the predictions are not one a row, each of its own row
     ├── ScriptError                    a scoring script that cannot be run, with its own traceback
     │   └── TooManyFailedItemsError    retryable: a retry runs the mini-batches that failed, and only those
+    ├── EnvironmentBuildError          retryable: an environment could not be made of a script's requirements
     ├── WorkerError                    retryable: worker processes died, or made no progress
     ├── CheckFailedError               check, count, rate, limit, first rows
     ├── DriftDetectedError             columns, scores, thresholds, report URI
@@ -160,6 +161,12 @@ class ScriptError(BatchInferenceError):
 
 class TooManyFailedItemsError(ScriptError):
     """More files or mini-batches failed than the run allows, or all of them did."""
+
+    retryable: ClassVar[bool] = True
+
+
+class EnvironmentBuildError(BatchInferenceError):
+    """No virtual environment could be made of a script's requirements; a package index may be there again later."""
 
     retryable: ClassVar[bool] = True
 

@@ -107,8 +107,17 @@ def named_items(files: Sequence[DataFile]) -> tuple[Item, ...]:
     )
 
 
-def plan_mini_batches(items: Sequence[Item], size: int) -> tuple[MiniBatch, ...]:
-    """Cut the files into mini-batches of ``size``, in input order.
+def plan_mini_batches(items: Sequence[Item], size: int, *, most_bytes: int | None = None) -> tuple[MiniBatch, ...]:
+    """Cut the files into mini-batches, in input order.
+
+    Parameters
+    ----------
+    items
+        The files.
+    size
+        How many of them a mini-batch has.
+    most_bytes
+        How many bytes it may have, in the place of a number of files; a file that is larger is one by itself.
 
     Examples
     --------
@@ -117,8 +126,18 @@ def plan_mini_batches(items: Sequence[Item], size: int) -> tuple[MiniBatch, ...]
     >>> [len(batch.items) for batch in plan_mini_batches(items, 10)]
     [10, 10, 3]
     """
-    starts = range(0, len(items), size)
-    return tuple(MiniBatch(index, tuple(items[start : start + size])) for index, start in enumerate(starts))
+    if most_bytes is None:
+        starts = range(0, len(items), size)
+        return tuple(MiniBatch(index, tuple(items[start : start + size])) for index, start in enumerate(starts))
+    groups: list[list[Item]] = []
+    left = 0
+    for item in items:
+        if not groups or item.file.size_bytes > left:
+            groups.append([])
+            left = most_bytes
+        groups[-1].append(item)
+        left -= item.file.size_bytes
+    return tuple(MiniBatch(index, tuple(group)) for index, group in enumerate(groups))
 
 
 def file_hash(items: Iterable[Item]) -> int:
