@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -81,13 +80,13 @@ def test_a_script_gets_an_environment_of_its_requirements_which_is_built_once(be
     listed = bench.folder / "requirements.txt"
     listed.write_text("# what it needs\nanswers==1.0  # the answer\n")
     with caplog.at_level("INFO"):
-        uri, record = run_with(bench, bench.script(SCRIPT), str(listed))
+        _, record = run_with(bench, bench.script(SCRIPT), str(listed))
         answer, prefix = bench.output(record).decode().splitlines()[1].split()
         assert answer == "42"
         assert Path(prefix).parent == bench.folder / "environments"
         assert caplog.text.count("Building an environment") == 1
         bench.forget()
-        again, record = run_with(bench, bench.script(SCRIPT), str(listed))
+        run_with(bench, bench.script(SCRIPT), str(listed))
         assert caplog.text.count("Building an environment") == 1
     about = json.loads((Path(prefix) / "complete.json").read_text())
     assert "answers==1.0  # the answer" in about["requirements"]
@@ -208,7 +207,6 @@ def test_a_folder_that_cannot_be_written_to_is_told(tmp_path, base):
     blocked.write_text("")
     with pytest.raises(ConfigurationError, match=r"Set environments in the \[batch_inference\] section"):
         environment_of(required(tmp_path / "requirements.txt", "x\n"), base, blocked / "environments")
-    assert os.path.exists(blocked)
 
 
 def test_modules_beside_the_requirements_do_not_get_in_pips_way(tmp_path, wheels, base):
