@@ -12,7 +12,8 @@ NAMED = {
     "by its name in text": "os.environ['AZUREML_MODEL_DIR'] + '/heart-classifier/model.pkl'",
     "by its name in an f-string": "f\"{os.environ['AZUREML_MODEL_DIR']}/heart-classifier/model.pkl\"",
     "by a pathlib path": "Path(os.environ['AZUREML_MODEL_DIR']) / 'heart-classifier' / 'model.pkl'",
-    "by a name that is made": "os.path.join(os.environ['AZUREML_MODEL_DIR'], '-'.join(['heart', 'classifier']), 'model.pkl')",
+    "by a name that is made": "os.path.join(os.environ['AZUREML_MODEL_DIR'], "
+    "'-'.join(['heart', 'classifier']), 'model.pkl')",
     "in any folder": "glob.glob(os.environ['AZUREML_MODEL_DIR'] + '/*/*.pkl')[-1]",
     "in any folder by pathlib": "next(Path(os.environ['AZUREML_MODEL_DIR']).glob('*/model.pkl'))",
     "in the first folder": "glob.glob(os.environ['AZUREML_MODEL_DIR'] + '/*/')[0] + 'model.pkl'",
@@ -149,7 +150,9 @@ def test_a_missing_package_is_not_looked_for_twice(bench, heart):
         def run(mini_batch):
             return mini_batch
     """)
-    with pytest.raises(ScriptError, match="No module named 'a_package_that_is_nowhere'.*Install the package") as raised:
+    with pytest.raises(
+        ScriptError, match=r"No module named 'a_package_that_is_nowhere'.*Install the package"
+    ) as raised:
         bench.run(script, model=str(heart))
     assert len(bench.notes("load")) == 1
     assert "AZUREML_MODEL_DIR" not in str(raised.value)

@@ -66,7 +66,6 @@ def test_one_file_for_all_is_right_however_it_is_written(bench):
     write(bench, "a/x.csv", "b/x.csv", "c/y.csv")
     script = bench.script("""
         def run(mini_batch):
-            out = Path(os.environ["AZUREML_BI_OUTPUT_PATH"], os.path.basename(mini_batch[0]) + "-and-more.txt")
             name = Path(os.environ["AZUREML_BI_OUTPUT_PATH"], "all.txt")
             for path in mini_batch:
                 with open(name, "a") as file:

@@ -1,4 +1,4 @@
-"""A script in an interpreter of its own: the same answers as in the worker's, from a Python that has nothing of ours."""
+"""A script in an interpreter of its own: the same answers as in the worker's, from one that has nothing of ours."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ def furnished(tmp_path_factory):
     """Return the Python of an environment that sees the packages of the worker's, by a file of its own."""
     folder = tmp_path_factory.mktemp("furnished") / "env"
     venv.create(folder, with_pip=False, symlinks=True)
-    import pandas
+    import pandas as pd
 
     (packages,) = folder.glob("lib/python*/site-packages")
-    (packages / "theirs.pth").write_text(f"{Path(pandas.__file__).parents[1]}\n")
+    (packages / "theirs.pth").write_text(f"{Path(pd.__file__).parents[1]}\n")
     return folder / "bin" / "python"
 
 

@@ -92,8 +92,9 @@ def test_plain_values_of_all_kinds_are_not_complex():
     import decimal
     import uuid
 
-    values = [1, "a", None, 0.5, True, np.float32(1), np.datetime64("2020-01-01"), dt.date(2020, 1, 1), pd.NaT, pd.NA,
-              pd.Timestamp("2020"), pd.Timedelta(1), pd.Period("2020"), decimal.Decimal(1), uuid.UUID(int=1), b"x"]  # fmt: skip
+    values = [1, "a", None, 0.5, True, np.float32(1), np.datetime64("2020-01-01"), dt.date(2020, 1, 1), pd.NaT,
+              pd.NA, pd.Timestamp("2020"), pd.Timedelta(1), pd.Period("2020"), decimal.Decimal(1), uuid.UUID(int=1),
+              b"x"]  # fmt: skip
     assert complex_values(as_frame(values)) is None
 
 
