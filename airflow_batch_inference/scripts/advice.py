@@ -74,7 +74,8 @@ def advice_on(error: str, lines: str, place: Place) -> str:
     ''
     """
     missing = _MISSING.search(error)
-    if missing is not None and not _AZURE.match(missing[1]):
+    is_azure = missing is not None and (_AZURE.match(missing[1]) or (missing[1] == "azure" and "azure.ai.ml" in lines))
+    if missing is not None and not is_azure:
         return f" {place.install(missing[1].partition('.')[0])}"
     if missing is not None or _OFFLINE.search(error):
         found = [what for pattern, what in _COUNTERPARTS if re.search(pattern, lines)] or [_EVERYTHING]

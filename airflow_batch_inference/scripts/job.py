@@ -10,7 +10,7 @@ import contextlib
 import logging
 import pickle
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_batch_inference import __version__
@@ -275,9 +275,11 @@ def _setup(job: _Job) -> WorkerSetup:
     ConfigurationError
         A file system cannot.
     """
+    settings = job.request.settings
+    arguments = job.opened.model_folder.filled(settings.program_arguments)
     setup = WorkerSetup(
         runner=job.opened.runner,
-        settings=job.request.settings,
+        settings=replace(settings, program_arguments=arguments),
         work_key=job.work_key,
         folder=job.folder,
         attempt=job.request.destination.attempt,

@@ -15,8 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.scripts.settings import MODEL
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 _USUAL = "model"
 _LISTING = frozenset({"listdir", "iterdir", "scandir", "glob", "iglob"})
@@ -51,6 +54,19 @@ class ModelFolder:
     def variables(self) -> dict[str, str]:
         """What the worker processes get."""
         return {"AZUREML_MODEL_DIR": self.choices[self.at]} if self.choices else {}
+
+    def filled(self, arguments: Sequence[str]) -> tuple[str, ...]:
+        """Put the model's path into the arguments of a script.
+
+        Raises
+        ------
+        ConfigurationError
+            There is no model.
+        """
+        if self.model is None and any(MODEL in each for each in arguments):
+            message = f"program_arguments has {MODEL}, the path of the model, and there is none. Give model=."
+            raise ConfigurationError(message)
+        return tuple(each.replace(MODEL, str(self.model)) for each in arguments)
 
     def settle(self) -> None:
         """Keep what it is, as something has succeeded with it."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from airflow_batch_inference.datasets.listing import list_dataset
 from airflow_batch_inference.exceptions import ConfigurationError, EmptyDatasetError
 from airflow_batch_inference.scoring.accounting import row_hash
+from airflow_batch_inference.scripts.mltable import without_mltables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -78,7 +79,8 @@ def list_items(dataset: object, storage: Storage, *, recursive: bool, on_empty: 
     if not isinstance(given, (list, tuple)) or not all(isinstance(uri, str) for uri in given):
         message = "A scoring script gets files: give dataset a file, a folder, a glob, or a list of URIs."
         raise ConfigurationError(message)
-    files = [listed.file for listed in list_dataset(given, storage, recursive=recursive)]
+    listed = [each.file for each in list_dataset(given, storage, recursive=recursive)]
+    files = without_mltables(listed, storage)
     if not files and on_empty == "fail":
         below = "" if recursive else " (files of sub-folders count with recursive=True)"
         message = (

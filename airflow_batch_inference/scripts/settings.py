@@ -20,6 +20,8 @@ OUTPUT_ACTIONS = ("append_row", "summary_only")
 LOGGING_LEVELS = ("warning", "info", "debug")
 RESERVED = ("AZUREML_MODEL_DIR", "AZUREML_BI_OUTPUT_PATH")
 UNLIMITED = -1
+MODEL, OUTPUT = "${model}", "${output}"
+"""What stands for the paths of the model and of the output folder in ``program_arguments``."""
 _PERCENT = 100
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -60,7 +62,8 @@ class ScriptSettings:
     label_columns
         Names of the columns of what has none: lists and arrays.
     program_arguments
-        What stands in ``sys.argv`` behind the script's path.
+        What stands in ``sys.argv`` behind the script's path; ``${model}`` and ``${output}`` in it are the paths of the
+        model's copy and of the output folder.
     mini_batch_bytes
         Bytes of files given to one ``run()``, in the place of their number: as many files as stay within it, and at
         least one; None: ``mini_batch_size`` counts.

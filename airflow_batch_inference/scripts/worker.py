@@ -31,6 +31,7 @@ from airflow_batch_inference.scripts.hosted.script import openings
 from airflow_batch_inference.scripts.hosted_runner import HostedError
 from airflow_batch_inference.scripts.plan import file_hash
 from airflow_batch_inference.scripts.returned import as_frame, complex_values, count_elements, write_rows
+from airflow_batch_inference.scripts.settings import OUTPUT
 from airflow_batch_inference.scripts.written import OutputFolder, overwritten
 from airflow_batch_inference.storage import private_folder, sha256_of
 from airflow_batch_inference.uris import encode_segment, join_uri
@@ -132,7 +133,8 @@ class _Worker:
         level = settings.logging_level.upper()
         logging.basicConfig(stream=sys.stdout, level=level, format=_LOG_FORMAT, force=True)
         openings.watch(str(self.outputs.path))
-        self.setup.runner.init(settings)
+        arguments = tuple(each.replace(OUTPUT, str(self.outputs.path)) for each in settings.program_arguments)
+        self.setup.runner.init(replace(settings, program_arguments=arguments))
         openings.taken()
         stray = self.outputs.set_aside()
         if stray:
