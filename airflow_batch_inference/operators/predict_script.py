@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -307,6 +308,7 @@ def _own_python(operator: PredictOperator, storage: Storage) -> OwnPython | None
 
     python = optional_text(operator.python)
     required = structure(operator.requirements)
+    required = os.fspath(required) if isinstance(required, os.PathLike) else required
     if python is None and required is None:
         return None
     if isinstance(required, (list, tuple)):

@@ -52,7 +52,8 @@ class Place:
             return f"Install it there: {self.python} -m pip install <the package of {package!r}>."
         return (
             f"The script runs in the worker's own Python, {self.python}. Install the package of {package!r} there, or "
-            "give the script an interpreter of its own: python='/path/bin/python', or requirements='requirements.txt'."
+            "give the script an interpreter of its own: python='/path/bin/python', or "
+            "requirements='/path/requirements.txt'."
         )
 
 

@@ -80,6 +80,8 @@ class Deployment:
         Of ``PredictOperator``.
     instance_count
         How many machines it asks for: mapped task instances on Airflow.
+    instance_key
+        Where it says so.
     ignored
         Keys that have no meaning here.
     environment
@@ -88,6 +90,7 @@ class Deployment:
 
     arguments: Mapping[str, Any]
     instance_count: int = 1
+    instance_key: str = ""
     ignored: tuple[str, ...] = ()
     environment: str | None = None
 
@@ -102,6 +105,12 @@ class Reader:
         Of the file.
     given
         Arguments that are given beside it: what the file says of them is not looked at.
+    arguments, sources
+        What was taken, and which key each was taken from.
+    ignored
+        Keys that have no meaning here.
+    environment
+        What was said of the script's Python, in words.
     """
 
     path: Path
@@ -109,7 +118,7 @@ class Reader:
     arguments: dict[str, Any] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
     environment: str | None = None
-    _sources: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
 
     def refuse(self, reason: str) -> ConfigurationError:
         """Return an error that names the file."""
@@ -125,11 +134,11 @@ class Reader:
 
     def set(self, name: str, argument: str, value: object) -> None:
         """Take one value; two places that say different things are refused."""
-        if argument in self._sources and self.arguments[argument] != value:
+        if argument in self.sources and self.arguments[argument] != value:
             raise self.refuse(
-                f"{self._sources[argument]} is {self.arguments[argument]!r}, and {name} is {value!r}. Say it once."
+                f"{self.sources[argument]} is {self.arguments[argument]!r}, and {name} is {value!r}. Say it once."
             )
-        self.arguments[argument], self._sources[argument] = value, name
+        self.arguments[argument], self.sources[argument] = value, name
 
     def take(self, name: str, values: Mapping[str, Any], known: Mapping[str, str]) -> None:
         """Take the keys of a section that holds nothing else."""
@@ -163,7 +172,9 @@ class Reader:
                 raise self.refuse(f"the key {key!r} is not supported{did_you_mean(key, _KNOWN)}.{advice}")
             if key == _ENVIRONMENT:
                 self.tell_environment(value)
-            elif key in _IGNORED:
+            if key == "compute" and isinstance(value, dict):  # as older files have it
+                self.take_instances(f"compute.{_INSTANCES}", value.get(_INSTANCES))
+            if key in _IGNORED:
                 self.ignored.append(key)
             elif key in _SETTINGS:
                 self.take("", {key: value}, _SETTINGS)
@@ -295,6 +306,7 @@ def read_deployment(path: str | Path, given: Collection[str] = ()) -> Deployment
     return Deployment(
         arguments=reader.arguments,
         instance_count=count,
+        instance_key=reader.sources.get(_INSTANCES, ""),
         ignored=tuple(reader.ignored),
         environment=reader.environment,
     )
@@ -329,13 +341,13 @@ def arguments_of(path: str | Path, overrides: Mapping[str, Any]) -> dict[str, An
     if found.environment is not None and not {"python", "requirements"} & set(overrides):
         log.info(
             "%s: environment (%s) is not built on Airflow: the script runs in the worker's Python. For one of its own "
-            "give from_azure_deployment(…, requirements='requirements.txt'), or python='/path/bin/python'",
+            "give from_azure_deployment(…, requirements='/path/requirements.txt'), or python='/path/bin/python'",
             *(path, found.environment),
         )
     if found.instance_count > 1:
         log.info(
-            "%s: instance_count is %d: on Airflow these are mapped task instances, such as "
+            "%s: %s is %d: on Airflow these are mapped task instances, such as "
             "PredictOperator.partial(…).expand(dataset=[…]), each with a share of the files",
-            *(path, found.instance_count),
+            *(path, found.instance_key, found.instance_count),
         )
     return arguments

@@ -107,6 +107,7 @@ def _take_task(reader: Reader, task: Mapping[str, Any], inputs: Mapping[str, Any
     reader.place_code()
     if task.get("environment"):
         reader.tell_environment(task["environment"])
+        reader.ignored.append("task.environment")
     if "output_action" not in reader.given:
         reader.set("task.append_row_to", "output_action", "append_row" if task.get("append_row_to") else "summary_only")
     name = "args" if "args" in task else "program_arguments"

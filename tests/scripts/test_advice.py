@@ -47,7 +47,7 @@ def test_a_run_that_is_none_is_told():
 
 def test_other_packages_are_told_where_they_are_missing():
     error = "ModuleNotFoundError: No module named 'torch.nn'"
-    assert "python='/path/bin/python', or requirements='requirements.txt'" in advice_on(error, "", Place())
+    assert "python='/path/bin/python', or requirements='/path/requirements.txt'" in advice_on(error, "", Place())
     assert "/e/bin/python -m pip install" in advice_on(error, "", Place("/e/bin/python", "python"))
     assert "Add the package of 'torch' to requirements" in advice_on(error, "", Place("/e", "requirements"))
 

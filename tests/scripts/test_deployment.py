@@ -104,6 +104,7 @@ def test_what_cannot_be_taken_is_refused_by_name(read, text, says):
 def test_variables_and_machines_may_stand_in_the_settings(read):
     for text in ("settings: {environment_variables: {A: 1, B: x}, instance_count: 3}",
                  "environment_variables: {A: 1, B: x}\ninstance_count: 3",
+                 "environment_variables: {A: 1, B: x}\ncompute: {target: azureml:c, instance_count: 3}",
                  "environment_variables: {A: 1, B: x}\nresources: {instance_count: 3}"):  # fmt: skip
         found = read(text)
         assert found.arguments["environment_variables"] == {"A": "1", "B": "x"}
@@ -123,7 +124,7 @@ def test_an_environment_is_told_with_what_to_give_here(tmp_path, caplog):
     with caplog.at_level("INFO"):
         arguments_of(path, {"model": "/m"})
     assert "environment (conda_file env/conda.yaml, image reg/torch:1, name torch) is not built" in caplog.text
-    assert "requirements='requirements.txt'" in caplog.text
+    assert "requirements='/path/requirements.txt'" in caplog.text
     caplog.clear()
     with caplog.at_level("INFO"):
         arguments_of(path, {"model": "/m", "python": "/opt/env/bin/python"})

@@ -69,7 +69,7 @@ def test_a_parallel_job_becomes_arguments(job, tmp_path):
         "model": str(tmp_path / "iris-model"),
     }
     assert found.instance_count == 2
-    assert found.ignored == ("compute", "--copy_logs_to_parent")
+    assert found.ignored == ("compute", "task.environment", "--copy_logs_to_parent")
     assert found.environment == "conda_file ./environment.yml, image some/image, name prs-env"
 
 
