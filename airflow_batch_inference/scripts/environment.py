@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_batch_inference.exceptions import ConfigurationError, EnvironmentBuildError
+from airflow_batch_inference.exceptions import ConfigurationError, WorkerError
 from airflow_batch_inference.scripts.hosted_runner import clean_environment
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def environment_of(
     ------
     ConfigurationError
         The requirements name what may change, or the folder cannot be written to.
-    EnvironmentBuildError
+    WorkerError
         The environment cannot be made, or pip fails; with its last lines.
     """
     digest = requirements.digest()
@@ -190,7 +190,7 @@ def _make(place: Path, base: Interpreter, check: Callable[[], None]) -> None:
             f"Python {base.version} ({base.path}) made no virtual environment in {place}. It says:\n{failed}"
             f"{hint if 'ensurepip' in failed or 'No module named venv' in failed else ''}"
         )
-        raise EnvironmentBuildError(message)
+        raise WorkerError(message)
 
 
 def _install(place: Path, requirements: Requirements, base: Interpreter, check: Callable[[], None]) -> None:
@@ -208,7 +208,7 @@ def _install(place: Path, requirements: Requirements, base: Interpreter, check: 
             f"{requirements.name} cannot be installed for Python {base.version}. pip says:\n{failed}\nCorrect the "
             "requirements, or pip's settings on this worker (PIP_INDEX_URL, pip.conf)."
         )
-        raise EnvironmentBuildError(message)
+        raise WorkerError(message)
 
 
 def _run(command: list[str], python: str, folder: Path, check: Callable[[], None]) -> str | None:

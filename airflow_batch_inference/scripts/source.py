@@ -253,7 +253,7 @@ class OwnPython:
         ------
         ConfigurationError
             There is no such interpreter, or it is none, or too old; or the requirements can never work.
-        EnvironmentBuildError
+        WorkerError
             They cannot be installed.
         """
         base = ask(find_python(self.python or sys.executable), self.variables)
