@@ -209,6 +209,9 @@ def _install(place: Path, requirements: Requirements, base: Interpreter, check: 
             "requirements, or pip's settings on this worker (PIP_INDEX_URL, pip.conf)."
         )
         raise WorkerError(message)
+    if requirements.path and tuple(listed.read_text(encoding="utf-8-sig").splitlines()) != requirements.lines:
+        message = f"{requirements.name} was changed while it was installed. Run the task again."
+        raise WorkerError(message)
 
 
 def _run(command: list[str], python: str, folder: Path, check: Callable[[], None]) -> str | None:

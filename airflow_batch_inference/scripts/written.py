@@ -119,21 +119,20 @@ def overwritten(
     """
     if not written:
         return None
-    found: list[tuple[int, str]] = []
-    for name, number in openings.items():
-        if name in written and len(written) < returned <= number and number > 1:
-            found.append((returned - len(written), f"it wrote {name} anew {number} times"))
+    number, what = 0, ""
     for stem, shared in _shared_stems(inputs):
         files = [name for name in written if _is_of(name, stem)]
         anew = max((openings.get(name, 0) for name in files), default=0)
         missing = min(len(shared) - 1, max(len(shared) - len(files), anew - 1)) if files else 0
         if missing > 0:
             names, left = ", ".join(shared[:3]), ", ".join(files[:3])
-            found.append((missing, f"{names} share the stem {stem}, and left only {left}"))
-    if not found:
+            number, what = number + missing, what or f"{names} share the stem {stem}, and left only {left}"
+    for name in written:
+        times = openings.get(name, 0)
+        if len(written) < returned <= times and times > 1 and returned - len(written) > number:
+            number, what = returned - len(written), f"it wrote {name} anew {times} times"
+    if not number:
         return None
-    number, what = max(found)
-    number = max(number, sum(each for each, text in found if " share the stem " in text))
     message = (
         f"outputs have replaced each other, at least {number}: {what}. Name each file after its input's path, "
         "not its stem alone"

@@ -392,3 +392,8 @@ def test_the_probe_says_which_packages_there_are(bare):
     assert said["packages"] == []
     assert ask(sys.executable, {}).packages != ask(str(bare), {}).packages
     assert os.access(bare, os.X_OK)
+
+
+def test_the_probe_says_nothing_where_it_is_only_imported(capfd):
+    subprocess.run([sys.executable, "-c", "import airflow_batch_inference.scripts.hosted.probe"], check=True)
+    assert capfd.readouterr().out == ""

@@ -15,15 +15,16 @@ def _packages():  # type: ignore[no-untyped-def]  # noqa: ANN202  # annotations 
         return []
 
 
-print(  # noqa: T201  # the answer
-    json.dumps(
-        {
-            "version": list(sys.version_info[:3]),
-            "implementation": platform.python_implementation(),
-            "build": sys.version,
-            "machine": platform.machine(),
-            "prefix": sys.prefix,
-            "packages": _packages(),  # type: ignore[no-untyped-call]
-        }
+if __name__ == "__main__":
+    print(  # noqa: T201  # the answer
+        json.dumps(
+            {
+                "version": list(sys.version_info[:3]),
+                "implementation": platform.python_implementation(),
+                "build": sys.version,
+                "machine": platform.machine(),
+                "prefix": sys.prefix,
+                "packages": _packages(),  # type: ignore[no-untyped-call]
+            }
+        )
     )
-)
