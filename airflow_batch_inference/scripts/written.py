@@ -108,7 +108,7 @@ def overwritten(
     written
         The files that it wrote, by their path below the output folder.
     openings
-        How often files there were opened to be written anew, as far as Python was asked for it.
+        How often files there were opened to be written anew, as far as Python was asked for it; 0: only to be added to.
 
     Examples
     --------
@@ -123,7 +123,9 @@ def overwritten(
     for stem, shared in _shared_stems(inputs):
         files = [name for name in written if _is_of(name, stem)]
         anew = max((openings.get(name, 0) for name in files), default=0)
-        missing = min(len(shared) - 1, max(len(shared) - len(files), anew - 1)) if files else 0
+        # Of files that a library wrote without Python's open() nothing is known but how many there are.
+        unseen = len(shared) - len(files) if any(name not in openings for name in files) else 0
+        missing = min(len(shared) - 1, max(unseen, anew - 1))
         if missing > 0:
             names, left = ", ".join(shared[:3]), ", ".join(files[:3])
             number, what = number + missing, what or f"{names} share the stem {stem}, and left only {left}"

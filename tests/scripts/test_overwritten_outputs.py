@@ -62,17 +62,20 @@ def test_they_are_seen_in_another_python_too(bench):
     assert record.items.files_failed == 2
 
 
-def test_one_file_for_all_is_right_however_it_is_written(bench):
+@pytest.mark.parametrize("name", ["all.txt", "x.txt"])
+def test_one_file_for_all_is_right_however_it_is_written(bench, name):
     write(bench, "a/x.csv", "b/x.csv", "c/y.csv")
     script = bench.script("""
         def run(mini_batch):
-            name = Path(os.environ["AZUREML_BI_OUTPUT_PATH"], "all.txt")
+            name = Path(os.environ["AZUREML_BI_OUTPUT_PATH"], os.environ["NAME"])
             for path in mini_batch:
                 with open(name, "a") as file:
                     file.write(path)
             return mini_batch
     """)
-    _, record = bench.run(script, recursive=True, output_action="summary_only", error_threshold=0)
+    _, record = bench.run(
+        script, recursive=True, output_action="summary_only", error_threshold=0, environment={"NAME": name}
+    )
     assert (record.items.files_failed, len(record.parts)) == (0, 1)
 
 

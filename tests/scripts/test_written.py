@@ -62,6 +62,9 @@ def test_names_that_are_no_path_elsewhere_are_refused(tmp_path, name):
         (["a/x.csv", "b/x.csv", "y.csv"], 3, ["x.parquet", "y.parquet"], {}, 1),
         (["x.csv", "x.json", "x.txt"], 3, ["x.out"], {}, 2),
         (["x.1.csv", "x.2.csv"], 2, ["x.out"], {}, 1),
+        (["a/x.csv", "b/x.csv"], 2, ["x.out"], {"x.out": 2}, 1),
+        (["a/x.csv", "b/x.csv"], 2, ["x.out"], {"x.out": 1}, 0),  # one file of both
+        (["a/x.csv", "b/x.csv"], 2, ["x.out"], {"x.out": 0}, 0),  # both were added to it
         (["x.1.csv", "x.2.csv"], 2, ["x.1.out", "x.2.out"], {}, 0),
         (["a/x.csv", "b/x.csv"], 2, ["a/x.out", "b/x.out"], {}, 0),
         (["a/x.csv", "b/x.csv"], 2, ["all.out"], {}, 0),  # one for all

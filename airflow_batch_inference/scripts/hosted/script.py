@@ -143,7 +143,7 @@ def _keep_own(found: traceback.TracebackException, folder: str) -> None:
 
 
 class Openings:
-    """Counts how often each file below a folder was opened to be written anew, by this process."""
+    """Counts how often each file below a folder was opened to be written anew (0: only to be added to), by Python."""
 
     def __init__(self) -> None:
         """Count nothing yet."""
@@ -170,10 +170,10 @@ class Openings:
         if event != "open" or self._folder is None or not isinstance(arguments[2], int):
             return
         path, _, flags = arguments
-        if flags & os.O_TRUNC and isinstance(path, (str, bytes)):
+        if flags & (os.O_WRONLY | os.O_RDWR) and isinstance(path, (str, bytes)):
             name = os.path.abspath(os.fsdecode(path))  # noqa: PTH100
             if name.startswith(self._folder):
-                self.add({name[len(self._folder) :]: 1})
+                self.add({name[len(self._folder) :]: 1 if flags & os.O_TRUNC else 0})
 
 
 openings = Openings()
