@@ -27,7 +27,7 @@ once, because the same inputs can only fail again.
     │   └── OutOfStepError             the predictions are not one a row, each of its own row
     ├── ScriptError                    a scoring script that cannot be run, with its own traceback
     │   └── TooManyFailedItemsError    retryable: a retry runs the mini-batches that failed, and only those
-    ├── WorkerError                    retryable: worker processes died, or made no progress
+    ├── WorkerError                    retryable: worker processes died, made no progress, or have no environment
     ├── CheckFailedError               check, count, rate, limit, first rows
     ├── DriftDetectedError             columns, scores, thresholds, report URI
     ├── EvaluationFailedError          metrics, limits, report URI
@@ -165,7 +165,7 @@ class TooManyFailedItemsError(ScriptError):
 
 
 class WorkerError(BatchInferenceError):
-    """Worker processes died or made no progress, again and again."""
+    """Worker processes died or made no progress, again and again; or the environment of a script cannot be built."""
 
     retryable: ClassVar[bool] = True
 

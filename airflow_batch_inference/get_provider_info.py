@@ -76,6 +76,16 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "/data/models,s3://bucket/features",
                         "default": "",
                     },
+                    "environments": {
+                        "description": (
+                            "Folder of the worker's own disk in which the virtual environments of scoring scripts are "
+                            "kept (requirements=). Empty: batch_inference_environments in AIRFLOW_HOME."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "/var/cache/airflow/environments",
+                        "default": "",
+                    },
                     "trusted_sha256": {
                         "description": (
                             "SHA-256 digests of models that may run code when they are loaded (pickle, joblib, "

@@ -45,6 +45,9 @@ _OF_MODELS = (
     "flips",
     "scoring_script",
     "code",
+    "python",
+    "requirements",
+    "program_arguments",
 )
 """Arguments of PredictOperator that say something of a model, where there is a function."""
 

@@ -68,6 +68,24 @@ def artifact_root() -> str:
     return normalize_uri(str(home / "batch_inference"))
 
 
+def environments_folder() -> Path:
+    """Return where environments of scripts are kept: ``[batch_inference] environments``, else in AIRFLOW_HOME.
+
+    Raises
+    ------
+    ConfigurationError
+        It is no local folder.
+    """
+    configured = str(conf.get(CONFIG_SECTION, "environments", fallback=None) or "")
+    if "://" in configured:
+        message = f"[batch_inference] environments is {configured!r}; it must be a folder of this machine."
+        raise ConfigurationError(message)
+    if configured:
+        return Path(configured).expanduser().absolute()
+    home = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser().absolute()
+    return home / "batch_inference_environments"
+
+
 def trusted_digests() -> frozenset[str]:
     """Return the digests of models that may run code: ``[batch_inference] trusted_sha256``.
 

@@ -123,7 +123,14 @@ class PredictOperator(BatchInferenceOperator):
     :param scoring_script: a Python file with ``init()`` and ``run(mini_batch)``: a path or URI, relative to ``code``
         where that is given. Whoever names it here lets it run, with whatever it does to its model. (templated)
     :param code: folder of the script's modules; None: the script's own. (templated)
-    :param mini_batch_size: files given to one ``run()``. (templated)
+    :param python: the interpreter that the script runs in, such as ``/opt/envs/score/bin/python``: Python 3.8 or later,
+        with packages of its own; None: the worker's. With ``requirements``, the one that the environment is made with.
+        (templated)
+    :param requirements: a requirements file (path or URI), or a list of its lines: the script runs in a virtual
+        environment of them, which is built once and kept in ``[batch_inference] environments``. (templated)
+    :param program_arguments: what the script finds in ``sys.argv[1:]``: a list, or text as in a shell. (templated)
+    :param mini_batch_size: files given to one ``run()``; or, with a unit, their bytes (``"10MB"``): as many files as
+        stay within it, and at least one. (templated)
     :param max_concurrency_per_instance: worker processes of this task. (templated)
     :param max_attempts: how often a mini-batch is tried in all; Azure's ``retry_settings.max_retries``. (templated)
     :param output_action: ``append_row``: what ``run()`` returns goes to one file; ``summary_only``: it is counted, and
@@ -207,6 +214,9 @@ class PredictOperator(BatchInferenceOperator):
         "isolate",
         "scoring_script",
         "code",
+        "python",
+        "requirements",
+        "program_arguments",
         "mini_batch_size",
         "max_concurrency_per_instance",
         "max_attempts",
@@ -270,6 +280,9 @@ class PredictOperator(BatchInferenceOperator):
         isolate: bool | str = False,
         scoring_script: str | None = None,
         code: str | None = None,
+        python: str | None = None,
+        requirements: str | Sequence[str] | None = None,
+        program_arguments: str | Sequence[str] | None = None,
         mini_batch_size: int | str = 10,
         max_concurrency_per_instance: int | str = 1,
         max_attempts: int | str = 3,
@@ -328,6 +341,9 @@ class PredictOperator(BatchInferenceOperator):
         self.isolate = isolate
         self.scoring_script = scoring_script
         self.code = code
+        self.python = python
+        self.requirements = requirements
+        self.program_arguments = program_arguments
         self.mini_batch_size = mini_batch_size
         self.max_concurrency_per_instance = max_concurrency_per_instance
         self.max_attempts = max_attempts

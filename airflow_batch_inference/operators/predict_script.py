@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import os
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.operators.arguments import (
     boolean,
+    byte_size,
     csv_options,
     mapping,
     names,
@@ -17,7 +20,7 @@ from airflow_batch_inference.operators.arguments import (
     structure,
     whole_number,
 )
-from airflow_batch_inference.operators.base import fence_of, push, storage_for
+from airflow_batch_inference.operators.base import environments_folder, fence_of, push, storage_for
 from airflow_batch_inference.operators.inputs import read_model, resolve_model
 from airflow_batch_inference.operators.scored import destination_of, model_of
 from airflow_batch_inference.uris import is_record_uri
@@ -32,10 +35,11 @@ if TYPE_CHECKING:
     from airflow_batch_inference.scripts.filewise import FilewiseModel
     from airflow_batch_inference.scripts.job import Scorer
     from airflow_batch_inference.scripts.settings import ScriptSettings
-    from airflow_batch_inference.scripts.source import UserScript
+    from airflow_batch_inference.scripts.source import OwnPython, UserScript
+    from airflow_batch_inference.storage import Storage
 
 FILEWISE = "azure"
-OF_SCRIPTS = ("scoring_script", "code", "environment_variables")
+OF_SCRIPTS = ("scoring_script", "code", "environment_variables", "python", "requirements", "program_arguments")
 OF_FILES = (
     "mini_batch_size",
     "max_concurrency_per_instance",
@@ -203,14 +207,19 @@ def settings_of(operator: PredictOperator) -> ScriptSettings:
     threshold = optional_whole_number("error_threshold", operator.error_threshold, low=UNLIMITED)
     unsaid = UNLIMITED if operator.files_may_fail else 0
     timeout, progress = optional_text(operator.mini_batch_timeout_s), optional_text(operator.progress_timeout_s)
+    files, most_bytes = _mini_batch(operator.mini_batch_size)
+    seconds: dict[str, Any] = {}
+    if timeout is not None:
+        seconds["mini_batch_timeout_s"] = number("mini_batch_timeout_s", timeout, low=0.001)
     return ScriptSettings(
-        mini_batch_size=whole_number("mini_batch_size", operator.mini_batch_size, low=1),
+        mini_batch_size=files,
+        mini_batch_bytes=most_bytes,
         max_concurrency_per_instance=whole_number(
             "max_concurrency_per_instance", operator.max_concurrency_per_instance, low=1
         ),
         error_threshold=unsaid if threshold is None else threshold,
         max_attempts=whole_number("max_attempts", operator.max_attempts, low=1),
-        **({} if timeout is None else {"mini_batch_timeout_s": number("mini_batch_timeout_s", timeout, low=0.001)}),
+        **seconds,
         output_action=str(operator.output_action),
         output_file_name=str(operator.output_file_name),
         header=boolean("header", operator.header),
@@ -222,7 +231,48 @@ def settings_of(operator: PredictOperator) -> ScriptSettings:
         allowed_failed_percent=number("allowed_failed_percent", operator.allowed_failed_percent, low=0, high=100),
         progress_timeout_s=None if progress is None else number("progress_timeout_s", progress, low=0.001),
         label_columns=names("label_columns", operator.label_columns),
+        program_arguments=_arguments(operator.program_arguments),
     )
+
+
+def _mini_batch(given: object) -> tuple[int, int | None]:
+    """Return how many files a mini-batch has, and how many bytes instead, where a unit says so.
+
+    Examples
+    --------
+    >>> _mini_batch("10"), _mini_batch("1kB")
+    ((10, None), (1, 1000))
+    """
+    if isinstance(given, str) and given.strip().lower().endswith("b"):
+        return 1, byte_size("mini_batch_size", given)
+    return whole_number("mini_batch_size", given, low=1), None
+
+
+def _arguments(given: object) -> tuple[str, ...]:
+    """Return what stands in ``sys.argv[1:]``.
+
+    Raises
+    ------
+    ConfigurationError
+        It is neither text nor a list of values.
+
+    Examples
+    --------
+    >>> _arguments("--name 'a b'"), _arguments(["--top", 3])
+    (('--name', 'a b'), ('--top', '3'))
+    """
+    value = structure(given)
+    if value is None:
+        return ()
+    try:
+        items = shlex.split(value) if isinstance(value, str) else value
+    except ValueError as error:
+        message = f"program_arguments is {given!r}, which is no line of a shell ({error}). Give a list."
+        raise ConfigurationError(message) from error
+    if not isinstance(items, (list, tuple)) or any(isinstance(each, (dict, list, tuple)) for each in items):
+        message = f"program_arguments is {given!r}; it must be text as in a shell, or a list of values."
+        raise ConfigurationError(message)
+    return tuple(map(str, items))
 
 
 def _variables(operator: PredictOperator) -> dict[str, str]:
@@ -254,6 +304,37 @@ def _script(operator: PredictOperator) -> UserScript:
         model_sha256=digest,
         model_record_uri=record_uri,
         model_storage=model_storage,
+        own_python=_own_python(operator, storage),
+    )
+
+
+def _own_python(operator: PredictOperator, storage: Storage) -> OwnPython | None:
+    """Return the interpreter that the script is to have for itself, if any."""
+    from airflow_batch_inference.scripts.source import OwnPython
+
+    python = optional_text(operator.python)
+    required = structure(operator.requirements)
+    required = os.fspath(required) if isinstance(required, os.PathLike) else required
+    if python is None and required is None:
+        return None
+    if isinstance(required, (list, tuple)):
+        required = tuple(str(line) for line in required)
+    elif required is not None and not isinstance(required, str):
+        message = f"requirements is {required!r}; it must be the path of a requirements file, or a list of its lines."
+        raise ConfigurationError(message)
+
+    def check() -> None:
+        if operator.is_stopped:
+            message = "The task was stopped while the environment of its script was built."
+            raise InterruptedError(message)
+
+    return OwnPython(
+        python=python,
+        requirements=required,
+        environments=environments_folder(),
+        variables=_variables(operator),
+        storage=storage,
+        check=check,
     )
 
 

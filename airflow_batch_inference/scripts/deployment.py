@@ -1,7 +1,8 @@
-"""An Azure ML batch deployment's YAML file, read into the arguments of ``PredictOperator``.
+"""An Azure ML batch deployment's YAML file, or a parallel job's, read into the arguments of ``PredictOperator``.
 
 Light to import, and to use: a DAG file may read its deployment while it is parsed. What must not be relaxed: every key
-is taken, said to be ignored, or refused by name; none is passed over in silence.
+is taken, said to be ignored, or refused by name; none is passed over in silence; and a value that can never work is
+refused in the file's own words.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
+from airflow_batch_inference.scripts.deployment_values import PARTITIONS, check
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +33,7 @@ _SETTINGS = {
 }
 _RETRY_SETTINGS = {"max_retries": "max_attempts", "timeout": "mini_batch_timeout_s"}
 _CODE = {"code": "code", "scoring_script": "scoring_script"}
+_ENVIRONMENT = "environment"
 _IGNORED = frozenset(
     {
         "$schema",
@@ -39,13 +42,30 @@ _IGNORED = frozenset(
         "tags",
         "properties",
         "endpoint_name",
-        "environment",
+        _ENVIRONMENT,
         "compute",
         "app_insights_enabled",
+        "id",
+        "creation_context",
+        "provisioning_state",
+        "resourceGroup",
     }
 )
-_NESTED = frozenset({"settings", "retry_settings", "code_configuration", "resources", "model", "environment_variables"})
+_INSTANCES = "instance_count"
+_VARIABLES = "environment_variables"
+_IN_SETTINGS = frozenset({"retry_settings", _VARIABLES, _INSTANCES})
+_NESTED = frozenset({"settings", "code_configuration", "resources", "model"}) | _IN_SETTINGS
 _KNOWN = sorted({*_SETTINGS, *_IGNORED, *_NESTED, "type"})
+_OF_RESOURCES = (
+    _INSTANCES,
+    "instance_type",
+    "properties",
+    "shm_size",
+    "docker_args",
+    "locations",
+    "max_instance_count",
+)
+_OF_MODELS = ("path", "name", "version", "type", "description", "tags", "properties", "flavors", "stage", "$schema")
 _FILEWISE = "azure"
 _WORDS = ("output_action", "logging_level")
 
@@ -60,25 +80,48 @@ class Deployment:
         Of ``PredictOperator``.
     instance_count
         How many machines it asks for: mapped task instances on Airflow.
+    instance_key
+        Where it says so.
     ignored
         Keys that have no meaning here.
+    environment
+        What it says of the Python that the script runs in, in words; None: nothing.
     """
 
     arguments: Mapping[str, Any]
     instance_count: int = 1
+    instance_key: str = ""
     ignored: tuple[str, ...] = ()
+    environment: str | None = None
 
 
 @dataclass(slots=True)
-class _Reader:
-    """Takes one mapping after the other."""
+class Reader:
+    """Takes one mapping after the other.
+
+    Attributes
+    ----------
+    path
+        Of the file.
+    given
+        Arguments that are given beside it: what the file says of them is not looked at.
+    arguments, sources
+        What was taken, and which key each was taken from.
+    ignored
+        Keys that have no meaning here.
+    environment
+        What was said of the script's Python, in words.
+    """
 
     path: Path
+    given: Collection[str] = ()
     arguments: dict[str, Any] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
-    instance_count: int = 1
+    environment: str | None = None
+    sources: dict[str, str] = field(default_factory=dict)
 
     def refuse(self, reason: str) -> ConfigurationError:
+        """Return an error that names the file."""
         return ConfigurationError(f"{self.path}: {reason}")
 
     def section(self, name: str, value: object) -> dict[str, Any]:
@@ -89,67 +132,123 @@ class _Reader:
             raise self.refuse(f"{name} is {value!r}; it must be a mapping.")
         return value
 
+    def set(self, name: str, argument: str, value: object) -> None:
+        """Take one value; two places that say different things are refused."""
+        if argument in self.sources and self.arguments[argument] != value:
+            raise self.refuse(
+                f"{self.sources[argument]} is {self.arguments[argument]!r}, and {name} is {value!r}. Say it once."
+            )
+        self.arguments[argument], self.sources[argument] = value, name
+
     def take(self, name: str, values: Mapping[str, Any], known: Mapping[str, str]) -> None:
         """Take the keys of a section that holds nothing else."""
         for key, value in values.items():
+            where = f"{name}.{key}" if name else key
             if key not in known:
                 raise self.refuse(f"{name} has the key {key!r}, which is unknown{did_you_mean(key, known)}.")
             if isinstance(value, (dict, list)) or value is None:
-                raise self.refuse(f"{name}.{key} is {value!r}; it must be one value.")
+                raise self.refuse(f"{where} is {value!r}; it must be one value.")
             argument = known[key]
-            self.arguments[argument] = value.lower() if argument in _WORDS and isinstance(value, str) else value
+            if argument in self.given:
+                continue
+            plain = value.lower() if argument in _WORDS and isinstance(value, str) else value
+            problem = check(key, plain)
+            if problem is not None:
+                raise self.refuse(f"{where} is {value!r}; {problem}")
+            self.set(where, argument, plain)
 
     def read(self, document: Mapping[str, Any]) -> None:
         """Take the whole document."""
+        kind = document.get("type", "model")
+        if kind != "model":
+            jobs = f" ({', '.join(map(str, document['jobs']))})" if document.get("jobs") else ""
+            raise self.refuse(
+                f"type is {kind!r}; only deployments of a model are run here, and parallel jobs (type: parallel) that "
+                f"stand in a file of their own. Make its steps{jobs} tasks."
+            )
         for key, value in document.items():
             if key not in _KNOWN:
-                advice = " Give the rows of each key files of their own." if key == "partition_keys" else ""
+                advice = PARTITIONS if key == "partition_keys" else ""
                 raise self.refuse(f"the key {key!r} is not supported{did_you_mean(key, _KNOWN)}.{advice}")
+            if key == _ENVIRONMENT:
+                self.tell_environment(value)
+            if key == "compute" and isinstance(value, dict):  # as older files have it
+                self.take_instances(f"compute.{_INSTANCES}", value.get(_INSTANCES))
             if key in _IGNORED:
                 self.ignored.append(key)
             elif key in _SETTINGS:
-                self.take("the file", {key: value}, _SETTINGS)
-        kind = document.get("type", "model")
-        if kind != "model":
-            raise self.refuse(f"type is {kind!r}; only deployments of a model are run here. Make its steps tasks.")
+                self.take("", {key: value}, _SETTINGS)
         self._nested(document)
+        self._code(self.section("code_configuration", document.get("code_configuration")))
         self._model(document.get("model"))
 
     def _nested(self, document: Mapping[str, Any]) -> None:
-        settings = dict(self.section("settings", document.get("settings")))
-        for name, section in (("settings.", settings), ("", document)):
+        settings = self.section("settings", document.get("settings"))
+        if "partition_keys" in settings:
+            raise self.refuse(f"settings.partition_keys is not supported.{PARTITIONS}")
+        for name, section in (("", document), ("settings.", settings)):
             retry = self.section(f"{name}retry_settings", section.get("retry_settings"))
             self.take(f"{name}retry_settings", retry, _RETRY_SETTINGS)
-        settings.pop("retry_settings", None)
-        self.take("settings", settings, _SETTINGS)
-        variables = self.section("environment_variables", document.get("environment_variables"))
-        if variables:
-            self.arguments["environment_variables"] = {key: self._text(key, each) for key, each in variables.items()}
-        self._resources(self.section("resources", document.get("resources")))
-        code = self.section("code_configuration", document.get("code_configuration"))
-        self.take("code_configuration", code, _CODE)
-        if code and "scoring_script" not in code:
-            raise self.refuse("code_configuration has no scoring_script. Name the file with init() and run().")
-        if "code" in self.arguments:
-            self.arguments["code"] = self._local(self.arguments["code"])
-        elif "scoring_script" in self.arguments:
-            self.arguments["scoring_script"] = self._local(self.arguments["scoring_script"])
-        if not code:
-            self.arguments["output_schema"] = _FILEWISE
+            self.take_variables(f"{name}{_VARIABLES}", section.get(_VARIABLES))
+            self.take_instances(f"{name}{_INSTANCES}", section.get(_INSTANCES))
+        self.take_resources(document.get("resources"))
+        plain = {key: value for key, value in settings.items() if key not in _IN_SETTINGS}
+        known = dict(_SETTINGS) | {key: key for key in _IN_SETTINGS}
+        for key in plain:
+            if key not in _SETTINGS:
+                raise self.refuse(f"settings has the key {key!r}, which is unknown{did_you_mean(key, known)}.")
+        self.take("settings", plain, _SETTINGS)
+
+    def take_variables(self, name: str, value: object) -> None:
+        """Take environment variables."""
+        variables = self.section(name, value)
+        if variables and _VARIABLES not in self.given:
+            self.set(name, _VARIABLES, {key: self._text(f"{name}.{key}", each) for key, each in variables.items()})
 
     def _text(self, name: str, value: object) -> str:
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-            raise self.refuse(f"environment_variables.{name} is {value!r}; put it in quotes.")
+            raise self.refuse(f"{name} is {value!r}; put it in quotes.")
         return str(value)
 
-    def _resources(self, resources: Mapping[str, Any]) -> None:
-        count = resources.get("instance_count", 1)
+    def take_instances(self, name: str, count: object) -> None:
+        """Take how many machines there are."""
+        if count is None:
+            return
         if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            raise self.refuse(f"resources.instance_count is {count!r}; it must be a whole number of at least 1.")
-        self.instance_count = count
-        self.ignored += [f"resources.{key}" for key in resources if key != "instance_count"]
+            raise self.refuse(f"{name} is {count!r}; it must be a whole number of at least 1.")
+        self.set(name, _INSTANCES, count)
 
-    def _local(self, place: object) -> str:
+    def take_resources(self, value: object) -> None:
+        """Take how many machines there are, and pass over of what kind."""
+        resources = self.section("resources", value)
+        for key in resources:
+            if key not in _OF_RESOURCES:
+                raise self.refuse(f"resources has the key {key!r}, which is unknown{did_you_mean(key, _OF_RESOURCES)}.")
+        self.take_instances(f"resources.{_INSTANCES}", resources.get(_INSTANCES))
+        self.ignored += [f"resources.{key}" for key in resources if key != _INSTANCES]
+
+    def _code(self, code: Mapping[str, Any]) -> None:
+        self.take("code_configuration", code, _CODE)
+        if code and "scoring_script" not in code:
+            raise self.refuse("code_configuration has no scoring_script. Name the file with init() and run().")
+        self.place_code()
+        if not code:
+            self.arguments["output_schema"] = _FILEWISE
+
+    def place_code(self) -> None:
+        """Make the paths of the code absolute."""
+        if "code" in self.arguments:
+            self.arguments["code"] = self.local(self.arguments["code"])
+        elif "scoring_script" in self.arguments:
+            self.arguments["scoring_script"] = self.local(self.arguments["scoring_script"])
+
+    def tell_environment(self, value: object) -> None:
+        """Keep what the file says of the script's Python, in words."""
+        parts = value if isinstance(value, dict) else {"name": value}
+        names = ("conda_file", "image", "build", "name")
+        self.environment = ", ".join(f"{name} {parts[name]}" for name in names if parts.get(name)) or str(value)
+
+    def local(self, place: object) -> str:
         """Return a path of the file's as an absolute one; a URI as it is."""
         text = str(place)
         return text if "://" in text else str((self.path.parent / text).resolve())
@@ -158,22 +257,29 @@ class _Reader:
         """Take a model that is a path beside the file; one of Azure's registry must be given otherwise."""
         if model is None:
             return
-        place = self.section("model", model).get("path") if isinstance(model, dict) else model
+        parts = self.section("model", model) if isinstance(model, dict) else {"path": model}
+        for key in parts:
+            if key not in _OF_MODELS:
+                raise self.refuse(f"model has the key {key!r}, which is unknown{did_you_mean(key, _OF_MODELS)}.")
+        self.ignored += [f"model.{key}" for key in parts if key != "path"]
+        self.take_model("model", parts.get("path"))
+
+    def take_model(self, name: str, place: object) -> None:
+        """Take a model's path."""
         if not isinstance(place, str):
-            raise self.refuse(f"model is {model!r}; it must be a path, or a mapping with a path.")
-        if place.startswith("azureml:"):
-            self.arguments["model"] = place
-        else:
-            self.arguments["model"] = self._local(place)
+            raise self.refuse(f"{name} is {place!r}; it must be a path, or a mapping with a path.")
+        self.arguments["model"] = place if place.startswith("azureml:") else self.local(place)
 
 
-def read_deployment(path: str | Path) -> Deployment:
-    """Read a batch deployment's file.
+def read_deployment(path: str | Path, given: Collection[str] = ()) -> Deployment:
+    """Read a batch deployment's file, or a parallel job's.
 
     Parameters
     ----------
     path
         Of the YAML file; paths in it are relative to its folder.
+    given
+        Arguments that are given beside it, and win.
 
     Raises
     ------
@@ -182,15 +288,28 @@ def read_deployment(path: str | Path) -> Deployment:
     """
     import yaml
 
+    from airflow_batch_inference.scripts.parallel_job import read_parallel
+
     place = Path(path)
     try:
         document = yaml.safe_load(place.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         message = f"{place} cannot be read as a deployment's YAML file: {error}"
         raise ConfigurationError(message) from error
-    reader = _Reader(place.absolute())
-    reader.read(reader.section("the document", document))
-    return Deployment(arguments=reader.arguments, instance_count=reader.instance_count, ignored=tuple(reader.ignored))
+    reader = Reader(place.absolute(), given)
+    whole = reader.section("the document", document)
+    if whole.get("type") == "parallel":
+        read_parallel(reader, whole)
+    else:
+        reader.read(whole)
+    count = reader.arguments.pop(_INSTANCES, 1)
+    return Deployment(
+        arguments=reader.arguments,
+        instance_count=count,
+        instance_key=reader.sources.get(_INSTANCES, ""),
+        ignored=tuple(reader.ignored),
+        environment=reader.environment,
+    )
 
 
 def arguments_of(path: str | Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -208,7 +327,7 @@ def arguments_of(path: str | Path, overrides: Mapping[str, Any]) -> dict[str, An
     ConfigurationError
         As :func:`read_deployment` says; or the model lies in Azure's registry, and no other is given.
     """
-    found = read_deployment(path)
+    found = read_deployment(path, frozenset(overrides))
     arguments = {**found.arguments, **overrides}
     model = arguments.get("model")
     if isinstance(model, str) and model.startswith("azureml:"):
@@ -219,10 +338,16 @@ def arguments_of(path: str | Path, overrides: Mapping[str, Any]) -> dict[str, An
         raise ConfigurationError(message)
     if found.ignored:
         log.info("%s: ignored on Airflow: %s", path, ", ".join(found.ignored))
+    if found.environment is not None and not {"python", "requirements"} & set(overrides):
+        log.info(
+            "%s: environment (%s) is not built on Airflow: the script runs in the worker's Python. For one of its own "
+            "give from_azure_deployment(…, requirements='/path/requirements.txt'), or python='/path/bin/python'",
+            *(path, found.environment),
+        )
     if found.instance_count > 1:
         log.info(
-            "%s: resources.instance_count is %d: on Airflow these are mapped task instances, such as "
+            "%s: %s is %d: on Airflow these are mapped task instances, such as "
             "PredictOperator.partial(…).expand(dataset=[…]), each with a share of the files",
-            *(path, found.instance_count),
+            *(path, found.instance_key, found.instance_count),
         )
     return arguments

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ConfigurationError, DataError
 from airflow_batch_inference.records import CsvOptions
+from airflow_batch_inference.scripts.advice import Place
 from airflow_batch_inference.scripts.source import Opened
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.datasets.dataset import Dataset
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.records import ModelRecord
+    from airflow_batch_inference.scripts.settings import ScriptSettings
     from airflow_batch_inference.storage import Storage
 
 SUFFIXES = (".csv", ".parquet", ".pqt")
@@ -49,9 +51,10 @@ class FilewiseRunner:
     folder: str = field(default_factory=lambda: str(Path(__file__).parent))
     fatal: tuple[type[BaseException], ...] = (DataError, ConfigurationError)
     one_each: bool = False
+    place: Place = field(default_factory=Place)
     _model: LoadedModel | None = field(default=None, init=False, repr=False)
 
-    def init(self) -> None:
+    def init(self, settings: ScriptSettings) -> None:  # noqa: ARG002  # it has no script
         """Load the model, and score its golden set where it has one.
 
         Raises
@@ -74,6 +77,9 @@ class FilewiseRunner:
         import pandas as pd
 
         return pd.concat([self._scored(path, name) for path, name in zip(paths, names, strict=True)], ignore_index=True)
+
+    def shutdown(self) -> None:
+        """Have nothing to clean up."""
 
     def _scored(self, path: str, name: str) -> pd.DataFrame:
         import numpy as np

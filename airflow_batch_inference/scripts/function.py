@@ -16,10 +16,13 @@ import cloudpickle  # type: ignore[import-untyped]  # it has no annotations
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.scoring.function import FLAVOR, by_value
 from airflow_batch_inference.scoring.function_digest import function_digest
+from airflow_batch_inference.scripts.advice import Place
 from airflow_batch_inference.scripts.source import Opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from airflow_batch_inference.scripts.settings import ScriptSettings
 
 
 @dataclass(slots=True)
@@ -38,9 +41,10 @@ class FunctionRunner:
     folder: str
     fatal: tuple[type[BaseException], ...] = ()
     one_each: bool = True
+    place: Place = field(default_factory=Place)
     _function: FileFunction | None = field(default=None, init=False, repr=False)
 
-    def init(self) -> None:
+    def init(self, settings: ScriptSettings) -> None:  # noqa: ARG002  # it has no script
         """Load the function; the bytes were made by this very task."""
         self._function = cloudpickle.loads(self.data)
 
@@ -50,6 +54,9 @@ class FunctionRunner:
             message = "run() was called before init()"
             raise RuntimeError(message)
         return self._function.call(paths)
+
+    def shutdown(self) -> None:
+        """Have nothing to clean up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

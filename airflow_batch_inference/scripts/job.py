@@ -10,7 +10,7 @@ import contextlib
 import logging
 import pickle
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_batch_inference import __version__
@@ -141,7 +141,8 @@ def run_script(
     folder = request.destination.folder
     storage.require_writable(folder)
     items = list_items(request.dataset, data_storage, recursive=request.recursive, on_empty=request.on_empty)
-    batches = plan_mini_batches(items, request.settings.mini_batch_size)
+    settings = request.settings
+    batches = plan_mini_batches(items, settings.mini_batch_size, most_bytes=settings.mini_batch_bytes)
     with private_folder() as scratch, request.scorer.opened(scratch) as opened:
         job = _Job(request, opened, items, batches, storage, data_storage)
         done = committed(folder, job.key, storage)
@@ -201,8 +202,8 @@ class _Job:
         settings = self.request.settings
         workers = min(settings.max_concurrency_per_instance, len(missing))
         log.info(
-            "Plan: %s files in %d mini-batch(es) of at most %d, by %d worker process(es); %d are done already",
-            *(f"{len(self.items):,}", len(self.batches), settings.mini_batch_size, workers, len(receipts)),
+            "Plan: %s files in %d mini-batch(es) of at most %s, by %d worker process(es); %d are done already",
+            *(f"{len(self.items):,}", len(self.batches), settings.mini_batch_limit, workers, len(receipts)),
         )
         try:
             for index, receipt in sorted(receipts.items()):
@@ -221,7 +222,8 @@ class _Job:
         pool = ScriptPool(
             setup=_setup(self),
             workers=settings.max_concurrency_per_instance,
-            environment={**settings.environment_variables, **self.opened.environment},
+            environment={} if self.opened.runner.place.origin else settings.environment_variables,
+            model_folder=self.opened.model_folder,
             check=check,
             before_start=self.opened.require_unchanged,
         )
@@ -256,10 +258,10 @@ def _work(request: ScriptRequest, opened: Opened, items: Sequence[Item]) -> dict
         "scorer": opened.key,
         "files": {item.file.uri: [item.file.size_bytes, item.file.version] for item in items},
         "order": [item.file.uri for item in items],
-        "mini_batch_size": settings.mini_batch_size,
+        "mini_batch_size": settings.mini_batch_limit,
         "output": [settings.output_action, settings.output_file_name, settings.header, settings.label_columns],
         # A digest, as values may be secret; what is only logged is no part of the output.
-        "environment": fingerprint(dict(settings.environment_variables)),
+        "environment": fingerprint([dict(settings.environment_variables), settings.program_arguments]),
         "name": request.name,
         "batch_id": request.destination.batch_id,
     }
@@ -273,9 +275,11 @@ def _setup(job: _Job) -> WorkerSetup:
     ConfigurationError
         A file system cannot.
     """
+    settings = job.request.settings
+    arguments = job.opened.model_folder.filled(settings.program_arguments)
     setup = WorkerSetup(
         runner=job.opened.runner,
-        settings=job.request.settings,
+        settings=replace(settings, program_arguments=arguments),
         work_key=job.work_key,
         folder=job.folder,
         attempt=job.request.destination.attempt,
@@ -356,7 +360,7 @@ def _record(
         certificate=None,
         try_id=request.destination.try_id,
         seconds=seconds,
-        versions={"airflow-batch-inference": __version__},
+        versions={"airflow-batch-inference": __version__, **opened.versions},
         items=items,
         script=opened.script,
         mini_batches_uri=job.journal.store(job.folder, job.storage),

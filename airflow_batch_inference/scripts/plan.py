@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from airflow_batch_inference.datasets.listing import list_dataset
 from airflow_batch_inference.exceptions import ConfigurationError, EmptyDatasetError
 from airflow_batch_inference.scoring.accounting import row_hash
+from airflow_batch_inference.scripts.mltable import without_mltables
 from airflow_batch_inference.uris import plain_uris
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ def list_items(dataset: object, storage: Storage, *, recursive: bool, on_empty: 
     if not isinstance(given, (list, tuple)) or not all(isinstance(uri, str) for uri in given):
         message = "A scoring script gets files: give dataset a file, a folder, a glob, or a list of URIs."
         raise ConfigurationError(message)
-    files = [listed.file for listed in list_dataset(given, storage, recursive=recursive)]
+    listed = [each.file for each in list_dataset(given, storage, recursive=recursive)]
+    files = without_mltables(listed, storage)
     if not files and on_empty == "fail":
         below = "" if recursive else " (files of sub-folders count with recursive=True)"
         message = (
@@ -109,8 +111,17 @@ def named_items(files: Sequence[DataFile]) -> tuple[Item, ...]:
     )
 
 
-def plan_mini_batches(items: Sequence[Item], size: int) -> tuple[MiniBatch, ...]:
-    """Cut the files into mini-batches of ``size``, in input order.
+def plan_mini_batches(items: Sequence[Item], size: int, *, most_bytes: int | None = None) -> tuple[MiniBatch, ...]:
+    """Cut the files into mini-batches, in input order.
+
+    Parameters
+    ----------
+    items
+        The files.
+    size
+        How many of them a mini-batch has.
+    most_bytes
+        How many bytes it may have, in the place of a number of files; a file that is larger is one by itself.
 
     Examples
     --------
@@ -119,8 +130,18 @@ def plan_mini_batches(items: Sequence[Item], size: int) -> tuple[MiniBatch, ...]
     >>> [len(batch.items) for batch in plan_mini_batches(items, 10)]
     [10, 10, 3]
     """
-    starts = range(0, len(items), size)
-    return tuple(MiniBatch(index, tuple(items[start : start + size])) for index, start in enumerate(starts))
+    if most_bytes is None:
+        starts = range(0, len(items), size)
+        return tuple(MiniBatch(index, tuple(items[start : start + size])) for index, start in enumerate(starts))
+    groups: list[list[Item]] = []
+    left = 0
+    for item in items:
+        if not groups or item.file.size_bytes > left:
+            groups.append([])
+            left = most_bytes
+        groups[-1].append(item)
+        left -= item.file.size_bytes
+    return tuple(MiniBatch(index, tuple(group)) for index, group in enumerate(groups))
 
 
 def file_hash(items: Iterable[Item]) -> int:

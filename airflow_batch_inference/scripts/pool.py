@@ -19,9 +19,10 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.exceptions import WorkerError
+from airflow_batch_inference.exceptions import ScriptError, WorkerError
 from airflow_batch_inference.scoring.processes import ending, send, start_process
 from airflow_batch_inference.scripts.failures import Failure
+from airflow_batch_inference.scripts.model_folder import ModelFolder
 
 if TYPE_CHECKING:
     import subprocess
@@ -67,7 +68,10 @@ class Outcome:
     @property
     def errors(self) -> int:
         """How many of its files failed."""
-        return max(0, len(self.batch.items) - self.returned) if self.is_failed else 0
+        if not self.is_failed:
+            return 0
+        lost = self.failures[-1].lost
+        return min(len(self.batch.items), max(0, len(self.batch.items) - self.returned) + lost)
 
 
 @dataclass(slots=True, eq=False)
@@ -82,6 +86,7 @@ class _Worker:
     is_ready: bool = False
     has_timed_out: bool = False
     batch_since: float = 0.0
+    layout: int = 0
 
     def kill(self) -> None:
         """End the process and all that it has started."""
@@ -104,6 +109,8 @@ class ScriptPool:
         Variables that are set before the script is loaded.
     check
         Called a few times a second; raises to stop.
+    model_folder
+        What the script is told of its model.
     before_start
         Called before each process is started; raises where the code has changed.
     """
@@ -112,6 +119,7 @@ class ScriptPool:
     workers: int
     environment: Mapping[str, str]
     check: Callable[[], None]
+    model_folder: ModelFolder = field(default_factory=ModelFolder)
     before_start: Callable[[], None] = lambda: None
     _running: list[_Worker] = field(default_factory=list, init=False)
     _pending: deque[MiniBatch] = field(default_factory=deque, init=False)
@@ -161,15 +169,16 @@ class ScriptPool:
                     left -= 1
                     self._progressed = time.monotonic()
                     yield outcome
+        self._shut_down()
 
     def _start(self) -> None:
         self.before_start()
         outputs = Path(tempfile.mkdtemp(dir=self._scratch))
-        environment = {**self.environment, "AZUREML_BI_OUTPUT_PATH": str(outputs)}
+        environment = {**self.environment, **self.model_folder.variables, "AZUREML_BI_OUTPUT_PATH": str(outputs)}
         process, pipe = start_process(
             "airflow_batch_inference.scripts.worker", workers=self.workers, environment=environment, is_leader=True
         )
-        self._running.append(_Worker(process, pipe, outputs))
+        self._running.append(_Worker(process, pipe, outputs, layout=self.model_folder.at))
         send(pipe, (self.setup, str(outputs)))
 
     def _messages(self) -> Iterator[tuple[_Worker, tuple[Any, ...] | None]]:
@@ -179,7 +188,7 @@ class ScriptPool:
         connection.wait([worker.pipe for worker in self._running], timeout=self._patience())
         for worker in list(self._running):
             try:
-                while worker.pipe.poll():
+                while worker in self._running and worker.pipe.poll():
                     yield worker, worker.pipe.recv()
             except (EOFError, ConnectionResetError):
                 yield worker, None
@@ -206,7 +215,9 @@ class ScriptPool:
         kind, *values = message
         if kind == "error":
             raise values[0]
-        if kind == "running":
+        if kind == "unready":
+            self._start_otherwise(worker, values[0])
+        elif kind == "running":
             worker.running_since = time.monotonic()
         elif kind == "ran":
             worker.running_since = None
@@ -222,7 +233,12 @@ class ScriptPool:
         if batch is None:
             return None
         worker.batch = worker.running_since = None
+        if kind == "failed" and self._turns_for(worker, values[0]):
+            self._pending.appendleft(batch)
+            self._restart(worker)
+            return None
         if kind == "done":
+            self.model_folder.settle()
             outcome: Outcome | None = Outcome(
                 batch=batch, receipt=values[0], failures=tuple(self._failures.pop(batch.index, ()))
             )
@@ -235,7 +251,7 @@ class ScriptPool:
         """Note a failed attempt; the mini-batch waits for another one at the end, or has failed."""
         known = self._failures.setdefault(batch.index, [])
         known.append(failure)
-        if len(known) < self.setup.settings.max_attempts:
+        if len(known) < self.setup.settings.max_attempts and not failure.lost:
             log.warning(
                 "Attempt %d of %d of mini-batch %d failed: %s",
                 *(len(known), self.setup.settings.max_attempts, batch.index, failure),
@@ -259,6 +275,55 @@ class ScriptPool:
         attempt = len(self._failures.get(batch.index, ())) + 1
         is_last = attempt >= self.setup.settings.max_attempts
         send(worker.pipe, ("mini-batch", batch, attempt, is_last))
+
+    def _start_otherwise(self, worker: _Worker, error: BaseException) -> None:
+        """Start a process anew with the model in the other folder, where that may be why ``init()`` failed."""
+        is_behind = worker.layout != self.model_folder.at
+        if not is_behind and not (isinstance(error, ScriptError) and self.model_folder.turn(str(error))):
+            if not isinstance(error, ScriptError):
+                raise error
+            text = self.model_folder.explained(str(error))
+            raise error if text == str(error) else type(error)(text) from error.__cause__
+        if not is_behind:
+            log.info(
+                "init() failed, and is tried once more with AZUREML_MODEL_DIR=%s: %s",
+                *(self.model_folder.choices[self.model_folder.at], str(error).partition("\n")[0]),
+            )
+        self._restart(worker)
+
+    def _turns_for(self, worker: _Worker, failure: Failure) -> bool:
+        """Say whether a mini-batch is to be given out anew, as the model was looked for in the other folder."""
+        if worker.layout != self.model_folder.at:
+            return True
+        return failure.kind == "exception" and self.model_folder.turn_for_run(failure.error)
+
+    def _restart(self, worker: _Worker) -> None:
+        """Put a fresh process in the place of one that did nothing wrong."""
+        worker.kill()
+        worker.process.wait()
+        worker.pipe.close()
+        self._running.remove(worker)
+        shutil.rmtree(worker.outputs, ignore_errors=True)
+        self._start()
+
+    def _shut_down(self) -> None:
+        """Let each process clean up, for as long as one ``run()`` may take."""
+        deadline = time.monotonic() + self.setup.settings.mini_batch_timeout_s
+        waiting = {worker.pipe: worker for worker in self._running if worker.is_ready}
+        for pipe in waiting:
+            send(pipe, ("shutdown",))
+        while waiting and time.monotonic() < deadline:
+            self.check()
+            for pipe in connection.wait(list(waiting), timeout=_POLL_S):
+                try:
+                    _, problem = pipe.recv()  # type: ignore[union-attr, call-arg]  # a Connection
+                except (EOFError, ConnectionResetError):
+                    problem = "its process ended in it"
+                if problem is not None:
+                    log.warning("shutdown() of the script failed, which changes nothing: %s", problem)
+                del waiting[pipe]
+        if waiting:
+            log.warning("shutdown() of the script took longer than a run() may, and was ended")
 
     def _kill_late(self) -> None:
         limit = self.setup.settings.mini_batch_timeout_s

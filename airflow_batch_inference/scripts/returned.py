@@ -6,21 +6,29 @@ DataFrame is taken; and CSV has the bytes that pandas' own ``to_csv`` writes.
 
 from __future__ import annotations
 
+import datetime as dt
+import decimal
+import numbers
 import sys
+import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.columns import repeated
 from airflow_batch_inference.exceptions import ConfigurationError, ScriptError
 from airflow_batch_inference.records import ColumnSpec
+from airflow_batch_inference.scripts.received import Foreign
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     import pandas as pd
 
 _DIMENSIONS = 2
+_SIMPLE = (
+    str, bytes, numbers.Number, decimal.Decimal, dt.date, dt.time, dt.timedelta, uuid.UUID, type(None)
+)  # fmt: skip
 _ACCEPTED = "a list, a tuple, a NumPy array, a pandas Series or a DataFrame"
 
 
@@ -38,8 +46,7 @@ def count_elements(result: object) -> int:
     2
     """
     if not (isinstance(result, (list, tuple)) or _is(result, "numpy", "ndarray") or _is_frame(result)):
-        kind = type(result)
-        name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+        name = _type_name(result)
         message = f"run() returned {'None' if result is None else f'a {name}'}; it must return {_ACCEPTED}."
         raise ScriptError(message)
     dimensions = getattr(result, "ndim", 1)
@@ -49,6 +56,13 @@ def count_elements(result: object) -> int:
         )
         raise ScriptError(message)
     return len(result)  # type: ignore[arg-type]  # all of these have a length
+
+
+def _type_name(value: object) -> str:
+    if isinstance(value, Foreign):
+        return value.kind
+    kind = type(value)
+    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
 
 
 def _is(result: object, module: str, *names: str) -> bool:
@@ -61,7 +75,11 @@ def _is_frame(result: object) -> bool:
     return _is(result, "pandas", "Series", "DataFrame")
 
 
-def as_frame(result: Any, labels: Sequence[str] | None = None) -> pd.DataFrame:  # noqa: ANN401  # any of several types
+def as_frame(
+    result: Any,  # noqa: ANN401  # any of several types
+    labels: Sequence[str] | None = None,
+    note: Callable[[str], None] = lambda _: None,
+) -> pd.DataFrame:
     r"""Return the elements as rows.
 
     Parameters
@@ -71,10 +89,15 @@ def as_frame(result: Any, labels: Sequence[str] | None = None) -> pd.DataFrame: 
     labels
         Names of the columns of what has none; None: ``predicted_label``, or ``predicted_label_0``, … for several.
 
+    note
+        Told what becomes text.
+
     Raises
     ------
     ScriptError
-        Elements of several shapes, or another number of columns than names.
+        Elements of several lengths, where several columns are named.
+    ConfigurationError
+        Another number of columns than names.
 
     Examples
     --------
@@ -94,9 +117,10 @@ def as_frame(result: Any, labels: Sequence[str] | None = None) -> pd.DataFrame: 
     if rows and all(isinstance(row, Mapping) for row in rows):
         return pd.DataFrame(rows)
     widths = {len(row) if _is_row(row) else None for row in rows}
-    if len(widths) > 1:
-        message = "run() returned elements of several lengths; each must be one value, or all as many values."
-        raise ScriptError(message)
+    if len(widths) > 1:  # as Azure ML writes what is no row
+        _require_one_label(labels)
+        note("run() returned elements of several lengths, which are written as their text, in one column")
+        rows, widths = [_as_text(row) if _is_row(row) else row for row in rows], {None}
     if widths in (set(), {None}):
         return _named(pd.DataFrame({0: pd.Series(rows, dtype=None if rows else object)}), labels)
     return _named(pd.DataFrame(rows), labels)
@@ -104,6 +128,43 @@ def as_frame(result: Any, labels: Sequence[str] | None = None) -> pd.DataFrame: 
 
 def _is_row(value: object) -> bool:
     return isinstance(value, (list, tuple)) or (_is(value, "numpy", "ndarray") and value.ndim == 1)  # type: ignore[attr-defined]  # an array
+
+
+def _require_one_label(labels: Sequence[str] | None) -> None:
+    if labels is not None and len(labels) > 1:
+        message = (
+            f"run() returned elements of several lengths, and label_columns names {len(labels)} columns: each must be "
+            "as many values."
+        )
+        raise ScriptError(message)
+
+
+def _as_text(row: Any) -> str:  # noqa: ANN401  # a list, a tuple or an array
+    """Return the text of a row's values, as Python shows them."""
+    values = [value.item() if _is(value, "numpy", "generic") else value for value in row]
+    return str(tuple(values) if isinstance(row, tuple) else values)
+
+
+def complex_values(frame: pd.DataFrame) -> str | None:
+    """Describe the first column whose values are no plain ones, and become their text in CSV; None where all are."""
+    for at, name in enumerate(frame.columns):
+        values = frame.iloc[:, at]
+        if values.dtype.kind != "O":
+            continue
+        kinds = {type(value): value for value in values}
+        found = next((value for kind, value in kinds.items() if not _is_simple(kind)), None)
+        if found is not None:
+            return (
+                f"run() returned a {_type_name(found)} in the column {name}, which goes into CSV as its text, such as "
+                f"{str(found)[:60]!r}. Return plain values, or let output_file_name end with .parquet, or write files "
+                "(output_action='summary_only')"
+            )
+    return None
+
+
+def _is_simple(kind: type) -> bool:
+    is_of_theirs = kind.__module__.partition(".")[0] in ("numpy", "pandas")
+    return issubclass(kind, _SIMPLE) or (is_of_theirs and not hasattr(kind, "__iter__"))
 
 
 def _named(frame: pd.DataFrame, labels: Sequence[str] | None) -> pd.DataFrame:

@@ -6,19 +6,17 @@ what it raises while it is loaded reaches the user with its own lines.
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import sys
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ScriptError
-from airflow_batch_inference.scripts.failures import failure_of
+from airflow_batch_inference.scripts.advice import Place, advice_on
+from airflow_batch_inference.scripts.hosted.script import Script, ScriptFault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from types import ModuleType
+    from collections.abc import Sequence
+
+    from airflow_batch_inference.scripts.settings import ScriptSettings
 
 
 class Runner(Protocol):
@@ -36,7 +34,11 @@ class Runner(Protocol):
     def one_each(self) -> bool:
         """Whether fewer elements than files are errors."""
 
-    def init(self) -> None:
+    @property
+    def place(self) -> Place:
+        """The Python that it runs in."""
+
+    def init(self, settings: ScriptSettings) -> None:
         """Get ready, once in each process.
 
         Raises
@@ -47,6 +49,15 @@ class Runner(Protocol):
 
     def run(self, paths: Sequence[str], names: Sequence[str]) -> object:
         """Score some files, given by their local paths and by their paths within the dataset."""
+
+    def shutdown(self) -> None:
+        """Clean up, once in each process that has come to its end.
+
+        Raises
+        ------
+        ScriptError
+            It cannot, which changes nothing.
+        """
 
 
 @dataclass(slots=True)
@@ -68,9 +79,10 @@ class ScriptRunner:
     sha256: str
     fatal: tuple[type[BaseException], ...] = ()
     one_each: bool = True
-    _run: Callable[[list[str]], object] | None = field(default=None, init=False, repr=False)
+    place: Place = field(default_factory=Place)
+    _script: Script | None = field(default=None, init=False, repr=False)
 
-    def init(self) -> None:
+    def init(self, settings: ScriptSettings) -> None:
         """Load the script and call its ``init()``.
 
         Raises
@@ -80,57 +92,38 @@ class ScriptRunner:
         ArtifactIntegrityError
             The file was changed since the job began.
         """
-        sys.argv = [self.path]
-        sys.path.insert(0, self.folder)
-        module = self._load()
-        init, self._run = (self._function(module, name) for name in ("init", "run"))
-        self._call("init() of {} raised {}", init)
+        self._script = Script(self.path, self.folder, self.sha256, settings.program_arguments)
+        try:
+            self._script.init()
+        except ScriptFault as fault:
+            raise error_of(str(fault), fault.kind, self.place) from fault.__cause__
 
     def run(self, paths: Sequence[str], names: Sequence[str]) -> object:  # noqa: ARG002  # scripts know paths only
         """Call the script's ``run()``."""
-        if self._run is None:
+        if self._script is None or self._script.run is None:
             message = "run() was called before init()"
             raise RuntimeError(message)
-        return self._run(list(paths))
+        return self._script.run(list(paths))
 
-    def _load(self) -> ModuleType:
-        """Execute the file as a module of its own name."""
-        path = Path(self.path)
-        source = path.read_bytes()
-        if hashlib.sha256(source).hexdigest() != self.sha256:
-            message = f"{path} was changed since the job began. Run the task again."
-            raise ArtifactIntegrityError(message)
-        name = path.stem if path.stem.isidentifier() and path.stem not in sys.modules else "scoring_script"
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None:
-            message = f"{path} is no Python file; its name must end with .py."
-            raise ScriptError(message)
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module  # classes of the script find their module when they are unpickled
+    def shutdown(self) -> None:
+        """Call the script's ``shutdown()``, where it has one.
 
-        def execute() -> None:
-            exec(compile(source, str(path), "exec"), vars(module))  # noqa: S102  # the DAG author's own script
-
-        self._call("{} could not be loaded: {}", execute)
-        return module
-
-    def _function(self, module: ModuleType, name: str) -> Callable[..., Any]:
-        found = getattr(module, name, None)
-        if not callable(found):
-            defined = sorted(
-                each for each, value in vars(module).items() if callable(value) and not each.startswith("_")
-            )
-            message = (
-                f"{self.path} defines no function {name}(); a scoring script has init() and run(mini_batch). It "
-                f"defines: {', '.join(defined) or 'nothing that can be called'}."
-            )
-            raise ScriptError(message)
-        return found  # type: ignore[no-any-return]  # it is callable
-
-    def _call(self, what: str, function: Callable[[], object]) -> None:
+        Raises
+        ------
+        ScriptError
+            It raised.
+        """
         try:
-            function()
-        except BaseException as error:
-            found = failure_of(error, self.folder)
-            message = f"{what.format(self.path, found)}\n{found.traceback}"
-            raise ScriptError(message) from error
+            if self._script is not None:
+                self._script.shutdown()
+        except ScriptFault as fault:
+            raise error_of(str(fault), fault.kind, self.place) from fault.__cause__
+
+
+def error_of(fault: str, kind: str, place: Place) -> ScriptError | ArtifactIntegrityError:
+    """Return the error of a script that cannot be used, with what to do."""
+    if kind == "changed":
+        return ArtifactIntegrityError(fault)
+    first, _, lines = fault.partition("\n")
+    advice = advice_on(first, lines, place)
+    return ScriptError(f"{first}.{advice}\n{lines}" if advice else fault)

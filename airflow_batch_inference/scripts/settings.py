@@ -20,6 +20,8 @@ OUTPUT_ACTIONS = ("append_row", "summary_only")
 LOGGING_LEVELS = ("warning", "info", "debug")
 RESERVED = ("AZUREML_MODEL_DIR", "AZUREML_BI_OUTPUT_PATH")
 UNLIMITED = -1
+MODEL, OUTPUT = "${model}", "${output}"
+"""What stands for the paths of the model and of the output folder in ``program_arguments``."""
 _PERCENT = 100
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -59,6 +61,12 @@ class ScriptSettings:
         After so many seconds in which no mini-batch ended, the job fails; None: never.
     label_columns
         Names of the columns of what has none: lists and arrays.
+    program_arguments
+        What stands in ``sys.argv`` behind the script's path; ``${model}`` and ``${output}`` in it are the paths of the
+        model's copy and of the output folder.
+    mini_batch_bytes
+        Bytes of files given to one ``run()``, in the place of their number: as many files as stay within it, and at
+        least one; None: ``mini_batch_size`` counts.
     """
 
     mini_batch_size: int = 10
@@ -75,6 +83,8 @@ class ScriptSettings:
     allowed_failed_percent: float = float(_PERCENT)
     progress_timeout_s: float | None = None
     label_columns: tuple[str, ...] | None = None
+    program_arguments: tuple[str, ...] = ()
+    mini_batch_bytes: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that can never work.
@@ -102,6 +112,9 @@ class ScriptSettings:
         _require_one_of("logging_level", self.logging_level, LOGGING_LEVELS)
         table_format(self.output_file_name)
         _require_variables(self.environment_variables)
+        if any(not isinstance(each, str) or "\0" in each for each in self.program_arguments):
+            message = f"program_arguments is {list(self.program_arguments)!r}; all of them must be text."
+            raise ConfigurationError(message)
 
     @property
     def keeps_rows(self) -> bool:
@@ -112,6 +125,11 @@ class ScriptSettings:
     def table_format(self) -> str:
         """The format of the output file."""
         return table_format(self.output_file_name)
+
+    @property
+    def mini_batch_limit(self) -> str:
+        """What a mini-batch may be at most, in words."""
+        return str(self.mini_batch_size) if self.mini_batch_bytes is None else f"{self.mini_batch_bytes:,} bytes"
 
     @property
     def has_header(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import posixpath
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,11 @@ from typing import TYPE_CHECKING, Any
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError
 from airflow_batch_inference.model_copy import private_copy, tree_digest
 from airflow_batch_inference.records import ScriptSource
+from airflow_batch_inference.scripts.advice import Place
+from airflow_batch_inference.scripts.environment import Requirements, environment_of
+from airflow_batch_inference.scripts.hosted_runner import HostedRunner
+from airflow_batch_inference.scripts.interpreter import ask, find_python
+from airflow_batch_inference.scripts.model_folder import ModelFolder, model_folder
 from airflow_batch_inference.scripts.runner import ScriptRunner
 from airflow_batch_inference.storage import sha256_of_bytes
 from airflow_batch_inference.uris import join_uri, normalize_uri, redact
@@ -23,11 +29,12 @@ from airflow_batch_inference.uris import join_uri, normalize_uri, redact
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from airflow_batch_inference.scripts.interpreter import Interpreter
     from airflow_batch_inference.scripts.runner import Runner
     from airflow_batch_inference.storage import Storage
 
 _MOST_FILES = 10_000
-_MODEL_FOLDER = "model"
+_LARGEST_MODULE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +45,10 @@ class Opened:
     ----------
     key
         All that determines what it returns; of plain JSON types.
-    environment
-        What the worker processes get beyond the user's own variables.
+    model_folder
+        What the script is told of its model.
+    versions
+        Of the Python that it runs in, where that is not the worker's.
     require_unchanged
         Raises where the code is not what it was.
     """
@@ -51,7 +60,8 @@ class Opened:
     model_flavor: str
     model_record_uri: str | None = None
     script: ScriptSource | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
+    model_folder: ModelFolder = field(default_factory=ModelFolder)
+    versions: Mapping[str, str] = field(default_factory=dict)
     require_unchanged: Callable[[], None] = lambda: None
 
 
@@ -75,6 +85,8 @@ class UserScript:
         Of the record that named the model.
     model_storage
         Reaches the model.
+    own_python
+        The interpreter that the script runs in; None: the worker's.
     """
 
     script: str
@@ -84,6 +96,7 @@ class UserScript:
     model_sha256: str | None = None
     model_record_uri: str | None = None
     model_storage: Storage | None = None
+    own_python: OwnPython | None = None
 
     @contextlib.contextmanager
     def opened(self, scratch: Path) -> Iterator[Opened]:
@@ -107,7 +120,11 @@ class UserScript:
         digest = sha256_of_bytes(self.storage.read_bytes(script))
         code_digest = None if code is None else self._code_digest(code)
         path, folder = self._local(script, code, scratch)
-        runner = ScriptRunner(path=str(path), folder=str(folder), sha256=digest)
+        interpreter = None if self.own_python is None else self.own_python.interpreter()
+        runner = self._runner(str(path), str(folder), digest, interpreter)
+        key: dict[str, Any] = {"script": digest, "code": code_digest, "name": posixpath.basename(script)}
+        if interpreter is not None:
+            key["python"] = interpreter.key
         source = ScriptSource(uri=script, sha256=digest, code_uri=code, code_sha256=code_digest)
 
         def require_unchanged() -> None:
@@ -115,18 +132,24 @@ class UserScript:
                 message = f"{code} was changed since the job began. Run the task again."
                 raise ArtifactIntegrityError(message)
 
-        with self._model() as (model_folder, model_digest):
+        with self._model() as (model, model_digest):
             yield Opened(
                 runner=runner,
-                key={"script": digest, "code": code_digest, "name": posixpath.basename(script), "model": model_digest},
+                key={**key, "model": model_digest},
                 model_uri=script if self.model_uri is None else normalize_uri(self.model_uri),
                 model_sha256=model_digest or digest,
                 model_flavor="script",
                 model_record_uri=self.model_record_uri,
                 script=source,
-                environment={} if model_folder is None else {"AZUREML_MODEL_DIR": str(model_folder)},
+                model_folder=ModelFolder() if model is None else model_folder(model, _sources(path, folder, code)),
+                versions={} if interpreter is None else {"python": interpreter.version},
                 require_unchanged=require_unchanged,
             )
+
+    def _runner(self, path: str, folder: str, digest: str, interpreter: Interpreter | None) -> Runner:
+        if self.own_python is None or interpreter is None:
+            return ScriptRunner(path=path, folder=folder, sha256=digest)
+        return HostedRunner(path=path, folder=folder, sha256=digest, place=self.own_python.place(interpreter))
 
     def _uris(self) -> tuple[str, str | None]:
         """Return the canonical URIs of the script and of its code."""
@@ -174,7 +197,7 @@ class UserScript:
 
     @contextlib.contextmanager
     def _model(self) -> Iterator[tuple[Path | None, str | None]]:
-        """Copy the model once, and give the folder that the script is told, and the model's digest."""
+        """Copy the model once, and give the copy and its digest."""
         if self.model_uri is None:
             yield None, None
             return
@@ -185,5 +208,72 @@ class UserScript:
                     f"the record says {self.model_sha256}. Run the task that loads the model again."
                 )
                 raise ArtifactIntegrityError(message)
-            is_content = copy.path.is_dir() and copy.path.name != _MODEL_FOLDER
-            yield copy.path if is_content else copy.path.parent, copy.sha256
+            yield copy.path, copy.sha256
+
+
+def _sources(script: Path, folder: Path, code: str | None) -> Iterator[str]:
+    """Yield the text of the script and of its modules, as far as there is code that is theirs alone."""
+    modules = sorted(folder.rglob("*.py"))[:_MOST_FILES] if code is not None else []
+    for path in (script, *modules):
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            if path.stat().st_size <= _LARGEST_MODULE:
+                yield path.read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnPython:
+    """The interpreter that a script is to have for itself.
+
+    Attributes
+    ----------
+    python
+        Its path or its program's name; with requirements, the one that the environment is made with (None: this one).
+    requirements
+        URI of a requirements file, or its lines; None: the interpreter is taken as it is.
+    environments
+        The folder in which environments are kept.
+    variables
+        The user's environment variables.
+    storage
+        Reaches the requirements file.
+    check
+        Called several times a second while an environment is built; raises to stop.
+    """
+
+    python: str | None
+    requirements: str | tuple[str, ...] | None
+    environments: Path
+    variables: Mapping[str, str]
+    storage: Storage
+    check: Callable[[], None] = lambda: None
+
+    def interpreter(self) -> Interpreter:
+        """Return it, as it is now; an environment is built where it is not there.
+
+        Raises
+        ------
+        ConfigurationError
+            There is no such interpreter, or it is none, or too old; or the requirements can never work.
+        WorkerError
+            They cannot be installed.
+        """
+        base = ask(find_python(self.python or sys.executable), self.variables)
+        if self.requirements is None:
+            return base
+        return ask(environment_of(self._required(), base, self.environments, self.check), self.variables)
+
+    def place(self, interpreter: Interpreter) -> Place:
+        """Return what messages say of it."""
+        return Place(interpreter.path, "python" if self.requirements is None else "requirements")
+
+    def _required(self) -> Requirements:
+        if isinstance(self.requirements, tuple):
+            return Requirements(lines=self.requirements, name="requirements")
+        uri = normalize_uri(str(self.requirements))
+        try:
+            lines = tuple(self.storage.read_bytes(uri).decode("utf-8-sig").splitlines())
+        except UnicodeDecodeError as error:
+            message = f"requirements is {redact(uri)}, which is no UTF-8 text. Give a requirements file."
+            raise ConfigurationError(message) from error
+        local = Path(uri.removeprefix("file://")) if uri.startswith("file://") else None
+        return Requirements(lines=lines, name=redact(uri) if local is None else str(local), path=local)

@@ -2,8 +2,9 @@
 
 What must not be relaxed: it dies with its parent and never commits; its output folder is its own; and a receipt is put
 only for a mini-batch that succeeded, after its files. Messages to it: the setup, then ``("mini-batch", batch, attempt,
-is_last)``. Messages from it: ``("ready",)``, ``("running",)`` and ``("ran",)`` around each ``run()``, ``("done",
-receipt)``, ``("failed", failure, receipt or None)``, ``("error", exception)``.
+is_last)``, ``("shutdown",)``. Messages from it: ``("ready",)`` or ``("unready", exception)``, ``("running",)`` and
+``("ran",)`` around each ``run()``, ``("done", receipt)``, ``("failed", failure, receipt or None)``, ``("error",
+exception)``, ``("shut", error or None)``.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import logging
 import shutil
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +25,14 @@ from airflow_batch_inference.scoring.accounting import as_text
 from airflow_batch_inference.scoring.processes import pipe_to_parent, portable
 from airflow_batch_inference.scoring.receipts import put_receipt
 from airflow_batch_inference.scoring.retries import retrying
+from airflow_batch_inference.scripts.advice import advice_on
 from airflow_batch_inference.scripts.failures import Failure, failure_of
+from airflow_batch_inference.scripts.hosted.script import openings
+from airflow_batch_inference.scripts.hosted_runner import HostedError
 from airflow_batch_inference.scripts.plan import file_hash
-from airflow_batch_inference.scripts.returned import as_frame, count_elements, write_rows
-from airflow_batch_inference.scripts.written import OutputFolder
+from airflow_batch_inference.scripts.returned import as_frame, complex_values, count_elements, write_rows
+from airflow_batch_inference.scripts.settings import OUTPUT
+from airflow_batch_inference.scripts.written import OutputFolder, overwritten
 from airflow_batch_inference.storage import private_folder, sha256_of
 from airflow_batch_inference.uris import encode_segment, join_uri
 
@@ -83,6 +88,7 @@ class _Attempt:
     frame: pd.DataFrame | None
     written: dict[str, Path]
     seconds: float
+    openings: dict[str, int]
 
 
 class _FailedError(Exception):
@@ -104,7 +110,7 @@ def main(arguments: Sequence[str]) -> int:
         try:
             worker.prepare()
         except BaseException as error:  # noqa: BLE001  # told to the parent, which raises it
-            pipe.send(("error", portable(error)))
+            pipe.send(("unready", portable(error)))
             return 0
         worker.serve()
     return 0
@@ -115,6 +121,7 @@ class _Worker:
     pipe: Any
     setup: WorkerSetup
     outputs: OutputFolder
+    has_warned: bool = False
 
     def prepare(self) -> None:
         """Set up what the script sees, and call its ``init()``."""
@@ -125,7 +132,10 @@ class _Worker:
         # Airflow takes what comes on stderr for errors.
         level = settings.logging_level.upper()
         logging.basicConfig(stream=sys.stdout, level=level, format=_LOG_FORMAT, force=True)
-        self.setup.runner.init()
+        openings.watch(str(self.outputs.path))
+        arguments = tuple(each.replace(OUTPUT, str(self.outputs.path)) for each in settings.program_arguments)
+        self.setup.runner.init(replace(settings, program_arguments=arguments))
+        openings.taken()
         stray = self.outputs.set_aside()
         if stray:
             log.warning(
@@ -138,9 +148,13 @@ class _Worker:
     def serve(self) -> None:
         """Score mini-batches until the parent closes the pipe."""
         while True:
-            _, batch, attempt, is_last = self.pipe.recv()
+            kind, *values = self.pipe.recv()
+            if kind == "shutdown":
+                self.pipe.send(("shut", self._shut_down()))
+                continue
+            batch, attempt, is_last = values
             try:
-                answer = self._score(batch, attempt, is_last=is_last)
+                answer: tuple[Any, ...] = self._score(batch, attempt, is_last=is_last)
             except _FailedError as error:
                 answer = ("failed", error.failure, None)
             except BaseException as error:  # noqa: BLE001  # told to the parent, which raises it
@@ -149,10 +163,23 @@ class _Worker:
                 self.outputs.discard()
             self.pipe.send(answer)
 
+    def _shut_down(self) -> str | None:
+        """Let the script clean up; what it raises is told, and changes nothing."""
+        try:
+            self.setup.runner.shutdown()
+        except ScriptError as error:
+            return str(error)
+        stray = self.outputs.written()
+        return f"shutdown() wrote {next(iter(stray))}, which is not part of the output" if stray else None
+
     def _score(self, batch: MiniBatch, attempt: int, *, is_last: bool) -> tuple[Any, ...]:
         """Run a mini-batch and store what came of it; one with too few elements only if it is not tried again."""
         made = self._run(batch)
         missing = len(batch.items) - made.returned if self.setup.runner.one_each else 0
+        lost = overwritten([item.name for item in batch.items], made.returned, list(made.written), made.openings)
+        if lost is not None:
+            failure = Failure(kind="overwritten", error=lost.error, seconds=made.seconds, lost=lost.number)
+            return ("failed", failure, self._stored(batch, made, attempt))
         if missing <= 0:
             receipt = self._stored(batch, made, attempt)
             return ("done", put_receipt(receipt, self.setup.folder, self.setup.storage))
@@ -168,6 +195,7 @@ class _Worker:
         with local_files(batch, self.setup.data_storage) as paths:
             _require_unchanged(batch, self.setup.data_storage)
             names = [item.name for item in batch.items]
+            openings.taken()
             self.pipe.send(("running",))
             started = time.monotonic()
             try:
@@ -176,16 +204,24 @@ class _Worker:
                 raise
             except BaseException as error:
                 seconds = time.monotonic() - started
-                raise _FailedError(failure_of(error, runner.folder, seconds=seconds)) from error
+                raise _FailedError(_failure(error, runner, seconds)) from error
             finally:
                 self.pipe.send(("ran",))
             seconds = time.monotonic() - started
             _require_unchanged(batch, self.setup.data_storage)
         with _failing("returned", seconds):
             returned = count_elements(result)
-            frame = as_frame(result, settings.label_columns) if settings.keeps_rows else None
+            frame = as_frame(result, settings.label_columns, self._warn_once) if settings.keeps_rows else None
+        if frame is not None and settings.table_format == "csv":
+            self._warn_once(None if self.has_warned else complex_values(frame))
         with _failing("written", seconds):
-            return _Attempt(returned, frame, self.outputs.written(), seconds)
+            return _Attempt(returned, frame, self.outputs.written(), seconds, openings.taken())
+
+    def _warn_once(self, message: str | None) -> None:
+        """Say, once in each process, that values are written as their text."""
+        if message is not None and not self.has_warned:
+            self.has_warned = True
+            log.warning("%s", message)
 
     def _stored(self, batch: MiniBatch, made: _Attempt, attempt: int) -> MiniBatchReceipt:
         """Put the files of a mini-batch; each put is tried again where it may pass by itself."""
@@ -233,6 +269,16 @@ class _Worker:
         with self.setup.storage.writing(uri) as path:
             shutil.copyfile(source, path)  # the script may hold its own file open
             return Part(uri=uri, rows=0, size_bytes=path.stat().st_size, sha256=sha256_of(path), name=name)
+
+
+def _failure(error: BaseException, runner: Runner, seconds: float) -> Failure:
+    """Describe what ``run()`` raised, here or in an interpreter of its own, with what to do where that is known."""
+    if isinstance(error, HostedError):
+        failure = Failure(kind="exception", **error.described, seconds=seconds)
+    else:
+        failure = failure_of(error, runner.folder, seconds=seconds)
+    advice = advice_on(failure.error, failure.traceback, runner.place)
+    return replace(failure, error=f"{failure.error}.{advice}") if advice else failure
 
 
 @contextlib.contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import venv
 from pathlib import Path
 
 import pandas as pd
@@ -83,6 +85,53 @@ def test_a_script_is_run_and_counts_are_pushed(runner, numbers):
     assert runner(operator, try_number=2) == uri
 
 
+@pytest.fixture
+def own_python(tmp_path):
+    """Return the Python of an environment that has no package."""
+    venv.create(tmp_path / "env", with_pip=False, symlinks=True)
+    return tmp_path / "env" / "bin" / "python"
+
+
+BARE = """
+import sys
+
+def init():
+    pass
+
+def run(mini_batch):
+    return [f"{sys.prefix} {' '.join(sys.argv[1:])}" for path in mini_batch]
+"""
+
+
+def test_a_script_runs_in_a_python_of_its_own(runner, numbers, own_python):
+    (numbers.parent / "bare.py").write_text(BARE)
+    runner.params = {"python": str(own_python)}
+    operator = PredictOperator(
+        task_id="predict",
+        scoring_script=str(numbers.parent / "bare.py"),
+        dataset=str(numbers),
+        python="{{ params.python }}",
+        program_arguments="--name 'a b' --top 3",
+        mini_batch_size="1kB",
+    )
+    record = record_of(runner(operator))
+    assert local(record.parts[0].uri).read_text().splitlines()[1] == f"{own_python.parents[1]} --name a b --top 3"
+    assert record.items.mini_batches == 1
+    assert record.versions["python"] == ".".join(map(str, sys.version_info[:3]))
+
+
+def test_environments_are_kept_where_the_config_says(monkeypatch, tmp_path):
+    from airflow_batch_inference.operators.base import environments_folder
+
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    assert environments_folder() == tmp_path / "batch_inference_environments"
+    monkeypatch.setenv("AIRFLOW__BATCH_INFERENCE__ENVIRONMENTS", "/var/cache/environments")
+    assert environments_folder() == Path("/var/cache/environments")
+    monkeypatch.setenv("AIRFLOW__BATCH_INFERENCE__ENVIRONMENTS", "s3://bucket/environments")
+    with pytest.raises(ConfigurationError, match="must be a folder of this machine"):
+        environments_folder()
+
+
 def test_numbers_as_environment_variables_are_text(runner, numbers):
     arguments = {"scoring_script": str(numbers.parent / "score.py"), "dataset": str(numbers)}
     record = record_of(runner(PredictOperator(task_id="p", environment_variables={"FACTOR": 2}, **arguments)))
@@ -119,6 +168,12 @@ def test_no_files_skip_the_task_where_that_is_asked(runner, tmp_path, numbers):
      ({"model": "/m", "output_schema": "azure", "code": "/c", "profile": True}, "profile, code"),
      ({}, "model is missing"),
      ({"scoring_script": "/s.py", "mini_batch_size": "0"}, "mini_batch_size is '0'"),
+     ({"scoring_script": "/s.py", "mini_batch_size": "some b"}, "mini_batch_size is 'some b'"),
+     ({"scoring_script": "/s.py", "program_arguments": "--a 'b"}, "no line of a shell"),
+     ({"scoring_script": "/s.py", "program_arguments": {"a": 1}}, "text as in a shell, or a list"),
+     ({"scoring_script": "/s.py", "requirements": {"a": 1}}, "requirements is .*path of a requirements file"),
+     ({"model": "/m", "python": "/p", "requirements": "/r"}, "python, requirements cannot be given here"),
+     ({"model": "/m", "output_schema": "azure", "program_arguments": "x"}, "program_arguments cannot be given here"),
      ({"scoring_script": "/s.py", "output_action": "append"}, "did you mean 'append_row'"),
      ({"scoring_script": "/s.py", "error_threshold": -2}, "error_threshold is -2"),
      ({"scoring_script": "/s.py", "environment_variables": {"A": True}}, "names and values must be text"),

@@ -65,19 +65,70 @@ def test_what_is_given_beside_the_file_wins(tmp_path):
      ("settings: {timeout: 5}", "settings has the key 'timeout', which is unknown"),
      ("retry_settings: {max_tries: 5}", "did you mean 'max_retries'"),
      ("partition_keys: [region]", "partition_keys.*Give the rows of each key files of their own"),
+     ("settings: {partition_keys: [region]}", "settings.partition_keys is not supported.*files of their own"),
      ("type: pipeline", "only deployments of a model"),
+     ("type: pipeline\njobs: {score: {type: parallel}}", r"parallel jobs .* in a file of their own.*\(score\)"),
      ("code_configuration: {code: src}", "has no scoring_script"),
      ("environment_variables: {DEBUG: true}", "put it in quotes"),
      ("environment_variables: [A]", "must be a mapping"),
      ("resources: {instance_count: 0}", "instance_count is 0"),
      ("model: 3", "model is 3"),
      ("mini_batch_size: [1]", "must be one value"),
+     ("mini_batch_size: 1mb", r"deployment\.yml: mini_batch_size is '1mb'; .*number of files.*mini_batch_size='1mb'"),
+     ("settings: {mini_batch_size: 0}", r"settings\.mini_batch_size is 0; .* at least 1"),
+     ("settings: {mini_batch_size: 2.5}", r"settings\.mini_batch_size is 2\.5; .* whole number"),
+     ("settings: {retry_settings: {max_retries: 0}}", r"settings\.retry_settings\.max_retries is 0; .* 1.*in all"),
+     ("retry_settings: {timeout: 0}", r"retry_settings\.timeout is 0; .*seconds above 0"),
+     ("retry_settings: {timeout: PT30S}", r"retry_settings\.timeout is 'PT30S'"),
+     ("settings: {error_threshold: -2}", r"settings\.error_threshold is -2; .* at least -1"),
+     ("settings: {allowed_failed_percent: 101}", "from 0 to 100"),
+     ("settings: {output_action: append_rows}", r"settings\.output_action is 'append_rows'.*did you mean 'append_row'"),
+     ("settings: {logging_level: loud}", "one of warning, info, debug"),
+     ("settings: {output_file_name: a/b.csv}", r"settings\.output_file_name is 'a/b\.csv'; .*without a folder"),
+     ("settings: {max_concurrency_per_instance: true}", "max_concurrency_per_instance is True"),
+     ("settings: {instance_count: none}", "settings.instance_count is 'none'"),
+     ("settings: {environment_variable: {A: b}}", "did you mean 'environment_variables'"),
+     ("settings: {environment_variables: {A: true}}", r"settings\.environment_variables\.A is True; put it in quotes"),
+     ("resources: {instance_counts: 1}", "did you mean 'instance_count'"),
+     ("model: {paths: x}", "did you mean 'path'"),
+     ("mini_batch_size: 5\nsettings: {mini_batch_size: 6}", "mini_batch_size is 5, and settings.mini_batch_size is 6"),
+     ("resources: {instance_count: 2}\nsettings: {instance_count: 3}", "instance_count is 3, and .* is 2. Say it once"),
      ("- a list", "must be a mapping"),
      ("a: [", "cannot be read")],
 )  # fmt: skip
 def test_what_cannot_be_taken_is_refused_by_name(read, text, says):
     with pytest.raises(ConfigurationError, match=says):
         read(text)
+
+
+def test_variables_and_machines_may_stand_in_the_settings(read):
+    for text in ("settings: {environment_variables: {A: 1, B: x}, instance_count: 3}",
+                 "environment_variables: {A: 1, B: x}\ninstance_count: 3",
+                 "environment_variables: {A: 1, B: x}\ncompute: {target: azureml:c, instance_count: 3}",
+                 "environment_variables: {A: 1, B: x}\nresources: {instance_count: 3}"):  # fmt: skip
+        found = read(text)
+        assert found.arguments["environment_variables"] == {"A": "1", "B": "x"}
+        assert found.instance_count == 3
+
+
+def test_a_value_that_is_given_beside_the_file_is_not_looked_at_there(tmp_path):
+    path = tmp_path / "deployment.yml"
+    path.write_text("settings: {mini_batch_size: 1mb, retry_settings: {max_retries: 0}}")
+    found = arguments_of(path, {"mini_batch_size": "1mb", "max_attempts": 1, "model": "/m"})
+    assert (found["mini_batch_size"], found["max_attempts"]) == ("1mb", 1)
+
+
+def test_an_environment_is_told_with_what_to_give_here(tmp_path, caplog):
+    path = tmp_path / "deployment.yml"
+    path.write_text("environment: {name: torch, image: 'reg/torch:1', conda_file: env/conda.yaml}")
+    with caplog.at_level("INFO"):
+        arguments_of(path, {"model": "/m"})
+    assert "environment (conda_file env/conda.yaml, image reg/torch:1, name torch) is not built" in caplog.text
+    assert "requirements='/path/requirements.txt'" in caplog.text
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        arguments_of(path, {"model": "/m", "python": "/opt/env/bin/python"})
+    assert "not built" not in caplog.text
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_batch_inference.exceptions import ConfigurationError, ScriptError
-from airflow_batch_inference.scripts.returned import as_frame, count_elements, write_rows
+from airflow_batch_inference.scripts.returned import as_frame, complex_values, count_elements, write_rows
 
 CELLS = st.one_of(st.integers(-(2**40), 2**40), st.floats(allow_nan=False), st.text(max_size=8))
 
@@ -47,10 +47,55 @@ def test_arrays_have_one_or_two_dimensions(value):
         count_elements(value)
 
 
-def test_elements_of_several_lengths_are_refused():
-    for rows in ([[1, 2], [3]], [[1], 2], [np.array([1, 2]), 3]):
-        with pytest.raises(ScriptError, match="several lengths"):
-            as_frame(rows)
+@pytest.mark.parametrize(
+    ("rows", "texts"),
+    [([[1, 2], [3]], ["[1, 2]", "[3]"]),
+     ([[1], 2], ["[1]", 2]),
+     ([np.array([1, 2]), 3], ["[1, 2]", 3]),
+     ([(np.float64(0.5), "a"), 3], ["(0.5, 'a')", 3]),
+     ([["x"], ["y", "z"], []], ["['x']", "['y', 'z']", "[]"])],
+)  # fmt: skip
+def test_elements_of_several_lengths_are_written_as_their_text(rows, texts):
+    notes = []
+    frame = as_frame(rows, note=notes.append)
+    assert list(frame) == ["predicted_label"]
+    assert frame["predicted_label"].tolist() == texts
+    assert "several lengths" in notes[0]
+
+
+def test_elements_of_several_lengths_are_refused_where_columns_are_named():
+    with pytest.raises(ScriptError, match="several lengths"):
+        as_frame([[1, 2], [3]], ["a", "b"])
+
+
+class Own:
+    def __str__(self):
+        return "own"
+
+
+@pytest.mark.parametrize(
+    ("rows", "named"),
+    [([{"a": 1, "b": {"c": 2}}], r"a dict in the column b.*\{'c': 2\}"),
+     ([{"a": [1, 2]}], "a list in the column a"),
+     ([Own(), 1], "Own in the column predicted_label"),
+     ([[1, np.array([1, 2])]], "numpy.ndarray in the column predicted_label_1"),
+     (np.array([Own()], dtype=object), "Own in the column")],
+)  # fmt: skip
+def test_complex_values_are_named(rows, named):
+    import re
+
+    assert re.search(named, complex_values(as_frame(rows)))
+
+
+def test_plain_values_of_all_kinds_are_not_complex():
+    import datetime as dt
+    import decimal
+    import uuid
+
+    values = [1, "a", None, 0.5, True, np.float32(1), np.datetime64("2020-01-01"), dt.date(2020, 1, 1), pd.NaT,
+              pd.NA, pd.Timestamp("2020"), pd.Timedelta(1), pd.Period("2020"), decimal.Decimal(1), uuid.UUID(int=1),
+              b"x"]  # fmt: skip
+    assert complex_values(as_frame(values)) is None
 
 
 def test_names_are_given_to_what_has_none():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from airflow_batch_inference.exceptions import ConfigurationError
@@ -43,7 +45,40 @@ def test_only_text_may_be_without_a_header():
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("a.PARQUET", "parquet"), ("a.arrow", "arrow"), ("a.jsonl", "jsonl"), ("a.txt", "csv"), ("a", "csv")],
+    [
+        ("a.PARQUET", "parquet"),
+        ("a.arrow", "arrow"),
+        ("a.jsonl", "jsonl"),
+        ("a.txt", "csv"),
+        ("a", "csv"),
+        ("x.json", "jsonl"),
+        ("x.ndjson", "jsonl"),
+        ("x.pq", "parquet"),
+        ("x.feather", "arrow"),
+        ("x.tsv", "csv"),
+    ],
 )
 def test_the_suffix_says_the_format(name, kind):
     assert table_format(name) == kind
+
+
+def test_the_document_says_the_format_of_every_suffix():
+    import re
+    from pathlib import Path
+
+    from airflow_batch_inference.datasets.formats import SUFFIXES
+
+    page = (Path(__file__).parents[2] / "docs" / "scripts.md").read_text()
+    (row,) = [line for line in page.splitlines() if line.startswith("| `output_file_name`")]
+    csv, parquet, arrow, rest = row.partition("format: ")[2].split("; ", 3)
+    said = {"csv": csv, "parquet": parquet, "arrow": arrow, "jsonl": rest.partition(";")[0]}
+    found = {suffix: kind for kind, text in said.items() for suffix in re.findall(r"`(\.\w+)`", text)}
+    assert found == SUFFIXES
+
+
+def test_a_file_named_json_holds_json_lines(bench):
+    bench.write_files(2)
+    script = bench.script("def run(mini_batch):\n    return [{'a': 1, 'b': 'x'} for _ in mini_batch]")
+    _, record = bench.run(script, output_file_name="x.json")
+    assert [json.loads(line) for line in bench.output(record).splitlines()] == [{"a": 1, "b": "x"}] * 2
+    assert record.parts[0].name == "x.json"

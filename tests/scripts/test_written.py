@@ -7,7 +7,7 @@ import os
 import pytest
 
 from airflow_batch_inference.exceptions import ScriptError
-from airflow_batch_inference.scripts.written import OutputFolder
+from airflow_batch_inference.scripts.written import OutputFolder, overwritten
 
 
 def test_new_and_changed_files_are_written_and_others_are_not(tmp_path):
@@ -54,3 +54,29 @@ def test_names_that_are_no_path_elsewhere_are_refused(tmp_path, name):
     (tmp_path / name).write_text("x")
     with pytest.raises(ScriptError, match="no path on every store"):
         OutputFolder(tmp_path).written()
+
+
+@pytest.mark.parametrize(
+    ("inputs", "returned", "written", "openings", "lost"),
+    [
+        (["a/x.csv", "b/x.csv", "y.csv"], 3, ["x.parquet", "y.parquet"], {}, 1),
+        (["x.csv", "x.json", "x.txt"], 3, ["x.out"], {}, 2),
+        (["x.1.csv", "x.2.csv"], 2, ["x.out"], {}, 1),
+        (["a/x.csv", "b/x.csv"], 2, ["x.out"], {"x.out": 2}, 1),
+        (["a/x.csv", "b/x.csv"], 2, ["x.out"], {"x.out": 1}, 0),  # one file of both
+        (["a/x.csv", "b/x.csv"], 2, ["x.out"], {"x.out": 0}, 0),  # both were added to it
+        (["x.1.csv", "x.2.csv"], 2, ["x.1.out", "x.2.out"], {}, 0),
+        (["a/x.csv", "b/x.csv"], 2, ["a/x.out", "b/x.out"], {}, 0),
+        (["a/x.csv", "b/x.csv"], 2, ["all.out"], {}, 0),  # one for all
+        (["a/x.csv", "b/x.csv"], 2, [], {}, 0),  # none at all
+        (["a/x.csv", "b/x.csv"], 2, ["x.csv", "x.png"], {"x.csv": 2, "x.png": 2}, 1),  # two files each
+        (["a/x.csv", "b/x.csv"], 2, ["pred_x.csv"], {}, 1),
+        (["a/x.csv", "b/x.csv", "xy.csv"], 3, ["xy.out", "x.out"], {}, 1),
+        (["a.csv", "b.csv", "c.csv"], 3, ["out.csv"], {"out.csv": 3}, 2),  # one name, written anew for each
+        (["a.csv", "b.csv", "c.csv"], 3, ["out.csv"], {"out.csv": 1}, 0),
+        (["a.csv"], 1, ["out.csv"], {"out.csv": 2}, 0),
+    ],
+)
+def test_outputs_that_replaced_each_other_are_counted(inputs, returned, written, openings, lost):
+    found = overwritten(inputs, returned, written, openings)
+    assert (0 if found is None else found.number) == lost
