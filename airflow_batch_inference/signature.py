@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_batch_inference.column_types import ANY, INTEGERS, arrow_type, is_list, is_nested, plain_type, target_type
+from airflow_batch_inference.column_types import (
+    ANY,
+    INTEGERS,
+    NAMED,
+    arrow_type,
+    is_list,
+    is_nested,
+    plain_type,
+    target_type,
+)
 from airflow_batch_inference.column_types import is_number as is_number  # part of what is known of a signature
 from airflow_batch_inference.column_types import is_text as is_text
 from airflow_batch_inference.exceptions import ConfigurationError, SignatureMismatchError, did_you_mean
@@ -41,6 +50,8 @@ class InputPlan:
     """Dataset columns that the model does not use."""
     integers: frozenset[str] = frozenset()
     """Inputs that are integers for the model, and arrive as doubles: pandas makes them of a column with a null."""
+    by_name: bool = False
+    """Whether the columns were chosen by name, and not by their places."""
 
 
 def plain_name(name: str) -> str:
@@ -202,6 +213,7 @@ def plan_inputs(
         names=tuple(spec.name for spec in inputs),
         types=types,
         ignored=tuple(name for name in schema.names if name not in used),
+        by_name=True,
         integers=frozenset(
             spec.name
             for spec, kind in zip(inputs, types, strict=True)
@@ -316,7 +328,7 @@ def cast_inputs(table: pa.Table, plan: InputPlan) -> pa.Table:
     for place, name in enumerate(plan.names if plan.integers else ()):
         if name in plan.integers:
             table = table.set_column(place, table.field(place).with_metadata(INTEGERS), table.column(place))
-    return table
+    return table.replace_schema_metadata(NAMED) if plan.by_name else table
 
 
 class LossyCastError(ValueError):

@@ -79,7 +79,7 @@ class _Walk:
             self._part(step, part, columns if is_known else _by_name(part), is_first and is_known, depth + 1)
         return _passed(step, columns)
 
-    def _part(self, whole: Any, part: Any, columns: Columns, is_first: bool, depth: int) -> None:  # noqa: ANN401, FBT001
+    def _part(self, whole: Any, part: Any, columns: Columns, is_first: bool, depth: int) -> None:  # noqa: ANN401
         """Add a part of an estimator that is composed of some, which gets the same columns, or some of them."""
         if columns is not None and part is getattr(whole, "final_estimator_", None):
             others = int(getattr(part, "n_features_in_", len(columns))) - len(columns)
@@ -88,14 +88,14 @@ class _Walk:
             return
         self.visit(part, _taken(whole, part, columns), is_first=is_first, depth=depth)
 
-    def _pipeline(self, step: Any, columns: Columns, is_first: bool, depth: int) -> Columns:  # noqa: ANN401, FBT001
+    def _pipeline(self, step: Any, columns: Columns, is_first: bool, depth: int) -> Columns:  # noqa: ANN401
         for _, each in step.steps:
             is_nothing = each is None or isinstance(each, str)
             columns = self.visit(each, columns, is_first=is_first, depth=depth)
             is_first = is_first and is_nothing
         return columns
 
-    def _union(self, step: Any, columns: Columns, is_first: bool, depth: int) -> Columns:  # noqa: ANN401, FBT001
+    def _union(self, step: Any, columns: Columns, is_first: bool, depth: int) -> Columns:  # noqa: ANN401
         outputs = [
             self.visit(each, columns, is_first=is_first, depth=depth)
             for _, each in step.transformer_list
@@ -104,7 +104,7 @@ class _Walk:
         known = [each for each in outputs if each is not None]
         return tuple(column for each in known for column in each) if len(known) == len(outputs) else None
 
-    def _columns(self, step: Any, columns: Columns, is_first: bool, depth: int) -> Columns:  # noqa: ANN401, FBT001, ARG002
+    def _columns(self, step: Any, columns: Columns, is_first: bool, depth: int) -> Columns:  # noqa: ANN401, ARG002
         places = step._transformer_to_input_indices  # noqa: SLF001  # where they are
         outputs: dict[str, Columns] = {}
         for name, each, _ in step.transformers_:
@@ -212,7 +212,7 @@ def _estimators(held: object) -> Iterator[Any]:
             yield from _estimators(each[1] if isinstance(each, tuple) and len(each) > 1 else each)
         return
     if type(held).__name__ == "_CalibratedClassifier":
-        held = held.estimator  # type: ignore[union-attr]  # one of scikit-learn's own
+        held = getattr(held, "estimator", None)
     if hasattr(held, "fit") and (hasattr(held, "predict") or hasattr(held, "transform")) and not isinstance(held, type):
         yield held
 

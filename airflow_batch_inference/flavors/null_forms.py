@@ -38,8 +38,7 @@ def null_forms(steps: Iterable[FittedStep]) -> dict[Column, Form]:
             seen.setdefault(column, set()).update(_of_categories(each.step, place))
             if each.kind in _BY_PARAMETER:
                 looked_for.setdefault(column, set()).update(_of_parameter(each.step))
-    forms = {column: seen.get(column) or found for column, found in (looked_for | seen).items()}
-    forms |= {column: looked_for[column] for column in looked_for if not forms.get(column)}
+    forms = {column: found or looked_for.get(column, set()) for column, found in seen.items()}
     return {column: _one(found) for column, found in forms.items() if found}
 
 

@@ -21,7 +21,7 @@ from airflow_batch_inference.flavors.base import ModelFormat, require, take_opti
 from airflow_batch_inference.flavors.frames import matrix
 from airflow_batch_inference.flavors.networks import OnePass
 from airflow_batch_inference.flavors.threads import native_threads
-from airflow_batch_inference.flavors.xgboost_categories import Categories, find_categories
+from airflow_batch_inference.flavors.xgboost_categories import Categories, find_categories, stored_lists
 from airflow_batch_inference.flavors.xgboost_trees import require_followable
 from airflow_batch_inference.records import ColumnSpec
 
@@ -193,7 +193,7 @@ def _describe(xgboost: ModuleType, booster: Any, options: Mapping[str, Any]) -> 
     names = None if booster.feature_names is None else tuple(booster.feature_names)
     types = None if booster.feature_types is None else tuple(booster.feature_types)
     _require_width(number, names, types)
-    categories = find_categories(_stored(booster), types or (), names, options=options)
+    categories = find_categories(stored_lists(booster), types or (), names, options=options)
     is_linear = booster_kind == "gblinear"
     classes = _classes(objective, int(parameters["num_class"]), int(parameters["num_target"]))
     others = _supported(xgboost, booster, names, types, number)
@@ -219,13 +219,6 @@ def _require_width(number: int, names: tuple[str, ...] | None, types: tuple[str,
         if given is not None and len(given) != number:
             message = f"The XGBoost model takes {number} inputs but has {len(given)} {what}. Save the model again."
             raise ModelLoadError(message)
-
-
-def _stored(booster: Any) -> list[pa.Array | None]:  # noqa: ANN401  # untyped
-    """Return the list of categories of each input; none of XGBoost before 3.1 and of models without categories."""
-    if not hasattr(booster, "get_categories") or "c" not in (booster.feature_types or ()):
-        return []
-    return [values for _, values in booster.get_categories(export_to_arrow=True).to_arrow()]
 
 
 def _inputs(names: tuple[str, ...], types: tuple[str, ...] | None, categories: Categories) -> tuple[ColumnSpec, ...]:
