@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference import __version__
 from airflow_batch_inference.datasets.dataset import open_dataset
-from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.datasets.readers import dictionary_columns
+from airflow_batch_inference.exceptions import ConfigurationError, UncertainColumnsError
+from airflow_batch_inference.flavors.base import CATEGORY_COLUMNS
 from airflow_batch_inference.loading import TrustRequest, load_model
 from airflow_batch_inference.records import BaselineRecord, ModelRecord, fingerprint
 from airflow_batch_inference.reference import (
@@ -190,7 +192,7 @@ def register_model(
         Whatever is wrong with the file, the sample set or the baseline; nothing is stored.
     """
     storage.require_writable(root)
-    model, record = describe_model(request, storage=model_storage)
+    model, record = _described(request, sample_set, model_storage)
     folder = model_folder(root, record.name)
     options = options or ReferenceOptions()
     if options.target_column is not None and sample_set is None:
@@ -226,6 +228,20 @@ def register_model(
         )
         record = replace(record, golden_uri=uri)
     return storage.put_record(folder, "model", record), record
+
+
+def _described(request: ModelRequest, sample_set: object, storage: Storage) -> tuple[LoadedModel, ModelRecord]:
+    """Describe a model; where only its sample set tells which columns were categories, let it tell."""
+    try:
+        return describe_model(request, storage=storage)
+    except UncertainColumnsError:
+        files = () if sample_set is None else open_dataset(sample_set, storage).files
+        columns = dictionary_columns(files[0].file.uri, storage) if files else ()
+        if not columns or CATEGORY_COLUMNS in request.load_options:
+            raise
+        log.info("The sample set says which columns the model knows as categories: %s", ", ".join(columns))
+        stated = {**request.load_options, CATEGORY_COLUMNS: list(columns)}
+        return describe_model(replace(request, load_options=stated), storage=storage)
 
 
 def _baseline_of(
@@ -287,7 +303,7 @@ def register_baseline(
             raise ConfigurationError(message)
         baseline = plain_baseline(open_sample_set(dataset, storage))
     else:
-        loaded, record = describe_model(model, storage=storage)
+        loaded, record = _described(model, dataset, storage)
         baseline = model_baseline(open_sample_set(dataset, storage, names=input_names(record)), record, loaded, options)
     return storage.put_record(target, "baseline", baseline), baseline
 

@@ -130,6 +130,21 @@ def read_tables(
             yield _decoded(table)
 
 
+def dictionary_columns(uri: str, storage: Storage) -> tuple[str, ...]:
+    """Return the columns that a file keeps as dictionaries, as pandas writes its categories; () of text formats."""
+    kind, _ = format_of(uri)
+    if kind not in ("parquet", "arrow"):
+        return ()
+    with reading(uri):
+        if kind == "parquet":
+            with _parquet_file(uri, storage) as parquet:
+                schema = parquet.schema_arrow
+        else:
+            with _arrow_file(uri, storage) as arrow:
+                schema = arrow.schema
+    return tuple(field.name for field in schema if pa.types.is_dictionary(field.type))
+
+
 def _plain(kind: pa.DataType) -> pa.DataType:
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 

@@ -32,6 +32,9 @@ METHODS = ("predict", "predict_proba", "decision_function", "raw_score", "leaf_i
 ``contributions`` each input's part of the raw score (SHAP values) with the expected value as the last one.
 """
 
+CATEGORY_COLUMNS = "category_columns"
+"""The load option that names the columns that had pandas' category dtype in training, where a model has lists alone."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFormat:

@@ -16,15 +16,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError
+from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError, UncertainColumnsError
+from airflow_batch_inference.flavors.base import CATEGORY_COLUMNS
 from airflow_batch_inference.records import ColumnSpec
 from airflow_batch_inference.signature import require_known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-CATEGORY_COLUMNS = "category_columns"
-"""The load option that names the columns that had pandas' category dtype in training."""
 _LISTS = "\npandas_categorical:"
 
 
@@ -65,7 +64,7 @@ def pandas_categories(text: str, stated: Sequence[int] | None = None) -> PandasC
 
     Raises
     ------
-    ModelLoadError
+    UncertainColumnsError
         The lists of categories cannot be assigned to columns with certainty.
     ConfigurationError
         The stated columns cannot be those that the lists are of.
@@ -107,7 +106,7 @@ def _not_certain(lists: int, columns: int, stated: Sequence[int] | None) -> Exce
         f'Say which columns had the category dtype: load_options={{"{CATEGORY_COLUMNS}": [...]}}, or give a sample_set '
         "that still has it."
     )
-    return ModelLoadError(message)
+    return UncertainColumnsError(message)
 
 
 def category_columns_option(options: Mapping[str, object], names: Sequence[str]) -> list[int] | None:
@@ -130,10 +129,14 @@ def category_columns_option(options: Mapping[str, object], names: Sequence[str])
 
 
 def _fits(info: str, categories: int) -> bool:
-    """Say whether a column's codes seen in training (``-1:2:0``; ``none`` for a constant one) are of this list."""
+    """Say whether a column's codes seen in training are of this list.
+
+    They are ``-1:2:0`` for a category, ``[0:2]`` for a number, as which LightGBM takes an ordered one, and ``none`` for
+    a constant.
+    """
     if info == "none":
         return True
-    codes = info.split(":")
+    codes = info.removeprefix("[").removesuffix("]").split(":")
     return all(re.fullmatch(r"-?\d+", code) and int(code) < categories for code in codes)
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from airflow_batch_inference.column_types import is_named, is_text
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.flavors.category_lists import CategoryList, category_lists
-from airflow_batch_inference.flavors.fitted_steps import columns_read, fitted_steps, input_names
+from airflow_batch_inference.flavors.fitted_steps import columns_read, fitted_steps, input_names, input_width
 from airflow_batch_inference.flavors.frames import array, frame, is_all_double
 from airflow_batch_inference.flavors.null_forms import Form, null_forms, with_nulls
 from airflow_batch_inference.records import ColumnSpec
@@ -104,7 +104,7 @@ class EstimatorInputs:
 
     def _has_own_nulls(self, batch: pa.Table) -> bool:
         """Say whether a null may be another than NaN among numbers, or among texts, which are pandas' own."""
-        return bool(self.nulls) and not (is_all_double(batch) and set(self.nulls.values()) <= {"nan", "number"})
+        return bool(self.nulls) and not (is_all_double(batch) and set(self.nulls.values()) <= {"missing", "number"})
 
     def _frame(self, batch: pa.Table) -> pd.DataFrame:
         data = frame(batch)
@@ -139,12 +139,12 @@ def estimator_inputs(estimator: object, options: Mapping[str, Any]) -> Estimator
     read = columns_read(estimator)
     is_all = fitted is None or read is None
     names = fitted if is_all else tuple(name for place, name in enumerate(fitted or ()) if place in (read or ()))
-    number = len(names) if names is not None else getattr(estimator, "n_features_in_", None)
+    number = len(names) if names is not None else input_width(estimator)
     takes_texts = names is None and _all_texts(steps)
     return EstimatorInputs(
         fitted_names=fitted,
         names=names,
-        n_features=1 if takes_texts else int(number) if number else None,
+        n_features=1 if takes_texts else number,
         takes_texts=takes_texts,
         first_step=None if names is not None or number or takes_texts else _own_first_step(steps),
         lists=category_lists(steps, options),

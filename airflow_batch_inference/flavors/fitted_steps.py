@@ -134,7 +134,7 @@ def fitted_steps(estimator: object) -> tuple[FittedStep, ...]:
     [('StandardScaler', (0, 1), True), ('LogisticRegression', (None, None), False)]
     """
     walk = _Walk()
-    width = _width(estimator)
+    width = input_width(estimator)
     walk.visit(estimator, None if width is None else tuple(range(width)), is_first=True)
     return tuple(walk.found)
 
@@ -144,7 +144,7 @@ def columns_read(estimator: object) -> frozenset[int] | None:
 
     A column transformer reads none of those that it drops.
     """
-    width = _width(estimator)
+    width = input_width(estimator)
     if width is None:
         return None
     found: set[int] = set()
@@ -158,20 +158,47 @@ def columns_read(estimator: object) -> frozenset[int] | None:
 def input_names(step: object) -> tuple[str, ...] | None:
     """Return the names of the columns that a step was fitted on, as far as it keeps them.
 
-    CatBoost and LightGBM keep them under names of their own, and number the columns of arrays.
+    CatBoost and LightGBM keep them under names of their own, and number the columns of arrays; a pipeline keeps those
+    of its first step.
     """
     found = getattr(step, "feature_names_in_", None)
     if found is None:
-        found = getattr(step, "feature_names_", None)
-        if found is not None and list(found) == [str(place) for place in range(len(found))]:
-            found = None
-    return None if found is None else tuple(str(name) for name in found)
+        found = _own_names(step)
+    if found is None:
+        first = _first(step)
+        return None if first is None else input_names(first)
+    return tuple(str(name) for name in found)
 
 
-def _width(step: object) -> int | None:
+def input_width(step: object) -> int | None:
+    """Return how many columns a step was fitted on; None where it does not say."""
     names = input_names(step)
     number = len(names) if names is not None else getattr(step, "n_features_in_", None)
-    return int(number) if number else None  # 0 is what is said where nothing is known
+    if not number:  # 0 is what is said where nothing is known
+        first = _first(step)
+        number = None if first is None else input_width(first)
+    return int(number) if number else None
+
+
+def _own_names(step: Any) -> Iterable[object] | None:  # noqa: ANN401  # any step
+    if type(step).__module__ == "lightgbm.basic" and hasattr(step, "feature_name"):
+        names, numbered = step.feature_name(), "Column_{}"
+    else:
+        names, numbered = getattr(step, "feature_names_", None), "{}"
+    is_numbered = names is not None and list(names) == [numbered.format(place) for place in range(len(names))]
+    return None if names is None or is_numbered else list(names)
+
+
+def _first(step: Any) -> Any:  # noqa: ANN401  # any step
+    """Return the step that is given what a pipeline is given, or a part of an estimator of scikit-learn's own."""
+    kinds = {kind.__name__ for kind in type(step).__mro__ if _is_of(kind, "sklearn")}
+    if "Pipeline" in kinds:
+        return next((each for _, each in step.steps if each is not None and not isinstance(each, str)), None)
+    if "FeatureUnion" in kinds:
+        return next((each for _, each in step.transformer_list if not isinstance(each, str)), None)
+    if not _is_of(type(step), "sklearn") or hasattr(step, "estimators_features_"):
+        return None
+    return next(_parts(step), None)
 
 
 def _by_name(step: object) -> Columns:

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.flavors.fitted_steps import Column, FittedStep
 
-Form: TypeAlias = Literal["none", "nan", "number", "both"]
-"""``none``: None among objects. ``nan``: NaN among objects. ``number``: NaN among numbers. ``both``: not certain."""
+Form: TypeAlias = Literal["none", "nan", "number", "missing", "both"]
+"""``none``, ``nan``: objects, with None or NaN. ``number``: numbers, with NaN. ``missing``: NaN, whatever it is among.
+``both``: not certain."""
 
+_OBJECTS = "objects"
+"""An encoder has categories that are objects, and no null among them: it tells NaN and numbers apart from objects."""
 _BY_PARAMETER = ("SimpleImputer", "MissingIndicator")
 
 
@@ -29,8 +32,8 @@ def null_forms(steps: Iterable[FittedStep]) -> dict[Column, Form]:
 
     What an encoder keeps among its categories was in the data, so it counts for more than what an imputer looks for.
     """
-    seen: dict[Column, set[Form]] = {}
-    looked_for: dict[Column, set[Form]] = {}
+    seen: dict[Column, set[str]] = {}
+    looked_for: dict[Column, set[str]] = {}
     for each in steps:
         for place, column in enumerate(each.columns or ()):
             if column is None:
@@ -38,17 +41,21 @@ def null_forms(steps: Iterable[FittedStep]) -> dict[Column, Form]:
             seen.setdefault(column, set()).update(_of_categories(each.step, place))
             if each.kind in _BY_PARAMETER:
                 looked_for.setdefault(column, set()).update(_of_parameter(each.step))
-    forms = {column: found or looked_for.get(column, set()) for column, found in seen.items()}
-    return {column: _one(found) for column, found in forms.items() if found}
+    forms = {column: _one(found, looked_for.get(column, set())) for column, found in seen.items()}
+    return {column: form for column, form in forms.items() if form is not None}
 
 
-def _one(found: set[Form]) -> Form:
-    if found == {"number", "nan"}:
+def _one(seen: set[str], looked_for: set[str]) -> Form | None:
+    """Return the null of a column; None where nothing tells it."""
+    told = seen - {_OBJECTS} or looked_for
+    if "none" in told:
+        return "both" if len(told) > 1 else "none"
+    if "nan" in told or _OBJECTS in seen:
         return "nan"
-    return next(iter(found)) if len(found) == 1 else "both"
+    return "number" if "number" in told else "missing" if "missing" in told else None
 
 
-def _of_categories(step: Any, place: int) -> set[Form]:  # noqa: ANN401  # any step
+def _of_categories(step: Any, place: int) -> set[str]:  # noqa: ANN401  # any step
     """Return the nulls among an encoder's categories of a column."""
     categories = getattr(step, "categories_", None)
     if not isinstance(categories, (list, tuple)) or place >= len(categories):
@@ -58,15 +65,16 @@ def _of_categories(step: Any, place: int) -> set[Form]:  # noqa: ANN401  # any s
         return {"number"} if np.isnan(values).any() else set()
     if values.dtype.kind != "O":
         return set()
-    found: set[Form] = {"none"} if any(value is None for value in values) else set()
-    return found | ({"nan"} if any(isinstance(value, float) and np.isnan(value) for value in values) else set())
+    found = {"none"} if any(value is None for value in values) else set()
+    found |= {"nan"} if any(isinstance(value, float) and np.isnan(value) for value in values) else set()
+    return found if found or all(isinstance(value, str) for value in values) else {_OBJECTS}
 
 
-def _of_parameter(step: Any) -> set[Form]:  # noqa: ANN401  # an imputer
+def _of_parameter(step: Any) -> set[str]:  # noqa: ANN401  # an imputer
     looked_for = getattr(step, "missing_values", np.nan)
     if looked_for is None:
         return {"none"}
-    return {"nan"} if isinstance(looked_for, float) and np.isnan(looked_for) else set()
+    return {"missing"} if isinstance(looked_for, float) and np.isnan(looked_for) else set()
 
 
 def with_nulls(data: pd.DataFrame, batch: pa.Table, forms: Mapping[Column, Form]) -> pd.DataFrame:
@@ -107,8 +115,10 @@ def _column(values: pa.ChunkedArray, form: Form, name: str) -> np.ndarray | None
             return None
         numbers: np.ndarray = values.cast(pa.float64()).to_numpy()
         return numbers
-    has_nan = is_text(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind)
-    if form == "nan" and (has_nan or not values.null_count):
+    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    if form != "none" and is_text(kind):
+        return None
+    if form == "missing" and (is_number or not values.null_count):
         return None
     objects = _objects(values)
     objects[pd.isna(objects)] = None if form == "none" else np.nan
