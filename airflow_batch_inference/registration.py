@@ -12,7 +12,7 @@ from airflow_batch_inference import __version__
 from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.datasets.readers import dictionary_columns
 from airflow_batch_inference.exceptions import ConfigurationError, UncertainColumnsError
-from airflow_batch_inference.flavors.base import CATEGORY_COLUMNS
+from airflow_batch_inference.flavors.base import CATEGORY_COLUMNS, unnamed_columns
 from airflow_batch_inference.loading import TrustRequest, load_model
 from airflow_batch_inference.records import BaselineRecord, ModelRecord, fingerprint
 from airflow_batch_inference.reference import (
@@ -109,6 +109,9 @@ def describe_model(request: ModelRequest, *, storage: Storage) -> tuple[LoadedMo
         trust=request.trust,
         options=request.load_options,
     )
+    unnamed = getattr(verified.model, "unnamed", None)
+    if unnamed is not None and verified.model.inputs is None and not request.signature:
+        raise ConfigurationError(f"{request.model_uri}: {unnamed_columns(unnamed)}")
     uri = normalize_uri(request.model_uri)
     classes = getattr(verified.model, "classes", None)
     return verified.model, ModelRecord(

@@ -79,8 +79,9 @@ class LoadedModel(Protocol):
     mapping of each method to what ``predict`` returns for it. It may have further properties: ``importances``, input
     name to a number that is not negative (drift of unimportant columns weighs less); ``classes``, the class labels in
     the order of ``predict_proba``'s columns; and ``takes_lists``, whether an input of unknown type may be a list, a
-    struct or a map (where it is not there, it may); ``names_outputs``, whether one output by name keeps its name; and
-    ``blamed(error)``, which says what failed and where, for a message.
+    struct or a map (where it is not there, it may); ``names_outputs``, whether one output by name keeps its name;
+    ``unnamed``, the name of a first step of which nobody can tell which columns it takes unless somebody names them;
+    and ``blamed(error)``, which says what failed and where, for a message.
     """
 
     @property
@@ -248,3 +249,13 @@ def require_method(method: str, methods: Sequence[str]) -> None:
         )
         message = f"The model has no method {method!r}. Choose one of: {', '.join(methods)}.{hint}"
         raise ConfigurationError(message)
+
+
+def unnamed_columns(first_step: str) -> ConfigurationError:
+    """Return the error for a model that does not say which columns it takes, and for which nobody else does."""
+    message = (
+        f"The model's first step, {first_step}, keeps neither the names nor the number of the columns that it was "
+        "fitted on, so nobody can tell which columns it takes. Name them, in the order of the training data, with "
+        'their types: LoadModelOperator(signature={"age": "int64", ...}).'
+    )
+    return ConfigurationError(message)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from airflow_batch_inference.column_types import is_named, is_text
-from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.flavors.base import unnamed_columns
 from airflow_batch_inference.flavors.category_lists import CategoryList, category_lists
 from airflow_batch_inference.flavors.fitted_steps import columns_read, fitted_steps, input_names, input_width
 from airflow_batch_inference.flavors.frames import array, frame, is_all_double
@@ -150,16 +150,6 @@ def estimator_inputs(estimator: object, options: Mapping[str, Any]) -> Estimator
         lists=category_lists(steps, options),
         nulls=null_forms(steps),
     )
-
-
-def unnamed_columns(first_step: str) -> ConfigurationError:
-    """Return the error for a model that does not say which columns it takes."""
-    message = (
-        f"The model's first step, {first_step}, keeps neither the names nor the number of the columns that it was "
-        "fitted on, so nobody can tell which columns it takes. Name them, in the order of the training data, with "
-        'their types: LoadModelOperator(signature={"age": "int64", ...}).'
-    )
-    return ConfigurationError(message)
 
 
 def _is_vectorizer(step: object) -> bool:

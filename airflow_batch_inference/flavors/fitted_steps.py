@@ -163,7 +163,8 @@ def input_names(step: object) -> tuple[str, ...] | None:
     """
     found = getattr(step, "feature_names_in_", None)
     if found is None:
-        found = _own_names(step)
+        found, is_numbered = _own_names(step)
+        found = None if is_numbered else found
     if found is None:
         first = _first(step)
         return None if first is None else input_names(first)
@@ -173,20 +174,22 @@ def input_names(step: object) -> tuple[str, ...] | None:
 def input_width(step: object) -> int | None:
     """Return how many columns a step was fitted on; None where it does not say."""
     names = input_names(step)
-    number = len(names) if names is not None else getattr(step, "n_features_in_", None)
-    if not number:  # 0 is what is said where nothing is known
-        first = _first(step)
-        number = None if first is None else input_width(first)
-    return int(number) if number else None
+    if names is not None:
+        return len(names)
+    number = getattr(step, "n_features_in_", None) or len(_own_names(step)[0] or ())  # 0 where nothing is known
+    first = None if number else _first(step)
+    return (int(number) or None) if first is None else input_width(first)
 
 
-def _own_names(step: Any) -> Iterable[object] | None:  # noqa: ANN401  # any step
+def _own_names(step: Any) -> tuple[list[object] | None, bool]:  # noqa: ANN401  # any step
+    """Return the names that CatBoost or LightGBM keeps, and whether they are mere numbers of columns."""
     if type(step).__module__ == "lightgbm.basic" and hasattr(step, "feature_name"):
         names, numbered = step.feature_name(), "Column_{}"
     else:
         names, numbered = getattr(step, "feature_names_", None), "{}"
-    is_numbered = names is not None and list(names) == [numbered.format(place) for place in range(len(names))]
-    return None if names is None or is_numbered else list(names)
+    if names is None:
+        return None, False
+    return list(names), list(names) == [numbered.format(place) for place in range(len(names))]
 
 
 def _first(step: Any) -> Any:  # noqa: ANN401  # any step

@@ -79,6 +79,11 @@ class MlflowModel:
         return getattr(self.inner, "classes", None)
 
     @property
+    def unnamed(self) -> str | None:
+        """The first step of the model within, where that does not say which columns it takes."""
+        return getattr(self.inner, "unnamed", None)
+
+    @property
     def takes_lists(self) -> bool:
         """Whether an input of unknown type may be a list."""
         return bool(getattr(self.inner, "takes_lists", True))

@@ -247,7 +247,9 @@ def _predictor(
 ) -> Predictor:
     for method in methods:
         require_method(method, model.methods)
-    as_they_are = InputPlan(columns=tuple(names), names=tuple(names), types=(None,) * len(names), ignored=())
+    as_they_are = InputPlan(
+        columns=tuple(names), names=tuple(names), types=(None,) * len(names), ignored=(), by_name=True
+    )
     return Predictor(model=model, inputs=as_they_are, methods=methods, kwargs=kwargs)
 
 
