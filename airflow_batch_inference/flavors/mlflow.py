@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.flavors.base import LoadedModel, Prediction
     from airflow_batch_inference.records import ColumnSpec
+    from airflow_batch_inference.signature import OnlyTensor
 
 DATA = ModelFormat(name="mlflow", suffixes=(), trust="data", is_folder=True)
 ALLOW_LIST = ModelFormat(name="mlflow-allow-list", suffixes=(), trust="allow-list", is_folder=True)
@@ -77,6 +78,16 @@ class MlflowModel:
     def classes(self) -> tuple[Any, ...] | None:
         """The class labels, if it has any."""
         return getattr(self.inner, "classes", None)
+
+    @property
+    def tensor(self) -> OnlyTensor | None:
+        """The only input of a network within, where nobody says what its columns are called."""
+        return getattr(self.inner, "tensor", None)
+
+    @property
+    def only_output(self) -> str | None:
+        """What a network within calls its only output."""
+        return getattr(self.inner, "only_output", None)
 
     @property
     def unnamed(self) -> str | None:

@@ -162,6 +162,7 @@ class OneModel:
             where=THE_DATA,
             parses_text=tolerant,
             takes_lists=getattr(self.model, "takes_lists", True),
+            tensor=getattr(self.model, "tensor", None),
         )
         plan = plan if self.inputs is not None else replace(plan, by_name=self.sha256 is None)
         screen = None

@@ -225,8 +225,10 @@ class Predictor:
 
 def only_output(model: LoadedModel) -> str | None:
     """Return the name that a network has for its only output; None where it has none, or several outputs."""
-    names = model.output_names or getattr(model, "outputs", None)
-    return str(names[0]) if isinstance(names, tuple) and len(names) == 1 else None
+    names = model.output_names
+    if names is not None:
+        return names[0] if len(names) == 1 else None
+    return getattr(model, "only_output", None)
 
 
 def require_threshold(model: LoadedModel, threshold: float | None) -> None:

@@ -311,9 +311,9 @@ def _column_checks(request: ScoringRequest, opened: Dataset, model: LoadedModel)
         yield lambda some=some: match_columns(  # type: ignore[misc]  # bound early
             opened.select(kept),
             replace(record, inputs=some),
+            model,
             tolerant=tolerant,
             mended=mended,
-            takes_lists=getattr(model, "takes_lists", True),
         )
 
 
