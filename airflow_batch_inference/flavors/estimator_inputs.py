@@ -16,7 +16,7 @@ from airflow_batch_inference.flavors.base import unnamed_columns
 from airflow_batch_inference.flavors.category_lists import CategoryList, category_lists
 from airflow_batch_inference.flavors.fitted_steps import columns_read, fitted_steps, input_names, input_width
 from airflow_batch_inference.flavors.frames import array, frame, is_all_double
-from airflow_batch_inference.flavors.null_forms import Form, null_forms, with_nulls
+from airflow_batch_inference.flavors.null_forms import Form, known_values, null_forms, with_nulls
 from airflow_batch_inference.records import ColumnSpec
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ class EstimatorInputs:
     first_step: str | None = None
     lists: Mapping[Column, CategoryList] = field(default_factory=dict)
     nulls: Mapping[Column, Form] = field(default_factory=dict)
+    examples: Mapping[Column, object] = field(default_factory=dict)
+    """A value that each of its encoders knows."""
 
     @property
     def specs(self) -> tuple[ColumnSpec, ...] | None:
@@ -75,6 +77,13 @@ class EstimatorInputs:
         if isinstance(column, int):
             return None if self.fitted_names is None else self.fitted_names[column]
         return column
+
+    def example(self, batch: pa.Table) -> dict[str, object]:
+        """Return a value that it takes for those of a batch's columns of which that is known."""
+        names = self.fitted_names or batch.schema.names
+        known = self.examples.items()
+        found = {column if isinstance(column, str) else names[column or 0]: value for column, value in known}
+        return {name: value for name, value in found.items() if name in batch.schema.names}
 
     def of(self, batch: pa.Table) -> pd.DataFrame | np.ndarray | list[str | None]:
         """Return what the estimator takes.
@@ -140,6 +149,7 @@ def estimator_inputs(estimator: object, options: Mapping[str, Any]) -> Estimator
     is_all = fitted is None or read is None
     names = fitted if is_all else tuple(name for place, name in enumerate(fitted or ()) if place in (read or ()))
     number = len(names) if names is not None else input_width(estimator)
+    lists = category_lists(steps, options)
     takes_texts = names is None and _all_texts(steps)
     return EstimatorInputs(
         fitted_names=fitted,
@@ -147,8 +157,9 @@ def estimator_inputs(estimator: object, options: Mapping[str, Any]) -> Estimator
         n_features=1 if takes_texts else number,
         takes_texts=takes_texts,
         first_step=None if names is not None or number or takes_texts else _own_first_step(steps),
-        lists=category_lists(steps, options),
+        lists=lists,
         nulls=null_forms(steps),
+        examples=known_values(steps) | {column: each.values[0].as_py() for column, each in lists.items()},
     )
 
 

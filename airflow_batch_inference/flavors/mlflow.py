@@ -89,6 +89,11 @@ class MlflowModel:
         """What a network within calls its only output."""
         return getattr(self.inner, "only_output", None)
 
+    def example(self, batch: pa.Table) -> Mapping[str, object]:
+        """Return what the model within takes, as far as it says."""
+        found: Mapping[str, object] = getattr(self.inner, "example", lambda _: {})(batch)
+        return found
+
     @property
     def unnamed(self) -> str | None:
         """The first step of the model within, where that does not say which columns it takes."""
@@ -167,6 +172,10 @@ class PyfuncModel:
         """Score one mini-batch; see :meth:`~.base.LoadedModel.predict`."""
         require_method(method, self.methods)
         return _arrays(self.model.predict(self._data(batch), params=dict(kwargs) if kwargs else None))
+
+    def example(self, batch: pa.Table) -> dict[str, object]:
+        """Return zeros of the tensors' shapes."""
+        return self.tensors.example(batch) if self.tensors else {}
 
     def _data(self, batch: pa.Table) -> Any:  # noqa: ANN401  # a frame, an array, or arrays by name
         if self.tensors is not None:

@@ -80,6 +80,10 @@ class TensorModel(OnePass):
         """The columns with their types; None where they are taken by position."""
         return self.tensors.specs
 
+    def example(self, batch: pa.Table) -> dict[str, object]:
+        """Return zeros of the shape that each input has, or empty texts."""
+        return self.tensors.example(batch)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkModel(TensorModel):

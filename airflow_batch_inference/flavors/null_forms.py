@@ -45,6 +45,24 @@ def null_forms(steps: Iterable[FittedStep]) -> dict[Column, Form]:
     return {column: form for column, form in forms.items() if form is not None}
 
 
+def known_values(steps: Iterable[FittedStep]) -> dict[Column, object]:
+    """Return a value of each column that its encoder knows."""
+    found: dict[Column, object] = {}
+    for each in steps:
+        for place, column in enumerate(each.columns or ()):
+            values = [value for value in _categories(each.step, place).tolist() if not pd.isna(value)]
+            if column is not None and values:
+                found.setdefault(column, values[0])
+    return found
+
+
+def _categories(step: Any, place: int) -> np.ndarray:  # noqa: ANN401  # any step
+    """Return an encoder's categories of a column; none of other steps."""
+    categories = getattr(step, "categories_", None)
+    is_there = isinstance(categories, (list, tuple)) and place < len(categories)
+    return np.asarray(categories[place]) if is_there else np.empty(0)  # type: ignore[index]  # it is there
+
+
 def _one(seen: set[str], looked_for: set[str]) -> Form | None:
     """Return the null of a column; None where nothing tells it."""
     told = seen - {_OBJECTS} or looked_for
@@ -57,10 +75,7 @@ def _one(seen: set[str], looked_for: set[str]) -> Form | None:
 
 def _of_categories(step: Any, place: int) -> set[str]:  # noqa: ANN401  # any step
     """Return the nulls among an encoder's categories of a column."""
-    categories = getattr(step, "categories_", None)
-    if not isinstance(categories, (list, tuple)) or place >= len(categories):
-        return set()
-    values = np.asarray(categories[place])
+    values = _categories(step, place)
     if values.dtype.kind == "f":
         return {"number"} if np.isnan(values).any() else set()
     if values.dtype.kind != "O":

@@ -152,6 +152,10 @@ class SklearnModel:
         """The first step, where nobody can tell which columns it takes unless somebody names them."""
         return self.takes.first_step
 
+    def example(self, batch: pa.Table) -> dict[str, object]:
+        """Return a value that it takes for those columns of which that is known."""
+        return self.takes.example(batch)
+
     @property
     def importances(self) -> dict[str, float] | None:
         """``feature_importances_`` of trees and their ensembles; None for others, and where inputs have no names."""

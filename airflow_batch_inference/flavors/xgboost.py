@@ -83,6 +83,11 @@ class XGBoostModel(OnePass):
         gains = self.booster.get_score(importance_type="gain")
         return {name: float(gains.get(name, 0.0)) for name in self.feature_names}
 
+    def example(self, batch: pa.Table) -> dict[str, object]:
+        """Return a category of each column that has a list of them."""
+        names = batch.schema.names
+        return {names[place]: values[0].as_py() for place, values in self.categories.lists.columns.items()}
+
     def predict_all(
         self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
     ) -> dict[str, np.ndarray]:
