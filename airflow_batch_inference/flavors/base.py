@@ -141,7 +141,8 @@ class LoadedModel(Protocol):
 class Flavor(Protocol):
     """One framework's adapter; made without arguments, importing nothing of its framework.
 
-    It may have further members: ``imported_names(path, model_format)``, what a file that can run code would import;
+    It may have further members: ``recognise_content(path, head)``, which tells a file by its content alone where its
+    name says nothing; ``imported_names(path, model_format)``, what a file that can run code would import;
     ``safer``, how else to save such a model, for the message that refuses it; ``with_options(path, model_format,
     options)``, the format of what the load options ask for, where they choose among several models in a folder; and
     ``require_followable(path, model_format, options)``, called in the trial of a file that nobody vouches for, which

@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,9 @@ from airflow_batch_inference.flavors.mlflow_folder import (
     Inner,
     choose_inner,
     pickles_of,
+    predict_method,
     read_mlmodel,
+    warn_of_params,
     warn_of_versions,
 )
 from airflow_batch_inference.flavors.mlflow_signature import Signature, read_signature
@@ -58,6 +60,8 @@ class MlflowModel:
     feature_names: tuple[str, ...] | None
     inputs: tuple[ColumnSpec, ...] | None
     output_names: tuple[str, ...] | None
+    predict_by: str = "predict"
+    """The method of the model within that ``predict`` calls: ``predict_fn`` in ``MLmodel``."""
 
     @property
     def n_features(self) -> int | None:
@@ -113,16 +117,21 @@ class MlflowModel:
         self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
     ) -> Prediction:
         """Score one mini-batch; see :meth:`~.base.LoadedModel.predict`."""
-        return self.inner.predict(batch, method=method, kwargs=kwargs)
+        return self.inner.predict(batch, method=self._called(method), kwargs=kwargs)
+
+    def _called(self, method: str) -> str:
+        return self.predict_by if method == "predict" else method
 
     def predict_all(
         self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
     ) -> Mapping[str, Prediction]:
         """Return what several methods give, in one pass where the model within can."""
+        called = tuple(dict.fromkeys(map(self._called, methods)))
         if hasattr(self.inner, "predict_all"):
-            found: Mapping[str, Prediction] = self.inner.predict_all(batch, methods=methods, kwargs=kwargs)
-            return found
-        return {method: self.inner.predict(batch, method=method, kwargs=kwargs) for method in methods}
+            found: Mapping[str, Prediction] = self.inner.predict_all(batch, methods=called, kwargs=kwargs)
+        else:
+            found = {method: self.inner.predict(batch, method=method, kwargs=kwargs) for method in called}
+        return {method: found[self._called(method)] for method in methods}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,7 +280,10 @@ class MlflowFlavor:
             else:
                 take_options(rest, (), flavor=self.name)
                 model = _load_pyfunc(path, signature)
-        return _with_signature(model, signature)
+            if inner.flavor is None or _FLAVOR_OPTION in options:
+                return _with_signature(model, signature)
+        warn_of_params(document)
+        return replace(_with_signature(model, signature), predict_by=predict_method(document, model.methods))
 
 
 def _format_of(inner: Inner) -> ModelFormat:

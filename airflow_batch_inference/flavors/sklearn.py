@@ -21,9 +21,10 @@ from airflow_batch_inference.flavors.archives import ZIP, members, require_sound
 from airflow_batch_inference.flavors.base import ModelFormat, require, require_method, take_options
 from airflow_batch_inference.flavors.estimator_inputs import EstimatorInputs, estimator_inputs
 from airflow_batch_inference.flavors.frames import has_large_integers, in_one_form
-from airflow_batch_inference.flavors.pickled import imported_by_file
+from airflow_batch_inference.flavors.pickled import PICKLES, imported_by_file, starts_as_pickle
 from airflow_batch_inference.flavors.sklearn_objects import require_harmless
 from airflow_batch_inference.flavors.skops_schema import SCHEMA, called_names
+from airflow_batch_inference.flavors.torch_files import TORCH_LEGACY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +46,6 @@ PICKLE = ModelFormat(
 )
 SKOPS = ModelFormat(name="skops", suffixes=(".skops",), trust="allow-list")
 
-_PICKLES = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
 # What joblib compresses with: zlib (at its levels), gzip, bzip2, xz, lzma, lz4.
 _COMPRESSIONS = (
     *(b"\x78" + level for level in (b"\x01", b"\x5e", b"\x9c", b"\xda")),
@@ -198,7 +198,13 @@ class SklearnFlavor:
             names = members(path) if head.startswith(ZIP) else None
             return SKOPS if names is not None and (not names or SCHEMA in names) else None
         by_name = next((known for known in (JOBLIB, PICKLE) if known.names(path)), None)
-        return by_name if head.startswith((*_PICKLES, *_COMPRESSIONS)) else None
+        return by_name if head.startswith((*PICKLES, *_COMPRESSIONS)) else None
+
+    def recognise_content(self, path: Path, head: bytes) -> ModelFormat | None:
+        """Recognise a pickle, compressed or not, under a name that says nothing; PyTorch's legacy ones are not ours."""
+        if head.startswith(TORCH_LEGACY) or not starts_as_pickle(path):
+            return None
+        return PICKLE if head.startswith(PICKLES) else JOBLIB
 
     def imported_names(self, path: Path, model_format: ModelFormat) -> tuple[str, ...]:  # noqa: ARG002  # all alike
         """Return what a pickle would import, as far as can be told without loading it."""

@@ -140,7 +140,7 @@ def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Pre
         outputs = outputs_of(predictor, batches, request)
     if outputs is None:
         _allow_empty(request, dataset)
-        outputs = outputs_without_rows(predictor, dataset)
+        outputs = outputs_without_rows(predictor, dataset, request)
     answering = request.answering.record
     known = answering.output_names if len(options.methods) == 1 else None
     given = options.label_columns or (answering.label_columns if len(options.methods) == 1 else None)

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from airflow_batch_inference.column_types import arrow_type
 from airflow_batch_inference.exceptions import EmptyDatasetError, TooManyRejectedRowsError
+from airflow_batch_inference.scoring.batch import default_names
 from airflow_batch_inference.scoring.checks import columns_read
 from airflow_batch_inference.scoring.isolation import Isolator
 from airflow_batch_inference.scoring.layout import ColumnChoice
@@ -99,8 +100,11 @@ def _named_fields(options: ScoringOptions) -> list[str]:
     return [path.removeprefix("in.") for path in paths if path.startswith("in.") and path != "in.*"]
 
 
-def outputs_without_rows(predictor: BatchPredictor, dataset: Dataset) -> pa.Schema:
+def outputs_without_rows(predictor: BatchPredictor, dataset: Dataset, request: ScoringRequest) -> pa.Schema:
     """Predict a made-up row to learn the output's columns and types.
+
+    Where there is no file, and so no column, and the model does not say what it takes either, nothing can be learnt:
+    then one method's output is a column of doubles.
 
     Raises
     ------
@@ -110,6 +114,16 @@ def outputs_without_rows(predictor: BatchPredictor, dataset: Dataset) -> pa.Sche
     try:
         return _named(predictor, predictor.predict(made_up_row(dataset.schema, dataset.name)))
     except Exception as error:  # a model may refuse such a row in its own way
+        record = request.answering.record
+        several = request.lineup is not None and (request.lineup.split or request.lineup.challengers)
+        is_simple = len(request.options.methods) == 1 and request.options.explain is None and not several
+        if (
+            is_simple
+            and not dataset.schema.names
+            and (request.record.inputs, request.record.n_features) == (None, None)
+        ):
+            names = request.options.label_columns or record.label_columns or record.output_names or ("",)
+            return pa.schema([pa.field(name, pa.float64()) for name in default_names(len(names))])
         message = (
             f"{dataset.name} has no rows, and the model does not take a made-up one ({type(error).__name__}: {error}), "
             "so the types of its output are not known. Set on_empty to fail or skip."
