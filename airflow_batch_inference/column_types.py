@@ -13,6 +13,8 @@ import pyarrow as pa
 ANY = "any"
 INTEGERS = {b"batch_inference.integers": b"1"}
 """Metadata of a column of doubles that are integers for the model: pandas makes doubles of integers with a null."""
+NAMED = {b"batch_inference.named": b"1"}
+"""Metadata of a batch whose columns are those that a model takes by name, as it says itself or somebody for it."""
 _WITH_ZONE = re.compile(r"timestamp\[(s|ms|us|ns), tz=(\S+)\]")
 _DECIMAL = re.compile(r"decimal(?:128|256)?\((\d+), *(-?\d+)\)")
 _FIXED_BINARY = re.compile(r"fixed_size_binary\[(\d+)\]")
@@ -65,6 +67,11 @@ def _list_type(name: str) -> pa.DataType | None:
         make = pa.list_ if variable.group(1) == "list" else pa.large_list
         return None if inner is None else make(inner)
     return None
+
+
+def is_named(batch: pa.Table) -> bool:
+    """Say whether a batch's columns were chosen by name; see :data:`NAMED`."""
+    return (batch.schema.metadata or {}).items() >= NAMED.items()
 
 
 def is_number(kind: pa.DataType) -> bool:

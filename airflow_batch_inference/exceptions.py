@@ -18,6 +18,7 @@ once, because the same inputs can only fail again.
     │   ├── FlavorNotInstalledError    names the pip extra
     │   ├── UntrustedModelError        names what would run, or the offending types
     │   ├── ModelLoadError             the file is damaged, or from another version
+    │   │   └── UncertainColumnsError  it does not say which columns its lists of categories are of
     │   └── GoldenSetError             it no longer predicts what it once did
     ├── DataError
     │   ├── SignatureMismatchError     missing, wrong type, with "did you mean"
@@ -106,6 +107,12 @@ class UntrustedModelError(ModelError):
 
 class ModelLoadError(ModelError):
     """The framework could not read the file: damaged, or written by another version."""
+
+    retryable: ClassVar[bool] = False
+
+
+class UncertainColumnsError(ModelLoadError):
+    """A model has lists of categories, and it is not certain which columns they are of."""
 
     retryable: ClassVar[bool] = False
 

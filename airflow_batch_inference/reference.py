@@ -188,6 +188,7 @@ def _scorer(sample: Dataset, record: ModelRecord, model: LoadedModel, options: R
             n_features=record.n_features,
             where=sample.name,
             takes_lists=getattr(model, "takes_lists", True),
+            tensor=getattr(model, "tensor", None),
         )
         predictor = Predictor(
             model=model,

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference import __version__
 from airflow_batch_inference.datasets.dataset import open_dataset
-from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.datasets.readers import dictionary_columns
+from airflow_batch_inference.exceptions import ConfigurationError, UncertainColumnsError
+from airflow_batch_inference.flavors.base import CATEGORY_COLUMNS, unnamed_columns
 from airflow_batch_inference.loading import TrustRequest, load_model
 from airflow_batch_inference.records import BaselineRecord, ModelRecord, ReadOptions, fingerprint
 from airflow_batch_inference.reference import (
@@ -108,6 +110,9 @@ def describe_model(request: ModelRequest, *, storage: Storage) -> tuple[LoadedMo
         trust=request.trust,
         options=request.load_options,
     )
+    unnamed = getattr(verified.model, "unnamed", None)
+    if unnamed is not None and verified.model.inputs is None and not request.signature:
+        raise ConfigurationError(f"{request.model_uri}: {unnamed_columns(unnamed)}")
     uri = normalize_uri(request.model_uri)
     classes = getattr(verified.model, "classes", None)
     return verified.model, ModelRecord(
@@ -191,7 +196,7 @@ def register_model(
         Whatever is wrong with the file, the sample set or the baseline; nothing is stored.
     """
     storage.require_writable(root)
-    model, record = describe_model(request, storage=model_storage)
+    model, record = _described(request, sample_set, model_storage)
     folder = model_folder(root, record.name)
     options = options or ReferenceOptions()
     if options.target_column is not None and sample_set is None:
@@ -233,6 +238,20 @@ def register_model(
         )
         record = replace(record, golden_uri=uri)
     return storage.put_record(folder, "model", record), record
+
+
+def _described(request: ModelRequest, sample_set: object, storage: Storage) -> tuple[LoadedModel, ModelRecord]:
+    """Describe a model; where only its sample set tells which columns were categories, let it tell."""
+    try:
+        return describe_model(request, storage=storage)
+    except UncertainColumnsError:
+        files = () if sample_set is None else open_dataset(sample_set, storage).files
+        columns = dictionary_columns(files[0].file.uri, storage) if files else ()
+        if not columns or CATEGORY_COLUMNS in request.load_options:
+            raise
+        log.info("The sample set says which columns the model knows as categories: %s", ", ".join(columns))
+        stated = {**request.load_options, CATEGORY_COLUMNS: list(columns)}
+        return describe_model(replace(request, load_options=stated), storage=storage)
 
 
 def _baseline_of(
@@ -294,7 +313,7 @@ def register_baseline(
             raise ConfigurationError(message)
         baseline = plain_baseline(open_sample_set(dataset, storage, reading=ReadOptions(csv=options.csv)))
     else:
-        loaded, record = describe_model(model, storage=storage)
+        loaded, record = _described(model, dataset, storage)
         reading = model_reading(record, options.csv)
         sample = open_sample_set(dataset, storage, names=input_names(record), reading=reading)
         baseline = model_baseline(sample, record, loaded, options)

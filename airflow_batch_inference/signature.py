@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_batch_inference.column_types import ANY, INTEGERS, arrow_type, is_list, is_nested, plain_type, target_type
+from airflow_batch_inference.column_types import (
+    ANY,
+    INTEGERS,
+    NAMED,
+    arrow_type,
+    is_list,
+    is_nested,
+    plain_type,
+    target_type,
+)
 from airflow_batch_inference.column_types import is_number as is_number  # part of what is known of a signature
 from airflow_batch_inference.column_types import is_text as is_text
 from airflow_batch_inference.exceptions import ConfigurationError, SignatureMismatchError, did_you_mean
@@ -25,6 +34,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 _SHOWN = 5
+_TENSOR = "tensor"
+"""What a column of tensors may be called in any case: the only input of a network is called so elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnlyTensor:
+    """The only input of a network, whose columns have no names of their own.
+
+    Attributes
+    ----------
+    name
+        As the network calls it.
+    is_chosen
+        Whether somebody chose the name; a framework numbers the others.
+    """
+
+    name: str
+    is_chosen: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +68,8 @@ class InputPlan:
     """Dataset columns that the model does not use."""
     integers: frozenset[str] = frozenset()
     """Inputs that are integers for the model, and arrive as doubles: pandas makes them of a column with a null."""
+    by_name: bool = False
+    """Whether the columns were chosen by name, and not by their places."""
 
 
 def plain_name(name: str) -> str:
@@ -158,6 +187,7 @@ def plan_inputs(
     parses_text: bool = False,
     mended: Collection[str] = (),
     takes_lists: bool = True,
+    tensor: OnlyTensor | None = None,
 ) -> InputPlan:
     """Match a dataset's columns to a model's inputs.
 
@@ -177,6 +207,8 @@ def plan_inputs(
         Inputs whose values are mended or set aside row by row: their text is taken so in any case.
     takes_lists
         Whether inputs of unknown types may be lists, structs or maps.
+    tensor
+        The only input of a network that has no names: a column of that name is taken, whatever else is there.
 
     Raises
     ------
@@ -184,7 +216,10 @@ def plan_inputs(
         A missing column, a type that no lossless cast can mend, or a wrong number of columns.
     """
     if inputs is None:
-        return _plan_by_position(schema, n_features, where, takes_lists=takes_lists)
+        named = None if tensor is None else _named_tensor(schema, tensor, n_features, where)
+        ignored = () if named is None else tuple(name for name in schema.names if name != named)
+        schema = schema if named is None else pa.schema([schema.field(named)])
+        return _plan_by_position(schema, n_features, where, takes_lists=takes_lists, ignored=ignored)
     chosen = _match_names([spec.name for spec in inputs], schema.names, where)
     types = tuple(
         _target_type(
@@ -202,6 +237,7 @@ def plan_inputs(
         names=tuple(spec.name for spec in inputs),
         types=types,
         ignored=tuple(name for name in schema.names if name not in used),
+        by_name=True,
         integers=frozenset(
             spec.name
             for spec, kind in zip(inputs, types, strict=True)
@@ -215,7 +251,34 @@ def _is_integer(spec: ColumnSpec) -> bool:
     return kind is not None and pa.types.is_integer(kind)
 
 
-def _plan_by_position(schema: pa.Schema, n_features: int | None, where: str, *, takes_lists: bool) -> InputPlan:
+def _named_tensor(schema: pa.Schema, tensor: OnlyTensor, n_features: int | None, where: str) -> str | None:
+    """Return the column that is a network's only input by its name; None: all columns are, in their order.
+
+    Raises
+    ------
+    SignatureMismatchError
+        A column of lists, or the only column, has another name than the input.
+    """
+    there = schema.names
+    as_known = known_names(there)
+    for name in (as_known(tensor.name), _TENSOR):
+        if name in there and (is_list(schema.field(name).type) or n_features == 1 or len(there) == 1):
+            return name
+    lists = [field.name for field in schema if is_list(field.type)]
+    near = did_you_mean((lists or there)[0], [tensor.name, _TENSOR]) if there else ""
+    if not (near and len(there) == 1) and not (lists and (tensor.is_chosen or len(there) > 1)):
+        return None
+    names = " or ".join(map(repr, dict.fromkeys([tensor.name, _TENSOR])))
+    message = (
+        f"The model's only input is {tensor.name!r}, but {where} has {_listed(there)}{near}. Rename the column to "
+        f'{names}, or say which one it is: load_options={{"feature_names": [{(lists or there)[0]!r}]}}.'
+    )
+    raise SignatureMismatchError(message)
+
+
+def _plan_by_position(
+    schema: pa.Schema, n_features: int | None, where: str, *, takes_lists: bool, ignored: tuple[str, ...]
+) -> InputPlan:
     # One column of lists is a tensor: a network itself says whether it has the shape.
     is_tensor = takes_lists and len(schema.names) == 1 and is_list(schema.types[0])
     if n_features is not None and len(schema.names) != n_features and not is_tensor:
@@ -227,7 +290,7 @@ def _plan_by_position(schema: pa.Schema, n_features: int | None, where: str, *, 
         raise SignatureMismatchError(message)
     names = tuple(schema.names)
     types = tuple(_type_unknown(field, where, takes_lists=takes_lists) for field in schema)
-    return InputPlan(columns=names, names=names, types=types, ignored=())
+    return InputPlan(columns=names, names=names, types=types, ignored=ignored)
 
 
 def _match_names(wanted: Sequence[str], there: Sequence[str], where: str) -> list[str]:
@@ -316,7 +379,7 @@ def cast_inputs(table: pa.Table, plan: InputPlan) -> pa.Table:
         pa.field(name, values.type, metadata=INTEGERS if name in plan.integers else None)
         for name, values in zip(plan.names, arrays, strict=True)
     ]
-    return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields, metadata=NAMED if plan.by_name else None))
 
 
 class LossyCastError(ValueError):

@@ -56,6 +56,14 @@ def arrow_tables(
             yield pa.Table.from_batches([batch]).select(columns).replace_schema_metadata(None)
 
 
+def arrow_schema(uri: str, storage: Storage) -> pa.Schema:
+    """Return the columns of an Arrow file or stream, in the types that it keeps them in."""
+    with _opened(uri, storage) as source:
+        opened = pa.ipc.open_stream(source) if _is_stream(source) else pa.ipc.open_file(source)
+        with opened as reader:
+            return reader.schema
+
+
 def register_pandas_types(schema: pa.Schema) -> bool:
     """Let Arrow know pandas' periods and intervals, where a column is one that it has read as another type.
 

@@ -14,7 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from airflow_batch_inference.columns import repeated
-from airflow_batch_inference.datasets.arrow_reader import arrow_tables, inspect_arrow, register_pandas_types
+from airflow_batch_inference.datasets.arrow_reader import (
+    arrow_schema,
+    arrow_tables,
+    inspect_arrow,
+    register_pandas_types,
+)
 from airflow_batch_inference.datasets.csv_reader import csv_tables, inspect_csv
 from airflow_batch_inference.datasets.decoding import decoded, read_type
 from airflow_batch_inference.datasets.formats import format_of
@@ -137,6 +142,20 @@ def read_tables(
     with reading(uri):
         for table in _TABLES[kind](uri, storage, compression, info, wanted, start, stop):
             yield decoded(table)
+
+
+def dictionary_columns(uri: str, storage: Storage) -> tuple[str, ...]:
+    """Return the columns that a file keeps as dictionaries, as pandas writes its categories; () of text formats."""
+    kind, _ = format_of(uri)
+    if kind not in ("parquet", "arrow"):
+        return ()
+    with reading(uri):
+        if kind == "parquet":
+            with _parquet_file(uri, storage) as parquet:
+                schema = parquet.schema_arrow
+        else:
+            schema = arrow_schema(uri, storage)
+    return tuple(field.name for field in schema if pa.types.is_dictionary(field.type))
 
 
 # -- Parquet --------------------------------------------------------------------------------------------------

@@ -32,6 +32,9 @@ METHODS = ("predict", "predict_proba", "decision_function", "raw_score", "leaf_i
 ``contributions`` each input's part of the raw score (SHAP values) with the expected value as the last one.
 """
 
+CATEGORY_COLUMNS = "category_columns"
+"""The load option that names the columns that had pandas' category dtype in training, where a model has lists alone."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFormat:
@@ -76,8 +79,12 @@ class LoadedModel(Protocol):
     mapping of each method to what ``predict`` returns for it. It may have further properties: ``importances``, input
     name to a number that is not negative (drift of unimportant columns weighs less); ``classes``, the class labels in
     the order of ``predict_proba``'s columns; and ``takes_lists``, whether an input of unknown type may be a list, a
-    struct or a map (where it is not there, it may); ``names_outputs``, whether one output by name keeps its name; and
-    ``blamed(error)``, which says what failed and where, for a message.
+    struct or a map (where it is not there, it may); ``names_outputs``, whether one output by name keeps its name;
+    ``only_output``, what a network calls its only output, and ``tensor``, its only input
+    (:class:`~airflow_batch_inference.signature.OnlyTensor`);
+    ``example(inputs)``, a value that it takes for those columns of which it knows one;
+    ``unnamed``, the name of a first step of which nobody can tell which columns it takes unless somebody names them;
+    and ``blamed(error)``, which says what failed and where, for a message.
     """
 
     @property
@@ -134,7 +141,8 @@ class LoadedModel(Protocol):
 class Flavor(Protocol):
     """One framework's adapter; made without arguments, importing nothing of its framework.
 
-    It may have further members: ``imported_names(path, model_format)``, what a file that can run code would import;
+    It may have further members: ``recognise_content(path, head)``, which tells a file by its content alone where its
+    name says nothing; ``imported_names(path, model_format)``, what a file that can run code would import;
     ``safer``, how else to save such a model, for the message that refuses it; ``with_options(path, model_format,
     options)``, the format of what the load options ask for, where they choose among several models in a folder; and
     ``require_followable(path, model_format, options)``, called in the trial of a file that nobody vouches for, which
@@ -245,3 +253,13 @@ def require_method(method: str, methods: Sequence[str]) -> None:
         )
         message = f"The model has no method {method!r}. Choose one of: {', '.join(methods)}.{hint}"
         raise ConfigurationError(message)
+
+
+def unnamed_columns(first_step: str) -> ConfigurationError:
+    """Return the error for a model that does not say which columns it takes, and for which nobody else does."""
+    message = (
+        f"The model's first step, {first_step}, keeps neither the names nor the number of the columns that it was "
+        "fitted on, so nobody can tell which columns it takes. Name them, in the order of the training data, with "
+        'their types: LoadModelOperator(signature={"age": "int64", ...}).'
+    )
+    return ConfigurationError(message)

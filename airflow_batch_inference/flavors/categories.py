@@ -13,14 +13,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_batch_inference.columns import replace_columns
-from airflow_batch_inference.exceptions import ModelLoadError
-from airflow_batch_inference.flavors.frames import frame
+from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError, UncertainColumnsError
+from airflow_batch_inference.flavors.base import CATEGORY_COLUMNS
 from airflow_batch_inference.records import ColumnSpec
+from airflow_batch_inference.signature import require_known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,32 +46,27 @@ class PandasCategories:
         codes = {place: _codes(batch.column(place), categories) for place, categories in self.columns.items()}
         return replace_columns(batch, codes)
 
-    def frame(self, batch: pa.Table) -> pd.DataFrame:
-        """Return the batch as a data frame with pandas' category dtype where training had it."""
-        encoded = self.encode(batch)
-        data = frame(encoded)
-        for position, categories in self.columns.items():
-            codes = encoded.column(position).fill_null(-1).to_numpy()
-            data[encoded.schema.names[position]] = pd.Categorical.from_codes(codes, pd.Index(categories.to_pylist()))
-        return data
-
 
 def _codes(column: pa.ChunkedArray, categories: pa.Array) -> pa.ChunkedArray:
     return pc.index_in(column.cast(categories.type), value_set=categories, skip_nulls=True)
 
 
-def pandas_categories(text: str) -> PandasCategories:
+def pandas_categories(text: str, stated: Sequence[int] | None = None) -> PandasCategories:
     r"""Find the category columns of a LightGBM model.
 
     Parameters
     ----------
     text
         The model as LightGBM writes it (``Booster.model_to_string``).
+    stated
+        The positions of the category columns, where somebody says which they are.
 
     Raises
     ------
-    ModelLoadError
+    UncertainColumnsError
         The lists of categories cannot be assigned to columns with certainty.
+    ConfigurationError
+        The stated columns cannot be those that the lists are of.
 
     Examples
     --------
@@ -88,23 +83,59 @@ def pandas_categories(text: str) -> PandasCategories:
     columns = [int(position) for position in positions.group(1).split(",") if position] if positions else []
     infos = re.search(r"^feature_infos=(.*)$", text, re.MULTILINE)
     seen = infos.group(1).split(" ") if infos else []
+    columns = columns if stated is None else sorted(stated)
     if len(columns) != len(lists) or not all(
         _fits(seen[column], len(categories)) for column, categories in zip(columns, lists, strict=True)
     ):
-        message = (
-            f"The LightGBM model was trained on {len(lists)} pandas category column(s), but marks {len(columns)} "
-            "column(s) as categorical, so it is not certain which is which (ordered categories, or "
-            "categorical_feature= beside them). Train it with unordered categories only, or on numbers."
-        )
-        raise ModelLoadError(message)
+        raise _not_certain(len(lists), len(columns), stated)
     return PandasCategories({column: _array(values) for column, values in zip(columns, lists, strict=True)})
 
 
+def _not_certain(lists: int, columns: int, stated: Sequence[int] | None) -> Exception:
+    if stated is not None:
+        message = (
+            f"load_options has {columns} {CATEGORY_COLUMNS}, but the LightGBM model was trained on {lists} pandas "
+            "category column(s), and what it saw in training must be of their lists. Name just the columns that had "
+            "the category dtype."
+        )
+        return ConfigurationError(message)
+    message = (
+        f"The LightGBM model was trained on {lists} pandas category column(s), but marks {columns} column(s) as "
+        "categorical, so it is not certain which is which (ordered categories, or categorical_feature= beside them). "
+        f'Say which columns had the category dtype: load_options={{"{CATEGORY_COLUMNS}": [...]}}, or give a sample_set '
+        "that still has it."
+    )
+    return UncertainColumnsError(message)
+
+
+def category_columns_option(options: Mapping[str, object], names: Sequence[str]) -> list[int] | None:
+    """Return the positions of the columns that the load option ``category_columns`` names; None: it is not there.
+
+    Raises
+    ------
+    ConfigurationError
+        It is no list of the model's columns.
+    """
+    given = options.get(CATEGORY_COLUMNS)
+    if given is None:
+        return None
+    if not isinstance(given, (list, tuple)) or not all(isinstance(name, str) for name in given):
+        message = f"load_options has {CATEGORY_COLUMNS} {given!r}; it must be a list of column names."
+        raise ConfigurationError(message)
+    found = [require_known(f"load_options' {CATEGORY_COLUMNS}", name, names, "a column of the model") for name in given]
+    places = {name: place for place, name in enumerate(names)}
+    return sorted({places[name] for name in found})
+
+
 def _fits(info: str, categories: int) -> bool:
-    """Say whether a column's codes seen in training (``-1:2:0``; ``none`` for a constant one) are of this list."""
+    """Say whether a column's codes seen in training are of this list.
+
+    They are ``-1:2:0`` for a category, ``[0:2]`` for a number, as which LightGBM takes an ordered one, and ``none`` for
+    a constant.
+    """
     if info == "none":
         return True
-    codes = info.split(":")
+    codes = info.removeprefix("[").removesuffix("]").split(":")
     return all(re.fullmatch(r"-?\d+", code) and int(code) < categories for code in codes)
 
 

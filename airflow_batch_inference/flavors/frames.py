@@ -49,7 +49,7 @@ def matrix(batch: pa.Table, *, row_major: bool = True, single: bool = False) -> 
     [[1.0, 0.5], [2.0, nan]]
     """
     if single:
-        batch = pa.table([_single(column) for column in batch.columns], names=batch.schema.names)
+        batch = pa.table([single_column(column) for column in batch.columns], names=batch.schema.names)
     elif not is_all_double(batch):
         names = batch.schema.names
         batch = pa.table(list(map(as_doubles, batch.columns, names)), names=names)
@@ -58,7 +58,8 @@ def matrix(batch: pa.Table, *, row_major: bool = True, single: bool = False) -> 
     return values
 
 
-def _single(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def single_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column of numbers as float32, rounded; too large ones are infinite."""
     # A direct cast would refuse integers that float32 rounds.
     wide = column if pa.types.is_floating(column.type) else as_doubles(column)
     return wide.cast(pa.float32())

@@ -242,7 +242,7 @@ def _describe(
         )
         raise ModelLoadError(message)
     has_one = isinstance(network, keras.Sequential)
-    output_names = ("output",) if has_one else _output_names(network, keras)
+    output_names = (network.layers[-1].name,) if has_one else _output_names(network, keras)
     kept = outputs.require_known(output_names)
     widths = dict(zip(output_names, [_width(tensor.shape) for tensor in network.outputs], strict=True))
     backend = keras.backend.backend()
@@ -254,6 +254,7 @@ def _describe(
         outputs=outputs,
         all_output_names=output_names,
         output_names=kept if len(kept) > 1 else None,
+        only_output=kept[0] if len(kept) == 1 else None,
         classes=outputs.classes(widths[kept[0]]),
         versions={
             "keras": str(keras.__version__),

@@ -14,8 +14,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from airflow_batch_inference.exceptions import ModelLoadError
-from airflow_batch_inference.flavors.base import ModelFormat, require, take_options
-from airflow_batch_inference.flavors.categories import PandasCategories, pandas_categories
+from airflow_batch_inference.flavors.base import CATEGORY_COLUMNS, ModelFormat, require, take_options
+from airflow_batch_inference.flavors.categories import (
+    PandasCategories,
+    category_columns_option,
+    pandas_categories,
+)
 from airflow_batch_inference.flavors.frames import matrix
 from airflow_batch_inference.flavors.lightgbm_text import require_followable
 from airflow_batch_inference.flavors.networks import OnePass
@@ -119,15 +123,18 @@ class LightGBMFlavor:
         trusted: tuple[str, ...],  # noqa: ARG002  # it holds no types
         options: Mapping[str, Any],
     ) -> LightGBMModel:
-        """Build a booster from the text; see :meth:`~.base.Flavor.load`."""
-        take_options(options, (), flavor=self.name)
+        """Build a booster from the text; see :meth:`~.base.Flavor.load`.
+
+        ``options`` may have ``category_columns``, see :mod:`~.categories`.
+        """
+        chosen = take_options(options, (CATEGORY_COLUMNS,), flavor=self.name)
         lightgbm = require("lightgbm", extra=self.extra)
         text = path.read_text(encoding="utf-8")
         _require_complete(text)
         booster = lightgbm.Booster(model_str=text)
         names = tuple(booster.feature_name())
         has_names = names != tuple(f"Column_{position}" for position in range(len(names)))
-        categories = pandas_categories(text)
+        categories = pandas_categories(text, category_columns_option(chosen, names))
         objective = re.search(r"^objective=(\S+)", text, re.MULTILINE)
         kind = objective.group(1) if objective else "custom"
         with_probabilities = kind == "binary" or kind.startswith("multiclass")

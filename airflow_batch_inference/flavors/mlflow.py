@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,9 @@ from airflow_batch_inference.flavors.mlflow_folder import (
     Inner,
     choose_inner,
     pickles_of,
+    predict_method,
     read_mlmodel,
+    warn_of_params,
     warn_of_versions,
 )
 from airflow_batch_inference.flavors.mlflow_signature import Signature, read_signature
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.flavors.base import LoadedModel, Prediction
     from airflow_batch_inference.records import ColumnSpec
+    from airflow_batch_inference.signature import OnlyTensor
 
 DATA = ModelFormat(name="mlflow", suffixes=(), trust="data", is_folder=True)
 ALLOW_LIST = ModelFormat(name="mlflow-allow-list", suffixes=(), trust="allow-list", is_folder=True)
@@ -58,6 +61,8 @@ class MlflowModel:
     feature_names: tuple[str, ...] | None
     inputs: tuple[ColumnSpec, ...] | None
     output_names: tuple[str, ...] | None
+    predict_by: str = "predict"
+    """The method of the model within that ``predict`` calls: ``predict_fn`` in ``MLmodel``."""
 
     @property
     def n_features(self) -> int | None:
@@ -80,6 +85,26 @@ class MlflowModel:
         return getattr(self.inner, "classes", None)
 
     @property
+    def tensor(self) -> OnlyTensor | None:
+        """The only input of a network within, where nobody says what its columns are called."""
+        return getattr(self.inner, "tensor", None)
+
+    @property
+    def only_output(self) -> str | None:
+        """What a network within calls its only output."""
+        return getattr(self.inner, "only_output", None)
+
+    def example(self, batch: pa.Table) -> Mapping[str, object]:
+        """Return what the model within takes, as far as it says."""
+        found: Mapping[str, object] = getattr(self.inner, "example", lambda _: {})(batch)
+        return found
+
+    @property
+    def unnamed(self) -> str | None:
+        """The first step of the model within, where that does not say which columns it takes."""
+        return getattr(self.inner, "unnamed", None)
+
+    @property
     def takes_lists(self) -> bool:
         """Whether an input of unknown type may be a list."""
         return bool(getattr(self.inner, "takes_lists", True))
@@ -93,16 +118,21 @@ class MlflowModel:
         self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
     ) -> Prediction:
         """Score one mini-batch; see :meth:`~.base.LoadedModel.predict`."""
-        return self.inner.predict(batch, method=method, kwargs=kwargs)
+        return self.inner.predict(batch, method=self._called(method), kwargs=kwargs)
+
+    def _called(self, method: str) -> str:
+        return self.predict_by if method == "predict" else method
 
     def predict_all(
         self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
     ) -> Mapping[str, Prediction]:
         """Return what several methods give, in one pass where the model within can."""
+        called = tuple(dict.fromkeys(map(self._called, methods)))
         if hasattr(self.inner, "predict_all"):
-            found: Mapping[str, Prediction] = self.inner.predict_all(batch, methods=methods, kwargs=kwargs)
-            return found
-        return {method: self.inner.predict(batch, method=method, kwargs=kwargs) for method in methods}
+            found: Mapping[str, Prediction] = self.inner.predict_all(batch, methods=called, kwargs=kwargs)
+        else:
+            found = {method: self.inner.predict(batch, method=method, kwargs=kwargs) for method in called}
+        return {method: found[self._called(method)] for method in methods}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +182,10 @@ class PyfuncModel:
         """Score one mini-batch; see :meth:`~.base.LoadedModel.predict`."""
         require_method(method, self.methods)
         return _arrays(self.model.predict(self._data(batch), params=dict(kwargs) if kwargs else None))
+
+    def example(self, batch: pa.Table) -> dict[str, object]:
+        """Return zeros of the tensors' shapes."""
+        return self.tensors.example(batch) if self.tensors else {}
 
     def _data(self, batch: pa.Table) -> Any:  # noqa: ANN401  # a frame, an array, or arrays by name
         if self.tensors is not None:
@@ -246,7 +280,10 @@ class MlflowFlavor:
             else:
                 take_options(rest, (), flavor=self.name)
                 model = _load_pyfunc(path, signature)
-        return _with_signature(model, signature)
+            if inner.flavor is None or _FLAVOR_OPTION in options:
+                return _with_signature(model, signature)
+        warn_of_params(document)
+        return replace(_with_signature(model, signature), predict_by=predict_method(document, model.methods))
 
 
 def _format_of(inner: Inner) -> ModelFormat:

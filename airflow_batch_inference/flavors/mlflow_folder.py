@@ -23,7 +23,7 @@ from airflow_batch_inference.flavors.base import require
 from airflow_batch_inference.flavors.registry import recognise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from airflow_batch_inference.flavors.base import Flavor, ModelFormat
@@ -224,6 +224,38 @@ def _recognised(path: Path) -> tuple[Flavor, ModelFormat] | None:
 
 def _has_onnx(folder: Path) -> bool:
     return any(entry.name.endswith(".onnx") for entry in folder.iterdir())
+
+
+def predict_method(document: Mapping[str, Any], methods: Sequence[str]) -> str:
+    """Return the method that ``predict`` of the model as a ``python_function`` calls: ``predict_fn`` in ``MLmodel``.
+
+    Raises
+    ------
+    ModelLoadError
+        It is none of the methods that a mini-batch is scored with.
+    """
+    named = document["flavors"].get(PYFUNC, {}).get("predict_fn", "predict")
+    if named not in methods:
+        message = (
+            f"{MLMODEL} says that predict is {named!r} (predict_fn), but the model is scored with {', '.join(methods)}. "
+            'Choose load_options={"mlflow_flavor": "python_function"} to have it called all the same, or the native '
+            "flavor by its name there, and predict is the model's own."
+        )
+        raise ModelLoadError(message)
+    return str(named)
+
+
+def warn_of_params(document: Mapping[str, Any]) -> None:
+    """Log the params that the signature has: MLflow's ``python_function`` would give them to the model."""
+    given = (document.get("signature") or {}).get("params")
+    names = re.findall(r'"name": *"([^"]*)"', given) if isinstance(given, str) else []
+    if names:
+        log.warning(
+            "The signature in %s has params (%s), which only python_function gives to the model. Pass those that matter "
+            "as predict_kwargs.",
+            MLMODEL,
+            ", ".join(names),
+        )
 
 
 def warn_of_versions(folder: Path) -> None:

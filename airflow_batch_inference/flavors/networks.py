@@ -5,11 +5,13 @@ What must not be relaxed: a method that the model does not have is refused befor
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_batch_inference.flavors.base import require_method
+from airflow_batch_inference.signature import OnlyTensor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from airflow_batch_inference.flavors.network_outputs import NetworkOutputs
     from airflow_batch_inference.flavors.tensors import TensorInputs
     from airflow_batch_inference.records import ColumnSpec
+
+_NUMBERED = re.compile(r"(keras_tensor|input_layer|inputs?|args?|x)([_.]\d+)?")
+"""Names that frameworks give inputs of which nobody said what they are called."""
 
 
 class _Answers(Protocol):
@@ -63,9 +68,21 @@ class TensorModel(OnePass):
         return self.tensors.n_features
 
     @property
+    def tensor(self) -> OnlyTensor | None:
+        """The only input, where its columns have no names; None where they have, or where it has none itself."""
+        if self.feature_names is not None:
+            return None
+        name = self.tensors.inputs[0].name
+        return OnlyTensor(name, is_chosen=_NUMBERED.fullmatch(name) is None)
+
+    @property
     def inputs(self) -> tuple[ColumnSpec, ...] | None:
         """The columns with their types; None where they are taken by position."""
         return self.tensors.specs
+
+    def example(self, batch: pa.Table) -> dict[str, object]:
+        """Return zeros of the shape that each input has, or empty texts."""
+        return self.tensors.example(batch)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +91,8 @@ class NetworkModel(TensorModel):
 
     outputs: NetworkOutputs
     output_names: tuple[str, ...] | None = None
+    only_output: str | None = None
+    """What the network calls its output, where there is one, or one is kept."""
     classes: tuple[int, ...] | None = None
 
     @property

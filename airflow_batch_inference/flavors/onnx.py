@@ -22,6 +22,7 @@ from airflow_batch_inference.flavors.networks import TensorModel
 from airflow_batch_inference.flavors.onnx_files import read_onnx
 from airflow_batch_inference.flavors.tensors import TensorInput, TensorInputs, feature_names_option
 from airflow_batch_inference.flavors.threads import native_threads
+from airflow_batch_inference.signature import OnlyTensor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,6 +77,16 @@ class OnnxModel(TensorModel):
     """The names of those that ``predict`` returns."""
     methods: tuple[str, ...]
     classes: tuple[str | int, ...] | None = None
+
+    @property
+    def tensor(self) -> OnlyTensor | None:
+        """The only input, where its columns have no names: whoever writes an ONNX file names its inputs."""
+        return None if self.feature_names is not None else OnlyTensor(self.tensors.inputs[0].name, is_chosen=True)
+
+    @property
+    def only_output(self) -> str | None:
+        """The name of what ``predict`` returns, where that is one array."""
+        return self.outputs[0] if len(self.outputs) == 1 else None
 
     @property
     def output_names(self) -> tuple[str, ...] | None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+PICKLES = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
+"""How a pickle starts, of protocol 2 to 5."""
+_HEAD_BYTES = 64
 _MOST_BYTES = 64 << 20
 MOST_OPCODES = 1_000_000
 """How many opcodes of a pickle are looked at: about two seconds."""
@@ -54,19 +57,28 @@ def imported_by_file(path: Path) -> tuple[str, ...]:
         return ()
 
 
-def _decompressed(path: Path) -> bytes:
+def starts_as_pickle(path: Path) -> bool:
+    """Say whether a file holds a pickle of protocol 2 to 5, compressed or not, whatever it is called."""
+    try:
+        start = _decompressed(path, _HEAD_BYTES)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError):
+        return False
+    return start.startswith(PICKLES)
+
+
+def _decompressed(path: Path, most: int = _MOST_BYTES) -> bytes:
     with path.open("rb") as file:
         head = file.read(6)
         file.seek(0)
         if head.startswith(b"\x1f\x8b"):
-            return gzip.GzipFile(fileobj=file).read(_MOST_BYTES)
+            return gzip.GzipFile(fileobj=file).read(most)
         if head.startswith(b"BZh"):
-            return bz2.BZ2File(file).read(_MOST_BYTES)
+            return bz2.BZ2File(file).read(most)
         if head.startswith((b"\xfd7zXZ", b"\x5d\x00")):
-            return lzma.LZMAFile(file).read(_MOST_BYTES)
+            return lzma.LZMAFile(file).read(most)
         if head.startswith(b"\x78"):
-            return zlib.decompressobj().decompress(file.read(_MOST_BYTES), _MOST_BYTES)
-        return file.read(_MOST_BYTES)
+            return zlib.decompressobj().decompress(file.read(max(most, _HEAD_BYTES)), most)
+        return file.read(most)
 
 
 def _imports(data: bytes) -> Iterator[tuple[str, str]]:

@@ -36,6 +36,8 @@ _BUILT_IN = {
     "torch": "airflow_batch_inference.flavors.torch:TorchFlavor",
 }
 _HEAD_BYTES = 64
+_ANYBODYS = (".model", ".bin", ".dat", ".sav")
+"""Endings that say nothing of what a model is, also where a flavor takes them among others."""
 _SHOWN = 8
 
 
@@ -127,7 +129,22 @@ def recognise(
         if found is not None and found.is_folder == path.is_dir():
             _require_agreement(path, candidate, found, where)
             return candidate, found
+    known = _by_content(path, head, flavor)
+    if known is not None:
+        return known
     raise FlavorNotFoundError(_unrecognised(path, head, flavor, where))
+
+
+def _by_content(path: Path, head: bytes, flavor: str | None) -> tuple[Flavor, ModelFormat] | None:
+    """Tell a file by its content alone, where its name says nothing: people call their pickles as they like."""
+    if path.is_dir() or not (path.name.lower().endswith(_ANYBODYS) or not _claims(path)):
+        return None
+    for name in _names() if flavor is None else (flavor,):
+        candidate = get_flavor(name)
+        found = getattr(candidate, "recognise_content", lambda *_: None)(path, head)
+        if found is not None:
+            return candidate, found
+    return None
 
 
 def _claims(path: Path) -> dict[str, str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -19,24 +19,24 @@ import numpy as np
 from airflow_batch_inference.exceptions import ModelLoadError, UntrustedModelError
 from airflow_batch_inference.flavors.archives import ZIP, members, require_sound
 from airflow_batch_inference.flavors.base import ModelFormat, require, require_method, take_options
-from airflow_batch_inference.flavors.categories import PandasCategories, pandas_categories
-from airflow_batch_inference.flavors.encoders import encoded_positions, require_encoded, with_encoded_types
-from airflow_batch_inference.flavors.frames import array, frame, has_large_integers, in_one_form
-from airflow_batch_inference.flavors.pickled import imported_by_file
+from airflow_batch_inference.flavors.estimator_inputs import EstimatorInputs, estimator_inputs
+from airflow_batch_inference.flavors.frames import has_large_integers, in_one_form
+from airflow_batch_inference.flavors.pickled import PICKLES, imported_by_file, starts_as_pickle
 from airflow_batch_inference.flavors.sklearn_objects import require_harmless
 from airflow_batch_inference.flavors.skops_schema import SCHEMA, called_names
+from airflow_batch_inference.flavors.torch_files import TORCH_LEGACY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    import pandas as pd
     import pyarrow as pa
 
     from airflow_batch_inference.records import ColumnSpec
 
 Label: TypeAlias = str | int | float | bool
 
+_OPTIONS = ("categories", "category_columns", "unseen_categories")
 _METHODS = ("predict", "predict_proba", "decision_function")
 _COMPRESSED = ("", ".gz", ".bz2", ".xz", ".lzma", ".lz4", ".z")
 
@@ -46,7 +46,6 @@ PICKLE = ModelFormat(
 )
 SKOPS = ModelFormat(name="skops", suffixes=(".skops",), trust="allow-list")
 
-_PICKLES = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
 # What joblib compresses with: zlib (at its levels), gzip, bzip2, xz, lzma, lz4.
 _COMPRESSIONS = (
     *(b"\x78" + level for level in (b"\x01", b"\x5e", b"\x9c", b"\xda")),
@@ -121,28 +120,47 @@ _NUMERIC_PACKAGES = ("sklearn", "lightgbm", "xgboost")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SklearnModel:
-    """An estimator with ``predict``; it gets a data frame if it was fitted on one, else an array."""
+    """An estimator with ``predict``; it gets what it was fitted on (:mod:`~.estimator_inputs`)."""
 
     estimator: Any
-    feature_names: tuple[str, ...] | None
-    n_features: int | None
-    inputs: tuple[ColumnSpec, ...] | None
+    takes: EstimatorInputs
     methods: tuple[str, ...]
     versions: Mapping[str, str]
     takes_lists: ClassVar[bool] = False
     tells_forms: bool = False
     """Whether a step could tell 270 from 270.0."""
-    categories: PandasCategories = field(default_factory=lambda: PandasCategories({}))
     classes: tuple[Label, ...] | None = None
     output_names: tuple[str, ...] | None = None
-    encoded: Mapping[int, str] = field(default_factory=dict)
-    """What encoders that were fitted on an array take, by position."""
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """The columns that it reads; None where it was fitted on none by name."""
+        return self.takes.names
+
+    @property
+    def n_features(self) -> int | None:
+        """How many columns it takes, where it knows."""
+        return self.takes.n_features
+
+    @property
+    def inputs(self) -> tuple[ColumnSpec, ...] | None:
+        """Its columns with their types, which only lists of categories tell."""
+        return self.takes.specs
+
+    @property
+    def unnamed(self) -> str | None:
+        """The first step, where nobody can tell which columns it takes unless somebody names them."""
+        return self.takes.first_step
+
+    def example(self, batch: pa.Table) -> dict[str, object]:
+        """Return a value that it takes for those columns of which that is known."""
+        return self.takes.example(batch)
 
     @property
     def importances(self) -> dict[str, float] | None:
         """``feature_importances_`` of trees and their ensembles; None for others, and where inputs have no names."""
         found = getattr(self.estimator, "feature_importances_", None)
-        if found is None or self.feature_names is None:
+        if found is None or self.feature_names is None or len(found) != len(self.feature_names):
             return None
         return dict(zip(self.feature_names, np.asarray(found, dtype=np.float64).tolist(), strict=True))
 
@@ -154,21 +172,13 @@ class SklearnModel:
         name, extra = _ensemble_methods(self.estimator).get(method, (method, {}))
 
         def score(rows: pa.Table) -> np.ndarray:
-            predicted = getattr(self.estimator, name)(self._data(rows), **extra, **dict(kwargs or {}))
+            predicted = getattr(self.estimator, name)(self.takes.of(rows), **extra, **dict(kwargs or {}))
             if isinstance(predicted, list):  # one array an output: side by side, never one above the other
                 return np.hstack([np.asarray(each).reshape(rows.num_rows, -1) for each in predicted])
             # A multilabel classifier may return a sparse matrix.
             return np.asarray(predicted.toarray() if hasattr(predicted, "toarray") else predicted)
 
         return in_one_form(batch, score) if self.tells_forms or has_large_integers(batch) else score(batch)
-
-    def _data(self, batch: pa.Table) -> pd.DataFrame | np.ndarray:
-        if self.categories.columns:
-            return self.categories.frame(batch)
-        if self.feature_names is not None:
-            return frame(batch)
-        require_encoded(batch, self.encoded)
-        return array(batch)
 
 
 class SklearnFlavor:
@@ -188,7 +198,13 @@ class SklearnFlavor:
             names = members(path) if head.startswith(ZIP) else None
             return SKOPS if names is not None and (not names or SCHEMA in names) else None
         by_name = next((known for known in (JOBLIB, PICKLE) if known.names(path)), None)
-        return by_name if head.startswith((*_PICKLES, *_COMPRESSIONS)) else None
+        return by_name if head.startswith((*PICKLES, *_COMPRESSIONS)) else None
+
+    def recognise_content(self, path: Path, head: bytes) -> ModelFormat | None:
+        """Recognise a pickle, compressed or not, under a name that says nothing; PyTorch's legacy ones are not ours."""
+        if head.startswith(TORCH_LEGACY) or not starts_as_pickle(path):
+            return None
+        return PICKLE if head.startswith(PICKLES) else JOBLIB
 
     def imported_names(self, path: Path, model_format: ModelFormat) -> tuple[str, ...]:  # noqa: ARG002  # all alike
         """Return what a pickle would import, as far as can be told without loading it."""
@@ -216,7 +232,7 @@ class SklearnFlavor:
         ModelLoadError
             Saved by another version of scikit-learn, or nothing with ``predict``.
         """
-        take_options(options, (), flavor=self.name)
+        chosen = take_options(options, _OPTIONS, flavor=self.name)
         saved_elsewhere = require("sklearn.exceptions", extra=self.extra).InconsistentVersionWarning
         with warnings.catch_warnings():
             # skops looks through every loaded module, also at names that warn of their deprecation.
@@ -232,7 +248,7 @@ class SklearnFlavor:
                     f"scikit-learn=={warning.original_sklearn_version}, or fit and save the model again."
                 )
                 raise ModelLoadError(message) from warning
-        return describe(estimator)
+        return describe(estimator, chosen)
 
 
 def _load_pickle(path: Path) -> object:
@@ -277,13 +293,22 @@ def _require_trusted(held: set[str], trusted: tuple[str, ...]) -> None:
         raise UntrustedModelError(message)
 
 
-def describe(estimator: object) -> SklearnModel:
+def describe(estimator: object, options: Mapping[str, Any] | None = None) -> SklearnModel:
     """Wrap an estimator that is in memory.
+
+    Parameters
+    ----------
+    estimator
+        Fitted.
+    options
+        Load options about its categories; see :func:`~.category_lists.category_lists`.
 
     Raises
     ------
     ModelLoadError
-        It has no ``predict``.
+        It has no ``predict``, or it is not certain which columns its categories are of.
+    ConfigurationError
+        The options do not go with it.
     """
     methods = tuple(name for name in _METHODS if callable(getattr(estimator, name, None)))
     if "predict" not in methods:
@@ -292,21 +317,13 @@ def describe(estimator: object) -> SklearnModel:
             "Save the fitted estimator or pipeline itself."
         )
         raise ModelLoadError(message)
-    found = getattr(estimator, "feature_names_in_", None)
-    names = None if found is None else tuple(str(name) for name in found)
-    number = getattr(estimator, "n_features_in_", None)
-    categories = _lightgbm_categories(estimator)
     return SklearnModel(
         estimator=estimator,
-        feature_names=names,
-        n_features=None if number is None else int(number),
-        inputs=None if names is None else with_encoded_types(categories.inputs(names, other="any"), estimator),
+        takes=estimator_inputs(estimator, options or {}),
         methods=(*methods, *_ensemble_methods(estimator)),
         versions=_versions(estimator),
         classes=_classes(estimator),
         tells_forms=_tells_forms(estimator),
-        categories=categories,
-        encoded={} if names is not None else encoded_positions(estimator, number),
     )
 
 
@@ -331,14 +348,6 @@ def _ensemble_methods(estimator: object) -> dict[str, tuple[str, dict[str, Any]]
     if module == "xgboost":
         return {"raw_score": ("predict", {"output_margin": True}), "leaf_index": ("apply", {})}
     return {"leaf_index": ("apply", {})} if callable(getattr(estimator, "apply", None)) else {}
-
-
-def _lightgbm_categories(estimator: object) -> PandasCategories:
-    """Return the pandas categories that LightGBM's wrapper was fitted on; it takes no plain strings for them."""
-    booster = getattr(estimator, "booster_", None)
-    if not getattr(booster, "pandas_categorical", None):
-        return PandasCategories({})
-    return pandas_categories(booster.model_to_string())  # type: ignore[union-attr]  # mypy: it has categories
 
 
 def _parts(estimator: object) -> tuple[object, ...]:

@@ -93,6 +93,7 @@ class TensorFlowFlavor:
             tensors=TensorInputs(tuple(_tensor_input(name, spec) for name, spec in sorted(wanted.items())), names),
             outputs=outputs,
             output_names=kept if len(kept) > 1 else None,
+            only_output=kept[0] if len(kept) == 1 else None,
             classes=outputs.classes(_width(given[kept[0]].shape)),
             versions={"tensorflow": str(tensorflow.__version__), "numpy": np.__version__},
         )

@@ -59,6 +59,14 @@ class TensorInput:
         """The Arrow type of a column that holds one value a row."""
         return "string" if self.dtype == "str" else str(pa.from_numpy_dtype(np.dtype(self.dtype)))
 
+    @property
+    def zeros(self) -> object:
+        """A row's value of zeros, or of empty texts; an axis of any size has one of them."""
+        value: object = "" if self.dtype == "str" else False if self.dtype == "bool" else 0
+        for size in reversed(() if self.is_scalar else self.shape):
+            value = [value] * (1 if size is None else size)
+        return value
+
 
 @dataclass(frozen=True, slots=True)
 class TensorInputs:
@@ -114,6 +122,12 @@ class TensorInputs:
         (only,) = self.inputs
         holds_lists = len(self.names) == 1 and not only.is_scalar
         return tuple(ColumnSpec(name=name, type="any" if holds_lists else only.column_type) for name in self.names)
+
+    def example(self, batch: pa.Table) -> dict[str, object]:
+        """Return a value for each column that is an input of its own: zeros of its shape, or empty texts."""
+        if len(self.inputs) > 1:
+            return {each.name: each.zeros for each in self.inputs}
+        return {batch.schema.names[0]: self.inputs[0].zeros} if batch.num_columns == 1 else {}
 
     def feeds(self, batch: pa.Table) -> dict[str, np.ndarray]:
         """Return one array an input, the first axis being the rows.

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["torchscript", "exported", "state-dict", "pickle", "safetensors"]
 
 _MOST_PICKLE_BYTES = 64 << 20
-_LEGACY = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"  # the pickled MAGIC_NUMBER of torch.serialization
+TORCH_LEGACY = (
+    b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"  # the pickled MAGIC_NUMBER of torch.serialization
+)
 _LEGACY_PICKLES = 4  # magic number, protocol, system, then the object
 _TENSORS = re.compile(
     r"collections\.OrderedDict|torch\._utils\._rebuild_(tensor_v2|parameter)|torch(\.storage)?\.\w+Storage"
@@ -35,7 +37,7 @@ def kind(path: Path, head: bytes) -> Kind | None:
     """Return the kind of a file, whatever it is called; None where it is none of PyTorch's."""
     if head.startswith(ZIP):
         return _kind_of_archive(path)
-    if head.startswith(_LEGACY):
+    if head.startswith(TORCH_LEGACY):
         return "pickle"
     return "safetensors" if _is_safetensors(path, head) else None
 

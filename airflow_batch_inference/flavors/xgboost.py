@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from airflow_batch_inference.exceptions import ModelLoadError
+from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError
 from airflow_batch_inference.flavors.base import ModelFormat, require, take_options
-from airflow_batch_inference.flavors.frames import matrix
+from airflow_batch_inference.flavors.frames import matrix, single_column
 from airflow_batch_inference.flavors.networks import OnePass
 from airflow_batch_inference.flavors.threads import native_threads
-from airflow_batch_inference.flavors.xgboost_categories import Categories, find_categories
+from airflow_batch_inference.flavors.xgboost_categories import Categories, find_categories, stored_lists
 from airflow_batch_inference.flavors.xgboost_trees import require_followable
 from airflow_batch_inference.records import ColumnSpec
 
@@ -29,8 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
     from types import ModuleType
-
-    import pyarrow as pa
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ _UBJ_START = re.compile(rb"\{(?:L.{7}\x07|l.{3}\x07|I\x00\x07|[iU]\x07)learner\{
 _ARROW_TYPES = {"int": "int64", "i": "bool", "c": "int64"}
 _OTHER_OUTPUTS = {"raw_score": "output_margin", "leaf_index": "pred_leaf", "contributions": "pred_contribs"}
 _BINARY = "binary:logistic"
-_OPTIONS = ("categories", "unseen_categories")
+_OPTIONS = ("categories", "missing", "unseen_categories")
 _TWO = 2
 
 
@@ -69,6 +70,8 @@ class XGBoostModel(OnePass):
     methods: tuple[str, ...]
     versions: Mapping[str, str]
     takes_lists: ClassVar[bool] = False
+    missing: float = math.nan
+    """The number that stands for a missing value, beside NaN."""
     classes: tuple[int, ...] | None = None
     output_names: tuple[str, ...] | None = None
 
@@ -80,6 +83,11 @@ class XGBoostModel(OnePass):
         gains = self.booster.get_score(importance_type="gain")
         return {name: float(gains.get(name, 0.0)) for name in self.feature_names}
 
+    def example(self, batch: pa.Table) -> dict[str, object]:
+        """Return a category of each column that has a list of them."""
+        names = batch.schema.names
+        return {names[place]: values[0].as_py() for place, values in self.categories.lists.columns.items()}
+
     def predict_all(
         self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
     ) -> dict[str, np.ndarray]:
@@ -88,7 +96,24 @@ class XGBoostModel(OnePass):
         ``predict_proba`` gives (n, 2) for a binary and (n, k) for a multiclass objective. ``kwargs`` are those of
         ``Booster.predict`` (``iteration_range``, ``pred_leaf``, ``pred_interactions``, …).
         """
-        return self.predict_matrix(matrix(self.categories.encode(batch), single=True), methods, kwargs)
+        return self.predict_matrix(matrix(self.encode(batch), single=True), methods, kwargs)
+
+    def encode(self, batch: pa.Table) -> pa.Table:
+        """Make numbers of a mini-batch: categories by their positions, missing values as nulls.
+
+        XGBoost compares with its ``missing`` in float32, and takes NaN for missing whatever that is; of a category it
+        compares the position.
+
+        Raises
+        ------
+        ValueError
+            A category that training never saw, or a code that is none.
+        """
+        encoded = self.categories.encode(batch)
+        if math.isnan(self.missing):
+            return encoded
+        columns = [without(column, self.missing) for column in encoded.columns]
+        return pa.Table.from_arrays(columns, names=encoded.schema.names)
 
     def predict_matrix(
         self, data: np.ndarray, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
@@ -160,7 +185,8 @@ class XGBoostFlavor:
     ) -> XGBoostModel:
         """Build a booster; see :meth:`~.base.Flavor.load`.
 
-        ``options`` may have ``categories`` and ``unseen_categories``, see :mod:`~.xgboost_categories`.
+        ``options`` may have ``categories`` and ``unseen_categories``, see :mod:`~.xgboost_categories`, and ``missing``,
+        the number that stood for missing values in training: no file of XGBoost holds it.
         """
         chosen = take_options(options, _OPTIONS, flavor=self.name)
         xgboost = require("xgboost", extra=self.extra)
@@ -193,7 +219,7 @@ def _describe(xgboost: ModuleType, booster: Any, options: Mapping[str, Any]) -> 
     names = None if booster.feature_names is None else tuple(booster.feature_names)
     types = None if booster.feature_types is None else tuple(booster.feature_types)
     _require_width(number, names, types)
-    categories = find_categories(_stored(booster), types or (), names, options=options)
+    categories = find_categories(stored_lists(booster), types or (), names, options=options)
     is_linear = booster_kind == "gblinear"
     classes = _classes(objective, int(parameters["num_class"]), int(parameters["num_target"]))
     others = _supported(xgboost, booster, names, types, number)
@@ -209,9 +235,40 @@ def _describe(xgboost: ModuleType, booster: Any, options: Mapping[str, Any]) -> 
         n_features=number,
         inputs=None if names is None else _inputs(names, types, categories),
         methods=("predict", *(("predict_proba",) if classes is not None else ()), *others),
+        missing=_missing(options.get("missing", math.nan)),
         classes=classes,
         versions={"numpy": np.__version__, "xgboost": xgboost.__version__},
     )
+
+
+def _missing(given: object) -> float:
+    """Return the load option ``missing``.
+
+    Raises
+    ------
+    ConfigurationError
+        It is no number.
+    """
+    if given is None or isinstance(given, bool) or not isinstance(given, (int, float)):
+        message = (
+            f"load_options has missing {given!r}; it must be the number that stood for missing values in training, "
+            "such as -999, or be left out where that was NaN."
+        )
+        raise ConfigurationError(message)
+    return float(given)
+
+
+def without(column: pa.ChunkedArray, missing: float) -> pa.ChunkedArray:
+    """Return a column of numbers as float32 with nulls where a number stands for a missing value.
+
+    Examples
+    --------
+    >>> without(pa.chunked_array([[1, -999, None]]), -999.0).to_pylist()
+    [1.0, None, None]
+    """
+    single = single_column(column)
+    is_missing = pc.equal(single, pa.scalar(np.float32(missing), pa.float32()))
+    return pc.if_else(is_missing, pa.scalar(None, pa.float32()), single)
 
 
 def _require_width(number: int, names: tuple[str, ...] | None, types: tuple[str, ...] | None) -> None:
@@ -219,13 +276,6 @@ def _require_width(number: int, names: tuple[str, ...] | None, types: tuple[str,
         if given is not None and len(given) != number:
             message = f"The XGBoost model takes {number} inputs but has {len(given)} {what}. Save the model again."
             raise ModelLoadError(message)
-
-
-def _stored(booster: Any) -> list[pa.Array | None]:  # noqa: ANN401  # untyped
-    """Return the list of categories of each input; none of XGBoost before 3.1 and of models without categories."""
-    if not hasattr(booster, "get_categories") or "c" not in (booster.feature_types or ()):
-        return []
-    return [values for _, values in booster.get_categories(export_to_arrow=True).to_arrow()]
 
 
 def _inputs(names: tuple[str, ...], types: tuple[str, ...] | None, categories: Categories) -> tuple[ColumnSpec, ...]:

@@ -58,8 +58,15 @@ class Categories:
         encoded = self.lists.encode(batch)
         if self.unseen == "error":
             for position in self.lists.columns:
-                _require_seen(batch.column(position), encoded.column(position), batch.schema.names[position])
+                require_seen(batch.column(position), encoded.column(position), batch.schema.names[position])
         return encoded
+
+
+def stored_lists(booster: Any) -> list[pa.Array | None]:  # noqa: ANN401  # untyped
+    """Return the list of categories of each input; none of XGBoost before 3.1 and of models without categories."""
+    if not hasattr(booster, "get_categories") or "c" not in (booster.feature_types or ()):
+        return []
+    return [values for _, values in booster.get_categories(export_to_arrow=True).to_arrow()]
 
 
 def find_categories(
@@ -178,7 +185,19 @@ def _listed(values: pa.Array) -> str:
     return ", ".join(repr(value) for value in values[:_SHOWN].to_pylist()) + (" …" if len(values) > _SHOWN else "")
 
 
-def _require_seen(values: pa.ChunkedArray, codes: pa.ChunkedArray, name: str) -> None:
+def require_seen(values: pa.ChunkedArray, codes: pa.ChunkedArray, name: str) -> None:
+    """Refuse a category that training never saw.
+
+    Parameters
+    ----------
+    values, codes, name
+        A column, the position of each of its values in training's list, and what it is called.
+
+    Raises
+    ------
+    ValueError
+        Names the first one.
+    """
     if codes.null_count == values.null_count:
         return
     row = pc.index(pc.and_(pc.is_null(codes), pc.is_valid(values)), value=True).as_py()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from airflow_batch_inference.exceptions import ConfigurationError
@@ -176,7 +176,9 @@ class OneModel:
             where=THE_DATA,
             parses_text=tolerant,
             takes_lists=getattr(self.model, "takes_lists", True),
+            tensor=getattr(self.model, "tensor", None),
         )
+        plan = plan if self.inputs is not None else replace(plan, by_name=self.sha256 is None)
         screen = None
         if tolerant:
             words = dict.fromkeys(names, "quarantine")

@@ -16,10 +16,16 @@ import pyarrow as pa
 from airflow_batch_inference.column_types import is_number, is_text
 from airflow_batch_inference.columns import replace_columns
 from airflow_batch_inference.datasets.dataset import MiniBatch, Origin
-from airflow_batch_inference.exceptions import DataError, OutOfStepError, PredictionError, TooManyRejectedRowsError
+from airflow_batch_inference.exceptions import (
+    DataError,
+    EmptyDatasetError,
+    OutOfStepError,
+    PredictionError,
+    TooManyRejectedRowsError,
+)
 from airflow_batch_inference.fitting import fitted, unfit
 from airflow_batch_inference.scoring.isolation import Isolator, only
-from airflow_batch_inference.scoring.probing import made_up_row
+from airflow_batch_inference.scoring.made_up import made_up_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -178,11 +184,21 @@ def _errors(errors: dict[int, str], rows: int) -> pa.Array:
 
 
 def _without_rows(steps: Steps, schema: pa.Schema) -> Outputs:
-    """Predict a made-up row to learn the outputs' names and types; one of doubles where the model does not take it."""
+    """Predict a made-up row to learn the outputs' names and types.
+
+    Raises
+    ------
+    EmptyDatasetError
+        The model does not take such a row.
+    """
     try:
-        found = steps.predict(MiniBatch(made_up_row(schema), (Origin("a made-up row", 0, 1),)))
-    except Exception:  # noqa: BLE001  # a model may refuse such a row in its own way
-        found, steps.names[:] = [pa.nulls(1, pa.float64())], ["predicted_label"]
+        found = steps.predict(made_up_row(schema, "a made-up row"))
+    except Exception as error:  # a model may refuse such a row in its own way
+        message = (
+            f"The data have no rows, and the model does not take a made-up one ({type(error).__name__}: {error}), so "
+            "the types of its outputs are not known. Ask for rows only."
+        )
+        raise EmptyDatasetError(message) from error
     columns = {name: values.slice(0, 0) for name, values in zip(steps.names, found, strict=True)}
     return Outputs(columns, pa.array([], pa.string()))
 

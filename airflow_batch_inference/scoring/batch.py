@@ -24,6 +24,7 @@ from airflow_batch_inference.exceptions import (
     SignatureMismatchError,
 )
 from airflow_batch_inference.scoring.explain import EXPLANATION, explanations
+from airflow_batch_inference.scoring.made_up import MadeUpRow, tries
 from airflow_batch_inference.scoring.outputs import DEFAULT_LABEL, equal_rows, output_columns, whole_outputs
 from airflow_batch_inference.signature import InputPlan, LossyCastError, cast, cast_inputs, is_text
 from airflow_batch_inference.trees.fast_model import for_call
@@ -101,15 +102,29 @@ class Predictor:
                 f"{error.kind} without a change. Correct the value, or retrain the model on another type."
             )
             raise SignatureMismatchError(message) from error
+        found = self._made_up(table, batch) if isinstance(batch, MadeUpRow) else self._outputs(table, batch)
+        self.names[:] = [name for name, _ in found]
+        self.elapsed[:] = [max(1, time.perf_counter_ns() - began)]
+        return [values for _, values in found]
+
+    def _made_up(self, table: pa.Table, batch: MiniBatch) -> list[tuple[str, pa.Array]]:
+        """Return the outputs for a row that nobody gave, with the first values that the model takes."""
+        problem: Exception | None = None
+        for inputs in tries(table, self.model):
+            try:
+                return self._outputs(inputs, batch)
+            except Exception as error:  # noqa: BLE001  # a model may refuse such a row in its own way
+                problem = problem or error
+        raise problem or AssertionError
+
+    def _outputs(self, table: pa.Table, batch: MiniBatch) -> list[tuple[str, pa.Array]]:
         found: list[tuple[str, pa.Array]] = []
         known: dict[str, Prediction] = {}
         for method in self.methods:
             found += self._columns(method, self._predicted(method, table, batch, known), batch)
         if self.explain is not None:
             found.append((EXPLANATION, self._explained(self.explain, found, table, batch)))
-        self.names[:] = [name for name, _ in found]
-        self.elapsed[:] = [max(1, time.perf_counter_ns() - began)]
-        return [values for _, values in found]
+        return found
 
     def _columns(self, method: str, predicted: Prediction, batch: MiniBatch) -> list[tuple[str, pa.Array]]:
         rows, where, is_alone = batch.table.num_rows, batch.describe(), len(self.methods) == 1
@@ -225,8 +240,10 @@ class Predictor:
 
 def only_output(model: LoadedModel) -> str | None:
     """Return the name that a network has for its only output; None where it has none, or several outputs."""
-    names = model.output_names or getattr(model, "outputs", None)
-    return str(names[0]) if isinstance(names, tuple) and len(names) == 1 else None
+    names = model.output_names
+    if names is not None:
+        return names[0] if len(names) == 1 else None
+    return getattr(model, "only_output", None)
 
 
 def require_threshold(model: LoadedModel, threshold: float | None) -> None:

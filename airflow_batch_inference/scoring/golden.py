@@ -90,7 +90,7 @@ def put_golden(
         The model cannot score it.
     """
     rows = _rows(dataset)
-    inputs = _inputs(rows, record, dataset.name)
+    inputs = _inputs(rows, record, model, dataset.name)
     predictor = _predictor(model, inputs.schema.names, methods, kwargs)
     predicted = predictor.predict(_mini_batch(inputs, dataset.name))
     _require_given(rows, pa.table(predicted, names=predictor.names), record, tolerance, dataset.name)
@@ -133,8 +133,15 @@ def _pointer(record: ModelRecord, methods: tuple[str, ...], kwargs: Mapping[str,
     return join_uri(normalize_uri(root), "models", _POINTERS, f"{fingerprint(asked)[:32]}.txt")
 
 
-def _inputs(rows: pa.Table, record: ModelRecord, where: str) -> pa.Table:
-    plan = plan_inputs(rows.schema, inputs=record.inputs, n_features=record.n_features, where=where)
+def _inputs(rows: pa.Table, record: ModelRecord, model: LoadedModel, where: str) -> pa.Table:
+    plan = plan_inputs(
+        rows.schema,
+        inputs=record.inputs,
+        n_features=record.n_features,
+        where=where,
+        takes_lists=getattr(model, "takes_lists", True),
+        tensor=getattr(model, "tensor", None),
+    )
     try:
         return cast_inputs(rows, plan)
     except LossyCastError as error:
@@ -248,7 +255,9 @@ def _predictor(
 ) -> Predictor:
     for method in methods:
         require_method(method, model.methods)
-    as_they_are = InputPlan(columns=tuple(names), names=tuple(names), types=(None,) * len(names), ignored=())
+    as_they_are = InputPlan(
+        columns=tuple(names), names=tuple(names), types=(None,) * len(names), ignored=(), by_name=True
+    )
     return Predictor(model=model, inputs=as_they_are, methods=methods, kwargs=kwargs)
 
 

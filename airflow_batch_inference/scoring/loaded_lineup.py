@@ -284,6 +284,7 @@ def _wire_dataset(columns: tuple[str, ...], *, is_tolerant: bool) -> Callable[[S
                 where=f"the dataset, for the model {step.record.name},",
                 parses_text=is_tolerant,
                 takes_lists=takes_lists(step.model),
+                tensor=getattr(step.model, "tensor", None),
             )
             return Wiring(plan=plan)
 

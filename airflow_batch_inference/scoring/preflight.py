@@ -318,9 +318,9 @@ def _column_checks(request: ScoringRequest, opened: Dataset, model: LoadedModel)
         yield lambda some=some, columns=columns: match_columns(  # type: ignore[misc]  # bound early
             opened.select(columns),
             replace(record, inputs=some),
+            model,
             tolerant=tolerant,
             mended=mended,
-            takes_lists=getattr(model, "takes_lists", True),
         )
 
 

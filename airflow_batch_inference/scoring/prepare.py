@@ -302,8 +302,7 @@ def _screened(dataset: Dataset, request: ScoringRequest, model: LoadedModel) -> 
     asked = request.options.on_mismatch if names else {}  # without files nothing is known of positional inputs
     words = policies(asked, names, is_tolerant=policy.is_tolerant)
     mended = {name for name, word in words.items() if word in ("null", "quarantine")}
-    takes_lists = getattr(model, "takes_lists", True)
-    plan = match_columns(dataset, record, tolerant=policy.is_tolerant, mended=mended, takes_lists=takes_lists)
+    plan = match_columns(dataset, record, model, tolerant=policy.is_tolerant, mended=mended)
     screen = make_screen(
         plan,
         words,
@@ -316,7 +315,7 @@ def _screened(dataset: Dataset, request: ScoringRequest, model: LoadedModel) -> 
 
 
 def match_columns(
-    dataset: Dataset, record: ModelRecord, *, tolerant: bool, mended: Collection[str], takes_lists: bool
+    dataset: Dataset, record: ModelRecord, model: LoadedModel, *, tolerant: bool, mended: Collection[str]
 ) -> InputPlan:
     """Match columns; where text stands for a number and no row may be rejected, say which value is the first one."""
     there = set(dataset.schema.names)
@@ -332,7 +331,8 @@ def match_columns(
         where=dataset.name,
         parses_text=tolerant,
         mended=mended,
-        takes_lists=takes_lists,
+        takes_lists=getattr(model, "takes_lists", True),
+        tensor=getattr(model, "tensor", None),
     )
     _require_everywhere(dataset, plan.columns)
     return plan

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from airflow_batch_inference.column_types import arrow_type, is_number
-from airflow_batch_inference.datasets.dataset import MiniBatch, Origin
+from airflow_batch_inference.column_types import arrow_type
 from airflow_batch_inference.exceptions import EmptyDatasetError, TooManyRejectedRowsError
 from airflow_batch_inference.scoring.batch import default_names
 from airflow_batch_inference.scoring.checks import columns_read
 from airflow_batch_inference.scoring.isolation import Isolator
 from airflow_batch_inference.scoring.layout import ColumnChoice
+from airflow_batch_inference.scoring.made_up import made_up_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from airflow_batch_inference.datasets.dataset import Dataset
+    from airflow_batch_inference.datasets.dataset import Dataset, MiniBatch
     from airflow_batch_inference.records import ModelRecord
     from airflow_batch_inference.scoring.lineup import Lineup
     from airflow_batch_inference.scoring.predicting import BatchPredictor
@@ -73,9 +73,10 @@ def without_columns(
 
     Columns that the options name and the model does not take are unknown here, and no mistake.
     """
-    kinds = {spec.name: arrow_type(spec.type) or pa.float64() for spec in record.inputs or ()}
+    # What the model does not say is a null until a value is made up for it.
+    kinds = {spec.name: arrow_type(spec.type) or pa.null() for spec in record.inputs or ()}
     if lineup is not None:
-        others = {spec.name: arrow_type(spec.type) or pa.float64() for spec in lineup.specs(record)}
+        others = {spec.name: arrow_type(spec.type) or pa.null() for spec in lineup.specs(record)}
         kinds |= {name: kind for name, kind in others.items() if name not in kinds}
         key = lineup.split.key if lineup.split is not None else None
         kinds = kinds if key is None else {key: pa.string(), **kinds}
@@ -99,37 +100,32 @@ def _named_fields(options: ScoringOptions) -> list[str]:
     return [path.removeprefix("in.") for path in paths if path.startswith("in.") and path != "in.*"]
 
 
-def made_up_row(schema: pa.Schema) -> pa.Table:
-    """Return a row of zeros, and of nulls where a column holds no numbers.
-
-    Examples
-    --------
-    >>> made_up_row(pa.schema([("a", pa.int64()), ("b", pa.string())])).to_pylist()
-    [{'a': 0, 'b': None}]
-    """
-    row = {
-        column.name: pa.nulls(1, column.type)
-        if pa.types.is_null(column.type) or not is_number(column.type)
-        else pa.array([0]).cast(column.type)
-        for column in schema
-    }
-    return pa.table(row)
-
-
 def outputs_without_rows(predictor: BatchPredictor, dataset: Dataset, request: ScoringRequest) -> pa.Schema:
-    """Predict a made-up row of zeros to learn the output's types; guess where the model does not take it."""
+    """Predict a made-up row to learn the output's columns and types.
+
+    Where there is no file, and so no column, and the model does not say what it takes either, nothing can be learnt:
+    then one method's output is a column of doubles.
+
+    Raises
+    ------
+    EmptyDatasetError
+        The model does not take such a row, so nobody can tell.
+    """
     try:
-        made_up = MiniBatch(made_up_row(dataset.schema), (Origin(dataset.name, 0, 1),))
-        return _named(predictor, predictor.predict(made_up))
+        return _named(predictor, predictor.predict(made_up_row(dataset.schema, dataset.name)))
     except Exception as error:  # a model may refuse such a row in its own way
-        several = request.lineup is not None and (request.lineup.split or request.lineup.challengers)
-        if len(request.options.methods) > 1 or request.options.explain is not None or several:
-            message = (
-                f"{dataset.name} has no rows, and the model does not take a made-up one ({type(error).__name__}), so "
-                "the columns of several methods, of explanations or of several models are not known. Set on_empty to "
-                "fail or skip."
-            )
-            raise EmptyDatasetError(message) from error
         record = request.answering.record
-        names = request.options.label_columns or record.label_columns or record.output_names or ("",)
-        return pa.schema([pa.field(name, pa.float64()) for name in default_names(len(names))])
+        several = request.lineup is not None and (request.lineup.split or request.lineup.challengers)
+        is_simple = len(request.options.methods) == 1 and request.options.explain is None and not several
+        if (
+            is_simple
+            and not dataset.schema.names
+            and (request.record.inputs, request.record.n_features) == (None, None)
+        ):
+            names = request.options.label_columns or record.label_columns or record.output_names or ("",)
+            return pa.schema([pa.field(name, pa.float64()) for name in default_names(len(names))])
+        message = (
+            f"{dataset.name} has no rows, and the model does not take a made-up one ({type(error).__name__}: {error}), "
+            "so the types of its output are not known. Set on_empty to fail or skip."
+        )
+        raise EmptyDatasetError(message) from error

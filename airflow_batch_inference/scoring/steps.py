@@ -334,8 +334,12 @@ def _behind(before: StepModel, step: StepModel) -> Callable[[pa.Schema, tuple[st
     return wire
 
 
-def step_inputs(step: StepModel, schema: pa.Schema, where: str, *, parses_text: bool = False) -> InputPlan:
+def step_inputs(
+    step: StepModel, schema: pa.Schema, where: str, *, parses_text: bool = False, by_name: bool = True
+) -> InputPlan:
     """Return how the columns of a schema become a model's inputs.
+
+    Without ``by_name`` the name of a network's only input says nothing: the columns are what a step returned.
 
     Raises
     ------
@@ -349,6 +353,7 @@ def step_inputs(step: StepModel, schema: pa.Schema, where: str, *, parses_text: 
         where=where,
         parses_text=parses_text,
         takes_lists=takes_lists(step.model),
+        tensor=getattr(step.model, "tensor", None) if by_name else None,
     )
 
 
@@ -370,7 +375,7 @@ def _by_position(before: StepModel, step: StepModel, schema: pa.Schema, outputs:
     columns = tuple(each.name for each in given)
     if inputs is not None:
         given = [each.with_name(spec.name) for each, spec in zip(given, inputs, strict=True)]
-    plan = step_inputs(step, pa.schema(given), f"what {before.record.name} returns")
+    plan = step_inputs(step, pa.schema(given), f"what {before.record.name} returns", by_name=False)
     return Wiring(plan=replace(plan, columns=columns), spread=spread)
 
 

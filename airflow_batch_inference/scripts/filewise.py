@@ -119,6 +119,7 @@ class FilewiseRunner:
             n_features=self.record.n_features,
             where=dataset.name,
             takes_lists=getattr(self._model, "takes_lists", True),
+            tensor=getattr(self._model, "tensor", None),
         )
         predictor = Predictor(
             model=self._model,

@@ -103,7 +103,7 @@ def xgboost_source(model: XGBoostModel) -> TreeSource:
     def library(rows: np.ndarray, methods: Sequence[str]) -> Mapping[str, np.ndarray]:
         return model.predict_matrix(rows.astype(np.float32), methods)
 
-    return TreeSource(forest=forest, encode=model.categories.encode, answers=answers, library=library, reference=model)
+    return TreeSource(forest=forest, encode=model.encode, answers=answers, library=library, reference=model)
 
 
 def _flat(values: np.ndarray) -> np.ndarray:

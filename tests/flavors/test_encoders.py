@@ -17,6 +17,7 @@ from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, OneHotE
 
 from airflow_batch_inference.exceptions import SignatureMismatchError
 from airflow_batch_inference.flavors.encoders import encoded_types
+from airflow_batch_inference.flavors.fitted_steps import fitted_steps
 from airflow_batch_inference.flavors.sklearn import describe
 
 DATA = pd.DataFrame(
@@ -43,6 +44,10 @@ def fitted(model, target=TARGET):
     return model.fit(DATA, target)
 
 
+def told(model, names=tuple(DATA)):
+    return {names[place]: kind for place, kind in encoded_types(fitted_steps(model)).items()}
+
+
 MODELS = {
     "transformer": lambda: make_pipeline(columns(), LinearRegression()),
     "positions": lambda: make_pipeline(columns(chosen=[0, 1, 2, 3]), LinearRegression()),
@@ -63,13 +68,13 @@ MODELS = {
 
 @pytest.mark.parametrize("kind", MODELS)
 def test_types_are_found_wherever_the_encoder_sits(kind):
-    found = encoded_types(fitted(MODELS[kind]()), list(DATA))
+    found = told(fitted(MODELS[kind]()))
     assert found == TYPES
 
 
 def test_the_record_s_inputs_have_them():
     inputs = describe(fitted(MODELS["transformer"]())).inputs
-    assert {spec.name: spec.type for spec in inputs} == {**TYPES, "mixed": "any", "plain": "any"}
+    assert {spec.name: spec.type for spec in inputs} == {**TYPES, "plain": "any"}
 
 
 @pytest.mark.parametrize("encoder", [OrdinalEncoder(), TargetEncoder(), OneHotEncoder()])
@@ -77,7 +82,7 @@ def test_an_imputer_before_the_encoder_keeps_the_columns(encoder):
     imputed = make_pipeline(SimpleImputer(strategy="most_frequent"), encoder)
     frame = DATA.assign(text=DATA["text"].fillna("z"))
     model = make_pipeline(ColumnTransformer([("c", imputed, ["text"])]), LinearRegression()).fit(frame, TARGET)
-    assert encoded_types(model, list(DATA)) == {"text": "string"}
+    assert told(model) == {"text": "string"}
 
 
 @pytest.mark.parametrize(
@@ -90,28 +95,28 @@ def test_an_imputer_before_the_encoder_keeps_the_columns(encoder):
 )
 def test_a_column_that_another_step_changes_is_not_told(step):
     model = make_pipeline(ColumnTransformer([("c", make_pipeline(step, ONE), ["whole"])]), LinearRegression())
-    found = encoded_types(fitted(model), list(DATA))
+    found = told(fitted(model))
     assert found in ({}, {"whole": "int64"} if isinstance(step, SimpleImputer) else {})
 
 
 def test_values_of_several_kinds_tell_nothing():
     model = ColumnTransformer([("c", OrdinalEncoder(), ["text"])]).fit(DATA)
     model.transformers_[0][1].categories_ = [np.array(["a", 1], dtype=object)]
-    assert encoded_types(model, list(DATA)) == {}
+    assert told(model) == {}
 
 
 def test_encoders_that_contradict_each_other_tell_nothing():
     as_text = make_pipeline(FunctionTransformer(), OneHotEncoder(handle_unknown="ignore"))
     model = ColumnTransformer([("a", ONE, ["whole"]), ("b", as_text, ["whole"])]).fit(DATA)
     model.transformers_[1][1][-1].categories_ = [np.array(["1", "2"], dtype=object)]
-    assert encoded_types(model, list(DATA)) == {}
+    assert told(model) == {}
 
 
 def test_ensembles_of_what_takes_other_columns_tell_nothing():
     numbers = DATA[["whole", "plain"]]
-    assert encoded_types(RandomForestClassifier(3).fit(numbers, TARGET), list(numbers)) == {}
+    assert told(RandomForestClassifier(3).fit(numbers, TARGET)) == {}
     bagged = BaggingRegressor(LinearRegression(), 2, max_features=0.5).fit(numbers, TARGET)
-    assert encoded_types(bagged, list(numbers)) == {}
+    assert told(bagged) == {}
 
 
 def test_a_model_without_names_takes_no_numbers_for_text_that_it_would_not_know():
@@ -120,7 +125,7 @@ def test_a_model_without_names_takes_no_numbers_for_text_that_it_would_not_know(
     columns_of_text = ColumnTransformer([("c", coder, [0])], remainder="passthrough")
     estimator = make_pipeline(columns_of_text, LinearRegression()).fit(rows, [1.0, 2.0, 4.0])
     model = describe(estimator)
-    assert model.encoded == {0: "string"}
+    assert model.takes.encoded == {0: "string"}
     table = pa.table({"code": ["123", "124"], "x": [2.5, 0.5]})
     np.testing.assert_array_equal(model.predict(table), estimator.predict(rows[1:]))
     with pytest.raises(SignatureMismatchError, match=r"Column 'code' holds int64, .*signature=.*'code': 'string'"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import pickle
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from airflow_batch_inference.exceptions import FlavorNotFoundError, FlavorNotInstalledError
 from airflow_batch_inference.flavors.registry import _BUILT_IN, flavor_names, get_flavor, recognise
+from airflow_batch_inference.flavors.torch_files import TORCH_LEGACY
 
 TREE = b"tree\nversion=v4\n"
 PICKLE = pickle.dumps({"some": "object"})
@@ -36,6 +38,18 @@ def write(tmp_path, name, content):
 def test_a_file_is_told_by_its_name_and_its_content(tmp_path, name, content, expected):
     flavor, model_format = recognise(write(tmp_path, name, content))
     assert (flavor.name, model_format.name) == expected
+
+
+@pytest.mark.parametrize("name", ["m.sav", "m.dat", "M.BIN", "m.model", "m.p", "m", "m.2024-01-01"])
+@pytest.mark.parametrize("compress", [0, "zlib", "gzip", "bz2", "xz"])
+def test_a_pickle_is_told_by_its_content_where_its_name_says_nothing(tmp_path, name, compress):
+    path = tmp_path / name
+    joblib.dump(list(range(100)), path, compress=(compress, 3) if compress else 0)
+    for asked in (None, "sklearn"):
+        flavor, model_format = recognise(path, flavor=asked)
+        assert (flavor.name, model_format.name) == ("sklearn", "joblib" if compress else "pickle")
+    with pytest.raises(FlavorNotFoundError, match="no file of the flavor 'lightgbm'"):
+        recognise(path, flavor="lightgbm")
 
 
 @pytest.mark.parametrize("compress", ["zlib", "gzip", "bz2", "xz", "lzma"])
@@ -66,7 +80,9 @@ def test_a_joblib_file_compressed_with_lz4_is_known_by_its_magic_bytes(tmp_path)
         ("notes.txt", b"Dear reader,\n", "says lightgbm-text, but its content does not: it starts with b'Dear rea'"),
         ("m.onnx", b"\x08\x07", "says onnx, but its content does not"),
         ("m.h5", b"\x89HDF", r"No flavor recognises .*m\.h5.* Known flavors: sklearn, lightgbm, .*; pass flavor="),
-        ("m.bin", PICKLE, "No flavor recognises"),
+        ("m.bin", b"\x80\x09.", "No flavor recognises"),
+        ("m.dat", gzip.compress(b"a,b\n1,2\n"), "No flavor recognises"),
+        ("m.bin", TORCH_LEGACY + PICKLE, "No flavor recognises"),
     ],
 )
 def test_a_file_whose_name_and_content_disagree_is_refused(tmp_path, name, content, message):

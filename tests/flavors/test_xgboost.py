@@ -230,5 +230,54 @@ def test_names_of_another_number_than_the_inputs_are_refused(numbers, tmp_path):
 
 def test_an_option_that_it_does_not_take_is_refused(numbers, tmp_path):
     booster = xgb.train({}, xgb.DMatrix(numbers, numbers["a"]), 1)
-    with pytest.raises(ConfigurationError, match="takes: categories, unseen_categories"):
+    with pytest.raises(ConfigurationError, match="takes: categories, missing, unseen_categories"):
         load(booster, tmp_path / "m.json", providers=[])
+
+
+def gappy(missing, kind="float64"):
+    """Three columns in which a number stands for a missing value, beside NaN, and a target of those gaps."""
+    rng = np.random.default_rng(6)
+    data = pd.DataFrame(rng.integers(-3, 4, size=(ROWS, 3)) / 4, columns=["a", "b", "c"])
+    target = ((data["a"] > 0) ^ (rng.random(ROWS) < 0.3)).astype(int)
+    for column, step in (("a", 3), ("b", 4), ("c", 5)):
+        data.loc[data.index[::step], column] = missing
+        data.loc[data.index[1::7], column] = np.nan
+    return data.astype(kind), target
+
+
+@pytest.mark.parametrize("suffix", ["json", "ubj"])
+@pytest.mark.parametrize("missing", [-999, 0, 0.1, np.inf])
+@pytest.mark.parametrize("booster", ["gbtree", "dart", "gblinear"])
+def test_a_number_stands_for_missing_values_where_the_load_options_say_so(tmp_path, missing, suffix, booster):
+    data, target = gappy(missing)
+    if booster == "gblinear" and missing == np.inf:
+        pytest.skip("a linear booster has no missing values")
+    wrapper = xgb.XGBClassifier(n_estimators=6, missing=missing, booster=booster, n_jobs=1).fit(data, target)
+    model = load(wrapper, tmp_path / f"m.{suffix}", missing=missing)
+    expected = wrapper.predict_proba(data)
+    rows = pa.Table.from_pandas(data, preserve_index=False)
+    np.testing.assert_array_equal(model.predict(rows, method="predict_proba"), expected)
+    found = [model.predict(rows.slice(row, 1), method="predict_proba") for row in range(ROWS)]
+    np.testing.assert_array_equal(np.concatenate(found), expected)
+    leaves = model.predict(rows, method="leaf_index") if booster != "gblinear" else None
+    if leaves is not None:
+        np.testing.assert_array_equal(leaves, wrapper.apply(data))
+    plain = load(wrapper, tmp_path / f"other.{suffix}")
+    if booster != "gblinear" and missing != np.inf:  # XGBoost itself refuses infinite numbers then
+        assert not np.array_equal(plain.predict(rows, method="predict_proba"), expected)
+
+
+def test_a_category_is_missing_by_its_position_as_in_xgboost(tmp_path):
+    data, target = gappy(0)
+    data["town"] = pd.Categorical(np.resize(TOWNS, ROWS), categories=TOWNS)
+    target = target ^ (data["town"] == "Bern")
+    wrapper = xgb.XGBClassifier(n_estimators=6, missing=0, enable_categorical=True, n_jobs=1).fit(data, target)
+    model = load(wrapper, tmp_path / "m.json", missing=0)
+    np.testing.assert_array_equal(model.predict(table(data), method="predict_proba"), wrapper.predict_proba(data))
+
+
+@pytest.mark.parametrize("wrong", ["-999", None, True, [0]])
+def test_what_stands_for_missing_must_be_a_number(tmp_path, numbers, wrong):
+    booster = xgb.train({"nthread": 1}, xgb.DMatrix(numbers, numbers["a"]), 2)
+    with pytest.raises(ConfigurationError, match="must be the number that stood for missing values"):
+        load(booster, tmp_path / "m.json", missing=wrong)

@@ -65,6 +65,23 @@ def test_only_the_trees_up_to_the_best_iteration_of_a_wrapper_count(tmp_path):
     assert difference(model, pa.table(list(data.T.copy()), names=["a", "b", "c"])) is None
 
 
+@pytest.mark.parametrize("missing", [-999, 0, 0.1])
+def test_a_number_that_stands_for_missing_values_has_the_same_bits(tmp_path, missing):
+    rng = np.random.default_rng(3)
+    data = rng.integers(-3, 4, size=(400, 3)) / 4
+    data[rng.random(data.shape) < 0.2] = missing
+    data[rng.random(data.shape) < 0.1] = np.nan
+    label = (np.nan_to_num(data).sum(axis=1) > 0).astype(int)
+    wrapper = xgboost.XGBClassifier(n_estimators=9, missing=missing, n_jobs=1).fit(data, label)
+    model = models.load(wrapper, tmp_path, missing=missing)
+    table = pa.table(list(data.T.copy()), names=["a", "b", "c"])
+
+    assert difference(model, table) is None
+    scorer, _ = scorer_of(model)
+    found = scorer.score(table, ("predict_proba",))["predict_proba"]
+    np.testing.assert_array_equal(found, wrapper.predict_proba(data))
+
+
 def test_a_linear_booster_is_no_tree_ensemble(tmp_path):
     data = np.random.default_rng(0).normal(size=(50, 2))
     given = {"booster": "gblinear", "objective": "reg:squarederror"}

@@ -80,11 +80,11 @@ def random_booster(seed, objective=None, *, with_categories=None):
     return xgboost.train(given, matrix, num_boost_round=int(rng.integers(1, 8))), data
 
 
-def load(booster, folder):
+def load(booster, folder, **options):
     """Load a booster as a job does."""
     path = folder / "model.ubj"
     booster.save_model(path)
-    return XGBoostFlavor().load(path, model_format=UBJ, trusted=(), options={})
+    return XGBoostFlavor().load(path, model_format=UBJ, trusted=(), options=options)
 
 
 def odd_rows(rng, data, rows, *, types):
