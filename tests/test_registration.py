@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import joblib
 import lightgbm as lgb
@@ -8,10 +9,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
 
-from airflow_batch_inference.exceptions import UncertainColumnsError
-from airflow_batch_inference.loading import TrustRequest, load_recorded
-from airflow_batch_inference.registration import ModelRequest, register_model
+from airflow_batch_inference.exceptions import ConfigurationError, UncertainColumnsError, UntrustedModelError
+from airflow_batch_inference.loading import TrustRequest, load_model, load_recorded
+from airflow_batch_inference.registration import GoldenRequest, ModelRequest, register_model
+from airflow_batch_inference.signature import cast_inputs, plan_inputs
 from airflow_batch_inference.storage import Storage
 
 ROWS = 90
@@ -54,3 +59,40 @@ def test_a_sample_set_says_which_columns_lightgbms_lists_are_of(tmp_path, name, 
     method = "predict" if name.endswith(".txt") else "predict_proba"
     np.testing.assert_array_equal(model.predict(batch, method=method), expected)
     assert len(np.unique(expected)) > 1
+
+
+class Own(TransformerMixin, BaseEstimator):
+    """A first step that takes a frame, and keeps nothing of its columns."""
+
+    def fit(self, data, labels=None):
+        del data, labels
+        self.is_fitted_ = True
+        return self
+
+    def transform(self, data):
+        return data[["b"]] * 2 - data[["a"]].to_numpy()
+
+
+def test_a_model_of_which_nobody_can_tell_the_columns_is_refused_until_a_signature_names_them(tmp_path):
+    data = pd.DataFrame({"a": np.arange(6.0), "b": np.arange(6.0) ** 2})
+    estimator = make_pipeline(Own(), LinearRegression()).fit(data, data["a"])
+    joblib.dump(estimator, tmp_path / "m.sav")
+    digest = hashlib.sha256((tmp_path / "m.sav").read_bytes()).hexdigest()
+    request = ModelRequest(model_uri=str(tmp_path / "m.sav"), trust=TrustRequest(sha256=digest, asked_by="test"))
+    stores = {"root": str(tmp_path / "store"), "storage": STORE, "model_storage": STORE}
+    with pytest.raises(ConfigurationError, match=r"m\.sav: The model's first step, Own, keeps neither.*signature="):
+        register_model(request, **stores)
+    signature = {"a": "double", "b": "double"}
+    _, record = register_model(
+        replace(request, signature=signature), golden=GoldenRequest(dataset=data.to_dict("list")), **stores
+    )
+    table = pa.table({"key": range(6), "b": data["b"], "a": data["a"]})
+    plan = plan_inputs(table.schema, inputs=record.inputs, n_features=record.n_features, where="the data")
+    found = load_recorded(record, storage=STORE).predict(cast_inputs(table, plan))
+    np.testing.assert_array_equal(found, estimator.predict(data))
+
+
+def test_a_pickle_under_a_name_that_says_nothing_is_trusted_no_more_than_others(tmp_path):
+    joblib.dump(LinearRegression().fit([[0.0], [1.0]], [0, 1]), tmp_path / "m.dat")
+    with pytest.raises(UntrustedModelError, match=r"m\.dat .*is pickle, which can run any code"):
+        load_model(str(tmp_path / "m.dat"), storage=STORE)

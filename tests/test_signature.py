@@ -9,7 +9,14 @@ import pytest
 
 from airflow_batch_inference.exceptions import ConfigurationError, SignatureMismatchError
 from airflow_batch_inference.records import ColumnSpec
-from airflow_batch_inference.signature import LossyCastError, cast_inputs, plan_inputs, refine_inputs, stated_inputs
+from airflow_batch_inference.signature import (
+    LossyCastError,
+    OnlyTensor,
+    cast_inputs,
+    plan_inputs,
+    refine_inputs,
+    stated_inputs,
+)
 
 
 def specs(**types):
@@ -205,3 +212,46 @@ def test_stated_types_name_the_inputs_of_a_model_without_names():
 def test_a_stated_column_or_type_that_there_is_not_is_refused(stated, match):
     with pytest.raises(ConfigurationError, match=match):
         stated_inputs(specs(age="any"), stated, n_features=1)
+
+
+LISTS = pa.list_(pa.float32())
+
+
+def tensor_plan(table, name="tensor", *, n_features=4, is_chosen=True):
+    tensor = OnlyTensor(name, is_chosen=is_chosen)
+    return plan_inputs(table.schema, inputs=None, n_features=n_features, where="the batch", tensor=tensor)
+
+
+@pytest.mark.parametrize("name", ["tensor", "dense_input"])  # the network's own name, and what it is called elsewhere
+def test_the_only_input_of_a_network_is_the_column_of_its_name_whatever_else_is_there(name):
+    table = pa.table({"id": [1], name: pa.array([[1.0] * 4], LISTS), "other": pa.array([[2.0]], LISTS)})
+    for called in {name, "dense_input"}:
+        found = tensor_plan(table, called)
+        assert (found.columns, found.ignored) == ((name,), ("id", "other"))
+    assert tensor_plan(pa.table({"id": [1], "x": [0.5]}), "x", n_features=1).columns == ("x",)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"tensr": [[1.0] * 4]}, r"has tensr \(did you mean 'tensor'\?\).*\"feature_names\": \['tensr'\]"),
+        ({"embedding": [[1.0] * 4]}, r"only input is 'tensor', but the batch has embedding\. Rename"),
+        ({"id": [1], "tensr": [[1.0] * 4]}, r"has id, tensr \(did you mean 'tensor'\?\)"),
+        ({"tensr": [1.0]}, r"did you mean 'tensor'"),
+    ],
+    ids=["near", "other", "beside", "number"],
+)
+def test_a_column_of_another_name_than_the_networks_only_input_is_refused(columns, message):
+    with pytest.raises(SignatureMismatchError, match=message):
+        tensor_plan(pa.table(columns))
+
+
+def test_columns_of_numbers_are_the_values_of_the_only_input_in_their_order():
+    table = pa.table({"a": [1.0], "x": [2.0], "c": [3.0], "d": [4.0]})
+    assert tensor_plan(table, "x").columns == ("a", "x", "c", "d")
+    assert tensor_plan(table, "x", n_features=None).columns == ("a", "x", "c", "d")
+
+
+def test_a_name_that_a_framework_made_up_decides_nothing_where_there_is_one_column():
+    table = pa.table({"embedding": pa.array([[1.0] * 4], LISTS)})
+    assert tensor_plan(table, "keras_tensor_3", is_chosen=False).columns == ("embedding",)

@@ -27,6 +27,8 @@ _PARTS = (
     *("best_estimator_", "calibrated_classifiers_", "estimator_", "estimators_", "final_estimator_", "regressor_"),
     *("classifier_", "unary_estimator_", "init_", "_preprocessor"),
 )
+_OF_TREES = ("sklearn.ensemble._forest", "sklearn.ensemble._gb", "sklearn.ensemble._iforest")
+"""Ensembles of trees alone, of which there may be thousands."""
 _MOST_DEPTH = 30
 
 
@@ -215,6 +217,8 @@ def _is_of(kind: type, package: str) -> bool:
 def _parts(step: Any) -> Iterator[Any]:  # noqa: ANN401  # any estimator
     """Yield the fitted estimators that one is composed of."""
     kind = type(step)
+    if kind.__module__ in _OF_TREES:
+        return
     if _is_of(kind, "sklearn"):
         names: Iterable[str] = _PARTS
     elif any(_is_of(kind, package) for package in ("lightgbm", "xgboost", "catboost")):

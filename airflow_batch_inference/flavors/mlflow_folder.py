@@ -237,7 +237,8 @@ def predict_method(document: Mapping[str, Any], methods: Sequence[str]) -> str:
     named = document["flavors"].get(PYFUNC, {}).get("predict_fn", "predict")
     if named not in methods:
         message = (
-            f"{MLMODEL} says that predict is {named!r} (predict_fn), but the model is scored with {', '.join(methods)}. "
+            f"{MLMODEL} says that predict is {named!r} (predict_fn), but the model is scored with "
+            f"{', '.join(methods)}. "
             'Choose load_options={"mlflow_flavor": "python_function"} to have it called all the same, or the native '
             "flavor by its name there, and predict is the model's own."
         )
@@ -251,8 +252,8 @@ def warn_of_params(document: Mapping[str, Any]) -> None:
     names = re.findall(r'"name": *"([^"]*)"', given) if isinstance(given, str) else []
     if names:
         log.warning(
-            "The signature in %s has params (%s), which only python_function gives to the model. Pass those that matter "
-            "as predict_kwargs.",
+            "The signature in %s has params (%s), which only python_function gives to the model. Pass those that "
+            "matter as predict_kwargs.",
             MLMODEL,
             ", ".join(names),
         )

@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["torchscript", "exported", "state-dict", "pickle", "safetensors"]
 
 _MOST_PICKLE_BYTES = 64 << 20
-TORCH_LEGACY = (
-    b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"  # the pickled MAGIC_NUMBER of torch.serialization
-)
+TORCH_LEGACY = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
+"""How a file of PyTorch's legacy format starts: the pickled MAGIC_NUMBER of torch.serialization."""
 _LEGACY_PICKLES = 4  # magic number, protocol, system, then the object
 _TENSORS = re.compile(
     r"collections\.OrderedDict|torch\._utils\._rebuild_(tensor_v2|parameter)|torch(\.storage)?\.\w+Storage"

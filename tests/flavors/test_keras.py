@@ -25,6 +25,7 @@ from airflow_batch_inference.exceptions import (
 from airflow_batch_inference.flavors.keras import KERAS, KERAS_CODE, KerasFlavor
 from airflow_batch_inference.flavors.registry import recognise
 from airflow_batch_inference.loading import TrustRequest, load_model
+from airflow_batch_inference.scoring.batch import only_output
 from airflow_batch_inference.storage import Storage
 
 VALUES = rows()
@@ -279,3 +280,21 @@ def test_without_any_backend_the_message_names_the_extra(plain, tmp_path):
     assert kind == "FlavorNotInstalledError"
     assert "a backend for it, one of tensorflow, torch, jax; none is installed" in said
     assert "airflow-batch-inference[tensorflow]" in said
+
+
+def test_the_only_output_and_the_only_input_keep_their_names(tmp_path):
+    given = keras.Input((4,), name="features")
+    functional = keras.Model(given, keras.layers.Dense(1, name="risk")(given))
+    stacked = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="dense_1")])
+    several = keras.Model(given, {"a": keras.layers.Dense(1)(given), "b": keras.layers.Dense(2)(given)})
+    names = []
+    for network, options in ((functional, {}), (stacked, {}), (several, {}), (several, {"output": "b"})):
+        network.save(tmp_path / "m.keras")
+        model = load(tmp_path / "m.keras", **options)
+        names.append((model.tensor.is_chosen, model.only_output, only_output(model), model.output_names))
+    assert names == [
+        (True, "risk", "risk", None),
+        (False, "dense_1", "dense_1", None),
+        (True, None, None, ("a", "b")),
+        (True, "b", "b", None),
+    ]

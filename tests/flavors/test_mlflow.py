@@ -416,3 +416,48 @@ def test_a_python_function_may_open_the_files_of_its_folder_when_it_predicts(tmp
 def test_an_option_that_was_meant_for_this_flavor_is_named(boosted):
     with pytest.raises(ConfigurationError, match=r"has 'mlflow_flavour'; did you mean 'mlflow_flavor'"):
         load(boosted, mlflow_flavour="xgboost")
+
+
+def sklearn_folder(path, predict_fn=None, **more):
+    data = numbers(gaps=False)
+    model = LogisticRegression().fit(data, data["a"] > 0)
+    function = {"loader_module": "mlflow.sklearn", "model_path": "model.pkl"}
+    if predict_fn is not None:
+        function["predict_fn"] = predict_fn
+    flavors = {"python_function": function, "sklearn": {"pickled_model": "model.pkl"}}
+    return folder_of(path, flavors, {"model.pkl": pickle.dumps(model)}, **more), model, data
+
+
+@pytest.mark.parametrize("named", ["predict", "predict_proba", "decision_function"])
+def test_predict_is_what_the_folder_says_it_is(tmp_path, named):
+    path, estimator, data = sklearn_folder(tmp_path / "m", named)
+    model = load(path, pinned=True).model
+    batch = pa.Table.from_pandas(data, preserve_index=False)
+    np.testing.assert_array_equal(model.predict(batch), getattr(estimator, named)(data))
+    found = model.predict_all(batch, methods=("predict", "predict_proba"))
+    np.testing.assert_array_equal(found["predict"], getattr(estimator, named)(data))
+    np.testing.assert_array_equal(found["predict_proba"], estimator.predict_proba(data))
+    own = load(path, pinned=True, mlflow_flavor="sklearn").model  # asked for by its name, it is the estimator itself
+    np.testing.assert_array_equal(own.predict(batch), estimator.predict(data))
+
+
+def test_it_is_the_same_that_mlflow_predicts(tmp_path):
+    path, _, data = sklearn_folder(tmp_path / "m", "predict_proba")
+    batch = pa.Table.from_pandas(data, preserve_index=False)
+    theirs = load(path, pinned=True, **PYFUNC).model.predict(batch)
+    np.testing.assert_array_equal(load(path, pinned=True).model.predict(batch), theirs)
+
+
+def test_what_predict_is_and_cannot_be_scored_with_is_refused_with_what_to_do(tmp_path):
+    path, _, _ = sklearn_folder(tmp_path / "m", "predict_log_proba")
+    with pytest.raises(ModelLoadError, match=r"predict is 'predict_log_proba' \(predict_fn\).*mlflow_flavor"):
+        load(path, pinned=True)
+    assert load(path, pinned=True, mlflow_flavor="sklearn").model.methods[0] == "predict"
+
+
+def test_params_of_the_signature_are_told(tmp_path, caplog):
+    params = json.dumps([{"name": "output_margin", "type": "boolean", "default": True, "shape": None}])
+    path, _, _ = sklearn_folder(tmp_path / "m", signature={"inputs": None, "outputs": None, "params": params})
+    with caplog.at_level(logging.WARNING):
+        load(path, pinned=True)
+    assert "has params (output_margin), which only python_function gives" in caplog.text

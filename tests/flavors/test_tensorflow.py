@@ -11,6 +11,7 @@ from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadErro
 from airflow_batch_inference.flavors.tensorflow import SAVED_MODEL, TensorFlowFlavor
 from airflow_batch_inference.loading import TrustRequest, load_model
 from airflow_batch_inference.model_copy import private_copy
+from airflow_batch_inference.scoring.batch import only_output
 from airflow_batch_inference.storage import Storage
 
 VALUES = rows()
@@ -155,3 +156,9 @@ def test_a_folder_without_a_graph_is_none(tmp_path):
     assert TensorFlowFlavor().recognise(tmp_path, b"") is None
     (tmp_path / "saved_model.pb").mkdir()
     assert TensorFlowFlavor().recognise(tmp_path, b"") is None
+
+
+def test_the_only_output_and_the_only_input_keep_their_names(tmp_path):
+    spec = tf.TensorSpec([None, 4], tf.float32, name="features")
+    model = load(save(tmp_path / "m", lambda features: {"risk": features * 2}, spec))
+    assert (model.tensor.name, model.tensor.is_chosen, only_output(model)) == ("features", True, "risk")

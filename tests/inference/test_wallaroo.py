@@ -13,6 +13,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import airflow_batch_inference as abi
+from airflow_batch_inference.exceptions import SignatureMismatchError
 
 CHECKS = {"large": "out.predicted_label > 3", "small": "in.a < 2", "odd": "in.b < 0"}
 
@@ -163,3 +164,13 @@ def test_6_a_tensor_of_another_length_costs_its_row_alone(network):
     found = pipeline.infer(pd.DataFrame({"tensor": cells}), on_error="null")
     assert found["out.dense_1"].isna().tolist() == [False, True, False]
     assert found["error"].isna().tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("name", ["tensor", "dense_input"])
+def test_6_the_column_of_the_inputs_name_is_taken_beside_others(network, name):
+    pipeline, _ = network
+    rows = pd.DataFrame({"id": [1, 2], name: list(np.random.default_rng(3).normal(size=(2, 29)).astype(np.float32))})
+    both, alone = pipeline.infer(rows), pipeline.infer(rows[[name]])
+    assert both["out.dense_1"].tolist() == alone["out.dense_1"].tolist()
+    with pytest.raises(SignatureMismatchError, match=r"has tensr \(did you mean 'tensor'\?\)"):
+        pipeline.infer(rows[[name]].rename(columns={name: "tensr"}))
