@@ -318,7 +318,7 @@ def is_relative(content: object) -> bool:
     if not isinstance(content, str) or "{{" in content or "{%" in content or content[:1] in ("/", "[", "{"):
         return False
     is_path = content.startswith("~") or "/" in content or content.count(".") == 1
-    return is_path and ":/" not in content and parse_alias(content) is None
+    return is_path and ":" not in content and parse_alias(content) is None
 
 
 def fence_of(context: Context) -> Callable[[], None]:
