@@ -25,7 +25,7 @@ from airflow_batch_inference.exceptions import (
     ConfigurationError,
 )
 from airflow_batch_inference.records import DataFile, Record, decode_record
-from airflow_batch_inference.uris import join_uri, normalize_uri, redact
+from airflow_batch_inference.uris import is_artifact_uri, join_uri, normalize_uri, redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,10 +77,14 @@ class Storage:
         From a protocol (``"s3"``) to a file system. The Airflow layer passes one that uses a connection.
     roots
         Folders and bucket paths that it may reach, as canonical URIs; none: all.
+    artifacts
+        Reaches what lies in an artifact store, where another connection leads there than to the data: a prediction
+        set that is given as a dataset. None: it is reached like all else.
     """
 
     filesystem_for: Callable[[str], AbstractFileSystem] = _default_filesystem
     roots: tuple[str, ...] = ()
+    artifacts: Storage | None = None
 
     def filesystem(self, uri: str) -> tuple[AbstractFileSystem, str]:
         """Return the file system and the path on it.
@@ -91,6 +95,8 @@ class Storage:
             The scheme is unknown, its package is not installed, or the URI lies outside the allowed roots.
         """
         uri = normalize_uri(uri)
+        if self.artifacts is not None and is_artifact_uri(uri):
+            return self.artifacts.filesystem(uri)
         self.require_allowed(uri)
         protocol = uri.split("://", 1)[0]
         try:
@@ -123,9 +129,12 @@ class Storage:
 
     def resolved(self, *uris: str) -> Storage:
         """Return a storage that holds the file systems of some URIs, and no others: it can go to another process."""
-        protocols = {normalize_uri(uri).split("://", 1)[0]: uri for uri in uris}
+        elsewhere = [uri for uri in uris if self.artifacts is not None and is_artifact_uri(normalize_uri(uri))]
+        own = [uri for uri in uris if uri not in set(elsewhere)]
+        protocols = {normalize_uri(uri).split("://", 1)[0]: uri for uri in own}
         found = {protocol: self.filesystem(uri)[0] for protocol, uri in protocols.items()}
-        return Storage(_Resolved(found), self.roots)
+        artifacts = self.artifacts.resolved(*elsewhere) if self.artifacts is not None and elsewhere else None
+        return Storage(_Resolved(found), self.roots, artifacts)
 
     # -- reading ------------------------------------------------------------------------------------------
 

@@ -69,6 +69,17 @@ def is_record_uri(uri: object) -> bool:
     return isinstance(uri, str) and bool(re.search(r"(/_commits/\d{10}|-[0-9a-f]{64})\.json$", uri))
 
 
+def is_artifact_uri(uri: str) -> bool:
+    """Say whether a URI leads into an artifact store: into the folder of a task instance, or to a model's records.
+
+    Examples
+    --------
+    >>> is_artifact_uri("s3://b/a/dag_id=d/run_id=r/task_id=t/map_index=-1/data/0f/part-00000.parquet")
+    True
+    """
+    return task_of(uri) is not None or bool(re.search(r"/models/[^/]+/[a-z]+-[0-9a-f]{64}\.json$", uri))
+
+
 def join_uri(base: str, *names: str) -> str:
     """Append path segments to a canonical URI."""
     return "/".join([base.rstrip("/"), *names])

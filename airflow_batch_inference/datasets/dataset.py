@@ -348,7 +348,7 @@ def open_dataset(
     tolerant: bool = False,
     text_alike: bool = False,
 ) -> Dataset:
-    """Open a file, folder, glob, list of URIs, or inline records.
+    """Open a file, folder, glob, prediction set, list of such URIs, or inline records.
 
     ``types`` are those of columns in text files, where they are known; all others are told by the values. With
     ``tolerant``, CSV lines of too few or too many values are rows that mini-batches name as broken. With it or
@@ -381,7 +381,9 @@ def open_dataset(
     # A compressed text file may hold nothing, too.
     pairs = [(listed, info) for listed, info in zip(files, infos, strict=True) if info.schema.names]
     files = tuple(listed for listed, _ in pairs)
-    found = tuple(replace(info, schema=_with_types(info.schema, types)) for _, info in pairs)
+    found = tuple(
+        replace(info, schema=_with_types(info.schema, [*listed.types, *types])) for listed, info in pairs
+    )
     if (tolerant or text_alike) and "csv" in kinds:
         found = _with_text_alike(found)
     schema, absent = _unite(files, [info.schema for info in found])

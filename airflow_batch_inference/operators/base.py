@@ -11,6 +11,7 @@ import functools
 import logging
 import os
 from abc import abstractmethod
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ from airflow_batch_inference.exceptions import (
     EvaluationFailedError,
 )
 from airflow_batch_inference.operators.alerts import MOST_SECONDS, Cooldown, drifted_columns
-from airflow_batch_inference.operators.arguments import number
+from airflow_batch_inference.operators.arguments import number, optional_text
 from airflow_batch_inference.operators.asset_state import keep_state
 from airflow_batch_inference.records import DriftStatus, TaskKey
 from airflow_batch_inference.storage import Storage, parse_sha256
@@ -206,6 +207,10 @@ class BatchInferenceOperator(BaseOperator):
     def storage(self) -> Storage:
         """Reaches the artifact store."""
         return artifact_storage(self.artifact_conn_id)
+
+    def data_storage(self, conn_id: object) -> Storage:
+        """Return what reaches a dataset through a connection, and prediction sets in the way of the artifact store."""
+        return replace(storage_for(optional_text(conn_id)), artifacts=self.storage)
 
     def cooldown(self, context: Context, seconds: object) -> Cooldown | None:
         """Return what holds back this task's repeated alerts for some seconds, also from text; None for 0.

@@ -26,7 +26,6 @@ from airflow_batch_inference.operators.base import (
     announce_drift,
     push,
     run_date,
-    storage_for,
     task_key,
 )
 from airflow_batch_inference.operators.drift_gate import drift_error
@@ -244,7 +243,7 @@ class DriftAnalysisOperator(BatchInferenceOperator):
             model_uri=None if model is None else resolve_model(model, None, root=self.root, storage=self.storage),
             sample_set=None if demanded is False else structure(self.sample_set),
             storage=self.storage,
-            data_storage=storage_for(optional_text(self.conn_id)),
+            data_storage=self.data_storage(self.conn_id),
         )
         baseline, baseline_uri = (None, None) if demanded is False else data.reference()
         if demanded and baseline is None:

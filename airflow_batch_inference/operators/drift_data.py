@@ -61,6 +61,8 @@ class DriftData:
             One of them is of another kind.
         """
         predictions = None
+        if isinstance(dataset, (list, tuple)) and len(dataset) == 1 and isinstance(dataset[0], str):
+            dataset = dataset[0]
         if isinstance(dataset, str) and is_record_uri(dataset):
             predictions = read(PredictionSetRecord, "dataset", dataset, storage)
         uri = model_uri or (_judged_by(predictions) if predictions else None)
@@ -151,10 +153,7 @@ class DriftData:
             return open_dataset(self.dataset, self.data_storage, model_names=input_names(self.model))
         if not predictions.kept:
             return self._inputs(predictions)
-        require_table(predictions, self.dataset)
-        # Text formats do not keep types: "007" must not come back as 7.
-        types = () if predictions.output_format in ("parquet", "arrow") else predictions.columns
-        dataset = open_dataset([part.uri for part in predictions.table], self.storage, types=types)
+        dataset = open_dataset(self.dataset, self.storage)
         return dataset.select(_data_columns(predictions)) if dataset.schema.names else dataset
 
     def _inputs(self, predictions: PredictionSetRecord) -> Dataset:
@@ -196,23 +195,6 @@ class DriftData:
             model_name=self._model_name(),
             model_sha256=self.predictions.model_sha256 if self.predictions else None,
         )
-
-
-def require_table(predictions: PredictionSetRecord, where: object) -> None:
-    """Refuse what a scoring script has made, where it is no table with names.
-
-    Raises
-    ------
-    ConfigurationError
-        The script wrote files by itself, or the table has no header.
-    """
-    if predictions.items is not None and not (predictions.has_table and predictions.items.has_header):
-        message = (
-            f"{where} is what a scoring script has made with output_action={predictions.items.output_action!r}, "
-            f"header={predictions.items.has_header}: no table with column names. Use append_row with a header, or give "
-            "the files that it was made from."
-        )
-        raise ConfigurationError(message)
 
 
 def _data_columns(predictions: PredictionSetRecord) -> list[str]:

@@ -231,7 +231,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
         from airflow_batch_inference.scoring.job import score_dataset
 
         request, described = self._request(question, context)
-        data_storage = storage_for(optional_text(self.conn_id))
+        data_storage = self.data_storage(self.conn_id)
         require_labels(question, request, data_storage)
         uri, record = score_dataset(
             request,

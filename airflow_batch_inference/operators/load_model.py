@@ -223,7 +223,7 @@ class LoadModelOperator(BatchInferenceOperator):
             else (baseline_uri, read(BaselineRecord, "baseline", baseline_uri, self.storage)),
             golden=self._golden(),
             storage=self.storage,
-            model_storage=storage_for(request.conn_id),
+            model_storage=self.data_storage(request.conn_id),
         )
 
     def _request(self, by: str) -> ModelRequest:

@@ -24,7 +24,7 @@ from airflow_batch_inference.operators.arguments import (
     whole_number,
     words,
 )
-from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push, storage_for
+from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push
 from airflow_batch_inference.operators.checks import shape_options, tell_of_checks
 from airflow_batch_inference.operators.inputs import read
 from airflow_batch_inference.operators.predict_script import file_scorer, score_files
@@ -372,7 +372,7 @@ class PredictOperator(BatchInferenceOperator):
             uri, record = score_dataset(
                 self._request(context, on_empty),
                 storage=self.storage,
-                data_storage=storage_for(optional_text(self.conn_id)),
+                data_storage=self.data_storage(self.conn_id),
                 stopped=lambda: self._stop_requested,
                 resources=self._resources(),
                 fence=fence_of(context),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import PreflightFailedError
-from airflow_batch_inference.operators.arguments import optional_text, structure
-from airflow_batch_inference.operators.base import push, storage_for
+from airflow_batch_inference.operators.arguments import structure
+from airflow_batch_inference.operators.base import push
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ def try_out(
         make_request,
         dataset=structure(operator.dataset),
         storage=operator.storage,
-        data_storage=storage_for(optional_text(operator.conn_id)),
+        data_storage=operator.data_storage(operator.conn_id),
         resources=resources,
     )
     operator.log.info("Preflight:\n%s", found.text())
