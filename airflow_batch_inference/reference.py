@@ -121,13 +121,26 @@ def model_baseline(
     )
 
 
-def plain_baseline(sample: Dataset, *, record: ModelRecord | None = None) -> BaselineRecord:
-    """Return the baseline of a dataset alone; ``record`` tells which of its columns a model takes."""
+def plain_baseline(
+    sample: Dataset, *, record: ModelRecord | None = None, names: Mapping[str, str] | None = None
+) -> BaselineRecord:
+    """Return the baseline of a dataset alone.
+
+    Parameters
+    ----------
+    sample
+        The dataset.
+    record
+        Tells which of its columns a model takes.
+    names
+        What it calls a column, to the name that later data have for it, where they differ.
+    """
+    plain = [(names or {}).get(name, name) for name in sample.schema.names]
     return make_baseline(
-        lambda: (batch.table for batch in sample.mini_batches(_BATCH_ROWS)),
-        schema=sample.schema,
+        lambda: (batch.table.rename_columns(plain) for batch in sample.mini_batches(_BATCH_ROWS)),
+        schema=pa.schema([field.with_name(name) for field, name in zip(sample.schema, plain, strict=True)]),
         source=sample.snapshot,
-        inputs=matching(input_names(record), sample.schema.names),
+        inputs=matching(input_names(record), plain),
     )
 
 

@@ -79,7 +79,7 @@ def _data(arguments: argparse.Namespace, root: str, storage: Storage) -> tuple[D
     if record is None:
         sample = given
     elif isinstance(record, PredictionSetRecord) and record.kept:
-        sample = [part.uri for part in record.parts]
+        sample = given
     elif not isinstance(record, (BaselineRecord, ModelRecord)):
         message = (
             f"The reference {given} is neither a dataset, a prediction set whose rows were kept, a baseline nor a "

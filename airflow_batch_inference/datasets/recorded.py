@@ -1,7 +1,7 @@
 """Records of this package among what is given as data: a prediction set means its rows, any other is refused by name.
 
-What must not be relaxed: a record is told by its content, so that JSON of somebody else's stays data; the rows are those
-of the very commit that was named, and its files are those that it says, byte for byte.
+What must not be relaxed: a record is told by its content, so that JSON of somebody else's stays data; the rows are
+those of the very commit that was named, and its files are those that it says, byte for byte.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _STATISTICS_KEYS = {"count", "hist", "mean", "std", "min", "max", "unique", "top
 
 
 def record_at(uri: str, storage: Storage) -> Record | None:
-    """Return the record that lies under a URI; None for a file of any other content. Only ``.json`` files are looked at.
+    """Return the record that lies under a URI; None for a file of other content. Only ``.json`` files are looked at.
 
     Raises
     ------
@@ -127,7 +127,10 @@ def is_statistics(document: object) -> bool:
     """
     if not isinstance(document, dict) or not document:
         return False
-    return all(isinstance(each, dict) and "count" in each and _STATISTICS_KEYS & set(each) > {"count"} for each in document.values())
+    return all(
+        isinstance(each, dict) and "count" in each and _STATISTICS_KEYS & set(each) > {"count"}
+        for each in document.values()
+    )
 
 
 # -- a prediction set's rows ------------------------------------------------------------------------------------------

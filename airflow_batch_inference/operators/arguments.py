@@ -6,6 +6,7 @@ import ast
 import json
 import math
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -244,7 +245,9 @@ def structure(value: Any) -> Any:  # noqa: ANN401  # what a DAG or a template gi
     (['a', 1], {'a': True}, '/data', None)
     """
     if not isinstance(value, str):
-        return value
+        # What a mapped task returned comes as a sequence of its own kind, which reads one value at a time.
+        is_lazy = isinstance(value, Sequence) and not isinstance(value, (list, tuple, bytes))
+        return list(value) if is_lazy else value
     if value[:1] not in ("[", "{"):
         return optional_text(value)
     try:

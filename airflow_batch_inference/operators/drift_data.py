@@ -36,6 +36,8 @@ class DriftData:
         As it was given: a prediction set's URI, or a dataset.
     predictions, model
         The prediction set, and the model whose baseline is the reference, where there are any.
+    among
+        Prediction sets, where the dataset is a list of several.
     sample_set
         Wins over the baseline.
     storage, data_storage
@@ -48,6 +50,7 @@ class DriftData:
     sample_set: object
     storage: Storage
     data_storage: Storage
+    among: tuple[PredictionSetRecord, ...] = ()
 
     @classmethod
     def of(
@@ -60,12 +63,13 @@ class DriftData:
         ConfigurationError
             One of them is of another kind.
         """
-        predictions = None
-        if isinstance(dataset, (list, tuple)) and len(dataset) == 1 and isinstance(dataset[0], str):
-            dataset = dataset[0]
-        if isinstance(dataset, str) and is_record_uri(dataset):
-            predictions = read(PredictionSetRecord, "dataset", dataset, storage)
-        uri = model_uri or (_judged_by(predictions) if predictions else None)
+        given = [dataset] if isinstance(dataset, str) else dataset if isinstance(dataset, (list, tuple)) else []
+        uris = [uri for uri in given if isinstance(uri, str) and is_record_uri(uri)]
+        sets = tuple(read(PredictionSetRecord, "dataset", uri, storage) for uri in uris)
+        predictions = sets[0] if len(given) == len(sets) == 1 else None
+        dataset = given[0] if predictions is not None else dataset
+        judges = {_judged_by(each) for each in sets} if len(sets) == len(given) else set()
+        uri = model_uri or (judges.pop() if len(judges) == 1 else None)
         return cls(
             dataset=dataset,
             predictions=predictions,
@@ -73,17 +77,28 @@ class DriftData:
             sample_set=sample_set,
             storage=storage,
             data_storage=data_storage,
+            among=() if predictions is not None else sets,
         )
 
     def reference(self) -> tuple[BaselineRecord | None, str | None]:
         """Return what to compare with, and its URI where it is stored: the sample set, the baseline, or nothing."""
         if self.sample_set is not None:
             sample = open_sample_set(self.sample_set, self.data_storage, names=input_names(self.model))
-            return plain_baseline(sample, record=self.model), None
+            made = self._made(self.sample_set)
+            if made is None:
+                return plain_baseline(sample, record=self.model), None
+            sample = sample.select(_data_columns(made))
+            return plain_baseline(sample, record=self.model, names=made.input_names), None
         uri = self.predictions.baseline_uri if self.predictions else None
         if self.model is not None:
             uri = self.model.baseline_uri
         return (None, None) if uri is None else (read(BaselineRecord, "The baseline", uri, self.storage), uri)
+
+    def _made(self, sample_set: object) -> PredictionSetRecord | None:
+        """Return the prediction set that a sample set is, if it is one."""
+        if not isinstance(sample_set, str) or not is_record_uri(sample_set):
+            return None
+        return read(PredictionSetRecord, "sample_set", sample_set, self.storage)
 
     def current(
         self, baseline: BaselineRecord | None, baseline_uri: str | None, *, is_demanded: bool = True
@@ -143,8 +158,9 @@ class DriftData:
             return Roles()
         names = [column.profile.name for column in baseline.columns]
         inputs = baseline.inputs if self.model is None else matching(input_names(self.model), names) or baseline.inputs
-        # A plain dataset has no predictions yet.
-        return Roles(inputs=inputs, predictions=baseline.predictions, unread=baseline.predictions)
+        # A plain dataset has no predictions yet; of several prediction sets one made otherwise is enough.
+        apart = next(filter(None, (_scored_otherwise(each, baseline) for each in self.among)), None)
+        return Roles(inputs=inputs, predictions=baseline.predictions, unread=baseline.predictions, apart=apart)
 
     def _opened(self) -> Dataset:
         """Open the rows to judge: a prediction set's, its inputs where the rows were not kept, or any dataset."""
