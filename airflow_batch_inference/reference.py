@@ -118,6 +118,7 @@ def model_baseline(
         predict_method=options.predict_method if reading.labels else None,
         importances=_importances(model, sample),
         calibration=None if options.target_column is None else _calibration(reading, predictions, options),
+        targets=() if options.target_column is None else (options.target_column,),
     )
 
 

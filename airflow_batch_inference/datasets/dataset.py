@@ -381,9 +381,7 @@ def open_dataset(
     # A compressed text file may hold nothing, too.
     pairs = [(listed, info) for listed, info in zip(files, infos, strict=True) if info.schema.names]
     files = tuple(listed for listed, _ in pairs)
-    found = tuple(
-        replace(info, schema=_with_types(info.schema, [*listed.types, *types])) for listed, info in pairs
-    )
+    found = tuple(replace(info, schema=_with_types(info.schema, [*listed.types, *types])) for listed, info in pairs)
     if (tolerant or text_alike) and "csv" in kinds:
         found = _with_text_alike(found)
     schema, absent = _unite(files, [info.schema for info in found])

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Literal
 
 from airflow_batch_inference.drift.comparison import Compared, CompareOptions, compare_column, incomparable
 from airflow_batch_inference.drift.facts import changed, gone
+from airflow_batch_inference.drift.limits import EVERY
 from airflow_batch_inference.drift.performance import estimated_performance
 from airflow_batch_inference.drift.reasons import reasons
 from airflow_batch_inference.drift.rules import DriftRule, important, is_judged, judge, mlrun_metric, verdict
+from airflow_batch_inference.drift.wiring import few_compared, require_reachable
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.records import DriftResult, DriftStatus
 from airflow_batch_inference.signature import known_names
@@ -96,7 +98,9 @@ def analyse(
     as_known = known_names(known)
     column_names, roles = tuple(map(as_known, column_names)), roles.renamed(as_known)
     _require_known(rule, {*known, *column_names})
-    compared = _compare(baseline, profile, set(column_names), rule, roles)
+    require_reachable(rule, baseline)
+    there, in_reference = set(column_names), set(known)
+    compared = _compare(baseline, profile, there, rule, roles)
     columns = _with_importance(judge(compared, profile.rows, baseline.rows, rule), baseline, rule)
     # MLRun compares predictions with a column of the sample set: where there was none, it has nothing to compare.
     metric = mlrun_metric(columns, baseline.predictions if baseline.scored else ())
@@ -112,13 +116,15 @@ def analyse(
         mlrun_metric=metric,
         reference_rows=baseline.rows,
         columns=tuple(columns),
-        missing_columns=tuple(name for name in known if name not in column_names),
-        extra_columns=tuple(name for name in column_names if name not in known),
+        missing_columns=tuple(name for name in known if name not in there and name not in baseline.targets),
+        extra_columns=tuple(name for name in column_names if name not in in_reference),
         performance=performance,
         reference_performance=baseline.calibration.performance if performance and baseline.calibration else {},
         baseline_sha256=baseline.data_sha256,
     )
-    return replace(result, reasons=(*reasons(result, rule), *_uncompared_predictions(baseline, roles)))
+    few = few_compared(result, baseline, roles.inputs, rule)
+    told = (*reasons(result, rule), *_uncompared_predictions(baseline, roles))
+    return replace(result, reasons=(*told[:1], few, *told[1:]) if few else told)
 
 
 def _uncompared_predictions(baseline: BaselineRecord, roles: Roles) -> list[str]:
@@ -168,7 +174,7 @@ def _require_known(rule: DriftRule, known: set[str]) -> None:
     named = {"column_limits": rule.limits, "watch_columns": rule.watch, "ignore_columns": rule.ignore}
     for argument, columns in named.items():
         for name in columns:
-            if name not in known:
+            if name not in known and not (argument == "column_limits" and name == EVERY):
                 message = (
                     f"{argument} names {name!r}, which neither the data nor the reference has. "
                     f"Their columns: {', '.join(sorted(known))}."
@@ -181,8 +187,11 @@ def _compare(
 ) -> list[Compared]:
     current = {column.name: column for column in profile.columns}
     found = []
+    rightly_gone = {name for name in baseline.targets if name not in there}
     for column in baseline.columns:
         name = column.profile.name
+        if name in rightly_gone:
+            continue
         role = roles.of(name)
         if name in rule.ignore:
             compared = Compared(column=incomparable(name, "ignored"))
@@ -192,7 +201,7 @@ def _compare(
             options = CompareOptions(
                 edges=rule.edges,
                 inf_capping=rule.inf_capping,
-                missing_bin="missing" not in rule.limits.get(name, {}),
+                missing_bin="missing" not in rule.own_limits(name),
             )
             compared = compare_column(column, current[name], options)
         elif name in profile.changed:

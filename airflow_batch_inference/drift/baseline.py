@@ -56,6 +56,7 @@ def make_baseline(
     predict_method: str | None = None,
     importances: Mapping[str, float] | None = None,
     calibration: Calibration | None = None,
+    targets: Sequence[str] = (),
     most_bytes: int = _MOST_BYTES,
 ) -> BaselineRecord:
     """Make the baseline of a reference.
@@ -72,7 +73,7 @@ def make_baseline(
         Of those tables.
     source
         Files, for provenance.
-    model_sha256, inputs, predictions, scored, importances, calibration
+    model_sha256, inputs, predictions, scored, importances, calibration, targets
         Kept in the record, which explains them.
     most_bytes
         How much of the data is held in memory at once.
@@ -106,6 +107,7 @@ def make_baseline(
         predict_method=predict_method,
         importances=None if importances is None else dict(importances),
         calibration=calibration,
+        targets=tuple(targets),
     )
 
 

@@ -6,7 +6,7 @@ import ast
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,23 @@ if TYPE_CHECKING:
 _TRUE = frozenset({"true", "1", "yes"})
 _FALSE = frozenset({"false", "0", "no"})
 _NONE = frozenset({"", "none", "null"})
+
+
+def is_known(value: object) -> bool:
+    """Say whether a value is what it will be when the task runs: no template in it, and nothing of another task's.
+
+    Examples
+    --------
+    >>> is_known({"age": {"drift_threshold": 3}}), is_known("{{ params.rule }}")
+    (True, False)
+    """
+    if isinstance(value, str):
+        return re.search(r"\{[{%#]", value) is None
+    if isinstance(value, Mapping):
+        return all(is_known(each) for pair in value.items() for each in pair)
+    if isinstance(value, (list, tuple)):
+        return all(map(is_known, value))
+    return value is None or isinstance(value, (bool, int, float))
 
 
 def number(name: str, value: object, *, low: float = -math.inf, high: float = math.inf) -> float:

@@ -11,6 +11,7 @@ from airflow_batch_inference.links import DriftReportLink
 from airflow_batch_inference.operators.arguments import (
     callables,
     choice,
+    is_known,
     mapping,
     names,
     number,
@@ -21,12 +22,14 @@ from airflow_batch_inference.operators.arguments import (
     whole_number,
 )
 from airflow_batch_inference.operators.base import (
+    RECORD_URI,
     BatchInferenceOperator,
     alert,
     announce_drift,
     push,
     run_date,
     task_key,
+    translated_errors,
 )
 from airflow_batch_inference.operators.drift_gate import drift_error
 from airflow_batch_inference.operators.inputs import resolve_model
@@ -55,7 +58,9 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         (templated)
     :param model: URI of the model record whose baseline is the reference; None: that of the prediction set.
         (templated)
-    :param sample_set: a dataset to compare with; wins over the baseline. (templated)
+    :param sample_set: a dataset to compare with, or the URI of a prediction set; wins over the baseline. (templated)
+    :param target_column: columns of true labels in the reference, which the data rightly lack; that of the model's
+        baseline is known. (templated)
     :param perform_drift_analysis: True demands something to compare with; False analyses nothing; None: yes where
         there is something to compare with. (templated)
     :param rule: how the verdict is found. ``effect``: a column drifts where an effect is large enough to matter and
@@ -93,6 +98,7 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         "dataset",
         "model",
         "sample_set",
+        "target_column",
         "perform_drift_analysis",
         "rule",
         "drift_threshold",
@@ -123,6 +129,7 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         dataset: object,
         model: str | None = None,
         sample_set: object = None,
+        target_column: str | Sequence[str] | None = None,
         perform_drift_analysis: bool | str | None = None,
         rule: str = "effect",
         drift_threshold: float | str | None = None,
@@ -150,6 +157,7 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         self.dataset = dataset
         self.model = model
         self.sample_set = sample_set
+        self.target_column = target_column
         self.perform_drift_analysis = perform_drift_analysis
         self.rule = rule
         self.drift_threshold = drift_threshold
@@ -171,6 +179,22 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         self.notifiers = notifiers
         self.alert_cooldown_s = alert_cooldown_s
         self.conn_id = conn_id
+        with translated_errors():
+            self._require_limits()
+
+    def _require_limits(self) -> None:
+        """Refuse thresholds that can never work while the DAG is parsed, unless a template is yet to make them."""
+        given = (self.rule, self.drift_threshold, self.possible_drift_threshold, self.column_limits)
+        if not all(map(is_known, given)):
+            return
+        from airflow_batch_inference.drift.limits import require_limits
+
+        require_limits(
+            self.rule,
+            optional_number("drift_threshold", self.drift_threshold),
+            optional_number("possible_drift_threshold", self.possible_drift_threshold),
+            _column_limits(self.column_limits),
+        )
 
     def perform(self, context: Context) -> str:
         """Compare, record, then alert or fail."""
@@ -179,10 +203,15 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         key, at = task_key(context), run_date(context) or datetime.now(UTC)
         notifiers = callables("notifiers", self.notifiers)
         compared, recent = self._runs(key, at)
-        uri, result = self._store(self._monitor(compared, recent), key, at, compared)
+        monitored = self._monitor(compared, recent)
+        uri, result = self._store(monitored, key, at, compared)
         self.recorded = uri, result
         self._log(result)
         push(context, {"drift_status": str(result.status), "drift_metric": result.drift_metric})
+        if monitored.problem is not None:
+            push(context, {RECORD_URI: uri})
+            message = f"{monitored.problem} What was found is recorded: {uri}."
+            raise ConfigurationError(message)
         announce_drift(result, uri, self.outlets, context)
         if result.status == DriftStatus.DRIFT_DETECTED and on_drift != "record":
             alert(result, uri, notifiers, context, cooldown=cooldown)
@@ -234,7 +263,7 @@ class DriftAnalysisOperator(BatchInferenceOperator):
 
     def _monitor(self, compared: Sequence[HistoryEntry], recent: Sequence[HistoryEntry]) -> Monitored:
         from airflow_batch_inference.drift.monitor import monitor
-        from airflow_batch_inference.operators.drift_data import DriftData
+        from airflow_batch_inference.operators.drift_data import DriftData, with_targets
 
         demanded = optional_boolean("perform_drift_analysis", self.perform_drift_analysis)
         model = optional_text(self.model)
@@ -246,6 +275,7 @@ class DriftAnalysisOperator(BatchInferenceOperator):
             data_storage=self.data_storage(self.conn_id),
         )
         baseline, baseline_uri = (None, None) if demanded is False else data.reference()
+        baseline = with_targets(baseline, names("target_column", self.target_column) or ())
         if demanded and baseline is None:
             message = (
                 "perform_drift_analysis is True, but there is nothing to compare with: the model has no baseline "
@@ -298,7 +328,8 @@ class DriftAnalysisOperator(BatchInferenceOperator):
             result_uri=uri,
             baseline_sha256=result.baseline_sha256,
         )
-        remember(self.root, entry, self.storage)
+        if monitored.problem is None:  # later runs are not to be compared with it
+            remember(self.root, entry, self.storage)
         return uri, result
 
     def _log(self, result: DriftResult) -> None:

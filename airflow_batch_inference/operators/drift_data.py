@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from airflow_batch_inference.datasets.dataset import Dataset, open_dataset
 from airflow_batch_inference.drift.analysis import Roles
 from airflow_batch_inference.drift.monitor import Current
-from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError
+from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError, did_you_mean
 from airflow_batch_inference.operators.inputs import read
 from airflow_batch_inference.records import BaselineRecord, ModelRecord, PredictionSetRecord, ProfileRecord
 from airflow_batch_inference.reference import input_names, matching, open_sample_set, plain_baseline
@@ -211,6 +211,27 @@ class DriftData:
             model_name=self._model_name(),
             model_sha256=self.predictions.model_sha256 if self.predictions else None,
         )
+
+
+def with_targets(baseline: BaselineRecord | None, targets: Sequence[str]) -> BaselineRecord | None:
+    """Return a reference that knows which of its columns are true labels: later data rightly lack them.
+
+    Raises
+    ------
+    ConfigurationError
+        It has no such column.
+    """
+    if baseline is None or not targets:
+        return baseline
+    there = [*(column.profile.name for column in baseline.columns), *baseline.skipped]
+    for name in targets:
+        if name not in there:
+            message = (
+                f"target_column names {name!r}, which the reference does not have{did_you_mean(name, there)}. Its "
+                f"columns: {', '.join(there)}."
+            )
+            raise ConfigurationError(message)
+    return replace(baseline, targets=tuple(dict.fromkeys([*baseline.targets, *targets])))
 
 
 def _data_columns(predictions: PredictionSetRecord) -> list[str]:

@@ -245,8 +245,7 @@ def test_a_manifest_of_what_was_published_is_refused(runner, model, predicted, t
     "text",
     [
         '{"kind": "drift", "a": 1.0, "b": 2.0}\n',
-        '{"kind": "model", "schema_version": 1, "name": "x", "a": 1.0, "b": 2.0}\n'
-        '{"kind": "alias", "a": 1.0, "b": 2.0}\n',
+        '{"kind": "model", "schema_version": 1, "a": 1.0, "b": 2.0}\n{"kind": "alias", "a": 1.0, "b": 2.0}\n',
         '{"a": 1.0, "b": 2.0, "kind": "prediction-set", "schema_version": 1}',
     ],
 )
