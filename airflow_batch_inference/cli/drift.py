@@ -72,6 +72,7 @@ def _data(arguments: argparse.Namespace, root: str, storage: Storage) -> tuple[D
     ConfigurationError
         The reference is a record of something else, or a model without a baseline.
     """
+    from airflow_batch_inference.drift.mlrun_statistics import holds_statistics, read_statistics
     from airflow_batch_inference.operators.drift_data import DriftData, with_targets
     from airflow_batch_inference.operators.inputs import resolve_model
     from airflow_batch_inference.records import BaselineRecord, ModelRecord, PredictionSetRecord
@@ -79,7 +80,9 @@ def _data(arguments: argparse.Namespace, root: str, storage: Storage) -> tuple[D
     given = resolve_model(absolute(arguments.reference), None, root=root, storage=storage)
     record = storage.read_record(given) if is_record_uri(given) else None
     sample: object = None
-    if record is None or (isinstance(record, PredictionSetRecord) and record.kept):
+    if record is None and holds_statistics(given, storage):
+        record, given = read_statistics(given, storage), ""
+    elif record is None or (isinstance(record, PredictionSetRecord) and record.kept):
         sample = given
     elif not isinstance(record, (BaselineRecord, ModelRecord)):
         message = (
@@ -94,7 +97,7 @@ def _data(arguments: argparse.Namespace, root: str, storage: Storage) -> tuple[D
         storage=storage,
         data_storage=storage,
     )
-    baseline, uri = (record, given) if isinstance(record, BaselineRecord) else data.reference()
+    baseline, uri = (record, given or None) if isinstance(record, BaselineRecord) else data.reference()
     baseline = with_targets(baseline, listed(arguments.target_column) or ())
     if baseline is None:
         message = f"The model {given} has no baseline to compare with. Load it with a sample_set, or give a dataset."
@@ -116,7 +119,7 @@ COMMAND = Command(
     name="drift",
     help="compare a dataset or a prediction set with a reference, and say whether it has drifted",
     arguments=(
-        ("reference", {"help": "baseline, model record or alias, prediction set, or dataset"}),
+        ("reference", {"help": "baseline (or MLRun's statistics), model record or alias, prediction set, or dataset"}),
         ("current", {"help": "prediction set, or files, folder or glob of a dataset", "nargs": "+"}),
         ("--html", {"help": "write the report to this file"}),
         ("--rule", {"help": "effect or mlrun (effect)", "default": "effect"}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -68,8 +68,12 @@ def inline_table(
 
 
 def _values(name: object, values: object) -> list[Any]:
-    if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-        message = f"Column {name!r} of the inline dataset is a {type(values).__name__}; give a list of its values."
+    if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+        is_summary = isinstance(values, Mapping) and "count" in values
+        hint = " If these are MLRun's statistics of a sample set, give them as baseline=." if is_summary else ""
+        message = (
+            f"Column {name!r} of the inline dataset is a {type(values).__name__}; give a list of its values.{hint}"
+        )
         raise DataError(message)
     return list(values)
 

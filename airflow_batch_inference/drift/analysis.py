@@ -21,11 +21,17 @@ from airflow_batch_inference.records import DriftResult, DriftStatus
 from airflow_batch_inference.signature import known_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from airflow_batch_inference.records import BaselineRecord, ColumnDrift, Profile
+    from airflow_batch_inference.records import BaselineRecord, ColumnBaseline, ColumnDrift, Profile
 
 __all__ = ["DriftRule", "Roles", "analyse", "not_analysed"]
+
+
+_COARSE = (
+    "The reference is MLRun's statistics, 20 bins a column and no rows: less is seen than against a sample set, and "
+    "distances are at least what is said."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +130,8 @@ def analyse(
     )
     few = few_compared(result, baseline, roles.inputs, rule)
     told = (*reasons(result, rule), *_uncompared_predictions(baseline, roles))
-    return replace(result, reasons=(*told[:1], few, *told[1:]) if few else told)
+    told = (*told[:1], few, *told[1:]) if few else told
+    return replace(result, reasons=(*told, _COARSE) if baseline.made_of == "mlrun" and rule.name != "mlrun" else told)
 
 
 def _uncompared_predictions(baseline: BaselineRecord, roles: Roles) -> list[str]:
@@ -187,11 +194,8 @@ def _compare(
 ) -> list[Compared]:
     current = {column.name: column for column in profile.columns}
     found = []
-    rightly_gone = {name for name in baseline.targets if name not in there}
-    for column in baseline.columns:
+    for column in _wanted(baseline, there):
         name = column.profile.name
-        if name in rightly_gone:
-            continue
         role = roles.of(name)
         if name in rule.ignore:
             compared = Compared(column=incomparable(name, "ignored"))
@@ -218,6 +222,15 @@ def _compare(
             continue
         found.append(replace(compared, column=replace(compared.column, role=role)))
     return [*found, *_unsummarised(baseline, there, roles)]
+
+
+def _wanted(baseline: BaselineRecord, there: set[str]) -> Iterator[ColumnBaseline]:
+    """Yield the reference's columns but the labels that the data rightly lack."""
+    return (
+        column
+        for column in baseline.columns
+        if column.profile.name in there or column.profile.name not in baseline.targets
+    )
 
 
 def _unsummarised(baseline: BaselineRecord, there: set[str], roles: Roles) -> list[Compared]:

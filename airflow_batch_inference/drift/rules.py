@@ -69,8 +69,9 @@ class DriftRule:
         A larger share of drifted columns is drift of the dataset, important or not.
     limits
         Column name, or ``"*"`` for all that are not named, to limits of its own: ``drift_threshold``,
-        ``possible_drift_threshold``, and the shares ``missing`` (0.1), ``infinite`` (0.1), ``range`` (0.05) and ``unseen`` (0.05) from which a change is ``DRIFT_DETECTED``; a
-        fifth of it is ``POSSIBLE_DRIFT``. With a limit for ``missing`` the other checks leave missing values out.
+        ``possible_drift_threshold``, and the shares ``missing`` (0.1), ``infinite`` (0.1), ``range`` (0.05) and
+        ``unseen`` (0.05) from which a change is ``DRIFT_DETECTED``; a fifth of it is ``POSSIBLE_DRIFT``. With a limit
+        for ``missing`` the other checks leave missing values out.
     watch, ignore
         Columns whose drift alone is the dataset's, whatever their importance; and columns that are not judged.
 

@@ -59,6 +59,8 @@ class DriftAnalysisOperator(BatchInferenceOperator):
     :param model: URI of the model record whose baseline is the reference; None: that of the prediction set.
         (templated)
     :param sample_set: a dataset to compare with, or the URI of a prediction set; wins over the baseline. (templated)
+    :param baseline: what to compare with in place of the model's baseline: the URI of one, or MLRun's statistics of a
+        sample set, as a dict or as the URI of a JSON or YAML file; not together with a sample set. (templated)
     :param target_column: columns of true labels in the reference, which the data rightly lack; that of the model's
         baseline is known. (templated)
     :param perform_drift_analysis: True demands something to compare with; False analyses nothing; None: yes where
@@ -98,6 +100,7 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         "dataset",
         "model",
         "sample_set",
+        "baseline",
         "target_column",
         "perform_drift_analysis",
         "rule",
@@ -129,6 +132,7 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         dataset: object,
         model: str | None = None,
         sample_set: object = None,
+        baseline: str | Mapping[str, Any] | None = None,
         target_column: str | Sequence[str] | None = None,
         perform_drift_analysis: bool | str | None = None,
         rule: str = "effect",
@@ -157,6 +161,7 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         self.dataset = dataset
         self.model = model
         self.sample_set = sample_set
+        self.baseline = baseline
         self.target_column = target_column
         self.perform_drift_analysis = perform_drift_analysis
         self.rule = rule
@@ -274,12 +279,13 @@ class DriftAnalysisOperator(BatchInferenceOperator):
             storage=self.storage,
             data_storage=self.data_storage(self.conn_id),
         )
+        data = data.against(None if demanded is False else structure(self.baseline))
         baseline, baseline_uri = (None, None) if demanded is False else data.reference()
         baseline = with_targets(baseline, names("target_column", self.target_column) or ())
         if demanded and baseline is None:
             message = (
                 "perform_drift_analysis is True, but there is nothing to compare with: the model has no baseline "
-                "and no sample_set is given. Give sample_set here, or to the LoadModelOperator."
+                "and neither sample_set nor baseline is given. Give one here, or to the LoadModelOperator."
             )
             raise ConfigurationError(message)
         monitored = monitor(

@@ -13,6 +13,7 @@ from airflow_batch_inference.datasets.dataset import Dataset, open_dataset
 from airflow_batch_inference.drift.analysis import Roles
 from airflow_batch_inference.drift.monitor import Current
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError, did_you_mean
+from airflow_batch_inference.operators.baselines import given_baseline
 from airflow_batch_inference.operators.inputs import read
 from airflow_batch_inference.records import BaselineRecord, ModelRecord, PredictionSetRecord, ProfileRecord
 from airflow_batch_inference.reference import input_names, matching, open_sample_set, plain_baseline
@@ -39,7 +40,9 @@ class DriftData:
     among
         Prediction sets, where the dataset is a list of several.
     sample_set
-        Wins over the baseline.
+        Wins over the model's baseline.
+    given
+        A baseline in the place of the model's, and its URI where it has one.
     storage, data_storage
         Reach the artifact store, and datasets.
     """
@@ -51,6 +54,7 @@ class DriftData:
     storage: Storage
     data_storage: Storage
     among: tuple[PredictionSetRecord, ...] = ()
+    given: tuple[str | None, BaselineRecord] | None = None
 
     @classmethod
     def of(
@@ -80,6 +84,20 @@ class DriftData:
             among=() if predictions is not None else sets,
         )
 
+    def against(self, baseline: object) -> DriftData:
+        """Return the same data, to be compared with a baseline that is given by itself, if it is.
+
+        Raises
+        ------
+        ConfigurationError
+            It is none, or a sample set is given too.
+        """
+        given = given_baseline(baseline, storage=self.storage, data_storage=self.data_storage)
+        if given is not None and self.sample_set is not None:
+            message = "baseline and sample_set are both given, and each is what the data are compared with. Give one."
+            raise ConfigurationError(message)
+        return replace(self, given=given)
+
     def reference(self) -> tuple[BaselineRecord | None, str | None]:
         """Return what to compare with, and its URI where it is stored: the sample set, the baseline, or nothing."""
         if self.sample_set is not None:
@@ -89,6 +107,8 @@ class DriftData:
                 return plain_baseline(sample, record=self.model), None
             sample = sample.select(_data_columns(made))
             return plain_baseline(sample, record=self.model, names=made.input_names), None
+        if self.given is not None:
+            return self.given[1], self.given[0]
         uri = self.predictions.baseline_uri if self.predictions else None
         if self.model is not None:
             uri = self.model.baseline_uri

@@ -243,6 +243,8 @@ class BaselineRecord(Record):
     calibration: Calibration | None
     targets: tuple[str, ...] = ()
     """Columns of true labels: later data rightly lack them."""
+    made_of: Literal["rows", "mlrun"] = "rows"
+    """What was counted: rows; or MLRun's statistics, which hold 20 bins and no sums."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -258,3 +260,89 @@ def test_the_target_of_a_model_without_names_is_not_gone(runner, place, tmp_path
     result = Storage().read_record(drift)
     assert str(result.status) == "NO_DRIFT", result.reasons
     assert "churned" not in result.missing_columns
+
+
+# -- MLRun's statistics -----------------------------------------------------------------------------------------------
+
+
+def statistics_of(data):
+    """As MLRun keeps them with a model."""
+    found = {}
+    for name in data:
+        counts, edges = np.histogram(data[name], bins=20)
+        summary = {stat: float(getattr(data[name], stat)()) for stat in ("count", "mean", "std", "min", "max")}
+        found[name] = summary | {"hist": [counts.tolist(), edges.tolist()]}
+    return found
+
+
+@pytest.mark.parametrize("form", ["dict", "text", "file"])
+def test_mlruns_statistics_are_a_models_baseline(runner, model_file, digest, rng_frame, batch, tmp_path, form):
+    statistics = statistics_of(rng_frame)
+    (tmp_path / "stats.json").write_text(json.dumps(statistics))
+    given = {"dict": statistics, "text": json.dumps(statistics), "file": str(tmp_path / "stats.json")}[form]
+    load = runner(LoadModelOperator(task_id="load", model_uri=str(model_file), sha256=digest, baseline=given))
+    (rng_frame * 3).to_parquet(tmp_path / "moved.parquet")
+    for name, dataset, status in (
+        ("same", str(batch), "NO_DRIFT"),
+        ("moved", str(tmp_path / "moved.parquet"), "DRIFT_DETECTED"),
+    ):
+        predict = runner(PredictOperator(task_id=f"predict_{name}", model=load, dataset=dataset))
+        for rule in ("effect", "mlrun"):
+            drift = runner(
+                DriftAnalysisOperator(
+                    task_id=f"{name}_{rule}",
+                    dataset=predict,
+                    perform_drift_analysis=True,
+                    rule=rule,
+                    drift_threshold=0.3 if rule == "mlrun" else None,
+                )
+            )
+            result = Storage().read_record(drift)
+            assert str(result.status) == status, (rule, result.reasons)
+            assert (result.mlrun_metric == 0) == (name == "same")
+
+
+def test_mlruns_statistics_are_compared_with_where_no_model_is(drift, rng_frame, batch, tmp_path):
+    (tmp_path / "stats.json").write_text(json.dumps(statistics_of(rng_frame * 100)))
+    for given in (statistics_of(rng_frame * 100), str(tmp_path / "stats.json")):
+        result, error = drift(str(batch), baseline=given, perform_drift_analysis=True)
+        assert (str(result.status), error) == ("DRIFT_DETECTED", None)
+
+
+def test_a_stored_baseline_is_compared_with_in_place_of_the_models(runner, drift, model_file, digest, place, batch):
+    normal = frame(300)[["a", "b"]]
+    loaded = [
+        runner(
+            LoadModelOperator(
+                task_id="load", model_uri=str(model_file), sha256=digest, name=name, sample_set=place(normal + shift)
+            )
+        )
+        for name, shift in (("far", 100), ("near", 0))
+    ]
+    far, near = (Storage().read_record(uri).baseline_uri for uri in loaded)
+    assert str(drift(str(batch), model=loaded[1], baseline=far)[0].status) == "DRIFT_DETECTED"
+    result, _ = drift(str(batch), model=loaded[0], baseline=near)
+    assert (str(result.status), result.baseline_uri) == ("NO_DRIFT", near)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"baseline": {"a": [1, 2]}}, "neither a baseline nor MLRun's statistics"),
+        ({"baseline": "SAME", "sample_set": "SAME"}, "baseline and sample_set are both given"),
+        ({"sample_set": {"a": {"count": 3, "mean": 1.0}}}, "give them as baseline="),
+    ],
+)
+def test_what_is_no_baseline_is_refused(runner, rng_frame, batch, arguments, said):
+    given = {
+        name: (statistics_of(rng_frame) if name == "baseline" else str(batch)) if value == "SAME" else value
+        for name, value in arguments.items()
+    }
+    with pytest.raises(AirflowException, match=said):
+        runner(DriftAnalysisOperator(task_id="x", dataset=str(batch), **given))
+
+
+def test_a_file_of_statistics_is_no_sample_set(runner, rng_frame, batch, tmp_path):
+    (tmp_path / "stats.json").write_text(json.dumps(statistics_of(rng_frame)))
+    with pytest.raises(AirflowException, match=r"MLRun's statistics of a sample set, and no rows\. Give it as base"):
+        runner(DriftAnalysisOperator(task_id="x", dataset=str(batch), sample_set=str(tmp_path / "stats.json")))
