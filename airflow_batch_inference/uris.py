@@ -9,6 +9,7 @@ import re
 from urllib.parse import quote, unquote
 
 from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.foreign_uris import advice_for, scheme_of
 from airflow_batch_inference.records import TaskKey
 
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
@@ -17,6 +18,16 @@ _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 def _refuse(uri: str, reason: str) -> None:
     message = f"The URI {redact(uri)!r} is not allowed: {reason}."
     raise ConfigurationError(message)
+
+
+def _require_own(uri: object) -> None:
+    """Refuse what is no text, and names of other products."""
+    if not isinstance(uri, str) or not uri.strip():
+        message = f"A URI must be a non-empty string, got {uri!r}."
+        raise ConfigurationError(message)
+    if (advice := advice_for(uri)) is not None:
+        message = f"The URI {scheme_of(uri)!r} is not allowed: {advice}."
+        raise ConfigurationError(message)
 
 
 def redact(uri: str) -> str:
@@ -31,16 +42,14 @@ def normalize_uri(uri: str) -> str:
     ------
     ConfigurationError
         Not an absolute path or URI; ``..``; a NUL or backslash; user info, a query or a signature; a host in
-        a file URI; a chain of file systems (``::``).
+        a file URI; a chain of file systems (``::``); a name in another product (a database, MLRun, MLflow).
 
     Examples
     --------
     >>> normalize_uri("/data/day=1/")
     'file:///data/day=1'
     """
-    if not isinstance(uri, str) or not uri.strip():
-        message = f"A URI must be a non-empty string, got {uri!r}."
-        raise ConfigurationError(message)
+    _require_own(uri)
     if "\0" in uri or "\\" in uri:
         _refuse(uri, "it holds a NUL or a backslash")
     if "::" in uri:

@@ -347,12 +347,14 @@ def open_dataset(
     types: Sequence[ColumnSpec] = (),
     tolerant: bool = False,
     text_alike: bool = False,
+    is_scored: bool = False,
 ) -> Dataset:
     """Open a file, folder, glob, prediction set, list of such URIs, or inline records.
 
     ``types`` are those of columns in text files, where they are known; all others are told by the values. With
     ``tolerant``, CSV lines of too few or too many values are rows that mini-batches name as broken. With it or
-    ``text_alike``, a column that is text in one CSV file is text in all.
+    ``text_alike``, a column that is text in one CSV file is text in all. ``is_scored`` says that the caller has
+    arguments for the columns of inline lists.
 
     Raises
     ------
@@ -363,7 +365,11 @@ def open_dataset(
     """
     if is_inline(dataset):
         table = inline_table(
-            dataset, feature_columns=feature_columns, dropped=dropped_positions, model_names=model_names
+            dataset,
+            feature_columns=feature_columns,
+            dropped=dropped_positions,
+            model_names=model_names,
+            is_scored=is_scored,
         )
         return Dataset(name=INLINE, files=(), infos=(), schema=table.schema, absent={}, inline=table, storage=storage)
     if not isinstance(dataset, (str, list, tuple)):

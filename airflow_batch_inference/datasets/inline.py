@@ -28,6 +28,7 @@ def inline_table(
     feature_columns: Sequence[str] | None = None,
     dropped: Sequence[int] = (),
     model_names: Sequence[str] | None = None,
+    is_scored: bool = False,
 ) -> pa.Table:
     """Turn inline records into a table.
 
@@ -41,6 +42,8 @@ def inline_table(
         Positions that a caller will drop; only needed to match names to a list of lists.
     model_names
         Names to fall back to: the model's.
+    is_scored
+        Whether it is the dataset of a task that has ``feature_columns`` and ``drop_columns``; for messages.
 
     Raises
     ------
@@ -58,7 +61,8 @@ def inline_table(
             names = list(dict.fromkeys(name for row in rows for name in row))
             columns = {str(name): [row.get(name) for row in rows] for name in names}
         else:
-            columns = _columns_of_lists(rows, feature_columns, dropped, model_names)
+            has_arguments = is_scored or feature_columns is not None or bool(dropped)
+            columns = _columns_of_lists(rows, feature_columns, dropped, model_names, has_arguments)
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
         message = f"The columns of the inline dataset differ in length: {lengths}. Give each the same number of values."
@@ -88,7 +92,11 @@ def _check_size(rows: int) -> None:
 
 
 def _columns_of_lists(
-    rows: list[Any], feature_columns: Sequence[str] | None, dropped: Sequence[int], model_names: Sequence[str] | None
+    rows: list[Any],
+    feature_columns: Sequence[str] | None,
+    dropped: Sequence[int],
+    model_names: Sequence[str] | None,
+    has_arguments: bool,
 ) -> dict[str, list[Any]]:
     for position, row in enumerate(rows):
         if not isinstance(row, (list, tuple)):
@@ -99,12 +107,16 @@ def _columns_of_lists(
             raise DataError(message)
     width = len(rows[0]) if rows else 0
     kept = [position for position in range(width) if position not in set(dropped)]
-    names = _names(width, kept, feature_columns, model_names)
+    names = _names(width, kept, feature_columns, model_names, has_arguments)
     return {names[position]: [row[position] for row in rows] for position in range(width)}
 
 
 def _names(
-    width: int, kept: list[int], feature_columns: Sequence[str] | None, model_names: Sequence[str] | None
+    width: int,
+    kept: list[int],
+    feature_columns: Sequence[str] | None,
+    model_names: Sequence[str] | None,
+    has_arguments: bool,
 ) -> list[str]:
     given = feature_columns if feature_columns is not None else model_names
     if given is None:
@@ -118,10 +130,13 @@ def _names(
         named = dict(zip(kept, given, strict=True))
         return [named.get(position, f"column_{position}") for position in range(width)]
     source = "feature_columns" if feature_columns is not None else "the model"
-    message = (
-        f"The inline rows have {width} values ({len(kept)} after drop_columns), but {source} names {len(given)} "
-        "columns. Give feature_columns of that length, or drop the surplus by position with drop_columns."
+    left = f" ({len(kept)} after drop_columns)" if has_arguments else ""
+    advice = (
+        "Give feature_columns of that length, or drop the surplus by position with drop_columns."
+        if has_arguments
+        else "Give the rows with the names of their values: as dicts, or as a dict of columns."
     )
+    message = f"The inline rows have {width} values{left}, but {source} names {len(given)} columns. {advice}"
     raise ConfigurationError(message)
 
 

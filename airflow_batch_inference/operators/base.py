@@ -7,6 +7,7 @@ so it ends the task at once; all others, and the system's own errors, go through
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import logging
 import os
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, conf
-from airflow.sdk import Asset, AssetAlias, BaseOperator
+from airflow.sdk import Asset, AssetAlias, BaseNotifier, BaseOperator
 
 from airflow_batch_inference.exceptions import (
     BatchInferenceError,
@@ -303,7 +304,8 @@ def alert(
 def tell(notifier: Any, context: Mapping[str, Any]) -> bool:  # noqa: ANN401  # any callable that takes a context
     """Call a notifier, and say whether it worked; one that fails is logged."""
     try:
-        notifier(context)
+        # Airflow's notifiers render their templates in place: the next task or alert would get what this one got.
+        (copy.copy(notifier) if isinstance(notifier, BaseNotifier) else notifier)(context)
     except Exception:
         log.exception("The notifier %s failed; the alert above stands in this log", type(notifier).__name__)
         return False

@@ -107,6 +107,7 @@ def open_input(request: ScoringRequest, storage: Storage) -> Dataset:
         model_names=None if record.inputs is None else [spec.name for spec in record.inputs],
         tolerant=request.policy.is_tolerant,
         text_alike="null" in options.on_mismatch.values(),
+        is_scored=True,
     )
 
 
