@@ -215,8 +215,8 @@ def _scorer(sample: Dataset, record: ModelRecord, model: LoadedModel, options: R
             log.warning("The sample set has a column %r already: the drift of predictions will not be seen", taken[0])
             return None
     except BatchInferenceError as error:
-        if isinstance(error, ConfigurationError) and isinstance(error.__cause__, TypeError):
-            raise  # one of predict_kwargs is none of the model's, and is not so for later batches either
+        if isinstance(error, ConfigurationError) and str(error).startswith("predict_kwargs has"):
+            raise  # it is none of the model's for later batches either
         log.warning(
             "The sample set cannot be scored, so the drift of predictions will not be seen. Give the LoadModelOperator "
             "the predict_method and predict_kwargs that the PredictOperator has: %s",

@@ -17,6 +17,7 @@ from airflow_batch_inference.exceptions import ModelLoadError
 from airflow_batch_inference.flavors.base import ModelFormat, require, take_options
 from airflow_batch_inference.flavors.categories import PandasCategories, pandas_categories
 from airflow_batch_inference.flavors.frames import matrix
+from airflow_batch_inference.flavors.keywords import LIGHTGBM, require_keywords
 from airflow_batch_inference.flavors.lightgbm_text import require_followable
 from airflow_batch_inference.flavors.networks import OnePass
 
@@ -70,6 +71,7 @@ class LightGBMModel(OnePass):
         """
         data = matrix(self.categories.encode(batch), row_major=False)  # the same predictions, one transposition less
         given = dict(kwargs or {})
+        require_keywords(given, LIGHTGBM, "LightGBM's Booster.predict")
         found: dict[str, np.ndarray] = {}
         passes: dict[str | None, np.ndarray] = {}
         for method in methods:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import joblib
+import lightgbm
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -21,7 +22,7 @@ from airflow_batch_inference.operators import (
     PredictOperator,
 )
 from airflow_batch_inference.operators.base import tell
-from airflow_batch_inference.storage import sha256_of
+from airflow_batch_inference.storage import Storage, sha256_of
 
 
 @pytest.fixture
@@ -57,6 +58,25 @@ def test_a_keyword_that_the_model_does_not_take_is_no_bad_row(runner, loaded, ba
         AirflowFailException, match=r"ConfigurationError: predict_kwargs has 'return_sd', which the mod"
     ):
         runner(operator)
+
+
+@pytest.mark.parametrize("kind", ["booster", "wrapper", "pipeline"])
+def test_a_keyword_that_lightgbm_would_ignore_is_refused(runner, loaded, model_file, digest, batch, rng_frame, kind):
+    """LightGBM takes any keyword: a misspelled one would score with all trees."""
+    wrapper = lightgbm.LGBMRegressor(n_estimators=5, num_leaves=4, verbose=-1)
+    if kind == "booster":
+        model = runner(LoadModelOperator(task_id="load", model_uri=str(model_file), sha256=digest))
+    else:
+        model = loaded(wrapper if kind == "wrapper" else make_pipeline(StandardScaler(), wrapper))
+    with pytest.raises(AirflowFailException, match=r"'num_itertaion' \(did you mean 'num_iteration'\?\)"):
+        runner(PredictOperator(task_id="x", model=model, dataset=str(batch), predict_kwargs={"num_itertaion": 1}))
+    uri = runner(PredictOperator(task_id="x", model=model, dataset=str(batch), predict_kwargs={"num_iteration": 1}))
+    found = pq.read_table(Storage().read_record(uri).parts[0].uri.removeprefix("file://")).to_pandas()
+    if kind == "booster":
+        expected = lightgbm.Booster(model_file=str(model_file)).predict(rng_frame, num_iteration=1)
+        np.testing.assert_array_equal(found["predicted_label"], expected)
+    else:
+        assert found["predicted_label"].nunique() <= 4
 
 
 def test_a_keyword_is_refused_when_the_model_is_loaded_and_evaluated_too(runner, loaded, batch, sample_set):

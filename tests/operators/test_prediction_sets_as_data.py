@@ -349,3 +349,30 @@ def test_the_lineage_names_the_files_of_the_set_and_not_its_record(runner, model
     names = [each.name for each in operator.get_openlineage_facets_on_complete(None).inputs]
     assert not any("_commits" in name for name in names)
     assert any("task_id=predict" in name for name in names)
+
+
+@pytest.mark.parametrize("output_format", ["parquet", "csv", "jsonl", "arrow"])
+def test_an_empty_set_is_an_empty_dataset(runner, model, batch, tmp_path, output_format):
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    pd.read_parquet(batch / "1.parquet").head(0).to_parquet(folder / "1.parquet")
+    empty = runner(
+        PredictOperator(
+            task_id="empty", model=model, dataset=str(folder), on_empty="succeed", output_format=output_format
+        )
+    )
+    with pytest.raises(AirflowException, match="EmptyDatasetError"):
+        runner(PredictOperator(task_id="x", model=model, dataset=empty, label_columns="second"))
+    again = runner(PredictOperator(task_id="x", model=model, dataset=empty, label_columns="second", on_empty="succeed"))
+    assert Storage().read_record(again).rows_out == 0
+    with pytest.raises(AirflowException, match="has no rows"):
+        runner(DriftAnalysisOperator(task_id="x", dataset=str(batch), sample_set=empty))
+
+
+def test_too_many_rejects_in_worker_processes_name_their_file_too(runner, model, tmp_path):
+    frame = pd.DataFrame({"a": ["1.0", "x"] * 20, "b": 2.0})
+    frame.to_csv(tmp_path / "in.csv", index=False)
+    with pytest.raises(AirflowException, match=r"lie in file://.*/quarantine/.*\.parquet"):
+        runner(
+            PredictOperator(task_id="x", model=model, dataset=str(tmp_path / "in.csv"), error_threshold=2, isolate=True)
+        )
