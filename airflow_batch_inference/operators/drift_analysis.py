@@ -51,11 +51,12 @@ class DriftAnalysisOperator(BatchInferenceOperator):
     """Compare a dataset with its model's baseline, or with a sample set, and with earlier runs of this task.
 
     Returns the drift result's URI; pushes ``drift_status`` and ``drift_metric`` by XCom. All is recorded before
-    anything is raised. Every asset in ``outlets`` gets an event whose extra holds the verdict; an ``AssetAlias`` gets
-    one only where drift was detected.
+    anything is raised. Where data and reference share no column that can be compared, or the reference has fewer than
+    ``min_rows`` rows, nothing could ever be seen: the task fails. Every asset in ``outlets`` gets an event whose extra
+    holds the verdict; an ``AssetAlias`` gets one only where drift was detected.
 
-    :param dataset: URI of a prediction set (``predict.output``), or a dataset as :class:`PredictOperator` takes it.
-        (templated)
+    :param dataset: URI of a prediction set (``predict.output``), several of them as a list, or a dataset as
+        :class:`PredictOperator` takes it. (templated)
     :param model: URI of the model record whose baseline is the reference; None: that of the prediction set.
         (templated)
     :param sample_set: a dataset to compare with, or the URI of a prediction set; wins over the baseline. (templated)
@@ -67,11 +68,12 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         there is something to compare with. (templated)
     :param rule: how the verdict is found. ``effect``: a column drifts where an effect is large enough to matter and
         too large for chance; ``mlrun``: the mean over the columns of (TVD + Hellinger) / 2. (templated)
-    :param drift_threshold: ``DRIFT_DETECTED`` at or over it. None: 0.2 under ``effect`` (standard deviations of the
-        reference, or Jensen-Shannon distance), 0.7 under ``mlrun``. (templated)
+    :param drift_threshold: ``DRIFT_DETECTED`` at or over it, from 0 to 1. None: 0.2 under ``effect`` (standard
+        deviations of the reference, or Jensen-Shannon distance), 0.7 under ``mlrun``. (templated)
     :param possible_drift_threshold: ``POSSIBLE_DRIFT`` at or over it; None: 0.1, or 0.5. (templated)
-    :param column_limits: column name to a dict of limits of its own: ``drift_threshold``,
-        ``possible_drift_threshold``, and the shares ``missing``, ``infinite``, ``range``, ``unseen``. (templated)
+    :param column_limits: column name, or ``"*"`` for all that are not named, to a dict of limits of its own:
+        ``drift_threshold`` (of a named column of numbers over 1 too, under ``effect``), ``possible_drift_threshold``,
+        and the shares ``missing``, ``infinite``, ``range``, ``unseen``. (templated)
     :param watch_columns: columns whose drift alone is the dataset's; without them, those that make up 95 % of the
         model where it knows its importances, else all. (templated)
     :param ignore_columns: columns that are not judged. (templated)

@@ -62,7 +62,8 @@ class EvaluateModelOperator(BatchInferenceOperator):
 
     :param model: URI of a model record (``load.output``), an alias (``models/churn@champion``), or the URI of a model
         file whose format cannot run code. (templated)
-    :param dataset: the labelled data, as :class:`PredictOperator` takes a dataset. (templated)
+    :param dataset: the labelled data, as :class:`PredictOperator` takes a dataset; a prediction set that has a column
+        of labels too. (templated)
     :param label_columns: its column of true labels; of a model with several outputs one each, in their order. They are
         kept, and never reach the model. (templated)
     :param as_of: with an alias, the version that was live at this time; None: the newest. (templated)

@@ -62,8 +62,9 @@ class PredictOperator(BatchInferenceOperator):
         file whose format cannot run code. A list of them is steps, each of which takes what the one before it returns;
         a dict of names and such is the models of a ``split``. With a scoring script: a file or folder of any kind that
         it finds by ``AZUREML_MODEL_DIR``, or None. (templated)
-    :param dataset: a file, folder, glob or list of URIs of Parquet, CSV, Arrow/Feather or JSON lines, or small inline
-        records: list of lists, list of dicts, dict of columns. (templated)
+    :param dataset: a file, folder, glob or list of URIs of Parquet, CSV, Arrow/Feather or JSON lines; the URI of a
+        prediction set (``predict.output``), which means its rows; or small inline records: list of lists, list of
+        dicts, dict of columns. (templated)
     :param as_of: with an alias, the version that was live at this time, for backfills:
         ``"{{ logical_date | default(dag_run.run_after, true) }}"``; None: the newest. (templated)
     :param drop_columns: columns to leave out, of the model's inputs and of the output: names or positions; for a
