@@ -119,7 +119,7 @@ def read(kind: type[R], argument: str, uri: str, storage: Storage) -> R:
     record = storage.read_record(uri) if is_record_uri(uri) else None
     if not isinstance(record, kind):
         name, advice = _NAMES[kind]
-        found = "nor any record of this package" if record is None else f"but {kind_in_words(record)}"
-        message = f"{argument} is {uri}, which is no {name} {found}. {advice}."
+        found = "no record of this package" if record is None else kind_in_words(record)
+        message = f"{argument} is {uri} ({found}), which is no {name}. {advice}."
         raise ConfigurationError(message)
     return record

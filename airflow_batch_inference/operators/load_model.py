@@ -57,8 +57,8 @@ class LoadModelOperator(BatchInferenceOperator):
     :param class_names: what the output calls a classifier's classes, in the model's order. (templated)
     :param sample_set: the data that the model was trained on (URIs, a prediction set's among them, or small inline
         records), from which the baseline for drift is computed and stored. The model scores it too, so that later
-        predictions have something to be compared with; where it has columns of the predictions' names, those are taken instead: the model's
-        predictions, not labels of 0 and 1 for a model that predicts probabilities. (templated)
+        predictions have something to be compared with; where it has columns of the predictions' names, those are taken
+        instead: the model's predictions, not labels of 0 and 1 for a model that predicts probabilities. (templated)
     :param baseline: URI of a baseline that ``airflow batch-inference baseline`` has made, instead of a sample set; or
         MLRun's statistics of one (``feature_stats``, ``sample_set_statistics``): a dict, or the URI of a JSON or YAML
         file that holds them. (templated)

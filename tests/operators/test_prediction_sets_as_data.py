@@ -272,7 +272,7 @@ def test_a_record_of_another_kind_is_named_with_the_kind_that_is_wanted(
         ),
         "artifacts": lambda: LoadModelOperator(task_id="x", model_uri=predicted),
     }[argument]
-    with pytest.raises(AirflowException, match="but a prediction set"):
+    with pytest.raises(AirflowException, match=r"\(a prediction set\), which is no"):
         runner(make())
 
 
