@@ -11,9 +11,14 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from airflow_batch_inference.exceptions import ArtifactConflictError, ArtifactNotFoundError, ConfigurationError
+from airflow_batch_inference.exceptions import (
+    ArtifactConflictError,
+    ArtifactNotFoundError,
+    ConfigurationError,
+    did_you_mean,
+)
 from airflow_batch_inference.records import AliasRecord, ModelRecord
-from airflow_batch_inference.uris import encode_segment, join_uri, normalize_uri
+from airflow_batch_inference.uris import decode_segment, encode_segment, join_uri, normalize_uri
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
 _REFERENCE = re.compile(r"models/([^@/]+)@([^@/]+)")
 _MODELS, _ALIASES = "models", "aliases"
 _TRIES = 100
+_SHOWN = 20
 
 
 def parse_alias(reference: str) -> tuple[str, str] | None:
@@ -122,15 +128,12 @@ def resolve_alias(name: str, alias: str, *, root: str, storage: Storage, as_of: 
     ------
     ArtifactNotFoundError
         There is no such alias, or it meant nothing yet at that time.
+    ConfigurationError
+        There is none, but one of nearly the same name.
     """
     history = alias_history(name, alias, root=root, storage=storage)
     if not history:
-        there = ", ".join(_known(name, root, storage)) or "none"
-        message = (
-            f"The model {name!r} has no alias {alias!r} in {normalize_uri(root)}. Its aliases: {there}. Set one with "
-            f"LoadModelOperator(name={name!r}, alias={alias!r})."
-        )
-        raise ArtifactNotFoundError(message)
+        raise _no_such_alias(name, alias, root, storage)
     live = _live(history, as_of or datetime.now(UTC))
     if live is None:
         first = min(entry.since for entry in history)
@@ -142,6 +145,23 @@ def resolve_alias(name: str, alias: str, *, root: str, storage: Storage, as_of: 
         )
         raise ArtifactNotFoundError(message)
     return live
+
+
+def _no_such_alias(name: str, alias: str, root: str, storage: Storage) -> ConfigurationError | ArtifactNotFoundError:
+    """Return the error of an alias that is not there: no retry mends a name that is all but one that is there."""
+    there = _known(name, root, storage)
+    meant = did_you_mean(alias, there)
+    known = f"The model {name!r} has no alias {alias!r} in {normalize_uri(root)}{meant}. Its aliases: "
+    if meant:
+        return ConfigurationError(f"{known}{', '.join(there)}. Correct the name.")
+    if not there and (other := did_you_mean(name, models := _models(root, storage))):
+        return ConfigurationError(
+            f"No model {name!r} in {normalize_uri(root)} has an alias{other}. Models with aliases: "
+            f"{', '.join(models[:_SHOWN])}. Correct the name."
+        )
+    return ArtifactNotFoundError(
+        f"{known}{', '.join(there) or 'none'}. Set one with LoadModelOperator(name={name!r}, alias={alias!r})."
+    )
 
 
 def _live(history: Sequence[AliasRecord], at: datetime) -> AliasRecord | None:
@@ -177,4 +197,11 @@ def _known(name: str, root: str, storage: Storage) -> list[str]:
     folder = join_uri(normalize_uri(root), _MODELS, encode_segment(name), _ALIASES)
     if not storage.exists(folder):
         return []
-    return sorted({file.uri.rsplit("/", 2)[-2] for file in storage.list_files(folder)})
+    return sorted({decode_segment(file.uri.rsplit("/", 2)[-2]) for file in storage.list_files(folder)})
+
+
+def _models(root: str, storage: Storage) -> list[str]:
+    """Return the names of the models that have aliases."""
+    folder = join_uri(normalize_uri(root), _MODELS)
+    found = storage.glob(f"{folder}/*/{_ALIASES}") if storage.exists(folder) else []
+    return sorted(decode_segment(uri.rsplit("/", 2)[-2]) for uri in found)

@@ -142,9 +142,16 @@ class EmptyDatasetError(DataError):
 
 
 class TooManyRejectedRowsError(DataError):
-    """More rows were rejected than the run allows."""
+    """More rows were rejected than the run allows.
+
+    Attributes
+    ----------
+    rejects
+        The mini-batch in which it happened, and its rejected rows; None where they are stored already, or unknown.
+    """
 
     retryable: ClassVar[bool] = False
+    rejects: tuple[Any, list[Any]] | None = None
 
 
 class PredictionError(BatchInferenceError):

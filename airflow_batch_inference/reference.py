@@ -125,16 +125,30 @@ def model_baseline(
         predict_method=options.predict_method if reading.labels else None,
         importances=_importances(model, sample),
         calibration=None if options.target_column is None else _calibration(reading, predictions, options),
+        targets=() if options.target_column is None else (options.target_column,),
     )
 
 
-def plain_baseline(sample: Dataset, *, record: ModelRecord | None = None) -> BaselineRecord:
-    """Return the baseline of a dataset alone; ``record`` tells which of its columns a model takes."""
+def plain_baseline(
+    sample: Dataset, *, record: ModelRecord | None = None, names: Mapping[str, str] | None = None
+) -> BaselineRecord:
+    """Return the baseline of a dataset alone.
+
+    Parameters
+    ----------
+    sample
+        The dataset.
+    record
+        Tells which of its columns a model takes.
+    names
+        What it calls a column, to the name that later data have for it, where they differ.
+    """
+    plain = [(names or {}).get(name, name) for name in sample.schema.names]
     return make_baseline(
-        lambda: (batch.table for batch in sample.mini_batches(_BATCH_ROWS)),
-        schema=sample.schema,
+        lambda: (batch.table.rename_columns(plain) for batch in sample.mini_batches(_BATCH_ROWS)),
+        schema=pa.schema([field.with_name(name) for field, name in zip(sample.schema, plain, strict=True)]),
         source=sample.snapshot,
-        inputs=matching(input_names(record), sample.schema.names),
+        inputs=matching(input_names(record), plain),
     )
 
 
@@ -208,6 +222,8 @@ def _scorer(sample: Dataset, record: ModelRecord, model: LoadedModel, options: R
             log.warning("The sample set has a column %r already: the drift of predictions will not be seen", taken[0])
             return None
     except BatchInferenceError as error:
+        if isinstance(error, ConfigurationError) and str(error).startswith("predict_kwargs has"):
+            raise  # it is none of the model's for later batches either
         log.warning(
             "The sample set cannot be scored, so the drift of predictions will not be seen. Give the LoadModelOperator "
             "the predict_method and predict_kwargs that the PredictOperator has: %s",

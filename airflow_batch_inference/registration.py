@@ -165,7 +165,7 @@ def register_model(
     root: str,
     sample_set: object = None,
     options: ReferenceOptions | None = None,
-    baseline: tuple[str, BaselineRecord] | None = None,
+    baseline: tuple[str | None, BaselineRecord] | None = None,
     golden: GoldenRequest | None = None,
     storage: Storage,
     model_storage: Storage,
@@ -184,7 +184,8 @@ def register_model(
     options
         How the sample set is read.
     baseline
-        URI and record of a baseline that was made before; not together with a sample set.
+        URI and record of a baseline that was made before (stored here, where it has no URI yet); not together with a
+        sample set.
     golden
         Rows whose predictions are stored, and checked at each load from then on.
     storage, model_storage
@@ -206,7 +207,7 @@ def register_model(
         made = baseline[1]
         record = replace(
             record,
-            baseline_uri=_fitting(baseline, record, sample_set),
+            baseline_uri=_fitting(baseline, record, sample_set) or storage.put_record(folder, "baseline", made),
             contract=contract_of(made, input_names(record)),
         )
     elif sample_set is not None:
@@ -320,11 +321,11 @@ def register_baseline(
     return storage.put_record(target, "baseline", baseline), baseline
 
 
-def _fitting(baseline: tuple[str, BaselineRecord], record: ModelRecord, sample_set: object) -> str:
-    """Return a baseline's URI, if it is one of this model."""
+def _fitting(baseline: tuple[str | None, BaselineRecord], record: ModelRecord, sample_set: object) -> str | None:
+    """Return a baseline's URI, if it is one of this model; None where it has none yet."""
     uri, made = baseline
     if sample_set is not None:
-        message = f"baseline is {uri}, and a sample_set is given too. Give one of them."
+        message = f"baseline is {uri or 'given'}, and a sample_set is given too. Give one of them."
         raise ConfigurationError(message)
     if made.model_sha256 is not None and made.model_sha256 != record.sha256:
         message = (

@@ -26,7 +26,7 @@ from airflow_batch_inference.exceptions import (
 )
 from airflow_batch_inference.records import DataFile, Record, decode_record
 from airflow_batch_inference.tree import Entry, fixed_part, local_entries, local_file, matching
-from airflow_batch_inference.uris import join_uri, normalize_uri, redact
+from airflow_batch_inference.uris import is_artifact_uri, join_uri, normalize_uri, redact
 from airflow_batch_inference.web import PROTOCOLS, WebFiles
 
 if TYPE_CHECKING:
@@ -81,11 +81,15 @@ class Storage:
         Folders and bucket paths that it may reach, as canonical URIs; none: all.
     web
         What reaches web servers (http and https); None: whatever is there for anybody.
+    artifacts
+        Reaches what lies in an artifact store, where another connection leads there than to the data: a prediction
+        set that is given as a dataset. None: it is reached like all else.
     """
 
     filesystem_for: Callable[[str], AbstractFileSystem] = _default_filesystem
     roots: tuple[str, ...] = ()
     web: WebFiles | None = None
+    artifacts: Storage | None = None
 
     def filesystem(self, uri: str) -> tuple[AbstractFileSystem, str]:
         """Return the file system and the path on it.
@@ -95,7 +99,10 @@ class Storage:
         ConfigurationError
             The scheme is unknown, its package is not installed, or the URI lies outside the allowed roots.
         """
-        self.require_allowed(normalize_uri(uri))
+        uri = normalize_uri(uri)
+        if self.artifacts is not None and is_artifact_uri(uri):
+            return self.artifacts.filesystem(uri)
+        self.require_allowed(uri)
         return self.filesystem_of(uri)
 
     def filesystem_of(self, uri: str) -> tuple[AbstractFileSystem, str]:
@@ -107,6 +114,8 @@ class Storage:
             The scheme is unknown, or its package is not installed.
         """
         uri = normalize_uri(uri)
+        if self.artifacts is not None and is_artifact_uri(uri):
+            return self.artifacts.filesystem_of(uri)
         protocol = uri.split("://", 1)[0]
         if protocol in PROTOCOLS:
             return self.web or WebFiles(roots=self.roots), uri
@@ -140,9 +149,12 @@ class Storage:
 
     def resolved(self, *uris: str) -> Storage:
         """Return a storage that holds the file systems of some URIs, and no others: it can go to another process."""
-        protocols = {normalize_uri(uri).split("://", 1)[0]: uri for uri in uris}
+        elsewhere = [uri for uri in uris if self.artifacts is not None and is_artifact_uri(normalize_uri(uri))]
+        own = [uri for uri in uris if uri not in set(elsewhere)]
+        protocols = {normalize_uri(uri).split("://", 1)[0]: uri for uri in own}
         found = {protocol: self.filesystem(uri)[0] for protocol, uri in protocols.items()}
-        return replace(self, filesystem_for=_Resolved(found))
+        artifacts = self.artifacts.resolved(*elsewhere) if self.artifacts is not None and elsewhere else None
+        return replace(self, filesystem_for=_Resolved(found), artifacts=artifacts)
 
     def keeping(self) -> Storage:
         """Return a storage that reads a web server's file once, and then from its copy, which goes when it goes."""

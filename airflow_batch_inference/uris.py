@@ -10,6 +10,7 @@ import re
 from urllib.parse import quote, unquote
 
 from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.foreign_uris import advice_for, scheme_of
 from airflow_batch_inference.records import TaskKey
 
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
@@ -18,6 +19,16 @@ _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 def _refuse(uri: str, reason: str) -> None:
     message = f"The URI {redact(uri)!r} is not allowed: {reason}."
     raise ConfigurationError(message)
+
+
+def _require_own(uri: object) -> None:
+    """Refuse what is no text, and names of other products."""
+    if not isinstance(uri, str) or not uri.strip():
+        message = f"A URI must be a non-empty string, got {uri!r}."
+        raise ConfigurationError(message)
+    if (advice := advice_for(uri)) is not None:
+        message = f"The URI {scheme_of(uri)!r} is not allowed: {advice}."
+        raise ConfigurationError(message)
 
 
 def redact(uri: str) -> str:
@@ -50,7 +61,8 @@ def normalize_uri(uri: str | os.PathLike[str]) -> str:
     ------
     ConfigurationError
         Not an absolute path or URI; ``..``; a NUL or backslash; user info, a query or a signature; a host in
-        a file URI; a chain of file systems (``::``); a glob of web addresses.
+        a file URI; a chain of file systems (``::``); a glob of web addresses; a name in another product (a database,
+        MLRun, MLflow).
 
     Examples
     --------
@@ -58,9 +70,7 @@ def normalize_uri(uri: str | os.PathLike[str]) -> str:
     'file:///data/day=1'
     """
     uri = os.fspath(uri) if isinstance(uri, os.PathLike) else uri
-    if not isinstance(uri, str) or not uri.strip():
-        message = f"A URI must be a non-empty string, got {uri!r}."
-        raise ConfigurationError(message)
+    _require_own(uri)
     if "\0" in uri or "\\" in uri:
         _refuse(uri, "it holds a NUL or a backslash")
     if "::" in uri:
@@ -125,6 +135,17 @@ def _require_web_file(uri: str, rest: str) -> None:
 def is_record_uri(uri: object) -> bool:
     """Say whether a URI is one that this package gives to its records (and not a dataset's or a model's)."""
     return isinstance(uri, str) and bool(re.search(r"(/_commits/\d{10}|-[0-9a-f]{64})\.json$", uri))
+
+
+def is_artifact_uri(uri: str) -> bool:
+    """Say whether a URI leads into an artifact store: into the folder of a task instance, or to a model's records.
+
+    Examples
+    --------
+    >>> is_artifact_uri("s3://b/a/dag_id=d/run_id=r/task_id=t/map_index=-1/data/0f/part-00000.parquet")
+    True
+    """
+    return task_of(uri) is not None or bool(re.search(r"/models/[^/]+/[a-z]+-[0-9a-f]{64}\.json$", uri))
 
 
 def join_uri(base: str, *names: str) -> str:

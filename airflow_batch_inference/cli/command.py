@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.aliases import parse_alias
 from airflow_batch_inference.exceptions import BatchInferenceError, ConfigurationError
+from airflow_batch_inference.foreign_uris import advice_for
 from airflow_batch_inference.uris import redact
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def messages_on_stderr() -> Iterator[None]:
 
 def absolute(place: str) -> str:
     """Return a path of the shell's as an absolute one; a URI or an alias of a model as it is."""
-    if "://" in place or (parse_alias(place) is not None and not Path(place).exists()):
+    if "://" in place or advice_for(place) is not None or (parse_alias(place) is not None and not Path(place).exists()):
         return place
     return os.path.abspath(Path(place).expanduser())  # noqa: PTH100  # pathlib would follow links, or keep ".."
 

@@ -40,7 +40,10 @@ def _run(arguments: argparse.Namespace) -> int:
     root, storage = artifact_store(arguments)
     rule = _rule(arguments)
     data, baseline, baseline_uri = _data(arguments, root, storage)
-    result = monitor(data.current(baseline, baseline_uri), baseline, rule=rule).result
+    monitored = monitor(data.current(baseline, baseline_uri), baseline, rule=rule)
+    if monitored.problem is not None:
+        raise ConfigurationError(monitored.problem)
+    result = monitored.result
     result = data.with_provenance(result, baseline_uri)
     if arguments.html:
         result = _with_report(result, absolute(arguments.html), storage)
@@ -78,18 +81,19 @@ def _data(arguments: argparse.Namespace, root: str, storage: Storage) -> tuple[D
     ConfigurationError
         The reference is a record of something else, or a model without a baseline.
     """
+    from airflow_batch_inference.drift.mlrun_statistics import holds_statistics, read_statistics
     from airflow_batch_inference.operators.arguments import csv_options
-    from airflow_batch_inference.operators.drift_data import DriftData
+    from airflow_batch_inference.operators.drift_data import DriftData, with_targets
     from airflow_batch_inference.operators.inputs import resolve_model
     from airflow_batch_inference.records import BaselineRecord, ModelRecord, PredictionSetRecord
 
     given = resolve_model(absolute(arguments.reference), None, root=root, storage=storage)
     record = storage.read_record(given) if is_record_uri(given) else None
     sample: object = None
-    if record is None:
+    if record is None and holds_statistics(given, storage):
+        record, given = read_statistics(given, storage), ""
+    elif record is None or (isinstance(record, PredictionSetRecord) and record.kept):
         sample = given
-    elif isinstance(record, PredictionSetRecord) and record.kept:
-        sample = [part.uri for part in record.parts]
     elif not isinstance(record, (BaselineRecord, ModelRecord)):
         message = (
             f"The reference {given} is neither a dataset, a prediction set whose rows were kept, a baseline nor a "
@@ -104,7 +108,8 @@ def _data(arguments: argparse.Namespace, root: str, storage: Storage) -> tuple[D
         data_storage=storage,
         csv=csv_options(arguments.csv_options),
     )
-    baseline, uri = (record, given) if isinstance(record, BaselineRecord) else data.reference()
+    baseline, uri = (record, given or None) if isinstance(record, BaselineRecord) else data.reference()
+    baseline = with_targets(baseline, listed(arguments.target_column) or ())
     if baseline is None:
         message = f"The model {given} has no baseline to compare with. Load it with a sample_set, or give a dataset."
         raise ConfigurationError(message)
@@ -125,7 +130,7 @@ COMMAND = Command(
     name="drift",
     help="compare a dataset or a prediction set with a reference, and say whether it has drifted",
     arguments=(
-        ("reference", {"help": "baseline, model record or alias, prediction set, or dataset"}),
+        ("reference", {"help": "baseline (or MLRun's statistics), model record or alias, prediction set, or dataset"}),
         ("current", {"help": "prediction set, or files, folder or glob of a dataset", "nargs": "+"}),
         ("--html", {"help": "write the report to this file"}),
         ("--rule", {"help": "effect or mlrun (effect)", "default": "effect"}),
@@ -134,6 +139,7 @@ COMMAND = Command(
         ("--edges", {"help": "of mlrun's numbers: padded or open (padded)", "default": "padded"}),
         ("--watch-columns", {"help": "columns whose drift alone is the dataset's, separated by commas"}),
         ("--ignore-columns", {"help": "columns that are not judged, separated by commas"}),
+        ("--target-column", {"help": "columns of true labels in the reference, which the data rightly lack"}),
         ("--min-rows", {"help": "below this number of rows nothing is said (30)", "default": 30}),
         CSV_OPTIONS,
         ARTIFACT_ROOT,

@@ -389,14 +389,16 @@ def open_dataset(
     types: Sequence[ColumnSpec] = (),
     tolerant: bool = False,
     text_alike: bool = False,
+    is_scored: bool = False,
 ) -> Dataset:
-    """Open a file, folder, glob, list of URIs, or inline records.
+    """Open a file, folder, glob, prediction set, list of such URIs, or inline records.
 
     ``reading`` says how text files are read, and which types somebody wants; ``types`` are those of the columns of text
     files that this package has written; all others are told by the values. ``model_names`` are those that a model takes
     (for lists without names, for pandas' index, and to tell whether the first row of a CSV file has any). With
     ``tolerant``, lines of text files that cannot be read are rows that mini-batches name as broken. With it or
-    ``text_alike``, a column that is text in one CSV file is text in all.
+    ``text_alike``, a column that is text in one CSV file is text in all. ``is_scored`` says that the caller has
+    arguments for the columns of inline lists.
 
     Raises
     ------
@@ -408,7 +410,11 @@ def open_dataset(
     dataset = plain_uris(dataset)
     if is_inline(dataset):
         table = inline_table(
-            dataset, feature_columns=feature_columns, dropped=dropped_positions, model_names=model_names
+            dataset,
+            feature_columns=feature_columns,
+            dropped=dropped_positions,
+            model_names=model_names,
+            is_scored=is_scored,
         )
         return Dataset(name=INLINE, files=(), infos=(), schema=table.schema, absent={}, inline=table, storage=storage)
     if not isinstance(dataset, (str, list, tuple)):
@@ -427,11 +433,13 @@ def open_dataset(
         message = f"The dataset mixes formats: {mixed}. Choose one with a glob, such as …/*.parquet."
         raise DataError(message)
     known = _known(reading, types, model_names)
-    infos = [inspect_file(listed.file.uri, storage, tolerant=tolerant, known=known) for listed in files]
+    infos = [
+        inspect_file(listed.file.uri, storage, tolerant=tolerant, known=_known_of(listed, known)) for listed in files
+    ]
     # A compressed text file may hold nothing, too.
     pairs = [(listed, info) for listed, info in zip(files, infos, strict=True) if info.schema.names]
     files = tuple(listed for listed, _ in pairs)
-    found = tuple(replace(info, schema=_with_types(info.schema, types)) for _, info in pairs)
+    found = tuple(replace(info, schema=_with_types(info.schema, [*listed.types, *types])) for listed, info in pairs)
     if "csv" in kinds:
         found = _with_text_alike(found, all_text=tolerant or text_alike)
     schema, absent = _unite(files, [info.schema for info in found])
@@ -449,7 +457,8 @@ def open_dataset(
         options=_again(known, schema, kinds) if "csv" in kinds or "jsonl" in kinds or _has_folders(files) else None,
         index=index,
     )
-    return opened.with_index(model_names or ())
+    whole = opened.with_index(model_names or ())
+    return flattened(whole) if any(listed.is_nested for listed in files) else whole
 
 
 def _known(reading: ReadOptions | None, types: Sequence[ColumnSpec], names: Sequence[str] | None) -> Reading:
@@ -458,6 +467,13 @@ def _known(reading: ReadOptions | None, types: Sequence[ColumnSpec], names: Sequ
     if types:
         options = ReadOptions(csv=replace(options.csv, header=True), types=tuple(types))
     return Reading(options, None if names is None else tuple(names))
+
+
+def _known_of(listed: ListedFile, known: Reading) -> Reading:
+    """Return what is known of a file; of a prediction set's, whatever is said of other text files, what wrote it."""
+    return (
+        replace(known, options=ReadOptions(csv=CsvOptions(header=True), types=listed.types)) if listed.types else known
+    )
 
 
 def _has_folders(files: Sequence[ListedFile]) -> bool:

@@ -75,6 +75,7 @@ def inline_table(
     feature_columns: Sequence[str] | None = None,
     dropped: Sequence[int] = (),
     model_names: Sequence[str] | None = None,
+    is_scored: bool = False,
 ) -> pa.Table:
     """Turn inline records into a table.
 
@@ -90,6 +91,8 @@ def inline_table(
         Positions that a caller will drop; only needed to match names to columns without any.
     model_names
         Names to fall back to: the model's.
+    is_scored
+        Whether it is the dataset of a task that has ``feature_columns`` and ``drop_columns``; for messages.
 
     Raises
     ------
@@ -109,7 +112,8 @@ def inline_table(
             names = list(dict.fromkeys(name for row in rows for name in row))
             columns = _by_name({name: [row.get(name) for row in rows] for name in names})
         else:
-            columns = _columns_of_lists(rows, feature_columns, dropped, model_names)
+            has_arguments = is_scored or feature_columns is not None or bool(dropped)
+            columns = _columns_of_lists(rows, feature_columns, dropped, model_names, has_arguments=has_arguments)
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
         message = f"The columns of the inline dataset differ in length: {lengths}. Give each the same number of values."
@@ -132,7 +136,7 @@ def _in_memory(
 
     def named(width: int) -> list[str]:
         kept = [position for position in range(width) if position not in set(dropped)]
-        return _names(width, kept, feature_columns, model_names)
+        return _names(width, kept, feature_columns, model_names, has_arguments=True)
 
     table = in_memory_table(dataset, named, renamed=feature_columns is not None)
     if table.nbytes > MAX_INLINE_BYTES:
@@ -157,7 +161,11 @@ def _by_name(columns: Mapping[Any, Values]) -> dict[str, Values]:
 
 def _values(name: object, values: object) -> Values:
     if isinstance(values, (str, bytes, Mapping, AbstractSet)) or not isinstance(values, Iterable):
-        message = f"Column {name!r} of the inline dataset is a {type(values).__name__}; give a list of its values."
+        is_summary = isinstance(values, Mapping) and "count" in values
+        hint = " If these are MLRun's statistics of a sample set, give them as baseline=." if is_summary else ""
+        message = (
+            f"Column {name!r} of the inline dataset is a {type(values).__name__}; give a list of its values.{hint}"
+        )
         raise DataError(message)
     return values if isinstance(values, np.ndarray) and values.ndim and values.dtype != object else list(values)
 
@@ -172,7 +180,12 @@ def _check_size(rows: int) -> None:
 
 
 def _columns_of_lists(
-    rows: list[Any], feature_columns: Sequence[str] | None, dropped: Sequence[int], model_names: Sequence[str] | None
+    rows: list[Any],
+    feature_columns: Sequence[str] | None,
+    dropped: Sequence[int],
+    model_names: Sequence[str] | None,
+    *,
+    has_arguments: bool,
 ) -> dict[str, Values]:
     for position, row in enumerate(rows):
         if not isinstance(row, (list, tuple)) and not (isinstance(row, np.ndarray) and row.ndim == 1):
@@ -182,7 +195,7 @@ def _columns_of_lists(
             raise DataError(message)
     width = len(rows[0]) if rows else 0
     kept = [position for position in range(width) if position not in set(dropped)]
-    names = _names(width, kept, feature_columns, model_names)
+    names = _names(width, kept, feature_columns, model_names, has_arguments=has_arguments)
     if isinstance(rows[0] if rows else None, np.ndarray) and all(row.dtype == rows[0].dtype for row in rows):
         stacked = np.stack(rows)  # keeps the type
         return {names[position]: stacked[:, position] for position in range(width)}
@@ -196,7 +209,12 @@ def _no_row(position: int, row: object) -> str:
 
 
 def _names(
-    width: int, kept: list[int], feature_columns: Sequence[str] | None, model_names: Sequence[str] | None
+    width: int,
+    kept: list[int],
+    feature_columns: Sequence[str] | None,
+    model_names: Sequence[str] | None,
+    *,
+    has_arguments: bool,
 ) -> list[str]:
     given = feature_columns if feature_columns is not None else model_names
     if given is None:
@@ -215,10 +233,13 @@ def _names(
         message = f"The inline columns would have the name {taken!r} twice: name those that are dropped, too."
         raise ConfigurationError(message)
     source = "feature_columns" if feature_columns is not None else "the model"
-    message = (
-        f"The inline rows have {width} values ({len(kept)} after drop_columns), but {source} names {len(given)} "
-        "columns. Give feature_columns of that length, or drop the surplus by position with drop_columns."
+    left = f" ({len(kept)} after drop_columns)" if has_arguments else ""
+    advice = (
+        "Give feature_columns of that length, or drop the surplus by position with drop_columns."
+        if has_arguments
+        else "Give the rows with the names of their values: as dicts, or as a dict of columns."
     )
+    message = f"The inline rows have {width} values{left}, but {source} names {len(given)} columns. {advice}"
     raise ConfigurationError(message)
 
 

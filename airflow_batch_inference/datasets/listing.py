@@ -9,6 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from airflow_batch_inference.datasets.recorded import (
+    prediction_set_at,
+    refuse_records_among,
+    require_kept,
+    require_table,
+    verified_part,
+)
 from airflow_batch_inference.datasets.tables import SIGN_FOLDERS, refuse_tables, with_parents
 from airflow_batch_inference.exceptions import ArtifactNotFoundError, ConfigurationError
 from airflow_batch_inference.tree import Entry, fixed_part, is_pattern, matching
@@ -17,7 +24,7 @@ from airflow_batch_inference.uris import normalize_uri
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_batch_inference.records import DataFile
+    from airflow_batch_inference.records import ColumnSpec, DataFile, PredictionSetRecord
     from airflow_batch_inference.storage import Storage
 
 _NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
@@ -29,15 +36,26 @@ class ListedFile:
 
     file: DataFile
     partition: tuple[tuple[str, str | None], ...] = ()
+    types: tuple[ColumnSpec, ...] = ()
+    """Of its columns, where a prediction set's commit says them and the format does not keep them."""
+    is_nested: bool = False
+    """Whether it is a prediction set's in which columns hold the fields of a parent."""
 
 
 def list_dataset(
-    dataset: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], storage: Storage, *, recursive: bool = True
+    dataset: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    storage: Storage,
+    *,
+    recursive: bool = True,
+    tables: bool = True,
 ) -> tuple[ListedFile, ...]:
     """List a dataset's files, sorted by path within each given URI; a list keeps the order in which it was given.
 
+    The URI of a prediction set means its parts, in their order, as its commit has them.
+
     In folders and globs, files and folders whose name starts with ``.`` or ``_`` (but ``_key=value``) are passed over.
     Local links are followed. Without ``recursive``, a folder is its own files, and not those of its sub-folders.
+    Without ``tables``, a prediction set may be files that a scoring script has made in any form.
 
     Raises
     ------
@@ -45,12 +63,14 @@ def list_dataset(
         A file or folder that was named does not exist. (An empty folder, or a glob that matches nothing, gives no
         files: whether that is an error is the caller's decision.)
     ConfigurationError
-        A URI that is not allowed, or one file named twice.
+        A URI that is not allowed, one file named twice, or a record that is no data.
+    ArtifactIntegrityError
+        A prediction set's file was changed after it was committed.
     DataError
         The files of a table of Delta Lake, Iceberg or another format that only its log makes whole.
     """
     uris = [dataset] if isinstance(dataset, (str, os.PathLike)) else list(dataset)
-    found = [_list_one(normalize_uri(uri), storage, recursive) for uri in uris]
+    found = [_list_one(normalize_uri(uri), storage, recursive, tables) for uri in uris]
     listed = tuple(file for each in found for file in each.files)
     refuse_tables(
         storage,
@@ -74,10 +94,13 @@ class _Found:
     """All that was seen on the way, hidden or not."""
 
 
-def _list_one(uri: str, storage: Storage, recursive: bool) -> _Found:
+def _list_one(uri: str, storage: Storage, recursive: bool, tables: bool) -> _Found:
     if storage.exists(uri):
         if storage.is_dir(uri):
-            return _below(uri, storage, recursive=recursive)
+            return _without_records(_below(uri, storage, recursive=recursive), storage, uri)
+        made = prediction_set_at(uri, storage)
+        if made is not None:
+            return _Found(uri.rsplit("/", 1)[0], _parts(made, uri, storage, tables), [])
         file, path = storage.stat(uri), uri.removeprefix("file://")
         links = [Entry(uri, file, target=os.path.realpath(path))] if path != uri else []
         return _Found(uri.rsplit("/", 1)[0], [ListedFile(file=file)], links)
@@ -98,7 +121,23 @@ def _list_one(uri: str, storage: Storage, recursive: bool) -> _Found:
             more += below.seen
         else:
             listed[match.uri] = _listed(storage.taken(match), root)
-    return _Found(root, [listed[each] for each in sorted(listed)], [*seen, *more])
+    return _without_records(_Found(root, [listed[each] for each in sorted(listed)], [*seen, *more]), storage, uri)
+
+
+def _without_records(found: _Found, storage: Storage, where: str) -> _Found:
+    for each in found.files:
+        refuse_records_among(each.file.uri, storage, where)
+    return found
+
+
+def _parts(made: PredictionSetRecord, uri: str, storage: Storage, tables: bool) -> list[ListedFile]:
+    """Return a prediction set's files, verified; text formats do not keep types: "007" must not come back as 7."""
+    require_kept(made, uri)
+    if tables:
+        require_table(made, uri)
+    types = made.columns if tables and made.output_format in ("csv", "jsonl") else ()
+    parts = made.table if tables else made.parts
+    return [ListedFile(file=verified_part(part, storage), types=types, is_nested=made.is_nested) for part in parts]
 
 
 def _below(folder: str, storage: Storage, root: str | None = None, recursive: bool = True) -> _Found:

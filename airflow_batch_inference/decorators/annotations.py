@@ -45,9 +45,6 @@ def form_of(function: Callable[..., object]) -> Form:
     'pandas'
     """
     name = getattr(function, "__name__", str(function))
-    if inspect.iscoroutinefunction(function):
-        message = f"@task.score: {name} is a coroutine. Write a plain function from a mini-batch to predictions."
-        raise ConfigurationError(message)
     parameter = batch_parameter(function)
     annotation = parameter.annotation
     if annotation is inspect.Parameter.empty:
@@ -67,8 +64,12 @@ def batch_parameter(function: Callable[..., object]) -> inspect.Parameter:
     Raises
     ------
     ConfigurationError
-        There is none.
+        There is none, or the function is a coroutine.
     """
+    if inspect.iscoroutinefunction(function):
+        name = getattr(function, "__name__", str(function))
+        message = f"@task.score: {name} is a coroutine. Write a plain function from a mini-batch to predictions."
+        raise ConfigurationError(message)
     parameters = list(inspect.signature(function).parameters.values())
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     if not parameters or parameters[0].kind not in kinds:

@@ -1,6 +1,6 @@
 """``@task.score``: a plain function from a mini-batch to predictions, as a task with all of the engine's guarantees.
 
-What must not be relaxed: a function that can never work is refused when the DAG is parsed, and nothing heavy is
+What must not be relaxed: a function that can never be called is refused when the DAG is parsed, and nothing heavy is
 imported for that.
 """
 
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import DecoratedOperator, task_decorator_factory
 from airflow.sdk.definitions.context import KNOWN_CONTEXT_KEYS
 
-from airflow_batch_inference.decorators.annotations import form_of
+from airflow_batch_inference.decorators.annotations import batch_parameter, form_of
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.operators.arguments import optional_text
 from airflow_batch_inference.operators.base import task_key
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
     from airflow.sdk.bases.decorator import TaskDecorator
     from airflow.sdk.definitions.context import Context
 
-    from airflow_batch_inference.decorators.annotations import Form
     from airflow_batch_inference.scoring.lineup import ModelSource
     from airflow_batch_inference.scoring.request import ScoringRequest
     from airflow_batch_inference.scripts.function import FileFunction
+
+log = logging.getLogger(__name__)
 
 _OF_MODELS = (
     "model",
@@ -101,7 +103,8 @@ class ScoreRowsOperator(ScoreOperator):
     """A function that takes rows, a mini-batch at a time."""
 
     def _file_scorer(self, context: Context) -> None:  # noqa: ARG002  # as its base
-        """Refuse what is for files."""
+        """Refuse what is for files, and a function that does not say what it takes."""
+        form_of(self.python_callable)
         if optional_text(self.output_schema) == FILEWISE:
             message = f'output_schema="{FILEWISE}" is for models; a function of files takes a list of paths.'
             raise ConfigurationError(message)
@@ -143,8 +146,18 @@ class ScoreFilesOperator(ScoreOperator):
         )
 
 
-def operator_for(form: Form) -> type[DecoratedOperator]:
-    """Return the operator that calls a function with mini-batches of a form."""
+def operator_for(function: Callable[..., object]) -> type[DecoratedOperator]:
+    """Return the operator that calls a function with mini-batches of the form that it is annotated with.
+
+    A function whose annotation says nothing makes a task that fails when it runs, with what to write: the other tasks
+    and DAGs of its file are not to be lost for it.
+    """
+    batch_parameter(function)  # whatever can never be called is refused here
+    try:
+        form = form_of(function)
+    except ConfigurationError as error:
+        log.warning("%s The task will fail with this message.", error)
+        return ScoreRowsOperator
     return ScoreFilesOperator if form in ("texts", "paths") else ScoreRowsOperator
 
 
@@ -166,7 +179,7 @@ def score_task(
 
     def decorate(function: Callable[..., object]) -> Any:  # noqa: ANN401  # Airflow's own wrapper
         return task_decorator_factory(
-            function, multiple_outputs=False, decorated_operator_class=operator_for(form_of(function)), **kwargs
+            function, multiple_outputs=False, decorated_operator_class=operator_for(function), **kwargs
         )
 
     taken = [name for name in _OF_MODELS if name in kwargs]

@@ -11,19 +11,27 @@ from typing import TYPE_CHECKING, Literal
 
 from airflow_batch_inference.drift.comparison import Compared, CompareOptions, compare_column, incomparable
 from airflow_batch_inference.drift.facts import changed, gone
+from airflow_batch_inference.drift.limits import EVERY
 from airflow_batch_inference.drift.performance import estimated_performance
 from airflow_batch_inference.drift.reasons import reasons
 from airflow_batch_inference.drift.rules import DriftRule, important, is_judged, judge, mlrun_metric, verdict
+from airflow_batch_inference.drift.wiring import few_compared, require_reachable
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.records import DriftResult, DriftStatus
 from airflow_batch_inference.signature import known_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from airflow_batch_inference.records import BaselineRecord, ColumnDrift, Profile
+    from airflow_batch_inference.records import BaselineRecord, ColumnBaseline, ColumnDrift, Profile
 
 __all__ = ["DriftRule", "Roles", "analyse", "not_analysed"]
+
+
+_COARSE = (
+    "The reference is MLRun's statistics, 20 bins a column and no rows: less is seen than against a sample set, and "
+    "distances are at least what is said."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +104,9 @@ def analyse(
     as_known = known_names(known)
     column_names, roles = tuple(map(as_known, column_names)), roles.renamed(as_known)
     _require_known(rule, {*known, *column_names})
-    compared = _compare(baseline, profile, set(column_names), rule, roles)
+    require_reachable(rule, baseline)
+    there, in_reference = set(column_names), set(known)
+    compared = _compare(baseline, profile, there, rule, roles)
     columns = _with_importance(judge(compared, profile.rows, baseline.rows, rule), baseline, rule)
     # MLRun compares predictions with a column of the sample set: where there was none, it has nothing to compare.
     metric = mlrun_metric(columns, baseline.predictions if baseline.scored else ())
@@ -112,18 +122,16 @@ def analyse(
         mlrun_metric=metric,
         reference_rows=baseline.rows,
         columns=tuple(columns),
-        missing_columns=_without(known, column_names),
-        extra_columns=_without(column_names, known),
+        missing_columns=tuple(name for name in known if name not in there and name not in baseline.targets),
+        extra_columns=tuple(name for name in column_names if name not in in_reference),
         performance=performance,
         reference_performance=baseline.calibration.performance if performance and baseline.calibration else {},
         baseline_sha256=baseline.data_sha256,
     )
-    return replace(result, reasons=(*reasons(result, rule), *_uncompared_predictions(baseline, roles)))
-
-
-def _without(names: Iterable[str], others: Iterable[str]) -> tuple[str, ...]:
-    there = set(others)
-    return tuple(name for name in names if name not in there)
+    few = few_compared(result, baseline, roles.inputs, rule)
+    told = (*reasons(result, rule), *_uncompared_predictions(baseline, roles))
+    told = (*told[:1], few, *told[1:]) if few else told
+    return replace(result, reasons=(*told, _COARSE) if baseline.made_of == "mlrun" and rule.name != "mlrun" else told)
 
 
 def _uncompared_predictions(baseline: BaselineRecord, roles: Roles) -> list[str]:
@@ -173,7 +181,7 @@ def _require_known(rule: DriftRule, known: set[str]) -> None:
     named = {"column_limits": rule.limits, "watch_columns": rule.watch, "ignore_columns": rule.ignore}
     for argument, columns in named.items():
         for name in columns:
-            if name not in known:
+            if name not in known and not (argument == "column_limits" and name == EVERY):
                 message = (
                     f"{argument} names {name!r}, which neither the data nor the reference has. "
                     f"Their columns: {', '.join(sorted(known))}."
@@ -186,7 +194,7 @@ def _compare(
 ) -> list[Compared]:
     current = {column.name: column for column in profile.columns}
     found = []
-    for column in baseline.columns:
+    for column in _wanted(baseline, there):
         name = column.profile.name
         role = roles.of(name)
         if name in rule.ignore:
@@ -197,7 +205,7 @@ def _compare(
             options = CompareOptions(
                 edges=rule.edges,
                 inf_capping=rule.inf_capping,
-                missing_bin="missing" not in rule.limits.get(name, {}),
+                missing_bin="missing" not in rule.own_limits(name),
             )
             compared = compare_column(column, current[name], options)
         elif name in profile.changed:
@@ -214,6 +222,15 @@ def _compare(
             continue
         found.append(replace(compared, column=replace(compared.column, role=role)))
     return [*found, *_unsummarised(baseline, there, roles)]
+
+
+def _wanted(baseline: BaselineRecord, there: set[str]) -> Iterator[ColumnBaseline]:
+    """Yield the reference's columns but the labels that the data rightly lack."""
+    return (
+        column
+        for column in baseline.columns
+        if column.profile.name in there or column.profile.name not in baseline.targets
+    )
 
 
 def _unsummarised(baseline: BaselineRecord, there: set[str], roles: Roles) -> list[Compared]:

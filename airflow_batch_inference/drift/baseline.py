@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -56,6 +56,7 @@ def make_baseline(
     predict_method: str | None = None,
     importances: Mapping[str, float] | None = None,
     calibration: Calibration | None = None,
+    targets: Sequence[str] = (),
     most_bytes: int = _MOST_BYTES,
 ) -> BaselineRecord:
     """Make the baseline of a reference.
@@ -72,7 +73,7 @@ def make_baseline(
         Of those tables.
     source
         Files, for provenance.
-    model_sha256, inputs, predictions, scored, importances, calibration
+    model_sha256, inputs, predictions, scored, importances, calibration, targets
         Kept in the record, which explains them.
     most_bytes
         How much of the data is held in memory at once.
@@ -93,19 +94,54 @@ def make_baseline(
     profile = profiler.profile()
     skipped |= profile.skipped
     columns = _filled(empty, profile)
-    return BaselineRecord(
+    return baseline_of(
+        columns,
+        skipped,
         rows=profile.rows,
         source=source,
-        data_sha256=fingerprint([asdict(column) for column in columns]),
         model_sha256=model_sha256,
-        columns=columns,
-        skipped=skipped,
         inputs=None if inputs is None else tuple(inputs),
         predictions=tuple(predictions),
         scored=scored,
         predict_method=predict_method,
         importances=None if importances is None else dict(importances),
         calibration=calibration,
+        targets=tuple(targets),
+    )
+
+
+def baseline_of(
+    columns: Sequence[ColumnBaseline],
+    skipped: Mapping[str, str],
+    *,
+    rows: int,
+    source: tuple[DataFile, ...] = (),
+    model_sha256: str | None = None,
+    inputs: tuple[str, ...] | None = None,
+    predictions: tuple[str, ...] = (),
+    scored: bool = False,
+    predict_method: str | None = None,
+    importances: dict[str, float] | None = None,
+    calibration: Calibration | None = None,
+    targets: tuple[str, ...] = (),
+    made_of: Literal["rows", "mlrun"] = "rows",
+) -> BaselineRecord:
+    """Return the record of columns that were counted; see its own fields."""
+    return BaselineRecord(
+        rows=rows,
+        source=source,
+        data_sha256=fingerprint([asdict(column) for column in columns]),
+        model_sha256=model_sha256,
+        columns=tuple(columns),
+        skipped=dict(skipped),
+        inputs=inputs,
+        predictions=predictions,
+        scored=scored,
+        predict_method=predict_method,
+        importances=importances,
+        calibration=calibration,
+        targets=targets,
+        made_of=made_of,
     )
 
 
@@ -171,7 +207,7 @@ def _edges_of(
         return _categories_of(name, values)
     histogram_edges = np.empty(0) if extremes is None else equal_width_edges(*extremes)
     ordered = np.sort(np.concatenate(list(_finite(values, extremes))))
-    edges = _with_far_edges(reference_edges(ordered, histogram_edges))
+    edges = with_far_edges(reference_edges(ordered, histogram_edges))
     return NumericBaseline(
         profile=_nothing(name, str(values.type)),
         edges=pack(edges if not len(edges) else np.union1d(edges, further)),
@@ -179,7 +215,7 @@ def _edges_of(
     )
 
 
-def _with_far_edges(edges: NDArray[np.float64]) -> NDArray[np.float64]:
+def with_far_edges(edges: NDArray[np.float64]) -> NDArray[np.float64]:
     """Add an edge a range below and one a range above, so that outliers do not move the mean of what lies near."""
     if not len(edges):
         return edges

@@ -209,6 +209,9 @@ class _Distance:
         old_means, old_shares = _means(reference.profile, before)
         sd = reference.profile.std
         w1 = w1_sd = floor = None
+        if np.isnan(old_means).any() and sd and reference.profile.mean is not None:
+            # Only the reference's mean is known: how far the means are apart is the least that the distance can be.
+            w1_sd = _finite(abs(float(_clipped(means, reference.profile) @ shares) - reference.profile.mean) / sd)
         with np.errstate(over="ignore", invalid="ignore"):
             if np.all(np.isfinite(means)) and np.all(np.isfinite(old_means)):
                 w1 = _finite(metrics.wasserstein(means, shares, old_means, old_shares))

@@ -18,6 +18,7 @@ from airflow_batch_inference.drift.history import as_columns, guard, persistent,
 from airflow_batch_inference.drift.profile import Profiler
 from airflow_batch_inference.drift.reasons import history_reasons
 from airflow_batch_inference.drift.statistics import statistics_of
+from airflow_batch_inference.drift.wiring import is_same_data, problem
 from airflow_batch_inference.records import DriftStatus, Profile
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ class Monitored:
     result: DriftResult
     statistics: StatisticsRecord
     summaries: tuple[ColumnSummary, ...]
+    problem: str | None = None
+    """Why no verdict can ever come of this wiring, and what to do; the analysis is to be recorded all the same."""
 
 
 def monitor(
@@ -112,6 +115,7 @@ def monitor(
         Whether nothing is to be judged; statistics are still made.
     """
     columns: Sequence[ColumnBaseline]
+    wrong = None
     if baseline is None or is_switched_off:
         own = _own_baseline(current)
         columns, profile = own.columns, _as_profile(own)
@@ -120,6 +124,9 @@ def monitor(
         columns = baseline.columns
         profile = current.profile or count(current.dataset, columns, current.names)
         result = analyse(baseline, profile, column_names=current.column_names, rule=rule, roles=current.roles)
+        wrong = problem(result, baseline, current.column_names, rule)
+        if is_same_data(current.source, baseline):
+            result = replace(result, reasons=(*result.reasons, "The data are the reference's own files."))
     summaries = summarise(profile, columns, result.columns, current.roles)
     if not is_switched_off and (baseline is None or rule.name != "mlrun"):
         usual = previous if baseline is None else _undrifted(previous)
@@ -130,7 +137,10 @@ def monitor(
     if persistence is not None:
         result = persistent(result, recent, persistence.needed, persistence.of)
     return Monitored(
-        result=result, statistics=statistics_of(profile, columns, source=current.source), summaries=summaries
+        result=result,
+        statistics=statistics_of(profile, columns, source=current.source),
+        summaries=summaries,
+        problem=wrong,
     )
 
 

@@ -10,6 +10,15 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
+from airflow_batch_inference.drift.limits import (
+    SHARE_LIMITS,
+    THRESHOLDS,
+    one_of,
+    own_limits,
+    require_limits,
+    thresholds_of,
+    within,
+)
 from airflow_batch_inference.drift.metrics import drift_score
 from airflow_batch_inference.drift.significance import CORRECTIONS, adjusted
 from airflow_batch_inference.exceptions import ConfigurationError
@@ -20,7 +29,6 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.drift.comparison import Compared, Evidence
 
-RULES = ("effect", "mlrun")
 SEVERITY = {
     DriftStatus.NOT_ANALYSED: 0,
     DriftStatus.INSUFFICIENT: 1,
@@ -31,9 +39,6 @@ SEVERITY = {
 """What outweighs what; for the order of columns, not for verdicts."""
 BAD = (DriftStatus.DRIFT_DETECTED, DriftStatus.POSSIBLE_DRIFT)
 
-_THRESHOLDS = {"effect": (0.1, 0.2), "mlrun": (0.5, 0.7)}
-_SHARE_LIMITS = {"missing": (0.02, 0.1), "infinite": (0.02, 0.1), "range": (0.01, 0.05), "unseen": (0.01, 0.05)}
-LIMIT_NAMES = ("possible_drift_threshold", "drift_threshold", *_SHARE_LIMITS)
 _IMPORTANT_SHARE = 0.95
 
 
@@ -63,9 +68,10 @@ class DriftRule:
     max_drifted_fraction
         A larger share of drifted columns is drift of the dataset, important or not.
     limits
-        Column name to limits of its own: ``drift_threshold``, ``possible_drift_threshold``, and the shares ``missing``
-        (0.1), ``infinite`` (0.1), ``range`` (0.05) and ``unseen`` (0.05) from which a change is ``DRIFT_DETECTED``; a
-        fifth of it is ``POSSIBLE_DRIFT``. With a limit for ``missing`` the other checks leave missing values out.
+        Column name, or ``"*"`` for all that are not named, to limits of its own: ``drift_threshold``,
+        ``possible_drift_threshold``, and the shares ``missing`` (0.1), ``infinite`` (0.1), ``range`` (0.05) and
+        ``unseen`` (0.05) from which a change is ``DRIFT_DETECTED``; a fifth of it is ``POSSIBLE_DRIFT``. With a limit
+        for ``missing`` the other checks leave missing values out.
     watch, ignore
         Columns whose drift alone is the dataset's, whatever their importance; and columns that are not judged.
 
@@ -90,19 +96,13 @@ class DriftRule:
 
     def __post_init__(self) -> None:
         """Refuse a rule that can never work."""
-        _one_of("rule", self.name, RULES)
-        _one_of("edges", self.edges, ("padded", "open"))
-        _one_of("correction", self.correction, CORRECTIONS)
-        _ordered(*self.thresholds(), "", 1 if self.name == "mlrun" else math.inf)
-        _within("inf_capping", self.inf_capping, 0, math.inf)
-        _within("min_rows", self.min_rows, 0, math.inf)
-        _within("significance", self.significance, 0, 1)
-        _within("max_drifted_fraction", self.max_drifted_fraction, 0, 1)
-        for column, limits in self.limits.items():
-            for name, value in limits.items():
-                _one_of(f"A limit of column {column!r}", name, LIMIT_NAMES)
-                _within(f"{name} of column {column!r}", value, 0, 1 if name in _SHARE_LIMITS else math.inf)
-            _ordered(*self.thresholds(column), f" of column {column!r}", math.inf)
+        one_of("edges", self.edges, ("padded", "open"))
+        one_of("correction", self.correction, CORRECTIONS)
+        require_limits(self.name, self.drift_threshold, self.possible_drift_threshold, self.limits)
+        within("inf_capping", self.inf_capping, 0, math.inf)
+        within("min_rows", self.min_rows, 0, math.inf)
+        within("significance", self.significance, 0, 1)
+        within("max_drifted_fraction", self.max_drifted_fraction, 0, 1)
         both = sorted({*self.watch} & {*self.ignore})
         if both:
             message = f"{both[0]!r} is among both watch_columns and ignore_columns. Leave it out of one."
@@ -110,18 +110,19 @@ class DriftRule:
 
     def thresholds(self, column: str | None = None) -> tuple[float, float]:
         """Return the possible-drift and the drift threshold, of a column or in general."""
-        own = self.limits.get(column, {}) if column is not None else {}
-        usual_possible, usual_drift = _THRESHOLDS[self.name]
-        drift = own.get("drift_threshold", usual_drift if self.drift_threshold is None else self.drift_threshold)
-        possible = own.get("possible_drift_threshold", self.possible_drift_threshold)
-        return (min(usual_possible, drift) if possible is None else possible), drift
+        own = {} if column is None else self.own_limits(column)
+        return thresholds_of(self.name, self.drift_threshold, self.possible_drift_threshold, own)
+
+    def own_limits(self, column: str) -> dict[str, float]:
+        """Return the limits that a column has of its own: those of its name, else those of ``"*"``."""
+        return own_limits(self.limits, column)
 
     def limits_of(self, check: str, column: str) -> tuple[float, float]:
         """Return the limits of a check of a column; under ``mlrun`` they are shown and judge nothing."""
-        if check not in _SHARE_LIMITS:
-            return self.thresholds(column) if self.name == "effect" else _THRESHOLDS["effect"]
-        own = self.limits.get(column, {}).get(check)
-        return _SHARE_LIMITS[check] if own is None else (own / 5, own)
+        if check not in SHARE_LIMITS:
+            return self.thresholds(column) if self.name == "effect" else THRESHOLDS["effect"]
+        own = self.own_limits(column).get(check)
+        return SHARE_LIMITS[check] if own is None else (own / 5, own)
 
     def parameters(self) -> dict[str, float | str]:
         """Return what the verdict depends on, for the record."""
@@ -144,27 +145,6 @@ class DriftRule:
             **({"watch": ", ".join(self.watch)} if self.watch else {}),
             **({"ignore": ", ".join(self.ignore)} if self.ignore else {}),
         }
-
-
-def _one_of(argument: str, value: str, known: Iterable[str]) -> None:
-    if value not in (known := tuple(known)):
-        message = f"{argument} is {value!r}; it must be one of {', '.join(map(repr, known))}."
-        raise ConfigurationError(message)
-
-
-def _within(argument: str, value: float, low: float, high: float) -> None:
-    if not (math.isfinite(value) and low <= value <= high):
-        message = f"{argument} is {value}; it must be a finite number from {low:g} to {high:g}."
-        raise ConfigurationError(message)
-
-
-def _ordered(possible: float, drift: float, where: str, most: float) -> None:
-    if not (math.isfinite(drift) and 0 <= possible <= drift <= most):
-        message = (
-            f"possible_drift_threshold is {possible} and drift_threshold is {drift}{where}; they must lie in [0, "
-            f"{most:g}], the first not over the second."
-        )
-        raise ConfigurationError(message)
 
 
 def status_at(value: float, limits: tuple[float, float]) -> DriftStatus:

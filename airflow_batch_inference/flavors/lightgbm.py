@@ -21,6 +21,7 @@ from airflow_batch_inference.flavors.categories import (
     pandas_categories,
 )
 from airflow_batch_inference.flavors.frames import matrix
+from airflow_batch_inference.flavors.keywords import LIGHTGBM, require_keywords
 from airflow_batch_inference.flavors.lightgbm_text import require_followable
 from airflow_batch_inference.flavors.networks import OnePass
 
@@ -74,6 +75,7 @@ class LightGBMModel(OnePass):
         """
         data = matrix(self.categories.encode(batch), row_major=False)  # the same predictions, one transposition less
         given = dict(kwargs or {})
+        require_keywords(given, LIGHTGBM, "LightGBM's Booster.predict")
         found: dict[str, np.ndarray] = {}
         passes: dict[str | None, np.ndarray] = {}
         for method in methods:

@@ -24,6 +24,7 @@ from airflow_batch_inference.columns import replace_columns
 from airflow_batch_inference.exceptions import ConfigurationError, UntrustedModelError
 from airflow_batch_inference.flavors.base import ModelFormat, require, require_method, take_options
 from airflow_batch_inference.flavors.frames import frame
+from airflow_batch_inference.flavors.keywords import require_keywords
 from airflow_batch_inference.flavors.mlflow_folder import (
     MLMODEL,
     Inner,
@@ -181,6 +182,10 @@ class PyfuncModel:
     ) -> Prediction:
         """Score one mini-batch; see :meth:`~.base.LoadedModel.predict`."""
         require_method(method, self.methods)
+        if kwargs:
+            schema = self.model.metadata.get_params_schema()
+            known = [] if schema is None else [each.name for each in schema.params]
+            require_keywords(kwargs, known, "MLflow, whose model's signature has no such parameter,")
         return _arrays(self.model.predict(self._data(batch), params=dict(kwargs) if kwargs else None))
 
     def example(self, batch: pa.Table) -> dict[str, object]:

@@ -21,6 +21,7 @@ from airflow_batch_inference.flavors.archives import ZIP, members, require_sound
 from airflow_batch_inference.flavors.base import ModelFormat, require, require_method, take_options
 from airflow_batch_inference.flavors.estimator_inputs import EstimatorInputs, estimator_inputs
 from airflow_batch_inference.flavors.frames import has_large_integers, in_one_form
+from airflow_batch_inference.flavors.keywords import require_taken
 from airflow_batch_inference.flavors.pickled import PICKLES, imported_by_file, starts_as_pickle
 from airflow_batch_inference.flavors.sklearn_objects import require_harmless
 from airflow_batch_inference.flavors.skops_schema import SCHEMA, called_names
@@ -169,6 +170,7 @@ class SklearnModel:
     ) -> np.ndarray:
         """Score one mini-batch; see :meth:`~.base.LoadedModel.predict`."""
         require_method(method, self.methods)
+        require_taken(self.estimator, kwargs or {})
         name, extra = _ensemble_methods(self.estimator).get(method, (method, {}))
 
         def score(rows: pa.Table) -> np.ndarray:

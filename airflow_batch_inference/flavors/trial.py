@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import logging
 import math
 import os
 import re
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.flavors.base import LoadedModel, ModelFormat
 
+log = logging.getLogger(__name__)
+
 TRIAL_TIMEOUT_S = 300.0
 
 _ERROR = 3
@@ -48,6 +51,7 @@ _GPU_BYTES = 4 << 30  # what CUDA's libraries may take of the host's memory when
 _GPU = Path("/dev/nvidiactl")
 _MOST_GROWTH = 16
 _POLL_S = 0.02
+_TOLD_EVERY_S = 15.0
 _PROBE_CPU_S = 6.0
 _PROBE_BYTES_A_S = 16 << 20
 _OF_MEMORY = re.compile(r"alloc|out of memory|\bOOM\b", re.IGNORECASE)
@@ -170,7 +174,14 @@ def try_in_child(
         *trusted,
     ]
     most_bytes = _MOST_USED_BYTES + (_GPU_BYTES if _GPU.exists() else 0) + _MOST_GROWTH * _size(path)
+    log.info(
+        "Trying %s out in a child process first, since nobody has pinned its digest (sha256=): at most %g s",
+        where,
+        timeout_s,
+    )
+    started = time.monotonic()
     child = _run(command, environment, timeout_s=timeout_s, most_bytes=most_bytes)
+    log.info("The trial of %s took %.1f s", where, time.monotonic() - started)
     if isinstance(child, str):
         message = (
             f"{where} ({flavor}, {model_format}) {child} in a trial process. If the file is good and just large, pin "
@@ -203,7 +214,11 @@ def _run(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as child:
         fault = None
+        told_at = started = time.monotonic()
         while True:
+            if (now := time.monotonic()) - told_at >= _TOLD_EVERY_S:
+                told_at = now
+                log.info("The trial is still at work after %.0f s of at most %g s", now - started, timeout_s)
             try:
                 output, errors = child.communicate(timeout=_POLL_S)
             except subprocess.TimeoutExpired:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.datasets.json_array import orient_of
+from airflow_batch_inference.datasets.recorded import prediction_set_at
 from airflow_batch_inference.exceptions import ConfigurationError, DataError, did_you_mean
 from airflow_batch_inference.records import ReadOptions
 from airflow_batch_inference.storage import private_folder
@@ -77,6 +78,8 @@ def read_request(
         The file is not there, cannot be read, or its name tells no format.
     """
     uri = normalize_uri(located(path))
+    if data_format is None and uri.endswith(".json") and prediction_set_at(uri, storage) is not None:
+        return open_dataset(uri, storage).whole()
     kind = data_format or _format_of(uri)
     if kind not in FORMATS:
         message = f"data_format is {kind!r}{did_you_mean(kind, FORMATS)}; it must be one of {', '.join(FORMATS)}."

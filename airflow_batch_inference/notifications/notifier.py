@@ -6,6 +6,7 @@ only what reached somebody starts the cooldown.
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseNotifier
@@ -19,7 +20,7 @@ from airflow_batch_inference.operators.arguments import names, number, optional_
 from airflow_batch_inference.operators.base import artifact_root, artifact_storage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from airflow.sdk.definitions.context import Context
 
@@ -79,6 +80,15 @@ class BatchInferenceNotifier(BaseNotifier):
         self.cooldown_s = cooldown_s
         self.artifact_root = artifact_root
         self.artifact_conn_id = artifact_conn_id
+
+    def __call__(self, *args: Any) -> None:  # noqa: ANN401  # as Airflow calls it
+        """Send what a context tells, with templates rendered for it; one object may serve many tasks."""
+        # Airflow renders in place: a second task would be told what was rendered for the first.
+        super(BatchInferenceNotifier, copy.copy(self)).__call__(*args)
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        """Do the same in the triggerer."""
+        return super(BatchInferenceNotifier, copy.copy(self)).__await__()
 
     def notify(self, context: Context) -> None:
         """Send what the context tells, if it tells anything and was not told just before."""

@@ -6,6 +6,7 @@ import ast
 import json
 import math
 import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,23 @@ _TRUE = frozenset({"true", "1", "yes"})
 _FALSE = frozenset({"false", "0", "no"})
 _DATA_LIBRARIES = frozenset({"numpy", "pandas", "polars", "pyarrow"})
 _NONE = frozenset({"", "none", "null"})
+
+
+def is_known(value: object) -> bool:
+    """Say whether a value is what it will be when the task runs: no template in it, and nothing of another task's.
+
+    Examples
+    --------
+    >>> is_known({"age": {"drift_threshold": 3}}), is_known("{{ params.rule }}")
+    (True, False)
+    """
+    if isinstance(value, str):
+        return re.search(r"\{[{%#]", value) is None
+    if isinstance(value, Mapping):
+        return all(is_known(each) for pair in value.items() for each in pair)
+    if isinstance(value, (list, tuple)):
+        return all(map(is_known, value))
+    return value is None or isinstance(value, (bool, int, float))
 
 
 def number(name: str, value: object, *, low: float = -math.inf, high: float = math.inf) -> float:
@@ -275,7 +293,9 @@ def structure(value: Any) -> Any:  # noqa: ANN401  # what a DAG or a template gi
     (['a', 1], {'a': True}, '/data', None)
     """
     if not isinstance(value, str):
-        return value
+        # What a mapped task returned comes as a sequence of its own kind, which reads one value at a time.
+        is_lazy = isinstance(value, Sequence) and not isinstance(value, (list, tuple, bytes))
+        return list(value) if is_lazy else value
     if value[:1] not in ("[", "{"):
         return optional_text(value)
     try:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import copy
 import functools
 import logging
 import os
 from abc import abstractmethod
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, BaseHook, conf
-from airflow.sdk import Asset, AssetAlias, BaseOperator
+from airflow.sdk import Asset, AssetAlias, BaseNotifier, BaseOperator
 
 from airflow_batch_inference.aliases import parse_alias
 from airflow_batch_inference.exceptions import (
@@ -28,7 +30,7 @@ from airflow_batch_inference.exceptions import (
     EvaluationFailedError,
 )
 from airflow_batch_inference.operators.alerts import MOST_SECONDS, Cooldown, drifted_columns
-from airflow_batch_inference.operators.arguments import number
+from airflow_batch_inference.operators.arguments import number, optional_text
 from airflow_batch_inference.operators.asset_state import keep_state
 from airflow_batch_inference.records import DriftStatus, TaskKey
 from airflow_batch_inference.storage import Storage, parse_sha256
@@ -263,6 +265,10 @@ class BatchInferenceOperator(BaseOperator):
         """Reaches the artifact store."""
         return artifact_storage(self.artifact_conn_id)
 
+    def data_storage(self, conn_id: object) -> Storage:
+        """Return what reaches a dataset through a connection, and prediction sets in the way of the artifact store."""
+        return replace(storage_for(optional_text(conn_id)), artifacts=self.storage)
+
     def cooldown(self, context: Context, seconds: object) -> Cooldown | None:
         """Return what holds back this task's repeated alerts for some seconds, also from text; None for 0.
 
@@ -387,7 +393,8 @@ def alert(
 def tell(notifier: Any, context: Mapping[str, Any]) -> bool:  # noqa: ANN401  # any callable that takes a context
     """Call a notifier, and say whether it worked; one that fails is logged."""
     try:
-        notifier(context)
+        # Airflow's notifiers render their templates in place: the next task or alert would get what this one got.
+        (copy.copy(notifier) if isinstance(notifier, BaseNotifier) else notifier)(context)
     except Exception:
         log.exception("The notifier %s failed; the alert above stands in this log", type(notifier).__name__)
         return False

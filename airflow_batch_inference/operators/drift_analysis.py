@@ -13,6 +13,7 @@ from airflow_batch_inference.operators.arguments import (
     choice,
     csv_options,
     given_data,
+    is_known,
     mapping,
     names,
     number,
@@ -23,13 +24,14 @@ from airflow_batch_inference.operators.arguments import (
     whole_number,
 )
 from airflow_batch_inference.operators.base import (
+    RECORD_URI,
     BatchInferenceOperator,
     alert,
     announce_drift,
     push,
     run_date,
-    storage_for,
     task_key,
+    translated_errors,
 )
 from airflow_batch_inference.operators.drift_gate import drift_error
 from airflow_batch_inference.operators.inputs import resolve_model
@@ -51,23 +53,29 @@ class DriftAnalysisOperator(BatchInferenceOperator):
     """Compare a dataset with its model's baseline, or with a sample set, and with earlier runs of this task.
 
     Returns the drift result's URI; pushes ``drift_status`` and ``drift_metric`` by XCom. All is recorded before
-    anything is raised. Every asset in ``outlets`` gets an event whose extra holds the verdict; an ``AssetAlias`` gets
-    one only where drift was detected.
+    anything is raised. Where data and reference share no column that can be compared, or the reference has fewer than
+    ``min_rows`` rows, nothing could ever be seen: the task fails. Every asset in ``outlets`` gets an event whose extra
+    holds the verdict; an ``AssetAlias`` gets one only where drift was detected.
 
-    :param dataset: URI of a prediction set (``predict.output``), or a dataset as :class:`PredictOperator` takes it.
-        (templated)
+    :param dataset: URI of a prediction set (``predict.output``), several of them as a list, or a dataset as
+        :class:`PredictOperator` takes it. (templated)
     :param model: URI of the model record whose baseline is the reference; None: that of the prediction set.
         (templated)
-    :param sample_set: a dataset to compare with; wins over the baseline. (templated)
+    :param sample_set: a dataset to compare with, or the URI of a prediction set; wins over the baseline. (templated)
+    :param baseline: what to compare with in place of the model's baseline: the URI of one, or MLRun's statistics of a
+        sample set, as a dict or as the URI of a JSON or YAML file; not together with a sample set. (templated)
+    :param target_column: columns of true labels in the reference, which the data rightly lack; that of the model's
+        baseline is known. (templated)
     :param perform_drift_analysis: True demands something to compare with; False analyses nothing; None: yes where
         there is something to compare with. (templated)
     :param rule: how the verdict is found. ``effect``: a column drifts where an effect is large enough to matter and
         too large for chance; ``mlrun``: the mean over the columns of (TVD + Hellinger) / 2. (templated)
-    :param drift_threshold: ``DRIFT_DETECTED`` at or over it. None: 0.2 under ``effect`` (standard deviations of the
-        reference, or Jensen-Shannon distance), 0.7 under ``mlrun``. (templated)
+    :param drift_threshold: ``DRIFT_DETECTED`` at or over it, from 0 to 1. None: 0.2 under ``effect`` (standard
+        deviations of the reference, or Jensen-Shannon distance), 0.7 under ``mlrun``. (templated)
     :param possible_drift_threshold: ``POSSIBLE_DRIFT`` at or over it; None: 0.1, or 0.5. (templated)
-    :param column_limits: column name to a dict of limits of its own: ``drift_threshold``,
-        ``possible_drift_threshold``, and the shares ``missing``, ``infinite``, ``range``, ``unseen``. (templated)
+    :param column_limits: column name, or ``"*"`` for all that are not named, to a dict of limits of its own:
+        ``drift_threshold`` (of a named column of numbers over 1 too, under ``effect``), ``possible_drift_threshold``,
+        and the shares ``missing``, ``infinite``, ``range``, ``unseen``. (templated)
     :param watch_columns: columns whose drift alone is the dataset's; without them, those that make up 95 % of the
         model where it knows its importances, else all. (templated)
     :param ignore_columns: columns that are not judged. (templated)
@@ -98,6 +106,8 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         "dataset",
         "model",
         "sample_set",
+        "baseline",
+        "target_column",
         "perform_drift_analysis",
         "rule",
         "drift_threshold",
@@ -129,6 +139,8 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         dataset: object,
         model: str | None = None,
         sample_set: object = None,
+        baseline: str | Mapping[str, Any] | None = None,
+        target_column: str | Sequence[str] | None = None,
         perform_drift_analysis: bool | str | None = None,
         rule: str = "effect",
         drift_threshold: float | str | None = None,
@@ -157,6 +169,8 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         self.dataset = given_data("dataset", dataset)
         self.model = model
         self.sample_set = given_data("sample_set", sample_set)
+        self.baseline = baseline
+        self.target_column = target_column
         self.perform_drift_analysis = perform_drift_analysis
         self.rule = rule
         self.drift_threshold = drift_threshold
@@ -180,6 +194,22 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         self.conn_id = conn_id
         self.csv_options = csv_options
         self.require_absolute("dataset", "sample_set")
+        with translated_errors():
+            self._require_limits()
+
+    def _require_limits(self) -> None:
+        """Refuse thresholds that can never work while the DAG is parsed, unless a template is yet to make them."""
+        given = (self.rule, self.drift_threshold, self.possible_drift_threshold, self.column_limits)
+        if not all(map(is_known, given)):
+            return
+        from airflow_batch_inference.drift.limits import require_limits
+
+        require_limits(
+            self.rule,
+            optional_number("drift_threshold", self.drift_threshold),
+            optional_number("possible_drift_threshold", self.possible_drift_threshold),
+            _column_limits(self.column_limits),
+        )
 
     def perform(self, context: Context) -> str:
         """Compare, record, then alert or fail."""
@@ -188,10 +218,15 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         key, at = task_key(context), run_date(context) or datetime.now(UTC)
         notifiers = callables("notifiers", self.notifiers)
         compared, recent = self._runs(key, at)
-        uri, result = self._store(self._monitor(compared, recent), key, at, compared)
+        monitored = self._monitor(compared, recent)
+        uri, result = self._store(monitored, key, at, compared)
         self.recorded = uri, result
         self._log(result)
         push(context, {"drift_status": str(result.status), "drift_metric": result.drift_metric})
+        if monitored.problem is not None:
+            push(context, {RECORD_URI: uri})
+            message = f"{monitored.problem} What was found is recorded: {uri}."
+            raise ConfigurationError(message)
         announce_drift(result, uri, self.outlets, context)
         if result.status == DriftStatus.DRIFT_DETECTED and on_drift != "record":
             alert(result, uri, notifiers, context, cooldown=cooldown)
@@ -243,7 +278,7 @@ class DriftAnalysisOperator(BatchInferenceOperator):
 
     def _monitor(self, compared: Sequence[HistoryEntry], recent: Sequence[HistoryEntry]) -> Monitored:
         from airflow_batch_inference.drift.monitor import monitor
-        from airflow_batch_inference.operators.drift_data import DriftData
+        from airflow_batch_inference.operators.drift_data import DriftData, with_targets
 
         demanded = optional_boolean("perform_drift_analysis", self.perform_drift_analysis)
         model = optional_text(self.model)
@@ -252,14 +287,16 @@ class DriftAnalysisOperator(BatchInferenceOperator):
             model_uri=None if model is None else resolve_model(model, None, root=self.root, storage=self.storage),
             sample_set=None if demanded is False else structure(self.sample_set),
             storage=self.storage,
-            data_storage=storage_for(optional_text(self.conn_id)),
+            data_storage=self.data_storage(self.conn_id),
             csv=csv_options(self.csv_options),
         )
+        data = data.against(None if demanded is False else structure(self.baseline))
         baseline, baseline_uri = (None, None) if demanded is False else data.reference()
+        baseline = with_targets(baseline, names("target_column", self.target_column) or ())
         if demanded and baseline is None:
             message = (
                 "perform_drift_analysis is True, but there is nothing to compare with: the model has no baseline "
-                "and no sample_set is given. Give sample_set here, or to the LoadModelOperator."
+                "and neither sample_set nor baseline is given. Give one here, or to the LoadModelOperator."
             )
             raise ConfigurationError(message)
         monitored = monitor(
@@ -308,7 +345,8 @@ class DriftAnalysisOperator(BatchInferenceOperator):
             result_uri=uri,
             baseline_sha256=result.baseline_sha256,
         )
-        remember(self.root, entry, self.storage)
+        if monitored.problem is None:  # later runs are not to be compared with it
+            remember(self.root, entry, self.storage)
         return uri, result
 
     def _log(self, result: DriftResult) -> None:

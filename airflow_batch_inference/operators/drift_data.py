@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from airflow_batch_inference.datasets.dataset import Dataset, open_dataset
 from airflow_batch_inference.drift.analysis import Roles
 from airflow_batch_inference.drift.monitor import Current
-from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError
+from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError, did_you_mean
+from airflow_batch_inference.operators.baselines import given_baseline
 from airflow_batch_inference.operators.inputs import read
 from airflow_batch_inference.records import (
     BaselineRecord,
@@ -24,7 +25,7 @@ from airflow_batch_inference.records import (
 )
 from airflow_batch_inference.reference import input_names, matching, open_sample_set, plain_baseline
 from airflow_batch_inference.scoring.layout import CHECKS
-from airflow_batch_inference.scoring.nesting import open_written, written_fields
+from airflow_batch_inference.scoring.nesting import written_fields
 from airflow_batch_inference.scoring.reading import baseline_reading, model_reading
 from airflow_batch_inference.uris import is_record_uri
 
@@ -45,8 +46,12 @@ class DriftData:
         As it was given: a prediction set's URI, or a dataset.
     predictions, model
         The prediction set, and the model whose baseline is the reference, where there are any.
+    among
+        Prediction sets, where the dataset is a list of several.
     sample_set
-        Wins over the baseline.
+        Wins over the model's baseline.
+    given
+        A baseline in the place of the model's, and its URI where it has one.
     storage, data_storage
         Reach the artifact store, and datasets.
     csv
@@ -60,6 +65,8 @@ class DriftData:
     storage: Storage
     data_storage: Storage
     csv: CsvOptions = field(default_factory=CsvOptions)
+    among: tuple[PredictionSetRecord, ...] = ()
+    given: tuple[str | None, BaselineRecord] | None = None
 
     @classmethod
     def of(
@@ -79,10 +86,13 @@ class DriftData:
         ConfigurationError
             One of them is of another kind.
         """
-        predictions = None
-        if isinstance(dataset, str) and is_record_uri(dataset):
-            predictions = read(PredictionSetRecord, "dataset", dataset, storage)
-        uri = model_uri or (_judged_by(predictions) if predictions else None)
+        given = [dataset] if isinstance(dataset, str) else dataset if isinstance(dataset, (list, tuple)) else []
+        uris = [uri for uri in given if isinstance(uri, str) and is_record_uri(uri)]
+        sets = tuple(read(PredictionSetRecord, "dataset", uri, storage) for uri in uris)
+        predictions = sets[0] if len(given) == len(sets) == 1 else None
+        dataset = given[0] if predictions is not None else dataset
+        judges = {_judged_by(each) for each in sets} if len(sets) == len(given) else set()
+        uri = model_uri or (judges.pop() if len(judges) == 1 else None)
         return cls(
             dataset=dataset,
             predictions=predictions,
@@ -91,7 +101,22 @@ class DriftData:
             storage=storage,
             data_storage=data_storage,
             csv=csv or CsvOptions(),
+            among=() if predictions is not None else sets,
         )
+
+    def against(self, baseline: object) -> DriftData:
+        """Return the same data, to be compared with a baseline that is given by itself, if it is.
+
+        Raises
+        ------
+        ConfigurationError
+            It is none, or a sample set is given too.
+        """
+        given = given_baseline(baseline, storage=self.storage, data_storage=self.data_storage)
+        if given is not None and self.sample_set is not None:
+            message = "baseline and sample_set are both given, and each is what the data are compared with. Give one."
+            raise ConfigurationError(message)
+        return replace(self, given=given)
 
     def reference(self) -> tuple[BaselineRecord | None, str | None]:
         """Return what to compare with, and its URI where it is stored: the sample set, the baseline, or nothing."""
@@ -101,11 +126,23 @@ class DriftData:
                 reading = replace(reading, types=(*_written(self.predictions), *reading.types))
             names = input_names(self.model)
             sample = open_sample_set(self.sample_set, self.data_storage, names=names, reading=reading)
-            return plain_baseline(sample, record=self.model), None
+            made = self._made(self.sample_set)
+            if made is None:
+                return plain_baseline(sample, record=self.model), None
+            sample = sample.select(_data_columns(made))
+            return plain_baseline(sample, record=self.model, names=made.input_names), None
+        if self.given is not None:
+            return self.given[1], self.given[0]
         uri = self.predictions.baseline_uri if self.predictions else None
         if self.model is not None:
             uri = self.model.baseline_uri
         return (None, None) if uri is None else (read(BaselineRecord, "The baseline", uri, self.storage), uri)
+
+    def _made(self, sample_set: object) -> PredictionSetRecord | None:
+        """Return the prediction set that a sample set is, if it is one."""
+        if not isinstance(sample_set, str) or not is_record_uri(sample_set):
+            return None
+        return read(PredictionSetRecord, "sample_set", sample_set, self.storage)
 
     def current(
         self, baseline: BaselineRecord | None, baseline_uri: str | None, *, is_demanded: bool = True
@@ -165,8 +202,9 @@ class DriftData:
             return Roles()
         names = [column.profile.name for column in baseline.columns]
         inputs = baseline.inputs if self.model is None else matching(input_names(self.model), names) or baseline.inputs
-        # A plain dataset has no predictions yet.
-        return Roles(inputs=inputs, predictions=baseline.predictions, unread=baseline.predictions)
+        # A plain dataset has no predictions yet; of several prediction sets one made otherwise is enough.
+        apart = next(filter(None, (_scored_otherwise(each, baseline) for each in self.among)), None)
+        return Roles(inputs=inputs, predictions=baseline.predictions, unread=baseline.predictions, apart=apart)
 
     def _opened(self, baseline: BaselineRecord | None) -> Dataset:
         """Open the rows to judge: a prediction set's, its inputs where the rows were not kept, or any dataset."""
@@ -178,10 +216,7 @@ class DriftData:
             return open_dataset(self.dataset, self.data_storage, model_names=names, reading=reading)
         if not predictions.kept:
             return self._inputs(predictions)
-        require_table(predictions, self.dataset)
-        # Text formats do not keep types: "007" must not come back as 7.
-        types = () if predictions.output_format in ("parquet", "arrow") else predictions.columns
-        dataset = open_written(predictions, self.storage, types=types)
+        dataset = open_dataset(self.dataset, self.storage)
         return dataset.select(_data_columns(predictions)) if dataset.schema.names else dataset
 
     def _inputs(self, predictions: PredictionSetRecord) -> Dataset:
@@ -226,21 +261,25 @@ class DriftData:
         )
 
 
-def require_table(predictions: PredictionSetRecord, where: object) -> None:
-    """Refuse what a scoring script has made, where it is no table with names.
+def with_targets(baseline: BaselineRecord | None, targets: Sequence[str]) -> BaselineRecord | None:
+    """Return a reference that knows which of its columns are true labels: later data rightly lack them.
 
     Raises
     ------
     ConfigurationError
-        The script wrote files by itself, or the table has no header.
+        It has no such column.
     """
-    if predictions.items is not None and not (predictions.has_table and predictions.items.has_header):
-        message = (
-            f"{where} is what a scoring script has made with output_action={predictions.items.output_action!r}, "
-            f"header={predictions.items.has_header}: no table with column names. Use append_row with a header, or give "
-            "the files that it was made from."
-        )
-        raise ConfigurationError(message)
+    if baseline is None or not targets:
+        return baseline
+    there = [*(column.profile.name for column in baseline.columns), *baseline.skipped]
+    for name in targets:
+        if name not in there:
+            message = (
+                f"target_column names {name!r}, which the reference does not have{did_you_mean(name, there)}. Its "
+                f"columns: {', '.join(there)}."
+            )
+            raise ConfigurationError(message)
+    return replace(baseline, targets=tuple(dict.fromkeys([*baseline.targets, *targets])))
 
 
 def _written(predictions: PredictionSetRecord) -> list[ColumnSpec]:

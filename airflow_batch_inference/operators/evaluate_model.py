@@ -64,7 +64,8 @@ class EvaluateModelOperator(BatchInferenceOperator):
 
     :param model: URI of a model record (``load.output``), an alias (``models/churn@champion``), or the URI of a model
         file whose format cannot run code. (templated)
-    :param dataset: the labelled data, as :class:`PredictOperator` takes a dataset. (templated)
+    :param dataset: the labelled data, as :class:`PredictOperator` takes a dataset; a prediction set that has a column
+        of labels too. (templated)
     :param label_columns: its column of true labels; of a model with several outputs one each, in their order. They are
         kept, and never reach the model. (templated)
     :param as_of: with an alias, the version that was live at this time; None: the newest. (templated)
@@ -239,7 +240,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
         from airflow_batch_inference.scoring.job import score_dataset
 
         request, described = self._request(question, context)
-        data_storage = storage_for(optional_text(self.conn_id))
+        data_storage = self.data_storage(self.conn_id)
         require_labels(question, request, data_storage)
         uri, record = score_dataset(
             request,

@@ -17,6 +17,7 @@ from airflow_batch_inference.records import (
     PredictionSetRecord,
     ProfileRecord,
     Record,
+    kind_in_words,
 )
 from airflow_batch_inference.uris import is_record_uri, normalize_uri
 
@@ -118,6 +119,7 @@ def read(kind: type[R], argument: str, uri: str, storage: Storage) -> R:
     record = storage.read_record(uri) if is_record_uri(uri) else None
     if not isinstance(record, kind):
         name, advice = _NAMES[kind]
-        message = f"{argument} is {uri}, which is no {name}. {advice}."
+        found = "no record of this package" if record is None else kind_in_words(record)
+        message = f"{argument} is {uri} ({found}), which is no {name}. {advice}."
         raise ConfigurationError(message)
     return record

@@ -131,7 +131,7 @@ def _of_model(uri: str, record: ModelRecord, storage: Storage) -> tuple[list[Any
 
 def _of_predictions(uri: str, record: PredictionSetRecord, storage: Storage) -> tuple[list[Any], list[Any]]:  # noqa: ARG001
     assertions = [_rejects(record), *_checks(record)]
-    sources = list(record.dataset_uris)
+    sources = _data_of_all(record.dataset_uris, storage)
     inputs = _inputs(sources, None, dataQualityAssertions=_asserted(assertions))
     if len(inputs) == 1:
         inputs[0].inputFacets["dataQualityMetrics"] = _totals(record)
@@ -157,7 +157,7 @@ def _of_evaluation(uri: str, record: EvaluationRecord, storage: Storage) -> tupl
         }
         for verdict in record.verdicts
     ]
-    return [*_inputs(record.dataset_uris, None, dataQualityAssertions=_asserted(assertions))], []
+    return [*_inputs(_data_of_all(record.dataset_uris, storage), None, dataQualityAssertions=_asserted(assertions))], []
 
 
 def _of_artifacts(uri: str, record: LoggedArtifactsRecord, storage: Storage) -> tuple[list[Any], list[Any]]:  # noqa: ARG001
@@ -195,6 +195,10 @@ def _read(uri: str, storage: Storage) -> Record | None:
 def _folder(record: PredictionSetRecord) -> str | None:
     """Return the folder of a prediction set's parts."""
     return posixpath.dirname(record.parts[0].uri) if record.parts else None
+
+
+def _data_of_all(uris: Iterable[str], storage: Storage) -> list[str]:
+    return [place for uri in uris for place in _data_of(uri, storage)]
 
 
 def _data_of(uri: str | None, storage: Storage) -> list[str]:

@@ -24,8 +24,8 @@ from airflow_batch_inference.operators.base import (
     storage_for,
     trusted_digests,
 )
-from airflow_batch_inference.operators.inputs import read, read_model, resolve_model
-from airflow_batch_inference.records import BaselineRecord, ModelRecord
+from airflow_batch_inference.operators.baselines import given_baseline
+from airflow_batch_inference.operators.inputs import read_model, resolve_model
 from airflow_batch_inference.uris import is_record_uri
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk.definitions.context import Context
 
+    from airflow_batch_inference.records import ModelRecord
     from airflow_batch_inference.registration import GoldenRequest, ModelRequest
     from airflow_batch_inference.signing import SignatureCheck
 
@@ -66,12 +67,14 @@ class LoadModelOperator(BatchInferenceOperator):
     :param load_options: what the flavor is given beside the file, such as the class of a PyTorch state dict; see
         docs/flavors.md. (templated)
     :param class_names: what the output calls a classifier's classes, in the model's order. (templated)
-    :param sample_set: the data that the model was trained on (URIs, or small inline records or frames), from which the
-        baseline for drift is computed and stored. The model scores it too, so that later predictions have something
-        to be compared with; where it has columns of the predictions' names, those are taken instead: the model's
-        predictions, not labels of 0 and 1 for a model that predicts probabilities. (templated)
-    :param baseline: URI of a baseline that ``airflow batch-inference baseline`` has made, instead of a sample set.
+    :param sample_set: the data that the model was trained on (URIs, a prediction set's among them, or small inline
+        records or frames), from which the baseline for drift is computed and stored. The model scores it too, so that
+        later predictions have something to be compared with; where it has columns of the predictions' names, those are
+        taken instead: the model's predictions, not labels of 0 and 1 for a model that predicts probabilities.
         (templated)
+    :param baseline: URI of a baseline that ``airflow batch-inference baseline`` has made, instead of a sample set; or
+        MLRun's statistics of one (``feature_stats``, ``sample_set_statistics``): a dict, or the URI of a JSON or YAML
+        file that holds them. (templated)
     :param golden_set: a few hundred rows (URIs, or inline records or frames) whose predictions are stored with the
         model at its first load, and compared at each later one, in every task and worker: an upgraded library that
         predicts something else is caught before it scores a row. (templated)
@@ -133,7 +136,7 @@ class LoadModelOperator(BatchInferenceOperator):
         load_options: Mapping[str, Any] | None = None,
         class_names: Sequence[str] | None = None,
         sample_set: object = None,
-        baseline: str | None = None,
+        baseline: str | Mapping[str, Any] | None = None,
         golden_set: object = None,
         golden_tolerance: float | str = 1e-6,
         target_column: str | None = None,
@@ -223,7 +226,6 @@ class LoadModelOperator(BatchInferenceOperator):
         from airflow_batch_inference.reference import ReferenceOptions
         from airflow_batch_inference.registration import register_model
 
-        baseline_uri = optional_text(self.baseline)
         request = self._request(by)
         return register_model(
             request,
@@ -236,12 +238,12 @@ class LoadModelOperator(BatchInferenceOperator):
                 predict_kwargs=mapping("predict_kwargs", self.predict_kwargs),
                 csv=csv_options(self.csv_options),
             ),
-            baseline=None
-            if baseline_uri is None
-            else (baseline_uri, read(BaselineRecord, "baseline", baseline_uri, self.storage)),
+            baseline=given_baseline(
+                structure(self.baseline), storage=self.storage, data_storage=self.data_storage(request.conn_id)
+            ),
             golden=self._golden(),
             storage=self.storage,
-            model_storage=storage_for(request.conn_id),
+            model_storage=self.data_storage(request.conn_id),
         )
 
     def _request(self, by: str) -> ModelRequest:

@@ -26,7 +26,7 @@ from airflow_batch_inference.operators.arguments import (
     whole_number,
     words,
 )
-from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push, storage_for
+from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push
 from airflow_batch_inference.operators.checks import refuse_expressions, shape_options, tell_of_checks
 from airflow_batch_inference.operators.inputs import read
 from airflow_batch_inference.operators.predict_script import file_scorer, score_files
@@ -65,8 +65,9 @@ class PredictOperator(BatchInferenceOperator):
         a dict of names and such is the models of a ``split``. With a scoring script: a file or folder of any kind that
         it finds by ``AZUREML_MODEL_DIR``, or None. (templated)
     :param dataset: a file, folder, glob or list of URIs of Parquet, CSV, Arrow/Feather, JSON lines or JSON lists of
-        objects; or at most 10,000 rows in the DAG file or by XCom: list of lists, list of dicts, dict of columns, NumPy
-        array, pandas or polars data frame, Arrow table. (templated)
+        objects; the URI of a prediction set (``predict.output``), which means its rows; or at most 10,000 rows in the
+        DAG file or by XCom: list of lists, list of dicts, dict of columns, NumPy array, pandas or polars data frame,
+        Arrow table. (templated)
     :param as_of: with an alias, the version that was live at this time, for backfills:
         ``"{{ logical_date | default(dag_run.run_after, true) }}"``; None: the newest. (templated)
     :param drop_columns: columns to leave out, of the model's inputs and of the output: names or positions; for a
@@ -400,7 +401,7 @@ class PredictOperator(BatchInferenceOperator):
             uri, record = score_dataset(
                 self._request(context, on_empty),
                 storage=self.storage,
-                data_storage=storage_for(optional_text(self.conn_id)),
+                data_storage=self.data_storage(self.conn_id),
                 stopped=lambda: self._stop_requested,
                 resources=self._resources(),
                 fence=fence_of(context),

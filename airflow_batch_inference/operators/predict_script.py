@@ -157,7 +157,7 @@ def score_files(operator: PredictOperator, scorer: Scorer, context: Context, on_
             on_empty="succeed" if on_empty == "succeed" else "fail",
         ),
         storage=operator.storage,
-        data_storage=storage_for(optional_text(operator.conn_id)),
+        data_storage=operator.data_storage(operator.conn_id),
         stopped=lambda: operator.is_stopped,
         fence=fence_of(context),
     )

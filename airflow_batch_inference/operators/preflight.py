@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ConfigurationError, PreflightFailedError
-from airflow_batch_inference.operators.arguments import csv_options, optional_text, structure
-from airflow_batch_inference.operators.base import push, storage_for
+from airflow_batch_inference.operators.arguments import csv_options, structure
+from airflow_batch_inference.operators.base import push
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ def try_out(
         make_request,
         dataset=structure(operator.dataset),
         storage=operator.storage,
-        data_storage=storage_for(optional_text(operator.conn_id)),
+        data_storage=operator.data_storage(operator.conn_id),
         resources=resources,
         csv=_csv(operator),
     )

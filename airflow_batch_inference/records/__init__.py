@@ -8,6 +8,7 @@ no record holds credentials or a NaN.
 from __future__ import annotations
 
 import json
+from dataclasses import MISSING, fields
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError
 from airflow_batch_inference.records.base import SCHEMA_VERSION, ColumnSpec, DataFile, Record, TaskKey, fingerprint
@@ -148,6 +149,8 @@ __all__ = [
     "UsedModel",
     "decode_record",
     "fingerprint",
+    "is_record",
+    "kind_in_words",
 ]
 
 RECORD_TYPES: dict[str, type[Record]] = {
@@ -167,6 +170,50 @@ RECORD_TYPES: dict[str, type[Record]] = {
     "catalog-entry": CatalogEntry,
     "logged-artifacts": LoggedArtifactsRecord,
 }
+
+_IN_WORDS: dict[str, str] = {
+    "model": "a model record",
+    "golden": "a golden set's record",
+    "receipt": "a receipt of a part",
+    "mini-batch-receipt": "a receipt of a mini-batch",
+    "statistics": "a record of statistics",
+    "drift": "a drift result",
+    "drift-history": "an entry of the drift history",
+    "evaluation": "an evaluation",
+    "challengers": "a comparison of challengers",
+    "alias": "an entry of an alias",
+    "catalog-entry": "an entry of the catalogue",
+    "logged-artifacts": "the list of what a run logged",
+}
+
+
+def kind_in_words(record: Record) -> str:
+    """Return what a record is, for messages.
+
+    Examples
+    --------
+    >>> from airflow_batch_inference.records import Profile, ProfileRecord
+    >>> kind_in_words(ProfileRecord(baseline_uri="", profile=Profile(rows=0, columns=(), changed={}, skipped={})))
+    'a profile'
+    """
+    kind = str(getattr(record, "kind", "record"))
+    return _IN_WORDS.get(kind, f"a {kind.replace('-', ' ')}")
+
+
+def is_record(document: object) -> bool:
+    """Say whether a JSON document is a record, by its kind and all the keys that records of that kind have.
+
+    A document of somebody else's, that happens to have a key named ``kind``, is none.
+    """
+    kind = document.get("kind") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or not isinstance(kind, str) or kind not in RECORD_TYPES:
+        return False
+    needed = (
+        field.name
+        for field in fields(RECORD_TYPES[kind])
+        if field.default is MISSING and field.default_factory is MISSING
+    )
+    return "schema_version" in document and all(name in document for name in needed)
 
 
 def decode_record(data: bytes, *, where: str) -> Record:

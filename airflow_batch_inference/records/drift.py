@@ -241,6 +241,10 @@ class BaselineRecord(Record):
     importances: dict[str, float] | None
     """Column to its share in the model, where the model tells; they sum to 1."""
     calibration: Calibration | None
+    targets: tuple[str, ...] = ()
+    """Columns of true labels: later data rightly lack them."""
+    made_of: Literal["rows", "mlrun"] = "rows"
+    """What was counted: rows; or MLRun's statistics, which hold 20 bins and no sums."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

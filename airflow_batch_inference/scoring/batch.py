@@ -223,12 +223,20 @@ class Predictor:
         ------
         PredictionError
             It raised what is no error of this package, of memory or of the system.
+        ConfigurationError
+            It does not take one of ``predict_kwargs``: that says nothing of the rows.
         """
         try:
             return call()
         except (BatchInferenceError, MemoryError, OSError):
             raise  # what the system or the network did says nothing of the rows
         except Exception as error:
+            if (keyword := _unknown_keyword(error, self.kwargs)) is not None:
+                message = (
+                    f"predict_kwargs has {keyword!r}, which the model's {method} does not take ({error}). Correct its "
+                    "name, or leave it out."
+                )
+                raise ConfigurationError(message) from error
             blamed = getattr(self.model, "blamed", None)
             who = f"The model's {method}" if blamed is None else blamed(error)
             message = (
@@ -236,6 +244,18 @@ class Predictor:
                 f"{_text_for_number(error, table, self.inputs, batch) or 'Look at these rows, or score them alone.'}"
             )
             raise PredictionError(message) from error
+
+
+def _unknown_keyword(error: Exception, kwargs: Mapping[str, Any]) -> str | None:
+    """Return which of a call's keyword arguments the called function refuses, if that is what an error says."""
+    if not isinstance(error, TypeError) or not kwargs:
+        return None
+    if re.search(r"takes no keyword arguments", str(error)):
+        return next(iter(kwargs))
+    refused = r"(?:unexpected|invalid) keyword argument:? '?(\w+)|multiple values for .*argument '(\w+)"
+    said = re.search(refused, str(error))
+    named = said and (said.group(1) or said.group(2))
+    return named if named in kwargs else None
 
 
 def only_output(model: LoadedModel) -> str | None:

@@ -106,10 +106,14 @@ class Isolator:
         rejected: list[RejectedRow] = []
         screen = self.predictor.screen
         faults = [] if screen is None else list(screen.faults(batch))
-        if not batch.broken and not faults:
-            self._solve(batch, start, 0, good, rejected)
-        else:
-            self._solve_others(batch, start, faults, good, rejected)
+        try:
+            if not batch.broken and not faults:
+                self._solve(batch, start, 0, good, rejected)
+            else:
+                self._solve_others(batch, start, faults, good, rejected)
+        except TooManyRejectedRowsError as error:
+            error.rejects = batch, sorted(rejected, key=lambda row: row.row)
+            raise
         if len(good) == 1 and not rejected:
             return ScoredRows(batch, good[0], [])
         keep = np.ones(batch.table.num_rows, dtype=bool)
@@ -135,8 +139,10 @@ class Isolator:
         places = np.flatnonzero(keep)
         if len(places):
             found: list[RejectedRow] = []
-            self._solve(only(batch, keep), start, 0, good, found)
-            rejected += [replace(row, row=int(places[row.row])) for row in found]
+            try:
+                self._solve(only(batch, keep), start, 0, good, found)
+            finally:  # whoever stores the rejects needs them where there are too many, too
+                rejected += [replace(row, row=int(places[row.row])) for row in found]
         rejected.sort(key=lambda row: row.row)
 
     def _solve(

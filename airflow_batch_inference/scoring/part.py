@@ -21,7 +21,7 @@ from airflow_batch_inference.datasets.formats import output_suffix
 from airflow_batch_inference.datasets.prefetch import prefetched
 from airflow_batch_inference.datasets.writers import PartWriter
 from airflow_batch_inference.drift.profile import Profiler
-from airflow_batch_inference.exceptions import ArtifactIntegrityError, DataError
+from airflow_batch_inference.exceptions import ArtifactIntegrityError, DataError, TooManyRejectedRowsError
 from airflow_batch_inference.records import Part, Receipt, Rejection
 from airflow_batch_inference.scoring.acceleration import tree_kernel
 from airflow_batch_inference.scoring.accounting import as_text, row_hash, rows_hash
@@ -143,7 +143,10 @@ class PartScorer:
             tally_of(predictor, self.job, self.request),
         )
         self._require_unchanged(plan)
-        part = self._write(plan, run)
+        try:
+            part = self._write(plan, run)
+        except TooManyRejectedRowsError as error:
+            raise self._with_rejects(error, plan, run) from error.__cause__
         self._require_unchanged(plan)
         quarantine = self._write_quarantine(plan, run)
         receipt = Receipt(
@@ -183,6 +186,15 @@ class PartScorer:
             part = _finished(path, uri, writer.rows, output_format)
             run.spent("write", now)
         return part
+
+    def _with_rejects(self, error: TooManyRejectedRowsError, plan: PartPlan, run: _Run) -> TooManyRejectedRowsError:
+        """Store the rows that were rejected up to here, and return the error that says where they lie."""
+        if error.rejects is not None and error.rejects[1]:
+            run.set_aside(*error.rejects)
+        stored = self._write_quarantine(plan, run)
+        if stored is None:
+            return TooManyRejectedRowsError(str(error))
+        return TooManyRejectedRowsError(f"{error} Those that were rejected up to here lie in {stored.uri}.")
 
     def _write_quarantine(self, plan: PartPlan, run: _Run) -> Part | None:
         if not run.quarantined:
@@ -355,9 +367,10 @@ class _Run:
         self.rows_out += scored.rows.table.num_rows
         self.hash_out += sum(row_hash(origin.uri, origin.first_row, origin.rows) for origin in scored.rows.origins)
         if scored.rejected:
-            self._set_aside(batch, scored.rejected)
+            self.set_aside(batch, scored.rejected)
 
-    def _set_aside(self, batch: MiniBatch, rejected: list[RejectedRow]) -> None:
+    def set_aside(self, batch: MiniBatch, rejected: list[RejectedRow]) -> None:
+        """Keep rejected rows for the quarantine, and the first of them for the receipt."""
         table = quarantine_rows(batch, rejected, self.scorer.request.policy.redact_columns)
         self.quarantined.append(table)
         for uri, row, stage, error in zip(

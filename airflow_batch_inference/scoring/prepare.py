@@ -111,6 +111,7 @@ def open_input(request: ScoringRequest, storage: Storage) -> Dataset:
         reading=request_reading(request),
         tolerant=request.policy.is_tolerant,
         text_alike="null" in options.on_mismatch.values(),
+        is_scored=True,
     )
     opened = opened.with_index(_asked_by_name(request))
     left_out = [name for name in opened.index.names if name not in opened.schema.names]

@@ -24,6 +24,7 @@ from airflow_batch_inference.scoring.arms import SCORED_BY
 from airflow_batch_inference.scoring.nesting import open_written, written_fields
 from airflow_batch_inference.scoring.verify_items import rows_of_table, verify_files, verify_items
 from airflow_batch_inference.storage import private_folder
+from airflow_batch_inference.uris import is_record_uri
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -218,7 +219,9 @@ def _verify_inputs(found: Verification, storage: Storage, inputs: Storage) -> No
     written = {record.input_names.get(name, name): name for name in fields}
     passed = [name for name, column in written.items() if column not in made]
     try:
-        files = [file.uri for file in record.dataset]
+        # The types of a prediction set's text files stand in its commit.
+        given = [uri for uri in record.dataset_uris if is_record_uri(uri)] and list(record.dataset_uris)
+        files = given or [file.uri for file in record.dataset]
         source = open_dataset(files, inputs, reading=record.reading, tolerant=True).with_index(passed)
         # What is not there is time, checks or metadata, or made from folder names such as day=1.
         passed = [name for name in passed if name in source.schema.names]

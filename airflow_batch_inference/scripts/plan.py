@@ -59,7 +59,7 @@ def list_items(dataset: object, storage: Storage, *, recursive: bool, on_empty: 
     Parameters
     ----------
     dataset
-        A file, folder or glob, or a list of them.
+        A file, folder, glob or prediction set, or a list of them.
     storage
         Reaches them.
     recursive
@@ -81,7 +81,7 @@ def list_items(dataset: object, storage: Storage, *, recursive: bool, on_empty: 
     if not isinstance(given, (list, tuple)) or not all(isinstance(uri, str) for uri in given):
         message = "A scoring script gets files: give dataset a file, a folder, a glob, or a list of URIs."
         raise ConfigurationError(message)
-    listed = [each.file for each in list_dataset(given, storage, recursive=recursive)]
+    listed = [each.file for each in list_dataset(given, storage, recursive=recursive, tables=False)]
     files = without_mltables(listed, storage)
     if not files and on_empty == "fail":
         below = "" if recursive else " (files of sub-folders count with recursive=True)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from airflow_batch_inference.cli.drift import DRIFTED
@@ -89,3 +90,31 @@ def test_a_record_that_is_no_reference_is_refused(run, batch, tmp_path):
 
     uri = Storage().put_record(str(tmp_path), "x", StatisticsRecord(rows=0, source=(), columns=(), skipped={}))
     assert "is neither a dataset, a prediction set" in str(run("drift", uri, batch).status)
+
+
+def test_mlruns_statistics_are_a_reference(run, frame, batch, shifted):
+    columns = ["a", "b"]
+    statistics = {
+        name: {
+            "count": 400.0,
+            "mean": frame[name].mean(),
+            "std": frame[name].std(),
+            "hist": [side.tolist() for side in np.histogram(frame[name], bins=20)],
+        }
+        for name in columns
+    }
+    Path("stats.json").write_text(json.dumps(statistics))
+    assert run("drift", "stats.json", batch).status == 0
+    found = json.loads(run("drift", "stats.json", shifted, "--rule", "mlrun", "--drift-threshold", "0.4", "--json").out)
+    assert (found["status"], found["baseline_uri"]) == ("DRIFT_DETECTED", None)
+
+
+def test_a_label_of_the_reference_is_named(run, frame, batch, tmp_path):
+    frame.assign(churned=1).to_parquet(tmp_path / "train.parquet")
+    assert "churned" in run("drift", "train.parquet", batch).out
+    assert "churned" not in run("drift", "train.parquet", batch, "--target-column", "churned").out
+
+
+def test_data_and_a_reference_that_share_no_column_are_an_error(run, frame, batch, tmp_path):
+    frame.rename(columns=str.upper).to_parquet(tmp_path / "other.parquet")
+    assert "share no column" in str(run("drift", batch, "other.parquet").status)

@@ -209,7 +209,11 @@ def test_arguments_that_can_never_work(runner, model, batch, arguments, message)
 
 @pytest.mark.parametrize("threshold", ["nan", -0.5, True, "high"])
 def test_thresholds_are_numbers_of_at_least_0(runner, model, batch, threshold):
-    operator = DriftAnalysisOperator(task_id="drift", model=model, dataset=str(batch), drift_threshold=threshold)
+    with pytest.raises(AirflowException, match="drift_threshold is"):
+        DriftAnalysisOperator(task_id="drift", model=model, dataset=str(batch), drift_threshold=threshold)
+    runner.params = {"threshold": threshold}
+    templated = "{{ params.threshold }}"
+    operator = DriftAnalysisOperator(task_id="drift", model=model, dataset=str(batch), drift_threshold=templated)
     with pytest.raises(AirflowException, match="drift_threshold is"):
         runner(operator)
 

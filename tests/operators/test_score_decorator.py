@@ -139,11 +139,29 @@ def test_what_says_something_of_a_model_is_refused_when_the_dag_is_parsed():
         task.score(dataset="/in", multiple_outputs=True)
 
 
-def test_a_function_without_an_annotation_is_refused_when_the_dag_is_parsed():
+@pytest.mark.parametrize("annotation", [None, "np.ndarray", dict])
+def test_a_function_that_does_not_say_what_it_takes_fails_in_its_own_task(runner, batch, annotation, caplog):
     def bare(batch): ...
 
-    with pytest.raises(ConfigurationError, match="has no annotation"):
-        task.score(dataset="/in")(bare)
+    bare.__annotations__ = {} if annotation is None else {"batch": annotation}
+    with DAG("others", schedule=None) as dag:
+        failing = task.score(dataset=str(batch))(bare)()
+        task.score(task_id="other", dataset=str(batch))(risk)()
+    assert set(dag.task_ids) == {"bare", "other"}
+    assert "The task will fail with this message" in caplog.text
+    with pytest.raises(AirflowFailException, match=r"must be pandas\.DataFrame, pyarrow\.Table"):
+        runner(operator_of(failing))
+    assert runner(dag.get_task("other"))
+
+
+def test_a_function_that_can_never_be_called_is_refused_when_the_dag_is_parsed():
+    async def later(batch: pd.DataFrame): ...
+
+    def keywords(*, batch: pd.DataFrame): ...
+
+    for function, said in ((later, "coroutine"), (keywords, "no first parameter")):
+        with pytest.raises(ConfigurationError, match=said):
+            task.score(dataset="/in")(function)
 
 
 def test_arguments_that_the_function_does_not_take_are_refused_when_the_dag_is_parsed():
