@@ -15,6 +15,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from airflow_batch_inference.column_types import is_binary, is_nested
+from airflow_batch_inference.columns import replace_columns
 from airflow_batch_inference.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -45,11 +46,9 @@ def written_type(kind: pa.DataType, output_format: str) -> pa.DataType:
 
 def as_written(table: pa.Table, output_format: str) -> pa.Table:
     """Return a table with its columns as they are written."""
-    for position, field in enumerate(table.schema):
-        kind = written_type(field.type, output_format)
-        if kind != field.type:
-            table = table.set_column(position, pa.field(field.name, kind), _written(table.column(position), kind))
-    return table
+    kinds = {place: written_type(kind, output_format) for place, kind in enumerate(table.schema.types)}
+    others = {place: kind for place, kind in kinds.items() if kind != table.schema.types[place]}
+    return replace_columns(table, {place: _written(table.column(place), kind) for place, kind in others.items()})
 
 
 def require_writable(schema: pa.Schema, output_format: str) -> None:
@@ -66,7 +65,8 @@ def require_writable(schema: pa.Schema, output_format: str) -> None:
             continue
         others = [other for other in ("parquet", "arrow", "jsonl") if is_writable(field.type, other)]
         remedy = f"Choose another output_format ({', '.join(others)})" if others else "Write it as another type"
-        what = "a list" if pa.types.is_list(field.type) else "nested" if is_nested(field.type) else f"of {field.type}"
+        what = "nested" if is_nested(field.type) else f"of {field.type}"
+        what = "a list" if pa.types.is_list(field.type) else "fields" if pa.types.is_struct(field.type) else what
         name = {"csv": "CSV", "jsonl": "JSON", "parquet": "Parquet", "arrow": "Arrow"}[output_format]
         message = (
             f"{name} cannot hold the column {field.name!r}, {what}. {remedy}, or leave it out (passthrough_columns, "

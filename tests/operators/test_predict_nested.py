@@ -96,7 +96,7 @@ def test_drift_sees_the_fields(predict, runner, batch):
 
 
 def test_csv_cannot_hold_it(predict):
-    with pytest.raises(AirflowFailException, match=r"CSV cannot hold the column 'in', fields \(result_sep"):
+    with pytest.raises(AirflowFailException, match=r"CSV cannot hold the column 'in', fields\. Choose another"):
         predict(None, output_format="csv")
 
 
