@@ -135,10 +135,11 @@ class WebFiles:
         copy.seek(0)
         return copy
 
-    def cat_file(self, url: str) -> bytes:
-        """Return a file's bytes."""
+    def cat_file(self, url: str, start: int = 0, end: int | None = None) -> bytes:
+        """Return a file's bytes, or those between two offsets."""
         with self.open(url) as file:
-            return file.read()
+            file.seek(start)
+            return file.read() if end is None else file.read(end - start)
 
     def find(self, url: str, **_: object) -> dict[str, Any]:
         """Refuse to list what a server has.
