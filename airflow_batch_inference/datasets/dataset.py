@@ -436,6 +436,8 @@ def open_dataset(
     infos = [
         inspect_file(listed.file.uri, storage, tolerant=tolerant, known=_known_of(listed, known)) for listed in files
     ]
+    for listed, info in zip(files, infos, strict=True):
+        _require_columns(listed, info)
     # A compressed text file may hold nothing, too.
     pairs = [(listed, info) for listed, info in zip(files, infos, strict=True) if info.schema.names]
     files = tuple(listed for listed, _ in pairs)
@@ -443,7 +445,7 @@ def open_dataset(
     if "csv" in kinds:
         found = _with_text_alike(found, all_text=tolerant or text_alike)
     schema, absent = _unite(files, [info.schema for info in found])
-    schema, index = without_index(schema, found)
+    schema, index = without_index(schema, found, {key for listed in files for key, _ in listed.partition})
     schema = with_partitions(schema, files, known)
     more = "" if isinstance(dataset, str) or len(dataset) <= 1 else f" (and {len(dataset) - 1} more)"
     opened = Dataset(
@@ -484,6 +486,23 @@ def _again(known: Reading, schema: pa.Schema, kinds: Collection[str]) -> ReadOpt
     """Return the options that give the same rows of the same files, whoever asks."""
     csv = replace(known.csv, header=known.csv.has_header) if "csv" in kinds else CsvOptions()
     return ReadOptions(csv=csv, types=tuple(ColumnSpec(name=field.name, type=str(field.type)) for field in schema))
+
+
+def _require_columns(listed: ListedFile, info: FileInfo) -> None:
+    """Refuse rows without any column, as empty JSON objects are: nothing could be read of them, nor would they count.
+
+    Raises
+    ------
+    DataError
+        There are some.
+    """
+    rows = sum(unit.rows for unit in info.units)
+    if rows and not info.schema.names:
+        message = (
+            f"{listed.file.uri} holds {rows} row(s) and no column at all. Write them with their columns, or leave the "
+            "file out."
+        )
+        raise DataError(message)
 
 
 def _with_types(schema: pa.Schema, types: Sequence[ColumnSpec]) -> pa.Schema:
