@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_batch_inference.columns import append_columns
 from airflow_batch_inference.datasets.digest import digest_of
 from airflow_batch_inference.datasets.formats import format_of
 from airflow_batch_inference.datasets.inline import inline_table, is_inline
@@ -260,10 +261,13 @@ def flattened(dataset: Dataset) -> Dataset:
 
 
 def _unnested(table: pa.Table, parents: dict[str, str]) -> pa.Table:
-    for name, parent in parents.items():
-        if parent in table.column_names:
-            table = table.append_column(name, pc.struct_field(table.column(parent), name.removeprefix(f"{parent}.")))
-    return table
+    if not parents:
+        return table
+    made: dict[str, pa.ChunkedArray] = {}
+    for parent in set(parents.values()) & set(table.column_names):
+        column = table.column(parent)
+        made |= {f"{parent}.{part.name}": each for part, each in zip(column.type, column.flatten(), strict=True)}
+    return append_columns(table, made)
 
 
 class Cursor:

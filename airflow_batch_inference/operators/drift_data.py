@@ -188,13 +188,13 @@ class DriftData:
                 raise
             return Current(dataset=None, column_names=())
         sets = self.among if self.predictions is None else (self.predictions,)
-        plain = {written: name for each in sets for written, name in each.input_names.items()}
+        called = {written: name for each in sets for written, name in each.input_names.items()}
         return Current(
             dataset=dataset,
-            column_names=tuple(plain.get(name, name) for name in dataset.schema.names),
+            column_names=tuple(called.get(name, name) for name in dataset.schema.names),
             source=dataset.snapshot,
             roles=self._roles(baseline),
-            names=plain,
+            names=called,
         )
 
     def _profile(self, baseline_uri: str | None) -> Profile | None:
