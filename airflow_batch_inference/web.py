@@ -50,12 +50,13 @@ class WebFile:
 
 
 class _SignaturesLeftOut(logging.Filter):
-    """Takes queries out of what httpx logs: a redirect may lead to a signed address."""
+    """Takes queries and logins out of what httpx logs: a redirect may lead to a signed address."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
             record.args = tuple(
-                str(each.copy_with(query=None)) if hasattr(each, "copy_with") else each for each in record.args
+                str(each.copy_with(query=None, userinfo=b"")) if hasattr(each, "copy_with") else each
+                for each in record.args
             )
         return True
 
