@@ -472,14 +472,14 @@ def _known(reading: ReadOptions | None, types: Sequence[ColumnSpec], names: Sequ
     options = reading or ReadOptions()
     if types:
         options = ReadOptions(csv=replace(options.csv, header=True), types=tuple(types))
-    return Reading(options, None if names is None else tuple(names))
+    return Reading(options, None if names is None else tuple(names), is_own=bool(types))
 
 
 def _known_of(listed: ListedFile, known: Reading) -> Reading:
     """Return what is known of a file; of a prediction set's, whatever is said of other text files, what wrote it."""
-    return (
-        replace(known, options=ReadOptions(csv=CsvOptions(header=True), types=listed.types)) if listed.types else known
-    )
+    if not listed.types:
+        return known
+    return replace(known, options=ReadOptions(csv=CsvOptions(header=True), types=listed.types), is_own=True)
 
 
 def _has_folders(files: Sequence[ListedFile]) -> bool:
