@@ -394,6 +394,7 @@ def open_dataset(
     tolerant: bool = False,
     text_alike: bool = False,
     is_scored: bool = False,
+    is_own: bool = False,
 ) -> Dataset:
     """Open a file, folder, glob, prediction set, list of such URIs, or inline records.
 
@@ -402,7 +403,7 @@ def open_dataset(
     (for lists without names, for pandas' index, and to tell whether the first row of a CSV file has any). With
     ``tolerant``, lines of text files that cannot be read are rows that mini-batches name as broken. With it or
     ``text_alike``, a column that is text in one CSV file is text in all. ``is_scored`` says that the caller has
-    arguments for the columns of inline lists.
+    arguments for the columns of inline lists, and ``is_own`` that this package itself has written the files.
 
     Raises
     ------
@@ -436,7 +437,7 @@ def open_dataset(
         mixed = ", ".join(f"{kind} ({uri})" for kind, uri in kinds.items())
         message = f"The dataset mixes formats: {mixed}. Choose one with a glob, such as …/*.parquet."
         raise DataError(message)
-    known = _known(reading, types, model_names)
+    known = _known(reading, types, model_names, is_own)
     infos = [
         inspect_file(listed.file.uri, storage, tolerant=tolerant, known=_known_of(listed, known)) for listed in files
     ]
@@ -467,19 +468,21 @@ def open_dataset(
     return flattened(whole) if any(listed.is_nested for listed in files) else whole
 
 
-def _known(reading: ReadOptions | None, types: Sequence[ColumnSpec], names: Sequence[str] | None) -> Reading:
+def _known(
+    reading: ReadOptions | None, types: Sequence[ColumnSpec], names: Sequence[str] | None, is_own: bool
+) -> Reading:
     """Return what is known before the files are looked at; what this package has written has a header."""
     options = reading or ReadOptions()
     if types:
         options = ReadOptions(csv=replace(options.csv, header=True), types=tuple(types))
-    return Reading(options, None if names is None else tuple(names), is_own=bool(types))
+    return Reading(options, None if names is None else tuple(names), is_own=is_own)
 
 
 def _known_of(listed: ListedFile, known: Reading) -> Reading:
     """Return what is known of a file; of a prediction set's, whatever is said of other text files, what wrote it."""
     if not listed.types:
         return known
-    return replace(known, options=ReadOptions(csv=CsvOptions(header=True), types=listed.types), is_own=True)
+    return replace(known, options=ReadOptions(csv=CsvOptions(header=True), types=listed.types), is_own=listed.is_own)
 
 
 def _has_folders(files: Sequence[ListedFile]) -> bool:
