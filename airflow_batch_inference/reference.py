@@ -130,7 +130,11 @@ def model_baseline(
 
 
 def plain_baseline(
-    sample: Dataset, *, record: ModelRecord | None = None, names: Mapping[str, str] | None = None
+    sample: Dataset,
+    *,
+    record: ModelRecord | None = None,
+    names: Mapping[str, str] | None = None,
+    predictions: Sequence[str] = (),
 ) -> BaselineRecord:
     """Return the baseline of a dataset alone.
 
@@ -142,6 +146,8 @@ def plain_baseline(
         Tells which of its columns a model takes.
     names
         What it calls a column, to the name that later data have for it, where they differ.
+    predictions
+        Those of its columns, by that name, that a model has made: later data need not have them yet.
     """
     plain = [(names or {}).get(name, name) for name in sample.schema.names]
     return make_baseline(
@@ -149,6 +155,7 @@ def plain_baseline(
         schema=pa.schema([field.with_name(name) for field, name in zip(sample.schema, plain, strict=True)]),
         source=sample.snapshot,
         inputs=matching(input_names(record), plain),
+        predictions=tuple(dict.fromkeys(predictions)),
     )
 
 

@@ -148,13 +148,23 @@ class Storage:
             raise ConfigurationError(message)
 
     def resolved(self, *uris: str) -> Storage:
-        """Return a storage that holds the file systems of some URIs, and no others: it can go to another process."""
+        """Return a storage that holds the file systems of some URIs, and no others: it can go to another process.
+
+        Files of web servers are read now: no other process is let in.
+        """
         elsewhere = [uri for uri in uris if self.artifacts is not None and is_artifact_uri(normalize_uri(uri))]
         own = [uri for uri in uris if uri not in set(elsewhere)]
         protocols = {normalize_uri(uri).split("://", 1)[0]: uri for uri in own}
-        found = {protocol: self.filesystem(uri)[0] for protocol, uri in protocols.items()}
+        found = {protocol: self.filesystem(uri)[0] for protocol, uri in protocols.items() if protocol not in PROTOCOLS}
+        web = self.web
+        if len(found) < len(protocols):
+            kept = self.keeping()
+            web = kept.web
+            for uri in own:
+                if normalize_uri(uri).split("://", 1)[0] in PROTOCOLS:
+                    kept.stat(uri)
         artifacts = self.artifacts.resolved(*elsewhere) if self.artifacts is not None and elsewhere else None
-        return replace(self, filesystem_for=_Resolved(found), artifacts=artifacts)
+        return replace(self, filesystem_for=_Resolved(found), web=web, artifacts=artifacts)
 
     def keeping(self) -> Storage:
         """Return a storage that reads a web server's file once, and then from its copy, which goes when it goes."""

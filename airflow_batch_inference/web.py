@@ -50,12 +50,13 @@ class WebFile:
 
 
 class _SignaturesLeftOut(logging.Filter):
-    """Takes queries out of what httpx logs: a redirect may lead to a signed address."""
+    """Takes queries and logins out of what httpx logs: a redirect may lead to a signed address."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
             record.args = tuple(
-                str(each.copy_with(query=None)) if hasattr(each, "copy_with") else each for each in record.args
+                str(each.copy_with(query=None, userinfo=b"")) if hasattr(each, "copy_with") else each
+                for each in record.args
             )
         return True
 
@@ -135,10 +136,11 @@ class WebFiles:
         copy.seek(0)
         return copy
 
-    def cat_file(self, url: str) -> bytes:
-        """Return a file's bytes."""
+    def cat_file(self, url: str, start: int = 0, end: int | None = None) -> bytes:
+        """Return a file's bytes, or those between two offsets."""
         with self.open(url) as file:
-            return file.read()
+            file.seek(start)
+            return file.read() if end is None else file.read(end - start)
 
     def find(self, url: str, **_: object) -> dict[str, Any]:
         """Refuse to list what a server has.

@@ -107,6 +107,21 @@ def test_a_dataset_is_asked_for_once_and_read_from_its_copy(site, headers, name)
     assert site.paths() == [f"/data/{name}"]
 
 
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("day.json", b'[{"id": "a", "x": 1.5}, {"id": "b", "x": 2.5}]'),
+        ("day.json", b'{"id": "a", "x": 1.5}\n{"id": "b", "x": 2.5}\n'),
+        ("day.jsonl", b'{"id": "a", "x": 1.5}\n{"id": "b", "x": 2.5}\n'),
+    ],
+)
+def test_json_of_a_server_is_a_dataset(site, name, body):
+    site.answers[f"/{name}"] = Answer(body)
+    found = open_dataset(f"{site.url}/{name}", Storage()).whole()
+    assert found.to_pylist() == [{"id": "a", "x": 1.5}, {"id": "b", "x": 2.5}]
+    assert site.paths() == [f"/{name}"]
+
+
 def test_another_process_reads_the_same_copy(site):
     site.answers["/a.csv"] = Answer(CSV)
     dataset = open_dataset(f"{site.url}/a.csv", Storage())

@@ -145,6 +145,27 @@ class GroupedNumbers:
         return pc.replace_substring_regex(text, r"^\+", "")
 
 
+def holds(text: pa.Array, kind: pa.DataType, options: CsvOptions) -> bool:
+    """Say whether all texts, without blanks around them, are values of a type: null, bool, int64 or double.
+
+    Examples
+    --------
+    >>> from airflow_batch_inference.records import CsvOptions
+    >>> text = pa.array(["1", "2,5"])
+    >>> holds(text, pa.int64(), CsvOptions()), holds(text, pa.float64(), CsvOptions(decimal=","))
+    (False, True)
+    """
+    if pa.types.is_null(kind):
+        return not len(text)
+    if pa.types.is_floating(kind) and options.decimal is not None:
+        text = pc.replace_substring(text, options.decimal, ".")
+    try:
+        text.cast(kind)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
 def _any(text: pa.Array | pa.ChunkedArray, pattern: str) -> bool:
     return bool(pc.any(pc.match_substring_regex(text, pattern)).as_py())
 

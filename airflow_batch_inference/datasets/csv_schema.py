@@ -6,17 +6,19 @@ form; and text that a model takes as text is read as it stands there.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from airflow_batch_inference.datasets.csv_borders import has_regular_quotes
 from airflow_batch_inference.datasets.csv_header import require_names, require_width
-from airflow_batch_inference.datasets.csv_numbers import Forms, GroupedNumbers
+from airflow_batch_inference.datasets.csv_numbers import Forms, GroupedNumbers, holds
 from airflow_batch_inference.datasets.csv_parser import CsvForm, open_csv
 from airflow_batch_inference.datasets.csv_source import CsvSource
 from airflow_batch_inference.datasets.reading import is_time
@@ -26,13 +28,15 @@ from airflow_batch_inference.fitting import loses_digits
 from airflow_batch_inference.signature import large_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from airflow_batch_inference.datasets.reading import Reading
     from airflow_batch_inference.storage import Storage
 
 _CSV_ERROR = re.compile(r"In CSV column #(\d+):.*?CSV conversion error to .+?: (?:invalid value '(.*)')?", re.DOTALL)
 _EMPTY = "Empty CSV file"
+_SURVEYED_MISFITS = 2
+"""Columns whose type turns out wrong, before all are looked at together."""
 
 
 class _Counter:
@@ -65,6 +69,7 @@ class CsvInspection:
         self._types: dict[str, pa.DataType] = {} if self._grouped else reading.forced_types()
         self._names: list[str] = []
         self._is_alone = False
+        self._misfits = 0
 
     def run(self) -> CsvInspection:
         """Look at all rows, and return this.
@@ -179,11 +184,18 @@ class CsvInspection:
             large |= set(large_numbers(batch))
         return large
 
-    def _open(self, source: CsvSource, types: dict[str, pa.DataType], broken: Callable[..., None]) -> Any:  # noqa: ANN401
+    def _open(
+        self,
+        source: CsvSource,
+        types: dict[str, pa.DataType],
+        broken: Callable[..., None],
+        columns: Sequence[str] = (),
+    ) -> Any:  # noqa: ANN401  # pyarrow has no annotations
         return open_csv(
             source,
             self.form,
             types,
+            columns,
             on_broken=broken,
             names=self.form.names,
             skips_header=self.form.options.has_header and self.form.names is not None,
@@ -209,12 +221,35 @@ class CsvInspection:
         """
         match = _CSV_ERROR.search(str(error))
         if match is None:
-            self.form = self.form.grown(error)
+            self.form, self._misfits = self.form.grown(error), 0
             return
         if not self._names:  # the first block has the value
             self._names = list(self.form.names or self._first_row() or ())
         name = self._names[int(match.group(1))]
         self._types[name] = self._widened(name, match.group(2) or "")
+        self._misfits += 1
+        if self._misfits == _SURVEYED_MISFITS:
+            self._widen_others()
+
+    def _widen_others(self) -> None:
+        """Look at all other columns' values: one by one, each type that does not hold would cost another reading."""
+        known = {name: kind for name in self._names if (kind := self._types.get(name)) is not None}
+        open_ones = {name for name, kind in known.items() if not (pa.types.is_string(kind) or is_time(kind))}
+        # What the parser stumbles over, the next reading says.
+        with contextlib.suppress(pa.ArrowInvalid):
+            for batch in self._texts(open_ones):
+                for name in batch.schema.names:
+                    self._types[name] = self._holding(name, batch.column(name).drop_null())
+
+    def _holding(self, name: str, text: pa.Array) -> pa.DataType:
+        """Return the type that holds a column's values so far and these; never a wider one than the parser needs."""
+        kind = self._types[name]
+        if pa.types.is_null(kind) and len(text):
+            kind = self._type_of_text(name, text[0].as_py())
+        text = pc.utf8_trim_whitespace(text)
+        while not (pa.types.is_string(kind) or is_time(kind)) and not holds(text, kind, self.form.options):
+            kind = pa.float64() if pa.types.is_integer(kind) else pa.string()
+        return kind
 
     def _widened(self, name: str, text: str) -> pa.DataType:
         current = self._types[name]
@@ -258,10 +293,12 @@ class CsvInspection:
         return (pa.types.is_integer(kind) or pa.types.is_floating(kind)) and not self._reading.is_number(name)
 
     def _texts(self, columns: set[str]) -> Iterator[pa.RecordBatch]:
-        """Yield some columns as the text that they are."""
+        """Yield some columns as the text that they are, and no others."""
+        if not columns:
+            return
         with open_stream(self._uri, self._storage, self._compression) as raw:
-            types = self._types | dict.fromkeys(columns, pa.string())
-            yield from self._open(self._source(raw), types, lambda _: None)
+            types = dict.fromkeys(columns, pa.string())
+            yield from self._open(self._source(raw), types, lambda _: None, sorted(columns))
 
     def _read_grouped(self, reader: Any) -> set[str] | None:  # noqa: ANN401  # pyarrow has no annotations
         """Read all columns as text, and find out which hold numbers with marks between thousands."""

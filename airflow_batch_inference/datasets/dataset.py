@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_batch_inference.columns import append_columns
 from airflow_batch_inference.datasets.digest import digest_of
 from airflow_batch_inference.datasets.formats import format_of
 from airflow_batch_inference.datasets.inline import inline_table, is_inline
@@ -260,10 +261,13 @@ def flattened(dataset: Dataset) -> Dataset:
 
 
 def _unnested(table: pa.Table, parents: dict[str, str]) -> pa.Table:
-    for name, parent in parents.items():
-        if parent in table.column_names:
-            table = table.append_column(name, pc.struct_field(table.column(parent), name.removeprefix(f"{parent}.")))
-    return table
+    if not parents:
+        return table
+    made: dict[str, pa.ChunkedArray] = {}
+    for parent in set(parents.values()) & set(table.column_names):
+        column = table.column(parent)
+        made |= {f"{parent}.{part.name}": each for part, each in zip(column.type, column.flatten(), strict=True)}
+    return append_columns(table, made)
 
 
 class Cursor:
@@ -390,6 +394,7 @@ def open_dataset(
     tolerant: bool = False,
     text_alike: bool = False,
     is_scored: bool = False,
+    is_own: bool = False,
 ) -> Dataset:
     """Open a file, folder, glob, prediction set, list of such URIs, or inline records.
 
@@ -398,7 +403,7 @@ def open_dataset(
     (for lists without names, for pandas' index, and to tell whether the first row of a CSV file has any). With
     ``tolerant``, lines of text files that cannot be read are rows that mini-batches name as broken. With it or
     ``text_alike``, a column that is text in one CSV file is text in all. ``is_scored`` says that the caller has
-    arguments for the columns of inline lists.
+    arguments for the columns of inline lists, and ``is_own`` that this package itself has written the files.
 
     Raises
     ------
@@ -432,10 +437,12 @@ def open_dataset(
         mixed = ", ".join(f"{kind} ({uri})" for kind, uri in kinds.items())
         message = f"The dataset mixes formats: {mixed}. Choose one with a glob, such as …/*.parquet."
         raise DataError(message)
-    known = _known(reading, types, model_names)
+    known = _known(reading, types, model_names, is_own)
     infos = [
         inspect_file(listed.file.uri, storage, tolerant=tolerant, known=_known_of(listed, known)) for listed in files
     ]
+    for listed, info in zip(files, infos, strict=True):
+        _require_columns(listed, info)
     # A compressed text file may hold nothing, too.
     pairs = [(listed, info) for listed, info in zip(files, infos, strict=True) if info.schema.names]
     files = tuple(listed for listed, _ in pairs)
@@ -443,7 +450,7 @@ def open_dataset(
     if "csv" in kinds:
         found = _with_text_alike(found, all_text=tolerant or text_alike)
     schema, absent = _unite(files, [info.schema for info in found])
-    schema, index = without_index(schema, found)
+    schema, index = without_index(schema, found, {key for listed in files for key, _ in listed.partition})
     schema = with_partitions(schema, files, known)
     more = "" if isinstance(dataset, str) or len(dataset) <= 1 else f" (and {len(dataset) - 1} more)"
     opened = Dataset(
@@ -461,19 +468,21 @@ def open_dataset(
     return flattened(whole) if any(listed.is_nested for listed in files) else whole
 
 
-def _known(reading: ReadOptions | None, types: Sequence[ColumnSpec], names: Sequence[str] | None) -> Reading:
+def _known(
+    reading: ReadOptions | None, types: Sequence[ColumnSpec], names: Sequence[str] | None, is_own: bool
+) -> Reading:
     """Return what is known before the files are looked at; what this package has written has a header."""
     options = reading or ReadOptions()
     if types:
         options = ReadOptions(csv=replace(options.csv, header=True), types=tuple(types))
-    return Reading(options, None if names is None else tuple(names))
+    return Reading(options, None if names is None else tuple(names), is_own=is_own)
 
 
 def _known_of(listed: ListedFile, known: Reading) -> Reading:
     """Return what is known of a file; of a prediction set's, whatever is said of other text files, what wrote it."""
-    return (
-        replace(known, options=ReadOptions(csv=CsvOptions(header=True), types=listed.types)) if listed.types else known
-    )
+    if not listed.types:
+        return known
+    return replace(known, options=ReadOptions(csv=CsvOptions(header=True), types=listed.types), is_own=listed.is_own)
 
 
 def _has_folders(files: Sequence[ListedFile]) -> bool:
@@ -484,6 +493,23 @@ def _again(known: Reading, schema: pa.Schema, kinds: Collection[str]) -> ReadOpt
     """Return the options that give the same rows of the same files, whoever asks."""
     csv = replace(known.csv, header=known.csv.has_header) if "csv" in kinds else CsvOptions()
     return ReadOptions(csv=csv, types=tuple(ColumnSpec(name=field.name, type=str(field.type)) for field in schema))
+
+
+def _require_columns(listed: ListedFile, info: FileInfo) -> None:
+    """Refuse rows without any column, as empty JSON objects are: nothing could be read of them, nor would they count.
+
+    Raises
+    ------
+    DataError
+        There are some.
+    """
+    rows = sum(unit.rows for unit in info.units)
+    if rows and not info.schema.names:
+        message = (
+            f"{listed.file.uri} holds {rows} row(s) and no column at all. Write them with their columns, or leave the "
+            "file out."
+        )
+        raise DataError(message)
 
 
 def _with_types(schema: pa.Schema, types: Sequence[ColumnSpec]) -> pa.Schema:

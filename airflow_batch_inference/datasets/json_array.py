@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.storage import Storage
 
+_PEEKED_BYTES = 4
 MOST_ROW_CHARACTERS = 64 << 20
 """A row of a list that is longer is refused: no end of it was found."""
 _BLANKS = re.compile(r"[ \t\r\n]*")
-_KINDS = {"[": "a list", '"': "text", "{": "an object", "t": "true", "f": "false", "n": "null"}
+_KINDS = {"[": "a list", '"': "text", "t": "true", "f": "false", "n": "null", "]": "missing: a comma stands before it"}
+_NAN = re.compile(r'"(?:[^"\\]|\\.)*"|NaN')
 _WRITE = "Write it with orient='records' (with or without lines=True), or as Parquet."
 
 
@@ -47,7 +49,7 @@ def open_json(uri: str, storage: Storage, compression: str | None, start: int = 
         return source
     head = _first(source)
     ahead = _Ahead(head, source)
-    if _begins_with(head, b"["):
+    if _begins_with(head, b"[") and b"\0" not in head[:_PEEKED_BYTES]:  # UTF-16 has zeros
         return ArrayLines(ahead, uri)
     if _begins_with(head, b"{"):
         try:
@@ -160,7 +162,7 @@ class _Rows:
         self._has_nan = False
         while True:
             try:
-                found, end = self._decoder.raw_decode(self._text, self._place)
+                _, end = self._decoder.raw_decode(self._text, self._place)
                 break
             except json.JSONDecodeError as error:
                 if len(self._text) - self._place > MOST_ROW_CHARACTERS:
@@ -168,7 +170,9 @@ class _Rows:
                     raise self._wrong(told, self._row) from None
                 if not self._more():
                     raise self._wrong(f"it is no JSON ({error.msg})", self._row) from None
-        text = json.dumps(found) if self._has_nan else self._text[self._place : end]
+        text = self._text[self._place : end]
+        if self._has_nan:
+            text = _NAN.sub(lambda each: "null" if each.group() == "NaN" else each.group(), text)
         self._place = end
         self._row += 1
         # Between values a line's end is a blank; within text, JSON has none.

@@ -92,12 +92,13 @@ def _units(uri: str, storage: Storage, compression: str | None, found: _Schema) 
     units = []
     offset = 0
     with open_json(uri, storage, compression) as source:
+        found.is_list = isinstance(source, ArrayLines)
         for block in line_blocks(source):
             if block.strip():
                 rows = found.add(_without_mark(uri, block) if offset == 0 else block)
                 units.append(Unit(offset, offset + len(block), rows, len(block), divisible=False))
             offset += len(block)
-        is_whole = compression is not None or isinstance(source, ArrayLines)
+        is_whole = compression is not None or found.is_list
     if is_whole and units:
         return [Unit(0, None, sum(unit.rows for unit in units), offset, divisible=False)]
     return units
@@ -137,6 +138,7 @@ class _Schema:
         self._types: dict[str, pa.DataType] = {}
         self._no_times: set[str] = set()
         self._line = 0
+        self.is_list = False
 
     def add(self, block: bytes) -> int:
         """Look at a block's lines; return how many rows they are."""
@@ -163,15 +165,19 @@ class _Schema:
             lines = rows.splitlines(keepends=True)
             first = bisect_left(range(len(lines)), 1, key=lambda place: not _parses(b"".join(lines[: place + 1])))
             what = re.sub(r" in row \d+$", "", str(error))
-            message = f"line {self._line + first + 1}: {what}"
+            message = f"{self._place(first)}: {what}"
             raise pa.ArrowInvalid(message) from error
+
+    def _place(self, row: int) -> str:
+        """Return where a row of the present block stands; a list's rows are no lines of the file."""
+        return f"row {self._line + row} (from 0)" if self.is_list else f"line {self._line + row + 1}"
 
     def _merge(self, name: str, kind: pa.DataType) -> None:
         known = self._types.get(name, kind)
         try:
             self._types[name] = merge_types(known, kind)
         except pa.ArrowTypeError as error:
-            message = f"field {name!r} holds {kind} from about line {self._line + 1} on, and {known} before"
+            message = f"field {name!r} holds {kind} from about {self._place(0)} on, and {known} before"
             raise pa.ArrowInvalid(message) from error
 
     def _check_times(self, block: bytes, schema: pa.Schema) -> None:

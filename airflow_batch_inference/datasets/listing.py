@@ -38,6 +38,8 @@ class ListedFile:
     partition: tuple[tuple[str, str | None], ...] = ()
     types: tuple[ColumnSpec, ...] = ()
     """Of its columns, where a prediction set's commit says them and the format does not keep them."""
+    is_own: bool = False
+    """Whether this package has written it, and no script's data frame."""
     is_nested: bool = False
     """Whether it is a prediction set's in which columns hold the fields of a parent."""
 
@@ -137,7 +139,11 @@ def _parts(made: PredictionSetRecord, uri: str, storage: Storage, tables: bool) 
         require_table(made, uri)
     types = made.columns if tables and made.output_format in ("csv", "jsonl") else ()
     parts = made.table if tables else made.parts
-    return [ListedFile(file=verified_part(part, storage), types=types, is_nested=made.is_nested) for part in parts]
+    is_own = made.items is None
+    return [
+        ListedFile(file=verified_part(part, storage), types=types, is_own=is_own, is_nested=made.is_nested)
+        for part in parts
+    ]
 
 
 def _below(folder: str, storage: Storage, root: str | None = None, recursive: bool = True) -> _Found:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from airflow_batch_inference.datasets.units import FileInfo
 
@@ -34,12 +34,15 @@ def index_names(schema: pa.Schema) -> tuple[str, ...]:
     return tuple(name for name in columns if isinstance(name, str)) if isinstance(columns, list) else ()
 
 
-def without_index(schema: pa.Schema, infos: Sequence[FileInfo]) -> tuple[pa.Schema, pa.Schema]:
+def without_index(
+    schema: pa.Schema, infos: Sequence[FileInfo], folders: Collection[str] = ()
+) -> tuple[pa.Schema, pa.Schema]:
     """Take the index out of a dataset's columns, and return both; all stay where nothing else would be left.
 
-    A column that is the index in some files and an ordinary one in others is ordinary.
+    A column that is the index in some files and an ordinary one in others is ordinary, and so is one that ``key=value``
+    folders are named after.
     """
-    index = {name for info in infos for name in info.index}
+    index = {name for info in infos for name in info.index} - set(folders)
     if index:
         index -= {name for info in infos for name in info.schema.names if name not in info.index}
     index |= {name for name in schema.names if _UNNAMED.fullmatch(name)}

@@ -87,7 +87,8 @@ class EstimatorInputs:
         names = self.fitted_names or batch.schema.names
         known = self.examples.items()
         found = {column if isinstance(column, str) else names[column or 0]: value for column, value in known}
-        return {name: value for name, value in found.items() if name in batch.schema.names}
+        there = set(batch.schema.names)
+        return {name: value for name, value in found.items() if name in there}
 
     def of(self, batch: pa.Table) -> pd.DataFrame | np.ndarray | list[str | None]:
         """Return what the estimator takes.
@@ -125,7 +126,7 @@ class EstimatorInputs:
         if self._has_own_nulls(batch):
             nulls = {self._name(column) or column: form for column, form in self.nulls.items()}
             data = with_nulls(data, batch, nulls)
-        names = batch.schema.names
+        names = set(batch.schema.names)
         for column, known in self.lists.items():
             name = self._name(column)
             if name is not None and name in names and known.takes(batch.schema.field(name).type):

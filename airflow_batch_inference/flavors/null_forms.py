@@ -110,8 +110,9 @@ def with_nulls(data: pd.DataFrame, batch: pa.Table, forms: Mapping[Column, Form]
         A null in a column that was fitted on both kinds.
     """
     names = batch.schema.names
+    places = {name: place for place, name in enumerate(names)}
     for column, form in forms.items():
-        place = names.index(column) if isinstance(column, str) and column in names else column
+        place = places.get(column, column) if isinstance(column, str) else column
         if isinstance(place, int) and place < len(names):
             made = _column(batch.column(place), form, names[place])
             if made is not None:

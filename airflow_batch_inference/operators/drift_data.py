@@ -126,11 +126,13 @@ class DriftData:
                 reading = replace(reading, types=(*_written(self.predictions), *reading.types))
             names = input_names(self.model)
             sample = open_sample_set(self.sample_set, self.data_storage, names=names, reading=reading)
-            made = self._made(self.sample_set)
-            if made is None:
+            made = self._made()
+            if not made:
                 return plain_baseline(sample, record=self.model), None
-            sample = sample.select(_data_columns(made))
-            return plain_baseline(sample, record=self.model, names=made.input_names), None
+            plain = {written: name for each in made for written, name in each.input_names.items()}
+            labels = [name for each in made for name in _plain_names(each, each.label_columns)]
+            sample = sample.select(_data_columns_of(made))
+            return plain_baseline(sample, record=self.model, names=plain, predictions=labels), None
         if self.given is not None:
             return self.given[1], self.given[0]
         uri = self.predictions.baseline_uri if self.predictions else None
@@ -138,11 +140,21 @@ class DriftData:
             uri = self.model.baseline_uri
         return (None, None) if uri is None else (read(BaselineRecord, "The baseline", uri, self.storage), uri)
 
-    def _made(self, sample_set: object) -> PredictionSetRecord | None:
-        """Return the prediction set that a sample set is, if it is one."""
-        if not isinstance(sample_set, str) or not is_record_uri(sample_set):
-            return None
-        return read(PredictionSetRecord, "sample_set", sample_set, self.storage)
+    def _made(self) -> tuple[PredictionSetRecord, ...]:
+        """Return the prediction sets that the sample set is; none where anything else is among it.
+
+        Raises
+        ------
+        ConfigurationError
+            Their columns have different names.
+        """
+        given = [self.sample_set] if isinstance(self.sample_set, str) else self.sample_set
+        if not isinstance(given, (list, tuple)):
+            return ()
+        uris = [uri for uri in given if isinstance(uri, str) and is_record_uri(uri)]
+        sets = tuple(read(PredictionSetRecord, "sample_set", uri, self.storage) for uri in uris)
+        _require_alike("sample_set", sets, len(given))
+        return sets if len(sets) == len(given) else ()
 
     def current(
         self, baseline: BaselineRecord | None, baseline_uri: str | None, *, is_demanded: bool = True
@@ -175,14 +187,14 @@ class DriftData:
             if is_demanded:
                 raise
             return Current(dataset=None, column_names=())
-        predictions = self.predictions
-        plain = dataset.schema.names if predictions is None else _plain_names(predictions, dataset.schema.names)
+        sets = self.among if self.predictions is None else (self.predictions,)
+        called = {written: name for each in sets for written, name in each.input_names.items()}
         return Current(
             dataset=dataset,
-            column_names=tuple(plain),
+            column_names=tuple(called.get(name, name) for name in dataset.schema.names),
             source=dataset.snapshot,
             roles=self._roles(baseline),
-            names={} if predictions is None else predictions.input_names,
+            names=called,
         )
 
     def _profile(self, baseline_uri: str | None) -> Profile | None:
@@ -213,7 +225,10 @@ class DriftData:
             own = None if baseline is None else [column.profile.name for column in baseline.columns]
             names = input_names(self.model) or own
             reading = baseline_reading(baseline, self.model, self.csv)
-            return open_dataset(self.dataset, self.data_storage, model_names=names, reading=reading)
+            dataset = open_dataset(self.dataset, self.data_storage, model_names=names, reading=reading)
+            number = len(self.dataset) if isinstance(self.dataset, (list, tuple)) else 1
+            renamed = _require_alike("dataset", self.among, number)
+            return dataset.select(_data_columns_of(self.among)) if renamed and dataset.schema.names else dataset
         if not predictions.kept:
             return self._inputs(predictions)
         dataset = open_dataset(self.dataset, self.storage)
@@ -293,6 +308,35 @@ def _data_columns(predictions: PredictionSetRecord) -> list[str]:
     named = predictions.input_names
     own = CHECKS if predictions.checks else None
     return [name for name in written_fields(predictions) if (name in named if named else name != own)]
+
+
+def _data_columns_of(sets: Sequence[PredictionSetRecord]) -> list[str]:
+    return list(dict.fromkeys(name for each in sets for name in _data_columns(each)))
+
+
+def _require_alike(argument: str, sets: Sequence[PredictionSetRecord], given: int) -> bool:
+    """Refuse columns that have other names in one of several places: each would be nulls in the rows of the others.
+
+    Returns
+    -------
+    bool
+        Whether the columns are called otherwise than in the input.
+
+    Raises
+    ------
+    ConfigurationError
+        Some are a prediction set's of an output schema, and others are not, or of another one.
+    """
+    renamed = [each.input_names for each in sets if each.input_names]
+    written = dict(pair for names in renamed for pair in names.items())
+    if renamed and (len(renamed) < given or len(set(written.values())) < len(written)):
+        called, name = next(iter(written.items()))
+        message = (
+            f"{argument} names a prediction set with an output_schema, whose columns have names of their own "
+            f"({called} is {name}), beside data that call them otherwise. Give data of one kind."
+        )
+        raise ConfigurationError(message)
+    return bool(renamed)
 
 
 def _plain_names(predictions: PredictionSetRecord, written: Sequence[str]) -> list[str]:

@@ -52,5 +52,6 @@ def open_written(record: PredictionSetRecord, storage: Storage, *, types: Sequen
     ArtifactNotFoundError, DataError
         They are gone or damaged.
     """
-    dataset = open_dataset([part.uri for part in record.table], storage, types=types)
+    uris = [part.uri for part in record.table]
+    dataset = open_dataset(uris, storage, types=types, is_own=record.items is None)
     return flattened(dataset) if record.is_nested else dataset

@@ -137,7 +137,7 @@ def run_script(
             message = "The task was stopped before its prediction set was committed; nothing of it is visible."
             raise InterruptedError(message)
 
-    data_storage = data_storage or storage
+    data_storage = (data_storage or storage).keeping()
     folder = request.destination.folder
     storage.require_writable(folder)
     items = list_items(request.dataset, data_storage, recursive=request.recursive, on_empty=request.on_empty)

@@ -147,3 +147,30 @@ def test_one_object_on_several_lines_is_refused(tmp_path):
 def test_one_line_is_one_row_also_where_it_holds_lists_or_objects(tmp_path):
     for record in ({"tensor": [1.0, 2.0]}, {"place": {"zip": 1}, "age": 3}, {"columns": 1, "data": 2}):
         assert rows(write(tmp_path / "one.json", json.dumps(record))) == [record]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_list_in_utf_16_is_refused_by_its_name(tmp_path, encoding):
+    (tmp_path / "x.json").write_bytes('[{"a": 1}]'.encode(encoding))
+    with pytest.raises(DataError, match="UTF-16"):
+        open_dataset(str(tmp_path / "x.json"), Storage())
+
+
+def test_a_row_with_nan_keeps_all_else_as_it_is(tmp_path):
+    (tmp_path / "x.json").write_text('[{"a": NaN, "b": "NaN \\" NaN", "c": [NaN, 1.10], "d": 9007199254740993}]')
+    found = open_dataset(str(tmp_path / "x.json"), Storage()).whole().to_pylist()
+    assert found == [{"a": None, "b": 'NaN " NaN', "c": [None, 1.1], "d": 9007199254740993}]
+
+
+def test_a_name_that_stands_twice_in_a_row_with_nan_is_refused(tmp_path):
+    (tmp_path / "x.json").write_text('[{"a": 1, "a": 2, "b": NaN}]')
+    with pytest.raises(DataError, match=r"row 0 \(from 0\).*twice"):
+        open_dataset(str(tmp_path / "x.json"), Storage())
+
+
+@pytest.mark.parametrize(("name", "text"), [("x.json", "[{}, {}]"), ("x.jsonl", "{}\n{}\n")])
+def test_rows_without_any_column_are_not_passed_over(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    (tmp_path / "y.jsonl").write_text('{"a": 1}\n')
+    with pytest.raises(DataError, match=r"2 row\(s\) and no column"):
+        open_dataset(str(tmp_path), Storage())

@@ -81,3 +81,13 @@ def test_a_file_that_holds_nothing_but_an_index_keeps_it(tmp_path):
 def test_what_somebody_else_stored_under_pandas_name_is_passed_over(tmp_path, stored):
     table = pa.table({"a": [1.0]}).replace_schema_metadata({"pandas": stored})
     assert open_dataset(write(tmp_path / "a.parquet", table), STORAGE).schema.names == ["a"]
+
+
+def test_an_index_that_folders_are_named_after_is_a_column_of_the_files(tmp_path):
+    (tmp_path / "key=w").mkdir()
+    frame("named").to_parquet(tmp_path / "key=w" / "a.parquet")
+    (tmp_path / "key=v").mkdir()
+    frame("range").to_parquet(tmp_path / "key=v" / "a.parquet")
+    dataset = open_dataset(str(tmp_path), STORAGE)
+    assert dataset.index.names == []
+    assert dataset.whole().column("key").to_pylist() == ["v", "v", "v", "x", "y", "z"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -346,3 +347,48 @@ def test_a_file_of_statistics_is_no_sample_set(runner, rng_frame, batch, tmp_pat
     (tmp_path / "stats.json").write_text(json.dumps(statistics_of(rng_frame)))
     with pytest.raises(AirflowException, match=r"MLRun's statistics of a sample set, and no rows\. Give it as base"):
         runner(DriftAnalysisOperator(task_id="x", dataset=str(batch), sample_set=str(tmp_path / "stats.json")))
+
+
+@pytest.fixture
+def sets(runner, model_file, digest, rng_frame, tmp_path):
+    """Makes prediction sets of one model: the rows of its sample set, and others that have moved."""
+    runner.logical_date = datetime(2026, 1, 1, tzinfo=UTC)
+    rng_frame.to_parquet(tmp_path / "same.parquet")
+    (rng_frame * 10).to_parquet(tmp_path / "moved.parquet")
+    model = runner(
+        LoadModelOperator(
+            task_id="model", model_uri=str(model_file), sha256=digest, sample_set=str(tmp_path / "same.parquet")
+        )
+    )
+
+    def make(**more):
+        return [
+            runner(PredictOperator(task_id=name, model=model, dataset=str(tmp_path / f"{name}.parquet"), **more))
+            for name in ("same", "moved")
+        ]
+
+    return make
+
+
+@pytest.mark.parametrize("more", [{}, {"output_schema": "wallaroo"}])
+def test_several_sets_are_compared_like_one(runner, sets, tmp_path, more):
+    same, moved = sets(**more)
+    plain = str(tmp_path / "same.parquet")
+    for name, arguments, expected in (
+        ("model", {"dataset": [same]}, "NO_DRIFT"),
+        ("both", {"dataset": [same, moved]}, "DRIFT_DETECTED"),
+        ("plain", {"dataset": [same, moved], "sample_set": plain}, "DRIFT_DETECTED"),
+        ("itself", {"dataset": [same, moved], "sample_set": [same, moved]}, "NO_DRIFT"),
+        ("listed", {"dataset": same, "sample_set": [same]}, "NO_DRIFT"),
+        ("input", {"dataset": plain, "sample_set": same}, "NO_DRIFT"),
+    ):
+        runner(DriftAnalysisOperator(task_id=name, perform_drift_analysis=True, **arguments))
+        assert (name, runner.xcoms[name]["drift_status"]) == (name, expected)
+
+
+def test_columns_that_are_called_otherwise_in_one_of_several_places_are_refused(runner, sets, tmp_path):
+    same, _ = sets(output_schema="wallaroo")
+    plain = str(tmp_path / "same.parquet")
+    for arguments in ({"dataset": [same, plain], "sample_set": plain}, {"dataset": plain, "sample_set": [same, plain]}):
+        with pytest.raises(AirflowException, match="output_schema"):
+            runner(DriftAnalysisOperator(task_id="drift", perform_drift_analysis=True, **arguments))

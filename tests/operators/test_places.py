@@ -158,3 +158,18 @@ def test_a_connection_lets_in_at_its_own_host_and_stays_out_of_records(runner, a
     elsewhere = f"{site.replace('127.0.0.1', 'localhost')}/batch/1.parquet"
     storage_for("site").stat(elsewhere)
     assert asked[-1][1] is None
+
+
+def test_a_model_that_not_everybody_is_given_reaches_other_processes(
+    runner, address, batch, model_file, digest, monkeypatch
+):
+    monkeypatch.setattr(plan, "_PART_ROWS", 100)
+    site, asked = address
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_SITE", Connection(conn_type="http", host=site, login="me", password="secret").get_uri()
+    )
+    model = runner(LoadModelOperator(task_id="load", model_uri=f"{site}/model.txt", sha256=digest, conn_id="site"))
+    asked.clear()
+    found = runner(PredictOperator(task_id="predict", model=model, dataset=batch, max_workers=2))
+    assert Storage().read_record(found).rows_out == 400
+    assert {login for _, login in asked} == {"Basic bWU6c2VjcmV0"}

@@ -78,6 +78,7 @@ def test_two_sets_and_a_file_are_read_in_the_order_in_which_they_are_named(runne
 @pytest.mark.parametrize("output_format", ["csv", "jsonl", "arrow", "parquet"])
 def test_columns_come_back_as_they_were_written(runner, model, tmp_path, output_format):
     frame = pd.DataFrame({"a": [0.5, 1.0], "b": [1.0, 2.0], "code": ["007", "1e5"], "flag": ["true", "false"]})
+    frame = frame.assign(word=["NA", None], other=["", "null"], blank=[" x", "\n"])
     frame.to_parquet(tmp_path / "in.parquet")
     first = runner(
         PredictOperator(task_id="first", model=model, dataset=str(tmp_path / "in.parquet"), output_format=output_format)
