@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from airflow_batch_inference.column_types import is_named, is_text
+from airflow_batch_inference.columns import replace_columns
 from airflow_batch_inference.flavors.base import unnamed_columns
 from airflow_batch_inference.flavors.category_lists import CategoryList, category_lists
 from airflow_batch_inference.flavors.encoders import encoded_types, require_encoded
@@ -52,6 +53,8 @@ class EstimatorInputs:
         Its first step, where that keeps neither the names nor the number of its columns; None: it keeps them.
     lists, nulls
         What its columns were in training.
+    numbers
+        Those that a booster takes as numbers.
     """
 
     fitted_names: tuple[str, ...] | None = None
@@ -61,6 +64,7 @@ class EstimatorInputs:
     first_step: str | None = None
     lists: Mapping[Column, CategoryList] = field(default_factory=dict)
     nulls: Mapping[Column, Form] = field(default_factory=dict)
+    numbers: frozenset[Column] = frozenset()
     encoded: Mapping[int, str] = field(default_factory=dict)
     """What its encoders take, by position among the columns that it was fitted on: Arrow types."""
     examples: Mapping[Column, object] = field(default_factory=dict)
@@ -121,7 +125,7 @@ class EstimatorInputs:
         return bool(self.nulls) and not (is_all_double(batch) and set(self.nulls.values()) <= {"missing", "number"})
 
     def _frame(self, batch: pa.Table) -> pd.DataFrame:
-        data = frame(batch)
+        data = frame(self._with_numbers(batch))
         if self._has_own_nulls(batch):
             nulls = {self._name(column) or column: form for column, form in self.nulls.items()}
             data = with_nulls(data, batch, nulls)
@@ -131,6 +135,19 @@ class EstimatorInputs:
             if name is not None and name in names and known.takes(batch.schema.field(name).type):
                 data[name] = known.categorical(batch.column(name), name)
         return data
+
+    def _with_numbers(self, batch: pa.Table) -> pa.Table:
+        """Make numbers of truths with nulls, and of nulls without a type, where a booster is given them as they are."""
+        if not self.numbers:
+            return batch
+        names = {self._name(column) for column in self.numbers}
+        gaps = (
+            place
+            for place, each in enumerate(batch.schema)
+            if each.name in names
+            and (pa.types.is_null(each.type) or (pa.types.is_boolean(each.type) and batch.column(place).null_count))
+        )
+        return replace_columns(batch, {place: batch.column(place).cast(pa.float64()) for place in gaps})
 
     def _filled(self, data: pd.DataFrame) -> pd.DataFrame:
         """Put in the columns that are dropped by the estimator itself; what they hold is never read."""
@@ -154,7 +171,7 @@ def estimator_inputs(estimator: object, options: Mapping[str, Any]) -> Estimator
     is_all = fitted is None or read is None
     names = fitted if is_all else tuple(name for place, name in enumerate(fitted or ()) if place in (read or ()))
     number = len(names) if names is not None else input_width(estimator)
-    lists = category_lists(steps, options)
+    lists, nulls = category_lists(steps, options), null_forms(steps)
     takes_texts = names is None and _all_texts(steps)
     return EstimatorInputs(
         fitted_names=fitted,
@@ -163,10 +180,17 @@ def estimator_inputs(estimator: object, options: Mapping[str, Any]) -> Estimator
         takes_texts=takes_texts,
         first_step=None if names is not None or number or takes_texts else _own_first_step(steps),
         lists=lists,
-        nulls=null_forms(steps),
+        nulls=nulls,
+        numbers=_booster_columns(steps) - lists.keys() - nulls.keys(),
         encoded=encoded_types(steps),
         examples=known_values(steps) | {column: each.values[0].as_py() for column, each in lists.items()},
     )
+
+
+def _booster_columns(steps: Iterable[FittedStep]) -> frozenset[Column]:
+    """Return the columns that reach a booster's wrapper as they are; it refuses objects and texts."""
+    boosters = [each for each in steps if type(each.step).__module__.partition(".")[0] in ("lightgbm", "xgboost")]
+    return frozenset(column for each in boosters for column in each.columns or () if isinstance(column, int))
 
 
 def _is_vectorizer(step: object) -> bool:
