@@ -256,9 +256,7 @@ def _described(request: ModelRequest, sample_set: object, storage: Storage) -> t
         try:
             return describe_model(replace(request, load_options=stated), storage=storage)
         except ConfigurationError:
-            message = (
-                f"{error} The sample set has it in {', '.join(columns)}: these cannot be all of them."
-            )
+            message = f"{error} The sample set has it in {', '.join(columns)}: these cannot be all of them."
             raise UncertainColumnsError(message) from error
 
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _TEXT_MODULE = "sklearn.feature_extraction.text"
 _VECTORIZERS = ("CountVectorizer", "HashingVectorizer", "TfidfVectorizer")
+_RECORDS = "DictVectorizer"
+"""The step that takes a list of dicts."""
 _KEEP_NAMES = ("sklearn", "lightgbm", "xgboost", "catboost")
 """Packages whose estimators keep the names of a data frame that they were fitted on."""
 
@@ -93,7 +95,7 @@ class EstimatorInputs:
         found = {column if isinstance(column, str) else names[column or 0]: value for column, value in known}
         return {name: value for name, value in found.items() if name in batch.schema.names}
 
-    def of(self, batch: pa.Table) -> pd.DataFrame | np.ndarray | list[str | None]:
+    def of(self, batch: pa.Table) -> pd.DataFrame | np.ndarray | list[str | None] | list[dict[str, Any]]:
         """Return what the estimator takes.
 
         Raises
@@ -108,7 +110,7 @@ class EstimatorInputs:
         if self.names is None and self.first_step is not None:
             if not is_named(batch):
                 raise unnamed_columns(self.first_step)
-            return self._frame(batch)
+            return batch.to_pylist() if self.first_step == _RECORDS else self._frame(batch)
         if self.names is None:
             require_encoded(batch, self.encoded)
             return self._array(batch)
@@ -205,7 +207,11 @@ def _all_texts(steps: Sequence[FittedStep]) -> bool:
 def _own_first_step(steps: Iterable[FittedStep]) -> str | None:
     """Return the name of a first step that may have been fitted on a data frame, and does not say so."""
     firsts = [each for each in steps if each.is_first]
-    own = [each for each in firsts if type(each.step).__module__.partition(".")[0] not in _KEEP_NAMES]
+    own = [
+        each
+        for each in firsts
+        if each.kind == _RECORDS or type(each.step).__module__.partition(".")[0] not in _KEEP_NAMES
+    ]
     return own[0].kind if own else None
 
 

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
+from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -222,3 +223,19 @@ def test_truths_with_nulls_and_a_column_of_nulls_alone_are_numbers_for_a_booster
         np.testing.assert_array_equal(scored(model, data, rows=rows), expected)
     gone = pa.table({"paid": paid, "age": pa.nulls(90)})
     np.testing.assert_array_equal(scored(model, gone, rows=7), estimator.predict_proba(data.assign(age=np.nan)))
+
+
+def test_a_dict_vectorizer_takes_the_columns_of_the_signature_as_records(tmp_path):
+    records = [
+        {"town": town, "age": age} for town, age in zip(["rom", "bern", "ulm", "rom"] * 10, range(40), strict=True)
+    ]
+    estimator = make_pipeline(DictVectorizer(), LogisticRegression(max_iter=500)).fit(records, IS_BAD)
+    model = through_a_file(estimator, tmp_path)
+    assert model.inputs is None
+    assert model.unnamed == "DictVectorizer"
+    data = pa.Table.from_pylist([*records, {"town": None, "age": 3}, {"town": "new", "age": 4}])
+    expected = estimator.predict_proba(data.to_pylist())
+    for rows in (None, 7, 1):
+        found = scored(model, data, rows=rows, signature={"town": "string", "age": "int64"})
+        np.testing.assert_array_equal(found, expected)
+    assert len(np.unique(expected)) > 3
