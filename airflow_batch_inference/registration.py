@@ -13,6 +13,7 @@ from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.datasets.readers import dictionary_columns
 from airflow_batch_inference.exceptions import ConfigurationError, UncertainColumnsError
 from airflow_batch_inference.flavors.base import CATEGORY_COLUMNS, unnamed_columns
+from airflow_batch_inference.flavors.categories import OF_SAMPLE_SET
 from airflow_batch_inference.loading import TrustRequest, load_model
 from airflow_batch_inference.records import BaselineRecord, ModelRecord, ReadOptions, fingerprint
 from airflow_batch_inference.reference import (
@@ -245,14 +246,18 @@ def _described(request: ModelRequest, sample_set: object, storage: Storage) -> t
     """Describe a model; where only its sample set tells which columns were categories, let it tell."""
     try:
         return describe_model(request, storage=storage)
-    except UncertainColumnsError:
+    except UncertainColumnsError as error:
         files = () if sample_set is None else open_dataset(sample_set, storage).files
         columns = dictionary_columns(files[0].file.uri, storage) if files else ()
         if not columns or CATEGORY_COLUMNS in request.load_options:
             raise
         log.info("The sample set says which columns the model knows as categories: %s", ", ".join(columns))
-        stated = {**request.load_options, CATEGORY_COLUMNS: list(columns)}
-        return describe_model(replace(request, load_options=stated), storage=storage)
+        stated = {**request.load_options, CATEGORY_COLUMNS: {OF_SAMPLE_SET: list(columns)}}
+        try:
+            return describe_model(replace(request, load_options=stated), storage=storage)
+        except ConfigurationError:
+            message = f"{error} The sample set has it in {', '.join(columns)}: these cannot be all of them."
+            raise UncertainColumnsError(message) from error
 
 
 def _baseline_of(

@@ -145,7 +145,10 @@ def read_tables(
 
 
 def dictionary_columns(uri: str, storage: Storage) -> tuple[str, ...]:
-    """Return the columns that a file keeps as dictionaries, as pandas writes its categories; () of text formats."""
+    """Return the columns that a file keeps as pandas' categories, or as dictionaries; () of text formats.
+
+    Parquet gives dictionaries back for text alone; of categories that are numbers only pandas' own notes tell.
+    """
     kind, _ = format_of(uri)
     if kind not in ("parquet", "arrow"):
         return ()
@@ -155,7 +158,9 @@ def dictionary_columns(uri: str, storage: Storage) -> tuple[str, ...]:
                 schema = parquet.schema_arrow
         else:
             schema = arrow_schema(uri, storage)
-    return tuple(field.name for field in schema if pa.types.is_dictionary(field.type))
+    noted = (schema.pandas_metadata or {}).get("columns", ())
+    categories = {each.get("field_name") for each in noted if each.get("pandas_type") == "categorical"}
+    return tuple(each.name for each in schema if pa.types.is_dictionary(each.type) or each.name in categories)
 
 
 # -- Parquet --------------------------------------------------------------------------------------------------

@@ -2,8 +2,9 @@
 
 LightGBM does not see a category but its position in the list of categories seen in training; a missing or unseen
 one is NaN (``lightgbm.basic._data_from_pandas``). The text ends with those lists, one a category column, in the
-order of the columns; which columns they are stands in the parameters. What must not be relaxed: where the two do
-not match for certain, the model is refused, because a wrong guess scores silently wrong.
+order of the columns; which columns they are stands in the parameters, unless ``categorical_feature=`` named others.
+What must not be relaxed: where the two do not match for certain, the model is refused, because a wrong guess scores
+silently wrong.
 """
 
 from __future__ import annotations
@@ -20,11 +21,14 @@ from airflow_batch_inference.columns import replace_columns
 from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError, UncertainColumnsError
 from airflow_batch_inference.flavors.base import CATEGORY_COLUMNS
 from airflow_batch_inference.records import ColumnSpec
-from airflow_batch_inference.signature import require_known
+from airflow_batch_inference.signature import known_names, require_known
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
+OF_SAMPLE_SET = "of_sample_set"
+"""Key of the load option where it is a sample set that names the columns: it has others too, such as the target."""
+_EPSILON = 1e-9
 _LISTS = "\npandas_categorical:"
 
 
@@ -88,6 +92,8 @@ def pandas_categories(text: str, stated: Sequence[int] | None = None) -> PandasC
         _fits(seen[column], len(categories)) for column, categories in zip(columns, lists, strict=True)
     ):
         raise _not_certain(len(lists), len(columns), stated)
+    if stated is None:
+        _require_no_other(text, seen, dict(zip(columns, lists, strict=True)))
     return PandasCategories({column: _array(values) for column, values in zip(columns, lists, strict=True)})
 
 
@@ -108,6 +114,73 @@ def _not_certain(lists: int, columns: int, stated: Sequence[int] | None) -> Exce
     return UncertainColumnsError(message)
 
 
+def _require_no_other(text: str, seen: Sequence[str], found: Mapping[int, Sequence[object]]) -> None:
+    """Refuse lists that may be of a column that the model does not mark.
+
+    ``categorical_feature=`` may have marked as many others. That shows by itself where the list is of texts, as the
+    model takes numbers in the column that is meant; numbers would be taken for the codes that stand for them. Where all
+    marked columns had the last code of their list, so must the other, to be doubted.
+
+    Raises
+    ------
+    UncertainColumnsError
+        Names such a column.
+    """
+    sizes = {len(values) for values in found.values() if any(map(_is_number, values))}
+    are_full = all(_largest(seen[column]) == len(values) - 1 for column, values in found.items())
+    others = [
+        place
+        for place, info in enumerate(seen)
+        if place not in found and sizes and _may_be_codes(info, sizes, are_full=are_full)
+    ]
+    fractions = _fractions(text) if others else frozenset()
+    other = next((place for place in others if place not in fractions), None)
+    if other is None:
+        return
+    names = re.search(r"^feature_names=(.*)$", text, re.MULTILINE)
+    name = names.group(1).split(" ")[other] if names else f"Column_{other}"
+    message = (
+        f"The LightGBM model was trained on {len(found)} pandas category column(s), some with numbers as categories. "
+        f"It marks as many columns as categorical, but {name!r} may be one of the former just as well (if "
+        "categorical_feature= named others, or its categories are ordered). Say which columns had the category dtype: "
+        f'load_options={{"{CATEGORY_COLUMNS}": [...]}}, or give a sample_set that still has it.'
+    )
+    raise UncertainColumnsError(message)
+
+
+def _is_number(value: object) -> bool:
+    """Say whether a category can be taken for a number, also as the text of a CSV file."""
+    try:
+        float(str(value)) if not isinstance(value, bool) else value
+    except ValueError:
+        return False
+    return True
+
+
+def _may_be_codes(info: str, sizes: Collection[int], *, are_full: bool) -> bool:
+    """Say whether what training saw in a column of numbers can be codes of a list of such a size."""
+    largest = _largest(info)
+    return largest is not None and (largest + 1 in sizes if are_full else largest < max(sizes))
+
+
+def _largest(info: str) -> int | None:
+    """Return the largest code that training saw in a column; None where it cannot be codes."""
+    codes = "0" if info == "none" else info.removeprefix("[").removesuffix("]").removeprefix("-1:")
+    return max(map(int, codes.split(":"))) if re.fullmatch(r"\d+(:\d+)*", codes) else None
+
+
+def _fractions(text: str) -> frozenset[int]:
+    """Return the columns that the trees split at other numbers than those in the middle between two codes."""
+    found: set[int] = set()
+    splits = re.findall(r"^split_feature=(.*)$", text, re.MULTILINE)
+    thresholds = re.findall(r"^threshold=(.*)$", text, re.MULTILINE)
+    for columns, bounds in zip(splits, thresholds, strict=True):
+        for column, bound in zip(columns.split(), map(float, bounds.split()), strict=True):
+            if abs(2 * bound - round(2 * bound)) > _EPSILON:
+                found.add(int(column))
+    return frozenset(found)
+
+
 def category_columns_option(options: Mapping[str, object], names: Sequence[str]) -> list[int] | None:
     """Return the positions of the columns that the load option ``category_columns`` names; None: it is not there.
 
@@ -119,6 +192,9 @@ def category_columns_option(options: Mapping[str, object], names: Sequence[str])
     given = options.get(CATEGORY_COLUMNS)
     if given is None:
         return None
+    if isinstance(given, dict) and [*given] == [OF_SAMPLE_SET]:
+        there = set(map(known_names(names), given[OF_SAMPLE_SET]))
+        return [place for place, name in enumerate(names) if name in there]
     if not isinstance(given, (list, tuple)) or not all(isinstance(name, str) for name in given):
         message = f"load_options has {CATEGORY_COLUMNS} {given!r}; it must be a list of column names."
         raise ConfigurationError(message)

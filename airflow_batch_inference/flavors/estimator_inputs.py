@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from airflow_batch_inference.column_types import is_named, is_text
+from airflow_batch_inference.columns import replace_columns
 from airflow_batch_inference.flavors.base import unnamed_columns
 from airflow_batch_inference.flavors.category_lists import CategoryList, category_lists
 from airflow_batch_inference.flavors.encoders import encoded_types, require_encoded
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 _TEXT_MODULE = "sklearn.feature_extraction.text"
 _VECTORIZERS = ("CountVectorizer", "HashingVectorizer", "TfidfVectorizer")
+_RECORDS = "DictVectorizer"
+"""The step that takes a list of dicts."""
 _KEEP_NAMES = ("sklearn", "lightgbm", "xgboost", "catboost")
 """Packages whose estimators keep the names of a data frame that they were fitted on."""
 
@@ -52,6 +55,8 @@ class EstimatorInputs:
         Its first step, where that keeps neither the names nor the number of its columns; None: it keeps them.
     lists, nulls
         What its columns were in training.
+    numbers
+        Those that a booster takes as numbers.
     """
 
     fitted_names: tuple[str, ...] | None = None
@@ -61,6 +66,7 @@ class EstimatorInputs:
     first_step: str | None = None
     lists: Mapping[Column, CategoryList] = field(default_factory=dict)
     nulls: Mapping[Column, Form] = field(default_factory=dict)
+    numbers: frozenset[Column] = frozenset()
     encoded: Mapping[int, str] = field(default_factory=dict)
     """What its encoders take, by position among the columns that it was fitted on: Arrow types."""
     examples: Mapping[Column, object] = field(default_factory=dict)
@@ -90,7 +96,7 @@ class EstimatorInputs:
         there = set(batch.schema.names)
         return {name: value for name, value in found.items() if name in there}
 
-    def of(self, batch: pa.Table) -> pd.DataFrame | np.ndarray | list[str | None]:
+    def of(self, batch: pa.Table) -> pd.DataFrame | np.ndarray | list[str | None] | list[dict[str, Any]]:
         """Return what the estimator takes.
 
         Raises
@@ -105,7 +111,7 @@ class EstimatorInputs:
         if self.names is None and self.first_step is not None:
             if not is_named(batch):
                 raise unnamed_columns(self.first_step)
-            return self._frame(batch)
+            return batch.to_pylist() if self.first_step == _RECORDS else self._frame(batch)
         if self.names is None:
             require_encoded(batch, self.encoded)
             return self._array(batch)
@@ -122,7 +128,7 @@ class EstimatorInputs:
         return bool(self.nulls) and not (is_all_double(batch) and set(self.nulls.values()) <= {"missing", "number"})
 
     def _frame(self, batch: pa.Table) -> pd.DataFrame:
-        data = frame(batch)
+        data = frame(self._with_numbers(batch))
         if self._has_own_nulls(batch):
             nulls = {self._name(column) or column: form for column, form in self.nulls.items()}
             data = with_nulls(data, batch, nulls)
@@ -132,6 +138,19 @@ class EstimatorInputs:
             if name is not None and name in names and known.takes(batch.schema.field(name).type):
                 data[name] = known.categorical(batch.column(name), name)
         return data
+
+    def _with_numbers(self, batch: pa.Table) -> pa.Table:
+        """Make numbers of truths with nulls, and of nulls without a type, where a booster is given them as they are."""
+        if not self.numbers:
+            return batch
+        names = {self._name(column) for column in self.numbers}
+        gaps = (
+            place
+            for place, each in enumerate(batch.schema)
+            if each.name in names
+            and (pa.types.is_null(each.type) or (pa.types.is_boolean(each.type) and batch.column(place).null_count))
+        )
+        return replace_columns(batch, {place: batch.column(place).cast(pa.float64()) for place in gaps})
 
     def _filled(self, data: pd.DataFrame) -> pd.DataFrame:
         """Put in the columns that are dropped by the estimator itself; what they hold is never read."""
@@ -155,7 +174,7 @@ def estimator_inputs(estimator: object, options: Mapping[str, Any]) -> Estimator
     is_all = fitted is None or read is None
     names = fitted if is_all else tuple(name for place, name in enumerate(fitted or ()) if place in (read or ()))
     number = len(names) if names is not None else input_width(estimator)
-    lists = category_lists(steps, options)
+    lists, nulls = category_lists(steps, options), null_forms(steps)
     takes_texts = names is None and _all_texts(steps)
     return EstimatorInputs(
         fitted_names=fitted,
@@ -164,10 +183,17 @@ def estimator_inputs(estimator: object, options: Mapping[str, Any]) -> Estimator
         takes_texts=takes_texts,
         first_step=None if names is not None or number or takes_texts else _own_first_step(steps),
         lists=lists,
-        nulls=null_forms(steps),
+        nulls=nulls,
+        numbers=_booster_columns(steps) - lists.keys() - nulls.keys(),
         encoded=encoded_types(steps),
         examples=known_values(steps) | {column: each.values[0].as_py() for column, each in lists.items()},
     )
+
+
+def _booster_columns(steps: Iterable[FittedStep]) -> frozenset[Column]:
+    """Return the columns that reach a booster's wrapper as they are; it refuses objects and texts."""
+    boosters = [each for each in steps if type(each.step).__module__.partition(".")[0] in ("lightgbm", "xgboost")]
+    return frozenset(column for each in boosters for column in each.columns or () if isinstance(column, int))
 
 
 def _is_vectorizer(step: object) -> bool:
@@ -182,7 +208,11 @@ def _all_texts(steps: Sequence[FittedStep]) -> bool:
 def _own_first_step(steps: Iterable[FittedStep]) -> str | None:
     """Return the name of a first step that may have been fitted on a data frame, and does not say so."""
     firsts = [each for each in steps if each.is_first]
-    own = [each for each in firsts if type(each.step).__module__.partition(".")[0] not in _KEEP_NAMES]
+    own = [
+        each
+        for each in firsts
+        if each.kind == _RECORDS or type(each.step).__module__.partition(".")[0] not in _KEEP_NAMES
+    ]
     return own[0].kind if own else None
 
 

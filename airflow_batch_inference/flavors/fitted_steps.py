@@ -187,8 +187,8 @@ def _own_names(step: Any) -> tuple[list[object] | None, bool]:  # noqa: ANN401  
     """Return the names that CatBoost or LightGBM keeps, and whether they are mere numbers of columns."""
     if type(step).__module__ == "lightgbm.basic" and hasattr(step, "feature_name"):
         names, numbered = step.feature_name(), "Column_{}"
-    else:
-        names, numbered = getattr(step, "feature_names_", None), "{}"
+    else:  # of a DictVectorizer these are the columns that come out
+        names, numbered = None if _is_of(type(step), "sklearn") else getattr(step, "feature_names_", None), "{}"
     if names is None:
         return None, False
     return list(names), list(names) == [numbered.format(place) for place in range(len(names))]

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import lightgbm as lgb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import xgboost as xgb
 from estimator_batches import scored, through_a_file
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
+from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -194,3 +197,45 @@ def test_a_catboost_model_of_an_array_takes_its_columns_by_place(tmp_path):
     np.testing.assert_array_equal(scored(model, data, method="predict"), (data["price"] > 0).astype(int))
     with pytest.raises(SignatureMismatchError, match="takes 2 columns by position, but the data has 1"):
         scored(model, data[["price"]], method="predict")
+
+
+BOOSTERS = {
+    "lightgbm": lambda: lgb.LGBMClassifier(n_estimators=4, min_child_samples=3, verbose=-1),
+    "xgboost": lambda: xgb.XGBClassifier(n_estimators=4, max_depth=3),
+    "in a search": lambda: GridSearchCV(
+        make_pipeline(lgb.LGBMClassifier(n_estimators=4, min_child_samples=3, verbose=-1)),
+        {"lgbmclassifier__num_leaves": [4]},
+        cv=2,
+    ),
+}
+
+
+@pytest.mark.parametrize("make", BOOSTERS.values(), ids=BOOSTERS)
+def test_truths_with_nulls_and_a_column_of_nulls_alone_are_numbers_for_a_booster(tmp_path, make):
+    rng = np.random.default_rng(4)
+    paid = pd.array(np.resize([True, False, None], 90), dtype="boolean")
+    data = pd.DataFrame({"paid": paid, "age": rng.normal(size=90)})
+    estimator = make().fit(data, (np.arange(90) % 3 == 2).astype(int) ^ (data["age"] > 1))
+    model = through_a_file(estimator, tmp_path)
+    expected = estimator.predict_proba(data)
+    assert len(np.unique(expected)) > 3
+    for rows in (None, 7, 1):
+        np.testing.assert_array_equal(scored(model, data, rows=rows), expected)
+    gone = pa.table({"paid": paid, "age": pa.nulls(90)})
+    np.testing.assert_array_equal(scored(model, gone, rows=7), estimator.predict_proba(data.assign(age=np.nan)))
+
+
+def test_a_dict_vectorizer_takes_the_columns_of_the_signature_as_records(tmp_path):
+    records = [
+        {"town": town, "age": age} for town, age in zip(["rom", "bern", "ulm", "rom"] * 10, range(40), strict=True)
+    ]
+    estimator = make_pipeline(DictVectorizer(), LogisticRegression(max_iter=500)).fit(records, IS_BAD)
+    model = through_a_file(estimator, tmp_path)
+    assert model.inputs is None
+    assert model.unnamed == "DictVectorizer"
+    data = pa.Table.from_pylist([*records, {"town": None, "age": 3}, {"town": "new", "age": 4}])
+    expected = estimator.predict_proba(data.to_pylist())
+    for rows in (None, 7, 1):
+        found = scored(model, data, rows=rows, signature={"town": "string", "age": "int64"})
+        np.testing.assert_array_equal(found, expected)
+    assert len(np.unique(expected)) > 3

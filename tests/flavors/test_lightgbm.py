@@ -129,6 +129,41 @@ def test_ordered_categories_are_refused_because_the_file_does_not_say_where_they
         load(train(data, target), tmp_path / "m.txt")
 
 
+@pytest.mark.parametrize("stores", [[101, 102, 103], ["1", "2", "3"], [True, False]], ids=["int", "digits", "bool"])
+def test_another_column_marked_by_categorical_feature_is_not_taken_for_the_category(numbers, tmp_path, stores):
+    store = np.resize(stores, ROWS)
+    data = numbers.assign(region=np.arange(ROWS) % len(stores), store=pd.Categorical(store))
+    booster = train(data, (store == stores[0]).astype(int), categorical_feature=["region"])
+    with pytest.raises(ModelLoadError, match=r"'store' may be one of the former.*category_columns"):
+        load(booster, tmp_path / "m.txt")
+    told = LightGBMFlavor().load(
+        tmp_path / "m.txt", model_format=TEXT, trusted=(), options={"category_columns": ["store"]}
+    )
+    predicted = told.predict(pa.table({**numbers, "region": data["region"].to_numpy(), "store": store}))
+    np.testing.assert_array_equal(predicted, booster.predict(data))
+    assert len(np.unique(predicted)) > 1
+
+
+def test_categories_that_training_did_not_see_are_allowed_for(numbers, tmp_path):
+    store = pd.Categorical(np.resize([1, 2, 3], ROWS), categories=[1, 2, 3, 4])
+    data = numbers.assign(region=np.arange(ROWS) % 2, store=store)
+    with pytest.raises(ModelLoadError, match="'store' may be"):
+        load(train(data, (store == 1).astype(int), categorical_feature=["region"]), tmp_path / "m.txt")
+
+
+def test_a_scaled_number_beside_categories_that_are_numbers_leaves_no_doubt(tmp_path):
+    x, store = np.linspace(0, 1, ROWS), np.resize([1, 2, 3], ROWS)
+    booster = train(pd.DataFrame({"x": x, "store": pd.Categorical(store)}), (x > 0.3).astype(int) + (store == 2))
+    model = load(booster, tmp_path / "m.txt")
+    assert [spec.type for spec in model.inputs] == ["double", "int64"]
+
+
+def test_a_flag_beside_categories_of_text_leaves_no_doubt(towns, tmp_path):
+    data, target = towns
+    model = load(train(data.assign(flag=np.arange(ROWS) % 2), target), tmp_path / "m.txt")
+    assert [spec.type for spec in model.inputs] == ["double", "string", "double"]
+
+
 def test_codes_that_no_list_of_categories_has_are_refused(towns):
     text = train(*towns).model_to_string().replace('["Bonn, Rhein", ', "[").replace('"Köln", ', "")
     short = text.rpartition("\npandas_categorical:")[0] + '\npandas_categorical:[["Ulm"]]\n'
