@@ -22,6 +22,7 @@ _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas"}
 _WHOLE = re.compile(r"\s*\d+\s*")
 _NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)*|[.,]\d+)([eE][+-]?\d+)?\s*")
 _TIME = re.compile(r"\s*(\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?|\d{1,2}:\d\d(:\d\d(\.\d+)?)?)\s*")
+_EXCELS_LINE = re.compile(r"sep=([;,|\t]?)\s*", re.IGNORECASE)
 _WORDS = ("true", "false", "inf", "-inf")
 _SHOWN = 5
 
@@ -47,8 +48,9 @@ def require_names(
     Raises
     ------
     DataError
-        It may be data; or it is one cell, with other separators in it.
+        It may be data; or it is one cell, with other separators in it, or tells Excel the separator.
     """
+    _refuse_excels_line(cells, separator, where)
     _require_separator(cells, options, separator, where)
     if options.header is not None or options.names is not None:
         return
@@ -60,6 +62,19 @@ def require_names(
         f"The first row of {where} looks like data, not like names: {shown}. If the file has no header, give "
         f'csv_options={{"names": [...]}} with the name of each column, or csv_options={{"header": false}}; if these '
         'are the names, give csv_options={"header": true}.'
+    )
+    raise DataError(message)
+
+
+def _refuse_excels_line(cells: Sequence[str], separator: str, where: str) -> None:
+    """Refuse the line ``sep=;``, which Excel writes and reads in front of the names."""
+    match = _EXCELS_LINE.fullmatch(cells[0]) if cells and not any(cells[1:]) else None
+    if match is None:
+        return
+    said = json.dumps({"separator": match.group(1) or separator})
+    message = (
+        f"{where} begins with a line for Excel, {'sep=' + (match.group(1) or separator)!r}, that is no row of names. "
+        f"Take it out where the file is made, and give csv_options={said}."
     )
     raise DataError(message)
 

@@ -85,7 +85,7 @@ def csv_tables(
     row = 0
     with open_stream(uri, storage, compression, start, stop) as raw:
         reader = open_csv(
-            raw if is_utf_8(form.options) else CsvSource(raw, uri, form.options, is_start=start == 0, watches=False),
+            raw if is_utf_8(form.options) else CsvSource(raw, uri, form.options, is_start=start == 0),
             form,
             kinds if grouped is None else dict.fromkeys(kinds, pa.string()),
             columns,

@@ -40,12 +40,19 @@ _SURVEYED_MISFITS = 2
 
 
 class _Counter:
-    """Counts broken lines, and keeps none."""
+    """Counts broken lines, and keeps none; the one behind the last is not of the file."""
 
     count = 0
+    has_ended = False
 
-    def __call__(self, _: pa_csv.InvalidRow) -> None:
-        self.count += 1
+    def __init__(self, source: CsvSource) -> None:
+        self._source = source
+
+    def __call__(self, row: pa_csv.InvalidRow) -> None:
+        if self._source.end_mark is not None and row.text == self._source.end_mark:
+            self.has_ended = True
+        else:
+            self.count += 1
 
 
 class CsvInspection:
@@ -95,8 +102,16 @@ class CsvInspection:
             'such as {"encoding": "cp1252"} or {"encoding": "latin-1"}.'
         )
 
+    def _never_closed(self, rows: int) -> str:
+        where = f"row {rows - 1} (from 0)" if rows else "the first row"
+        return (
+            f"{self._uri} has a quote in {where} that is never closed, so all lines behind it would be one value. "
+            'Close it in the file; or, if quotes mean nothing there, give csv_options={"quote": ""}.'
+        )
+
     def _source(self, raw: Any, *, watches: bool = False) -> CsvSource:  # noqa: ANN401  # a stream
-        return CsvSource(raw, self._uri, self.form.options, is_start=True, watches=watches)
+        watched = self.form if watches else None
+        return CsvSource(raw, self._uri, self.form.options, is_start=True, watched=watched)
 
     def _name_columns(self) -> bool:
         """Look at the first row, where the names do not simply stand there; say whether there is more to read."""
@@ -146,19 +161,24 @@ class CsvInspection:
         """Read and count all rows, and find the type of each column."""
         while True:
             with open_stream(self._uri, self._storage, self._compression) as raw:
-                source, broken = self._source(raw, watches=True), _Counter()
+                source = self._source(raw, watches=True)
+                broken = _Counter(source)
                 try:
                     large = self._read(source, broken)
                 except pa.ArrowInvalid as error:
                     if _EMPTY in str(error) and (text := self._row_alone()) is not None:
                         self._take_header_alone(self._cells(text))
                         return
+                    if _EMPTY in str(error) and source.end_mark is not None:
+                        raise DataError(self._never_closed(0)) from error
                     self._mend(error)
                     continue
             if large is None:
                 continue
-            self._require_quotes(source)
             break
+        self._require_quotes(source)
+        if source.end_mark is not None and not broken.has_ended:
+            raise DataError(self._never_closed(self.rows + broken.count))
         self.codes = frozenset(self._odd_integers(source, large))
         self._types |= dict.fromkeys(self.codes, pa.string())
         self.broken = broken.count

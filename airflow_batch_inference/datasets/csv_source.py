@@ -1,7 +1,8 @@
 """A CSV file's bytes on their way to the parser: decoded to UTF-8, and looked at for what the parser would not tell.
 
 What must not be relaxed: bytes of another encoding end in an error that names the option, never in other names or
-values; and a file is looked at whole, since a later row may be the one that tells.
+values; and a file is looked at whole, since a later row may be the one that tells. A quote that is never closed makes
+one value of all the rows behind it, and the parser says nothing: so it is asked for a line behind the last one.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from airflow_batch_inference.exceptions import DataError
 
 if TYPE_CHECKING:
+    from airflow_batch_inference.datasets.csv_parser import CsvForm
     from airflow_batch_inference.records import CsvOptions
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -26,10 +28,20 @@ _KEPT_BYTES = 3
 _AT_ONCE = 64 << 10
 _ZERO, _PLUS, _MINUS, _EXPONENT, _X = b"0+-ex"
 _TEN, _LOWER = np.uint8(10), np.uint8(0x20)
+_END = "\x03end\x03"
 
 
 class CsvSource(io.RawIOBase):
     """A stream of UTF-8 for the parser, which remembers what it has seen.
+
+    Parameters
+    ----------
+    source, uri, options
+        The file's bytes, and what was said of them.
+    is_start
+        Whether they are the file's first.
+    watched
+        What the parser takes the file for; None: nothing of it is remembered.
 
     Attributes
     ----------
@@ -37,13 +49,21 @@ class CsvSource(io.RawIOBase):
         Whether a value may be a code that a number would change: ``007``, ``0x1F``, ``+49``, ``12E3``.
     has_backslash_quote
         Whether a quote stands behind a backslash somewhere.
+    end_mark
+        A line of too many values that follows the last one of a file with quotes; None: the file has none, or its end
+        has not come yet. A parser that does not tell of it has taken it for a part of a quoted value.
     """
 
-    def __init__(self, source: IO[bytes], uri: str, options: CsvOptions, *, is_start: bool, watches: bool) -> None:
+    def __init__(
+        self, source: IO[bytes], uri: str, options: CsvOptions, *, is_start: bool, watched: CsvForm | None = None
+    ) -> None:
         super().__init__()
         self.has_codes = False
         self.has_backslash_quote = False
-        self._source, self._uri, self._is_start, self._watches = source, uri, is_start, watches
+        self.end_mark: str | None = None
+        self._source, self._uri, self._is_start, self._watched = source, uri, is_start, watched
+        self._has_quote = False
+        self._separators = self._seen = 0
         encoding = options.encoding or "utf-8"
         self._encoding = encoding
         self._decoder = None if is_utf_8(options) else codecs.getincrementaldecoder(encoding)()
@@ -70,8 +90,13 @@ class CsvSource(io.RawIOBase):
         if self._is_start and raw:
             self._is_start = False
             self._require_encoding(raw)
-        if self._watches:
-            self._watch(data)
+        if self._watched is None:
+            return data
+        if data:
+            self._watch(data, self._watched)
+        elif self._has_quote and self.end_mark is None:
+            self.end_mark = _END + self._watched.separator * self._most_columns(self._watched)
+            return f"\n{self.end_mark}\n".encode()
         return data
 
     def close(self) -> None:
@@ -103,9 +128,15 @@ class CsvSource(io.RawIOBase):
         message = f'{self._uri} {found}, and CSV files are read as UTF-8. Give csv_options={{"encoding": "{how}"}}.'
         raise DataError(message)
 
-    def _watch(self, data: bytes) -> None:
-        if not data:
-            return
+    def _most_columns(self, form: CsvForm) -> int:
+        """Return a number that the first row's values do not exceed: it lies in one block, and names are not empty."""
+        return min(self._separators, form.block_bytes // 2) + 1
+
+    def _watch(self, data: bytes, form: CsvForm) -> None:
+        if self._seen < form.block_bytes:
+            self._separators += data.count(form.separator.encode())
+            self._seen += len(data)
+        self._has_quote = self._has_quote or bool(form.quote and form.quote.encode() in data)
         joined = self._tail + data
         self._tail = joined[-_KEPT_BYTES:]
         # One byte is found much faster than two.

@@ -54,11 +54,21 @@ def _decoded_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
         is_boolean = isinstance(column.type, pa.Bool8Type)
         column = pa.chunked_array([chunk.storage for chunk in column.chunks], column.type.storage_type)
         column = column.cast(pa.bool_()) if is_boolean else column
+    if pa.types.is_dictionary(column.type) and read_type(column.type.value_type) != column.type.value_type:
+        column = pa.chunked_array(
+            [_with_plain_values(chunk) for chunk in column.chunks], pa.dictionary(column.type.index_type, kind)
+        )
     if pa.types.is_run_end_encoded(column.type):
         column = pa.chunked_array([pc.run_end_decode(chunk) for chunk in column.chunks], column.type.value_type)
     if pa.types.is_list_view(column.type) or pa.types.is_large_list_view(column.type):
         return pa.chunked_array([_listed(chunk, kind) for chunk in column.chunks], kind)
     return column.cast(kind)
+
+
+def _with_plain_values(encoded: pa.DictionaryArray) -> pa.DictionaryArray:
+    """Return a dictionary whose values have a type that Arrow can take them by; views have no such kernel."""
+    values = _decoded_column(pa.chunked_array([encoded.dictionary])).combine_chunks()
+    return pa.DictionaryArray.from_arrays(encoded.indices, values)
 
 
 def _listed(views: pa.Array, kind: pa.DataType) -> pa.Array:
