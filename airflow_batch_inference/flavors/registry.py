@@ -36,8 +36,6 @@ _BUILT_IN = {
     "torch": "airflow_batch_inference.flavors.torch:TorchFlavor",
 }
 _HEAD_BYTES = 64
-_ANYBODYS = (".model", ".bin", ".dat", ".sav")
-"""Endings that say nothing of what a model is, also where a flavor takes them among others."""
 _SHOWN = 8
 
 
@@ -129,7 +127,7 @@ def recognise(
         if found is not None and found.is_folder == path.is_dir():
             _require_agreement(path, candidate, found, where)
             return candidate, found
-    known = _by_content(path, head, flavor)
+    known = None if path.is_dir() or _claims(path) else _by_content(path, head, flavor)
     if known is not None:
         return known
     raise FlavorNotFoundError(_unrecognised(path, head, flavor, where))
@@ -137,8 +135,6 @@ def recognise(
 
 def _by_content(path: Path, head: bytes, flavor: str | None) -> tuple[Flavor, ModelFormat] | None:
     """Tell a file by its content alone, where its name says nothing: people call their pickles as they like."""
-    if path.is_dir() or not (path.name.lower().endswith(_ANYBODYS) or not _claims(path)):
-        return None
     for name in _names() if flavor is None else (flavor,):
         candidate = get_flavor(name)
         found = getattr(candidate, "recognise_content", lambda *_: None)(path, head)
@@ -175,9 +171,13 @@ def _unrecognised(path: Path, head: bytes, flavor: str | None, where: str) -> st
         return f"{where} is no file of the flavor {flavor!r}, by its name or its content ({start}). It loads {known}."
     claims = _claims(path)
     if claims:
+        found = _by_content(path, head, None)
+        what, ending = start, ""
+        if found is not None:
+            what, ending = f"it is {found[1].name} ({found[0].name})", f": it must end in {found[1].suffixes[0]}"
         return (
-            f"The name of {where} says {' or '.join(claims.values())}, but its content does not: {start}. Save the "
-            "model again, or give the file the name of what it is."
+            f"The name of {where} says {' or '.join(claims.values())}, but its content does not: {what}. Save the "
+            f"model again, or give the file the name of what it is{ending}."
         )
     return (
         f"No flavor recognises {where}, by its name or its content ({start}). Known flavors: "
