@@ -156,7 +156,7 @@ def test_json_lines_hold_nested_values_and_csv_refuses_them(tmp_path, name):
         (INTERVAL, ("csv", "jsonl", "parquet"), "month_day_nano_interval"),
         (UNION, ("csv", "parquet"), "nested"),
         (pa.array([[dt.timedelta(1)], None, []]), ("jsonl",), "a list"),
-        (pa.array([{}, {}, None], pa.struct([])), ("parquet",), "nested"),
+        (pa.array([{}, {}, None], pa.struct([])), ("parquet",), "fields"),
     ],
 )
 def test_what_a_format_cannot_hold_is_refused_by_column_and_type(tmp_path, column, formats, type_name):

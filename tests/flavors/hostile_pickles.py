@@ -29,8 +29,8 @@ IMPORTS = (
 )
 OTHER_NAMES = (
     *("skops", "onnx", "keras", "json", "safetensors", "txt", "model", "ubj", "xgb", "lgb", "pt", "pt2", "ts"),
-    *("h5", "bin"),
 )
+NAMES_OF_NOTHING = ("h5", "bin", "sav", "dat")
 
 
 def plain(name: str, pack: Callable[[bytes], bytes] = bytes, protocol: int = 4) -> Callable[[Path, Trap], Path]:
@@ -176,6 +176,7 @@ HOSTILE = [
         Hostile(f"pickle named .{end}", plain(f"m.{end}"), r"but its content does not|No flavor recognises")
         for end in OTHER_NAMES
     ],
+    *[Hostile(f"pickle named .{end}", plain(f"m.{end}"), IMPORTS) for end in NAMES_OF_NOTHING],
     Hostile("torch pickle", torch_saved("m.pt", Payload), "is torch-pickle, " + IMPORTS),
     Hostile("torch legacy pickle", torch_saved("m.pth", Payload, is_zip=False), "is torch-pickle, " + IMPORTS),
     Hostile("state dict with a reduce", torch_saved("m.pt", tensors), "is torch-pickle, " + IMPORTS, BY_CLASS),
