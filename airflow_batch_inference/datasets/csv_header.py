@@ -54,8 +54,8 @@ def require_names(
     _require_separator(cells, options, separator, where)
     if options.header is not None or options.names is not None:
         return
-    as_known = known_names(known or ())
-    if any(as_known(cell) in set(known or ()) for cell in cells) or not _looks_like_data(cells, named=bool(known)):
+    as_known, names = known_names(known or ()), set(known or ())
+    if any(as_known(cell) in names for cell in cells) or not _looks_like_data(cells, named=bool(known)):
         return
     shown = ", ".join(cells[:_SHOWN]) + (", …" if len(cells) > _SHOWN else "")
     message = (

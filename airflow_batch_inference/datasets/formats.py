@@ -19,8 +19,6 @@ SUFFIXES: dict[str, str] = {
     ".json": "jsonl",
 }
 COMPRESSIONS: dict[str, str] = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
-READ_ONLY_SUFFIXES = (".tsv", ".arrows")
-"""Nothing is written under them: they say more than the format, tabs between values or a stream."""
 OUTPUT_SUFFIXES: dict[str, str] = {"parquet": ".parquet", "csv": ".csv", "arrow": ".arrow", "jsonl": ".jsonl"}
 
 

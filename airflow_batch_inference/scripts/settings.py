@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.datasets.formats import COMPRESSIONS, OUTPUT_SUFFIXES, READ_ONLY_SUFFIXES, SUFFIXES
+from airflow_batch_inference.datasets.formats import COMPRESSIONS, OUTPUT_SUFFIXES, SUFFIXES
 from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def table_format(name: str) -> str:
     Raises
     ------
     ConfigurationError
-        It is no plain file name, or one of a file that is only read: compressed, `.tsv`, `.arrows`.
+        It is no plain file name, or one of a file that is only read: compressed, or ``.arrows``.
 
     Examples
     --------
@@ -153,7 +153,7 @@ def table_format(name: str) -> str:
     if not isinstance(name, str) or name in ("", ".", "..") or re.search(r"[/\\\0\r\n]", name):
         message = f"output_file_name is {name!r}; it must be a file's name without a folder, such as 'predictions.csv'."
         raise ConfigurationError(message)
-    if name.lower().endswith((*COMPRESSIONS, *READ_ONLY_SUFFIXES)):
+    if name.lower().endswith((*COMPRESSIONS, ".arrows")):
         known = ", ".join(OUTPUT_SUFFIXES.values())
         message = f"output_file_name is {name!r}, which is not written under such a name. End it with one of {known}."
         raise ConfigurationError(message)
