@@ -155,7 +155,7 @@ def table_format(name: str) -> str:
         raise ConfigurationError(message)
     if name.lower().endswith((*COMPRESSIONS, ".arrows")):
         known = ", ".join(OUTPUT_SUFFIXES.values())
-        message = f"output_file_name is {name!r}, which is not written under such a name. End it with one of {known}."
+        message = f"output_file_name is {name!r}, a compressed file or a stream. End it with one of {known}."
         raise ConfigurationError(message)
     return next((kind for suffix, kind in SUFFIXES.items() if name.lower().endswith(suffix)), "csv")
 

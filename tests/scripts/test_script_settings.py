@@ -79,7 +79,7 @@ def test_the_document_says_the_format_of_every_suffix():
 
 @pytest.mark.parametrize("name", ["scores.csv.gz", "SCORES.ARROWS"])
 def test_what_is_only_read_under_a_name_is_not_written_under_it(name):
-    with pytest.raises(ConfigurationError, match=r"not written under such a name\. End it with one of \.parquet"):
+    with pytest.raises(ConfigurationError, match=r"a compressed file or a stream\. End it with one of \.parquet"):
         table_format(name)
 
 
