@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
+from airflow_batch_inference.datasets.csv_escapes import EscapeWatch
 from airflow_batch_inference.exceptions import DataError
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class CsvSource(io.RawIOBase):
         self._encoding = encoding
         self._decoder = None if is_utf_8(options) else codecs.getincrementaldecoder(encoding)()
         self._before = _before_values(options)
+        self._escapes = None if watched is None else _escape_watch(uri, options, watched)
         self._tail = b"\n"
 
     def readable(self) -> bool:
@@ -136,12 +138,20 @@ class CsvSource(io.RawIOBase):
         if self._seen < form.block_bytes:
             self._separators += data.count(form.separator.encode())
             self._seen += len(data)
+        if self._escapes is not None:
+            self._escapes.add(data)
         self._has_quote = self._has_quote or bool(form.quote and form.quote.encode() in data)
         joined = self._tail + data
         self._tail = joined[-_KEPT_BYTES:]
         # One byte is found much faster than two.
         self.has_backslash_quote = self.has_backslash_quote or (b"\\" in joined and b'\\"' in joined)
         self.has_codes = self.has_codes or _has_codes(joined, self._before)
+
+
+def _escape_watch(uri: str, options: CsvOptions, form: CsvForm) -> EscapeWatch | None:
+    if not options.escape or not form.quote or options.escape == form.quote:
+        return None
+    return EscapeWatch(uri, escape=options.escape, quote=form.quote, separator=form.separator)
 
 
 def _before_values(options: CsvOptions) -> tuple[int, ...]:
