@@ -242,6 +242,12 @@ class WebFiles:
         if place.scheme not in PROTOCOLS:
             message = f"{redact(url)} is redirected to {place.scheme}://, which is no web address. Give the file's own."
             raise ConfigurationError(message)
+        if place.scheme == "http" and url.lower().startswith("https://"):
+            message = (
+                f"{redact(url)} is redirected to http://{place.host}, where anybody on the way could read and change "
+                "it, and the login too. Give an address that stays on https."
+            )
+            raise ConfigurationError(message)
         where = str(place.copy_with(query=None, fragment=None, userinfo=b""))
         if self._roots and not any(where.startswith(f"{root.rstrip('/')}/") for root in self._roots):
             message = (

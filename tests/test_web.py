@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx
 import pandas as pd
 import pytest
 
@@ -232,6 +233,14 @@ def test_a_redirect_that_goes_round_is_given_up(site):
     site.answers["/a.csv"] = Answer(status=302, headers={"Location": "/a.csv"})
     with pytest.raises(ConfigurationError, match="redirected more than 10 times"):
         open_dataset(f"{site.url}/a.csv", Storage())
+
+
+def test_a_redirect_from_https_to_http_is_not_followed():
+    with pytest.raises(
+        ConfigurationError, match=r"https://a\.org/x\.csv is redirected to http://a\.org, .*stays on https"
+    ):
+        WebFiles()._require_allowed("https://a.org/x.csv", httpx.URL("http://a.org/x.csv?token=secret"))
+    WebFiles()._require_allowed("http://a.org/x.csv", httpx.URL("https://a.org/x.csv"))
 
 
 def test_allowed_roots_hold_for_addresses_and_for_where_they_lead(site):
