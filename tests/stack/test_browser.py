@@ -158,7 +158,7 @@ def test_the_tab_of_a_dag_shows_its_history(request, run, person):
 def test_the_page_in_the_navigation_lists_the_pipeline(request, run, person):
     page = request.getfixturevalue(person)
     page.goto("/")
-    page.get_by_role("link", name="Inference").first.click()
+    page.get_by_role("link", name="Inference", exact=True).first.click()
     expect(page.frame_locator("iframe").get_by_text(DAG).first).to_be_visible(timeout=WAIT_MS)
     seen(page, f"overview-{person}")
 
