@@ -10,6 +10,7 @@ silently wrong.
 from __future__ import annotations
 
 import json
+import logging
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 OF_SAMPLE_SET = "of_sample_set"
 """Key of the load option where it is a sample set that names the columns: it has others too, such as the target."""
 _EPSILON = 1e-9
+log = logging.getLogger(__name__)
+
 _LISTS = "\npandas_categorical:"
 
 
@@ -93,7 +96,7 @@ def pandas_categories(text: str, stated: Sequence[int] | None = None) -> PandasC
     ):
         raise _not_certain(len(lists), len(columns), stated)
     if stated is None:
-        _require_no_other(text, seen, dict(zip(columns, lists, strict=True)))
+        _tell_of_others(text, seen, dict(zip(columns, lists, strict=True)))
     return PandasCategories({column: _array(values) for column, values in zip(columns, lists, strict=True)})
 
 
@@ -114,17 +117,13 @@ def _not_certain(lists: int, columns: int, stated: Sequence[int] | None) -> Exce
     return UncertainColumnsError(message)
 
 
-def _require_no_other(text: str, seen: Sequence[str], found: Mapping[int, Sequence[object]]) -> None:
-    """Refuse lists that may be of a column that the model does not mark.
+def _tell_of_others(text: str, seen: Sequence[str], found: Mapping[int, Sequence[object]]) -> None:
+    """Say so where lists may be of a column that the model does not mark.
 
     ``categorical_feature=`` may have marked as many others. That shows by itself where the list is of texts, as the
     model takes numbers in the column that is meant; numbers would be taken for the codes that stand for them. Where all
     marked columns had the last code of their list, so must the other, to be doubted.
-
-    Raises
-    ------
-    UncertainColumnsError
-        Names such a column.
+    A model with whole numbers beside such lists looks alike, and is right, so it is loaded all the same.
     """
     sizes = {len(values) for values in found.values() if any(map(_is_number, values))}
     are_full = all(_largest(seen[column]) == len(values) - 1 for column, values in found.items())
@@ -142,10 +141,10 @@ def _require_no_other(text: str, seen: Sequence[str], found: Mapping[int, Sequen
     message = (
         f"The LightGBM model was trained on {len(found)} pandas category column(s), some with numbers as categories. "
         f"It marks as many columns as categorical, but {name!r} may be one of the former just as well (if "
-        "categorical_feature= named others, or its categories are ordered). Say which columns had the category dtype: "
+        "categorical_feature= named others, or its categories are ordered). If so, say which had the category dtype: "
         f'load_options={{"{CATEGORY_COLUMNS}": [...]}}, or give a sample_set that still has it.'
     )
-    raise UncertainColumnsError(message)
+    log.warning(message)
 
 
 def _is_number(value: object) -> bool:
