@@ -172,3 +172,10 @@ def test_a_text_cut_off_is_refused_before_lightgbm_sees_it(towns, tmp_path, monk
     monkeypatch.setattr(lgb, "Booster", None)  # its parser may read on past the end, and crash or never return
     with pytest.raises(ModelLoadError, match="cut off"):
         LightGBMFlavor().load(path, model_format=TEXT, trusted=(), options={})
+
+
+def test_categories_that_training_did_not_see_are_allowed_for(numbers, tmp_path, caplog):
+    store = pd.Categorical(np.resize([1, 2, 3], ROWS), categories=[1, 2, 3, 4])
+    data = numbers.assign(region=np.arange(ROWS) % 2, store=store)
+    load(train(data, (store == 1).astype(int), categorical_feature=["region"]), tmp_path / "m.txt")
+    assert "'store' may be" in caplog.text
