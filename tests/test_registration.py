@@ -61,6 +61,28 @@ def test_a_sample_set_says_which_columns_lightgbms_lists_are_of(tmp_path, name, 
     assert len(np.unique(expected)) > 1
 
 
+def test_a_sample_set_tells_of_categories_that_are_numbers_and_may_have_others_beside_them(tmp_path):
+    rng = np.random.default_rng(3)
+    store, region = rng.choice([1, 2, 3], ROWS), rng.integers(0, 3, ROWS)
+    data = pd.DataFrame({"region": region, "store": pd.Categorical(store)})
+    target = (store == 2).astype(int)
+    booster = lgb.train(
+        {"verbosity": -1, "min_data_in_leaf": 2}, lgb.Dataset(data, target, categorical_feature=["region"]), 5
+    )
+    booster.save_model(tmp_path / "m.txt")
+    request = ModelRequest(model_uri=str(tmp_path / "m.txt"))
+    stores = {"root": str(tmp_path / "store"), "storage": STORE, "model_storage": STORE}
+    data.assign(label=pd.Categorical(target)).to_parquet(tmp_path / "sample.parquet")
+    _, record = register_model(request, sample_set=str(tmp_path / "sample.parquet"), **stores)
+    batch = pa.table({"region": region, "store": store})
+    predicted = load_recorded(record, storage=STORE).predict(batch)
+    np.testing.assert_array_equal(predicted, booster.predict(data))
+    assert len(np.unique(predicted)) > 1
+    data.assign(store=store, label=pd.Categorical(target)).to_parquet(tmp_path / "plain.parquet")
+    with pytest.raises(UncertainColumnsError, match="The sample set has it in label: these cannot be all"):
+        register_model(request, sample_set=str(tmp_path / "plain.parquet"), **stores)
+
+
 class Own(TransformerMixin, BaseEstimator):
     """A first step that takes a frame, and keeps nothing of its columns."""
 

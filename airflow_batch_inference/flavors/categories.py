@@ -10,8 +10,8 @@ silently wrong.
 from __future__ import annotations
 
 import json
-import logging
 import re
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,13 +25,11 @@ from airflow_batch_inference.records import ColumnSpec
 from airflow_batch_inference.signature import known_names, require_known
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 OF_SAMPLE_SET = "of_sample_set"
 """Key of the load option where it is a sample set that names the columns: it has others too, such as the target."""
 _EPSILON = 1e-9
-log = logging.getLogger(__name__)
-
 _LISTS = "\npandas_categorical:"
 
 
@@ -90,13 +88,13 @@ def pandas_categories(text: str, stated: Sequence[int] | None = None) -> PandasC
     columns = [int(position) for position in positions.group(1).split(",") if position] if positions else []
     infos = re.search(r"^feature_infos=(.*)$", text, re.MULTILINE)
     seen = infos.group(1).split(" ") if infos else []
-    columns = columns if stated is None else sorted(stated)
+    columns = sorted(columns if stated is None else stated)
     if len(columns) != len(lists) or not all(
         _fits(seen[column], len(categories)) for column, categories in zip(columns, lists, strict=True)
     ):
         raise _not_certain(len(lists), len(columns), stated)
     if stated is None:
-        _tell_of_others(text, seen, dict(zip(columns, lists, strict=True)))
+        _require_no_other(text, seen, columns, lists)
     return PandasCategories({column: _array(values) for column, values in zip(columns, lists, strict=True)})
 
 
@@ -117,34 +115,66 @@ def _not_certain(lists: int, columns: int, stated: Sequence[int] | None) -> Exce
     return UncertainColumnsError(message)
 
 
-def _tell_of_others(text: str, seen: Sequence[str], found: Mapping[int, Sequence[object]]) -> None:
-    """Say so where lists may be of a column that the model does not mark.
+def _require_no_other(text: str, seen: Sequence[str], columns: Sequence[int], lists: Sequence[list[object]]) -> None:
+    """Refuse lists that may be of other columns than those that the model marks.
 
-    ``categorical_feature=`` may have marked as many others. That shows by itself where the list is of texts, as the
-    model takes numbers in the column that is meant; numbers would be taken for the codes that stand for them. Where all
-    marked columns had the last code of their list, so must the other, to be doubted.
-    A model with whole numbers beside such lists looks alike, and is right, so it is loaded all the same.
+    ``categorical_feature=`` may have marked as many others. That shows by itself where a list is of texts, as the model
+    takes numbers in the column that is meant; numbers would be taken for the codes that stand for them. The lists stand
+    in the order of their columns, so one may be of another column only where all others find a place too. To be
+    doubted, a column must explain its list as well as the marked one does: of most lists training saw the last code.
+    A list that has each number at its own position changes nothing, wherever it is.
+
+    Raises
+    ------
+    UncertainColumnsError
+        Names such a column.
     """
-    sizes = {len(values) for values in found.values() if any(map(_is_number, values))}
-    are_full = all(_largest(seen[column]) == len(values) - 1 for column, values in found.items())
-    others = [
-        place
-        for place, info in enumerate(seen)
-        if place not in found and sizes and _may_be_codes(info, sizes, are_full=are_full)
+    scaled = _fractions(text)
+    largest = [None if place in scaled and place not in columns else _largest(info) for place, info in enumerate(seen)]
+    candidates = [
+        _candidates(column, largest, len(values)) if any(map(_is_number, values)) else [column]
+        for column, values in zip(columns, lists, strict=True)
     ]
-    fractions = _fractions(text) if others else frozenset()
-    other = next((place for place in others if place not in fractions), None)
-    if other is None:
-        return
-    names = re.search(r"^feature_names=(.*)$", text, re.MULTILINE)
-    name = names.group(1).split(" ")[other] if names else f"Column_{other}"
-    message = (
-        f"The LightGBM model was trained on {len(found)} pandas category column(s), some with numbers as categories. "
-        f"It marks as many columns as categorical, but {name!r} may be one of the former just as well (if "
-        "categorical_feature= named others, or its categories are ordered). If so, say which had the category dtype: "
-        f'load_options={{"{CATEGORY_COLUMNS}": [...]}}, or give a sample_set that still has it.'
-    )
-    log.warning(message)
+    firsts, lasts = _first_places(candidates), _last_places(candidates)
+    for column, places, after, before, values in zip(columns, candidates, firsts, lasts, lists, strict=True):
+        other = next((place for place in places if after < place < before and place != column), None)
+        if other is not None and values != [*range(len(values))]:
+            names = re.search(r"^feature_names=(.*)$", text, re.MULTILINE)
+            name = names.group(1).split(" ")[other] if names else f"Column_{other}"
+            message = (
+                f"The LightGBM model was trained on {len(lists)} pandas category column(s), some with numbers as "
+                f"categories. It marks as many columns as categorical, but {name!r} may be one of the former just as "
+                "well (if categorical_feature= named others, or its categories are ordered). Say which had the "
+                f'category dtype: load_options={{"{CATEGORY_COLUMNS}": [...]}}, or give a sample_set that still has it.'
+            )
+            raise UncertainColumnsError(message)
+
+
+def _candidates(marked: int, largest: Sequence[int | None], categories: int) -> list[int]:
+    """Return the columns that explain a list of so many categories as well as the marked one does, and that one."""
+    known = largest[marked] or 0
+    return [
+        place
+        for place, code in enumerate(largest)
+        if place == marked or (code is not None and known <= code < categories)
+    ]
+
+
+def _first_places(candidates: Sequence[Sequence[int]]) -> list[int]:
+    """Return, for each list, the first place at which the list before it can end; -1: there is none before it."""
+    found = [-1]
+    for places in candidates[:-1]:
+        found.append(next(place for place in places if place > found[-1]))
+    return found
+
+
+def _last_places(candidates: Sequence[Sequence[int]]) -> list[int]:
+    """Return, for each list, the last place at which the list after it can begin."""
+    mirrored = [[-place for place in reversed(places)] for places in reversed(candidates)]
+    found = [-sys.maxsize]
+    for places in mirrored[:-1]:
+        found.append(next(place for place in places if place > found[-1]))
+    return [-place for place in reversed(found)]
 
 
 def _is_number(value: object) -> bool:
@@ -154,12 +184,6 @@ def _is_number(value: object) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _may_be_codes(info: str, sizes: Collection[int], *, are_full: bool) -> bool:
-    """Say whether what training saw in a column of numbers can be codes of a list of such a size."""
-    largest = _largest(info)
-    return largest is not None and (largest + 1 in sizes if are_full else largest < max(sizes))
 
 
 def _largest(info: str) -> int | None:
