@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 ERRORS = (pa.ArrowException, TypeError, ValueError, OverflowError, NotImplementedError)
 """What Arrow raises for values that it has no type for."""
 _ADVICE = {
-    ("pandas", "Series"): "Make a frame of it: to_frame().",
+    ("pandas", "Series"): "Make a frame of it: to_frame() of a column, to_frame().T of a row.",
     ("polars", "Series"): "Make a frame of it: to_frame().",
     ("polars", "LazyFrame"): "Read it: collect().",
 }
