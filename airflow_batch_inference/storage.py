@@ -41,7 +41,7 @@ TEMPORARY_PREFIX = ".tmp-"
 
 
 def temporary_name(suffix: str = "") -> str:
-    """Return a name for a file that is not finished: readers pass over it, and it says who writes (:mod:`.liveness`)."""
+    """Return a name for an unfinished file: readers pass over it, and it says who writes (:mod:`.liveness`)."""
     return f"{TEMPORARY_PREFIX}{this_process()}-{secrets.token_hex(8)}{suffix}"
 
 

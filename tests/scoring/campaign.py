@@ -108,6 +108,7 @@ class Campaign:
         *,
         storage: Storage | None = None,
         batch_id: str = "b",
+        task: TaskKey = TaskKey(dag_id="d", run_id="r", task_id="t"),  # noqa: B008  # never changed
         stopped: Callable[[], bool] = lambda: False,
     ) -> tuple[str, PredictionSetRecord]:
         """Score as one try of one task would."""
@@ -121,7 +122,7 @@ class Campaign:
         request = ScoringRequest(
             model=model, record=record, model_record_uri=None, dataset=str(self.source), options=ScoringOptions(),
             destination=Destination(
-                root=root, task=TaskKey(dag_id="d", run_id="r", task_id="t"), attempt=attempt,
+                root=root, task=task, attempt=attempt,
                 try_id=f"{int(attempt):06d}", batch_id=batch_id,
             ),
             policy=RowPolicy(error_threshold=len(BAD)), rows_per_batch=7, baseline=self.baseline,

@@ -107,8 +107,8 @@ def publish(
     if _put(job, storage, target_storage, is_file=is_file):
         return target
     log.warning(
-        "%s holds a newer commit, of another run of this DAG that was publishing at the same time: it stays, as if this "
-        "run had published first",
+        "%s holds a newer commit, of another run of this DAG that was publishing at the same time: it stays, as if "
+        "this run had published first",
         target,
     )
     return target

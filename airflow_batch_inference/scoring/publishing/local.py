@@ -11,7 +11,6 @@ import ctypes
 import errno
 import logging
 import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +28,6 @@ from airflow_batch_inference.scoring.publishing.manifest import (
     named_contents,
     names_in,
     next_of,
-    parsed,
     require_only,
 )
 from airflow_batch_inference.storage import sha256_of, sync_file, sync_folder

@@ -16,7 +16,6 @@ import os
 import secrets
 import shutil
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ArtifactBusyError
@@ -26,6 +25,7 @@ from airflow_batch_inference.storage import TEMPORARY_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 log = logging.getLogger(__name__)
 

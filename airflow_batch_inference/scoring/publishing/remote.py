@@ -33,7 +33,6 @@ from airflow_batch_inference.scoring.publishing.manifest import (
     known_digests,
     manifest_beside,
     named_contents,
-    names_in,
     next_of,
     parsed,
     require_only,
@@ -154,8 +153,8 @@ def _claimed(
             if found is not None and job.is_overtaken_by(document):
                 yield False
                 return
-            if state and job.is_published_as(document):
-                cell.remove_spare()
+            if found is not None and state and job.is_published_as(document):
+                cell.settle(found)
                 yield True
                 return
             claim = job.claim(document, contents, **more)

@@ -73,10 +73,16 @@ class Cell:
             self.storage.remove(self.spare)
             return self._bytes(self.uri) == after
 
-    def remove_spare(self) -> None:
-        """Remove the spare copy, which a writer that died may have left."""
-        if not self._is(_ATOMIC):
-            self.storage.remove(self.spare)
+    def settle(self, found: bytes) -> None:
+        """Mend a manifest that was torn, of which the spare copy was read, and remove that copy."""
+        if self._is(_ATOMIC):
+            return
+        with _one_at_a_time:
+            if self.read() == found:
+                now = self._bytes(self.uri)
+                if now != found:
+                    self._put(self.uri, found, is_new=now is None)
+                self.storage.remove(self.spare)
 
     def _swap_whole(self, before: bytes | None, after: bytes) -> bool:
         """Replace an object on a store that never tears one."""
