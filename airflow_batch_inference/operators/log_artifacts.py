@@ -17,6 +17,7 @@ from airflow_batch_inference.operators.base import (
     announce,
     fence_of,
     push,
+    run_began,
     storage_for,
     task_key,
 )
@@ -184,7 +185,7 @@ class LogArtifactsOperator(BatchInferenceOperator):
             target_storage=target_storage,
             allow_mixed_versions=boolean("allow_mixed_versions", self.allow_mixed_versions),
             if_exists=choice("if_exists", self.if_exists, IF_EXISTS),
-            publisher=Publisher(task_key(context), str(context["ti"].id), fence_of(context)),
+            publisher=Publisher(task_key(context), str(context["ti"].id), run_began(context), fence_of(context)),
         )
         self.log.info("Published %d rows to %s", predictions.rows_out, published)
         return published

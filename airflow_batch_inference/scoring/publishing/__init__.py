@@ -9,7 +9,6 @@ folder, beside a file. On object stores there is no way to replace a folder at o
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -17,18 +16,12 @@ from typing import TYPE_CHECKING
 
 from airflow_batch_inference.datasets.formats import SUFFIXES, output_suffix
 from airflow_batch_inference.datasets.tables import refuse_target
-from airflow_batch_inference.exceptions import ArtifactNotFoundError, ConfigurationError
+from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.scoring.commit import commit_of
 from airflow_batch_inference.scoring.publishing import local, remote
-from airflow_batch_inference.scoring.publishing.manifest import (
-    MANIFEST,
-    Publication,
-    Publisher,
-    manifest_beside,
-    parsed,
-)
+from airflow_batch_inference.scoring.publishing.manifest import MANIFEST, Publication, Publisher
 from airflow_batch_inference.scoring.publishing.partitions import require_one_version
-from airflow_batch_inference.uris import join_uri, normalize_uri
+from airflow_batch_inference.uris import normalize_uri
 
 if TYPE_CHECKING:
     from airflow_batch_inference.records import PredictionSetRecord
@@ -67,7 +60,7 @@ def publish(
     allow_mixed_versions
         Whether the files of one partition (a folder named ``key=value``) may come from several versions of a model.
     publisher
-        The task instance that publishes; None: nobody knows.
+        The task instance that publishes; None: nobody knows. What a later run of the DAG has published stays.
 
     Raises
     ------
@@ -87,11 +80,11 @@ def publish(
         raise ConfigurationError(message)
     target = normalize_uri(target)
     target_storage.require_allowed(target)
+    suffix = _suffix(record)
+    is_file = bool(suffix) and target.endswith(suffix)
     refuse_target(target, target_storage)
     if not allow_mixed_versions:
         require_one_version(record, target, target_storage)
-    suffix = _suffix(record)
-    is_file = bool(suffix) and target.endswith(suffix)
     if not is_file and any(target.lower().endswith(other) for other in SUFFIXES):
         what = f"{record.output_format}: end it with {suffix}" if suffix else "several files: give a folder"
         message = f"publish_to is {target}, but the prediction set is {what}."
@@ -102,14 +95,11 @@ def publish(
         if_exists=if_exists,
         publisher=publisher or Publisher(),
         commit=commit_of(record, storage),
-        seen=_number_at(manifest_beside(target) if is_file else join_uri(target, MANIFEST), target_storage),
     )
     if _put(job, storage, target_storage, is_file=is_file):
         return target
     log.warning(
-        "%s holds a newer commit, of another run of this DAG that was publishing at the same time: it stays, as if "
-        "this run had published first",
-        target,
+        "%s holds predictions of a later run of this DAG: they stay, as if this run had published first", target
     )
     return target
 
@@ -123,12 +113,6 @@ def _put(job: Publication, storage: Storage, target_storage: Storage, *, is_file
         return local.publish_file(job, path, storage)
     # A link to a folder is not to be exchanged for a folder.
     return local.publish_folder(replace(job, target=str(path.resolve())), path.resolve(), storage)
-
-
-def _number_at(manifest: str, storage: Storage) -> int:
-    with contextlib.suppress(ArtifactNotFoundError):
-        return int(parsed(storage.read_bytes(manifest)).get("number") or 0)
-    return 0
 
 
 def _suffix(record: PredictionSetRecord) -> str:

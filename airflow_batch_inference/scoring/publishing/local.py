@@ -48,7 +48,7 @@ _RENAME_EXCHANGE = 2
 
 
 def publish_folder(job: Publication, target: Path, storage: Storage) -> bool:
-    """Publish to a local folder, and say whether the set is now there; a newer one may have overtaken it."""
+    """Publish to a local folder, and say whether the set is now there; that of a later run may be, and stays."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with locked(target) as is_alone:
         recover(target, is_alone=is_alone)
@@ -58,7 +58,7 @@ def publish_folder(job: Publication, target: Path, storage: Storage) -> bool:
             published = job.admit(_bytes_of(target / MANIFEST))
             there = _names_in(target)
             require_only(all_names(published), there, str(target))
-            if job.is_overtaken_by(published):
+            if job.is_outdated_by(published):
                 return False
             if job.is_published_as(published) and _holds(target, there, published):
                 return True
@@ -140,7 +140,7 @@ def _exchange(staged: Path, target: Path) -> None:
 
 
 def publish_file(job: Publication, target: Path, storage: Storage) -> bool:
-    """Publish to a local file, and say whether the set is now there; a newer one may have overtaken it."""
+    """Publish to a local file, and say whether the set is now there; that of a later run may be, and stays."""
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(manifest_beside(str(target)))
     with locked(target) as is_alone:
@@ -150,7 +150,7 @@ def publish_file(job: Publication, target: Path, storage: Storage) -> bool:
         if not is_new:
             published = job.admit(_bytes_of(beside))
             _require_known(target, published)
-            if job.is_overtaken_by(published):
+            if job.is_outdated_by(published):
                 return False
             if job.is_published_as(published) and target.exists() and contents_of(published) == [_content(target)]:
                 return True

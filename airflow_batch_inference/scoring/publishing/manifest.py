@@ -16,12 +16,13 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ArtifactConflictError
+from airflow_batch_inference.records import TaskKey
 from airflow_batch_inference.uris import join_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from airflow_batch_inference.records import PredictionSetRecord, TaskKey
+    from airflow_batch_inference.records import PredictionSetRecord
 
 MANIFEST = "_published.json"
 SPARE = "_published.next.json"
@@ -42,13 +43,28 @@ class Publisher:
         Its key; None: nobody knows, as on the command line.
     try_id
         Of its try; ids of later tries sort after those of earlier ones.
+    began
+        When its run began (UTC, ISO 8601): of two runs the later one is the newer. Airflow sets it anew where a run
+        that was over is cleared, and not where a task is tried again. Empty: unknown.
     fence
         Called right before anything is replaced; raises where this try is no longer the live one.
     """
 
     task: TaskKey | None = None
     try_id: str = ""
+    began: str = ""
     fence: Callable[[], None] = lambda: None
+
+    def as_document(self) -> Document:
+        """Return what a manifest says of it."""
+        return {"began": self.began, "task": None if self.task is None else asdict(self.task), "try_id": self.try_id}
+
+    @classmethod
+    def of(cls, document: Document) -> Publisher:
+        """Return the one that a manifest names; what it has published needs no fence any more."""
+        by = document.get("published_by") or {}
+        task = TaskKey(**by["task"]) if by.get("task") else None
+        return cls(task, str(by.get("try_id") or ""), str(by.get("began") or ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +91,6 @@ class Publication:
         Who publishes.
     commit
         The number and the URI of the commit; (0, None) where it was not found.
-    seen
-        The number of the publication that was there when this one began.
     """
 
     record: PredictionSetRecord
@@ -84,7 +98,6 @@ class Publication:
     if_exists: str = "replace"
     publisher: Publisher = field(default_factory=Publisher)
     commit: tuple[int, str | None] = (0, None)
-    seen: int = 0
 
     # -- whose it is ------------------------------------------------------------------------------------------
 
@@ -131,7 +144,7 @@ class Publication:
                     f"({self.publisher.try_id}) came too late, and publishes nothing."
                 )
                 raise ArtifactConflictError(message)
-        if self._is_same_task(there) and self._order(there) < 0:
+        if self._is_older_commit(there):
             message = (
                 f"{self.target} holds a newer commit of the same task ({_commit_in_words(there)}) than this one "
                 f"({_commit_in_words(self.document({}))}), which is not published over it. Publish the newer one; "
@@ -139,26 +152,27 @@ class Publication:
             )
             raise ArtifactConflictError(message)
 
-    def _is_same_task(self, there: Document) -> bool:
-        return bool(there.get("task") == asdict(self.record.task))
-
-    def _order(self, there: Document) -> int:
-        """Say whether this set was committed before (-1) or after (1) another one; 0: the same one, or unknown."""
-        if there.get("job_key") == self.record.job_key:
-            return 0
+    def _is_older_commit(self, there: Document) -> bool:
+        """Say whether the same task instance has committed another job after this one."""
+        if there.get("task") != asdict(self.record.task) or there.get("job_key") == self.record.job_key:
+            return False
         ours, theirs = self.commit[0], there.get("commit_number") or 0
-        if self._is_same_task(there) and ours and theirs:
-            return (ours > theirs) - (ours < theirs)
-        mine, other = self.record.try_id, str(there.get("try_id") or "")
-        return (mine > other) - (mine < other) if mine and other else 0
+        return ours < theirs if ours and theirs else self.record.try_id < str(there.get("try_id") or "")
 
-    def is_overtaken_by(self, there: Document) -> bool:
-        """Say whether a newer commit of another run was published while this one waited for its turn.
+    def is_outdated_by(self, there: Document) -> bool:
+        """Say whether what is published is of a run of this DAG that began after this one: then it stays.
 
-        Both were publishing at once; it is as if this one had been the first.
+        It is as if this run had published first. Within one run, and where nobody knows, the last one wins.
         """
-        is_new = there.get("state") == COMPLETE and int(there.get("number") or 0) > self.seen
-        return is_new and not self._is_same_task(there) and self._order(there) < 0
+        by = there.get("published_by") or {}
+        task = self.publisher.task or self.record.task
+        other = by.get("task") or there.get("task") or {}
+        if there.get("state") != COMPLETE or other.get("run_id") == task.run_id:
+            return False
+        mine, theirs = self.publisher.began, by.get("began") or ""
+        if not mine and not theirs:
+            mine, theirs = self.record.try_id, there.get("try_id") or ""
+        return bool(mine and theirs and mine < theirs)
 
     def is_published_as(self, there: Document) -> bool:
         """Say whether a manifest is the complete one of this very set; its files are still to be compared."""
@@ -179,7 +193,7 @@ class Publication:
             "files": list(contents),
             "job_key": record.job_key,
             "model_sha256": record.model_sha256,
-            "published_by": None if by.task is None else {"task": asdict(by.task), "try_id": by.try_id},
+            "published_by": by.as_document(),
             "rows": record.rows_out,
             "state": COMPLETE,
             "task": asdict(record.task),

@@ -15,9 +15,14 @@ import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from airflow_batch_inference.exceptions import ArtifactBusyError, ArtifactError, ArtifactNotFoundError
+from airflow_batch_inference.exceptions import (
+    ArtifactBusyError,
+    ArtifactConflictError,
+    ArtifactError,
+    ArtifactNotFoundError,
+)
 from airflow_batch_inference.liveness import is_alive, this_process
-from airflow_batch_inference.records import PredictionSetRecord, TaskKey
+from airflow_batch_inference.records import PredictionSetRecord
 from airflow_batch_inference.scoring.publishing import lock
 from airflow_batch_inference.scoring.publishing.content import copy_part, part_contents, write_file
 from airflow_batch_inference.scoring.publishing.local import unknown_file
@@ -120,7 +125,7 @@ def _claimed(
     there: Callable[[Document], bool | None],
     **more: object,
 ) -> Iterator[Claim | bool]:
-    """Claim a target; give the claim, or at once whether the set is there already (True) or was overtaken (False).
+    """Claim a target; or give at once whether the set is there already (True), or that of a later run (False).
 
     Parameters
     ----------
@@ -145,12 +150,15 @@ def _claimed(
                 document = job.admit(found)
                 if _wait_for(job, cell, document) and cell.read() != found:
                     continue
-            state = there(document)
-            if state is None and found is None:
-                document = {}
-            elif found is None:
-                job.admit(None)
-            if found is not None and job.is_overtaken_by(document):
+            try:
+                state = there(document)
+                if found is None and state is not None:
+                    job.admit(None)
+            except ArtifactConflictError:
+                if cell.read() != found:
+                    continue  # what was found there is another writer's, which has come since
+                raise
+            if found is not None and job.is_outdated_by(document):
                 yield False
                 return
             if found is not None and state and job.is_published_as(document):
@@ -210,17 +218,17 @@ def _is_being_written(job: Publication, document: Document) -> bool:
 def _is_own(job: Publication, document: Document) -> bool:
     """Say whether an earlier try of the publishing task is the writer."""
     theirs = next_of(document) or document
-    by, task = theirs.get("published_by"), job.publisher.task
-    if task is None or not isinstance(by, dict):
-        return task is None and by is None and theirs.get("task") == asdict(job.record.task)
-    return bool(by.get("task") == asdict(task))
+    by, task = Publisher.of(theirs), job.publisher.task
+    if task is None and by.task is None:
+        return bool(theirs.get("task") == asdict(job.record.task))
+    return by.task == task
 
 
 # -- a folder ---------------------------------------------------------------------------------------------------------
 
 
 def publish_folder(job: Publication, storage: Storage, target_storage: Storage) -> bool:
-    """Publish to a folder of a store, and say whether the set is now there; a newer one may have overtaken it."""
+    """Publish to a folder of a store, and say whether the set is now there; that of a later run may be, and stays."""
     target, record = job.target, job.record
     cell = Cell(join_uri(target, MANIFEST), target_storage)
     contents = part_contents(record)
@@ -254,7 +262,7 @@ def publish_folder(job: Publication, storage: Storage, target_storage: Storage) 
         claim.change({**claim.document, **new, "state": WRITING, "next": None, "leftover": obsolete})
         for name in sorted(_names_in(target, target_storage) - set(contents)):
             if name in obsolete:
-                claim.require()
+                claim.require(now=False)
                 target_storage.remove(join_uri(target, name))
         # What a writer that was taken for dead may still put is known by its name.
         late = {"leftover": obsolete} if obsolete and claim.document["superseded"] else {}
@@ -303,7 +311,7 @@ def _content(uri: str, storage: Storage) -> Content | None:
 
 
 def publish_file(job: Publication, storage: Storage, target_storage: Storage) -> bool:
-    """Publish to a file of a store, and say whether the set is now there; a newer one may have overtaken it."""
+    """Publish to a file of a store, and say whether the set is now there; that of a later run may be, and stays."""
     target = job.target
     name = target.rpartition("/")[2]
     cell = Cell(manifest_beside(target), target_storage)
@@ -387,9 +395,7 @@ def _give_back(job: Publication, cell: Cell, mine: Content, storage: Storage, ta
     with contextlib.suppress(ArtifactError):
         record = storage.read_record(commit)
         if isinstance(record, PredictionSetRecord):
-            by = document["published_by"]
-            them = Publisher() if by is None else Publisher(TaskKey(**by["task"]), by["try_id"])
-            number = document["commit_number"]
-            theirs = replace(job, record=record, publisher=them, commit=(number, commit), seen=document["number"])
+            number, them = document["commit_number"], Publisher.of(document)
+            theirs = replace(job, record=record, publisher=them, commit=(number, commit))
             publish_file(theirs, storage, target_storage)
             log.warning("%s was put after a newer one, which has been put back", job.target)
