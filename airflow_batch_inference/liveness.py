@@ -17,7 +17,7 @@ from pathlib import Path
 
 _TOKEN = re.compile(r"([0-9a-f]{8})\.(\d+)\.(\d+)")
 _DEAD_STATES = ("Z", "X", "x")
-_STALE_S = 24 * 3600.0
+STALE_S = 24 * 3600.0
 
 
 def this_process() -> str:
@@ -60,7 +60,7 @@ def is_alive(token: str) -> bool | None:
     return True
 
 
-def is_leftover(name: str, modified: float | None, *, older_than_s: float = _STALE_S) -> bool:
+def is_leftover(name: str, modified: float | None, *, older_than_s: float = STALE_S) -> bool:
     """Say whether a temporary file is surely left by a dead writer: its process is gone, or it is old.
 
     Parameters

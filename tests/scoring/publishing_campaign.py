@@ -164,9 +164,9 @@ class PublishingCampaign:
 
     # -- deaths -----------------------------------------------------------------------------------------------
 
-    def killed_at_every_step(self, shape: str, *, is_new: bool, s3: bool = False) -> Outcome:
+    def killed_at_every_step(self, shape: str, *, is_new: bool, s3: bool = False, first: int = 1) -> Outcome:
         """Kill a publication before its n-th step, for every n; then its retry, or another run, publishes."""
-        number = 0
+        number = first - 1
         while True:
             number += 1
             target = self.target(shape)

@@ -34,7 +34,10 @@ PATIENCE_S = 300.0
 _POLL_S = 0.02
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 LOCK_SUFFIX = ".lock"
-_ASIDE = "old-"
+TARGET_PREFIX = f"{TEMPORARY_PREFIX}p"
+"""How all begins that a publication puts beside its local target."""
+ASIDE = "-old-"
+_TAG_DIGITS = 16
 
 
 def private_name(target: Path, what: str = "") -> str:
@@ -43,7 +46,7 @@ def private_name(target: Path, what: str = "") -> str:
 
 
 def _prefix(target: Path) -> str:
-    return f"{TEMPORARY_PREFIX}p{hashlib.sha256(target.name.encode()).hexdigest()[:16]}-"
+    return f"{TARGET_PREFIX}{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:_TAG_DIGITS]}-"
 
 
 @contextlib.contextmanager
@@ -107,13 +110,29 @@ def try_lock(path: Path) -> int | None:
     return None
 
 
+def is_locked(private: Path) -> bool:
+    """Say whether the publication that a private file is of still runs, given the path of that file."""
+    lock = private.with_name(f"{private.name[: len(TARGET_PREFIX) + _TAG_DIGITS]}{LOCK_SUFFIX}")
+    try:
+        descriptor = os.open(lock, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def recover(target: Path, *, is_alone: bool) -> None:
     """Put back a folder that was moved aside by a process that died, and remove what dead writers left of a target."""
     left = sorted(target.parent.glob(f"{_prefix(target)}*")) if target.parent.is_dir() else []
     for path in left:
         if not is_alone and not is_leftover(path.name, path.lstat().st_mtime):
             continue
-        if path.name.startswith(f"{_prefix(target)}{_ASIDE}") and not target.exists():
+        if path.name.startswith(f"{_prefix(target)[:-1]}{ASIDE}") and not target.exists():
             path.rename(target)
         elif path.is_dir():
             remove_folder(path)
@@ -123,7 +142,7 @@ def recover(target: Path, *, is_alone: bool) -> None:
 
 def aside_of(target: Path) -> Path:
     """Return where to move a folder that is being replaced in two steps."""
-    return target.with_name(private_name(target, _ASIDE))
+    return target.with_name(private_name(target, ASIDE[1:]))
 
 
 def remove_folder(folder: Path) -> None:
