@@ -1,5 +1,6 @@
-"""The fault campaign, long form: 1,000 kills on a local folder, 300 on S3, races, stops, full disks, damaged inputs;
-and publications that are killed at every step, on stores that fail, and by several writers at once.
+"""The fault campaign, long form: 1,000 kills on a local folder, 300 on S3, races, stops, full disks, damaged inputs.
+
+Publications too: killed at every step, to stores that fail, by several writers at once.
 
 Usage::
 

@@ -31,9 +31,8 @@ def _run(arguments: argparse.Namespace) -> int:
         return 0
     for each in found:
         age = "unknown age" if each.modified is None else f"{(time.time() - each.modified) / 3600:,.1f} h old"
-        print(
-            f"{'removed' if arguments.remove else 'left   '}  {shown(each.uri)}  ({each.size_bytes:,} bytes, {age}: {each.why})"
-        )
+        said = "removed" if arguments.remove else "left   "
+        print(f"{said}  {shown(each.uri)}  ({each.size_bytes:,} bytes, {age}: {each.why})")
     total = f"{len(found):,} file(s), {sum(each.size_bytes for each in found):,} bytes"
     print(f"{total} removed" if arguments.remove else f"{total}; --remove removes them")
     return 0

@@ -244,8 +244,8 @@ class PublishingCampaign:
             fs.arm(number, forever=forever, applied=how == "after")
             with contextlib.suppress(OSError, BatchInferenceError):
                 self.put(self.older, target, storage=storage)
-            failed = fs.failed
-            self.outcome.faults += failed > 0
+            was_reached = fs.count >= number
+            self.outcome.faults += fs.failed > 0
             fs.tears = False
             fs.arm(None)
             what = f"operation {number} fails {how}, {'new' if is_new else 'replaced'}, forever={forever}"
@@ -256,7 +256,7 @@ class PublishingCampaign:
                     self.outcome.violations.append(f"{target}: {what}: {type(error).__name__}: {error}")
                 else:
                     self.check(target, what, one_of=(successor,), storage=storage)
-            if not failed:
+            if not was_reached:
                 return self.outcome
 
     # -- races ------------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ def test_publications_are_killed_at_random(tmp_path):
 @pytest.mark.parametrize("forever", [False, True], ids=["once", "from then on"])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_operation_of_a_store_fails(tmp_path, shape, forever, how):
-    campaign = PublishingCampaign(tmp_path, "faulty://public", seed=SEED)
+    campaign = PublishingCampaign(tmp_path, f"faulty:/{tmp_path}/public", seed=SEED)
     outcome = campaign.failing_operations(shape, how=how, forever=forever, is_new=SEED % 2 == 0)
     print(outcome)
     assert outcome.violations == []
