@@ -98,9 +98,7 @@ def publish(
     )
     if _put(job, storage, target_storage, is_file=is_file):
         return target
-    log.warning(
-        "%s holds predictions of a later run of this DAG: they stay, as if this run had published first", target
-    )
+    log.warning("%s holds what a later run of this DAG has published: it stays, as if this run had come first", target)
     return target
 
 
