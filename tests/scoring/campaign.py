@@ -174,8 +174,17 @@ class Campaign:
                 self.check(root, f"job {job}, try {attempt}", must_exist=done)
                 if done:
                     self.result.resumed_parts += before
+                    self._check_nothing_left(root, job)
                     break
         return self.result
+
+    def _check_nothing_left(self, root: str, job: int) -> None:
+        """Every file is a note, a commit, or named by one: what the killed tries left was swept."""
+        files = [file.uri for file in self.storage.list_files(self.folder(root))]
+        notes = [uri for uri in files if "/_work/" in uri or "/_commits/" in uri]
+        told = b"".join(self.storage.read_bytes(uri) for uri in notes).decode()
+        left = [uri for uri in files if "/.tmp-" in uri or (uri not in notes and _file_name(uri) not in told)]
+        self.result.violations += [f"job {job}: {uri} is left" for uri in left]
 
     def _killed_try(self, root: str, attempt: int, longest: float) -> bool:
         self.result.runs += 1
