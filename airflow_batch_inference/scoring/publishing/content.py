@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.datasets.dataset import open_dataset
@@ -11,7 +12,7 @@ from airflow_batch_inference.datasets.formats import output_suffix
 from airflow_batch_inference.datasets.writers import PartWriter, csv_header_bytes
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError
 from airflow_batch_inference.scoring.publishing.manifest import MANIFEST, SPARE, Content
-from airflow_batch_inference.storage import Storage, private_folder, sha256_of
+from airflow_batch_inference.storage import Storage, private_folder, sha256_of, sync_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,15 +24,18 @@ _COPIED_ROWS = 65_536
 
 
 def write_file(record: PredictionSetRecord, path: Path, storage: Storage) -> Content:
-    """Write a prediction set as one file."""
+    """Write a prediction set as one file, which is on the disk when this returns."""
     if len(record.parts) == 1:
         copy_part(record, 0, path, storage)
-        return Content(record.parts[0].sha256, path.stat().st_size)
-    if record.output_format in ("csv", "jsonl"):
+    elif record.output_format in ("csv", "jsonl"):
         _join_text(record, path, storage)
     else:
         _join_tables(record, path, storage)
-    return Content(sha256_of(path), path.stat().st_size)
+    with ThreadPoolExecutor(1) as pool:  # the digest is made while the disk is at work
+        synced = pool.submit(sync_file, path)
+        digest = record.parts[0].sha256 if len(record.parts) == 1 else sha256_of(path)
+        synced.result()
+    return Content(digest, path.stat().st_size)
 
 
 def copy_part(record: PredictionSetRecord, index: int, path: Path, storage: Storage) -> None:

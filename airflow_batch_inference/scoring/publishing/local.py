@@ -156,7 +156,6 @@ def publish_file(job: Publication, target: Path, storage: Storage) -> bool:
                 return True
         with _private(target) as private:
             content = write_file(job.record, private, storage)
-            sync_file(private)
             claim = job.claim(published, {target.name: content}, size_bytes=content.size_bytes)
             job.publisher.fence()
             _replace(beside, as_json(claim), target)
