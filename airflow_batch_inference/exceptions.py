@@ -13,6 +13,7 @@ once, because the same inputs can only fail again.
     │   ├── ArtifactNotFoundError      retryable: the file may still be on its way
     │   ├── ArtifactIntegrityError     digest, truncation, unknown schema_version
     │   └── ArtifactConflictError      other bytes are already published under this key
+    │       └── ArtifactBusyError      retryable: another run of this DAG is publishing there
     ├── ModelError
     │   ├── FlavorNotFoundError        no flavor knows the file
     │   ├── FlavorNotInstalledError    names the pip extra
@@ -79,6 +80,12 @@ class ArtifactConflictError(ArtifactError):
     """Other bytes are already published under this key, and they are not ours to replace."""
 
     retryable: ClassVar[bool] = False
+
+
+class ArtifactBusyError(ArtifactConflictError):
+    """Another writer of this DAG is publishing there, or has just taken over; once it is done, a retry can go on."""
+
+    retryable: ClassVar[bool] = True
 
 
 class ModelError(BatchInferenceError):

@@ -24,6 +24,7 @@ from airflow_batch_inference.exceptions import (
     ArtifactNotFoundError,
     ConfigurationError,
 )
+from airflow_batch_inference.liveness import this_process
 from airflow_batch_inference.records import DataFile, Record, decode_record
 from airflow_batch_inference.tree import Entry, fixed_part, local_entries, local_file, matching
 from airflow_batch_inference.uris import is_artifact_uri, join_uri, normalize_uri, redact
@@ -37,6 +38,11 @@ if TYPE_CHECKING:
 _COPY_BYTES = 1 << 20
 _UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST}
 TEMPORARY_PREFIX = ".tmp-"
+
+
+def temporary_name(suffix: str = "") -> str:
+    """Return a name for an unfinished file: readers pass over it, and it says who writes (:mod:`.liveness`)."""
+    return f"{TEMPORARY_PREFIX}{this_process()}-{secrets.token_hex(8)}{suffix}"
 
 
 def _uri(scheme: str, path: str) -> str:
@@ -356,7 +362,7 @@ class Storage:
         if _is_local(fs):
             target = Path(path)
             target.parent.mkdir(parents=True, exist_ok=True)
-            private = target.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{target.suffix}"
+            private = target.parent / temporary_name(target.suffix)
             try:
                 yield private
                 sync_file(private)
@@ -384,7 +390,7 @@ class Storage:
         ConfigurationError
             A missing permission, a read-only disk, or a file where a folder should be.
         """
-        probe = join_uri(normalize_uri(folder), f"{TEMPORARY_PREFIX}probe-{secrets.token_hex(8)}")
+        probe = join_uri(normalize_uri(folder), temporary_name())
         try:
             self.put_new(probe, b"probe")
             self.remove(probe)
@@ -411,7 +417,7 @@ def _is_local(fs: AbstractFileSystem) -> bool:
 def _put_new_local(target: Path, data: bytes) -> bool:
     """Link a finished private file to its name: the one local operation that both writes whole and refuses."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    private = target.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
+    private = target.parent / temporary_name()
     try:
         with private.open("wb") as file:
             file.write(data)

@@ -1,10 +1,13 @@
 """The fault campaign, long form: 1,000 kills on a local folder, 300 on S3, races, stops, full disks, damaged inputs.
 
+Publications too: killed at every step, to stores that fail, by several writers at once.
+
 Usage::
 
     python benchmarks/faults.py                 # about three quarters of an hour
     python benchmarks/faults.py --scale 0.1     # a tenth of it
     python benchmarks/faults.py --seed 7        # the same again
+    python benchmarks/faults.py --only publishing
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ import fsspec
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "scoring"))
 from campaign import Campaign, FaultyFileSystem, FaultyS3, Result, describe, on_full_disk
+from publishing_campaign import SHAPES, Outcome, PublishingCampaign, all_races
 
 from airflow_batch_inference.scoring import retries
 
@@ -55,8 +59,45 @@ def local(folder: Path, seed: int, scale: float) -> dict[str, Result]:
     return results
 
 
-def on_s3(folder: Path, seed: int, scale: float) -> dict[str, Result]:
-    """Disturb runs whose artifact store is an S3-compatible server on loopback."""
+def publishing(folder: Path, seed: int, scale: float) -> dict[str, Outcome]:
+    """Disturb publications to local folders and files, and to a store in memory."""
+
+    def campaign(name: str, base: str | None = None) -> PublishingCampaign:
+        (folder / name).mkdir()
+        return PublishingCampaign(folder / name, base or f"file://{folder / name}/public", seed=seed)
+
+    dies, random_kills, fails = campaign("dies"), campaign("kills"), campaign("fails", "faulty://public")
+    for shape in SHAPES:
+        random_kills.killed_at_random(shape, times=int(100 * scale) or 1)
+        for is_new in (True, False):
+            dies.killed_at_every_step(shape, is_new=is_new)
+            for forever in (True, False):
+                for how in ("before", "after", "torn"):
+                    fails.failing_operations(shape, how=how, forever=forever, is_new=is_new)
+    (folder / "races").mkdir()
+    races = all_races(folder / "races", f"file://{folder}/races/public", seed=seed, times=int(50 * scale) or 1)
+    return {
+        "publishing, killed at every step": dies.outcome,
+        "publishing, killed at random": random_kills.outcome,
+        "publishing, operations fail": fails.outcome,
+        "publishing, races": races,
+    }
+
+
+def publishing_on_s3(folder: Path, base: str, seed: int, scale: float) -> dict[str, Outcome]:
+    """Disturb publications to a store."""
+    for name in ("dies", "races"):
+        (folder / name).mkdir(parents=True)
+    dies = PublishingCampaign(folder / "dies", f"{base}/dies", seed=seed)
+    for shape in SHAPES:
+        for is_new in (True, False):
+            dies.killed_at_every_step(shape, is_new=is_new, s3=True, first=38)
+    races = all_races(folder / "races", f"{base}/races", seed=seed, times=int(20 * scale) or 1)
+    return {"publishing, killed at every call, S3": dies.outcome, "publishing, races, S3": races}
+
+
+def on_s3(folder: Path, seed: int, scale: float, *, only_publishing: bool) -> dict[str, Result | Outcome]:
+    """Disturb runs, and publications, on an S3-compatible server on loopback."""
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -70,11 +111,15 @@ def on_s3(folder: Path, seed: int, scale: float) -> dict[str, Result]:
     }
     try:
         fsspec.filesystem("s3").mkdir("campaign")
+        published = publishing_on_s3(folder / "publishing", "s3://campaign/publishing", seed, scale)
+        if only_publishing:
+            return dict(published)
 
         def campaign(name: str) -> Campaign:
             return Campaign(folder, f"s3://campaign/{name}", seed=seed)
 
-        results = {
+        results: dict[str, Result | Outcome] = {
+            **published,
             "kills, S3": campaign("kills").kills(at_least=int(300 * scale)),
             "three writers, one job, S3": campaign("same").races(int(60 * scale), same_job=True),
             "three writers, three jobs, S3": campaign("other").races(int(60 * scale), same_job=False),
@@ -108,19 +153,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--only", choices=["publishing"], help="one part of it")
     arguments = parser.parse_args()
     retries.FIRST_DELAY_S = 0.0005
     logging.disable(logging.WARNING)  # what the product says of each fault
     with tempfile.TemporaryDirectory(prefix="faults-") as name:
         folder = Path(name)
-        results = local(folder, arguments.seed, arguments.scale)
-        for more in ("s3", "disk"):
+        only_publishing = arguments.only == "publishing"
+        for more in ("s3", "disk", "publishing"):
             (folder / more).mkdir()
-        results |= on_s3(folder / "s3", arguments.seed, arguments.scale)
-        disk = full_disk(folder / "disk", arguments.seed, arguments.scale)
-        if disk is None:
+        results: dict[str, Result | Outcome] = dict(publishing(folder / "publishing", arguments.seed, arguments.scale))
+        results |= on_s3(folder / "s3", arguments.seed, arguments.scale, only_publishing=only_publishing)
+        disk = None
+        if not only_publishing:
+            results |= local(folder, arguments.seed, arguments.scale)
+            disk = full_disk(folder / "disk", arguments.seed, arguments.scale)
+        if disk is None and not only_publishing:
             print("full disk: skipped, no right to mount a small disk here")
-        else:
+        elif disk is not None:
             results["full disk"] = disk
     for what, result in results.items():
         print(f"{what}: {describe(result)}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.cli import alias, baseline, drift, inspect, preflight, score, verify
+from airflow_batch_inference.cli import alias, baseline, drift, inspect, preflight, score, sweep, verify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,7 @@ COMMANDS = (
     baseline.COMMAND,
     verify.COMMAND,
     alias.COMMAND,
+    sweep.COMMAND,
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.cli.command import AS_JSON, Command, absolute, show, show_json, shown
@@ -24,16 +25,22 @@ def _run(arguments: argparse.Namespace) -> int:
     """Score, publish, and print the counts and where the output lies."""
     from airflow_batch_inference.operators.base import storage_for
     from airflow_batch_inference.scoring.job import score_dataset
-    from airflow_batch_inference.scoring.publishing import publish
+    from airflow_batch_inference.scoring.publishing import Publisher, publish
     from airflow_batch_inference.uris import normalize_uri
 
-    started = time.monotonic()
+    started, began = time.monotonic(), datetime.now(UTC).isoformat(timespec="microseconds")
     _, storage = artifact_store(arguments)
     target = normalize_uri(absolute(arguments.output))
     storage.require_allowed(target)
     request = scoring_request(arguments, format_for(target, arguments.output_format))
     uri, record = score_dataset(request, storage=storage, resources=resources_of(arguments))
-    published = publish(record, target, storage=storage, target_storage=storage_for(arguments.conn_id))
+    published = publish(
+        record,
+        target,
+        storage=storage,
+        target_storage=storage_for(arguments.conn_id),
+        publisher=Publisher(began=began),
+    )
     _show(arguments, record, uri, published, time.monotonic() - started)
     return 0
 

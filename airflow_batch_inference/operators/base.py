@@ -14,7 +14,7 @@ import logging
 import os
 from abc import abstractmethod
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -292,6 +292,16 @@ def run_date(context: Context) -> datetime | None:
     """Return the run's logical date, or when it was due where it has none; None where neither is known."""
     found = context.get("logical_date") or getattr(context.get("dag_run"), "run_after", None)
     return None if found is None else datetime.fromisoformat(found.isoformat())
+
+
+def run_began(context: Context) -> str:
+    """Return when the run began, in a form that sorts: anew where a run that was over is cleared; empty: unknown."""
+    found = getattr(context.get("dag_run"), "start_date", None)
+    return (
+        ""
+        if found is None
+        else datetime.fromisoformat(found.isoformat()).astimezone(UTC).isoformat(timespec="microseconds")
+    )
 
 
 def as_text(content: Any) -> Any:  # noqa: ANN401  # an argument

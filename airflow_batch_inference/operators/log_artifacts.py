@@ -12,7 +12,15 @@ from airflow_batch_inference.catalog import register
 from airflow_batch_inference.exceptions import ArtifactNotFoundError, ConfigurationError
 from airflow_batch_inference.links import PublishedArtifactsLink
 from airflow_batch_inference.operators.arguments import boolean, choice, optional_text, structure
-from airflow_batch_inference.operators.base import BatchInferenceOperator, announce, push, storage_for, task_key
+from airflow_batch_inference.operators.base import (
+    BatchInferenceOperator,
+    announce,
+    fence_of,
+    push,
+    run_began,
+    storage_for,
+    task_key,
+)
 from airflow_batch_inference.records import (
     ChallengersRecord,
     DriftResult,
@@ -97,7 +105,7 @@ class LogArtifactsOperator(BatchInferenceOperator):
             raise ConfigurationError(message)
         predictions = sets[0] if sets else None
         drift = next((record for record in records if isinstance(record, DriftResult)), None)
-        published = self._publish(predictions)
+        published = self._publish(predictions, context)
         if published is not None:
             named["published"] = ("dataset", published)
         self._register(named, key, tag, predictions.batch_id if predictions else None)
@@ -160,8 +168,8 @@ class LogArtifactsOperator(BatchInferenceOperator):
             raise ArtifactNotFoundError(message)
         return name, "file", normalize_uri(uri)
 
-    def _publish(self, predictions: PredictionSetRecord | None) -> str | None:
-        from airflow_batch_inference.scoring.publishing import IF_EXISTS, publish
+    def _publish(self, predictions: PredictionSetRecord | None, context: Context) -> str | None:
+        from airflow_batch_inference.scoring.publishing import IF_EXISTS, Publisher, publish
 
         target = optional_text(self.publish_to)
         if target is None:
@@ -177,6 +185,7 @@ class LogArtifactsOperator(BatchInferenceOperator):
             target_storage=target_storage,
             allow_mixed_versions=boolean("allow_mixed_versions", self.allow_mixed_versions),
             if_exists=choice("if_exists", self.if_exists, IF_EXISTS),
+            publisher=Publisher(task_key(context), str(context["ti"].id), run_began(context), fence_of(context)),
         )
         self.log.info("Published %d rows to %s", predictions.rows_out, published)
         return published

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _COMMITS = "_commits"
 _COMMIT_NAME = re.compile(r"/(\d{10})\.json$")
+_TASK_FOLDER = re.compile(r"(.*/dag_id=[^/]+/run_id=[^/]+/task_id=[^/]+/map_index=-?\d+)/")
 
 
 def latest_commit(folder: str, storage: Storage) -> tuple[int, str | None]:
@@ -29,6 +30,23 @@ def latest_commit(folder: str, storage: Storage) -> tuple[int, str | None]:
         return 0, None
     numbers = [int(match.group(1)) for file in storage.list_files(commits) if (match := _COMMIT_NAME.search(file.uri))]
     return (max(numbers), _commit_uri(folder, max(numbers))) if numbers else (0, None)
+
+
+def commit_of(record: PredictionSetRecord, storage: Storage) -> tuple[int, str | None]:
+    """Return the number and URI of a prediction set's own commit; (0, None) where it is not to be found."""
+    places = [part.uri for part in (*record.parts, *record.quarantine)]
+    places += filter(None, [record.mini_batches_uri, record.profile_uri, record.challengers_uri])
+    folder = next((found.group(1) for place in places if (found := _TASK_FOLDER.match(place))), None)
+    if folder is None:
+        return 0, None
+    data = record.to_json()
+    number, uri = latest_commit(folder, storage)
+    while number and uri is not None:
+        if storage.exists(uri) and storage.read_bytes(uri) == data:
+            return number, uri
+        number -= 1
+        uri = _commit_uri(folder, number)
+    return 0, None
 
 
 def committed(folder: str, job_key: str, storage: Storage) -> tuple[str, PredictionSetRecord] | None:

@@ -34,6 +34,7 @@ from airflow_batch_inference.scoring.accounting import as_text, row_hash
 from airflow_batch_inference.scoring.checks import added, describe, judged, require_passed
 from airflow_batch_inference.scoring.commit import commit, committed
 from airflow_batch_inference.scoring.contract import warn_of_nulls
+from airflow_batch_inference.scoring.leftovers import sweep_job, sweep_task
 from airflow_batch_inference.scoring.native_threads import limited_blas
 from airflow_batch_inference.scoring.part import PartScorer
 from airflow_batch_inference.scoring.plan import plan_parts
@@ -147,6 +148,7 @@ def score_dataset(
             raise InterruptedError(message)
 
     storage.require_writable(folder)
+    sweep_task(folder, storage)
     opened = open_input(request, data_storage or storage)
     plans = plan_parts(opened.units)
     with _scorers(request, opened, plans, storage, resources or Resources(), check) as scorers:
@@ -154,6 +156,7 @@ def score_dataset(
         done = committed(folder, job.key, storage)
         if done is not None:
             log.info("This very job is committed already: %s", done[0])
+            sweep_job(folder, job.key, storage)
             return done
         receipts = finished_parts(job, request, storage)
         progress = Progress(plans, receipts, workers=scorers.number, started=started)
@@ -172,7 +175,9 @@ def score_dataset(
     record = _record(job, request, opened, plans, receipts, progress, profile_uri, results)
     record = replace(record, tree_kernel=record.tree_kernel | wrong)
     record = _with_models(record, request, receipts.values(), storage, report)
-    return retrying("The commit", lambda: commit(folder, record, storage, fence))
+    uri, kept = retrying("The commit", lambda: commit(folder, record, storage, fence))
+    sweep_job(folder, job.key, storage)
+    return uri, kept
 
 
 @dataclass

@@ -23,6 +23,7 @@ from airflow_batch_inference.exceptions import (
 from airflow_batch_inference.records import ItemAccount, MiniBatchReceipt, PredictionSetRecord, fingerprint
 from airflow_batch_inference.scoring.accounting import as_text
 from airflow_batch_inference.scoring.commit import commit, committed
+from airflow_batch_inference.scoring.leftovers import sweep_task
 from airflow_batch_inference.scoring.resume import receipts_of
 from airflow_batch_inference.scoring.retries import retrying
 from airflow_batch_inference.scripts.agreement import Agreement
@@ -140,6 +141,7 @@ def run_script(
     data_storage = (data_storage or storage).keeping()
     folder = request.destination.folder
     storage.require_writable(folder)
+    sweep_task(folder, storage)
     items = list_items(request.dataset, data_storage, recursive=request.recursive, on_empty=request.on_empty)
     settings = request.settings
     batches = plan_mini_batches(items, settings.mini_batch_size, most_bytes=settings.mini_batch_bytes)

@@ -108,6 +108,7 @@ class Campaign:
         *,
         storage: Storage | None = None,
         batch_id: str = "b",
+        task: TaskKey = TaskKey(dag_id="d", run_id="r", task_id="t"),  # noqa: B008  # never changed
         stopped: Callable[[], bool] = lambda: False,
     ) -> tuple[str, PredictionSetRecord]:
         """Score as one try of one task would."""
@@ -121,7 +122,7 @@ class Campaign:
         request = ScoringRequest(
             model=model, record=record, model_record_uri=None, dataset=str(self.source), options=ScoringOptions(),
             destination=Destination(
-                root=root, task=TaskKey(dag_id="d", run_id="r", task_id="t"), attempt=attempt,
+                root=root, task=task, attempt=attempt,
                 try_id=f"{int(attempt):06d}", batch_id=batch_id,
             ),
             policy=RowPolicy(error_threshold=len(BAD)), rows_per_batch=7, baseline=self.baseline,
@@ -173,8 +174,17 @@ class Campaign:
                 self.check(root, f"job {job}, try {attempt}", must_exist=done)
                 if done:
                     self.result.resumed_parts += before
+                    self._check_nothing_left(root, job)
                     break
         return self.result
+
+    def _check_nothing_left(self, root: str, job: int) -> None:
+        """Every file is a note, a commit, or named by one: what the killed tries left was swept."""
+        files = [file.uri for file in self.storage.list_files(self.folder(root))]
+        notes = [uri for uri in files if "/_work/" in uri or "/_commits/" in uri]
+        told = b"".join(self.storage.read_bytes(uri) for uri in notes).decode()
+        left = [uri for uri in files if "/.tmp-" in uri or (uri not in notes and _file_name(uri) not in told)]
+        self.result.violations += [f"job {job}: {uri} is left" for uri in left]
 
     def _killed_try(self, root: str, attempt: int, longest: float) -> bool:
         self.result.runs += 1
@@ -454,6 +464,6 @@ def on_full_disk(folder: Path, small: Path, *, seed: int, times: int) -> Result:
     return campaign.result
 
 
-def describe(result: Result) -> str:
+def describe(result: Any) -> str:
     """Return a result as one line of JSON."""
     return json.dumps(result.__dict__)

@@ -14,17 +14,17 @@ import pytest
 
 from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.exceptions import ArtifactConflictError, ArtifactIntegrityError, ConfigurationError
-from airflow_batch_inference.scoring import publishing
-from airflow_batch_inference.scoring.publishing import publish
+from airflow_batch_inference.scoring.publishing import content, local, publish
 from airflow_batch_inference.storage import Storage
 
 
 @pytest.fixture
 def sets(bench, monkeypatch):
-    """Two prediction sets of one DAG, of two parts each."""
+    """Prediction sets of two runs of one DAG, of two parts each."""
     monkeypatch.setattr("airflow_batch_inference.scoring.plan._PART_ROWS", 50)
     made = []
     for number in (1.0, 2.0):
+        bench.task = replace(bench.task, run_id=f"run/{number}")
         for file in (1, 2):
             bench.write(f"in{number}/{file}.parquet", {"a": [number] * 50, "b": [float(file)] * 50})
         made.append(bench.score(str(bench.folder / f"in{number}"))[1])
@@ -158,8 +158,8 @@ def test_where_folders_cannot_be_exchanged_they_are_moved(bench, sets, target, m
         def renameat2(self, *_):
             return -1
 
-    monkeypatch.setattr(publishing.ctypes, "CDLL", lambda *_, **__: NoExchange())
-    monkeypatch.setattr(publishing.ctypes, "get_errno", lambda: errno.EINVAL)
+    monkeypatch.setattr(local.ctypes, "CDLL", lambda *_, **__: NoExchange())
+    monkeypatch.setattr(local.ctypes, "get_errno", lambda: errno.EINVAL)
     put(bench, sets[0], target)
     put(bench, sets[1], target)
     assert rows(target) == [2.0] * 100
@@ -194,7 +194,7 @@ def any_target(request, tmp_path):
     return f"{base}/out.parquet" if request.param.endswith("file") else f"{base}/day=1"
 
 
-def content(bench, target):
+def seen_at(bench, target):
     """Return what readers of a target see."""
     return {
         file.uri: bench.storage.read_bytes(file.uri) for file in bench.storage.list_files(target.rpartition("/")[0])
@@ -204,11 +204,11 @@ def content(bench, target):
 def test_what_this_dag_published_is_replaced_and_what_another_did_is_not(bench, sets, any_target):
     put(bench, sets[0], any_target)
     put(bench, replace(sets[1], batch_id="the next day"), any_target)
-    before = content(bench, any_target)
+    before = seen_at(bench, any_target)
     other = replace(sets[0], task=replace(sets[0].task, dag_id="other"))
     with pytest.raises(ArtifactConflictError, match="DAG 'nightly' published it"):
         put(bench, other, any_target)
-    assert content(bench, any_target) == before
+    assert seen_at(bench, any_target) == before
 
 
 def test_only_the_same_batch_is_replaced_if_others_must_stay(bench, sets, any_target):
@@ -217,10 +217,10 @@ def test_only_the_same_batch_is_replaced_if_others_must_stay(bench, sets, any_ta
 
     publish_strictly(sets[0])
     publish_strictly(sets[1])  # another job of the same batch: a backfill
-    before = content(bench, any_target)
+    before = seen_at(bench, any_target)
     with pytest.raises(ArtifactConflictError, match=r"holds batch '2013-04-08', this one is 'the next day'"):
         publish_strictly(replace(sets[0], batch_id="the next day"))
-    assert content(bench, any_target) == before
+    assert seen_at(bench, any_target) == before
 
 
 @pytest.mark.parametrize("scheme", ["file", "memory"])
@@ -239,7 +239,7 @@ def test_a_try_that_died_before_it_put_the_file_leaves_nothing_in_the_way(bench,
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(publishing, "_join_tables", die)
+        patched.setattr(content, "_join_tables", die)
         with pytest.raises(OSError, match="No space"):
             put(bench, sets[0], target)
     assert not bench.storage.exists(target)
@@ -261,11 +261,11 @@ def test_a_file_that_was_exchanged_is_not_replaced(bench, sets, tmp_path):
 def test_a_set_that_cannot_be_read_leaves_file_and_manifest_as_they_were(bench, sets, tmp_path):
     target = f"file://{tmp_path}/public/out.parquet"
     put(bench, sets[0], target)
-    before = content(bench, target)
+    before = seen_at(bench, target)
     Path(sets[1].parts[1].uri.removeprefix("file://")).write_bytes(b"changed")
     with pytest.raises(ArtifactIntegrityError):
         put(bench, sets[1], target)
-    assert content(bench, target) == before
+    assert seen_at(bench, target) == before
 
 
 class Dies(Storage):
@@ -314,18 +314,18 @@ def test_a_remote_folder_can_be_published_after_a_try_died_at_any_step(bench, se
     for record, expected in ((sets[1], 2.0), (sets[0], 1.0)):
         put(bench, record, target)
         assert seen() == [expected] * 100
-        assert len(content(bench, f"{target}/x")) == 3
+        assert len(seen_at(bench, f"{target}/x")) == 3
 
 
 def test_a_file_put_there_while_parts_are_copied_is_not_lost(bench, sets, target, monkeypatch):
     put(bench, sets[0], target)
-    copy = publishing._copy_part
+    copy = local.copy_part
 
     def copy_and_put(*arguments):
         copy(*arguments)
         (target / "precious.txt").write_text("precious")
 
-    monkeypatch.setattr(publishing, "_copy_part", copy_and_put)
+    monkeypatch.setattr(local, "copy_part", copy_and_put)
     with pytest.raises(ArtifactConflictError, match=r"precious\.txt"):
         put(bench, sets[1], target)
     assert (target / "precious.txt").read_text() == "precious"
