@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ConfigurationError, WorkerError
+from airflow_batch_inference.scoring.surroundings import needed_by_pip
 from airflow_batch_inference.scripts.hosted_runner import clean_environment
 
 if TYPE_CHECKING:
@@ -219,7 +220,7 @@ def _run(command: list[str], python: str, folder: Path, check: Callable[[], None
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(  # noqa: S603  # the DAG author's own interpreter
             command,
-            env=clean_environment(python, {}),
+            env=clean_environment(python, {}, needed_by_pip()),
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,

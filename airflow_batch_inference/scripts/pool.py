@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ScriptError, WorkerError
 from airflow_batch_inference.scoring.processes import ending, send, start_process
+from airflow_batch_inference.scoring.surroundings import is_remote
 from airflow_batch_inference.scripts.failures import Failure
 from airflow_batch_inference.scripts.model_folder import ModelFolder
 
@@ -176,7 +177,11 @@ class ScriptPool:
         outputs = Path(tempfile.mkdtemp(dir=self._scratch))
         environment = {**self.environment, **self.model_folder.variables, "AZUREML_BI_OUTPUT_PATH": str(outputs)}
         process, pipe = start_process(
-            "airflow_batch_inference.scripts.worker", workers=self.workers, environment=environment, is_leader=True
+            "airflow_batch_inference.scripts.worker",
+            workers=self.workers,
+            environment=environment,
+            is_leader=True,
+            reaches_stores=is_remote(self.setup.storage, self.setup.data_storage, *self.setup.runner.storages),
         )
         self._running.append(_Worker(process, pipe, outputs, layout=self.model_folder.at))
         send(pipe, (self.setup, str(outputs)))
