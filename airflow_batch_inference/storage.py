@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _COPY_BYTES = 1 << 20
 _UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST}
+_MOST_OF_SUFFIX = 32
 TEMPORARY_PREFIX = ".tmp-"
 
 
@@ -356,7 +357,8 @@ class Storage:
         if _is_local(fs):
             target = Path(path)
             target.parent.mkdir(parents=True, exist_ok=True)
-            private = target.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{target.suffix}"
+            # A name has 255 bytes, and a suffix may take nearly all of them.
+            private = target.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{target.suffix[:_MOST_OF_SUFFIX]}"
             try:
                 yield private
                 sync_file(private)
