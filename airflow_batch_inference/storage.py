@@ -13,8 +13,6 @@ import os
 import posixpath
 import re
 import secrets
-import shutil
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +23,7 @@ from airflow_batch_inference.exceptions import (
     ConfigurationError,
 )
 from airflow_batch_inference.records import DataFile, Record, decode_record
+from airflow_batch_inference.temporary import HeldFolder
 from airflow_batch_inference.tree import Entry, fixed_part, local_entries, local_file, matching
 from airflow_batch_inference.uris import is_artifact_uri, join_uri, normalize_uri, redact
 from airflow_batch_inference.web import PROTOCOLS, WebFiles
@@ -447,11 +446,11 @@ def sync_folder(path: Path) -> None:
 @contextlib.contextmanager
 def private_folder() -> Iterator[Path]:
     """Give a temporary folder that only this user can read, removed afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="airflow-batch-inference-"))
+    held = HeldFolder()
     try:
-        yield folder
+        yield held.path
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        held.remove()
 
 
 def parse_sha256(text: str) -> str:

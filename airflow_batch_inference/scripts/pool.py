@@ -24,6 +24,7 @@ from airflow_batch_inference.scoring.processes import ending, send, start_proces
 from airflow_batch_inference.scoring.surroundings import is_remote
 from airflow_batch_inference.scripts.failures import Failure
 from airflow_batch_inference.scripts.model_folder import ModelFolder
+from airflow_batch_inference.temporary import HeldFolder
 
 if TYPE_CHECKING:
     import subprocess
@@ -127,10 +128,10 @@ class ScriptPool:
     _failures: dict[int, list[Failure]] = field(default_factory=dict, init=False)
     _starting_deaths: int = field(default=0, init=False)
     _progressed: float = field(default=0.0, init=False)
-    _scratch: Path | None = field(default=None, init=False)
+    _scratch: HeldFolder | None = field(default=None, init=False)
 
     def __enter__(self) -> Self:
-        self._scratch = Path(tempfile.mkdtemp(prefix="airflow-batch-inference-outputs-"))
+        self._scratch = HeldFolder()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -141,7 +142,7 @@ class ScriptPool:
             worker.pipe.close()
         self._running.clear()
         if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch.remove()
 
     @property
     def all_given_out(self) -> bool:
@@ -174,7 +175,7 @@ class ScriptPool:
 
     def _start(self) -> None:
         self.before_start()
-        outputs = Path(tempfile.mkdtemp(dir=self._scratch))
+        outputs = Path(tempfile.mkdtemp(dir=None if self._scratch is None else self._scratch.path))
         environment = {**self.environment, **self.model_folder.variables, "AZUREML_BI_OUTPUT_PATH": str(outputs)}
         process, pipe = start_process(
             "airflow_batch_inference.scripts.worker",
