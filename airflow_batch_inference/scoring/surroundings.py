@@ -32,7 +32,9 @@ _NEEDED: Final = frozenset(
         *("PYTHONHASHSEED", "PYTHONUNBUFFERED", "PYTHONWARNINGS", "PYTHONUTF8", "PYTHONIOENCODING", "PYTHONMALLOC"),
         *("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONNOUSERSITE", "PYTHONUSERBASE", "PYTHONHOME"),
         *("PYTHONFAULTHANDLER", "PYTHONOPTIMIZE", "PYTHONPATH", "__PYVENV_LAUNCHER__"),
-        *("LOKY_MAX_CPU_COUNT", "TOKENIZERS_PARALLELISM", "TBB_NUM_THREADS"),
+        *("LOKY_MAX_CPU_COUNT", "TOKENIZERS_PARALLELISM", "TBB_NUM_THREADS", "JOBLIB_TEMP_FOLDER"),
+        *("HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_CACHE"),
+        *("TRANSFORMERS_OFFLINE", "NLTK_DATA", "TIKTOKEN_CACHE_DIR", "MPLBACKEND", "MPLCONFIGDIR", "SPARK_HOME"),
     )
 )
 _NEEDED_BEGINNINGS: Final = (
@@ -57,7 +59,7 @@ _PLACES: Final = frozenset(
         *("AZURE_FEDERATED_TOKEN_FILE", "AZURE_AUTHORITY_HOST", "AZURE_CLIENT_CERTIFICATE_PATH"),
         *("AZURE_STORAGE_ACCOUNT_NAME", "AZURE_CONFIG_DIR", "IDENTITY_ENDPOINT", "MSI_ENDPOINT", "IMDS_ENDPOINT"),
         *("HADOOP_HOME", "HADOOP_CONF_DIR", "HADOOP_USER_NAME", "CLASSPATH", "KRB5_CONFIG", "KRB5CCNAME"),
-        *("KRB5_KTNAME", "FSSPEC_CONFIG_DIR"),
+        *("KRB5_KTNAME", "LIBHDFS_OPTS", "FSSPEC_CONFIG_DIR"),
     )
 )
 """Where a store is, and where its credentials lie; libraries look them up again when credentials run out."""
@@ -72,7 +74,8 @@ _OF_BUILDS: Final = frozenset(
     )
 )
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_LOGIN = re.compile(r"//[^/?#]*@")
+_LOGIN = re.compile(r"//.*@", re.DOTALL)
+_SECRET = re.compile(r"SECRET|TOKEN|PASSW|CREDENTIAL|PRIVATE|AUTH|KEY|^TF_VAR_|_PAT$")
 
 
 def require_variables(variables: Mapping[str, str]) -> None:
@@ -94,7 +97,8 @@ def needed() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if (name in _NEEDED or name.startswith(_NEEDED_BEGINNINGS) or name in _PROXIES) and not _LOGIN.search(value)
+        if (name in _NEEDED or name in _PROXIES or (name.startswith(_NEEDED_BEGINNINGS) and not _SECRET.search(name)))
+        and not _has_login(name, value)
     }
 
 
@@ -118,13 +122,19 @@ def secrets_of_stores() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if (name.startswith(_STORES) or name in _SECRETS_OF_STORES or (name in _PROXIES and _LOGIN.search(value)))
+        if (name.startswith(_STORES) or name in _SECRETS_OF_STORES or (name in _PROXIES and _has_login(name, value)))
         and not _is_place(name, value)
     }
 
 
 def _is_place(name: str, value: str) -> bool:
-    return (name in _PLACES or name.startswith(_PLACES_BEGINNINGS)) and not _LOGIN.search(value)
+    is_one = name in _PLACES or name.startswith(_PLACES_BEGINNINGS)
+    return is_one and not _has_login(name, value) and not value.lstrip().startswith("{")  # the credentials themselves
+
+
+def _has_login(name: str, value: str) -> bool:
+    """Say whether a value holds an address with a user's name; that of a proxy may have no scheme."""
+    return "@" in value if name in _PROXIES else _LOGIN.search(value) is not None
 
 
 def withheld(given: Mapping[str, str]) -> frozenset[str]:
@@ -210,9 +220,8 @@ def connect(*storages: Storage | None, alone: bool = False) -> None:
         if storage is None:
             continue
         for fs in _filesystems(storage):
-            log_in = getattr(fs, "connect", None)  # the others have done it when they were made
-            if callable(log_in):
-                log_in()
+            if "s3" in fs.protocol:  # the others have done it when they were made
+                fs.connect()
             if alone:
                 type(fs).clear_instance_cache()
         connect(storage.artifacts, alone=alone)
