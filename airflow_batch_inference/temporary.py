@@ -88,7 +88,8 @@ def sweep_temporary_folders() -> list[Path]:
     try:
         if not _is_local(root):
             return removed
-        found = [path for path in root.iterdir() if path.name.startswith(_PREFIX)]
+        with os.scandir(root) as entries:
+            found = [Path(entry.path) for entry in entries if entry.name.startswith(_PREFIX)]
     except OSError as error:
         log.debug("Nothing is swept in %s: %s", root, error)
         return removed

@@ -160,6 +160,8 @@ def try_in_child(
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     # Threads that wait for each other would use up the time to compute that the child has, on a machine of many cores.
     environment["OMP_NUM_THREADS"] = "1"
+    # What the child leaves behind when it is killed goes with the private copy.
+    environment["TMPDIR"] = str(path.parent)
     # The child must find this package and its frameworks where this process did.
     environment["PYTHONPATH"] = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
     command = [
