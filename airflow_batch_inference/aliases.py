@@ -186,7 +186,7 @@ def alias_history(name: str, alias: str, *, root: str, storage: Storage) -> list
     if not storage.exists(folder):
         return []
     uris = [file.uri for file in storage.list_files(folder) if file.uri.endswith(".json")]
-    return [AliasRecord.from_json(storage.read_bytes(uri), where=uri) for uri in sorted(uris)]
+    return [_entry(uri, storage) for uri in sorted(uris)]
 
 
 def _folder(name: str, alias: str, root: str) -> str:
@@ -197,11 +197,19 @@ def _known(name: str, root: str, storage: Storage) -> list[str]:
     folder = join_uri(normalize_uri(root), _MODELS, encode_segment(name), _ALIASES)
     if not storage.exists(folder):
         return []
-    return sorted({decode_segment(file.uri.rsplit("/", 2)[-2]) for file in storage.list_files(folder)})
+    by_folder = {file.uri.rsplit("/", 2)[-2]: file.uri for file in storage.list_files(folder)}
+    return sorted(decode_segment(each) or _entry(uri, storage).alias for each, uri in by_folder.items())
 
 
 def _models(root: str, storage: Storage) -> list[str]:
     """Return the names of the models that have aliases."""
     folder = join_uri(normalize_uri(root), _MODELS)
     found = storage.glob(f"{folder}/*/{_ALIASES}") if storage.exists(folder) else []
-    return sorted(decode_segment(uri.rsplit("/", 2)[-2]) for uri in found)
+    return sorted(
+        decode_segment(uri.rsplit("/", 2)[-2]) or _entry(storage.list_files(uri)[0].uri, storage).name for uri in found
+    )
+
+
+def _entry(uri: str, storage: Storage) -> AliasRecord:
+    """Return a record, which holds the names that are too long to stand in its path."""
+    return AliasRecord.from_json(storage.read_bytes(uri), where=uri)

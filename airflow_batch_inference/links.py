@@ -89,7 +89,7 @@ class DriftReportLink(RecordLink):
     def url(self, uri: str, record: Record, task: TaskKey) -> str | None:
         """Return the report of the task that wrote it: a gate has read another's."""
         has_report = isinstance(record, DriftResult) and record.report_uri is not None
-        return page_url(task_of(uri) or task, "report") if has_report else None
+        return page_url(task_of(uri, like=task) or task, "report") if has_report else None
 
 
 class PredictionsLink(RecordLink):

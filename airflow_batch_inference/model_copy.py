@@ -140,6 +140,12 @@ def _copy_folder(uri: str, target: Path, storage: Storage) -> ModelCopy:
         name = _relative(file.uri, uri)
         local = target.joinpath(*name.split("/"))
         local.parent.mkdir(parents=True, exist_ok=True)
+        if local.exists():  # the one would stand for both
+            message = (
+                f"{redact(uri)} holds two files that have one name on this disk, as capitals or accents are told apart "
+                f"elsewhere only: {name!r}. Rename one of them."
+            )
+            raise UntrustedModelError(message)
         digests.append((name, storage.copy_to_local(file.uri, local)))
     return ModelCopy(target, tree_digest(digests), sum(file.size_bytes for file in files))
 

@@ -13,8 +13,6 @@ import os
 import posixpath
 import re
 import secrets
-import shutil
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +24,7 @@ from airflow_batch_inference.exceptions import (
 )
 from airflow_batch_inference.liveness import this_process
 from airflow_batch_inference.records import DataFile, Record, decode_record
+from airflow_batch_inference.temporary import HeldFolder
 from airflow_batch_inference.tree import Entry, fixed_part, local_entries, local_file, matching
 from airflow_batch_inference.uris import is_artifact_uri, join_uri, normalize_uri, redact
 from airflow_batch_inference.web import PROTOCOLS, WebFiles
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 
 _COPY_BYTES = 1 << 20
 _UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST}
+_MOST_OF_SUFFIX = 32
 TEMPORARY_PREFIX = ".tmp-"
 
 
@@ -362,7 +362,8 @@ class Storage:
         if _is_local(fs):
             target = Path(path)
             target.parent.mkdir(parents=True, exist_ok=True)
-            private = target.parent / temporary_name(target.suffix)
+            # A name has 255 bytes, and a suffix may take nearly all of them.
+            private = target.parent / temporary_name(target.suffix[:_MOST_OF_SUFFIX])
             try:
                 yield private
                 sync_file(private)
@@ -451,11 +452,11 @@ def sync_folder(path: Path) -> None:
 @contextlib.contextmanager
 def private_folder() -> Iterator[Path]:
     """Give a temporary folder that only this user can read, removed afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="airflow-batch-inference-"))
+    held = HeldFolder()
     try:
-        yield folder
+        yield held.path
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        held.remove()
 
 
 def parse_sha256(text: str) -> str:

@@ -5,6 +5,7 @@ What must not be relaxed: a URI never carries credentials, and no name can lead 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from urllib.parse import quote, unquote
@@ -13,6 +14,12 @@ from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.foreign_uris import advice_for, scheme_of
 from airflow_batch_inference.records import TaskKey
 
+_LONGEST_SEGMENT = 200
+_KEPT_OF_LONG = 100
+_DIGESTED = "~~"
+"""Before the digest of a long value; elsewhere two digits follow each ``~``."""
+_DIGITS = 32
+_TASK_FOLDER = re.compile(r"/dag_id=([^/]+)/run_id=([^/]+)/task_id=([^/]+)/map_index=(-?\d+)/")
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
 
@@ -145,7 +152,7 @@ def is_artifact_uri(uri: str) -> bool:
     >>> is_artifact_uri("s3://b/a/dag_id=d/run_id=r/task_id=t/map_index=-1/data/0f/part-00000.parquet")
     True
     """
-    return task_of(uri) is not None or bool(re.search(r"/models/[^/]+/[a-z]+-[0-9a-f]{64}\.json$", uri))
+    return is_task_uri(uri) or bool(re.search(r"/models/[^/]+/[a-z]+-[0-9a-f]{64}\.json$", uri))
 
 
 def join_uri(base: str, *names: str) -> str:
@@ -154,23 +161,46 @@ def join_uri(base: str, *names: str) -> str:
 
 
 def encode_segment(value: str) -> str:
-    """Encode a value for use as one path segment; never empty, ``.`` or ``..``.
+    """Encode a value for use as one path segment; never empty, ``.`` or ``..``, and short enough for any store.
 
     As in percent-encoding, with ``~`` in the place of ``%``: a browser that is given a ``file://`` link decodes
-    ``%3A``, and would then look for another folder.
+    ``%3A``, and would then look for another folder. A long value becomes its beginning with a digest: names may have
+    255 bytes on a disk, and a whole key 1024 in a bucket. Nothing decodes those (:func:`decode_segment`).
 
     Examples
     --------
     >>> encode_segment("manual__2013-04-08T00:00:00+00:00")
     'manual__2013-04-08T00~3A00~3A00~2B00~3A00'
+    >>> encode_segment("nightly" * 40)[:10], len(encode_segment("nightly" * 40))
+    ('nightlynig', 134)
     """
     encoded = quote(value, safe="").replace("~", "%7E").replace("%", "~")
+    if len(encoded) > _LONGEST_SEGMENT:
+        beginning = re.sub(r"~[0-9A-F]?$", "", encoded[:_KEPT_OF_LONG])
+        return f"{beginning}{_DIGESTED}{hashlib.sha256(value.encode()).hexdigest()[:_DIGITS]}"
     return encoded.replace(".", "~2E") if encoded in ("", ".", "..") else encoded
 
 
-def decode_segment(segment: str) -> str:
-    """Return the value of a path segment (:func:`encode_segment`)."""
-    return unquote(segment.replace("~", "%"))
+def decode_segment(segment: str) -> str | None:
+    """Return the value of a path segment (:func:`encode_segment`); None for a long one, which its digest stands for.
+
+    Examples
+    --------
+    >>> decode_segment("a~2Fb"), decode_segment(encode_segment("a" * 300))
+    ('a/b', None)
+    """
+    return None if _DIGESTED in segment else unquote(segment.replace("~", "%"))
+
+
+def beginning_of(segment: str) -> str:
+    """Return what a segment says of its value: all of it, or the beginning of a long one.
+
+    Examples
+    --------
+    >>> beginning_of("a~2Fb"), beginning_of(encode_segment("é" * 300))[:2]
+    ('a/b', 'éé')
+    """
+    return unquote(segment.partition(_DIGESTED)[0].replace("~", "%"), errors="ignore")
 
 
 def model_folder(root: str, name: str) -> str:
@@ -189,8 +219,22 @@ def task_folder(root: str, task: TaskKey) -> str:
     )
 
 
-def task_of(uri: str) -> TaskKey | None:
-    """Return the task instance in whose folder (:func:`task_folder`) a file lies; None where it lies in none.
+def is_task_uri(uri: str) -> bool:
+    """Say whether a file lies in the folder of a task instance (:func:`task_folder`)."""
+    return _TASK_FOLDER.search(uri) is not None
+
+
+def task_of(uri: str, like: TaskKey | None = None) -> TaskKey | None:
+    """Return the task instance in whose folder (:func:`task_folder`) a file lies.
+
+    None where it lies in none, or where an id is too long to stand in its path.
+
+    Parameters
+    ----------
+    uri
+        Of the file.
+    like
+        A task instance that may have long ids in common with it.
 
     Examples
     --------
@@ -198,8 +242,14 @@ def task_of(uri: str) -> TaskKey | None:
     >>> task_of(join_uri(task_folder("s3://bucket/artifacts", key), "drift.json")) == key
     True
     """
-    found = re.search(r"/dag_id=([^/]+)/run_id=([^/]+)/task_id=([^/]+)/map_index=(-?\d+)/", uri)
+    found = _TASK_FOLDER.search(uri)
     if found is None:
         return None
-    dag_id, run_id, task_id = map(decode_segment, found.groups()[:3])
+    known = (None, None, None) if like is None else (like.dag_id, like.run_id, like.task_id)
+    dag_id, run_id, task_id = (
+        each if each is not None and encode_segment(each) == segment else decode_segment(segment)
+        for segment, each in zip(found.groups()[:3], known, strict=True)
+    )
+    if dag_id is None or run_id is None or task_id is None:
+        return None
     return TaskKey(dag_id=dag_id, run_id=run_id, task_id=task_id, map_index=int(found.group(4)))

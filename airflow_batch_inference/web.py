@@ -11,15 +11,14 @@ import contextlib
 import functools
 import hashlib
 import logging
-import shutil
 import tempfile
 import time
-import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.temporary import HeldFolder
 from airflow_batch_inference.uris import redact
 
 if TYPE_CHECKING:
@@ -90,14 +89,14 @@ class WebFiles:
         self._roots = roots
         self._keeps = keeps
         self._kept: dict[str, WebFile] = {}
-        self._folder: str | None = None
+        self._held: HeldFolder | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Another process reads the copies; it neither removes them nor is let in anywhere."""
-        return {name: value for name, value in self.__dict__.items() if name != "_headers_for"}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_headers_for", "_held")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _headers_for=lambda _: {})
+        self.__dict__.update(state, _headers_for=lambda _: {}, _held=None)
 
     def keeping(self) -> WebFiles:
         """Return one that keeps what it has read; itself, where it does."""
@@ -163,10 +162,9 @@ class WebFiles:
 
     def _file(self, url: str) -> WebFile:
         if url not in self._kept:
-            if self._folder is None:
-                self._folder = tempfile.mkdtemp(prefix="airflow-batch-inference-")
-                weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-            path = Path(self._folder, str(len(self._kept)))
+            if self._held is None:
+                self._held = HeldFolder()
+            path = self._held.path / str(len(self._kept))
             with path.open("wb") as copy:
                 found = self._read(url, copy)
             self._kept[url] = WebFile(found.size_bytes, found.version, str(path))

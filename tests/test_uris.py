@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.records import TaskKey
 from airflow_batch_inference.uris import (
+    beginning_of,
     decode_segment,
     encode_segment,
     is_record_uri,
+    is_task_uri,
+    join_uri,
     normalize_uri,
     redact,
     task_folder,
+    task_of,
 )
 
 
@@ -75,6 +83,58 @@ def test_any_text_is_one_harmless_segment(value):
     assert segment not in (".", "..")
     assert "/" not in segment
     assert decode_segment(segment) == value
+
+
+LONG = [
+    "a" * 249, "a" * 250, "a" * 248 + "b", "表" * 30, "表" * 31, "Ü" * 85, ":" * 90, "~" * 100, "." * 300, "%7E" * 90,
+    "manual__" + "2013-04-08T00:00:00+00:00" * 9, "a" * 99 + ":" * 90, "a" * 98 + ":" * 90, "a" * 97 + "é" * 90,
+]  # fmt: skip
+
+
+def test_long_text_is_a_short_segment_of_its_own():
+    segments = [encode_segment(value) for value in LONG]
+    assert len(set(segments)) == len(LONG)
+    for value, segment in zip(LONG, segments, strict=True):
+        assert len(segment) <= 200
+        assert re.fullmatch(r"[A-Za-z0-9_.~-]+", segment)
+        assert encode_segment(value) == segment
+        if "~~" in segment:
+            assert decode_segment(segment) is None
+            assert value.startswith(beginning_of(segment))
+            assert len(beginning_of(segment)) >= 10
+        else:
+            assert decode_segment(segment) == value
+    assert sum("~~" in segment for segment in segments) >= 12
+
+
+@pytest.mark.parametrize(
+    "value", ["a" * 200, ":" * 66 + "aa", "表" * 22 + "aa", "a~~b", "~~", "a" * 100 + "~~" + "0" * 32]
+)
+def test_text_that_fits_is_whole_and_never_taken_for_a_digest(value):
+    assert decode_segment(encode_segment(value)) == value
+
+
+@given(st.text(min_size=1, max_size=300), st.text(min_size=1, max_size=300))
+def test_segments_of_any_two_texts_differ(one, other):
+    try:
+        segments = encode_segment(one), encode_segment(other)
+    except UnicodeEncodeError:  # half of a surrogate pair is no text
+        return
+    assert (segments[0] == segments[1]) is (one == other)
+    assert all(0 < len(segment) <= 200 and "/" not in segment for segment in segments)
+
+
+def test_a_task_with_long_ids_is_known_again_by_another_of_its_run():
+    one = TaskKey(dag_id="表" * 60, run_id="r:" * 100, task_id="drift", map_index=3)
+    uri = join_uri(task_folder("s3://bucket/artifacts", one), "drift_results.json")
+    assert len(uri) < 600
+    assert task_of(uri) is None
+    assert is_task_uri(uri)
+    assert task_of(uri, like=TaskKey(dag_id=one.dag_id, run_id=one.run_id, task_id="gate")) == one
+    assert task_of(uri, like=TaskKey(dag_id=one.dag_id, run_id="another", task_id="gate")) is None
+    longest = TaskKey(dag_id="d" * 250, run_id="r" * 250, task_id="t" * 250)
+    key = join_uri(task_folder("s3://bucket", longest), "data", "0" * 16, "part-00000-" + "0" * 80 + ".parquet")
+    assert len(key) < 1024
 
 
 def test_a_tasks_folder_is_its_own():

@@ -10,7 +10,6 @@ import pickle
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import httpx
 import pandas as pd
@@ -134,7 +133,7 @@ def test_another_process_reads_the_same_copy(site):
 def test_the_copy_goes_with_the_dataset_and_not_with_what_another_process_has_of_it(site):
     site.answers["/a.csv"] = Answer(CSV)
     dataset = open_dataset(f"{site.url}/a.csv", Storage())
-    folder = Path(dataset.storage.web._folder)
+    folder = dataset.storage.web._held.path
     again = pickle.loads(pickle.dumps(dataset))
     del again
     gc.collect()

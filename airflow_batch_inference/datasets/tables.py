@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from airflow_batch_inference.exceptions import DataError
-from airflow_batch_inference.uris import task_of
+from airflow_batch_inference.uris import is_task_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -230,7 +230,7 @@ def _above(starts: Iterable[str]) -> list[str]:
 
 def _is_asked_about(uri: str) -> bool:
     """Say whether a table may lie there: not behind a web address, nor where a task of this package writes."""
-    return not uri.startswith(("http://", "https://")) and task_of(f"{uri}/") is None
+    return not uri.startswith(("http://", "https://")) and not is_task_uri(f"{uri}/")
 
 
 def _sign_at(folder: str, storage: Storage, signs: Sequence[_Sign] = _SIGNS) -> _Sign | None:

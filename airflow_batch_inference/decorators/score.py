@@ -108,7 +108,7 @@ class ScoreRowsOperator(ScoreOperator):
         if optional_text(self.output_schema) == FILEWISE:
             message = f'output_schema="{FILEWISE}" is for models; a function of files takes a list of paths.'
             raise ConfigurationError(message)
-        refuse(self, (*OF_FILES, "environment_variables"), "the function takes rows, and they are for files")
+        refuse(self, OF_FILES, "the function takes rows, and they are for files")
 
     def _request(self, context: Context, on_empty: str) -> ScoringRequest:
         from airflow_batch_inference.scoring.function import FunctionModel, function_record, pickled

@@ -12,9 +12,7 @@ import difflib
 import os
 import shutil
 import sys
-import tempfile
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,9 +36,11 @@ from airflow_batch_inference.flavors.mlflow_folder import (
 from airflow_batch_inference.flavors.mlflow_signature import Signature, read_signature
 from airflow_batch_inference.flavors.pickled import imported_by_file
 from airflow_batch_inference.flavors.tensors import TensorInputs
+from airflow_batch_inference.temporary import HeldFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from airflow_batch_inference.flavors.base import LoadedModel, Prediction
     from airflow_batch_inference.records import ColumnSpec
@@ -316,8 +316,8 @@ def _load_pyfunc(path: Path, signature: Signature) -> PyfuncModel:
     mlflow = require("mlflow", extra="mlflow")
     pyfunc = require("mlflow.pyfunc", extra="mlflow")
     # The model may open files of its folder when it predicts: it keeps a folder for as long as it lives.
-    kept = tempfile.TemporaryDirectory(prefix="mlflow-")
-    folder = shutil.copytree(path, Path(kept.name, path.name))
+    kept = HeldFolder()
+    folder = shutil.copytree(path, kept.path / path.name)
     model = pyfunc.load_model(str(folder))  # logs versions that differ itself
     return PyfuncModel(
         model=model, signature=signature, versions={"mlflow": mlflow.__version__, "numpy": np.__version__}, kept=kept

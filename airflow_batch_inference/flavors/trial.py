@@ -18,9 +18,10 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -159,6 +160,8 @@ def try_in_child(
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     # Threads that wait for each other would use up the time to compute that the child has, on a machine of many cores.
     environment["OMP_NUM_THREADS"] = "1"
+    # What the child leaves behind when it is killed goes with the private copy.
+    environment["TMPDIR"] = str(path.parent)
     # The child must find this package and its frameworks where this process did.
     environment["PYTHONPATH"] = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
     command = [
@@ -170,7 +173,6 @@ def try_in_child(
         model_format,
         str(path),
         where,
-        json.dumps(dict(options or {})),
         *trusted,
     ]
     most_bytes = _MOST_USED_BYTES + (_GPU_BYTES if _GPU.exists() else 0) + _MOST_GROWTH * _size(path)
@@ -180,7 +182,10 @@ def try_in_child(
         timeout_s,
     )
     started = time.monotonic()
-    child = _run(command, environment, timeout_s=timeout_s, most_bytes=most_bytes)
+    with tempfile.TemporaryFile() as given:  # options may be secret, and a command line is open to everybody
+        given.write(json.dumps(dict(options or {})).encode())
+        given.seek(0)
+        child = _run(command, environment, given, timeout_s=timeout_s, most_bytes=most_bytes)
     log.info("The trial of %s took %.1f s", where, time.monotonic() - started)
     if isinstance(child, str):
         message = (
@@ -206,12 +211,12 @@ def try_in_child(
 
 
 def _run(
-    command: list[str], environment: Mapping[str, str], *, timeout_s: float, most_bytes: int
+    command: list[str], environment: Mapping[str, str], given: IO[bytes], *, timeout_s: float, most_bytes: int
 ) -> subprocess.CompletedProcess[bytes] | str:
     """Run a child to its end, or kill it and say what it did that it must not."""
     deadline = time.monotonic() + timeout_s
     with subprocess.Popen(  # noqa: S603  # a fixed program; the arguments are passed as they are, without a shell
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command, env=environment, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as child:
         fault = None
         told_at = started = time.monotonic()
@@ -306,11 +311,12 @@ def _limit_computing(path: Path) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Load a file in the child; an error of ours goes to standard output as JSON."""
+    """Load a file in the child, its options from standard input; an error of ours goes to standard output as JSON."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    flavor, model_format, path, where, options, *trusted = arguments
+    flavor, model_format, path, where, *trusted = arguments
+    options = json.load(sys.stdin)
     _limit_memory(Path(path))
     # What frameworks print must not mix with the report.
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as report:
@@ -322,7 +328,7 @@ def main(arguments: Sequence[str]) -> int:
                 Path(path),
                 trusted=trusted,
                 where=where,
-                options=json.loads(options),
+                options=options,
                 is_trial=True,
             )
             _limit_computing(Path(path))

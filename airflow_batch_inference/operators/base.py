@@ -34,6 +34,7 @@ from airflow_batch_inference.operators.arguments import number, optional_text
 from airflow_batch_inference.operators.asset_state import keep_state
 from airflow_batch_inference.records import DriftStatus, TaskKey
 from airflow_batch_inference.storage import Storage, parse_sha256
+from airflow_batch_inference.temporary import sweep_temporary_folders
 from airflow_batch_inference.uris import normalize_uri, not_absolute
 from airflow_batch_inference.web import WebFiles
 
@@ -233,6 +234,7 @@ class BatchInferenceOperator(BaseOperator):
     def execute(self, context: Context) -> str | None:
         """Do the task's work and return the URI of its record; push it where a verdict ends the task instead."""
         self.recorded = None
+        sweep_temporary_folders()
         with translated_errors():
             try:
                 return self.perform(context)

@@ -29,7 +29,7 @@ from airflow_batch_inference.operators.arguments import (
 from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push
 from airflow_batch_inference.operators.checks import refuse_expressions, shape_options, tell_of_checks
 from airflow_batch_inference.operators.inputs import read
-from airflow_batch_inference.operators.predict_script import file_scorer, score_files
+from airflow_batch_inference.operators.predict_script import file_scorer, score_files, variables
 from airflow_batch_inference.operators.preflight import try_out
 from airflow_batch_inference.operators.scored import destination_of
 from airflow_batch_inference.operators.several_models import Models, report_of_challengers, scalars
@@ -139,7 +139,9 @@ class PredictOperator(BatchInferenceOperator):
     :param output_file_name: the file of ``append_row``; its suffix says the format (CSV if none). (templated)
     :param header: whether a CSV file begins with its columns' names; Azure's do not. (templated)
     :param logging_level: of the worker processes: ``warning``, ``info`` or ``debug``. (templated)
-    :param environment_variables: set in every worker process before the script is loaded. (templated)
+    :param environment_variables: set in every worker process before the script or the model is loaded. A worker gets
+        none of the task's own variables but those that programs need: no connections, no Airflow settings, no keys.
+        With rows, the model is then loaded in worker processes only. (templated)
     :param mini_batch_error_threshold: how many mini-batches may fail; -1: any number. (templated)
     :param allowed_failed_percent: which percentage of the mini-batches may fail. (templated)
     :param progress_timeout_s: after so many seconds in which no mini-batch ended, the task fails; None: never.
@@ -480,6 +482,7 @@ class PredictOperator(BatchInferenceOperator):
             batch_bytes=batch_bytes(self._max_memory()),
             lineup=lineup,
             accelerate=require_choice(self.accelerate),
+            environment=variables(self),
         )
 
     def _models(self) -> tuple[ModelSource, Lineup | None]:

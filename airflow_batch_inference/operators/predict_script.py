@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.storage import Storage
 
 FILEWISE = "azure"
-OF_SCRIPTS = ("scoring_script", "code", "environment_variables", "python", "requirements", "program_arguments")
+OF_SCRIPTS = ("scoring_script", "code", "python", "requirements", "program_arguments")
 OF_FILES = (
     "mini_batch_size",
     "max_concurrency_per_instance",
@@ -224,7 +224,7 @@ def settings_of(operator: PredictOperator) -> ScriptSettings:
         output_file_name=str(operator.output_file_name),
         header=boolean("header", operator.header),
         logging_level=str(operator.logging_level).lower(),
-        environment_variables=_variables(operator),
+        environment_variables=variables(operator),
         mini_batch_error_threshold=whole_number(
             "mini_batch_error_threshold", operator.mini_batch_error_threshold, low=UNLIMITED
         ),
@@ -275,8 +275,8 @@ def _arguments(given: object) -> tuple[str, ...]:
     return tuple(map(str, items))
 
 
-def _variables(operator: PredictOperator) -> dict[str, str]:
-    """Return the script's environment variables; numbers are text there."""
+def variables(operator: PredictOperator) -> dict[str, str]:
+    """Return the worker processes' own environment variables; numbers are text there."""
     given = mapping("environment_variables", operator.environment_variables)
     return {
         name: str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
@@ -332,7 +332,7 @@ def _own_python(operator: PredictOperator, storage: Storage) -> OwnPython | None
         python=python,
         requirements=required,
         environments=environments_folder(),
-        variables=_variables(operator),
+        variables=variables(operator),
         storage=storage,
         check=check,
     )

@@ -137,7 +137,16 @@ def _artifacts(user: Any) -> Artifacts:  # noqa: ANN401  # each auth manager has
             method="GET", access_entity=DagAccessEntity.XCOM, details=details, user=user
         )
 
-    return Artifacts(root=root, storage=dataclasses.replace(artifact_storage(), roots=(root,)), may_read=may_read)
+    def dags_beginning(beginning: str) -> list[str]:
+        with create_session() as session:
+            return runs.dags_beginning(beginning, session)
+
+    return Artifacts(
+        root=root,
+        storage=dataclasses.replace(artifact_storage(), roots=(root,)),
+        may_read=may_read,
+        dags_beginning=dags_beginning,
+    )
 
 
 def _preview_rows() -> int:

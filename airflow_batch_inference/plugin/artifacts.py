@@ -1,22 +1,26 @@
 """Read what a run's XComs name, and nothing else.
 
 What must not be relaxed: a URI is believed only if it is one that this package gives to its records, lies below the
-artifact root after all links, and lies in no other DAG's folder unless the reader may see that DAG too; a file is
-looked at before it is read, and one that is too large for a page is not read.
+artifact root without any link on the way, and lies in no other DAG's folder unless the reader may see that DAG too; a
+file is looked at before it is read, and one that is too large for a page is not read.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError, BatchInferenceError
+from airflow_batch_inference.plugin.plain_files import LinkedError, PlainFiles
 from airflow_batch_inference.storage import sha256_of_bytes
-from airflow_batch_inference.uris import decode_segment, is_record_uri, normalize_uri
+from airflow_batch_inference.uris import beginning_of, decode_segment, encode_segment, is_record_uri, normalize_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from fsspec import AbstractFileSystem
 
     from airflow_batch_inference.records import Record
     from airflow_batch_inference.storage import Storage
@@ -24,7 +28,8 @@ if TYPE_CHECKING:
 MOST_BYTES = 16 << 20
 """A record of so many takes two seconds to decode, during which an API server does nothing else."""
 _REPORT = re.compile(r"-([0-9a-f]{64})\.html$")
-_OWNER = re.compile(r"dag_id=([^/]*)/")
+_OWNED = ("history", "alerts", "notifications")
+"""Folders of the store whose folders are those of DAGs."""
 
 
 class NotShownError(Exception):
@@ -43,11 +48,18 @@ class Artifacts:
         Reaches the store, and nothing outside of it.
     may_read
         Whether the reader may see what the tasks of a DAG have written.
+    dags_beginning
+        Returns the ids of all DAGs that begin so: those that are too long to stand in a path are found among them.
     """
 
     root: str
     storage: Storage
     may_read: Callable[[str], bool]
+    dags_beginning: Callable[[str], Iterable[str]] = lambda beginning: ()  # noqa: ARG005
+
+    def __post_init__(self) -> None:
+        if self.root.startswith("file://"):
+            object.__setattr__(self, "storage", _without_links(self.storage, self.root.removeprefix("file://")))
 
     def holds(self, uri: object) -> bool:
         """Say whether a value looks like the URI of a record below the root; nothing is read."""
@@ -119,12 +131,12 @@ class Artifacts:
             if not clean.startswith(f"{self.root}/"):
                 message = "It lies outside of the artifact root that the UI reads ([batch_inference] artifact_root)."
                 raise NotShownError(message)
-            owner = _OWNER.match(clean.removeprefix(f"{self.root}/"))
-            dag_id = None if owner is None else decode_segment(owner.group(1))
-            if dag_id is not None and not self.may_read(dag_id):
-                message = "It belongs to another DAG, whose results you may not see."
-                raise NotShownError(message)
-            # Refuses links that lead out of the root, as every access of this storage does.
+            for owner in _owners(clean.removeprefix(f"{self.root}/").split("/")):
+                dag_id = self._dag_of(owner)
+                if dag_id is None or not self.may_read(dag_id):
+                    message = "It belongs to another DAG, whose results you may not see."
+                    raise NotShownError(message)
+            # Refuses links, as every access of this storage does.
             length = self.storage.stat(clean).size_bytes
         except (BatchInferenceError, OSError) as error:
             message = _reason(error)
@@ -133,11 +145,43 @@ class Artifacts:
             message = f"It has {length:,} bytes, more than the {most_bytes:,} that are shown here."
             raise NotShownError(message)
 
+    def _dag_of(self, segment: str) -> str | None:
+        """Return the DAG whose folder has this name; None where there is none (any more)."""
+        dag_id = decode_segment(segment)
+        if dag_id is not None:
+            return dag_id if encode_segment(dag_id) == segment else None
+        known = self.dags_beginning(beginning_of(segment))
+        return next((each for each in known if encode_segment(each) == segment), None)
+
+
+def _owners(segments: Sequence[str]) -> Iterator[str]:
+    """Yield the names of DAGs' folders that a path leads through; some disks take capitals for small letters."""
+    *folders, _ = segments
+    for place, each in enumerate(folders):
+        name, is_pair, value = each.partition("=")
+        if is_pair and name.casefold() == "dag_id":
+            yield value
+        elif place == 0 and each.casefold() in _OWNED and len(segments) > 1:
+            yield segments[1].removesuffix(".json")
+
+
+def _without_links(storage: Storage, root: str) -> Storage:
+    """Return a storage that reads no local file but those of the root, and none behind a link."""
+    return replace(storage, filesystem_for=partial(_filesystem, PlainFiles(root), storage.filesystem_for))
+
+
+def _filesystem(
+    files: PlainFiles, others: Callable[[str], AbstractFileSystem], protocol: str
+) -> AbstractFileSystem | PlainFiles:
+    return files if protocol == "file" else others(protocol)
+
 
 def _reason(error: Exception) -> str:
     """Return why something could not be read, without a place on a disk: that is for the server's log."""
     if isinstance(error, ArtifactIntegrityError):
         return "It was damaged, changed, or written by another version of this provider."
+    if isinstance(error, LinkedError):
+        return "It is a link, or lies behind one, and links in the artifact root are not followed: put the files there."
     if isinstance(error, (FileNotFoundError, ArtifactNotFoundError)):
         return "It is not there any more."
     return f"It could not be read ({type(error).__name__})."

@@ -21,7 +21,7 @@ from airflow_batch_inference.plugin.html import (
     table,
     text,
 )
-from airflow_batch_inference.uris import decode_segment
+from airflow_batch_inference.uris import beginning_of, decode_segment
 
 _MOST_BYTES = 40_000
 
@@ -109,4 +109,6 @@ def _model_name(task: Task, artifacts: Artifacts) -> str | None:
         return None
     folder, _, rest = str(uri).removeprefix(f"{artifacts.root}/").partition("/")
     name = rest.partition("/")[0]
-    return decode_segment(name) if folder == "models" and name else None
+    if folder != "models" or not name:
+        return None
+    return decode_segment(name) or f"{beginning_of(name)}…"

@@ -13,6 +13,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
@@ -93,6 +94,12 @@ class Run:
     tasks: tuple[Task, ...] = ()
     is_whole: bool = True
     """Whether all that its tasks have pushed was read: there is a limit, for the database's sake."""
+
+
+def dags_beginning(beginning: str, session: Session) -> list[str]:
+    """Return the ids of all DAGs that begin so."""
+    found = session.scalars(select(DagModel.dag_id).where(DagModel.dag_id.startswith(beginning, autoescape=True)))
+    return [str(each) for each in found]
 
 
 def task_instances(dag_id: str, run_id: str, task_id: str, session: Session, map_index: int) -> list[Task]:

@@ -20,7 +20,12 @@ import pyarrow as pa
 from airflow_batch_inference import __version__
 from airflow_batch_inference.datasets.written_types import written_type
 from airflow_batch_inference.drift.profile import merged
-from airflow_batch_inference.exceptions import ArtifactIntegrityError, CheckFailedError, TooManyRejectedRowsError
+from airflow_batch_inference.exceptions import (
+    ArtifactIntegrityError,
+    CheckFailedError,
+    ConfigurationError,
+    TooManyRejectedRowsError,
+)
 from airflow_batch_inference.flavors.threads import usable_cores
 from airflow_batch_inference.records import (
     Certificate,
@@ -141,6 +146,9 @@ def score_dataset(
     """
     folder = request.destination.folder
     started = time.monotonic()
+    resources = resources or Resources()
+    if request.environment:
+        resources = replace(resources, isolate=True)
 
     def check() -> None:
         if stopped():
@@ -151,7 +159,7 @@ def score_dataset(
     sweep_task(folder, storage)
     opened = open_input(request, data_storage or storage)
     plans = plan_parts(opened.units)
-    with _scorers(request, opened, plans, storage, resources or Resources(), check) as scorers:
+    with _scorers(request, opened, plans, storage, resources, check) as scorers:
         job = scorers.prepare()
         done = committed(folder, job.key, storage)
         if done is not None:
@@ -165,7 +173,7 @@ def score_dataset(
     wrong = drop_suspects(receipts, folder, storage)
     if wrong:
         slowly = replace(request, accelerate="off")
-        with _scorers(slowly, opened, plans, storage, resources or Resources(), check) as scorers:
+        with _scorers(slowly, opened, plans, storage, resources, check) as scorers:
             scorers.prepare()
             _score_missing(scorers, request, plans, receipts, progress)
             check()
@@ -214,11 +222,23 @@ def _scorers(
     check: Callable[[], None],
 ) -> Iterator[_Here | WorkerPool]:
     workers = resources.workers(len(plans))
+    if request.environment and not request.can_travel:
+        message = (
+            "environment_variables are set in worker processes, and the model cannot be handed to one. Leave them out, "
+            "or give a model that has a file."
+        )
+        raise ConfigurationError(message)
     if workers and request.can_travel:
         try:
             shared = _shared(request, opened, storage)
             pickle.dumps(shared)
-        except Exception as error:  # noqa: BLE001  # a file system's own pickling may fail in any way
+        except Exception as error:  # a file system's own pickling may fail in any way
+            if request.environment:
+                message = (
+                    "environment_variables are set in worker processes, and the job's file systems cannot be handed "
+                    f"to one ({error}). Leave them out, or use another connection."
+                )
+                raise ConfigurationError(message) from error
             log.warning("Scoring in this process alone: its file systems cannot be handed to another (%s)", error)
         else:
             with WorkerPool(*shared, workers=workers, check=check, timeout_s=resources.timeout_s) as pool:

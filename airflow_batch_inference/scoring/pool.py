@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_batch_inference.exceptions import WorkerError
 from airflow_batch_inference.scoring.processes import ending, send, start_process
 from airflow_batch_inference.scoring.queue import PartQueue
+from airflow_batch_inference.scoring.surroundings import is_remote
 
 if TYPE_CHECKING:
     import subprocess
@@ -205,10 +206,15 @@ class WorkerPool:
                     yield message[1]
 
     def _start(self) -> _Worker:
-        process, pipe = start_process("airflow_batch_inference.scoring.worker", workers=self.number)
+        process, pipe = start_process(
+            "airflow_batch_inference.scoring.worker",
+            workers=self.number,
+            environment=self._request.environment,
+            reaches_stores=is_remote(self._storage, self._opened.storage, *self._request.model_storages),
+        )
         worker = _Worker(process, pipe)
         self._workers.append(worker)
-        send(worker.pipe, (self._request, self._storage))
+        send(worker.pipe, (self._request, self._storage, self._opened.storage))
         return worker
 
     def _restart(self, worker: _Worker) -> _Worker:

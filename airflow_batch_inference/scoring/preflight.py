@@ -32,6 +32,7 @@ from airflow_batch_inference.scoring.pace import Watch
 from airflow_batch_inference.scoring.plan import plan_parts
 from airflow_batch_inference.scoring.prepare import kept_columns, match_columns, open_input, passed_columns, prepare
 from airflow_batch_inference.scoring.screen import policies
+from airflow_batch_inference.scoring.surroundings import lent
 from airflow_batch_inference.signature import known_names
 from airflow_batch_inference.storage import private_folder
 from airflow_batch_inference.uris import normalize_uri
@@ -89,16 +90,17 @@ def preflight(
     run = _Run(data_storage=data_storage or storage, resources=resources or Resources(), csv=csv or CsvOptions())
     started = time.monotonic()
     request = run.attempt(make_request)
-    model = None if request is None else run.attempt(lambda: request.load_model(storage))
-    loading_s = time.monotonic() - started
-    if request is not None and model is not None:
-        run.note("ok", f"{_model_line(request)}, loaded in {loading_s:.1f} s")
-    opened = run.open(request, dataset)
-    if request is None or model is None or opened is None:
-        return run.result()
-    run.check_place(normalize_uri(request.destination.root))
-    with limited_blas():
-        run.check_rows(request, opened, model, loading_s)
+    with lent({} if request is None else request.environment):
+        model = None if request is None else run.attempt(lambda: request.load_model(storage))
+        loading_s = time.monotonic() - started
+        if request is not None and model is not None:
+            run.note("ok", f"{_model_line(request)}, loaded in {loading_s:.1f} s")
+        opened = run.open(request, dataset)
+        if request is None or model is None or opened is None:
+            return run.result()
+        run.check_place(normalize_uri(request.destination.root))
+        with limited_blas():
+            run.check_rows(request, opened, model, loading_s)
     return run.result()
 
 

@@ -431,4 +431,6 @@ def _fingerprint(
         "profile": request.baseline.data_sha256 if request.baseline else None,
         "batch_id": request.destination.batch_id,
         **({"models": model.key(_model_key)} if isinstance(model, LoadedLineup) else {}),
+        # A digest, as values may be secret.
+        **({"environment": fingerprint([dict(request.environment)])} if request.environment else {}),
     }

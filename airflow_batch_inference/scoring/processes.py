@@ -21,6 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import WorkerError
 from airflow_batch_inference.scoring.native_threads import worker_environment
+from airflow_batch_inference.scoring.surroundings import (
+    lent,
+    needed,
+    places_of_stores,
+    secrets_of_stores,
+    watch,
+    withheld,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +37,12 @@ _PR_SET_PDEATHSIG = 1
 
 
 def start_process(
-    module: str, *, workers: int, environment: Mapping[str, str] | None = None, is_leader: bool = False
+    module: str,
+    *,
+    workers: int,
+    environment: Mapping[str, str] | None = None,
+    is_leader: bool = False,
+    reaches_stores: bool = False,
 ) -> tuple[subprocess.Popen[bytes], Any]:
     """Start a fresh interpreter that runs a module, and return it with the parent's end of a pipe to it.
 
@@ -40,13 +53,17 @@ def start_process(
     workers
         How many such processes share the cores.
     environment
-        Variables beyond this process's own; they win, but for a ``PYTHONPATH``, which is put before ours.
+        Variables beyond those that every child gets (:mod:`~airflow_batch_inference.scoring.surroundings`); they win,
+        but for a ``PYTHONPATH``, which is put before ours.
     is_leader
         Whether it leads a process group of its own, so that it can be killed with all that it has started.
+    reaches_stores
+        Whether it reaches remote stores itself: it is then lent what lets this process into them.
     """
     ours, theirs = connection.Pipe()
     with theirs:
-        merged = dict(os.environ) | worker_environment(workers) | dict(environment or {})
+        places = places_of_stores() if reaches_stores else {}
+        merged = needed() | places | worker_environment(workers) | dict(environment or {})
         own = [entry or str(Path.cwd()) for entry in sys.path]
         merged["PYTHONPATH"] = os.pathsep.join([*filter(None, [(environment or {}).get("PYTHONPATH")]), *own])
         process = subprocess.Popen(  # noqa: S603  # a fixed program
@@ -56,6 +73,7 @@ def start_process(
             pass_fds=[theirs.fileno()],
             process_group=0 if is_leader else None,
         )
+    send(ours, ("lent", secrets_of_stores() if reaches_stores else {}, withheld(merged)))
     return process, ours
 
 
@@ -67,6 +85,23 @@ def pipe_to_parent(arguments: Sequence[str]) -> Any | None:  # noqa: ANN401  # a
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.set_inheritable(descriptor, False)
     return Connection(descriptor) if os.getppid() == parent else None
+
+
+def received_first(pipe: Any) -> tuple[Mapping[str, str], Any]:  # noqa: ANN401  # a Connection, and what came
+    """Return what this worker process was lent (:func:`start_process`), and the first message of the parent's own.
+
+    File systems are made of the message; some log in then, and so it is read with what was lent.
+
+    Raises
+    ------
+    EOFError
+        The parent is gone.
+    """
+    _, variables, missing = pipe.recv()
+    with lent(variables):
+        first = pipe.recv()
+    watch(missing)
+    return variables, first
 
 
 def send(pipe: Any, message: tuple[Any, ...]) -> None:  # noqa: ANN401  # a Connection

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
 from airflow_batch_inference.records import CsvOptions
 from airflow_batch_inference.scoring.plan import BATCH_BYTES
+from airflow_batch_inference.scoring.surroundings import require_variables
 from airflow_batch_inference.uris import task_folder
 
 if TYPE_CHECKING:
@@ -173,6 +174,8 @@ class ScoringRequest:
         Whether a kernel scores tree ensembles; the output has the same bits, so it does not depend on it.
     types
         Of columns that no model takes, in text files, where somebody knows them.
+    environment
+        Variables that are set in worker processes before the model is loaded; with any, it is loaded nowhere else.
     """
 
     model: LoadedModel | None
@@ -192,6 +195,16 @@ class ScoringRequest:
     lineup: Lineup | None = None
     accelerate: Accelerate = "auto"
     types: tuple[ColumnSpec, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        require_variables(self.environment)
+
+    @property
+    def model_storages(self) -> tuple[Storage | None, ...]:
+        """What reaches the files of all models."""
+        others = () if self.lineup is None else self.lineup.sources()
+        return (self.model_storage, *(source.storage for source in others))
 
     @property
     def can_travel(self) -> bool:

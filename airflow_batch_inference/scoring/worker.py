@@ -12,7 +12,8 @@ import gc
 import sys
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.scoring.processes import pipe_to_parent, portable
+from airflow_batch_inference.scoring.processes import pipe_to_parent, portable, received_first
+from airflow_batch_inference.scoring.surroundings import connect, lent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +34,9 @@ def main(arguments: Sequence[str]) -> int:
     if pipe is None:
         return 1
     try:
-        request, storage = pipe.recv()
+        borrowed, (request, storage, read) = received_first(pipe)
+        with lent(borrowed):
+            connect(storage, read, *request.model_storages)
         _serve(pipe, request, storage)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass  # the parent is done, or gone

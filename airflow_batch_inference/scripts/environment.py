@@ -7,6 +7,7 @@ that they name, and the Python.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ConfigurationError, WorkerError
+from airflow_batch_inference.scoring.surroundings import needed_by_pip
 from airflow_batch_inference.scripts.hosted_runner import clean_environment
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _MARK = "complete.json"
+_KEY = re.compile(r"[0-9a-f]{24}")
 _POLL_S = 0.1
 _MOST_LINES = 15
 _NAMED_FILE = re.compile(r"^(?:-r|-c|--requirement|--constraint)[ =]?\s*(?P<name>\S+)")
@@ -135,12 +138,27 @@ def environment_of(
             "the [batch_inference] section of Airflow's config to a folder that can."
         )
         raise ConfigurationError(message) from error
+    sweep_environments(folder)
     with lock, _locked(lock.fileno(), place, check):
         if not _is_complete(place):
             _build(place, requirements, base, check)
             about = {"requirements": list(requirements.lines), "sha256": digest, "python": base.build}
             (place / _MARK).write_text(json.dumps(about, indent=1), encoding="utf-8")
     return str(python)
+
+
+def sweep_environments(folder: Path) -> list[Path]:
+    """Remove environments that tasks which were killed have left half built, and return their paths."""
+    removed = []
+    for place in folder.iterdir():
+        if not _KEY.fullmatch(place.name) or place.is_symlink() or not place.is_dir() or _is_complete(place):
+            continue
+        with contextlib.suppress(OSError), (folder / f"{place.name}.lock").open("r+") as lock:
+            fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)  # else somebody builds it now
+            if not _is_complete(place):
+                shutil.rmtree(place, ignore_errors=True)
+                removed.append(place)
+    return removed
 
 
 def _is_complete(place: Path) -> bool:
@@ -219,7 +237,7 @@ def _run(command: list[str], python: str, folder: Path, check: Callable[[], None
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(  # noqa: S603  # the DAG author's own interpreter
             command,
-            env=clean_environment(python, {}),
+            env=clean_environment(python, {}, needed_by_pip()),
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,

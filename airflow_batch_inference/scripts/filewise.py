@@ -54,6 +54,11 @@ class FilewiseRunner:
     place: Place = field(default_factory=Place)
     _model: LoadedModel | None = field(default=None, init=False, repr=False)
 
+    @property
+    def storages(self) -> tuple[Storage, ...]:
+        """What reaches its model."""
+        return self.storage, self.model_storage
+
     def init(self, settings: ScriptSettings) -> None:  # noqa: ARG002  # it has no script
         """Load the model, and score its golden set where it has one.
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from airflow_batch_inference.scripts.settings import ScriptSettings
+    from airflow_batch_inference.storage import Storage
 
 
 @dataclass(slots=True)
@@ -41,6 +42,7 @@ class FunctionRunner:
     folder: str
     fatal: tuple[type[BaseException], ...] = ()
     one_each: bool = True
+    storages: tuple[Storage, ...] = ()
     place: Place = field(default_factory=Place)
     _function: FileFunction | None = field(default=None, init=False, repr=False)
 

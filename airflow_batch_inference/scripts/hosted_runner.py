@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ScriptError
+from airflow_batch_inference.scoring.surroundings import needed, places_of_stores
 from airflow_batch_inference.scripts.hosted import main as program
 from airflow_batch_inference.scripts.hosted import wire
 from airflow_batch_inference.scripts.hosted.script import openings
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.scripts.advice import Place
     from airflow_batch_inference.scripts.settings import ScriptSettings
+    from airflow_batch_inference.storage import Storage
 
 _OURS = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 _ENDING_S = 10
@@ -46,8 +48,10 @@ class HostedError(Exception):
         self.described = described
 
 
-def clean_environment(python: str, own: Mapping[str, str]) -> dict[str, str]:
-    """Return this process's environment for another interpreter: without what is meant for ours.
+def clean_environment(
+    python: str, own: Mapping[str, str], inherited: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return an environment for another interpreter: without secrets of ours, and without what is meant for ours.
 
     Parameters
     ----------
@@ -55,14 +59,23 @@ def clean_environment(python: str, own: Mapping[str, str]) -> dict[str, str]:
         The interpreter's path; where it is that of a virtual environment, this is active for its programs.
     own
         The user's own variables, which are kept whatever they are called.
+    inherited
+        What else it gets; None: what every child gets (:func:`~airflow_batch_inference.scoring.surroundings.needed`).
     """
-    found = {name: value for name, value in os.environ.items() if name not in _OURS} | dict(own)
+    given = needed() if inherited is None else inherited
+    found = {name: value for name, value in given.items() if name not in _OURS} | dict(own)
     home = Path(python).parent.parent
     if (home / "pyvenv.cfg").exists():
         found.setdefault("VIRTUAL_ENV", str(home))
         if "PATH" not in own:
             found["PATH"] = os.pathsep.join([str(Path(python).parent), found.get("PATH", os.defpath)])
     return found
+
+
+def _of_worker() -> dict[str, str]:
+    """Return this worker's environment, which is clean, without what it reaches stores with."""
+    places = places_of_stores()
+    return {name: value for name, value in os.environ.items() if name not in places}
 
 
 @dataclass(slots=True)
@@ -83,6 +96,7 @@ class HostedRunner:
     place: Place
     fatal: tuple[type[BaseException], ...] = ()
     one_each: bool = True
+    storages: tuple[Storage, ...] = ()
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
     _socket: socket.socket | None = field(default=None, init=False, repr=False)
 
@@ -99,7 +113,7 @@ class HostedRunner:
             try:
                 self._process = subprocess.Popen(  # noqa: S603  # the DAG author's own interpreter
                     [self.place.python, str(program.__file__), str(theirs.fileno())],
-                    env=clean_environment(self.place.python, settings.environment_variables),
+                    env=clean_environment(self.place.python, settings.environment_variables, _of_worker()),
                     stdin=subprocess.DEVNULL,
                     pass_fds=[theirs.fileno()],
                 )

@@ -21,8 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ScriptError, WorkerError
 from airflow_batch_inference.scoring.processes import ending, send, start_process
+from airflow_batch_inference.scoring.surroundings import is_remote
 from airflow_batch_inference.scripts.failures import Failure
 from airflow_batch_inference.scripts.model_folder import ModelFolder
+from airflow_batch_inference.temporary import HeldFolder
 
 if TYPE_CHECKING:
     import subprocess
@@ -126,10 +128,10 @@ class ScriptPool:
     _failures: dict[int, list[Failure]] = field(default_factory=dict, init=False)
     _starting_deaths: int = field(default=0, init=False)
     _progressed: float = field(default=0.0, init=False)
-    _scratch: Path | None = field(default=None, init=False)
+    _scratch: HeldFolder | None = field(default=None, init=False)
 
     def __enter__(self) -> Self:
-        self._scratch = Path(tempfile.mkdtemp(prefix="airflow-batch-inference-outputs-"))
+        self._scratch = HeldFolder()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -140,7 +142,7 @@ class ScriptPool:
             worker.pipe.close()
         self._running.clear()
         if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch.remove()
 
     @property
     def all_given_out(self) -> bool:
@@ -173,10 +175,14 @@ class ScriptPool:
 
     def _start(self) -> None:
         self.before_start()
-        outputs = Path(tempfile.mkdtemp(dir=self._scratch))
+        outputs = Path(tempfile.mkdtemp(dir=None if self._scratch is None else self._scratch.path))
         environment = {**self.environment, **self.model_folder.variables, "AZUREML_BI_OUTPUT_PATH": str(outputs)}
         process, pipe = start_process(
-            "airflow_batch_inference.scripts.worker", workers=self.workers, environment=environment, is_leader=True
+            "airflow_batch_inference.scripts.worker",
+            workers=self.workers,
+            environment=environment,
+            is_leader=True,
+            reaches_stores=is_remote(self.setup.storage, self.setup.data_storage, *self.setup.runner.storages),
         )
         self._running.append(_Worker(process, pipe, outputs, layout=self.model_folder.at))
         send(pipe, (self.setup, str(outputs)))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_batch_inference.scripts.settings import ScriptSettings
+    from airflow_batch_inference.storage import Storage
 
 
 class Runner(Protocol):
@@ -33,6 +34,10 @@ class Runner(Protocol):
     @property
     def one_each(self) -> bool:
         """Whether fewer elements than files are errors."""
+
+    @property
+    def storages(self) -> tuple[Storage, ...]:
+        """What it reads itself, beyond the files that it is given."""
 
     @property
     def place(self) -> Place:
@@ -79,6 +84,7 @@ class ScriptRunner:
     sha256: str
     fatal: tuple[type[BaseException], ...] = ()
     one_each: bool = True
+    storages: tuple[Storage, ...] = ()
     place: Place = field(default_factory=Place)
     _script: Script | None = field(default=None, init=False, repr=False)
 

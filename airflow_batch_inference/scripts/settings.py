@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.datasets.formats import COMPRESSIONS, OUTPUT_SUFFIXES, SUFFIXES
 from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
+from airflow_batch_inference.scoring.surroundings import require_variables
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -23,7 +24,6 @@ UNLIMITED = -1
 MODEL, OUTPUT = "${model}", "${output}"
 """What stands for the paths of the model and of the output folder in ``program_arguments``."""
 _PERCENT = 100
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,10 +180,8 @@ def _require_one_of(name: str, value: str, known: Collection[str]) -> None:
 
 
 def _require_variables(variables: Mapping[str, str]) -> None:
-    for name, value in variables.items():
-        if not isinstance(name, str) or not _VARIABLE.fullmatch(name) or not isinstance(value, str) or "\0" in value:
-            message = f"environment_variables has {name!r}: names and values must be text; put numbers in quotes."
-            raise ConfigurationError(message)
+    require_variables(variables)
+    for name in variables:
         if name in RESERVED:
             message = f"environment_variables sets {name}, which tells the script its folders. Leave it out."
             raise ConfigurationError(message)

@@ -22,9 +22,10 @@ from airflow_batch_inference.datasets.formats import OUTPUT_SUFFIXES
 from airflow_batch_inference.exceptions import ConfigurationError, DataError, ScriptError
 from airflow_batch_inference.records import ColumnSpec, MiniBatchReceipt, Part
 from airflow_batch_inference.scoring.accounting import as_text
-from airflow_batch_inference.scoring.processes import pipe_to_parent, portable
+from airflow_batch_inference.scoring.processes import pipe_to_parent, portable, received_first
 from airflow_batch_inference.scoring.receipts import put_receipt
 from airflow_batch_inference.scoring.retries import retrying
+from airflow_batch_inference.scoring.surroundings import connect, lent
 from airflow_batch_inference.scripts.advice import advice_on
 from airflow_batch_inference.scripts.failures import Failure, failure_of
 from airflow_batch_inference.scripts.hosted.script import openings
@@ -105,9 +106,11 @@ def main(arguments: Sequence[str]) -> int:
     if pipe is None:
         return 1
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent is done, or gone
-        setup, output_folder = pipe.recv()
+        borrowed, (setup, output_folder) = received_first(pipe)
         worker = _Worker(pipe, setup, OutputFolder(Path(output_folder)))
         try:
+            with lent(borrowed):
+                connect(setup.storage, setup.data_storage, *setup.runner.storages, alone=True)
             worker.prepare()
         except BaseException as error:  # noqa: BLE001  # told to the parent, which raises it
             pipe.send(("unready", portable(error)))

@@ -209,9 +209,9 @@ def test_a_report_that_was_changed_is_not_served(results, runs, viewer, monkeypa
     assert "changed after it was written" in found.text
 
 
-def artifacts(root, may_read=lambda dag_id: True):
+def artifacts(root, may_read=lambda dag_id: True, dags_beginning=lambda beginning: ()):
     uri = normalize_uri(str(root))
-    return Artifacts(root=uri, storage=Storage(roots=(uri,)), may_read=may_read)
+    return Artifacts(root=uri, storage=Storage(roots=(uri,)), may_read=may_read, dags_beginning=dags_beginning)
 
 
 def test_another_dags_results_need_the_right_to_see_that_dag(tmp_path):

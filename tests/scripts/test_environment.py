@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import sys
 import threading
@@ -129,6 +130,23 @@ def test_an_environment_that_was_half_built_is_built_anew(tmp_path, monkeypatch,
     assert environment_of(listed, base, tmp_path / "environments") == str(python)
     assert python.exists()
     assert not (place / "rubbish").exists()
+
+
+def test_others_that_were_half_built_are_swept_but_for_those_that_are_being_built(tmp_path):
+    folder = tmp_path / "environments"
+    for key in ("a", "b", "c", "d"):
+        (folder / (key * 24) / "bin").mkdir(parents=True)
+        (folder / f"{key * 24}.lock").touch()
+    (folder / ("d" * 24 + ".lock")).unlink()  # nobody of ours has made it
+    (folder / "mine").mkdir()
+    (folder / "mine.lock").touch()
+    (folder / ("b" * 24) / "bin" / "python").touch()
+    (folder / ("b" * 24) / "complete.json").touch()
+    with (folder / f"{'c' * 24}.lock").open() as building:
+        fcntl.flock(building, fcntl.LOCK_EX)
+        assert environment.sweep_environments(folder) == [folder / ("a" * 24)]
+    assert {each.name[0] for each in folder.iterdir() if each.is_dir()} == {"b", "c", "d", "m"}
+    assert environment.sweep_environments(folder) == [folder / ("c" * 24)]
 
 
 def test_two_that_ask_at_once_get_one_that_is_built_once(tmp_path, monkeypatch, base):
