@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    """Print what is left; with ``--remove``, remove it."""
+    """Print what is left; with ``--remove``, remove it, and this machine's temporary folders of dead processes."""
     from airflow_batch_inference.operators.arguments import number
     from airflow_batch_inference.operators.base import artifact_root, artifact_storage, storage_for
     from airflow_batch_inference.scoring.leftovers import leftovers, remove
+    from airflow_batch_inference.temporary import sweep_temporary_folders
 
     hours = number("--older-than", arguments.older_than, low=1, high=24 * 366)
     storage = artifact_storage(arguments.conn_id)
@@ -25,6 +26,7 @@ def _run(arguments: argparse.Namespace) -> int:
     found = leftovers(root, storage, older_than_s=hours * 3600, published=places, targets=targets)
     if arguments.remove:
         remove(found, storage)
+        sweep_temporary_folders()
     if arguments.as_json:
         files = [{"uri": each.uri, "size_bytes": each.size_bytes, "why": each.why} for each in found]
         show_json({"removed": bool(arguments.remove), "files": files})

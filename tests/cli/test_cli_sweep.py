@@ -28,7 +28,8 @@ def test_it_is_listed_and_stays(run, left):
     assert left.exists()
 
 
-def test_it_is_removed_if_asked(run, left, either_entrance):
+def test_it_is_removed_if_asked(run, left, either_entrance, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # not this machine's own
     ended = run("sweep", "--artifact-root", "store", "--remove", "--json", entrance=either_entrance)
     assert json.loads(ended.out) == {
         "removed": True,
