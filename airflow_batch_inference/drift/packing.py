@@ -17,6 +17,9 @@ from airflow_batch_inference.exceptions import ArtifactIntegrityError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_MOST_BYTES = 64 << 20
+"""Of one array: a baseline's bins are thousands, and a text of few bytes may unpack to any number."""
+
 
 def pack(values: NDArray[np.int64] | NDArray[np.float64]) -> str:
     """Return an int64 or float64 array of shape (n,) as text.
@@ -48,7 +51,11 @@ def unpack_numbers(text: str) -> NDArray[np.float64]:
 
 def _bytes(text: str) -> bytes:
     try:
-        data = zlib.decompress(base64.b64decode(text, validate=True))
+        unpacking = zlib.decompressobj()
+        data = unpacking.decompress(base64.b64decode(text, validate=True), _MOST_BYTES)
+        if not unpacking.eof:
+            message = f"its end is missing, or beyond {_MOST_BYTES:,} bytes"
+            raise zlib.error(message)
     except (binascii.Error, zlib.error) as error:
         message = f"A packed array of {len(text)} characters is damaged ({error}). Run the task that wrote it again."
         raise ArtifactIntegrityError(message) from error

@@ -220,7 +220,7 @@ def _told(digests: object) -> str:
 def _document(manifest: bytes | None) -> dict[str, object]:
     """Return what a manifest says; nothing where it is none."""
     if manifest is not None:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             found = json.loads(manifest)
             return found if isinstance(found, dict) else {}
     return {}
