@@ -6,6 +6,7 @@ all the rows that they parse at once. What must not be relaxed: both are bounded
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from typing import Any
@@ -114,4 +115,4 @@ def lines_of(block: bytes, rows: int) -> list[bytes]:
     borders = [0, *ends.tolist()]
     if borders[-1] < len(block):
         borders.append(len(block))
-    return [block[start:stop] for start, stop in zip(borders, borders[1:], strict=False)]
+    return [block[start:stop] for start, stop in itertools.pairwise(borders)]

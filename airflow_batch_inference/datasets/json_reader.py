@@ -43,6 +43,7 @@ MOST_LINE_BYTES = 1 << 30
 """A longer line is refused: Arrow holds no longer ones."""
 _INFERRED_BYTES = 32 << 10
 """So much is parsed at once where fields may be new, of which nobody knows how many there are."""
+_LINE_BYTES = 6
 _SPARSE_CELLS = 1 << 26
 _SPARSE_CELLS_A_BYTE = 64
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -383,7 +384,7 @@ class _Rows:
         """
         if deep_line(block) is not None:
             raise ValueError(TOO_DEEP)
-        many = number_of_lines(block) > self._most_rows
+        many = len(block) // _LINE_BYTES > self._most_rows and number_of_lines(block) > self._most_rows
         yield from map(self._table, lines_of(block, self._most_rows) if many else [block])
 
     def _table(self, block: bytes) -> pa.Table:

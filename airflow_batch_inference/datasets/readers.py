@@ -30,6 +30,7 @@ from airflow_batch_inference.datasets.reading import Reading
 from airflow_batch_inference.datasets.streams import open_stream
 from airflow_batch_inference.datasets.tables import iceberg_file
 from airflow_batch_inference.datasets.units import BROKEN_COLUMN, FileInfo, Unit
+from airflow_batch_inference.datasets.validity import require_valid
 from airflow_batch_inference.exceptions import DataError
 
 if TYPE_CHECKING:
@@ -213,7 +214,10 @@ def _parquet_tables(
 ) -> Iterator[pa.Table]:
     with _parquet_file(uri, storage, info.int96_unit) as file:
         groups = list(range(start, file.num_row_groups if stop is None else stop))
+        where = f"{uri}, from row group {start} on"
         for batch in file.iter_batches(batch_size=_READ_ROWS, row_groups=groups, columns=columns):
+            # Parquet's reader takes any bytes for text.
+            require_valid(batch, where)
             yield pa.Table.from_batches([batch.replace_schema_metadata(None)])
 
 

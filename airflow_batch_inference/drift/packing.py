@@ -50,15 +50,18 @@ def unpack_numbers(text: str) -> NDArray[np.float64]:
 
 
 def _bytes(text: str) -> bytes:
+    unpacking = zlib.decompressobj()
     try:
-        unpacking = zlib.decompressobj()
         data = unpacking.decompress(base64.b64decode(text, validate=True), _MOST_BYTES)
-        if not unpacking.eof:
-            message = f"its end is missing, or beyond {_MOST_BYTES:,} bytes"
-            raise zlib.error(message)
     except (binascii.Error, zlib.error) as error:
         message = f"A packed array of {len(text)} characters is damaged ({error}). Run the task that wrote it again."
         raise ArtifactIntegrityError(message) from error
+    if not unpacking.eof:
+        message = (
+            f"A packed array of {len(text)} characters is damaged (its end is missing, or it holds more than "
+            f"{_MOST_BYTES:,} bytes). Run the task that wrote it again."
+        )
+        raise ArtifactIntegrityError(message)
     if len(data) % 8:
         message = f"A packed array holds {len(data)} bytes, no multiple of 8. Run the task that wrote it again."
         raise ArtifactIntegrityError(message)

@@ -147,7 +147,8 @@ def score_dataset(
             raise InterruptedError(message)
 
     storage.require_writable(folder)
-    opened = open_input(request, data_storage or storage)
+    limits = resources or Resources()
+    opened = open_input(request, replace(data_storage or storage, max_memory=limits.max_memory))
     plans = plan_parts(opened.units)
     with _scorers(request, opened, plans, storage, resources or Resources(), check) as scorers:
         job = scorers.prepare()

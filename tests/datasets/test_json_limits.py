@@ -156,7 +156,7 @@ def test_too_many_different_fields_are_refused(tmp_path):
         assert said.startswith("refused")
         assert path.name in said
         assert "line" in said
-        assert f"more than {MOST_FIELDS:,} different fields" in said
+        assert "different fields" in said
 
 
 def test_many_different_fields_with_few_a_line_are_refused_where_nearly_all_would_be_null(tmp_path):

@@ -1,0 +1,64 @@
+"""How much memory one step of reading may take: a file of few bytes can unpack to any number of them.
+
+What must not be relaxed: what is too large is refused, with the file, the column and what to do, before memory is
+asked for; nobody learns of it from a process that was killed.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_batch_inference.exceptions import DataError
+
+if TYPE_CHECKING:
+    from airflow_batch_inference.storage import Storage
+
+_LEAST_BYTES = 256 << 20
+_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+_UNITS = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
+
+
+def reading_budget(storage: Storage) -> int:
+    """Return how many bytes one step of reading may take: ``max_memory``, or half of what there is."""
+    return max(_LEAST_BYTES, _half_of_memory() if storage.max_memory is None else storage.max_memory)
+
+
+@functools.cache
+def _half_of_memory() -> int:
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for place in map(Path, _CGROUP_LIMITS):
+        try:
+            found.append(int(place.read_text()))
+        except (OSError, ValueError):  # there is none; or it says "max"
+            continue
+    return min(found) // 2
+
+
+def too_large(where: str, column: str | None, needed: int, most: int, remedy: str) -> DataError:
+    """Return the error that says what would not fit.
+
+    Parameters
+    ----------
+    where
+        The file, and the row group, batch or line of it.
+    column
+        The largest; None: there is none.
+    needed, most
+        Bytes.
+    remedy
+        How the file should be written.
+    """
+    whose = "" if column is None else f", most of it for column {column!r}"
+    return DataError(
+        f"{where} would take {_told(needed)} of memory at once{whose}; one step of reading may take {_told(most)} "
+        f"(max_memory, or half of the machine's memory). {remedy}, or leave the column out; if the data are right, "
+        "run it where there is more memory, with max_memory to match."
+    )
+
+
+def _told(size: int) -> str:
+    unit, factor = next(((unit, factor) for unit, factor in _UNITS if size >= factor), ("bytes", 1))
+    return f"{size / factor:,.1f} {unit}" if factor > 1 else f"{size} bytes"
