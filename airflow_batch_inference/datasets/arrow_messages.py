@@ -194,12 +194,23 @@ def _sizes(source: Any, records: _Table, body: int, body_bytes: int) -> Iterator
 
 
 def largest_column(schema: pa.Schema, sizes: tuple[int, ...]) -> str | None:
-    """Return the column whose buffers are the largest; None where the buffers are not those of these columns."""
-    taken: dict[str, int] = {}
+    """Return the column whose buffers are the largest; None where there is none."""
+    taken = column_sizes(schema, sizes)
+    return max(taken, key=lambda name: taken[name], default=None)
+
+
+def column_sizes(schema: pa.Schema, sizes: tuple[int, ...]) -> dict[str, int]:
+    """Return what the buffers of each column take.
+
+    What is left, such as the data of views, of which only the batch tells how many there are, counts for each.
+    """
+    found: dict[str, int] = {}
     left = iter(sizes)
     for field in schema:
-        taken[field.name] = sum(next(left, 0) for _ in range(_number_of_buffers(field.type)))
-    return max(taken, key=lambda name: taken[name], default=None)
+        own = sum(next(left, 0) for _ in range(_number_of_buffers(field.type)))
+        found[field.name] = found.get(field.name, 0) + own
+    rest = sum(left)
+    return {name: size + rest for name, size in found.items()}
 
 
 def _number_of_buffers(kind: pa.DataType) -> int:
