@@ -58,7 +58,9 @@ def arrow_tables(
     with _opened(uri, storage) as source:
         watch = _Watch(uri, storage)
         is_stream = _is_stream(source)
-        batches = _stream_batches(source, start, stop, watch) if is_stream else _file_batches(source, start, stop, watch)
+        batches = (
+            _stream_batches(source, start, stop, watch) if is_stream else _file_batches(source, start, stop, watch)
+        )
         for _, batch in batches:
             yield pa.Table.from_batches([batch]).select(columns).replace_schema_metadata(None)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.storage import Storage
 
 _LEAST_BYTES = 256 << 20
+_COPIES_OF_A_LINE = 8
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 _UNITS = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
 
@@ -24,6 +25,11 @@ _UNITS = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
 def reading_budget(storage: Storage) -> int:
     """Return how many bytes one step of reading may take: ``max_memory``, or half of what there is."""
     return max(_LEAST_BYTES, _half_of_memory() if storage.max_memory is None else storage.max_memory)
+
+
+def longest_line(storage: Storage, most: int) -> int:
+    """Return how long a line of a text file may be, at most so long: a parser holds it some times over."""
+    return min(most, reading_budget(storage) // _COPIES_OF_A_LINE)
 
 
 @functools.cache

@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.json as pa_json
 
+from airflow_batch_inference.datasets.budget import longest_line
 from airflow_batch_inference.datasets.json_array import ArrayLines, open_json
 from airflow_batch_inference.datasets.json_limits import (
     MOST_CELLS,
@@ -50,8 +51,15 @@ _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ERRORS = (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeDecodeError)
 
 
-def line_blocks(source: IO[bytes]) -> Iterator[bytes]:
+def line_blocks(source: IO[bytes], most: int) -> Iterator[bytes]:
     """Cut a text stream into blocks of whole lines, of some MiB, or of one line where that is longer.
+
+    Parameters
+    ----------
+    source
+        The stream.
+    most
+        So long may a line be.
 
     Raises
     ------
@@ -65,8 +73,8 @@ def line_blocks(source: IO[bytes]) -> Iterator[bytes]:
             yield b"".join([*rest, head, newline])
             rest = []
         rest.append(tail)
-        if sum(map(len, rest)) > MOST_LINE_BYTES:
-            message = f"a line is longer than {MOST_LINE_BYTES:,} bytes, the limit"
+        if sum(map(len, rest)) > most:
+            message = f"a line is longer than {most:,} bytes, the limit (at most an eighth of max_memory)"
             raise ValueError(message)
     last = b"".join(rest)
     if last.strip():
@@ -79,7 +87,7 @@ def line_of(uri: str, storage: Storage, compression: str | None, row: int) -> in
         if isinstance(source, ArrayLines):
             return None
         number = 0
-        for block in line_blocks(source):
+        for block in line_blocks(source, longest_line(storage, MOST_LINE_BYTES)):
             for line in block.splitlines():
                 number += 1
                 row -= bool(line.strip())
@@ -108,7 +116,7 @@ def _units(uri: str, storage: Storage, compression: str | None, found: _Schema) 
     offset = 0
     with open_json(uri, storage, compression) as source:
         found.is_list = isinstance(source, ArrayLines)
-        for block in line_blocks(source):
+        for block in line_blocks(source, longest_line(storage, MOST_LINE_BYTES)):
             if block.strip():
                 rows = found.add(_without_mark(uri, block) if offset == 0 else block)
                 units.append(Unit(offset, offset + len(block), rows, len(block), divisible=False))
@@ -123,10 +131,10 @@ def _mixed_lines(uri: str, storage: Storage, compression: str | None, reading: R
     """Look at each line by itself."""
     mixed = MixedLines(reading)
     with open_json(uri, storage, compression) as source:
-        for place, block in enumerate(line_blocks(source)):
+        for place, block in enumerate(line_blocks(source, longest_line(storage, MOST_LINE_BYTES))):
             mixed.count(_without_mark(uri, block) if place == 0 else block)
     with open_json(uri, storage, compression) as source:
-        for place, block in enumerate(line_blocks(source)):
+        for place, block in enumerate(line_blocks(source, longest_line(storage, MOST_LINE_BYTES))):
             mixed.find_broken(_without_mark(uri, block) if place == 0 else block)
     return mixed
 
@@ -361,7 +369,7 @@ def jsonl_tables(
     texts = [pa.field(field.name, pa.string()) if is_time(field.type) else field for field in info.schema]
     rows = _Rows(info.schema, pa.schema(texts), columns)
     with open_json(uri, storage, compression, start, stop) as source:
-        for place, block in enumerate(line_blocks(source)):
+        for place, block in enumerate(line_blocks(source, longest_line(storage, MOST_LINE_BYTES))):
             if block.strip():
                 lines = _without_mark(uri, block) if start == place == 0 else block
                 yield from [rows.mended(lines)] if info.broken else rows.tables(lines)

@@ -15,7 +15,7 @@ _HEAD_BYTES = 1 << 10
 _MOST_HEAD_BYTES = 1 << 20
 _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = range(1, 13)
 _WITH_VALUES = (5, 7, 8)
-"""The fields of a page's head that tell how many values it holds: of data pages, dictionaries, data pages of version 2."""
+"""The fields of a page's head that tell how many values it holds: of data, of a dictionary, of data in version 2."""
 _MOST_LEVELS = 8
 
 

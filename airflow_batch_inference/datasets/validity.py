@@ -43,8 +43,8 @@ def require_valid(data: pa.RecordBatch | pa.Table, where: str) -> None:
         column = next((name for name, each in zip(data.schema.names, data.columns, strict=True) if _is_bad(each)), None)
         whose = "" if column is None else f"column {column!r} of "
         message = (
-            f"{whose}{where} is damaged: {error}. Its values cannot be told from what lies beside them: write it again, "
-            "or leave it out."
+            f"{whose}{where} is damaged: {error}. Its values cannot be told from what lies beside them: write it "
+            "again, or leave it out."
         )
         raise DataError(message[0].upper() + message[1:] if column else message) from error
 
@@ -97,6 +97,17 @@ def _unfolds(kind: pa.DataType) -> bool:
     if any(test(kind) for test in tests):
         return True
     return pa.types.is_nested(kind) and any(_unfolds(kind.field(at).type) for at in range(kind.num_fields))
+
+
+def longest_value(array: pa.Array) -> int:
+    """Return how long the longest value of the dictionaries within an array is."""
+    if pa.types.is_dictionary(array.type):
+        return _longest(array.dictionary)
+    if pa.types.is_struct(array.type):
+        return max((longest_value(array.field(at)) for at in range(array.type.num_fields)), default=0)
+    if pa.types.is_map(array.type):
+        return max(longest_value(array.keys), longest_value(array.items))
+    return longest_value(array.values) if pa.types.is_nested(array.type) else 0
 
 
 def _plain_bytes(array: pa.Array) -> int:
