@@ -61,7 +61,7 @@ def arrow_tables(
         batches = (
             _stream_batches(source, start, stop, watch) if is_stream else _file_batches(source, start, stop, watch)
         )
-        for _, batch in batches:
+        for _place, batch in batches:
             yield pa.Table.from_batches([batch]).select(columns).replace_schema_metadata(None)
 
 

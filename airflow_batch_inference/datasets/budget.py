@@ -16,6 +16,8 @@ from airflow_batch_inference.exceptions import DataError
 if TYPE_CHECKING:
     from airflow_batch_inference.storage import Storage
 
+MOST_COLUMNS = 100_000
+"""Of a file: each takes some ten KB before the first value is read."""
 _LEAST_BYTES = 256 << 20
 _COPIES_OF_A_LINE = 8
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
@@ -41,6 +43,22 @@ def _half_of_memory() -> int:
         except (OSError, ValueError):  # there is none; or it says "max"
             continue
     return min(found) // 2
+
+
+def require_columns(uri: str, columns: int) -> None:
+    """Refuse a file of more columns than anything here is made for.
+
+    Raises
+    ------
+    DataError
+        It has more.
+    """
+    if columns > MOST_COLUMNS:
+        message = (
+            f"{uri} has about {columns:,} columns; the limit is {MOST_COLUMNS:,}. Where the columns' names are data, "
+            "write them as values; or put the values into one column of lists."
+        )
+        raise DataError(message)
 
 
 def too_large(where: str, column: str | None, needed: int, most: int, remedy: str) -> DataError:

@@ -20,6 +20,7 @@ from airflow_batch_inference.datasets.arrow_reader import (
     inspect_arrow,
     register_pandas_types,
 )
+from airflow_batch_inference.datasets.budget import require_columns
 from airflow_batch_inference.datasets.csv_reader import csv_tables, inspect_csv
 from airflow_batch_inference.datasets.decoding import decoded, read_type
 from airflow_batch_inference.datasets.formats import format_of
@@ -84,6 +85,7 @@ def inspect_file(uri: str, storage: Storage, *, tolerant: bool = False, known: R
     kind, compression = format_of(uri)
     with reading(uri):
         found = _INSPECT[kind](uri, storage, compression, known or Reading())
+        require_columns(uri, len(found.schema))
     if BROKEN_COLUMN in found.schema.names:
         message = f"{uri} has a column named {BROKEN_COLUMN!r}, which this package uses itself: rename it."
         raise DataError(message)

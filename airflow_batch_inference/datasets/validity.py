@@ -125,7 +125,7 @@ def _plain_bytes(array: pa.Array) -> int:
     if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
         return int(_view_lengths(array).sum())
     if pa.types.is_fixed_size_list(kind):
-        return max(len(array) * kind.list_size // 8, _plain_bytes(array.values))
+        return max(len(array) * int(kind.list_size) // 8, _plain_bytes(array.values))
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return _plain_bytes(array.values)
     if pa.types.is_map(kind):

@@ -194,7 +194,7 @@ def _chunk_bytes(opened: Any, chunk: Any, leaf: Any, rows: int) -> int:  # noqa:
             return _MOST_BYTES + 1
         if not is_nested and seen > 2 * rows + page.values:
             break
-    return max(found, said)
+    return int(max(found, said))
 
 
 def _arrow(uri: str, columns: Sequence[str] | None, rows: int, storage: Storage) -> Preview:

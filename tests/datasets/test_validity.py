@@ -1,4 +1,4 @@
-"""What a damaged or hostile Arrow or Parquet file holds is refused by file, batch and column; memory is never the judge."""
+"""What a damaged or hostile Arrow or Parquet file holds is refused by file, batch and column, before memory is spent."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ def made(kind, rows, buffers, children=None):
 
 
 def _ends(indices):
-    return made(pa.run_end_encoded(pa.int32(), pa.int8()), 4, [None], [indices, pa.array([1, 2], pa.int8())])
+    return made(pa.run_end_encoded(pa.int32(), pa.int8()), 4, [None], [indices, pa.array([1, 2, 3], pa.int8())])
 
 
 TEXT = b"abcdefgh" * 4
 BAD = {
     "offsets that go back": lambda: made(pa.string(), 2, [None, buffer([0, 8, 3], "i4"), pa.py_buffer(TEXT)]),
-    "offsets beyond the data": lambda: made(pa.string(), 2, [None, buffer([0, 4, 9999], "i4"), pa.py_buffer(TEXT)]),
+    "offsets beyond the data": lambda: made(pa.string(), 2, [None, buffer([0, 9999, 4], "i4"), pa.py_buffer(TEXT)]),
     "large offsets": lambda: made(pa.large_binary(), 2, [None, buffer([0, 1 << 40, 3], "i8"), pa.py_buffer(TEXT)]),
     "no UTF-8": lambda: made(pa.string(), 2, [None, buffer([0, 2, 4], "i4"), pa.py_buffer(b"\xff\xfeok")]),
     "half a character": lambda: made(pa.string(), 2, [None, buffer([0, 1, 2], "i4"), pa.py_buffer("é".encode())]),
     "list beyond its values": lambda: made(
-        pa.list_(pa.int64()), 2, [None, buffer([0, 1, 500], "i4")], [pa.array([1, 2, 3])]
+        pa.list_(pa.int64()), 2, [None, buffer([0, 500, 2], "i4")], [pa.array([1, 2, 3])]
     ),
     "dictionary index": lambda: pa.DictionaryArray.from_arrays(
         pa.array([0, 7], pa.int8()), pa.array(["a", "b"]), safe=False
@@ -53,7 +53,7 @@ BAD = {
     "union type": lambda: made(
         pa.sparse_union([pa.field("a", pa.int8())]), 2, [None, buffer([0, 9], "i1")], [pa.array([1, 2], pa.int8())]
     ),
-    "runs that go back": lambda: _ends(pa.array([3, 2], pa.int32())),
+    "runs that go back": lambda: _ends(pa.array([3, 2, 4], pa.int32())),
     "list view": lambda: made(
         pa.list_view(pa.int64()), 2, [None, buffer([0, 90], "i4"), buffer([1, 5], "i4")], [pa.array([1, 2])]
     ),
@@ -76,7 +76,9 @@ def ipc(batches, stream=False, **options):
 @pytest.mark.parametrize("what", BAD)
 def test_a_batch_whose_values_are_not_what_it_says_is_refused_by_column(tmp_path, what, stream):
     bad = BAD[what]()
-    good = pa.nulls(2, bad.type) if not pa.types.is_union(bad.type) else bad
+    good = bad if pa.types.is_union(bad.type) else pa.nulls(2, bad.type)
+    if pa.types.is_dictionary(bad.type):  # a file may not have two for one column
+        good = pa.DictionaryArray.from_arrays(pa.array([0, 1], pa.int8()), bad.dictionary)
     rows = [pa.record_batch([pa.array(range(len(each))), each], names=["key", "odd"]) for each in (good, bad)]
     path = tmp_path / "x.arrow"
     path.write_bytes(ipc(rows, stream=stream, compression=None if stream else "zstd"))
@@ -225,3 +227,16 @@ def test_ordinary_parquet_is_read_where_memory_is_little(tmp_path):
     pq.write_table(table, tmp_path / "x.parquet", compression="zstd", row_group_size=1500)
     found = [b.table for b in open_dataset(str(tmp_path / "x.parquet"), SMALL).mini_batches(500)]
     assert pa.concat_tables(found).to_pylist() == table.to_pylist()
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.tsv", "x.arrow"])
+def test_a_file_of_a_million_columns_is_refused_by_their_number(tmp_path, name):
+    path = tmp_path / name
+    names = [f"c{i}" for i in range(200_000)]
+    if name == "x.arrow":
+        path.write_bytes(ipc([pa.record_batch([pa.array([], pa.int8())] * 100_001, names=names[:100_001])]))
+    else:
+        separator = "," if name == "x.csv" else "\t"
+        path.write_text("\n".join([separator.join(names), separator.join("1" * 200_000)]) + "\n")
+    with pytest.raises(DataError, match=rf"{name} has about .*00,00. columns; the limit is 100,000"):
+        open_dataset(str(path), STORE)
