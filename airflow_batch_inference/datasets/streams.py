@@ -81,7 +81,10 @@ def open_stream(uri: str, storage: Storage, compression: str | None, start: int 
     fs, path = storage.filesystem(uri)
     raw = fs.open(path, "rb")
     if compression:
-        most = max(_ALWAYS_BYTES, MOST_RATIO * int(raw.seek(0, io.SEEK_END)))
-        raw.seek(0)
+        # A stream that cannot be moved in does not tell its size.
+        size = int(raw.seek(0, io.SEEK_END) if raw.seekable() else storage.stat(uri).size_bytes)
+        if raw.seekable():
+            raw.seek(0)
+        most = max(_ALWAYS_BYTES, MOST_RATIO * size)
         return _Unpacked(uri, raw, compression, most)
     return _Window(raw, start, stop) if start or stop is not None else raw
