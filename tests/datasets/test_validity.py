@@ -1,4 +1,4 @@
-"""What a damaged or hostile Arrow or Parquet file holds is refused by file, batch and column, before memory is spent."""
+"""Damaged or hostile Arrow and Parquet files are refused by file, batch and column, before memory is spent."""
 
 from __future__ import annotations
 
