@@ -90,12 +90,15 @@ class Storage:
     artifacts
         Reaches what lies in an artifact store, where another connection leads there than to the data: a prediction
         set that is given as a dataset. None: it is reached like all else.
+    max_memory
+        Bytes that one step of reading a dataset may take; None: half of the machine's memory.
     """
 
     filesystem_for: Callable[[str], AbstractFileSystem] = _default_filesystem
     roots: tuple[str, ...] = ()
     web: WebFiles | None = None
     artifacts: Storage | None = None
+    max_memory: int | None = None
 
     def filesystem(self, uri: str) -> tuple[AbstractFileSystem, str]:
         """Return the file system and the path on it.

@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from airflow_batch_inference.datasets.arrow_messages import Message, blocks_of, largest_column, message_at
+from airflow_batch_inference.datasets.budget import reading_budget, too_large
 from airflow_batch_inference.datasets.pandas_index import index_names
 from airflow_batch_inference.datasets.streams import open_stream
 from airflow_batch_inference.datasets.units import FileInfo, Unit
+from airflow_batch_inference.datasets.validity import require_unfolding, require_valid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from airflow_batch_inference.datasets.reading import Reading
     from airflow_batch_inference.storage import Storage
 
+_ROWS_A_BYTE = 8
+"""Even a column of nulls is given room for a bit a row, as soon as anything is done with it."""
 _FILE = b"ARROW1"
 _FEATHER_1 = b"FEA1"
 
@@ -37,12 +42,12 @@ def inspect_arrow(uri: str, storage: Storage, _: str | None, __: Reading) -> Fil
     """
     with _opened(uri, storage) as source:
         if _is_stream(source):
-            return _inspect_stream(source)
+            return _inspect_stream(source, _Watch(uri, storage))
         units = []
+        for number, batch in _file_batches(source, 0, None, _Watch(uri, storage)):
+            units.append(Unit(number, number + 1, batch.num_rows, batch.nbytes, divisible=True))
+        source.seek(0)
         with pa.ipc.open_file(source) as reader:
-            for number in range(reader.num_record_batches):
-                batch = reader.get_batch(number)
-                units.append(Unit(number, number + 1, batch.num_rows, batch.nbytes, divisible=True))
             return FileInfo(reader.schema.remove_metadata(), tuple(units), index=index_names(reader.schema))
 
 
@@ -51,8 +56,12 @@ def arrow_tables(
 ) -> Iterator[pa.Table]:
     """Yield the record batches from one unit's border to another's."""
     with _opened(uri, storage) as source:
-        batches = _stream_batches(source, start, stop) if _is_stream(source) else _file_batches(source, start, stop)
-        for batch in batches:
+        watch = _Watch(uri, storage)
+        is_stream = _is_stream(source)
+        batches = (
+            _stream_batches(source, start, stop, watch) if is_stream else _file_batches(source, start, stop, watch)
+        )
+        for _place, batch in batches:
             yield pa.Table.from_batches([batch]).select(columns).replace_schema_metadata(None)
 
 
@@ -102,20 +111,78 @@ def _is_stream(source: pa.NativeFile) -> bool:
     return not is_file
 
 
-def _file_batches(source: pa.NativeFile, start: int, stop: int | None) -> Iterator[pa.RecordBatch]:
+class _Watch:
+    """Looks at each batch before it is read, and after.
+
+    Parameters
+    ----------
+    uri, storage
+        The file, and what says how much memory there is.
+    """
+
+    def __init__(self, uri: str, storage: Storage) -> None:
+        self._uri, self._most = uri, reading_budget(storage)
+
+    def require_room(self, message: Message, schema: pa.Schema, which: str) -> None:
+        """Refuse a batch or a dictionary that would take too much memory, or has more rows than anything holds.
+
+        Raises
+        ------
+        DataError
+            Names the file, the batch and the largest column.
+        """
+        needed = max(sum(message.sizes), message.rows // _ROWS_A_BYTE)
+        if needed > self._most:
+            column = None if message.is_dictionary else largest_column(schema, message.sizes)
+            raise too_large(f"{which} of {self._uri}", column, needed, self._most, "Write it in smaller record batches")
+
+    def checked(self, batch: pa.RecordBatch, which: str) -> pa.RecordBatch:
+        """Return a batch whose values lie where it says, and are what its types say.
+
+        Raises
+        ------
+        DataError
+            Names the file, the batch and the column.
+        """
+        require_valid(batch, f"{which} of {self._uri}")
+        require_unfolding(batch, f"{which} of {self._uri}", self._most)
+        return batch
+
+
+def _file_batches(
+    source: pa.NativeFile, start: int, stop: int | None, watch: _Watch
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    size = source.size()
+    dictionaries, blocks = blocks_of(source)
+    source.seek(0)
     with pa.ipc.open_file(source) as reader:
+        for block in dictionaries:
+            if (found := message_at(source, block.offset, size)) is not None:
+                watch.require_room(found, reader.schema, "a dictionary")
         for position in range(start, reader.num_record_batches if stop is None else stop):
-            yield reader.get_batch(position)
+            which = f"record batch {position} (from 0)"
+            found = message_at(source, blocks[position].offset, size)
+            if found is None or not found.is_records:
+                message = f"{which} is none"
+                raise ValueError(message)
+            watch.require_room(found, reader.schema, which)
+            yield position, watch.checked(reader.get_batch(position), which)
 
 
 # -- streams --------------------------------------------------------------------------------------------------
 
 
-def _inspect_stream(source: pa.NativeFile) -> FileInfo:
+def _inspect_stream(source: pa.NativeFile, watch: _Watch) -> FileInfo:
     units = []
     reader = pa.ipc.open_stream(source)
     start = source.tell()
-    for batch in reader:
+    while True:
+        _require_room(source, reader.schema, watch)
+        try:
+            batch = reader.read_next_batch()
+        except StopIteration:
+            break
+        watch.checked(batch, f"the record batch at byte {start}")
         units.append(Unit(start, source.tell(), batch.num_rows, batch.nbytes, divisible=True))
         start = source.tell()
     if source.read(64).strip(b"\0"):
@@ -124,26 +191,44 @@ def _inspect_stream(source: pa.NativeFile) -> FileInfo:
     return FileInfo(reader.schema.remove_metadata(), tuple(units), index=index_names(reader.schema))
 
 
-def _stream_batches(source: pa.NativeFile, start: int, stop: int | None) -> Iterator[pa.RecordBatch]:
-    head = _before(source, start)
+def _require_room(source: pa.NativeFile, schema: pa.Schema, watch: _Watch) -> None:
+    """Look at the messages up to the next record batch, and go back to where they begin."""
+    start = place = source.tell()
+    size = source.size()
+    while (found := message_at(source, place, size)) is not None:
+        watch.require_room(found, schema, f"the message at byte {place}")
+        place = found.stop
+        if found.is_records:
+            break
+    source.seek(start)
+
+
+def _stream_batches(
+    source: pa.NativeFile, start: int, stop: int | None, watch: _Watch
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    head = _before(source, start, watch)
     source.seek(start)
     joined = _Joined(head, source)
     reader = pa.ipc.open_stream(pa.PythonFile(joined, "r"))
     while stop is None or source.tell() < stop:
+        place = source.tell()
+        _require_room(source, reader.schema, watch)
         try:
-            yield reader.read_next_batch()
+            yield place, watch.checked(reader.read_next_batch(), f"the record batch at byte {place}")
         except StopIteration:
             return
 
 
-def _before(source: pa.NativeFile, start: int) -> bytes:
+def _before(source: pa.NativeFile, start: int, watch: _Watch) -> bytes:
     """Return the messages that a reader must have seen to begin at an offset: the schema, and all dictionaries."""
     messages = pa.ipc.MessageReader.open_stream(source)
     first = messages.read_next_message()
     found = io.BytesIO()
     found.write(first.serialize())
-    if _has_dictionaries(pa.ipc.read_schema(first)):
+    schema = pa.ipc.read_schema(first)
+    if _has_dictionaries(schema):
         while source.tell() < start:
+            _require_room(source, schema, watch)
             message = messages.read_next_message()
             if message.type == "dictionary":
                 found.write(message.serialize())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.csv as pa_csv
 
+from airflow_batch_inference.datasets.budget import longest_line
 from airflow_batch_inference.datasets.csv_options import NULL_WORDS
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_batch_inference.records import CsvOptions
+    from airflow_batch_inference.storage import Storage
 
 MOST_BLOCK_BYTES = 1 << 30
 """A longer line is refused: Arrow holds no longer ones."""
@@ -56,8 +58,15 @@ class CsvForm:
         """The parser's number of the line of the first row, where a file is read from its beginning."""
         return 2 if self.options.has_header else 1
 
-    def grown(self, error: pa.ArrowInvalid) -> CsvForm:
+    def grown(self, error: pa.ArrowInvalid, storage: Storage) -> CsvForm:
         """Return it with a larger block, after the parser has found a line that is longer.
+
+        Parameters
+        ----------
+        error
+            What the parser said.
+        storage
+            Says how much memory there is.
 
         Raises
         ------
@@ -68,10 +77,11 @@ class CsvForm:
         """
         if not any(words in str(error) for words in _TOO_LONG):
             raise error
-        if self.block_bytes >= MOST_BLOCK_BYTES:
-            message = f"a line is longer than {MOST_BLOCK_BYTES:,} bytes, the limit"
+        most = longest_line(storage, MOST_BLOCK_BYTES)
+        if self.block_bytes >= most:
+            message = f"a line is longer than {most:,} bytes, the limit (at most an eighth of max_memory)"
             raise ValueError(message) from error
-        return replace(self, block_bytes=min(4 * self.block_bytes, MOST_BLOCK_BYTES))
+        return replace(self, block_bytes=min(4 * self.block_bytes, most))
 
 
 def open_csv(

@@ -139,7 +139,7 @@ class CsvInspection:
                     if _EMPTY in str(error) and (text := self._row_alone()) is not None:
                         self._is_alone = True
                         return self._cells(text)
-                    self.form = self.form.grown(error)
+                    self.form = self.form.grown(error, self._storage)
 
     def _row_alone(self) -> bytes | None:
         """Return a file's only row, if it has no other: where no line end follows, it is none to the parser.
@@ -241,7 +241,7 @@ class CsvInspection:
         """
         match = _CSV_ERROR.search(str(error))
         if match is None:
-            self.form, self._misfits = self.form.grown(error), 0
+            self.form, self._misfits = self.form.grown(error, self._storage), 0
             return
         if not self._names:  # the first block has the value
             self._names = list(self.form.names or self._first_row() or ())

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
+from airflow_batch_inference.datasets.budget import require_columns
 from airflow_batch_inference.datasets.csv_escapes import EscapeWatch
 from airflow_batch_inference.exceptions import DataError
 
@@ -65,6 +66,7 @@ class CsvSource(io.RawIOBase):
         self._source, self._uri, self._is_start, self._watched = source, uri, is_start, watched
         self._has_quote = False
         self._separators = self._seen = 0
+        self._options = options
         encoding = options.encoding or "utf-8"
         self._encoding = encoding
         self._decoder = None if is_utf_8(options) else codecs.getincrementaldecoder(encoding)()
@@ -92,6 +94,9 @@ class CsvSource(io.RawIOBase):
         if self._is_start and raw:
             self._is_start = False
             self._require_encoding(raw)
+            end = raw.find(b"\n")
+            separator = (self._options.separator or (self._watched.separator if self._watched else ",")).encode()
+            require_columns(self._uri, raw.count(separator, 0, end if end >= 0 else len(raw)) + 1)
         if self._watched is None:
             return data
         if data:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from airflow_batch_inference.datasets.validity import require_valid
 from airflow_batch_inference.exceptions import DataError
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def in_memory_table(dataset: Any, named: Callable[[int], list[str]], *, renamed:
     elif is_a(dataset, "polars", "DataFrame"):
         columns = list(zip(dataset.columns, of_polars(dataset).columns, strict=True))
     else:
+        require_valid(dataset, "the Arrow table")
         columns = list(zip(dataset.schema.names, dataset.columns, strict=True))
     names = [name for name, _ in columns]
     if len(set(names)) < len(names):

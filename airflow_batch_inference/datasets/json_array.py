@@ -12,6 +12,7 @@ import json
 import re
 from typing import IO, TYPE_CHECKING, Any
 
+from airflow_batch_inference.datasets.json_limits import TOO_DEEP
 from airflow_batch_inference.datasets.streams import BLOCK_BYTES, open_stream
 from airflow_batch_inference.exceptions import DataError
 
@@ -170,6 +171,8 @@ class _Rows:
                     raise self._wrong(told, self._row) from None
                 if not self._more():
                     raise self._wrong(f"it is no JSON ({error.msg})", self._row) from None
+            except RecursionError:
+                raise self._wrong(TOO_DEEP, self._row) from None
         text = self._text[self._place : end]
         if self._has_nan:
             text = _NAN.sub(lambda each: "null" if each.group() == "NaN" else each.group(), text)
@@ -260,7 +263,7 @@ def _refuse_other_forms(head: bytes, uri: str) -> None:
         return  # JSON lines
     try:
         found = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return  # the reader of JSON lines says what is wrong
     orient = orient_of(found)
     if orient is not None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from airflow_batch_inference.column_types import is_list, is_number, is_text
+from airflow_batch_inference.datasets.json_limits import MOST_FIELDS, TOO_DEEP, TOO_WIDE, is_deep
 
 if TYPE_CHECKING:
     from airflow_batch_inference.datasets.reading import Reading
@@ -43,6 +44,8 @@ def _decoded(line: bytes) -> dict[str, Any]:
             raise ValueError(message)
         return dict(pairs)
 
+    if is_deep(line):
+        raise ValueError(TOO_DEEP)
     try:
         found = json.loads(line, object_pairs_hook=once)
     except json.JSONDecodeError as error:
@@ -109,12 +112,20 @@ class MixedLines:
         self._reading = reading
 
     def count(self, block: bytes) -> None:
-        """Count the kinds of whole lines."""
+        """Count the kinds of whole lines.
+
+        Raises
+        ------
+        ValueError
+            They have too many different fields.
+        """
         for line in block.splitlines():
             for name, value in self._object(line).items():
                 kind = _kind(value)
                 if kind is not None:
                     self.fields.setdefault(name, Counter())[kind] += 1
+            if len(self.fields) > MOST_FIELDS:
+                raise ValueError(TOO_WIDE)
 
     def find_broken(self, block: bytes) -> None:
         """Count the lines that do not go with the others."""

@@ -15,7 +15,18 @@ from typing import IO, TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.json as pa_json
 
+from airflow_batch_inference.datasets.budget import longest_line
 from airflow_batch_inference.datasets.json_array import ArrayLines, open_json
+from airflow_batch_inference.datasets.json_limits import (
+    MOST_CELLS,
+    MOST_FIELDS,
+    TOO_DEEP,
+    TOO_WIDE,
+    deep_line,
+    has_many_fields,
+    lines_of,
+    number_of_lines,
+)
 from airflow_batch_inference.datasets.json_lines import MixedLines, described, refuse_rounded_integers
 from airflow_batch_inference.datasets.reading import is_time, read_time
 from airflow_batch_inference.datasets.streams import BLOCK_BYTES
@@ -31,12 +42,24 @@ if TYPE_CHECKING:
 
 MOST_LINE_BYTES = 1 << 30
 """A longer line is refused: Arrow holds no longer ones."""
+_INFERRED_BYTES = 32 << 10
+"""So much is parsed at once where fields may be new, of which nobody knows how many there are."""
+_LINE_BYTES = 6
+_SPARSE_CELLS = 1 << 26
+_SPARSE_CELLS_A_BYTE = 64
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ERRORS = (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeDecodeError)
 
 
-def line_blocks(source: IO[bytes]) -> Iterator[bytes]:
+def line_blocks(source: IO[bytes], most: int) -> Iterator[bytes]:
     """Cut a text stream into blocks of whole lines, of some MiB, or of one line where that is longer.
+
+    Parameters
+    ----------
+    source
+        The stream.
+    most
+        So long may a line be.
 
     Raises
     ------
@@ -50,8 +73,8 @@ def line_blocks(source: IO[bytes]) -> Iterator[bytes]:
             yield b"".join([*rest, head, newline])
             rest = []
         rest.append(tail)
-        if sum(map(len, rest)) > MOST_LINE_BYTES:
-            message = f"a line is longer than {MOST_LINE_BYTES:,} bytes, the limit"
+        if sum(map(len, rest)) > most:
+            message = f"a line is longer than {most:,} bytes, the limit (at most an eighth of max_memory)"
             raise ValueError(message)
     last = b"".join(rest)
     if last.strip():
@@ -64,7 +87,7 @@ def line_of(uri: str, storage: Storage, compression: str | None, row: int) -> in
         if isinstance(source, ArrayLines):
             return None
         number = 0
-        for block in line_blocks(source):
+        for block in line_blocks(source, longest_line(storage, MOST_LINE_BYTES)):
             for line in block.splitlines():
                 number += 1
                 row -= bool(line.strip())
@@ -93,7 +116,7 @@ def _units(uri: str, storage: Storage, compression: str | None, found: _Schema) 
     offset = 0
     with open_json(uri, storage, compression) as source:
         found.is_list = isinstance(source, ArrayLines)
-        for block in line_blocks(source):
+        for block in line_blocks(source, longest_line(storage, MOST_LINE_BYTES)):
             if block.strip():
                 rows = found.add(_without_mark(uri, block) if offset == 0 else block)
                 units.append(Unit(offset, offset + len(block), rows, len(block), divisible=False))
@@ -108,10 +131,10 @@ def _mixed_lines(uri: str, storage: Storage, compression: str | None, reading: R
     """Look at each line by itself."""
     mixed = MixedLines(reading)
     with open_json(uri, storage, compression) as source:
-        for place, block in enumerate(line_blocks(source)):
+        for place, block in enumerate(line_blocks(source, longest_line(storage, MOST_LINE_BYTES))):
             mixed.count(_without_mark(uri, block) if place == 0 else block)
     with open_json(uri, storage, compression) as source:
-        for place, block in enumerate(line_blocks(source)):
+        for place, block in enumerate(line_blocks(source, longest_line(storage, MOST_LINE_BYTES))):
             mixed.find_broken(_without_mark(uri, block) if place == 0 else block)
     return mixed
 
@@ -136,8 +159,10 @@ class _Schema:
     def __init__(self, reading: Reading, mixed: MixedLines | None = None) -> None:
         self._reading, self._mixed = reading, mixed
         self._types: dict[str, pa.DataType] = {}
+        self._known = pa.schema([])
+        self._fields = 0
         self._no_times: set[str] = set()
-        self._line = 0
+        self._line = self._bytes = 0
         self.is_list = False
 
     def add(self, block: bytes) -> int:
@@ -148,17 +173,68 @@ class _Schema:
         if not rows.strip():
             return broken
         rows.decode()  # Arrow takes any bytes for text
-        table = self._parsed(rows)
-        if large_numbers(table):
-            refuse_rounded_integers(rows)
-        for field in table.schema:
-            self._merge(field.name, without_times(field.type))
-        self._check_times(rows, table.schema)
-        self._line += rows.count(b"\n")
-        return int(table.num_rows) + broken
+        if (deep := deep_line(rows)) is not None:
+            message = f"{self._place(deep)}: {TOO_DEEP}"
+            raise pa.ArrowInvalid(message)
+        found = 0
+        for piece, table in self._tables(rows):
+            if large_numbers(table):
+                refuse_rounded_integers(piece)
+            if not table.schema.equals(self._known):
+                self._merge_all(table.schema)
+            self._check_times(piece, table.schema)
+            self._line += number_of_lines(piece)
+            self._bytes += len(piece)
+            found += int(table.num_rows)
+            self._refuse_sparse()
+        return found + broken
+
+    def _refuse_sparse(self) -> None:
+        """Refuse lines with so many different fields that nearly all values of the table would be nulls.
+
+        Raises
+        ------
+        ValueError
+            They are.
+        """
+        cells = self._line * self._fields
+        if cells > _SPARSE_CELLS and cells > _SPARSE_CELLS_A_BYTE * self._bytes:
+            message = (
+                f"{self._line:,} lines have {self._fields:,} different fields, of which each line has few: the table "
+                f"would have {cells:,} values for {self._bytes:,} bytes. Where the fields' names are data, write them "
+                "as values: one line for each, with a field for the name"
+            )
+            raise ValueError(message)
+
+    def _tables(self, rows: bytes) -> Iterator[tuple[bytes, pa.Table]]:
+        """Parse lines: many at once where all fields are known, few where some may be new."""
+        if len(rows) <= _INFERRED_BYTES or (lines := number_of_lines(rows)) <= 1:
+            yield rows, self._parsed(rows)
+            return
+        if self._fields and lines * self._fields <= MOST_CELLS:
+            try:
+                table = parsed(rows, self._known, others="error")
+            except pa.ArrowInvalid:
+                pass  # something is new
+            else:
+                yield rows, table
+                return
+        # The first lines tell most of the fields.
+        middle = len(rows) // 2 if self._fields else min(len(rows) // 2, _INFERRED_BYTES)
+        border = rows.find(b"\n", middle) + 1 or rows.rfind(b"\n", 0, middle) + 1
+        if border in (0, len(rows)):
+            border = rows.rfind(b"\n", 0, len(rows) - 1) + 1
+        if not border:
+            yield rows, self._parsed(rows)
+            return
+        yield from self._tables(rows[:border])
+        yield from self._tables(rows[border:])
 
     def _parsed(self, rows: bytes) -> pa.Table:
-        """Parse lines; an error names the line."""
+        """Parse lines of which nothing is known; an error names the line."""
+        if len(rows) > _INFERRED_BYTES and has_many_fields(rows):
+            message = f"{self._place(0)}: {TOO_WIDE}"
+            raise ValueError(message)
         try:
             return parsed(rows)
         except pa.ArrowInvalid as error:
@@ -171,6 +247,15 @@ class _Schema:
     def _place(self, row: int) -> str:
         """Return where a row of the present block stands; a list's rows are no lines of the file."""
         return f"row {self._line + row} (from 0)" if self.is_list else f"line {self._line + row + 1}"
+
+    def _merge_all(self, schema: pa.Schema) -> None:
+        for field in schema:
+            self._merge(field.name, without_times(field.type))
+        self._known = pa.schema(list(self._types.items()))
+        self._fields = sum(map(number_of_fields, self._types.values()))
+        if self._fields > MOST_FIELDS:
+            message = f"{self._place(0)}: {TOO_WIDE}"
+            raise ValueError(message)
 
     def _merge(self, name: str, kind: pa.DataType) -> None:
         known = self._types.get(name, kind)
@@ -186,7 +271,7 @@ class _Schema:
         texts = [name for name in wanted if pa.types.is_string(self._types[name])]
         if not texts:
             return
-        table = parsed(block, pa.schema([(name, pa.string()) for name in texts]))
+        table = parsed(block, pa.schema([(name, pa.string()) for name in texts]), others="ignore")
         for name in texts:
             try:
                 read_time(table.column(name), wanted[name])
@@ -244,6 +329,19 @@ def without_times(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
+def number_of_fields(kind: pa.DataType) -> int:
+    """Count the fields of a type, with those within it.
+
+    Examples
+    --------
+    >>> number_of_fields(pa.struct([("a", pa.int64()), ("b", pa.list_(pa.string()))])), number_of_fields(pa.int8())
+    (3, 1)
+    """
+    if pa.types.is_struct(kind):
+        return 1 + sum(number_of_fields(field.type) for field in kind)
+    return number_of_fields(kind.value_type) if pa.types.is_list(kind) else 1
+
+
 def merge_types(left: pa.DataType, right: pa.DataType) -> pa.DataType:
     """Return the type that holds both without loss of kind (integer and number: number).
 
@@ -271,10 +369,10 @@ def jsonl_tables(
     texts = [pa.field(field.name, pa.string()) if is_time(field.type) else field for field in info.schema]
     rows = _Rows(info.schema, pa.schema(texts), columns)
     with open_json(uri, storage, compression, start, stop) as source:
-        for place, block in enumerate(line_blocks(source)):
+        for place, block in enumerate(line_blocks(source, longest_line(storage, MOST_LINE_BYTES))):
             if block.strip():
                 lines = _without_mark(uri, block) if start == place == 0 else block
-                yield rows.mended(lines) if info.broken else rows.table(lines)
+                yield from [rows.mended(lines)] if info.broken else rows.tables(lines)
 
 
 class _Rows:
@@ -282,9 +380,22 @@ class _Rows:
 
     def __init__(self, schema: pa.Schema, texts: pa.Schema, columns: list[str]) -> None:
         self._schema, self._texts, self._columns = schema, texts, columns
+        self._most_rows = max(1, MOST_CELLS // max(1, sum(map(number_of_fields, schema.types))))
 
-    def table(self, block: bytes) -> pa.Table:
-        """Return the rows of whole lines."""
+    def tables(self, block: bytes) -> Iterator[pa.Table]:
+        """Yield the rows of whole lines.
+
+        Raises
+        ------
+        ValueError
+            One is nested too deep.
+        """
+        if deep_line(block) is not None:
+            raise ValueError(TOO_DEEP)
+        many = len(block) // _LINE_BYTES > self._most_rows and number_of_lines(block) > self._most_rows
+        yield from map(self._table, lines_of(block, self._most_rows) if many else [block])
+
+    def _table(self, block: bytes) -> pa.Table:
         table = parsed(block, self._texts, others="error").select(self._columns)
         for place, name in enumerate(self._columns):
             kind = self._schema.field(name).type
@@ -301,7 +412,7 @@ class _Rows:
         block = b"\n".join([*lines, b""])
         try:
             block.decode()  # Arrow takes any bytes for text
-            yield self.table(block)
+            yield from list(self.tables(block))
         except (*_ERRORS, ValueError) as error:
             if len(lines) > 1:
                 half = len(lines) // 2

@@ -20,16 +20,19 @@ from airflow_batch_inference.datasets.arrow_reader import (
     inspect_arrow,
     register_pandas_types,
 )
+from airflow_batch_inference.datasets.budget import require_columns
 from airflow_batch_inference.datasets.csv_reader import csv_tables, inspect_csv
 from airflow_batch_inference.datasets.decoding import decoded, read_type
 from airflow_batch_inference.datasets.formats import format_of
 from airflow_batch_inference.datasets.int96 import Int96Unit, choose_int96_unit
 from airflow_batch_inference.datasets.json_reader import inspect_jsonl, jsonl_tables, line_of
 from airflow_batch_inference.datasets.pandas_index import index_names
+from airflow_batch_inference.datasets.parquet_room import parquet_batch_rows
 from airflow_batch_inference.datasets.reading import Reading
 from airflow_batch_inference.datasets.streams import open_stream
 from airflow_batch_inference.datasets.tables import iceberg_file
 from airflow_batch_inference.datasets.units import BROKEN_COLUMN, FileInfo, Unit
+from airflow_batch_inference.datasets.validity import require_valid
 from airflow_batch_inference.exceptions import DataError
 
 if TYPE_CHECKING:
@@ -46,7 +49,13 @@ def reading(uri: str) -> Iterator[None]:
     """Turn every parser's own error into a :class:`DataError` that names the file; real I/O errors pass through."""
     try:
         yield
-    except (pa.ArrowException, UnicodeDecodeError, EOFError, ValueError) as error:
+    except MemoryError as error:  # Arrow's own, too
+        message = (
+            f"{uri} cannot be read: it asks for more memory than there is ({error}). Write it with fewer values in a "
+            "row group, batch or line, or run it where there is more memory."
+        )
+        raise DataError(message) from error
+    except (pa.ArrowException, UnicodeDecodeError, EOFError, ValueError, RecursionError) as error:
         raise DataError(_damaged(uri, error)) from error
     except OSError as error:
         if error.errno is not None:
@@ -76,6 +85,7 @@ def inspect_file(uri: str, storage: Storage, *, tolerant: bool = False, known: R
     kind, compression = format_of(uri)
     with reading(uri):
         found = _INSPECT[kind](uri, storage, compression, known or Reading())
+        require_columns(uri, len(found.schema))
     if BROKEN_COLUMN in found.schema.names:
         message = f"{uri} has a column named {BROKEN_COLUMN!r}, which this package uses itself: rename it."
         raise DataError(message)
@@ -167,18 +177,20 @@ def dictionary_columns(uri: str, storage: Storage) -> tuple[str, ...]:
 
 
 @contextlib.contextmanager
-def _parquet_file(uri: str, storage: Storage, int96_unit: Int96Unit = "us") -> Iterator[pq.ParquetFile]:
+def _parquet_file(
+    uri: str, storage: Storage, int96_unit: Int96Unit = "us", kept: Sequence[str] = ()
+) -> Iterator[pq.ParquetFile]:
     local = uri.removeprefix("file://") if uri.startswith("file://") else None
     source = local or open_stream(uri, storage, None)
-    with _open_parquet(source, int96_unit) as file:
+    with _open_parquet(source, int96_unit, kept) as file:
         if not register_pandas_types(file.schema_arrow):
             yield file
             return
-    with _open_parquet(source, int96_unit) as again:
+    with _open_parquet(source, int96_unit, kept) as again:
         yield again
 
 
-def _open_parquet(source: Any, int96_unit: Int96Unit) -> pq.ParquetFile:  # noqa: ANN401  # a path or a stream
+def _open_parquet(source: Any, int96_unit: Int96Unit, kept: Sequence[str]) -> pq.ParquetFile:  # noqa: ANN401  # a path or a stream
     # pre_buffer, and a memory map's pages, would hold the whole file in memory; buffered reads do not. Page checksums
     # turn flipped bits into errors.
     return pq.ParquetFile(
@@ -186,6 +198,7 @@ def _open_parquet(source: Any, int96_unit: Int96Unit) -> pq.ParquetFile:  # noqa
         pre_buffer=False,
         buffer_size=_BUFFER_BYTES,
         page_checksum_verification=True,
+        read_dictionary=list(kept),
         arrow_extensions_enabled=True,
         coerce_int96_timestamp_unit=int96_unit,
     )
@@ -211,9 +224,17 @@ def _inspect_parquet(uri: str, storage: Storage, _: str | None, __: Reading) -> 
 def _parquet_tables(
     uri: str, storage: Storage, _: str | None, info: FileInfo, columns: list[str], start: int, stop: int | None
 ) -> Iterator[pa.Table]:
+
+    def again(kept: list[str]) -> contextlib.AbstractContextManager[pq.ParquetFile]:
+        return _parquet_file(uri, storage, info.int96_unit, kept)
+
     with _parquet_file(uri, storage, info.int96_unit) as file:
         groups = list(range(start, file.num_row_groups if stop is None else stop))
-        for batch in file.iter_batches(batch_size=_READ_ROWS, row_groups=groups, columns=columns):
+        rows = parquet_batch_rows(uri, storage, file, groups, columns, _READ_ROWS, again)
+        where = f"{uri}, from row group {start} on"
+        for batch in file.iter_batches(batch_size=rows, row_groups=groups, columns=columns):
+            # Parquet's reader takes any bytes for text.
+            require_valid(batch, where)
             yield pa.Table.from_batches([batch.replace_schema_metadata(None)])
 
 

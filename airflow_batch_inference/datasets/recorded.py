@@ -112,7 +112,7 @@ def small_document(uri: str, storage: Storage) -> object:
         data = storage.read_bytes(uri)
     try:
         found = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 

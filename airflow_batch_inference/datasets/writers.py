@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
@@ -13,13 +15,15 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from airflow_batch_inference.datasets.written_types import as_written, json_value, written_type
+from airflow_batch_inference.exceptions import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from concurrent.futures import Future
-    from pathlib import Path
     from typing import Self
 
+_REFUSALS = (pa.ArrowException, ValueError, TypeError, OverflowError, NotImplementedError, LookupError, AttributeError)
+"""What the writers raise of values that they cannot hold."""
 _GROUP_ROWS = 65_536
 _PAGE_ROWS = 1_024
 _SAMPLED_ROWS = 8_192
@@ -174,6 +178,7 @@ class PartWriter:
     """
 
     def __init__(self, path: Path, output_format: str, schema: pa.Schema, metadata: Mapping[str, str]) -> None:
+        self._format = output_format
         self._sink: _Sink = _SINKS[output_format](path, schema, metadata)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="part-writer")
         self._writing: Future[None] | None = None
@@ -209,15 +214,52 @@ class PartWriter:
         if not _ends_on_pages(group):
             group = group.combine_chunks()
         self._wait()
-        self._writing = self._thread.submit(self._sink.write, group)
+        self._writing = self._thread.submit(self._write, group)
         rest = gathered.slice(rows)
         self._gathered = [rest] if rest.num_rows else []
         self._held = rest.num_rows
+
+    def _write(self, group: pa.Table) -> None:
+        """Write a group.
+
+        Raises
+        ------
+        DataError
+            The format cannot hold a value: names the column and its type.
+        """
+        try:
+            self._sink.write(group)
+        except _REFUSALS as error:
+            if isinstance(error, OSError):  # Arrow's own errors of input and output
+                raise
+            column, reason = _culprit(group, self._format) or (None, error)
+            whose = "" if column is None else f"column {column!r} ({group.schema.field(column).type}): "
+            message = (
+                f"The output cannot be written as {self._format}: {whose}{reason}. Choose another output_format, or "
+                "leave the column out (passthrough_columns, drop_columns)."
+            )
+            raise DataError(message) from error
 
     def _wait(self) -> None:
         """Wait for the group that is being written, and raise what went wrong with it."""
         if self._writing is not None:
             self._writing.result()
+
+
+def _culprit(table: pa.Table, output_format: str) -> tuple[str, Exception] | None:
+    """Return the first column that cannot be written alone, and why; None where each can."""
+    for name in table.column_names:
+        alone = table.select([name])
+        try:
+            alone.validate(full=True)
+            sink = _SINKS[output_format](Path(os.devnull), alone.schema, {})
+            try:
+                sink.write(alone)
+            finally:
+                sink.close()
+        except _REFUSALS as error:
+            return name, error
+    return None
 
 
 def _ends_on_pages(table: pa.Table) -> bool:

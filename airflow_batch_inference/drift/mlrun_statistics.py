@@ -60,7 +60,7 @@ def read_statistics(uri: str, storage: Storage) -> BaselineRecord:
     data = storage.read_bytes(uri)
     try:
         document = json.loads(data) if uri.lower().endswith(".json") else yaml.safe_load(data)
-    except (ValueError, yaml.YAMLError) as error:
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
         message = f"{uri} can be read neither as a baseline nor as MLRun's statistics: {error}."
         raise ConfigurationError(message) from error
     return statistics_baseline(document, where=uri)

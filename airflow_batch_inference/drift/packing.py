@@ -17,6 +17,9 @@ from airflow_batch_inference.exceptions import ArtifactIntegrityError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_MOST_BYTES = 64 << 20
+"""Of one array: a baseline's bins are thousands, and a text of few bytes may unpack to any number."""
+
 
 def pack(values: NDArray[np.int64] | NDArray[np.float64]) -> str:
     """Return an int64 or float64 array of shape (n,) as text.
@@ -47,11 +50,18 @@ def unpack_numbers(text: str) -> NDArray[np.float64]:
 
 
 def _bytes(text: str) -> bytes:
+    unpacking = zlib.decompressobj()
     try:
-        data = zlib.decompress(base64.b64decode(text, validate=True))
+        data = unpacking.decompress(base64.b64decode(text, validate=True), _MOST_BYTES)
     except (binascii.Error, zlib.error) as error:
         message = f"A packed array of {len(text)} characters is damaged ({error}). Run the task that wrote it again."
         raise ArtifactIntegrityError(message) from error
+    if not unpacking.eof:
+        message = (
+            f"A packed array of {len(text)} characters is damaged (its end is missing, or it holds more than "
+            f"{_MOST_BYTES:,} bytes). Run the task that wrote it again."
+        )
+        raise ArtifactIntegrityError(message)
     if len(data) % 8:
         message = f"A packed array holds {len(data)} bytes, no multiple of 8. Run the task that wrote it again."
         raise ArtifactIntegrityError(message)

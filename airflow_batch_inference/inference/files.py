@@ -105,6 +105,9 @@ def _format_of(uri: str) -> str:
 def _json(uri: str, storage: Storage) -> Any:  # noqa: ANN401  # whatever it holds
     try:
         return json.loads(storage.read_bytes(uri))
+    except RecursionError as error:
+        message = f"{uri} holds JSON that is nested too deep to be read. Write it with fewer levels."
+        raise DataError(message) from error
     except ValueError as error:
         message = f"{uri} is no JSON: {error}. If it is JSON lines, set data_format='jsonl'."
         raise DataError(message) from error

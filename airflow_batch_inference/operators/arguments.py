@@ -300,10 +300,10 @@ def structure(value: Any) -> Any:  # noqa: ANN401  # what a DAG or a template gi
         return optional_text(value)
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     try:
         return ast.literal_eval(value)
-    except (ValueError, SyntaxError) as error:
-        message = f"{value!r} begins like a list or a dict, but is neither JSON nor Python ({error})."
+    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
+        message = f"{value[:300]!r} begins like a list or a dict, but is neither JSON nor Python ({error})."
         raise ConfigurationError(message) from error

@@ -39,6 +39,8 @@ _POLICY = (
 _PAGE_POLICY = f"{_POLICY} allow-same-origin"
 """Without its own origin a page in a frame could not be left by a link: the browser would not send the cookie along.
 It still runs no script."""
+_UNDRAWABLE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError, MemoryError)
+"""What comes of values that nobody expected; not of a database or store that does not answer."""
 _HEADERS = {
     "Content-Security-Policy": _PAGE_POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -70,7 +72,7 @@ def overview(user: GetUserDep) -> HTMLResponse:
         found = runs.pipelines(readable, session)
     artifacts = _artifacts(user)
     shown = [pair for pair in found if artifacts.may_read(pair[0].dag_id)]
-    return HTMLResponse(overview_page.render(shown, artifacts))
+    return _shown(lambda: overview_page.render(shown, artifacts), crumbs())
 
 
 @app.get("/dag", dependencies=[_of_dag])
@@ -78,7 +80,7 @@ def dag(dag_id: Name, user: GetUserDep) -> HTMLResponse:
     """Show the last runs of a DAG beside one another."""
     with create_session() as session:
         found = runs.last_runs(dag_id, MOST_RUNS, session)
-    return HTMLResponse(dag_page.render(dag_id, found, _artifacts(user)))
+    return _shown(lambda: dag_page.render(dag_id, found, _artifacts(user)), crumbs(dag_id))
 
 
 @app.get("/run", dependencies=[_of_dag])
@@ -88,7 +90,7 @@ def run(dag_id: Name, run_id: Name, user: GetUserDep) -> HTMLResponse:
         found = runs.run_of(dag_id, run_id, session)
     if found is None:
         return _nothing("There is no such run", crumbs(dag_id))
-    return HTMLResponse(run_page.render(found, _artifacts(user)))
+    return _shown(lambda: run_page.render(found, _artifacts(user)), crumbs(dag_id, run_id))
 
 
 @app.get("/task", dependencies=[_of_dag])
@@ -99,7 +101,8 @@ def task(dag_id: Name, run_id: Name, task_id: Name, user: GetUserDep, map_index:
         return _nothing("There is no such task instance", crumbs(dag_id, run_id, task_id))
     if len(found) > 1:
         return HTMLResponse(run_page.render_mapped(found))
-    return HTMLResponse(task_page.render(found[0], _artifacts(user), rows=_preview_rows()))
+    way = crumbs(dag_id, run_id, task_id)
+    return _shown(lambda: task_page.render(found[0], _artifacts(user), rows=_preview_rows()), way)
 
 
 @app.get("/report", dependencies=[_of_dag])
@@ -153,6 +156,17 @@ def _preview_rows() -> int:
     """Return how many rows of data may be shown: ``[batch_inference] ui_rows``."""
     rows = conf.getint(CONFIG_SECTION, "ui_rows", fallback=DEFAULT_ROWS)
     return min(max(int(rows), 0), MOST_ROWS)
+
+
+def _shown(render: Callable[[], str], way: str) -> HTMLResponse:
+    """Return a page; where something that a task has pushed or written keeps it from being drawn, one that says so."""
+    try:
+        return HTMLResponse(render())
+    except _UNDRAWABLE as error:
+        log.exception("A page of batch inference cannot be drawn")
+        said = f"Something that a task has pushed or written is not as it should be ({type(error).__name__})."
+        content = empty("This page cannot be shown", text(said, 300), "The API server's log says where.")
+        return HTMLResponse(page("Batch inference", content, way=way))
 
 
 def _nothing(title: str, way: str, reason: str = "") -> HTMLResponse:

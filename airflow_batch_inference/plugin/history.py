@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_batch_inference.plugin.values import as_text, number_in
 from airflow_batch_inference.records import DriftStatus
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def outcome(run: Run) -> Outcome:
     scoring = [task for task in run.tasks if is_scoring(task)]
     ended = [task for task in scoring if task.seconds]
     seconds = sum(task.seconds or 0.0 for task in ended)
-    statuses = [str(task.values["drift_status"]) for task in run.tasks if task.values.get("drift_status")]
+    statuses = [as_text(task.values["drift_status"]) for task in run.tasks if task.values.get("drift_status")]
     known = [status for status in _WORST if status in statuses]
     verdicts = [task.values["passed"] for task in run.tasks if isinstance(task.values.get("passed"), bool)]
     return Outcome(
@@ -90,8 +91,8 @@ def is_ours(task: Task, holds: Callable[[object], bool]) -> bool:
 
 
 def _numbers(tasks: Iterable[Task], key: str) -> list[float]:
-    found = [task.values.get(key) for task in tasks]
-    return [value for value in found if isinstance(value, (int, float)) and not isinstance(value, bool)]
+    found = (number_in(task.values.get(key)) for task in tasks)
+    return [value for value in found if value is not None]
 
 
 def _total(tasks: Iterable[Task], key: str) -> int | None:

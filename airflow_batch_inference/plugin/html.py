@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from airflow_batch_inference.plugin.style import STYLE
+from airflow_batch_inference.plugin.values import as_text, number_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -41,21 +42,24 @@ def text(value: object, most: int = MOST_CHARACTERS) -> str:
 
 def plain(value: object, most: int = MOST_CHARACTERS) -> str:
     """Return the same without an element around it, for a title or an attribute."""
-    given = value if isinstance(value, str) else str(value)
+    given = as_text(value)
     shown = given if len(given) <= most else f"{given[: most - 1]}…"
     return escape(shown)
 
 
-def number(value: float | None) -> str:
-    """Return a number in few digits; a dash where there is none.
+def number(value: object) -> str:
+    """Return a number in few digits; a dash where there is none, and the text of what is no number.
 
     Examples
     --------
-    >>> number(1234567), number(0.123456), number(12345.678)
-    ('1,234,567', '0.1235', '12,346')
+    >>> number(1234567), number(0.123456), number(12345.678), number("many")
+    ('1,234,567', '0.1235', '12,346', '<bdi>many</bdi>')
     """
     if value is None:
         return NONE
+    value = number_in(given := value)
+    if value is None:
+        return text(given, 40)
     if isinstance(value, int):
         return f"{value:,}"
     size = abs(value)
@@ -72,6 +76,7 @@ def share(part: float, whole: float) -> str:
     >>> share(1, 3), share(1, 100_000), share(0, 5)
     ('33.3 %', '&lt;0.1 %', '0 %')
     """
+    part, whole = number_in(part) or 0, number_in(whole) or 0
     if not part or not whole:
         return "0 %"
     found = part / whole
@@ -86,6 +91,7 @@ def duration(seconds: float | None) -> str:
     >>> duration(0.04), duration(75), duration(7260)
     ('0.04 s', '1 min 15 s', '2 h 1 min')
     """
+    seconds = number_in(seconds)
     if seconds is None:
         return NONE
     if seconds < _MINUTE_S:
@@ -104,7 +110,7 @@ def size(value: int) -> str:
     >>> size(512), size(1_500_000)
     ('512 B', '1.5 MB')
     """
-    amount = float(value)
+    amount = float(number_in(value) or 0)
     for unit in ("B", "kB", "MB", "GB"):
         if amount < 1000:
             return f"{amount:.3g} {unit}"

@@ -21,6 +21,7 @@ from airflow_batch_inference.plugin.html import (
     table,
     text,
 )
+from airflow_batch_inference.plugin.values import as_text
 from airflow_batch_inference.uris import beginning_of, decode_segment
 
 _MOST_BYTES = 40_000
@@ -93,7 +94,7 @@ def _models(found: Sequence[tuple[Run, Run]], artifacts: Artifacts) -> list[list
                 [
                     link(where, ident(name)),
                     text(task.values.get("flavor") or NONE, 40),
-                    digest(str(task.values["model_sha256"])) if task.values.get("model_sha256") else NONE,
+                    digest(as_text(task.values["model_sha256"])) if task.values.get("model_sha256") else NONE,
                     link(address("dag", dag_id=run.dag_id), ident(run.dag_id)),
                     date(run.at),
                     verdicts(numbers),

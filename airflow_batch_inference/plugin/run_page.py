@@ -24,6 +24,7 @@ from airflow_batch_inference.plugin.html import (
     text,
 )
 from airflow_batch_inference.plugin.runs import MOST_TASKS
+from airflow_batch_inference.plugin.values import as_text
 
 _MOST_BYTES = 64_000
 
@@ -52,7 +53,7 @@ def render(run: Run, artifacts: Artifacts) -> str:
             number(task.values.get("rows")) if is_scoring(task) else "",
             number(task.values.get("rows_rejected", task.values.get("items_failed"))) if is_scoring(task) else "",
             _verdict(task),
-            digest(str(task.values["model_sha256"])) if task.values.get("model_sha256") else "",
+            digest(as_text(task.values["model_sha256"])) if task.values.get("model_sha256") else "",
         ]
         for task in tasks[:MOST_TASKS]
     )
@@ -80,6 +81,6 @@ def _link(task: Task) -> str:
 
 def _verdict(task: Task) -> str:
     if task.values.get("drift_status"):
-        return state(str(task.values["drift_status"]))
+        return state(as_text(task.values["drift_status"]))
     passed = task.values.get("passed")
     return state("passed" if passed else "not good enough") if isinstance(passed, bool) else ""

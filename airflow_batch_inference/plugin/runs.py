@@ -316,7 +316,7 @@ def _plain(row: Any) -> Any:  # noqa: ANN401  # whatever JSON holds
     value = row.value
     if not isinstance(value, str):
         return value
-    with contextlib.suppress(ValueError):  # a URI is no JSON, and is itself
+    with contextlib.suppress(ValueError, RecursionError):  # a URI is no JSON, and is itself
         value = json.loads(value)
     if not isinstance(value, str) or "://" not in value or is_record_uri(value):
         return value

@@ -19,6 +19,7 @@ from airflow_batch_inference.plugin.html import (
     state,
     text,
 )
+from airflow_batch_inference.plugin.values import as_text, number_in
 from airflow_batch_inference.records import (
     ChallengersRecord,
     DriftResult,
@@ -137,9 +138,9 @@ def _without_record(task: Task, *, is_elsewhere: bool) -> str:
     """Return what is known of a task that has no record in the store."""
     known = _known(task)
     if task.values.get("model_sha256"):
-        known["Model"] = digest(str(task.values["model_sha256"]))
+        known["Model"] = digest(as_text(task.values["model_sha256"]))
     if task.values.get("drift_status"):
-        known["Drift"] = state(str(task.values["drift_status"]))
+        known["Drift"] = state(as_text(task.values["drift_status"]))
     if is_elsewhere:
         return _told(
             "Its result lies elsewhere",
@@ -175,6 +176,4 @@ def _told(title: str, said: str, task: Task, known: dict[str, str]) -> str:
 
 
 def _value(value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return text(value, 300)
-    return number(value)
+    return text(value, 300) if number_in(value) is None else number(value)

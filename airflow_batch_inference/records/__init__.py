@@ -226,7 +226,7 @@ def decode_record(data: bytes, *, where: str) -> Record:
     """
     try:
         document = json.loads(data)
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, UnicodeDecodeError, RecursionError) as error:
         message = f"{where} is not a record: not JSON ({error})."
         raise ArtifactIntegrityError(message) from error
     kind = document.get("kind") if isinstance(document, dict) else None

@@ -157,7 +157,7 @@ def score_dataset(
 
     storage.require_writable(folder)
     sweep_task(folder, storage)
-    opened = open_input(request, data_storage or storage)
+    opened = open_input(request, replace(data_storage or storage, max_memory=resources.max_memory))
     plans = plan_parts(opened.units)
     with _scorers(request, opened, plans, storage, resources, check) as scorers:
         job = scorers.prepare()

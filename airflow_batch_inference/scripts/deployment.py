@@ -293,7 +293,7 @@ def read_deployment(path: str | Path, given: Collection[str] = ()) -> Deployment
     place = Path(path)
     try:
         document = yaml.safe_load(place.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         message = f"{place} cannot be read as a deployment's YAML file: {error}"
         raise ConfigurationError(message) from error
     reader = Reader(place.absolute(), given)

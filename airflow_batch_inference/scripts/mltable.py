@@ -77,7 +77,7 @@ def _paths(uri: str, storage: Storage) -> list[str]:
         document: Any = yaml.safe_load(storage.read_bytes(uri))
         entries = [entry[kind] for entry in document["paths"] for kind in _KINDS if kind in entry]
         steps = [name for step in document.get("transformations") or () for name in (step or ())]
-    except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError, AttributeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError, AttributeError, RecursionError) as error:
         message = f"{uri} cannot be read as an MLTable file ({type(error).__name__}: {error}). {_INSTEAD}"
         raise ConfigurationError(message) from error
     if "read_delta_lake" in steps:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from airflow_batch_inference.datasets import writers
 from airflow_batch_inference.datasets.writers import PartWriter, csv_header_bytes
+from airflow_batch_inference.exceptions import DataError
 
 FORMATS = ["parquet", "csv", "arrow", "jsonl"]
 TABLE = pa.table({"x": np.arange(100.0), "text": [None if row % 3 == 0 else f"row {row}" for row in range(100)]})
@@ -179,3 +180,22 @@ def test_an_error_of_the_caller_is_the_one_that_is_seen(tmp_path):
     with pytest.raises(RuntimeError, match="the model failed"):
         fail()
     assert b"row 1" not in (tmp_path / "x").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("kind", "odd"),
+    [
+        ("parquet", pa.array([2**62, 1], pa.timestamp("s"))),
+        ("csv", pa.array([0, 1], pa.timestamp("us", "Mars/Phobos"))),
+        ("jsonl", pa.array([2**62, 1], pa.timestamp("s"))),
+    ],
+)
+def test_a_value_that_a_format_cannot_hold_is_told_by_column_and_type(tmp_path, kind, odd):
+    table = pa.table({"key": [1, 2], "odd": odd})
+
+    def written():
+        with PartWriter(tmp_path / "part", kind, table.schema, {}) as writer:
+            writer.write(table)
+
+    with pytest.raises(DataError, match=rf"cannot be written as {kind}: column 'odd' \(timestamp.*\): "):
+        written()

@@ -62,3 +62,10 @@ def test_a_column_of_mostly_empty_bins_takes_little_room():
     counts = np.zeros(1000, np.int64)
     counts[::100] = 7
     assert len(pack(counts)) < 200
+
+
+def test_a_text_that_unpacks_to_far_more_than_it_holds_is_refused_before_it_does():
+    text = base64.b64encode(zlib.compress(bytes(80 << 20), 9)).decode()
+    assert len(text) < 200_000
+    with pytest.raises(ArtifactIntegrityError, match="more than 67,108,864 bytes"):
+        unpack_numbers(text)

@@ -55,7 +55,7 @@ def test_a_file_that_cannot_be_read_shows_nothing_and_breaks_nothing(tmp_path, n
         (pa.array([2**62], pa.duration("s")), "4611686018427387904 (duration[s])"),
         (pa.array([0], pa.timestamp("us", "Mars/Phobos")), "0 (timestamp[us, tz=Mars/Phobos])"),
         (pa.array([[2**62]], pa.list_(pa.timestamp("us"))), ["4611686018427387904 (timestamp[us])"]),
-        (pa.array([{"a": 2**62}], pa.struct({"a": pa.timestamp("us")})), "(struct<a: timestamp[us]>)"),
+        (pa.array([{"a": 2**62}], pa.struct({"a": pa.timestamp("us")})), {"a": "4611686018427387904 (timestamp[us])"}),
     ],
 )
 def test_a_value_that_python_cannot_hold_is_shown_as_text_beside_the_others(tmp_path, value, shown):
@@ -96,7 +96,7 @@ def test_one_long_text_in_every_row_is_held_once(tmp_path):
     assert 0 < pool.max_memory() < 5_000_000
 
 
-@pytest.mark.parametrize(("name", "shown"), [("x.parquet", ("n",)), ("x.arrow", ())])
+@pytest.mark.parametrize(("name", "shown"), [("x.parquet", ("n",)), ("x.arrow", ("n",))])
 def test_columns_that_are_too_large_are_left_out_and_named(tmp_path, monkeypatch, name, shown):
     monkeypatch.setattr("airflow_batch_inference.plugin.preview._MOST_BYTES", 64 << 10)
     table = pa.table({"a.b": np.random.default_rng(0).normal(size=20_000), "n": np.arange(20_000, dtype="i1")})

@@ -225,7 +225,7 @@ def as_json(document: Mapping[str, object]) -> bytes:
 def parsed(manifest: bytes | None) -> Document:
     """Return what a manifest says; nothing where it is none."""
     if manifest is not None:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             found = json.loads(manifest)
             return found if isinstance(found, dict) else {}
     return {}
