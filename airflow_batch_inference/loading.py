@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError, UntrustedModelError
 from airflow_batch_inference.flavors.registry import get_flavor, recognise
-from airflow_batch_inference.flavors.trial import construct, find_format, recognise_in_child, try_in_child
+from airflow_batch_inference.flavors.trial import (
+    construct,
+    find_format,
+    look_in_child,
+    require_format,
+    try_in_child,
+)
 from airflow_batch_inference.flavors.tried import note_tried, trying
 from airflow_batch_inference.model_copy import private_copy
 from airflow_batch_inference.signing import SignatureCheck, verify_signature
@@ -134,7 +140,7 @@ def look_at(uri: str, *, storage: Storage, flavor: str | None = None) -> FoundMo
     """
     with private_copy(uri, storage) as copy:
         where = redact(normalize_uri(uri))
-        told = recognise_in_child(copy.path, flavor=flavor, where=where, with_imports=True)
+        told = look_in_child(copy.path, flavor=flavor, where=where)
         return FoundModel(
             flavor=told.flavor,
             format=told.format,
@@ -209,7 +215,9 @@ def load_model(
             adapter, found = recognise(copy.path, flavor=flavor, where=where, options=options)
             imports: tuple[str, ...] = ()
         else:
-            told = recognise_in_child(copy.path, flavor=flavor, where=where, options=options, with_imports=True)
+            told = look_in_child(
+                copy.path, flavor=flavor, where=where, options=options, tries=True, trusted=types, kwargs=kwargs
+            )
             adapter, found = get_flavor(told.flavor), find_format(told.flavor, told.format, where=where)
             imports = told.imports
         if types and found.trust != "allow-list":
@@ -219,9 +227,6 @@ def load_model(
             raise ConfigurationError(message)
         reason = _decide_trust(found, copy, asked, adapter, imports, where=where)
         if not is_pinned:
-            try_in_child(
-                adapter.name, found.name, copy.path, trusted=types, where=where, options=options, kwargs=kwargs
-            )
             note_tried(copy.sha256, adapter.name, found.name, types, options or {})
         model = construct(adapter.name, found.name, copy.path, trusted=types, where=where, options=options)
     return VerifiedModel(
@@ -271,8 +276,6 @@ def load_recorded(record: ModelRecord, *, storage: Storage) -> LoadedModel:
         if not is_vouched(record):
             with trying(record.sha256, record.flavor, record.format, record.trusted_types, options) as is_tried:
                 if not is_tried:
-                    told = recognise_in_child(copy.path, flavor=record.flavor, where=where, options=options)
-                    _require_format(record, told.format, where)
                     try_in_child(
                         record.flavor,
                         record.format,
@@ -280,11 +283,12 @@ def load_recorded(record: ModelRecord, *, storage: Storage) -> LoadedModel:
                         trusted=record.trusted_types,
                         where=where,
                         options=options,
+                        recognises=True,
                     )
                     note_tried(record.sha256, record.flavor, record.format, record.trusted_types, options)
         else:
             _, found = recognise(copy.path, flavor=record.flavor, where=where, options=options)
-            _require_format(record, found.name, where)
+            require_format(found.name, record.format, where=where)
         return construct(
             record.flavor, record.format, copy.path, trusted=record.trusted_types, where=where, options=options
         )
@@ -294,22 +298,6 @@ def is_vouched(record: ModelRecord) -> bool:
     """Say whether a record names somebody who vouched for the very bytes of its file, whatever their format."""
     by = record.trusted_by or ""
     return record.trust in ("sha256", "signature", "config", "dag") or by.startswith(_VOUCHING)
-
-
-def _require_format(record: ModelRecord, found: str, where: str) -> None:
-    """Refuse a record that takes a file for what it is not.
-
-    Raises
-    ------
-    UntrustedModelError
-        Says what the file is.
-    """
-    if found != record.format:
-        message = (
-            f"The record of {where} says that it is {record.format}, but by its bytes it is {found}. Load the model "
-            "again, and find out who made the record."
-        )
-        raise UntrustedModelError(message)
 
 
 def _parse_trusted(trusted: Sequence[str] | None) -> tuple[str, ...]:

@@ -19,10 +19,12 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+Limit: TypeAlias = Literal["time", "memory", "report"]
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +64,7 @@ class Ended:
     report: bytes
     errors: str
     cpu_s: float
-    killed_for: Literal["time", "memory", "report"] | None
+    killed_for: Limit | None
 
 
 def run_limited(
@@ -107,7 +109,7 @@ def run_limited(
 
 def _watch(child: subprocess.Popen[bytes], *, timeout_s: float, most_bytes: int, what: str, where: str) -> Ended:
     started = told_at = time.monotonic()
-    killed_for: Literal["time", "memory", "report"] | None = None
+    killed_for: Limit | None = None
     kept = {"report": bytearray(), "errors": bytearray()}
     used: resource.struct_rusage | None = None
     with selectors.DefaultSelector() as pipes:
@@ -116,21 +118,15 @@ def _watch(child: subprocess.Popen[bytes], *, timeout_s: float, most_bytes: int,
                 os.set_blocking(pipe.fileno(), False)
                 pipes.register(pipe, selectors.EVENT_READ, name)
         while used is None:
-            for key, _ in pipes.select(_POLL_S):
+            for key, _ in pipes.select(_POLL_S) if pipes.get_map() else ():
                 _read(key, kept, pipes)
             if not pipes.get_map():
                 time.sleep(_POLL_S)  # it has closed both, and ends
             now = time.monotonic()
             if now - told_at >= _TOLD_EVERY_S:
                 told_at = now
-                log.info("The %s of %s is still at work after %.0f s of at most %g s", what, where, now - started, timeout_s)  # fmt: skip
-            over: Literal["time", "memory", "report"] | None = None
-            if now - started > timeout_s:
-                over = "time"
-            elif _used_bytes(child.pid) > most_bytes:
-                over = "memory"
-            elif len(kept["report"]) > _MOST_REPORT_BYTES:
-                over = "report"
+                log.info("The %s of %s is still at work after %.0f s of %g s", what, where, now - started, timeout_s)
+            over: Limit | None = "time" if now - started > timeout_s else _overstepped(child.pid, kept, most_bytes)
             pid, status, found = os.wait4(child.pid, os.WNOHANG)
             if pid:
                 child.returncode, used = os.waitstatus_to_exitcode(status), found
@@ -146,6 +142,12 @@ def _watch(child: subprocess.Popen[bytes], *, timeout_s: float, most_bytes: int,
         cpu_s=used.ru_utime + used.ru_stime,
         killed_for=killed_for,
     )
+
+
+def _overstepped(pid: int, kept: Mapping[str, bytearray], most_bytes: int) -> Limit | None:
+    if _used_bytes(pid) > most_bytes:
+        return "memory"
+    return "report" if len(kept["report"]) > _MOST_REPORT_BYTES else None
 
 
 def _read(key: selectors.SelectorKey, kept: dict[str, bytearray], pipes: selectors.BaseSelector) -> None:

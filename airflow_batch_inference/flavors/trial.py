@@ -21,12 +21,12 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pyarrow as pa
 
 from airflow_batch_inference import exceptions
-from airflow_batch_inference.exceptions import BatchInferenceError, ModelLoadError, WorkerError
+from airflow_batch_inference.exceptions import BatchInferenceError, ModelLoadError, UntrustedModelError, WorkerError
 from airflow_batch_inference.flavors.limited_child import CRASHES, Ended, ending, run_limited
 from airflow_batch_inference.flavors.registry import get_flavor, recognise
 
@@ -87,6 +87,22 @@ def find_format(flavor: str, name: str, *, where: str) -> ModelFormat:
     return formats[name]
 
 
+def require_format(found: str, expected: str, *, where: str) -> None:
+    """Refuse a file that a record takes for what it is not.
+
+    Raises
+    ------
+    UntrustedModelError
+        Says what the file is.
+    """
+    if found != expected:
+        message = (
+            f"The record of {where} says that it is {expected}, but by its bytes it is {found}. Load the model again, "
+            "and find out who made the record."
+        )
+        raise UntrustedModelError(message)
+
+
 def construct(
     flavor: str,
     model_format: str,
@@ -144,13 +160,15 @@ def _brief(error: Exception) -> str:
     return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]} …"
 
 
-def recognise_in_child(
+def look_in_child(
     path: Path,
     *,
     flavor: str | None,
     where: str,
     options: Mapping[str, Any] | None = None,
-    with_imports: bool = False,
+    tries: bool = False,
+    trusted: Sequence[str] = (),
+    kwargs: Mapping[str, Any] | None = None,
     timeout_s: float | None = None,
 ) -> Recognised:
     """Tell what a file is in a child process: archives and pickles that nobody vouches for can be made to take hours.
@@ -159,30 +177,27 @@ def recognise_in_child(
     ----------
     path, flavor, where, options
         As for :func:`~airflow_batch_inference.flavors.registry.recognise`.
-    with_imports
-        Whether to tell what it would import, where it can run code.
-    timeout_s
-        See :func:`try_in_child`.
+    tries
+        Whether to try the file out at once, if it cannot run code; see :func:`try_in_child`.
+    trusted, kwargs, timeout_s
+        For that trial.
 
     Raises
     ------
-    FlavorNotFoundError, ModelError
+    FlavorNotFoundError
         As :func:`~airflow_batch_inference.flavors.registry.recognise` says.
-    ModelLoadError
-        The child died of the file.
-    WorkerError
-        The child was ended by something else.
+    ModelError, WorkerError
+        As :func:`try_in_child` says.
     """
-    most_cpu_s = _LOOK_CPU_S + _size(path) / _PROBE_BYTES_A_S
-    request = {
+    request: dict[str, Any] = {
         "path": str(path),
         "flavor": flavor,
+        "format": None,
         "where": where,
-        "options": dict(options or {}),
-        "cpu_s": most_cpu_s,
-        "with_imports": with_imports,
+        "trusted": list(trusted),
     }
-    found = _run("look", request, path, name=where, most_cpu_s=most_cpu_s, timeout_s=timeout_s)
+    request |= {"options": dict(options or {}), "kwargs": dict(kwargs or {}), "recognises": True, "tries": tries}
+    found = _run(request, path, name=where, timeout_s=timeout_s)
     return Recognised(found["flavor"], found["format"], tuple(found["imports"]))
 
 
@@ -196,6 +211,7 @@ def try_in_child(
     options: Mapping[str, Any] | None = None,
     timeout_s: float | None = None,
     kwargs: Mapping[str, Any] | None = None,
+    recognises: bool = False,
 ) -> None:
     """Load a local file in a child process and predict a few rows, and return if the child survives it.
 
@@ -207,9 +223,13 @@ def try_in_child(
         After this many seconds the child is killed; None: some times the seconds of processor time that it has.
     kwargs
         What the methods are to be called with, besides being called with nothing.
+    recognises
+        Whether to tell first what the file is, and to refuse it where it is not what it is taken for.
 
     Raises
     ------
+    UntrustedModelError
+        It is of another format.
     ModelLoadError
         The child died of the file, or needed more processor time or memory than a model of its size does.
     WorkerError
@@ -217,33 +237,23 @@ def try_in_child(
     ModelError
         Whatever :func:`construct` raised in the child.
     """
-    most_cpu_s = _LOAD_CPU_S + _size(path) / _LOAD_BYTES_A_S
-    request = {
+    request: dict[str, Any] = {
         "path": str(path),
         "flavor": flavor,
         "format": model_format,
         "where": where,
-        "options": dict(options or {}),
         "trusted": list(trusted),
-        "kwargs": dict(kwargs or {}),
-        "cpu_s": most_cpu_s,
     }
-    name = f"{where} ({flavor}, {model_format})"
-    _run("trial", request, path, name=name, most_cpu_s=most_cpu_s, timeout_s=timeout_s)
+    request |= {"options": dict(options or {}), "kwargs": dict(kwargs or {}), "recognises": recognises, "tries": True}
+    _run(request, path, name=f"{where} ({flavor}, {model_format})", timeout_s=timeout_s)
 
 
-def _run(
-    what: Literal["look", "trial"],
-    request: Mapping[str, Any],
-    path: Path,
-    *,
-    name: str,
-    most_cpu_s: float,
-    timeout_s: float | None,
-) -> dict[str, Any]:
+def _run(request: Mapping[str, Any], path: Path, *, name: str, timeout_s: float | None) -> dict[str, Any]:
     """Run the child, return what it has found, and raise what its end means."""
+    most_cpu_s = _load_cpu_s(path) if request["tries"] else _look_cpu_s(path)
     timeout_s = max(TRIAL_TIMEOUT_S, _WAITS_FOR_CPU * most_cpu_s) if timeout_s is None else timeout_s
     most_bytes = _MOST_USED_BYTES + (_GPU_BYTES if _GPU.exists() else 0) + _MOST_GROWTH * _size(path)
+    what = "trial" if request["tries"] else "look"
     where = str(request["where"])
     if what == "trial":
         log.info(
@@ -252,17 +262,18 @@ def _run(
             *(where, most_cpu_s, timeout_s),
         )
     started = time.monotonic()
-    child = run_limited(
-        __name__, {"what": what, **request}, timeout_s=timeout_s, most_bytes=most_bytes, what=what, where=where
-    )
+    child = run_limited(__name__, request, timeout_s=timeout_s, most_bytes=most_bytes, what=what, where=where)
     if what == "trial":
-        log.info("The trial of %s took %.1f s, %.1f s of processor time", where, time.monotonic() - started, child.cpu_s)
+        log.info(
+            "The trial of %s took %.1f s, %.1f s of processor time", where, time.monotonic() - started, child.cpu_s
+        )
     lines = _reported(child.report)
     step = next((line["step"] for line in reversed(lines) if "step" in line), "to be looked at")
-    if child.killed_for is None and child.returncode == 0:
-        found = next((line for line in lines if "flavor" in line), None)
-        if found is not None or what == "trial":
-            return found or {}
+    found = next((line for line in lines if "flavor" in line), None)
+    if found is not None and not request["format"]:
+        name = f"{where} ({found['flavor']}, {found['format']})"
+    if child.killed_for is None and child.returncode == 0 and (found is not None or not request["recognises"]):
+        return found or {}
     error = next((line for line in lines if "error" in line), None)
     if child.killed_for is None and child.returncode == _ERROR and error is not None:
         _raise_reported(str(error["error"]), str(error["text"]), where)
@@ -294,8 +305,8 @@ def _meaning(child: Ended, name: str, *, step: str, timeout_s: float, most_bytes
     if child.returncode < 0 and -child.returncode not in CRASHES:
         text = (
             f"The trial process of {name} was ended from outside ({ending(child.returncode)}) when it was {step}. That "
-            "says nothing of the file: the task was stopped, or the machine or its container ran out of memory. Try again, "
-            "with more memory; or pin the file's digest with sha256=: then there is no trial."
+            "says nothing of the file: the task was stopped, or the machine or its container ran out of memory. Try "
+            "again, with more memory; or pin the file's digest with sha256=: then there is no trial."
         )
         return WorkerError(text)
     text = (
@@ -313,6 +324,16 @@ def _reported(report: bytes) -> list[dict[str, Any]]:
             value = json.loads(line)
             found += [value] if isinstance(value, dict) else []
     return found
+
+
+def _look_cpu_s(path: Path) -> float:
+    """Return how much processor time it may take to tell what a file is."""
+    return _LOOK_CPU_S + _size(path) / _PROBE_BYTES_A_S
+
+
+def _load_cpu_s(path: Path) -> float:
+    """Return how much processor time it may take to import a framework and load a file."""
+    return _LOAD_CPU_S + _size(path) / _LOAD_BYTES_A_S
 
 
 def _size(path: Path) -> int:
@@ -366,10 +387,10 @@ def probe(
     batch = pa.table(columns, names=list(names))
     for method in ("predict", *(each for each in getattr(model, "methods", ()) if each != "predict")):
         chosen: dict[str, Any] = {} if method == "predict" else {"method": method}
-        for more in ({}, {"kwargs": dict(kwargs)}) if kwargs else ({},):
+        for more in (chosen, chosen | {"kwargs": dict(kwargs)}) if kwargs else (chosen,):
             begin(method)
             try:
-                model.predict(batch, **chosen, **more)
+                model.predict(batch, **more)
             except Exception as error:
                 if isinstance(error, MemoryError) or _OF_MEMORY.search(str(error)[:_MOST_SEARCHED]):
                     message = (
@@ -401,14 +422,13 @@ def _limit_computing(seconds: float) -> None:
 
 
 def main() -> int:
-    """Look at a file in the child, or try it out; what is found, and an error of ours, go to standard output as JSON."""
+    """Look at a file in the child, or try it out; what is found, and errors, go to standard output as lines of JSON."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     request = json.loads(sys.stdin.buffer.read())
     path = Path(request["path"])
     _limit_memory(path)
-    _limit_computing(request["cpu_s"])
     # What frameworks print must not mix with the report.
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as report:
         os.dup2(2, 1)
@@ -418,10 +438,11 @@ def main() -> int:
             report.flush()
 
         try:
-            if request["what"] == "look":
-                _look(request, path, tell)
-            else:
-                _try(request, path, tell)
+            chosen, runs_code = (request["flavor"], request["format"]), False
+            if request["recognises"]:
+                chosen, runs_code = _look(request, path, tell)
+            if request["tries"] and not runs_code:
+                _try(request, path, chosen, tell)
         except BatchInferenceError as error:
             tell(error=type(error).__name__, text=str(error))
             return _ERROR
@@ -432,30 +453,32 @@ def main() -> int:
     return 0
 
 
-def _look(request: Mapping[str, Any], path: Path, tell: Callable[..., None]) -> None:
+def _look(request: Mapping[str, Any], path: Path, tell: Callable[..., None]) -> tuple[tuple[str, str], bool]:
+    """Tell what a file is; return the names of its flavor and format, and whether it can run code.
+
+    Raises
+    ------
+    UntrustedModelError
+        It was taken for something else.
+    """
     tell(step="to be recognised")
-    adapter, found = recognise(
-        path, flavor=request["flavor"], where=request["where"], options=request["options"]
-    )
+    _limit_computing(_look_cpu_s(path))
+    where, expected = request["where"], request["format"]
+    adapter, found = recognise(path, flavor=request["flavor"], where=where, options=request["options"])
+    require_format(found.name, expected or found.name, where=where)
     imports: tuple[str, ...] = ()
     listing = getattr(adapter, "imported_names", None)
-    if request["with_imports"] and found.trust == "code" and listing is not None:
+    if found.trust == "code" and listing is not None:
         imports = tuple(listing(path, found))[:_MOST_IMPORTS]
     tell(flavor=adapter.name, format=found.name, imports=imports)
+    return (adapter.name, found.name), found.trust == "code"
 
 
-def _try(request: Mapping[str, Any], path: Path, tell: Callable[..., None]) -> None:
+def _try(request: Mapping[str, Any], path: Path, chosen: tuple[str, str], tell: Callable[..., None]) -> None:
     tell(step="to be loaded")
+    _limit_computing(_load_cpu_s(path))
     where = request["where"]
-    model = construct(
-        request["flavor"],
-        request["format"],
-        path,
-        trusted=request["trusted"],
-        where=where,
-        options=request["options"],
-        is_trial=True,
-    )
+    model = construct(*chosen, path, trusted=request["trusted"], where=where, options=request["options"], is_trial=True)
 
     def begin(method: str) -> None:
         tell(step=f"to predict {len(_PROBE)} rows by {method}")
