@@ -5,7 +5,6 @@ import io
 import os
 import pickle
 import re
-import signal
 
 import joblib
 import lightgbm as lgb

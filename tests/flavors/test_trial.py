@@ -15,7 +15,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from onnx import TensorProto, helper
-from onnx.reference import ReferenceEvaluator
 
 from airflow_batch_inference.exceptions import ModelLoadError, UntrustedModelError, WorkerError
 from airflow_batch_inference.flavors import limited_child, trial, tried
@@ -100,8 +99,9 @@ def test_a_trial_that_waits_and_does_not_compute_is_tried_again(odd):
         trial.try_in_child("odd", "odd", path, trusted=(), where="here", timeout_s=2)
 
 
+@pytest.mark.slow  # the processor time of a load
 def test_processor_time_is_limited_from_the_start(odd):
-    with pytest.raises(ModelLoadError, match=r"computed for too long to be loaded .*3\d s of processor time"):
+    with pytest.raises(ModelLoadError, match=r"computed for too long to be loaded .*\d\d s of processor time"):
         load_model(str(odd(load="all(True for _ in iter(int, 1))")), storage=Storage())
 
 
@@ -208,8 +208,7 @@ def test_functions_that_unfold_without_measure_are_refused_before_they_do(tmp_pa
 def test_functions_that_call_each_other_as_exporters_write_them_are_fine(tmp_path):
     path = with_functions(tmp_path / "m.onnx", {"f": ["g", "g"], "g": ["Neg", "Abs"]})
     model = load_model(str(path), storage=Storage()).model
-    expected = ReferenceEvaluator(str(path)).run(None, {"x": np.array([[-2.0], [3.0]], np.float32)})[0]
-    np.testing.assert_array_equal(model.predict(pa.table({"x": [-2.0, 3.0]})), expected)
+    np.testing.assert_array_equal(np.ravel(model.predict(pa.table({"x": [-2.0, 3.0]}))), [2.0, 3.0])
 
 
 HOSTILE_PICKLES = {
