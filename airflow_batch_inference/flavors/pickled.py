@@ -115,9 +115,9 @@ def _searched(data: bytes) -> Iterator[tuple[str, str]]:
     """Yield imports that stand anywhere: joblib writes arrays raw among the opcodes, which ends a reading of them."""
     for line in itertools.islice(_NAME_LINE.finditer(data), MOST_OPCODES):
         before = data[max(0, line.start() - _MOST_NAME) : line.start()]
-        module = _MODULE.search(before[len(before.rstrip(_WORD)) :])
-        if module:
-            yield module.group(1).decode(), line.group(1).decode()
+        found = _MODULE.search(before[len(before.rstrip(_WORD)) :])
+        if found:
+            yield found.group(1).decode(), line.group(1).decode()
     for match in _STACK_GLOBAL.finditer(data):
         module, name = match.group(2), match.group(4)
         if match.group(1)[0] == len(module) and match.group(3)[0] == len(name):
