@@ -27,10 +27,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PACKAGES = (
-    *("airflow-batch-inference", "numpy", "pyarrow", "scikit-learn", "skops", "lightgbm", "xgboost", "onnx"),
-    *("onnxruntime", "onnxruntime-gpu", "keras", "tensorflow", "tensorflow-cpu", "torch", "safetensors", "mlflow"),
-)
+_OF_ALL = ("airflow-batch-inference", "numpy")
+_OF_FLAVOR = {
+    "lightgbm": ("lightgbm",),
+    "xgboost": ("xgboost",),
+    "sklearn": ("scikit-learn", "skops", "lightgbm", "xgboost"),
+    "onnx": ("onnx", "onnxruntime", "onnxruntime-gpu"),
+    "keras": ("keras", "tensorflow", "tensorflow-cpu"),
+    "torch": ("torch", "safetensors"),
+}
 _MOST_MARKS = 10_000
 
 
@@ -71,13 +76,15 @@ def trying(
 
 
 def _key(sha256: str, flavor: str, model_format: str, types: Sequence[str], options: Mapping[str, Any]) -> str:
-    made_of = [sha256, flavor, model_format, sorted(types), options, sys.version, sys.prefix, _versions()]
+    made_of = [sha256, flavor, model_format, sorted(types), options, sys.version, sys.prefix, _versions(flavor)]
     return hashlib.sha256(json.dumps(made_of, sort_keys=True, default=repr).encode()).hexdigest()
 
 
 @functools.cache
-def _versions() -> list[str | None]:
-    return [_version(package) for package in _PACKAGES]
+def _versions(flavor: str) -> list[str | None]:
+    """Return the versions of what a flavor loads with; of all flavors, where it may be any of them."""
+    every = [package for packages in _OF_FLAVOR.values() for package in packages]
+    return [_version(package) for package in (*_OF_ALL, *_OF_FLAVOR.get(flavor, every))]
 
 
 def _version(package: str) -> str | None:

@@ -313,7 +313,7 @@ def test_a_mark_is_of_the_options_and_packages_that_the_trial_was_made_with(monk
     assert tried.was_tried("0" * 64, "lightgbm", "lightgbm-text", [], {"a": 1})
     assert not tried.was_tried("0" * 64, "lightgbm", "lightgbm-text", [], {"a": 2})
     assert not tried.was_tried("1" * 64, "lightgbm", "lightgbm-text", [], {"a": 1})
-    monkeypatch.setattr(tried, "_versions", lambda: ["other"])
+    monkeypatch.setattr(tried, "_versions", lambda flavor: ["other"])
     assert not tried.was_tried("0" * 64, "lightgbm", "lightgbm-text", [], {"a": 1})
 
 
