@@ -186,7 +186,10 @@ class TooManyFailedItemsError(ScriptError):
 
 
 class WorkerError(BatchInferenceError):
-    """Worker processes died or made no progress, again and again; or the environment of a script cannot be built."""
+    """Worker processes died or made no progress, again and again; or a script's environment cannot be built.
+
+    Or the trial of a model file was ended by something else than the file.
+    """
 
     retryable: ClassVar[bool] = True
 

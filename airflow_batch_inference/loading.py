@@ -2,8 +2,8 @@
 
 What must not be relaxed: the file is copied once into a private folder and that copy is hashed, judged and loaded,
 so nobody can change it in between; trust comes from the caller's arguments, never from a file beside the model; a
-format that can run code is refused unless the caller pinned its digest; and no refusal falls back to another way of
-loading.
+format that can run code is refused unless the caller pinned its digest; what nobody vouches for is read in a child
+process only, until it has been tried out there; and no refusal falls back to another way of loading.
 """
 
 from __future__ import annotations
@@ -12,8 +12,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError, UntrustedModelError
-from airflow_batch_inference.flavors.registry import recognise
-from airflow_batch_inference.flavors.trial import construct, find_format, try_in_child
+from airflow_batch_inference.flavors.registry import get_flavor, recognise
+from airflow_batch_inference.flavors.trial import (
+    construct,
+    find_format,
+    look_in_child,
+    require_format,
+    try_in_child,
+)
+from airflow_batch_inference.flavors.tried import note_tried, trying
 from airflow_batch_inference.model_copy import private_copy
 from airflow_batch_inference.signing import SignatureCheck, verify_signature
 from airflow_batch_inference.storage import parse_sha256
@@ -29,6 +36,9 @@ if TYPE_CHECKING:
     from airflow_batch_inference.storage import Storage
 
 _SHOWN_NAMES = 12
+_BY_PIN, _BY_SIGNATURE, BY_CONFIG = "sha256= in ", "signature by ", "[batch_inference] trusted_sha256"
+_VOUCHING = (_BY_PIN, _BY_SIGNATURE, BY_CONFIG)
+"""How a record's ``trusted_by`` begins where somebody vouched for the file's very bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,15 +139,16 @@ def look_at(uri: str, *, storage: Storage, flavor: str | None = None) -> FoundMo
         As :func:`load_model` says.
     """
     with private_copy(uri, storage) as copy:
-        adapter, found = recognise(copy.path, flavor=flavor, where=redact(normalize_uri(uri)))
+        where = redact(normalize_uri(uri))
+        told = look_in_child(copy.path, flavor=flavor, where=where)
         return FoundModel(
-            flavor=adapter.name,
-            format=found.name,
-            trust=found.trust,
+            flavor=told.flavor,
+            format=told.format,
+            trust=find_format(told.flavor, told.format, where=where).trust,
             sha256=copy.sha256,
             size_bytes=copy.size_bytes,
-            imports=_imports(adapter, copy, found) if found.trust == "code" else (),
-            safer=_safer(adapter),
+            imports=told.imports,
+            safer=_safer(told.flavor),
         )
 
 
@@ -148,6 +159,7 @@ def load_model(
     flavor: str | None = None,
     trust: TrustRequest | None = None,
     options: Mapping[str, Any] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
 ) -> VerifiedModel:
     """Load a model file or folder with every check.
 
@@ -164,6 +176,8 @@ def load_model(
         digest also saves the trial in a child process.
     options
         Passed to the flavor.
+    kwargs
+        What the model's methods will be called with, for the trial.
 
     Raises
     ------
@@ -179,6 +193,8 @@ def load_model(
         It could run code, holds types that nobody allowed, or does not have the signature that it must have.
     ModelLoadError
         It is damaged, or was saved by another version.
+    WorkerError
+        Its trial was ended from outside, which says nothing of it.
     """
     asked = trust or TrustRequest()
     pinned = None if asked.sha256 is None else parse_sha256(asked.sha256)
@@ -194,15 +210,24 @@ def load_model(
         signer = None
         if asked.signature is not None:
             signer = verify_signature(copy.path, asked.signature, storage=storage, where=where)
-        adapter, found = recognise(copy.path, flavor=flavor, where=where, options=options)
+        is_pinned = pinned is not None or signer is not None or copy.sha256 in asked.config_sha256
+        if is_pinned:
+            adapter, found = recognise(copy.path, flavor=flavor, where=where, options=options)
+            imports: tuple[str, ...] = ()
+        else:
+            told = look_in_child(
+                copy.path, flavor=flavor, where=where, options=options, tries=True, trusted=types, kwargs=kwargs
+            )
+            adapter, found = get_flavor(told.flavor), find_format(told.flavor, told.format, where=where)
+            imports = told.imports
         if types and found.trust != "allow-list":
             message = (
                 f"trusted= is for skops files, whose types can be named, but {where} is {found.name}. Leave it out."
             )
             raise ConfigurationError(message)
-        reason = _decide_trust(found, copy, asked, adapter, where=where)
-        if reason in ("data", "allow-list") and pinned is None and signer is None:
-            try_in_child(adapter.name, found.name, copy.path, trusted=types, where=where, options=options)
+        reason = _decide_trust(found, copy, asked, adapter, imports, where=where)
+        if not is_pinned:
+            note_tried(copy.sha256, adapter.name, found.name, types, options or {})
         model = construct(adapter.name, found.name, copy.path, trusted=types, where=where, options=options)
     return VerifiedModel(
         model=model,
@@ -211,7 +236,7 @@ def load_model(
         flavor=adapter.name,
         format=found.name,
         trust=reason,
-        trusted_by=_trusted_by(reason, asked, signer),
+        trusted_by=_trusted_by(reason, copy.sha256, asked, signer),
         trusted_types=types,
         options=dict(options or {}),
     )
@@ -220,12 +245,20 @@ def load_model(
 def load_recorded(record: ModelRecord, *, storage: Storage) -> LoadedModel:
     """Load the model of a record again, to score with it.
 
+    A record is believed as far as its digest and the file's own bytes go: the file must have the digest, and be of the
+    format. Where the record names nobody who vouched for the file, it is tried out in a child process first, unless
+    that was done on this machine before (:mod:`~airflow_batch_inference.flavors.tried`).
+
     Raises
     ------
     ArtifactNotFoundError, ArtifactIntegrityError
         The file is gone, or no longer the one that was recorded.
+    UntrustedModelError
+        The record says that the file can do less than it can.
     ModelError
         It loaded when it was recorded, but does not here: other packages or versions.
+    WorkerError
+        Its trial was ended from outside, which says nothing of it.
     """
     with private_copy(record.model_uri, storage) as copy:
         where = redact(record.model_uri)
@@ -239,14 +272,32 @@ def load_recorded(record: ModelRecord, *, storage: Storage) -> LoadedModel:
         if known.trust == "code" and record.trust in ("data", "allow-list"):
             message = f"The record of {where} says trust {record.trust!r}, but a {known.name} file can run code."
             raise UntrustedModelError(message)
+        options = record.load_options
+        if not is_vouched(record):
+            with trying(record.sha256, record.flavor, record.format, record.trusted_types, options) as is_tried:
+                if not is_tried:
+                    try_in_child(
+                        record.flavor,
+                        record.format,
+                        copy.path,
+                        trusted=record.trusted_types,
+                        where=where,
+                        options=options,
+                        recognises=True,
+                    )
+                    note_tried(record.sha256, record.flavor, record.format, record.trusted_types, options)
+        else:
+            _, found = recognise(copy.path, flavor=record.flavor, where=where, options=options)
+            require_format(found.name, record.format, where=where)
         return construct(
-            record.flavor,
-            record.format,
-            copy.path,
-            trusted=record.trusted_types,
-            where=where,
-            options=record.load_options,
+            record.flavor, record.format, copy.path, trusted=record.trusted_types, where=where, options=options
         )
+
+
+def is_vouched(record: ModelRecord) -> bool:
+    """Say whether a record names somebody who vouched for the very bytes of its file, whatever their format."""
+    by = record.trusted_by or ""
+    return record.trust in ("sha256", "signature", "config", "dag") or by.startswith(_VOUCHING)
 
 
 def _parse_trusted(trusted: Sequence[str] | None) -> tuple[str, ...]:
@@ -258,7 +309,13 @@ def _parse_trusted(trusted: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def _decide_trust(
-    found: ModelFormat, copy: ModelCopy, asked: TrustRequest, adapter: Flavor, *, where: str
+    found: ModelFormat,
+    copy: ModelCopy,
+    asked: TrustRequest,
+    adapter: Flavor,
+    imports: tuple[str, ...],
+    *,
+    where: str,
 ) -> TrustReason:
     """Say why the file may be loaded, or refuse it.
 
@@ -275,35 +332,30 @@ def _decide_trust(
         return "signature"
     if copy.sha256 in asked.config_sha256:
         return "config"
-    raise UntrustedModelError(_refusal(found, copy, adapter, where))
+    raise UntrustedModelError(_refusal(found, copy, adapter, imports, where))
 
 
-def _imports(adapter: Flavor, copy: ModelCopy, found: ModelFormat) -> tuple[str, ...]:
-    listing = getattr(adapter, "imported_names", None)
-    return tuple(listing(copy.path, found)) if listing is not None else ()
+def _safer(flavor: str) -> str:
+    return str(getattr(get_flavor(flavor), "safer", "in a format that cannot hold code"))
 
 
-def _safer(adapter: Flavor) -> str:
-    return str(getattr(adapter, "safer", "in a format that cannot hold code"))
-
-
-def _refusal(found: ModelFormat, copy: ModelCopy, adapter: Flavor, where: str) -> str:
-    names = _imports(adapter, copy, found)
+def _refusal(found: ModelFormat, copy: ModelCopy, adapter: Flavor, names: tuple[str, ...], where: str) -> str:
     more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
     imports = f" It would import at least {', '.join(names[:_SHOWN_NAMES])}{more}." if names else ""
     return (
         f"{where} is {found.name}, which can run any code when it is loaded.{imports} Only if you trust where it came "
         f'from, pin these very bytes with LoadModelOperator(sha256="{copy.sha256}"), or --sha256 on the command line; '
-        f"or save the model {_safer(adapter)}, which needs no pin."
+        f"or save the model {_safer(adapter.name)}, which needs no pin."
     )
 
 
-def _trusted_by(reason: TrustReason, asked: TrustRequest, signer: str | None) -> str | None:
-    """Say who vouched for the file."""
+def _trusted_by(reason: TrustReason, sha256: str, asked: TrustRequest, signer: str | None) -> str | None:
+    """Say who vouched for the file, also where its format asks for nobody: it is not tried out then."""
     by = asked.asked_by or "the caller"
-    said = {
-        "sha256": f"sha256= in {by}",
-        "config": "[batch_inference] trusted_sha256",
-        "allow-list": f"trusted= in {by}" if asked.trusted else None,
-    }.get(reason)
-    return f"signature by {signer}" if signer is not None else said
+    if signer is not None:
+        return f"{_BY_SIGNATURE}{signer}"
+    if asked.sha256 is not None:
+        return f"{_BY_PIN}{by}"
+    if sha256 in asked.config_sha256:
+        return BY_CONFIG
+    return f"trusted= in {by}" if asked.trusted and reason == "allow-list" else None

@@ -64,6 +64,8 @@ class ModelRequest:
         The model's name (None: the file's stem), and a free tag.
     signature
         Input to the name of its Arrow type, where the model does not know it or is to be corrected.
+    predict_kwargs
+        What its methods will be called with, where that is known: it is tried out with them too.
     """
 
     model_uri: str
@@ -76,6 +78,7 @@ class ModelRequest:
     name: str | None = None
     tag: str | None = None
     signature: Mapping[str, str] = field(default_factory=dict)
+    predict_kwargs: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +113,7 @@ def describe_model(request: ModelRequest, *, storage: Storage) -> tuple[LoadedMo
         flavor=request.flavor,
         trust=request.trust,
         options=request.load_options,
+        kwargs=request.predict_kwargs,
     )
     unnamed = getattr(verified.model, "unnamed", None)
     if unnamed is not None and verified.model.inputs is None and not request.signature:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.exceptions import UntrustedModelError
+from airflow_batch_inference.exceptions import ModelLoadError, UntrustedModelError
 from airflow_batch_inference.flavors.base import require
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _EXTERNAL = 1
 _LABELS = ("classlabels_strings", "classlabels_int64s", "classlabels_ints")
 _ZIP_MAP = "ZipMap"
+_MOST_NODES = 1_000_000
+_MOST_LEVELS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ def read_onnx(path: Path, *, folder: Path | None) -> OnnxFile:
     ------
     UntrustedModelError
         A tensor's data lies elsewhere, or the model holds programs compiled for an accelerator.
+    ModelLoadError
+        Its functions call each other too deeply, or unfold into too many nodes.
     google.protobuf.message.DecodeError
         The file is damaged.
     """
@@ -69,6 +73,7 @@ def read_onnx(path: Path, *, folder: Path | None) -> OnnxFile:
                 "which may be code. Export the model itself."
             )
             raise UntrustedModelError(text)
+    _require_few_nodes(model)
     classes = _classes(model.graph)
     return OnnxFile(model.SerializeToString() if _unwrap(onnx, model.graph) else content, classes)
 
@@ -81,6 +86,48 @@ def _messages(message: Any) -> Iterator[Any]:  # noqa: ANN401  # protobuf's clas
             continue
         for part in value if field.is_repeated else (value,):
             yield from _messages(part)
+
+
+def _require_few_nodes(model: Any) -> None:  # noqa: ANN401  # a ModelProto
+    """Refuse functions that call each other so that the graph unfolds into far more than the file holds.
+
+    ONNX Runtime puts a function's nodes into the place of each call before it does anything else.
+
+    Raises
+    ------
+    ModelLoadError
+        There are too many nodes, or too many calls within calls.
+    """
+    functions = {(each.domain, each.name): each.node for each in model.functions}
+    if not functions:
+        return
+    sizes: dict[tuple[str, str], int] = {}
+
+    def unfolded(nodes: Any, level: int) -> int:  # noqa: ANN401  # NodeProtos
+        if level > _MOST_LEVELS:
+            message = (
+                f"The ONNX model's functions call each other more than {_MOST_LEVELS} levels deep, or without end. "
+                "Export the model again with its functions inlined (onnx.inliner.inline_local_functions)."
+            )
+            raise ModelLoadError(message)
+        total = 0
+        for node in nodes:
+            key = (node.domain, node.op_type)
+            if key in functions and key not in sizes:
+                sizes[key] = unfolded(functions[key], level + 1)
+            total += 1 + sizes.get(key, 0)
+            for attribute in node.attribute:
+                for graph in (*([attribute.g] if attribute.HasField("g") else ()), *attribute.graphs):
+                    total += unfolded(graph.node, level + 1)
+        return total
+
+    total = unfolded(model.graph.node, 0)
+    if total > _MOST_NODES:
+        message = (
+            f"The ONNX model's functions call each other so that it unfolds into {total:.3g} nodes; there may be "
+            f"{_MOST_NODES:,}. Export the model again, with its functions inlined."
+        )
+        raise ModelLoadError(message)
 
 
 def _require_inside(tensor: Any, folder: Path | None) -> None:  # noqa: ANN401  # a TensorProto

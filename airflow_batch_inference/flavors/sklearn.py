@@ -25,6 +25,7 @@ from airflow_batch_inference.flavors.keywords import require_taken
 from airflow_batch_inference.flavors.pickled import PICKLES, imported_by_file, starts_as_pickle
 from airflow_batch_inference.flavors.sklearn_objects import require_harmless
 from airflow_batch_inference.flavors.skops_schema import SCHEMA, called_names
+from airflow_batch_inference.flavors.thread_counts import hold_threads
 from airflow_batch_inference.flavors.torch_files import TORCH_LEGACY
 
 if TYPE_CHECKING:
@@ -250,6 +251,7 @@ class SklearnFlavor:
                     f"scikit-learn=={warning.original_sklearn_version}, or fit and save the model again."
                 )
                 raise ModelLoadError(message) from warning
+        hold_threads(estimator)
         return describe(estimator, chosen)
 
 

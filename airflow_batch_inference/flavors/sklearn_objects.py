@@ -33,7 +33,7 @@ def require_harmless(estimator: object) -> None:
     ModelLoadError
         A tree's nodes point beyond it.
     """
-    for part in _reachable(estimator):
+    for part in reachable(estimator):
         kind = type(part).__name__
         if type(part).__module__ == _TEXT and getattr(part, "input", "content") != "content":
             message = (
@@ -47,7 +47,7 @@ def require_harmless(estimator: object) -> None:
             raise ModelLoadError(message)
 
 
-def _reachable(root: object) -> Iterator[object]:
+def reachable(root: object) -> Iterator[object]:
     """Yield an object and all that it holds, each once."""
     seen: set[int] = set()
     waiting = [root]

@@ -14,6 +14,9 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+MOST_LEVELS = 2000
+"""Of a tree: libraries that explain predictions follow it by calls within calls, with memory for each pair of them."""
+
 
 def node_fault(
     children: Mapping[str, np.ndarray], is_inner: Mapping[str, np.ndarray], splits: np.ndarray, *, width: int
@@ -47,4 +50,18 @@ def node_fault(
     if len(np.unique(led_to)) < len(led_to):
         return "two nodes lead to the same one"
     wrong = splits[(splits < 0) | (splits >= width)]
-    return f"a split asks for input {int(wrong[0])} of {width}" if len(wrong) else None
+    if len(wrong):
+        return f"a split asks for input {int(wrong[0])} of {width}"
+    if len(splits) > MOST_LEVELS and _is_deep(children, is_inner):
+        return f"it has more than {MOST_LEVELS} levels, and explaining it takes memory by their square"
+    return None
+
+
+def _is_deep(children: Mapping[str, np.ndarray], is_inner: Mapping[str, np.ndarray]) -> bool:
+    """Say whether a path from the root is longer than there may be levels."""
+    level = np.zeros(1, dtype=np.int64)
+    for _ in range(MOST_LEVELS):
+        level = np.concatenate([found[level][is_inner[name][level]] for name, found in children.items()])
+        if not len(level):
+            return False
+    return True

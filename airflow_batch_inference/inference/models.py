@@ -355,6 +355,7 @@ def _from_storage(uri: str, options: ModelOptions) -> tuple[LoadedModel, ModelRe
             flavor=options.flavor,
             trust=TrustRequest(sha256=options.sha256, trusted=options.trusted, asked_by="Pipeline"),
             load_options=options.load_options,
+            predict_kwargs=options.predict_kwargs,
         )
         model, described = describe_model(request, storage=storage)
         return accelerated(model, options.accelerate), described

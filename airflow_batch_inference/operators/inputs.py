@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_batch_inference.aliases import parse_alias, resolve_alias
@@ -80,6 +81,8 @@ def resolve_model(model: str, as_of: object, *, root: str, storage: Storage) -> 
 def read_model(argument: str, uri: str, *, root: str, storage: Storage) -> ModelRecord:
     """Return a model record; what it says of trust is believed if it lies in the artifact store, and nowhere else.
 
+    That somebody vouched for a file whose format cannot run code is not believed elsewhere either: it is tried out.
+
     Raises
     ------
     ConfigurationError
@@ -88,6 +91,8 @@ def read_model(argument: str, uri: str, *, root: str, storage: Storage) -> Model
         It says that somebody trusted the model, but lies elsewhere; or the digest in the config that trusted it is
         not there any more.
     """
+    from airflow_batch_inference.loading import BY_CONFIG, is_vouched
+
     record = read(ModelRecord, argument, uri, storage)
     in_store = any(
         normalize_uri(uri).startswith(f"{store.rstrip('/')}/") for store in (normalize_uri(root), artifact_root())
@@ -95,8 +100,11 @@ def read_model(argument: str, uri: str, *, root: str, storage: Storage) -> Model
     vouched = (
         record.trust in ("sha256", "signature") or bool(record.trusted_types) or "model_class" in record.load_options
     )
-    if record.sha256 in trusted_digests() or (record.trust != "config" and (in_store or not vouched)):
-        return record
+    if record.sha256 in trusted_digests():
+        return replace(record, trusted_by=record.trusted_by or BY_CONFIG)
+    if record.trust != "config" and (in_store or not vouched):
+        is_claim = not in_store or record.trusted_by == BY_CONFIG
+        return replace(record, trusted_by=None) if is_claim and is_vouched(record) else record
     if record.trust == "config":
         why = "trusted_sha256 in the config had its digest, which is not there any more"
     else:

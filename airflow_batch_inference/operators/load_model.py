@@ -268,6 +268,7 @@ class LoadModelOperator(BatchInferenceOperator):
             name=optional_text(self.name) or name,
             tag=optional_text(self.tag),
             signature=words("signature", self.signature),
+            predict_kwargs=mapping("predict_kwargs", self.predict_kwargs),
         )
 
     def _model_uri(self) -> tuple[str, str | None]:

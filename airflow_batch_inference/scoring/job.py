@@ -27,6 +27,7 @@ from airflow_batch_inference.exceptions import (
     TooManyRejectedRowsError,
 )
 from airflow_batch_inference.flavors.threads import usable_cores
+from airflow_batch_inference.loading import is_vouched
 from airflow_batch_inference.records import (
     Certificate,
     ChallengersRecord,
@@ -65,6 +66,9 @@ log = logging.getLogger(__name__)
 
 _WORKER_BYTES = 300 << 20
 _MANY_PARTS = 8
+_ENDING = frozenset({"lightgbm", "xgboost", "sklearn", "function"})
+"""Flavors whose predictions end: functions are the DAG's own, and the files of the others are looked through."""
+_UNVOUCHED_MINI_BATCH_S = 300.0
 
 
 def _never() -> bool:
@@ -221,7 +225,8 @@ def _scorers(
     resources: Resources,
     check: Callable[[], None],
 ) -> Iterator[_Here | WorkerPool]:
-    workers = resources.workers(len(plans))
+    limit_s = None if resources.timeout_s is not None else _default_limit(request)
+    workers = resources.workers(len(plans)) or (0 if limit_s is None else 1)
     if request.environment and not request.can_travel:
         message = (
             "environment_variables are set in worker processes, and the model cannot be handed to one. Leave them out, "
@@ -241,10 +246,24 @@ def _scorers(
                 raise ConfigurationError(message) from error
             log.warning("Scoring in this process alone: its file systems cannot be handed to another (%s)", error)
         else:
-            with WorkerPool(*shared, workers=workers, check=check, timeout_s=resources.timeout_s) as pool:
+            timeout_s = resources.timeout_s if limit_s is None else limit_s
+            with WorkerPool(
+                *shared, workers=workers, check=check, timeout_s=timeout_s, is_default=limit_s is not None
+            ) as pool:
                 yield pool
             return
     yield _Here(request, opened, storage, check)
+
+
+def _default_limit(request: ScoringRequest) -> float | None:
+    """Return the limit of a mini-batch where a file that nobody vouches for may compute without end; else None.
+
+    Tree ensembles and what scikit-learn has are looked through, so that each path of them ends.
+    """
+    others = () if request.lineup is None else request.lineup.sources()
+    records = (request.record, *(source.record for source in others))
+    may_hang = any(record.flavor not in _ENDING and not is_vouched(record) for record in records)
+    return _UNVOUCHED_MINI_BATCH_S if may_hang else None
 
 
 def _shared(request: ScoringRequest, opened: Dataset, storage: Storage) -> tuple[ScoringRequest, Dataset, Storage]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from multiprocessing import connection
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.exceptions import WorkerError
+from airflow_batch_inference.exceptions import PredictionError, WorkerError
 from airflow_batch_inference.scoring.processes import ending, send, start_process
 from airflow_batch_inference.scoring.queue import PartQueue
 from airflow_batch_inference.scoring.surroundings import is_remote
@@ -49,6 +49,8 @@ class _Worker:
     rows: Rows | None = None
     heard: float = field(default_factory=time.monotonic)
     is_ready: bool = False
+    is_preparing: bool = False
+    """Whether it tries the model on the first rows."""
     reason: str | None = None
     """Why the parent killed it."""
     challenger: str = ""
@@ -105,6 +107,8 @@ class WorkerPool:
         Called a few times a second; raises to stop.
     timeout_s
         After so many seconds without a sign of life in a part, a worker is killed; None: never.
+    is_default
+        Whether nobody has asked for that limit: then what oversteps it twice ends the job, and says what to do.
     """
 
     def __init__(
@@ -116,6 +120,7 @@ class WorkerPool:
         workers: int,
         check: Callable[[], None],
         timeout_s: float | None = None,
+        is_default: bool = False,
     ) -> None:
         self._request = request
         self._opened = opened
@@ -123,6 +128,8 @@ class WorkerPool:
         self.number = workers
         self._check = check
         self._timeout_s = timeout_s
+        self._is_default = is_default
+        self._hung: set[tuple[int, Rows | None]] = set()
         self._workers: list[_Worker] = []
         self._job: PreparedJob | None = None
         self._troubles = _Troubles()
@@ -155,18 +162,23 @@ class WorkerPool:
             Whatever it raised.
         """
         first = self._workers[0]
+        first.is_preparing = True
         send(first.pipe, ("prepare", self._opened))
         while self._job is None:
             for worker, message in self._messages():
                 if message is None:
+                    if worker.reason and self._is_default and not worker.challenger:
+                        raise self._endless("the first rows")
                     if not self._blame_challenger(worker):
                         self._note_starting_death(worker)
                     fresh = self._restart(worker)
                     if worker is first:
                         first = fresh
+                        first.is_preparing = True
                         send(first.pipe, ("prepare", self._opened))
                 elif message[0] == "prepared":
                     self._job = message[1]
+        first.is_preparing = False
         for other in self._workers:
             if other is not first:
                 send(other.pipe, ("job", self._job))
@@ -254,7 +266,8 @@ class WorkerPool:
     def _kill_hanging(self) -> None:
         for worker in self._workers:
             silent = time.monotonic() - worker.heard
-            if self._timeout_s is not None and worker.plan and worker.is_ready and silent > self._timeout_s:
+            is_busy = worker.is_ready and (worker.is_preparing or worker.plan is not None)
+            if self._timeout_s is not None and is_busy and silent > self._timeout_s:
                 worker.reason = f"no sign of life for {self._timeout_s:g} s"
                 worker.process.kill()
 
@@ -265,12 +278,37 @@ class WorkerPool:
             if not worker.is_ready:
                 self._note_starting_death(worker)
             if worker.plan is not None:
+                self._note_hanging(worker, worker.plan.index)
                 log.warning("A worker process ended (%s) in part %d, rows %s", how, worker.plan.index, worker.rows)
                 self._troubles.note(worker.plan.index, worker.rows, how)
         queue.put_back(worker, worker.plan)
         fresh = self._restart(worker)
         send(fresh.pipe, ("job", self._job))
         self._give(fresh, queue, allowed)
+
+    def _note_hanging(self, worker: _Worker, index: int) -> None:
+        """Remember rows that overstepped a limit that nobody has asked for.
+
+        Raises
+        ------
+        PredictionError
+            They did so before.
+        """
+        if worker.reason is None or not self._is_default:
+            return
+        if (index, worker.rows) in self._hung:
+            where = f"rows {worker.rows[0]} to {worker.rows[1]}" if worker.rows else "rows"
+            raise self._endless(f"{where} of part {index}")
+        self._hung.add((index, worker.rows))
+
+    def _endless(self, what: str) -> PredictionError:
+        message = (
+            f"The model {self._request.record.name} did not predict {what} within {self._timeout_s:g} s, perhaps it "
+            "never would: a file whose digest nobody has pinned has that limit for a mini-batch. If it is only slow, "
+            "give mini_batch_timeout_s or a lower rows_per_batch, or pin the file with LoadModelOperator(sha256=…); to "
+            "set such rows aside, give mini_batch_timeout_s and error_threshold."
+        )
+        return PredictionError(message)
 
     def _blame_challenger(self, worker: _Worker) -> bool:
         """Leave out a challenger that has ended a process: in that part, or after some of them in whatever comes."""

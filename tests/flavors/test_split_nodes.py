@@ -33,3 +33,10 @@ def test_a_tree_whose_paths_all_end_is_fine_in_whatever_order_its_nodes_are(left
 )
 def test_a_tree_that_leads_elsewhere_or_back_is_not(left, right, splits, said):
     assert fault(left, right, splits) == said
+
+
+@pytest.mark.parametrize(("levels", "is_fine"), [(2000, True), (2001, False)])
+def test_a_tree_of_too_many_levels_is_not_followed(levels, is_fine):
+    left = [*range(1, levels), -1]
+    found = fault(left, [-2] * levels, [0] * levels)
+    assert found is None if is_fine else "more than 2000 levels" in found

@@ -15,6 +15,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from airflow_batch_inference.exceptions import ArtifactNotFoundError
 from airflow_batch_inference.operators import LoadModelOperator, PredictOperator
+from airflow_batch_inference.operators.inputs import read_model
+from airflow_batch_inference.records import ModelRecord
 from airflow_batch_inference.storage import Storage, sha256_of
 
 STORE = Storage()
@@ -180,3 +182,20 @@ def test_a_golden_set_is_checked_before_a_row_is_scored(runner, tree, monkeypatc
         runner(PredictOperator(task_id="again", model=model, dataset=rows))
     with pytest.raises(AirflowException, match=r"GoldenSetError.*remove .*golden-sets"):
         runner(LoadModelOperator(task_id="load", model_uri=str(tree), sha256=sha256_of(tree), golden_set=rows))
+
+
+@pytest.mark.parametrize(
+    "by", ["sha256= in somebody's dag", "signature by sha256:0", "[batch_inference] trusted_sha256"]
+)
+def test_that_somebody_vouched_for_a_file_without_code_is_believed_in_the_artifact_store_only(tmp_path, by):
+    fields = dict.fromkeys(("conn_id", "inputs", "n_features", "output_names", "classes", "class_names", "tag"))
+    fields |= dict.fromkeys(("label_columns", "baseline_uri", "golden_uri"))
+    record = ModelRecord(
+        **fields, name="m", model_uri="file:///m.txt", sha256="0" * 64, size_bytes=1, flavor="lightgbm",
+        format="lightgbm-text", trust="data", trusted_by=by, trusted_types=(), load_options={}, versions={},
+    )  # fmt: skip
+    storage, root = Storage(), str(tmp_path / "store")
+    inside, beside = (storage.put_record(f"{tmp_path}/{place}", "model", record) for place in ("store/m", "other"))
+    is_of_config = by.startswith("[")  # and its digest is not there (any more)
+    assert read_model("model", inside, root=root, storage=storage).trusted_by == (None if is_of_config else by)
+    assert read_model("model", beside, root=root, storage=storage).trusted_by is None
