@@ -130,6 +130,30 @@ class Dataset:
         digest = digest_of(self.inline)
         return (DataFile(uri=f"inline:{digest}", size_bytes=self.inline.nbytes, version=digest),)
 
+    def require_unchanged(self, files: Iterable[int] | None = None) -> None:
+        """Refuse files that are not those that were opened: what was read of them may be of two versions.
+
+        Parameters
+        ----------
+        files
+            Their positions; None: all.
+
+        Raises
+        ------
+        DataError
+            Names the file.
+        """
+        for listed in self.files if files is None else [self.files[file] for file in dict.fromkeys(files)]:
+            planned = listed.file
+            now = self.storage.versioned(planned.uri)
+            if now != planned:
+                message = (
+                    f"{planned.uri} was changed while it was being read ({planned.size_bytes} bytes, version "
+                    f"{planned.version}; now {now.size_bytes}, {now.version}). Run the task again when its writer is "
+                    "done."
+                )
+                raise DataError(message)
+
     def select(self, names: Sequence[str]) -> Dataset:
         """Return the dataset with these columns only, in this order; the others are not read."""
         places = {name: self.schema.get_field_index(name) for name in names}

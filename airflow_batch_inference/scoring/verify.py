@@ -209,7 +209,7 @@ def _verify_inputs(found: Verification, storage: Storage, inputs: Storage) -> No
     if not record.dataset_uris or not record.kept or record.output_format not in ("parquet", "arrow"):
         found.checks.append("inputs not compared: they are inline, or the output is text or was not kept")
         return
-    changed = [file.uri for file in record.dataset if inputs.stat(file.uri) != file]
+    changed = [file.uri for file in record.dataset if inputs.versioned(file.uri) != file]
     if changed:
         found.problems.append(f"{changed[0]} was changed since it was scored: it cannot be compared")
         return

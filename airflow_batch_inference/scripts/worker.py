@@ -322,7 +322,7 @@ def _require_unchanged(batch: MiniBatch, storage: Storage) -> None:
         Names the file.
     """
     for item in batch.items:
-        planned, now = item.file, retrying(item.file.uri, lambda item=item: storage.stat(item.file.uri))  # type: ignore[misc]  # mypy: defaults in a lambda
+        planned, now = item.file, retrying(item.file.uri, lambda item=item: storage.versioned(item.file.uri))  # type: ignore[misc]  # mypy: defaults in a lambda
         if now != planned:
             message = (
                 f"{planned.uri} was changed while it was being scored ({planned.size_bytes} bytes, version "

@@ -98,7 +98,7 @@ def test_a_file_that_changes_while_it_is_scored_is_noticed(bench, source, make_m
             bench.write("in.parquet", {"a": np.zeros(ROWS), "b": np.ones(ROWS)})
         return np.zeros(batch.num_rows)
 
-    with pytest.raises(DataError, match=r"in\.parquet was changed while it was being scored"):
+    with pytest.raises(DataError, match=r"in\.parquet was changed while it was being read"):
         bench.score(source, model=make_model(answer=rewrites), rows_per_batch=10)
     assert bench.visible() == []
 
