@@ -24,7 +24,7 @@ from airflow_batch_inference.datasets.partitions import partition_value, with_pa
 from airflow_batch_inference.datasets.readers import inspect_file, read_tables
 from airflow_batch_inference.datasets.reading import Reading
 from airflow_batch_inference.datasets.units import BROKEN_COLUMN, FileInfo, RowRange, Unit
-from airflow_batch_inference.exceptions import ConfigurationError, DataError
+from airflow_batch_inference.exceptions import ConfigurationError, DataError, InputChangedError
 from airflow_batch_inference.records import ColumnSpec, CsvOptions, DataFile, ReadOptions
 from airflow_batch_inference.uris import plain_uris
 
@@ -140,7 +140,7 @@ class Dataset:
 
         Raises
         ------
-        DataError
+        InputChangedError
             Names the file.
         """
         for listed in self.files if files is None else [self.files[file] for file in dict.fromkeys(files)]:
@@ -152,7 +152,7 @@ class Dataset:
                     f"{planned.version}; now {now.size_bytes}, {now.version}). Run the task again when its writer is "
                     "done."
                 )
-                raise DataError(message)
+                raise InputChangedError(message)
 
     def select(self, names: Sequence[str]) -> Dataset:
         """Return the dataset with these columns only, in this order; the others are not read."""
@@ -181,6 +181,8 @@ class Dataset:
         self, rows: int, *, ranges: Sequence[RowRange] | None = None, cursor: Cursor | None = None
     ) -> Generator[MiniBatch, None, None]:
         """Yield the rows in input order, ``rows`` at a time (the last one may hold fewer, never 0).
+
+        After the last of all rows, files that were changed in the meantime are an error (:meth:`require_unchanged`).
 
         Parameters
         ----------
@@ -215,6 +217,7 @@ class Dataset:
             for wanted in ranges if ranges is not None else [RowRange(0, 0, None, 0, 0, self.inline.num_rows)]:
                 yield self.inline.slice(wanted.first_row, wanted.rows), INLINE, wanted.first_row
             return
+        is_whole = ranges is None
         if ranges is None:
             ranges = [
                 RowRange(file, info.units[0].start, None, 0, 0, sum(unit.rows for unit in info.units))
@@ -230,6 +233,8 @@ class Dataset:
                     conform = conform.append_column(BROKEN_COLUMN, table.column(BROKEN_COLUMN))
                 yield conform, listed.file.uri, first_row
                 first_row += table.num_rows
+        if is_whole:  # whoever asks for some rows only, asks for this himself, too
+            self.require_unchanged()
 
     def file_tables(self, file: int, start: int, stop: int | None) -> Iterator[pa.Table]:
         """Yield one file's rows from a unit's border on, as the file has them."""
