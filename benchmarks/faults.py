@@ -1,4 +1,5 @@
-"""The fault campaign, long form: 1,000 kills on a local folder, 300 on S3, races, stops, full disks, damaged inputs.
+"""The fault campaign, long form: 1,000 kills on a local folder, 300 on S3, races, stops, full disks, damaged inputs,
+and 600 runs over inputs that are rewritten on a local folder, on S3 and in stores without versions.
 
 Usage::
 
@@ -23,24 +24,29 @@ import fsspec
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "scoring"))
 from campaign import Campaign, FaultyFileSystem, FaultyS3, Result, describe, on_full_disk
+from rewrites import Result as RewriteResult
+from rewrites import Rewrites
 
 from airflow_batch_inference.scoring import retries
 
 
-def local(folder: Path, seed: int, scale: float) -> dict[str, Result]:
+def local(folder: Path, seed: int, scale: float) -> dict[str, Result | RewriteResult]:
     """Run what needs a local folder only."""
 
     def campaign(name: str) -> Campaign:
         (folder / name).mkdir()
         return Campaign(folder / name, f"file://{folder / name}/root", seed=seed)
 
-    results = {
+    results: dict[str, Result | RewriteResult] = {
         "kills, local": campaign("kills").kills(at_least=int(1000 * scale)),
         "three writers, one job": campaign("same").races(int(500 * scale), same_job=True),
         "three writers, three jobs": campaign("other").races(int(500 * scale), same_job=False),
         "SIGTERM, local": campaign("stops").stops(at_least=int(200 * scale)),
         "damaged inputs": campaign("damaged").damaged_inputs(int(20_000 * scale)),
     }
+    for place in (f"{folder}/rewritten", "memory://rewritten", "untold://rewritten"):
+        name = f"rewritten inputs, {'local' if place.startswith('/') else place.partition(':')[0]}"
+        results[name] = Rewrites(place, folder / name, seed=seed).campaign(runs=int(150 * scale))
     for forever in (False, True):
         for applied in (False, True):
             for passes in (False, True):
@@ -55,7 +61,7 @@ def local(folder: Path, seed: int, scale: float) -> dict[str, Result]:
     return results
 
 
-def on_s3(folder: Path, seed: int, scale: float) -> dict[str, Result]:
+def on_s3(folder: Path, seed: int, scale: float) -> dict[str, Result | RewriteResult]:
     """Disturb runs whose artifact store is an S3-compatible server on loopback."""
     from moto.server import ThreadedMotoServer
 
@@ -74,12 +80,15 @@ def on_s3(folder: Path, seed: int, scale: float) -> dict[str, Result]:
         def campaign(name: str) -> Campaign:
             return Campaign(folder, f"s3://campaign/{name}", seed=seed)
 
-        results = {
+        results: dict[str, Result | RewriteResult] = {
             "kills, S3": campaign("kills").kills(at_least=int(300 * scale)),
             "three writers, one job, S3": campaign("same").races(int(60 * scale), same_job=True),
             "three writers, three jobs, S3": campaign("other").races(int(60 * scale), same_job=False),
             "SIGTERM, S3": campaign("stops").stops(at_least=int(30 * scale)),
         }
+        results["rewritten inputs, S3"] = Rewrites("s3://campaign/rewritten", folder / "rewritten", seed=seed).campaign(
+            runs=int(150 * scale)
+        )
         with FaultyS3().installed() as faulty:
             for applied in (False, True):
                 name = f"operation fails once, {'after' if applied else 'before'}, S3"

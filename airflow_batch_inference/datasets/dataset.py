@@ -144,15 +144,7 @@ class Dataset:
             Names the file.
         """
         for listed in self.files if files is None else [self.files[file] for file in dict.fromkeys(files)]:
-            planned = listed.file
-            now = self.storage.versioned(planned.uri)
-            if now != planned:
-                message = (
-                    f"{planned.uri} was changed while it was being read ({planned.size_bytes} bytes, version "
-                    f"{planned.version}; now {now.size_bytes}, {now.version}). Run the task again when its writer is "
-                    "done."
-                )
-                raise InputChangedError(message)
+            _require_unchanged(listed, self.storage)
 
     def select(self, names: Sequence[str]) -> Dataset:
         """Return the dataset with these columns only, in this order; the others are not read."""
@@ -467,9 +459,7 @@ def open_dataset(
         message = f"The dataset mixes formats: {mixed}. Choose one with a glob, such as …/*.parquet."
         raise DataError(message)
     known = _known(reading, types, model_names, is_own)
-    infos = [
-        inspect_file(listed.file.uri, storage, tolerant=tolerant, known=_known_of(listed, known)) for listed in files
-    ]
+    infos = [_inspected(listed, storage, known, tolerant=tolerant) for listed in files]
     for listed, info in zip(files, infos, strict=True):
         _require_columns(listed, info)
     # A compressed text file may hold nothing, too.
@@ -495,6 +485,24 @@ def open_dataset(
     )
     whole = opened.with_index(model_names or ())
     return flattened(whole) if any(listed.is_nested for listed in files) else whole
+
+
+def _inspected(listed: ListedFile, storage: Storage, known: Reading, *, tolerant: bool) -> FileInfo:
+    try:
+        return inspect_file(listed.file.uri, storage, tolerant=tolerant, known=_known_of(listed, known))
+    except DataError:
+        _require_unchanged(listed, storage)  # half of a file that is being written is no damaged file
+        raise
+
+
+def _require_unchanged(listed: ListedFile, storage: Storage) -> None:
+    planned, now = listed.file, storage.versioned(listed.file.uri)
+    if now != planned:
+        message = (
+            f"{planned.uri} was changed while it was being read ({planned.size_bytes} bytes, version {planned.version}; "
+            f"now {now.size_bytes}, {now.version}). Run the task again when its writer is done."
+        )
+        raise InputChangedError(message)
 
 
 def _known(

@@ -22,7 +22,7 @@ from airflow_batch_inference.datasets.prefetch import prefetched
 from airflow_batch_inference.datasets.read_digest import ReadDigest
 from airflow_batch_inference.datasets.writers import PartWriter
 from airflow_batch_inference.drift.profile import Profiler
-from airflow_batch_inference.exceptions import ArtifactIntegrityError, TooManyRejectedRowsError
+from airflow_batch_inference.exceptions import ArtifactIntegrityError, BatchInferenceError, TooManyRejectedRowsError
 from airflow_batch_inference.records import Part, Receipt, Rejection
 from airflow_batch_inference.scoring.acceleration import tree_kernel
 from airflow_batch_inference.scoring.accounting import as_text, row_hash, rows_hash
@@ -149,7 +149,11 @@ class PartScorer:
         try:
             part = self._write(plan, run)
         except TooManyRejectedRowsError as error:
+            dataset.require_unchanged(files)
             raise self._with_rejects(error, plan, run) from error.__cause__
+        except BatchInferenceError:
+            dataset.require_unchanged(files)  # half of a file that is being written is no damaged file
+            raise
         dataset.require_unchanged(files)
         quarantine = self._write_quarantine(plan, run)
         receipt = Receipt(

@@ -454,6 +454,6 @@ def on_full_disk(folder: Path, small: Path, *, seed: int, times: int) -> Result:
     return campaign.result
 
 
-def describe(result: Result) -> str:
+def describe(result: Any) -> str:
     """Return a result as one line of JSON."""
     return json.dumps(result.__dict__)
