@@ -162,6 +162,11 @@ class Storage:
                 "Give an Airflow connection (conn_id) to it, or copy the files to a store that has one."
             )
             raise ConfigurationError(message) from error
+        except OSError as error:
+            if "libjvm" not in str(error) and "libhdfs" not in str(error):
+                raise
+            message = f"No file system for {redact(uri)!r} ({error}). Install Java and Hadoop's client, or use webhdfs://."
+            raise ConfigurationError(message) from error
         # Some keep listings and sizes: what other processes have put or changed since would not be seen.
         fs.invalidate_cache()
         return fs, uri.removeprefix("file://") if protocol == "file" else uri.split("://", 1)[1]
