@@ -162,8 +162,8 @@ def _version(uri: str, storage: Storage) -> DataFile | None:
 
 def _refuse_changed(uri: str) -> None:
     message = (
-        f"{redact(uri)} was changed while it was copied: the copy may be of two versions. Load it again when its writer "
-        "is done; a model is best written under a new name, and renamed."
+        f"{redact(uri)} was changed while it was copied: the copy may be of two versions. Load it again when its "
+        "writer is done; a model is best written under a new name, and renamed."
     )
     raise ArtifactIntegrityError(message)
 

@@ -165,7 +165,9 @@ class Storage:
         except OSError as error:
             if "libjvm" not in str(error) and "libhdfs" not in str(error):
                 raise
-            message = f"No file system for {redact(uri)!r} ({error}). Install Java and Hadoop's client, or use webhdfs://."
+            message = (
+                f"No file system for {redact(uri)!r} ({error}). Install Java and Hadoop's client, or use webhdfs://."
+            )
             raise ConfigurationError(message) from error
         # Some keep listings and sizes: what other processes have put or changed since would not be seen.
         fs.invalidate_cache()
@@ -557,8 +559,8 @@ def _require_own_name(path: str, status: os.stat_result) -> None:
     folder = Path(os.path.realpath(path)).parent
     if folder.stat().st_uid != status.st_uid:
         message = (
-            f"file://{shown_path(path)} is a hard link to a file that not everybody may read (user {status.st_uid}, mode "
-            f"{stat.filemode(status.st_mode)}), in a folder of another user's: it may be one from outside of "
+            f"file://{shown_path(path)} is a hard link to a file that not everybody may read (user {status.st_uid}, "
+            f"mode {stat.filemode(status.st_mode)}), in a folder of another user's: it may be one from outside of "
             "allowed_roots. Put a copy in its place."
         )
         raise ConfigurationError(message)

@@ -123,7 +123,9 @@ def local_status(path: str) -> os.stat_result:
 
 def _unreachable(path: str, error: OSError) -> str:
     if error.errno == errno.ELOOP:
-        return f"{shown_path(path)} cannot be reached: its links lead round in a circle, or are too many. Mend the link."
+        return (
+            f"{shown_path(path)} cannot be reached: its links lead round in a circle, or are too many. Mend the link."
+        )
     return (
         f"{shown_path(path)} cannot be reached ({error.strerror}): a path may have 4,095 bytes, and each of its names "
         "255. Choose shorter names, or fewer folders."
@@ -134,12 +136,12 @@ _SHOWN = 200
 
 
 def shown_path(path: str) -> str:
-    """Return a path for messages: in the middle of a long one something is left out, and odd bytes are escaped.
+    r"""Return a path for messages: in the middle of a long one something is left out, and odd bytes are escaped.
 
     Examples
     --------
-    >>> shown_path("/in/caf\\udce9.csv")
-    '/in/caf\\\\udce9.csv'
+    >>> print(shown_path("/in/caf\udce9.csv"))
+    /in/caf\udce9.csv
     """
     text = path.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]}…{text[-_SHOWN // 2 :]} ({len(text):,} characters)"

@@ -113,8 +113,8 @@ def _require_short(path: str) -> None:
         shown = f"{path[:_SHOWN]}…{path[-_SHOWN:]}"
         _refuse(
             shown,
-            f"it has {size:,} bytes, and its longest name {longest:,}; a path may have {_MOST_PATH_BYTES:,}, and a name "
-            f"{_MOST_NAME_BYTES}",
+            f"it has {size:,} bytes, and its longest name {longest:,}; a path may have {_MOST_PATH_BYTES:,}, and a "
+            f"name {_MOST_NAME_BYTES}",
         )
 
 

@@ -7,11 +7,11 @@ better, a file's version is the digest of its bytes.
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable
 
     from fsspec import AbstractFileSystem

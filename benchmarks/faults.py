@@ -1,5 +1,6 @@
-"""The fault campaign, long form: 1,000 kills on a local folder, 300 on S3, races, stops, full disks, damaged inputs,
-and 600 runs over inputs that are rewritten on a local folder, on S3 and in stores without versions.
+"""The fault campaign, long form: 1,000 kills on a local folder, 300 on S3, races, stops, full disks, damaged inputs.
+
+And 600 runs over inputs that are rewritten: on a local folder, on S3, and in two stores without versions.
 
 Usage::
 

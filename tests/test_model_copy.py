@@ -186,5 +186,8 @@ def test_a_model_that_is_rewritten_while_it_is_copied_is_refused(tmp_path, folde
             os.utime(uri, ns=(status.st_atime_ns, status.st_mtime_ns))
             return digest
 
-    with pytest.raises(ArtifactIntegrityError, match="was changed while it was copied"), private_copy(str(uri), Rewriting()):
+    with (
+        pytest.raises(ArtifactIntegrityError, match="was changed while it was copied"),
+        private_copy(str(uri), Rewriting()),
+    ):
         pass

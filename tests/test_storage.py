@@ -6,6 +6,7 @@ import hashlib
 import multiprocessing
 import os
 import subprocess
+from pathlib import Path
 
 import fsspec
 import pytest
@@ -177,7 +178,7 @@ def _socket(path):
     import socket
 
     listening = socket.socket(socket.AF_UNIX)
-    here = os.getcwd()
+    here = Path.cwd()
     os.chdir(path.parent)  # the path of a socket may have some 100 letters
     try:
         listening.bind(path.name)
@@ -293,16 +294,15 @@ def test_links_that_lead_round_in_a_circle_are_refused_in_words(tmp_path, kind):
 
 
 def test_names_that_are_no_text_are_refused_in_words_that_can_be_printed(tmp_path):
-    name = os.fsencode(tmp_path) + b"/caf\xe9.csv"
-    with open(name, "wb") as file:
-        file.write(b"a\n1\n")
+    name = tmp_path / os.fsdecode(b"caf\xe9.csv")
+    name.write_bytes(b"a\n1\n")
     (tmp_path / "good.csv").write_text("a\n1\n")
-    for uri in (os.fsdecode(name), str(tmp_path), f"{tmp_path}/c*"):
+    for uri in (str(name), str(tmp_path), f"{tmp_path}/c*"):
         with pytest.raises(ConfigurationError, match=r"caf\\+udce9\.csv.* no text in UTF-8") as caught:
             open_dataset(uri, STORE)
         str(caught.value).encode()
     assert open_dataset(f"{tmp_path}/g*.csv", STORE).whole().to_pydict() == {"a": [1]}
-    os.makedirs(os.fsencode(tmp_path) + b"/sub/\xff")
+    (tmp_path / "sub" / os.fsdecode(b"\xff")).mkdir(parents=True)
     with pytest.raises(ConfigurationError, match=r"/\\udcff has a name"):
         open_dataset([f"{tmp_path}/good.csv", f"{tmp_path}/sub"], STORE)
 
@@ -316,7 +316,8 @@ def test_a_scheme_that_cannot_be_used_is_refused_and_not_tried_again(protocol, m
 
 
 @pytest.mark.parametrize(
-    "uri", ["simplecache://x/y", "dir://x", "reference://x", "generic://file:///etc/hostname", "data://x,y", "zip://a.csv"]
+    "uri",
+    ["simplecache://x/y", "dir://x", "reference://x", "generic://file:///etc/hostname", "data://x,y", "zip://a.csv"],
 )
 def test_what_only_leads_to_other_stores_is_no_store(uri):
     with pytest.raises(ConfigurationError, match="is no store but a way to reach others"):

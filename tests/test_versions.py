@@ -27,7 +27,7 @@ def _in_place(path, other):
 
 
 def _renamed(path, other):
-    os.replace(other, path)
+    other.replace(path)
 
 
 def _moved_twice(path, other):

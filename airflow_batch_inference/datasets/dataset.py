@@ -499,8 +499,8 @@ def _require_unchanged(listed: ListedFile, storage: Storage) -> None:
     planned, now = listed.file, storage.versioned(listed.file.uri)
     if now != planned:
         message = (
-            f"{planned.uri} was changed while it was being read ({planned.size_bytes} bytes, version {planned.version}; "
-            f"now {now.size_bytes}, {now.version}). Run the task again when its writer is done."
+            f"{planned.uri} was changed while it was being read ({planned.size_bytes} bytes, version "
+            f"{planned.version}; now {now.size_bytes}, {now.version}). Run the task again when its writer is done."
         )
         raise InputChangedError(message)
 

@@ -1,4 +1,4 @@
-"""A digest of the rows that a part of a job was made from, at next to no cost: two tries that differ have read two files.
+"""A digest of the rows that a part of a job was made from: two tries whose digests differ have read two versions.
 
 It is no cryptographic one: numbers are summed with random weights, a row's own for each row, at memory speed; only
 text and rare types go through SHA-256. It depends on the mini-batches' borders, not on those of a reader's tables.
@@ -101,7 +101,8 @@ class ReadDigest:
 def _offsets(text: pa.Array) -> NDArray[np.integer]:
     width = np.int64 if pa.types.is_large_string(text.type) else np.int32
     stop = text.offset + len(text) + 1
-    return np.frombuffer(text.buffers()[1], dtype=width, count=stop)[text.offset :]
+    found: NDArray[np.integer] = np.frombuffer(text.buffers()[1], dtype=width, count=stop)
+    return found[text.offset :]
 
 
 def _weights(rows: int) -> NDArray[np.uint64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import numpy as np
@@ -21,7 +21,7 @@ COLUMNS = {
     "string": pa.array(["ab", "c", None, ""]),
     "large string": pa.array(["ab", "c", None, ""], pa.large_string()),
     "binary": pa.array([b"ab", b"c", None, b""]),
-    "timestamp": pa.array([datetime(2026, 1, day) for day in (1, 2, 3, 4)]),
+    "timestamp": pa.array([datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2, 3, 4)]),
     "date": pa.array([date(2026, 1, day) for day in (1, 2, 3, 4)]),
     "decimal": pa.array([Decimal("1.5"), None, Decimal("2.5"), Decimal("3.5")]),
     "list": pa.array([[1.0, 2.0], None, [], [3.0]]),

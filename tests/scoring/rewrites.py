@@ -12,6 +12,7 @@ import random
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fsspec
@@ -31,7 +32,6 @@ from airflow_batch_inference.storage import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 FILES = ("1", "2")
 ROWS = 100
@@ -91,7 +91,7 @@ class Rewrites:
         self.known: dict[tuple[str, int], int] = {}
         plan._PART_ROWS = PART_ROWS
         if place.startswith("/"):
-            os.makedirs(place, exist_ok=True)
+            Path(place).mkdir(parents=True, exist_ok=True)
         for name in FILES:
             self.rewrite(name, "new")
 
@@ -235,12 +235,12 @@ class Rewrites:
 
 def _rewrite_locally(path: str, data: bytes, way: str) -> None:
     """Put the time of the last modification back, whatever was written."""
-    times = None
+    place, times = Path(path), None
     with contextlib.suppress(FileNotFoundError):
-        status = os.stat(path)
+        status = place.stat()
         times = (status.st_atime_ns, status.st_mtime_ns)
-    target = f"{path}.new" if way == "renamed" else path
-    with open(target, "r+b" if way not in ("new", "renamed") else "wb") as file:
+    target = Path(f"{path}.new") if way == "renamed" else place
+    with target.open("r+b" if way not in ("new", "renamed") else "wb") as file:
         half = len(data) // 2
         file.write(data[:half])
         file.flush()
@@ -248,5 +248,5 @@ def _rewrite_locally(path: str, data: bytes, way: str) -> None:
         file.truncate()
     if times is not None:
         os.utime(target, ns=times)
-    if target != path:
-        os.replace(target, path)
+    if target != place:
+        target.replace(place)
