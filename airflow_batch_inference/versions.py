@@ -7,6 +7,7 @@ better, a file's version is the digest of its bytes.
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +45,8 @@ def is_touched_only(before: str, now: str) -> bool:
     >>> is_touched_only("5-5-1", "5-9-1"), is_touched_only("5-5-1", "6-9-1"), is_touched_only('"e1"', '"e2"')
     (True, False, False)
     """
-    first, second = before.split("-"), now.split("-")
-    return len(first) == len(second) == 3 and all(map(str.isdecimal, (*first, *second))) and first[0] == second[0]
+    first, second = _parts(before), _parts(now)
+    return first is not None and second is not None and first[0] == second[0]
 
 
 def wait_until_told_apart(versions: Iterable[str]) -> bool:
@@ -60,14 +61,19 @@ def wait_until_told_apart(versions: Iterable[str]) -> bool:
         Of local files (:func:`local_version`).
     """
     now, needed = time.time_ns(), 0
-    for version in versions:
-        changed = int(version.split("-")[1])
+    for _, changed, _ in filter(None, map(_parts, versions)):
         tick = 2 * _SECOND_NS if changed % _SECOND_NS == 0 else _TICK_NS  # some file systems count in seconds
         if now - tick < changed <= now + tick:  # a clock that is far ahead is another machine's
             needed = max(needed, changed + tick - now)
     if needed > 0:
         time.sleep(min(needed, 2 * _SECOND_NS) / _SECOND_NS)
     return needed > 0
+
+
+def _parts(version: str) -> tuple[int, int, int] | None:
+    """Return the numbers of a local file's version (the first may be negative: before 1970); None of any other."""
+    found = re.fullmatch(r"(-?\d+)-(\d+)-(\d+)", version)
+    return None if found is None else (int(found[1]), int(found[2]), int(found[3]))
 
 
 def told_version(info: dict[str, Any]) -> str:

@@ -102,6 +102,16 @@ def test_old_files_are_not_waited_for():
     assert not wait_until_told_apart([f"{old + 1}-{old + 1}-7"])
     assert wait_until_told_apart([f"1-{time.time_ns()}-7"])
     assert not wait_until_told_apart([])
+    assert not wait_until_told_apart(["", "sha256:9f", "e1-2"])
+
+
+def test_a_time_before_1970_is_a_time(tmp_path):
+    path = _written(tmp_path / "x.csv", "a\n1\n")
+    os.utime(path, ns=(-5, -5))
+    assert wait_until_told_apart([STORE.versioned(str(path)).version])
+    (before,) = list_dataset(str(path), STORE)
+    path.chmod(0o600)
+    assert is_touched_only(before.file.version, STORE.versioned(str(path)).version)
 
 
 def test_what_chmod_and_a_new_name_change_is_told_from_what_is_written(tmp_path):
