@@ -24,6 +24,7 @@ once, because the same inputs can only fail again.
     ├── DataError
     │   ├── SignatureMismatchError     missing, wrong type, with "did you mean"
     │   ├── EmptyDatasetError          nothing to score
+    │   ├── InputChangedError          retryable: a file was changed while it was read
     │   └── TooManyRejectedRowsError   counts, limit, first reasons, where the rejects lie
     ├── PredictionError                file, row range, cause chained
     │   └── OutOfStepError             the predictions are not one a row, each of its own row
@@ -146,6 +147,12 @@ class EmptyDatasetError(DataError):
     """There is not a single row to score."""
 
     retryable: ClassVar[bool] = False
+
+
+class InputChangedError(DataError):
+    """A file was changed while it was read; a retry begins anew, with the version that it finds then."""
+
+    retryable: ClassVar[bool] = True
 
 
 class TooManyRejectedRowsError(DataError):

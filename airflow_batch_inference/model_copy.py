@@ -22,6 +22,7 @@ from airflow_batch_inference.uris import normalize_uri, redact
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from airflow_batch_inference.records import DataFile
     from airflow_batch_inference.storage import Storage
 
 MOST_FILES = 10_000
@@ -70,14 +71,17 @@ def private_copy(uri: str, storage: Storage) -> Iterator[ModelCopy]:
     ArtifactNotFoundError
         Nothing lies there.
     ArtifactIntegrityError
-        It is empty.
+        It is empty, or was changed while it was copied.
     UntrustedModelError
         No plain file (a pipe, a device), or a folder that holds links, or too many files.
     """
     _refuse_special(normalize_uri(uri))
     with private_folder() as folder:
         path = folder / posixpath.basename(normalize_uri(uri))
+        before = _version(uri, storage)
         digest = _file_digest(uri, path, storage)
+        if digest is not None and _version(uri, storage) != before:
+            _refuse_changed(uri)
         if digest is None:
             path.unlink(missing_ok=True)
             yield _copy_folder(normalize_uri(uri), path, storage)
@@ -147,7 +151,27 @@ def _copy_folder(uri: str, target: Path, storage: Storage) -> ModelCopy:
             )
             raise UntrustedModelError(message)
         digests.append((name, storage.copy_to_local(file.uri, local)))
+    if storage.list_files(uri) != files:
+        _refuse_changed(uri)
     return ModelCopy(target, tree_digest(digests), sum(file.size_bytes for file in files))
+
+
+def _version(uri: str, storage: Storage) -> DataFile | None:
+    """Return what a model's store says of a file; None for a folder, what is not there, and what is read at once."""
+    if uri.startswith(("http://", "https://")):
+        return None
+    try:
+        return None if storage.is_dir(uri) else storage.stat(uri)
+    except (ArtifactNotFoundError, IsADirectoryError):
+        return None
+
+
+def _refuse_changed(uri: str) -> None:
+    message = (
+        f"{redact(uri)} was changed while it was copied: the copy may be of two versions. Load it again when its "
+        "writer is done; a model is best written under a new name, and renamed."
+    )
+    raise ArtifactIntegrityError(message)
 
 
 def _relative(uri: str, folder: str) -> str:

@@ -13,10 +13,12 @@ import os
 import posixpath
 import re
 import secrets
+import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_batch_inference.copies import Copies
 from airflow_batch_inference.exceptions import (
     ArtifactIntegrityError,
     ArtifactNotFoundError,
@@ -25,12 +27,22 @@ from airflow_batch_inference.exceptions import (
 from airflow_batch_inference.liveness import this_process
 from airflow_batch_inference.records import DataFile, Record, decode_record
 from airflow_batch_inference.temporary import HeldFolder
-from airflow_batch_inference.tree import Entry, fixed_part, local_entries, local_file, matching
+from airflow_batch_inference.tree import (
+    Entry,
+    fixed_part,
+    local_entries,
+    local_file,
+    local_status,
+    matching,
+    require_plain,
+    shown_path,
+)
 from airflow_batch_inference.uris import is_artifact_uri, join_uri, normalize_uri, redact
+from airflow_batch_inference.versions import asked_version, protocols_of, told_version, wait_until_told_apart
 from airflow_batch_inference.web import PROTOCOLS, WebFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from fsspec import AbstractFileSystem
 
@@ -38,6 +50,13 @@ _COPY_BYTES = 1 << 20
 _UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST}
 _MOST_OF_SUFFIX = 32
 TEMPORARY_PREFIX = ".tmp-"
+_NO_STORES = frozenset(
+    {
+        *("dir", "simplecache", "filecache", "blockcache", "cached", "reference", "generic", "data", "asyncwrapper"),
+        *("zip", "tar", "libarchive", "async_wrapper"),
+    }
+)
+"""What fsspec lists among its file systems and is none: its paths are files of others."""
 
 
 def temporary_name(suffix: str = "") -> str:
@@ -92,6 +111,8 @@ class Storage:
         set that is given as a dataset. None: it is reached like all else.
     max_memory
         Bytes that one step of reading a dataset may take; None: half of the machine's memory.
+    copies
+        Keeps the files of stores that tell no versions; None: they are read where they are (:meth:`keeping`).
     """
 
     filesystem_for: Callable[[str], AbstractFileSystem] = _default_filesystem
@@ -99,6 +120,7 @@ class Storage:
     web: WebFiles | None = None
     artifacts: Storage | None = None
     max_memory: int | None = None
+    copies: Copies | None = None
 
     def filesystem(self, uri: str) -> tuple[AbstractFileSystem, str]:
         """Return the file system and the path on it.
@@ -112,7 +134,8 @@ class Storage:
         if self.artifacts is not None and is_artifact_uri(uri):
             return self.artifacts.filesystem(uri)
         self.require_allowed(uri)
-        return self.filesystem_of(uri)
+        copy = None if self.copies is None else self.copies.path_of(uri)
+        return self.filesystem_of(uri) if copy is None else (_default_filesystem("file"), copy)
 
     def filesystem_of(self, uri: str) -> tuple[AbstractFileSystem, str]:
         """Return the file system and the path on it, allowed or not: to look whether something is there, no more.
@@ -128,6 +151,12 @@ class Storage:
         protocol = uri.split("://", 1)[0]
         if protocol in PROTOCOLS:
             return self.web or WebFiles(roots=self.roots), uri
+        if protocol in _NO_STORES:
+            message = (
+                f"{redact(uri)!r} is not allowed: {protocol}:// is no store but a way to reach others, which nobody "
+                "could check. Give the file's own URI."
+            )
+            raise ConfigurationError(message)
         try:
             fs = self.filesystem_for(protocol)
         except (ValueError, ImportError) as error:
@@ -135,6 +164,19 @@ class Storage:
                 "Install airflow-batch-inference[s3]" if protocol == "s3" else "Install its package, or check the URI"
             )
             message = f"No file system for {redact(uri)!r} ({error}). {hint}."
+            raise ConfigurationError(message) from error
+        except TypeError as error:  # it cannot be made of its name alone
+            message = (
+                f"No file system for {redact(uri)!r}: {protocol}:// needs to be told more than a URI says ({error}). "
+                "Give an Airflow connection (conn_id) to it, or copy the files to a store that has one."
+            )
+            raise ConfigurationError(message) from error
+        except OSError as error:
+            if "libjvm" not in str(error) and "libhdfs" not in str(error):
+                raise
+            message = (
+                f"No file system for {redact(uri)!r} ({error}). Install Java and Hadoop's client, or use webhdfs://."
+            )
             raise ConfigurationError(message) from error
         # Some keep listings and sizes: what other processes have put or changed since would not be seen.
         fs.invalidate_cache()
@@ -162,7 +204,8 @@ class Storage:
         Files of web servers are read now: no other process is let in.
         """
         elsewhere = [uri for uri in uris if self.artifacts is not None and is_artifact_uri(normalize_uri(uri))]
-        own = [uri for uri in uris if uri not in set(elsewhere)]
+        apart = {*elsewhere, *(uri for uri in uris if self.copies is not None and self.copies.path_of(uri) is not None)}
+        own = [uri for uri in uris if uri not in apart]
         protocols = {normalize_uri(uri).split("://", 1)[0]: uri for uri in own}
         found = {protocol: self.filesystem(uri)[0] for protocol, uri in protocols.items() if protocol not in PROTOCOLS}
         web = self.web
@@ -176,15 +219,33 @@ class Storage:
         return replace(self, filesystem_for=_Resolved(found), web=web, artifacts=artifacts)
 
     def keeping(self) -> Storage:
-        """Return a storage that reads a web server's file once, and then from its copy, which goes when it goes."""
-        return replace(self, web=(self.web or WebFiles(roots=self.roots)).keeping())
+        """Return a storage that reads some files once, and then from their copies, which go when it goes.
+
+        They are those of web servers, and of stores that tell no versions: nothing else would tell that all of a
+        dataset's rows are of one version.
+        """
+        artifacts = None if self.artifacts is None else self.artifacts.keeping()
+        web = (self.web or WebFiles(roots=self.roots)).keeping()
+        return replace(self, web=web, artifacts=artifacts, copies=self.copies or Copies())
 
     # -- reading ------------------------------------------------------------------------------------------
 
     def exists(self, uri: str) -> bool:
-        """Say whether a file or folder lies there."""
+        """Say whether a file or folder lies there.
+
+        Raises
+        ------
+        ConfigurationError
+            Nothing ever can: a circle of links, a path that is too long.
+        """
         fs, path = self.filesystem(uri)
-        return bool(fs.exists(path))
+        if not _is_local(fs):
+            return bool(fs.exists(path))
+        try:
+            local_status(path)
+        except OSError:
+            return False
+        return True
 
     def read_bytes(self, uri: str) -> bytes:
         """Read a whole (small) file.
@@ -196,6 +257,7 @@ class Storage:
         """
         fs, path = self.filesystem(uri)
         try:
+            self._require_file(fs, path)
             data: bytes = fs.cat_file(path)
         except FileNotFoundError as error:
             message = f"Nothing lies at {uri}. Check the URI, or run the task that writes it."
@@ -220,25 +282,100 @@ class Storage:
     def stat(self, uri: str) -> DataFile:
         """Return the size and version of one file; of a link, those of the file that it leads to.
 
+        The version is empty where the store tells none: :meth:`versioned` makes one.
+
         Raises
         ------
         ArtifactNotFoundError
             Nothing lies there.
+        ConfigurationError
+            No plain file, or one that cannot be reached.
         """
         fs, path = self.filesystem(uri)
         try:
             if _is_local(fs):
-                return local_file(normalize_uri(uri), Path(path).stat())
+                return local_file(normalize_uri(uri), self._plain_status(path))
             info = fs.info(path)
+            version = told_version(info) or asked_version(fs, path)
         except FileNotFoundError as error:
             message = f"Nothing lies at {uri}. Check the URI, or run the task that writes it."
             raise ArtifactNotFoundError(message) from error
-        return _data_file(normalize_uri(uri), info)
+        return _data_file(normalize_uri(uri), info, version)
+
+    def versioned(self, uri: str) -> DataFile:
+        """Return the size and version of one file: another version wherever the bytes may be others.
+
+        A store that tells no versions is asked for the bytes, whose digest is the version.
+
+        Raises
+        ------
+        ArtifactNotFoundError
+            Nothing lies there.
+        ConfigurationError
+            No plain file, or one that cannot be reached.
+        """
+        uri = normalize_uri(uri)
+        if self.artifacts is not None and is_artifact_uri(uri):
+            return self.artifacts.versioned(uri)
+        kept = None if self.copies is None else self.copies.file_of(uri)
+        if kept is not None:
+            return kept
+        file = self.stat(uri)
+        if file.version:
+            return file
+        if self.copies is not None:
+            return self.copies.keep(uri, lambda path: self._copied(uri, path))
+        with private_folder() as folder:
+            return self._copied(uri, folder / "file")
+
+    def settled(self, files: Sequence[DataFile]) -> list[DataFile]:
+        """Return files with their versions (:meth:`versioned`), such that each later change gives another one.
+
+        Raises
+        ------
+        ArtifactNotFoundError
+            One of them is gone.
+        """
+        is_young = wait_until_told_apart(file.version for file in files if file.uri.startswith("file://"))
+        return [
+            file if file.version and not (is_young and file.uri.startswith("file://")) else self.versioned(file.uri)
+            for file in files
+        ]
+
+    def _copied(self, uri: str, path: Path) -> DataFile:
+        digest = self.copy_to_local(uri, path)
+        return DataFile(uri=uri, size_bytes=path.stat().st_size, version=f"sha256:{digest}")
+
+    def _plain_status(self, path: str) -> os.stat_result:
+        """Return the status of a local file or folder.
+
+        Raises
+        ------
+        FileNotFoundError
+            Nothing lies there.
+        ConfigurationError
+            It cannot be reached, is a pipe, a socket or a device, or a hard link that somebody may have made to read
+            what he must not.
+        """
+        status = local_status(path)
+        require_plain(path, status)
+        if self.roots:
+            _require_own_name(path, status)
+        return status
+
+    def _require_file(self, fs: AbstractFileSystem, path: str) -> None:
+        if _is_local(fs):
+            self._plain_status(path)
 
     def is_dir(self, uri: str) -> bool:
         """Say whether a folder lies there."""
         fs, path = self.filesystem(uri)
-        return bool(fs.isdir(path))
+        if not _is_local(fs):
+            return bool(fs.isdir(path))
+        try:
+            return stat.S_ISDIR(local_status(path).st_mode)
+        except OSError:
+            return False
 
     def list_files(self, folder: str) -> list[DataFile]:
         """Return all files below a folder, sorted by path; those behind local links too."""
@@ -253,7 +390,10 @@ class Storage:
             It cannot be read, or lies outside of the allowed roots.
         """
         self.require_allowed(entry.uri)
-        return entry.readable()
+        file = entry.readable()
+        if self.roots and file.uri.startswith("file://"):
+            self._plain_status(file.uri.removeprefix("file://"))
+        return file
 
     def tree(
         self,
@@ -283,13 +423,13 @@ class Storage:
         """
         fs, path = self.filesystem(folder)
         if _is_local(fs):
-            is_entered, is_there = enter or (lambda _: True), Path(path).is_dir()
+            is_entered, is_there = enter or (lambda _: True), self.is_dir(folder)
             found = local_entries(path, depth=depth, enter=is_entered, follow=self.require_allowed) if is_there else ()
             return sorted((entry for entry in found if folders or not entry.is_folder), key=lambda entry: entry.uri)
         scheme = normalize_uri(folder).split("://", 1)[0]
         infos = fs.find(path, maxdepth=depth, withdirs=folders, detail=True)
         return [
-            Entry(uri, None if info.get("type") == "directory" else _data_file(uri, info))
+            Entry(uri, None if info.get("type") == "directory" else _data_file(uri, info, told_version(info)))
             for uri, info in sorted((_uri(scheme, name), info) for name, info in infos.items())
             if uri.rstrip("/") != normalize_uri(folder)
             and (folders or info.get("type") != "directory")
@@ -315,6 +455,7 @@ class Storage:
         fs, path = self.filesystem(uri)
         digest = hashlib.sha256()
         try:
+            self._require_file(fs, path)
             with fs.open(path, "rb") as source, target.open("wb") as copy:
                 while chunk := source.read(_COPY_BYTES):
                     digest.update(chunk)
@@ -408,14 +549,35 @@ class Storage:
             raise ConfigurationError(message) from error
 
 
-def _data_file(uri: str, info: dict[str, Any]) -> DataFile:
-    version = info.get("ETag") or info.get("etag") or info.get("mtime") or info.get("LastModified") or ""
-    return DataFile(uri=uri, size_bytes=int(info.get("size") or 0), version=str(version).strip('"'))
+def _data_file(uri: str, info: dict[str, Any], version: str) -> DataFile:
+    return DataFile(uri=uri, size_bytes=int(info.get("size") or 0), version=version)
+
+
+def _require_own_name(path: str, status: os.stat_result) -> None:
+    """Refuse a hard link that may lead out of the allowed roots: the one way out that no path shows.
+
+    Honest tools make hard links, too (``cp -l``, backups, stores without duplicates): to files of their own user, in
+    his folders, or to what everybody may read. What is neither may be another user's secret under a new name.
+
+    Raises
+    ------
+    ConfigurationError
+        A file of several names that not everybody may read, in a folder of another user than its own.
+    """
+    if status.st_nlink == 1 or stat.S_ISDIR(status.st_mode) or status.st_mode & stat.S_IROTH:
+        return
+    folder = Path(os.path.realpath(path)).parent
+    if folder.stat().st_uid != status.st_uid:
+        message = (
+            f"file://{shown_path(path)} is a hard link to a file that not everybody may read (user {status.st_uid}, "
+            f"mode {stat.filemode(status.st_mode)}), in a folder of another user's: it may be one from outside of "
+            "allowed_roots. Put a copy in its place."
+        )
+        raise ConfigurationError(message)
 
 
 def _is_local(fs: AbstractFileSystem) -> bool:
-    protocol = getattr(fs, "protocol", "")
-    return (protocol if isinstance(protocol, str) else protocol[0]) in ("file", "local")
+    return bool({"file", "local"} & {*protocols_of(fs)[:1]})
 
 
 def _put_new_local(target: Path, data: bytes) -> bool:

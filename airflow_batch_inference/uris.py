@@ -20,6 +20,9 @@ _DIGESTED = "~~"
 """Before the digest of a long value; elsewhere two digits follow each ``~``."""
 _DIGITS = 32
 _TASK_FOLDER = re.compile(r"/dag_id=([^/]+)/run_id=([^/]+)/task_id=([^/]+)/map_index=(-?\d+)/")
+_MOST_PATH_BYTES = 4095
+_MOST_NAME_BYTES = 255
+_SHOWN = 80
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
 
@@ -69,7 +72,7 @@ def normalize_uri(uri: str | os.PathLike[str]) -> str:
     ConfigurationError
         Not an absolute path or URI; ``..``; a NUL or backslash; user info, a query or a signature; a host in
         a file URI; a chain of file systems (``::``); a glob of web addresses; a name in another product (a database,
-        MLRun, MLflow).
+        MLRun, MLflow); a name that is no text in UTF-8, or that is too long for a file.
 
     Examples
     --------
@@ -82,6 +85,8 @@ def normalize_uri(uri: str | os.PathLike[str]) -> str:
         _refuse(uri, "it holds a NUL or a backslash")
     if "::" in uri:
         _refuse(uri, "chained file systems ('::') are not supported")
+    if not _is_text(uri):
+        _refuse(uri.encode("utf-8", "backslashreplace").decode(), "its name is no text in UTF-8; rename the file")
     match = _SCHEME.match(uri)
     scheme, rest = (match.group(1).lower(), uri[match.end() :]) if match else ("file", uri)
     if scheme == "local":
@@ -93,9 +98,31 @@ def normalize_uri(uri: str | os.PathLike[str]) -> str:
     decoded = unquote(unquote(rest))
     if ".." in decoded.split("/"):
         _refuse(uri, "'..' could leave the folder it starts from; write the path without it, as Path.resolve() does")
+    if scheme == "file":
+        _require_short(rest)
     head = "/" if scheme == "file" else ""
     parts = [part for part in rest.split("/") if part not in ("", ".")]
     return f"{scheme}://{head}{'/'.join(parts)}"
+
+
+def _is_text(uri: str) -> bool:
+    try:
+        uri.encode()
+    except UnicodeEncodeError:  # a name as the system gives it that has other bytes
+        return False
+    return True
+
+
+def _require_short(path: str) -> None:
+    """Refuse what no file can be called: no other try would find it, either."""
+    size, longest = len(path.encode()), max(len(name.encode()) for name in path.split("/"))
+    if size > _MOST_PATH_BYTES or (longest > _MOST_NAME_BYTES and not any(mark in path for mark in "*?[")):
+        shown = f"{path[:_SHOWN]}…{path[-_SHOWN:]}"
+        _refuse(
+            shown,
+            f"it has {size:,} bytes, and its longest name {longest:,}; a path may have {_MOST_PATH_BYTES:,}, and a "
+            f"name {_MOST_NAME_BYTES}",
+        )
 
 
 def not_absolute(path: str) -> str:

@@ -171,11 +171,14 @@ class WebFiles:
         return self._kept[url]
 
     def _asked(self, url: str) -> WebFile:
-        """Return what the server says of a file; where it says too little, what its bytes say."""
+        """Return a file's size, as the server says it; where it does not, that of its bytes, and their digest.
+
+        What a server says of versions is left out: many make it of the size and of a time that can be set back.
+        """
         with self._response(url) as response:
-            version, length = _stated_version(response.headers), response.headers.get("content-length")
-            if version and length is not None and "content-encoding" not in response.headers:
-                return WebFile(int(length), version)
+            length = response.headers.get("content-length")
+            if length is not None and "content-encoding" not in response.headers:
+                return WebFile(int(length), "")
         with tempfile.TemporaryFile() as copy:
             return self._read(url, copy)
 
@@ -198,7 +201,7 @@ class WebFiles:
             for chunk in response.iter_bytes(_CHUNK_BYTES):
                 digest.update(chunk)
                 size += copy.write(chunk)
-            return WebFile(size, _stated_version(response.headers) or f"sha256:{digest.hexdigest()}")
+            return WebFile(size, f"sha256:{digest.hexdigest()}")
 
     @contextlib.contextmanager
     def _response(self, url: str) -> Iterator[httpx.Response]:
@@ -303,8 +306,3 @@ def _require_data(url: str, response: httpx.Response) -> None:
             "address of the file itself, as a download button or a raw link has it."
         )
         raise ConfigurationError(message)
-
-
-def _stated_version(headers: httpx.Headers) -> str:
-    etag, changed = headers.get("etag", "").strip(), headers.get("last-modified", "").strip()
-    return etag or (f"changed {changed}" if changed else "")

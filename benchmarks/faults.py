@@ -1,6 +1,7 @@
 """The fault campaign, long form: 1,000 kills on a local folder, 300 on S3, races, stops, full disks, damaged inputs.
 
 Publications too: killed at every step, to stores that fail, by several writers at once.
+And 600 runs over inputs that are rewritten: on a local folder, on S3, and in two stores without versions.
 
 Usage::
 
@@ -21,30 +22,38 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TypeAlias
 
 import fsspec
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "scoring"))
 from campaign import Campaign, FaultyFileSystem, FaultyS3, Result, describe, on_full_disk
 from publishing_campaign import SHAPES, Outcome, PublishingCampaign, all_races
+from rewrites import Result as RewriteResult
+from rewrites import Rewrites
 
 from airflow_batch_inference.scoring import retries
 
+Found: TypeAlias = Result | Outcome | RewriteResult
 
-def local(folder: Path, seed: int, scale: float) -> dict[str, Result]:
+
+def local(folder: Path, seed: int, scale: float) -> dict[str, Found]:
     """Run what needs a local folder only."""
 
     def campaign(name: str) -> Campaign:
         (folder / name).mkdir()
         return Campaign(folder / name, f"file://{folder / name}/root", seed=seed)
 
-    results = {
+    results: dict[str, Found] = {
         "kills, local": campaign("kills").kills(at_least=int(1000 * scale)),
         "three writers, one job": campaign("same").races(int(500 * scale), same_job=True),
         "three writers, three jobs": campaign("other").races(int(500 * scale), same_job=False),
         "SIGTERM, local": campaign("stops").stops(at_least=int(200 * scale)),
         "damaged inputs": campaign("damaged").damaged_inputs(int(20_000 * scale)),
     }
+    for place in (f"{folder}/rewritten", "memory://rewritten", "untold://rewritten"):
+        name = f"rewritten inputs, {'local' if place.startswith('/') else place.partition(':')[0]}"
+        results[name] = Rewrites(place, folder / name, seed=seed).campaign(runs=int(150 * scale))
     for forever in (False, True):
         for applied in (False, True):
             for passes in (False, True):
@@ -96,7 +105,7 @@ def publishing_on_s3(folder: Path, base: str, seed: int, scale: float) -> dict[s
     return {"publishing, killed at every call, S3": dies.outcome, "publishing, races, S3": races}
 
 
-def on_s3(folder: Path, seed: int, scale: float, *, only_publishing: bool) -> dict[str, Result | Outcome]:
+def on_s3(folder: Path, seed: int, scale: float, *, only_publishing: bool) -> dict[str, Found]:
     """Disturb runs, and publications, on an S3-compatible server on loopback."""
     from moto.server import ThreadedMotoServer
 
@@ -118,13 +127,16 @@ def on_s3(folder: Path, seed: int, scale: float, *, only_publishing: bool) -> di
         def campaign(name: str) -> Campaign:
             return Campaign(folder, f"s3://campaign/{name}", seed=seed)
 
-        results: dict[str, Result | Outcome] = {
+        results: dict[str, Found] = {
             **published,
             "kills, S3": campaign("kills").kills(at_least=int(300 * scale)),
             "three writers, one job, S3": campaign("same").races(int(60 * scale), same_job=True),
             "three writers, three jobs, S3": campaign("other").races(int(60 * scale), same_job=False),
             "SIGTERM, S3": campaign("stops").stops(at_least=int(30 * scale)),
         }
+        results["rewritten inputs, S3"] = Rewrites("s3://campaign/rewritten", folder / "rewritten", seed=seed).campaign(
+            runs=int(150 * scale)
+        )
         with FaultyS3().installed() as faulty:
             for applied in (False, True):
                 name = f"operation fails once, {'after' if applied else 'before'}, S3"
@@ -162,7 +174,7 @@ def main() -> None:
         only_publishing = arguments.only == "publishing"
         for more in ("s3", "disk", "publishing"):
             (folder / more).mkdir()
-        results: dict[str, Result | Outcome] = dict(publishing(folder / "publishing", arguments.seed, arguments.scale))
+        results: dict[str, Found] = dict(publishing(folder / "publishing", arguments.seed, arguments.scale))
         results |= on_s3(folder / "s3", arguments.seed, arguments.scale, only_publishing=only_publishing)
         disk = None
         if not only_publishing:

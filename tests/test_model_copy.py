@@ -162,3 +162,32 @@ def test_a_link_to_a_file_is_the_file(tmp_path):
     (tmp_path / "latest.txt").symlink_to(tmp_path / "m-1.txt")
     with private_copy(str(tmp_path / "latest.txt"), STORE) as copy:
         assert copy.path.read_bytes() == b"tree"
+
+
+@pytest.mark.parametrize("way", ["in place", "renamed", "one file of a folder"])
+def test_a_model_that_is_rewritten_while_it_is_copied_is_refused(tmp_path, folder, way):
+    uri = tmp_path / "m.txt"
+    uri.write_bytes(b"old")
+    (tmp_path / "new.txt").write_bytes(b"new")
+    if way == "one file of a folder":
+        uri = folder
+    status = uri.stat()
+
+    class Rewriting(Storage):
+        def copy_to_local(self, source, target):
+            digest = super().copy_to_local(source, target)
+            if way == "in place":
+                uri.write_bytes(b"new")
+            elif way == "renamed" and (tmp_path / "new.txt").exists():
+                (tmp_path / "new.txt").replace(uri)
+            elif way == "one file of a folder":
+                first = folder / next(iter(FILES))
+                first.write_bytes(first.read_bytes()[::-1])
+            os.utime(uri, ns=(status.st_atime_ns, status.st_mtime_ns))
+            return digest
+
+    with (
+        pytest.raises(ArtifactIntegrityError, match="was changed while it was copied"),
+        private_copy(str(uri), Rewriting()),
+    ):
+        pass

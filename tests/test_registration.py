@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import replace
 
 import joblib
@@ -8,6 +9,7 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.linear_model import LinearRegression
@@ -118,3 +120,24 @@ def test_a_pickle_under_a_name_that_says_nothing_is_trusted_no_more_than_others(
     joblib.dump(LinearRegression().fit([[0.0], [1.0]], [0, 1]), tmp_path / "m.dat")
     with pytest.raises(UntrustedModelError, match=r"m\.dat .*is pickle, which can run any code"):
         load_model(str(tmp_path / "m.dat"), storage=STORE)
+
+
+def test_a_baseline_is_made_anew_of_a_sample_set_whose_size_and_time_were_put_back(tmp_path):
+    fitted = lgb.LGBMRegressor(n_estimators=2, min_child_samples=2, verbose=-1)
+    data = pd.DataFrame({"x": np.arange(float(ROWS))})
+    fitted.fit(data, data["x"]).booster_.save_model(tmp_path / "m.txt")
+    sample = tmp_path / "sample.parquet"
+    pq.write_table(pa.table({"x": np.arange(float(ROWS))}), sample, compression="none", use_dictionary=False)
+    digest = hashlib.sha256((tmp_path / "m.txt").read_bytes()).hexdigest()
+    request = ModelRequest(model_uri=str(tmp_path / "m.txt"), trust=TrustRequest(sha256=digest, asked_by="test"))
+    stores = {"root": str(tmp_path / "store"), "storage": STORE, "model_storage": STORE}
+    _, first = register_model(request, sample_set=str(sample), **stores)
+    _, again = register_model(request, sample_set=str(sample), **stores)
+    assert again.baseline_uri == first.baseline_uri
+    status = sample.stat()
+    pq.write_table(pa.table({"x": np.arange(float(ROWS)) + 7}), sample, compression="none", use_dictionary=False)
+    assert sample.stat().st_size == status.st_size
+    os.utime(sample, ns=(status.st_atime_ns, status.st_mtime_ns))
+    _, other = register_model(request, sample_set=str(sample), **stores)
+    made = STORE.read_record(other.baseline_uri)
+    assert made.columns[0].profile.max == ROWS - 1 + 7

@@ -24,7 +24,7 @@ from airflow_batch_inference.datasets.partitions import partition_value, with_pa
 from airflow_batch_inference.datasets.readers import inspect_file, read_tables
 from airflow_batch_inference.datasets.reading import Reading
 from airflow_batch_inference.datasets.units import BROKEN_COLUMN, FileInfo, RowRange, Unit
-from airflow_batch_inference.exceptions import ConfigurationError, DataError
+from airflow_batch_inference.exceptions import ConfigurationError, DataError, InputChangedError
 from airflow_batch_inference.records import ColumnSpec, CsvOptions, DataFile, ReadOptions
 from airflow_batch_inference.uris import plain_uris
 
@@ -130,6 +130,22 @@ class Dataset:
         digest = digest_of(self.inline)
         return (DataFile(uri=f"inline:{digest}", size_bytes=self.inline.nbytes, version=digest),)
 
+    def require_unchanged(self, files: Iterable[int] | None = None) -> None:
+        """Refuse files that are not those that were opened: what was read of them may be of two versions.
+
+        Parameters
+        ----------
+        files
+            Their positions; None: all.
+
+        Raises
+        ------
+        InputChangedError
+            Names the file.
+        """
+        for listed in self.files if files is None else [self.files[file] for file in dict.fromkeys(files)]:
+            _require_unchanged(listed, self.storage)
+
     def select(self, names: Sequence[str]) -> Dataset:
         """Return the dataset with these columns only, in this order; the others are not read."""
         places = {name: self.schema.get_field_index(name) for name in names}
@@ -157,6 +173,8 @@ class Dataset:
         self, rows: int, *, ranges: Sequence[RowRange] | None = None, cursor: Cursor | None = None
     ) -> Generator[MiniBatch, None, None]:
         """Yield the rows in input order, ``rows`` at a time (the last one may hold fewer, never 0).
+
+        After the last of all rows, files that were changed in the meantime are an error (:meth:`require_unchanged`).
 
         Parameters
         ----------
@@ -191,6 +209,7 @@ class Dataset:
             for wanted in ranges if ranges is not None else [RowRange(0, 0, None, 0, 0, self.inline.num_rows)]:
                 yield self.inline.slice(wanted.first_row, wanted.rows), INLINE, wanted.first_row
             return
+        is_whole = ranges is None
         if ranges is None:
             ranges = [
                 RowRange(file, info.units[0].start, None, 0, 0, sum(unit.rows for unit in info.units))
@@ -206,6 +225,8 @@ class Dataset:
                     conform = conform.append_column(BROKEN_COLUMN, table.column(BROKEN_COLUMN))
                 yield conform, listed.file.uri, first_row
                 first_row += table.num_rows
+        if is_whole:  # whoever asks for some rows only, asks for this himself, too
+            self.require_unchanged()
 
     def file_tables(self, file: int, start: int, stop: int | None) -> Iterator[pa.Table]:
         """Yield one file's rows from a unit's border on, as the file has them."""
@@ -438,9 +459,7 @@ def open_dataset(
         message = f"The dataset mixes formats: {mixed}. Choose one with a glob, such as …/*.parquet."
         raise DataError(message)
     known = _known(reading, types, model_names, is_own)
-    infos = [
-        inspect_file(listed.file.uri, storage, tolerant=tolerant, known=_known_of(listed, known)) for listed in files
-    ]
+    infos = [_inspected(listed, storage, known, tolerant=tolerant) for listed in files]
     for listed, info in zip(files, infos, strict=True):
         _require_columns(listed, info)
     # A compressed text file may hold nothing, too.
@@ -466,6 +485,24 @@ def open_dataset(
     )
     whole = opened.with_index(model_names or ())
     return flattened(whole) if any(listed.is_nested for listed in files) else whole
+
+
+def _inspected(listed: ListedFile, storage: Storage, known: Reading, *, tolerant: bool) -> FileInfo:
+    try:
+        return inspect_file(listed.file.uri, storage, tolerant=tolerant, known=_known_of(listed, known))
+    except DataError:
+        _require_unchanged(listed, storage)  # half of a file that is being written is no damaged file
+        raise
+
+
+def _require_unchanged(listed: ListedFile, storage: Storage) -> None:
+    planned, now = listed.file, storage.versioned(listed.file.uri)
+    if now != planned:
+        message = (
+            f"{planned.uri} was changed while it was being read ({planned.size_bytes} bytes, version "
+            f"{planned.version}; now {now.size_bytes}, {now.version}). Run the task again when its writer is done."
+        )
+        raise InputChangedError(message)
 
 
 def _known(

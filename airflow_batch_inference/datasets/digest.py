@@ -29,23 +29,23 @@ def digest_of(table: pa.Table) -> str:
     for column in table.columns:
         # A column that is cut out of a longer one still has that one's memory; taking its rows copies them.
         whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-        _feed(whole.take(pa.array(np.arange(len(whole)))), found.update)
+        feed(whole.take(pa.array(np.arange(len(whole)))), found.update)
     return found.hexdigest()
 
 
-def _feed(values: pa.Array, update: Callable[[bytes], None]) -> None:
+def feed(values: pa.Array, update: Callable[[bytes], None]) -> None:
     """Feed nulls, then lengths, then values, each of a fixed width."""
     kind = values.type
     if isinstance(values, pa.ExtensionArray):
-        _feed(values.storage, update)
+        feed(values.storage, update)
         return
     update(np.packbits(values.is_valid().to_numpy(zero_copy_only=False)).tobytes())
     if pa.types.is_struct(kind):
         for part in values.flatten():
-            _feed(part, update)
+            feed(part, update)
     elif pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind):
         update(pc.fill_null(pc.list_value_length(values), -1).cast(pa.int64()).to_numpy().tobytes())
-        _feed(values.flatten(), update)
+        feed(values.flatten(), update)
     elif pa.types.is_boolean(kind):
         update(np.packbits(pc.fill_null(values, fill_value=False).to_numpy(zero_copy_only=False)).tobytes())
     elif pa.types.is_primitive(kind) and kind.bit_width in _WIDTHS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -82,7 +82,8 @@ def list_dataset(
         linked=[f"file://{entry.target}" for each in found for entry in _links(each)],
     )
     _refuse_twice(listed)
-    return listed
+    settled = storage.settled([found.file for found in listed])
+    return tuple(replace(found, file=file) for found, file in zip(listed, settled, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +101,10 @@ def _list_one(uri: str, storage: Storage, recursive: bool, tables: bool) -> _Fou
     if storage.exists(uri):
         if storage.is_dir(uri):
             return _without_records(_below(uri, storage, recursive=recursive), storage, uri)
+        file, path = storage.stat(uri), uri.removeprefix("file://")  # first, as reading a pipe never ends
         made = prediction_set_at(uri, storage)
         if made is not None:
             return _Found(uri.rsplit("/", 1)[0], _parts(made, uri, storage, tables), [])
-        file, path = storage.stat(uri), uri.removeprefix("file://")
         links = [Entry(uri, file, target=os.path.realpath(path))] if path != uri else []
         return _Found(uri.rsplit("/", 1)[0], [ListedFile(file=file)], links)
     if not is_pattern(uri):

@@ -179,7 +179,7 @@ def verified_part(part: Part, storage: Storage) -> DataFile:
     ArtifactNotFoundError
         It is gone.
     """
-    file = storage.stat(part.uri)
+    file = storage.versioned(part.uri)
     if file.size_bytes != part.size_bytes or _sha256(part.uri, storage) != part.sha256:
         message = (
             f"{part.uri} was changed after it was committed: its bytes are not those that the commit names "

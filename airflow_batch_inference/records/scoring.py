@@ -172,6 +172,10 @@ class Receipt(Record):
     """What each challenger, or each model of a split, has done."""
     tree_kernel: dict[str, str] = field(default_factory=dict)
     """Tree ensemble to why its own library has scored it; empty where the kernel has."""
+    read: tuple[DataFile, ...] = ()
+    """The input files that it was made from, as they were before and after they were read; none of inline rows."""
+    rows_digest: str = ""
+    """Of the rows that were read (:mod:`~airflow_batch_inference.datasets.read_digest`)."""
 
     @property
     def rows_rejected(self) -> int:

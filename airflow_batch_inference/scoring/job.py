@@ -472,6 +472,14 @@ def _certificate(opened: Dataset, plans: Sequence[PartPlan], receipts: Sequence[
                 f"{receipt.rows_out} scored and {receipt.rows_rejected} rejected. Nothing was committed."
             )
             raise ArtifactIntegrityError(message)
+        planned = {opened.files[wanted.file].file for wanted in plan.ranges} if opened.inline is None else set()
+        if planned != set(receipt.read):
+            other = next(iter(planned ^ set(receipt.read))).uri
+            message = (
+                f"Part {plan.index} was made from another version of {other} than the one that this run has found. "
+                "Nothing was committed. Run the task again when its writer is done."
+            )
+            raise ArtifactIntegrityError(message)
     counts = [sum(unit.rows for unit in units) for units in opened.units]
     try:
         return Certificate(

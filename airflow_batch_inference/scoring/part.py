@@ -19,9 +19,10 @@ from airflow_batch_inference.columns import append_columns
 from airflow_batch_inference.datasets.dataset import Cursor
 from airflow_batch_inference.datasets.formats import output_suffix
 from airflow_batch_inference.datasets.prefetch import prefetched
+from airflow_batch_inference.datasets.read_digest import ReadDigest
 from airflow_batch_inference.datasets.writers import PartWriter
 from airflow_batch_inference.drift.profile import Profiler
-from airflow_batch_inference.exceptions import ArtifactIntegrityError, DataError, TooManyRejectedRowsError
+from airflow_batch_inference.exceptions import ArtifactIntegrityError, BatchInferenceError, TooManyRejectedRowsError
 from airflow_batch_inference.records import Part, Receipt, Rejection
 from airflow_batch_inference.scoring.acceleration import tree_kernel
 from airflow_batch_inference.scoring.accounting import as_text, row_hash, rows_hash
@@ -35,7 +36,7 @@ from airflow_batch_inference.scoring.quarantine import (
     quarantine_rows,
     quarantine_schema,
 )
-from airflow_batch_inference.scoring.receipts import put_receipt
+from airflow_batch_inference.scoring.receipts import put_receipt, receipt_uri
 from airflow_batch_inference.scoring.retries import retrying
 from airflow_batch_inference.scoring.shape import as_number
 from airflow_batch_inference.scoring.tally import tally_of
@@ -142,12 +143,18 @@ class PartScorer:
             Profiler(self.request.baseline.columns) if self.request.baseline else None,
             tally_of(predictor, self.job, self.request),
         )
-        self._require_unchanged(plan)
+        dataset = self.job.dataset
+        files = () if dataset.inline is not None else tuple(dict.fromkeys(wanted.file for wanted in plan.ranges))
+        dataset.require_unchanged(files)
         try:
             part = self._write(plan, run)
         except TooManyRejectedRowsError as error:
+            dataset.require_unchanged(files)
             raise self._with_rejects(error, plan, run) from error.__cause__
-        self._require_unchanged(plan)
+        except BatchInferenceError:
+            dataset.require_unchanged(files)  # half of a file that is being written is no damaged file
+            raise
+        dataset.require_unchanged(files)
         quarantine = self._write_quarantine(plan, run)
         receipt = Receipt(
             job_key=self.job.key,
@@ -166,8 +173,30 @@ class PartScorer:
             rows_set_aside=run.rows_set_aside,
             lines=() if run.tally is None else run.tally.lines(),
             tree_kernel=tree_kernel(self.model, self.request.record),
+            read=tuple(dataset.files[file].file for file in files),
+            rows_digest=run.digest.hexdigest(),
         )
-        return put_receipt(receipt, self.request.destination.folder, self.storage)
+        return self._put(receipt)
+
+    def _put(self, receipt: Receipt) -> Receipt:
+        """Put the receipt, and return the one that counts.
+
+        Raises
+        ------
+        ArtifactIntegrityError
+            Another try has read other rows of the same files.
+        """
+        folder = self.request.destination.folder
+        kept = put_receipt(receipt, folder, self.storage)
+        if kept.rows_digest != receipt.rows_digest:
+            message = (
+                f"Two tries of this job have read different rows for part {receipt.index}, of files that have one "
+                f"version: {', '.join(file.uri for file in receipt.read[:3])}. Their file system does not tell what "
+                f"was changed. Remove {receipt_uri(folder, receipt.job_key, receipt.index).rpartition('/')[0]}, and "
+                "run the task again when nobody writes to them."
+            )
+            raise ArtifactIntegrityError(message)
+        return kept
 
     def _write(self, plan: PartPlan, run: _Run) -> Part | None:
         if not self.request.options.keep:
@@ -221,22 +250,6 @@ class PartScorer:
             "batch_inference.model_sha256": self.request.answering.record.sha256,
         }
 
-    def _require_unchanged(self, plan: PartPlan) -> None:
-        """Refuse files that are not those that were planned."""
-        dataset = self.job.dataset
-        if dataset.inline is not None:
-            return
-        for file in dict.fromkeys(wanted.file for wanted in plan.ranges):
-            planned = dataset.files[file].file
-            now = dataset.storage.stat(planned.uri)
-            if now != planned:
-                message = (
-                    f"{planned.uri} was changed while it was being scored ({planned.size_bytes} bytes, version "
-                    f"{planned.version}; now {now.size_bytes}, {now.version}). Run the task again when its writer is "
-                    "done."
-                )
-                raise DataError(message)
-
 
 def _finished(path: Path, uri: str, rows: int, output_format: str) -> Part:
     """Describe a file that was just closed; a Parquet footer is read again."""
@@ -254,6 +267,7 @@ class _Run:
     isolator: Isolator
     profiler: Profiler | None = None
     tally: Tally | None = None
+    digest: ReadDigest = field(default_factory=ReadDigest)
     uncounted: list[pa.Table] = field(default_factory=list)
     rows_in: int = 0
     rows_out: int = 0
@@ -275,7 +289,7 @@ class _Run:
         """Yield the output's rows, mini-batch after mini-batch."""
         job = self.scorer.job
         reading = job.dataset.mini_batches(job.batch_rows, ranges=plan.ranges, cursor=self.scorer.cursor)
-        with prefetched(reading) as batches:
+        with prefetched(self.digest.watching(reading)) as batches:
             while True:
                 self.scorer.check()
                 now, started = time.monotonic(), time.perf_counter_ns()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError
 from airflow_batch_inference.records import Receipt
-from airflow_batch_inference.scoring.receipts import AnyReceipt, work_folder
+from airflow_batch_inference.scoring.receipts import AnyReceipt, receipt_uri, work_folder
 from airflow_batch_inference.uris import join_uri
 
 if TYPE_CHECKING:
@@ -33,7 +33,15 @@ def finished_parts(job: PreparedJob, request: ScoringRequest, storage: Storage) 
 
     Where there are none, but an earlier try has worked on another job, the log says what has changed since.
     """
-    return receipts_of(Receipt, request.destination.folder, job.key, job.fingerprint, storage)
+    folder = request.destination.folder
+    receipts = receipts_of(Receipt, folder, job.key, job.fingerprint, storage)
+    there = {listed.file for listed in job.dataset.files}
+    for index in [index for index, receipt in receipts.items() if not there.issuperset(receipt.read)]:
+        uri = receipt_uri(folder, job.key, index)
+        log.warning("The receipt %s is of other versions of its files. Its part is scored again", uri)
+        storage.remove(uri)
+        del receipts[index]
+    return receipts
 
 
 def receipts_of(

@@ -25,6 +25,7 @@ from airflow_batch_inference.scoring.nesting import open_written, written_fields
 from airflow_batch_inference.scoring.verify_items import rows_of_table, verify_files, verify_items
 from airflow_batch_inference.storage import private_folder
 from airflow_batch_inference.uris import is_record_uri
+from airflow_batch_inference.versions import is_touched_only
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -202,17 +203,27 @@ def _rejected_rows(record: PredictionSetRecord, storage: Storage) -> dict[str, l
 
 def _verify_inputs(found: Verification, storage: Storage, inputs: Storage) -> None:
     """Read the inputs again and compare each output row's columns with its input row's."""
-    record = found.record
+    record, inputs = found.record, inputs.keeping()
     if record.items is not None:
         verify_files(found, inputs)
         return
     if not record.dataset_uris or not record.kept or record.output_format not in ("parquet", "arrow"):
         found.checks.append("inputs not compared: they are inline, or the output is text or was not kept")
         return
-    changed = [file.uri for file in record.dataset if inputs.stat(file.uri) != file]
+    others = [(file, now) for file in record.dataset if (now := inputs.versioned(file.uri)) != file]
+    changed = [
+        file.uri
+        for file, now in others
+        if now.size_bytes != file.size_bytes or not is_touched_only(file.version, now.version)
+    ]
     if changed:
         found.problems.append(f"{changed[0]} was changed since it was scored: it cannot be compared")
         return
+    if others:
+        found.checks.append(
+            f"{others[0][0].uri} was touched since it was scored (as chmod, a new hard link or a restored copy do): "
+            "columns that are not in the output were not compared"
+        )
     made = {*record.label_columns, *record.added_columns}
     # A field that is called time, as in.time: the column time is no field.
     fields = [name for name in written_fields(record) if not record.input_names or name in record.input_names]

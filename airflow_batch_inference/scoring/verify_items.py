@@ -93,8 +93,8 @@ def _verify_mini_batches(found: Verification, items: ItemAccount, storage: Stora
 
 def verify_files(found: Verification, inputs: Storage) -> None:
     """Check that the input files are those that were scored; what a script made of them, nobody else can tell."""
-    changed = [file.uri for file in found.record.dataset if inputs.stat(file.uri) != file]
+    changed = [file.uri for file in found.record.dataset if inputs.versioned(file.uri) != file]
     if changed:
-        found.problems.append(f"{changed[0]} was changed since it was scored")
+        found.problems.append(f"{changed[0]} was changed, or touched (as chmod does), since it was scored")
     else:
         found.checks.append(f"the {len(found.record.dataset):,} input files are as they were; a script read them")

@@ -216,7 +216,7 @@ def _sources(script: Path, folder: Path, code: str | None) -> Iterator[str]:
     modules = sorted(folder.rglob("*.py"))[:_MOST_FILES] if code is not None else []
     for path in (script, *modules):
         with contextlib.suppress(OSError, UnicodeDecodeError):
-            if path.stat().st_size <= _LARGEST_MODULE:
+            if path.is_file() and path.stat().st_size <= _LARGEST_MODULE:  # a pipe would never end
                 yield path.read_text(encoding="utf-8")
 
 

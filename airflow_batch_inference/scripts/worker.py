@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.datasets.formats import OUTPUT_SUFFIXES
-from airflow_batch_inference.exceptions import ConfigurationError, DataError, ScriptError
+from airflow_batch_inference.exceptions import ConfigurationError, InputChangedError, ScriptError
 from airflow_batch_inference.records import ColumnSpec, MiniBatchReceipt, Part
 from airflow_batch_inference.scoring.accounting import as_text
 from airflow_batch_inference.scoring.processes import pipe_to_parent, portable, received_first
@@ -321,17 +321,17 @@ def _require_unchanged(batch: MiniBatch, storage: Storage) -> None:
 
     Raises
     ------
-    DataError
+    InputChangedError
         Names the file.
     """
     for item in batch.items:
-        planned, now = item.file, retrying(item.file.uri, lambda item=item: storage.stat(item.file.uri))  # type: ignore[misc]  # mypy: defaults in a lambda
+        planned, now = item.file, retrying(item.file.uri, lambda item=item: storage.versioned(item.file.uri))  # type: ignore[misc]  # mypy: defaults in a lambda
         if now != planned:
             message = (
                 f"{planned.uri} was changed while it was being scored ({planned.size_bytes} bytes, version "
                 f"{planned.version}; now {now.size_bytes}, {now.version}). Run the task again when its writer is done."
             )
-            raise DataError(message)
+            raise InputChangedError(message)
 
 
 if __name__ == "__main__":

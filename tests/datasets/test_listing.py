@@ -231,7 +231,7 @@ def test_a_folder_that_is_linked_twice_is_refused(tree):
 def test_a_pipe_in_a_folder_is_refused_before_anything_waits_for_it(tree):
     folder = tree("a.csv")
     os.mkfifo(folder / "b.csv")
-    with pytest.raises(ArtifactNotFoundError, match=r"b\.csv is no plain file but a pipe"):
+    with pytest.raises(ConfigurationError, match=r"b\.csv is no plain file but a pipe"):
         list_dataset(str(folder), STORAGE)
     assert names(f"{folder}/a*", folder) == ["a.csv"]
 

@@ -165,7 +165,7 @@ def test_a_data_file_that_iceberg_keeps_far_from_its_table_is_known_by_its_foote
 
 
 class Counting:
-    """A file system that counts what it is asked."""
+    """A file system that counts what it is asked, and tells versions, as S3 does."""
 
     def __init__(self):
         self.memory = fsspec.filesystem("memory")
@@ -176,6 +176,10 @@ class Counting:
         if not callable(found) or name == "invalidate_cache":
             return found
         return lambda *args, **kwargs: (self.asked.append((name, *args)), found(*args, **kwargs))[1]
+
+    def find(self, path, **kwargs):
+        self.asked.append(("find", path))
+        return {name: {**info, "ETag": "e"} for name, info in self.memory.find(path, **kwargs).items()}
 
 
 def test_looking_for_tables_costs_no_more_for_many_files(lake):

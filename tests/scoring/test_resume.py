@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from airflow_batch_inference.exceptions import ArtifactConflictError, DataError
+from airflow_batch_inference.exceptions import ArtifactConflictError, ArtifactIntegrityError, InputChangedError
+from airflow_batch_inference.records import Receipt
 from airflow_batch_inference.scoring import plan, retries
 from airflow_batch_inference.scoring.accounting import row_hash, rows_hash
 from airflow_batch_inference.scoring.commit import commit
@@ -98,7 +100,7 @@ def test_a_file_that_changes_while_it_is_scored_is_noticed(bench, source, make_m
             bench.write("in.parquet", {"a": np.zeros(ROWS), "b": np.ones(ROWS)})
         return np.zeros(batch.num_rows)
 
-    with pytest.raises(DataError, match=r"in\.parquet was changed while it was being scored"):
+    with pytest.raises(InputChangedError, match=r"in\.parquet was changed while it was being read"):
         bench.score(source, model=make_model(answer=rewrites), rows_per_batch=10)
     assert bench.visible() == []
 
@@ -184,3 +186,102 @@ def test_a_lost_and_a_doubled_row_do_not_make_up_for_each_other(bench, source):
     swapped = int(certificate.row_hash_out, 16) + first - second
     with pytest.raises(ValueError, match="are not the rows that went in"):
         replace(certificate, row_hash_out=f"{swapped % 2**64:016x}")
+
+
+# -- versions of the input ------------------------------------------------------------------------------------
+
+
+def receipts(bench):
+    return [Receipt.from_json(path.read_bytes(), where="") for path in sorted(bench.root.rglob("_work/*/part-*.json"))]
+
+
+def test_each_receipt_says_which_files_it_was_made_from_and_has_a_digest_of_the_rows(bench, source):
+    table = {"a": np.arange(float(ROWS)), "b": np.ones(ROWS)}
+    _, record = bench.score(source)
+    known = receipts(bench)
+    assert {receipt.read for receipt in known} == {record.dataset} == {(Storage().versioned(source),)}
+    assert len({receipt.rows_digest for receipt in known}) == len(known) == 10
+    table["b"][55] = 7
+    bench.write("in.parquet", table)
+    bench.root = bench.root.parent / "again"
+    bench.score(source)
+    pairs = zip(known, receipts(bench), strict=True)
+    changed = [receipt.index for receipt, now in pairs if receipt.rows_digest != now.rows_digest]
+    assert changed == [5]
+
+
+@pytest.mark.parametrize("way", ["in place", "renamed"])
+@pytest.mark.parametrize("moment", ["between two tries", "after the commit"])
+def test_rows_of_a_file_whose_size_and_time_were_put_back_are_never_old_ones(bench, source, way, moment):
+    path = Path(source)
+    status = path.stat()
+    if moment == "between two tries":
+        crash(bench, source, at=75.0)
+    else:
+        _, before = bench.score(source)
+    other = Path(bench.write("other.parquet", {"a": np.arange(float(ROWS)), "b": np.full(ROWS, 5.0)}))
+    assert other.stat().st_size == status.st_size
+    if way == "in place":
+        path.write_bytes(other.read_bytes())
+    else:
+        other.replace(path)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    uri, record = bench.score(source, attempt="2")
+    assert bench.output(record).column("predicted_label").to_pylist() == [row + 10.0 for row in range(ROWS)]
+    assert uri.endswith("0000000001.json" if moment == "between two tries" else "0000000002.json")
+    if moment == "after the commit":
+        assert record.job_key != before.job_key
+
+
+def test_a_file_that_was_only_touched_is_scored_anew_and_gives_the_same(bench, source, caplog):
+    _, whole = bench.score(source)
+    bench.root = bench.root.parent / "again"
+    crash(bench, source, at=75.0)
+    Path(source).chmod(0o600)
+    os.link(source, f"{source}.backup")
+    with caplog.at_level(logging.INFO):
+        _, record = bench.score(source, attempt="2")
+    assert "Nothing can be resumed" in caplog.text
+    assert bench.output(record).equals(bench.output(whole))
+
+
+def test_two_tries_that_read_other_rows_of_one_version_do_not_agree(bench, source, monkeypatch, make_model):
+    """A file system that tells nothing: neither try can know, but both have kept what they have read."""
+    monkeypatch.setattr("airflow_batch_inference.tree.local_version", lambda _: "1-1-1")
+    reached = threading.Event()
+    scored = threading.Event()
+
+    def waits(batch):
+        if (batch.column("a").to_numpy() == 50.0).any() and batch.num_rows < 20:
+            reached.set()
+            assert scored.wait(30)
+        return batch.column("a").to_numpy()
+
+    failed = []
+
+    def zombie():
+        try:
+            bench.score(source, model=make_model(answer=waits), parity_rows=0)
+        except ArtifactIntegrityError as error:
+            failed.append(str(error))
+
+    thread = threading.Thread(target=zombie)
+    thread.start()
+    assert reached.wait(30)
+    bench.write("in.parquet", {"a": np.arange(float(ROWS)), "b": np.full(ROWS, 5.0)})
+    crash(bench, source, at=75.0, attempt="2")
+    scored.set()
+    thread.join()
+    assert failed
+    assert "Two tries of this job have read different rows for part 5" in failed[0]
+    assert bench.visible() == []
+
+
+def test_a_receipt_of_another_version_is_not_mixed_in(bench, source, caplog):
+    crash(bench, source, at=75.0)
+    (path,) = bench.root.rglob("_work/*/part-00003.json")
+    receipt = Receipt.from_json(path.read_bytes(), where="")
+    path.write_bytes(replace(receipt, read=(replace(receipt.read[0], version="1-2-3"),)).to_json())
+    _, record = bench.score(source, attempt="2")
+    assert "part-00003.json is of other versions of its files" in caplog.text
+    assert ["-1." in part.uri for part in record.parts] == [True] * 3 + [False] + [True] * 3 + [False] * 3

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -86,6 +89,24 @@ def test_other_rejected_rows_than_the_certificates_are_found(bench, committed):
     assert verify(uri, bench.storage).problems == [
         "the certificate's hash of the rejected rows is not that of the quarantine"
     ]
+
+
+def test_an_input_that_was_only_touched_is_compared_and_said_to_be_touched(bench, committed):
+    path = bench.folder / "in" / "2.parquet"
+    time.sleep(0.02)
+    path.chmod(0o600)
+    found = verify(committed[0], bench.storage, inputs=bench.storage)
+    assert found.problems == []
+    assert any("2.parquet was touched since it was scored" in check for check in found.checks)
+    # Other rows in its place, with the same size and time: touched it seems, but its columns are not the output's.
+    status = path.stat()
+    other = pq.read_table(path)
+    other = other.set_column(0, other.column_names[0], pc.add(other.column(0), 1.0))
+    pq.write_table(other, path)
+    assert path.stat().st_size == status.st_size
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    found = verify(committed[0], bench.storage, inputs=bench.storage)
+    assert ["differ" in problem for problem in found.problems] == [True]
 
 
 def test_an_input_that_was_changed_since_is_said_to_be_changed(bench, committed):

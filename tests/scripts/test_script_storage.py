@@ -74,12 +74,17 @@ def test_a_file_system_that_lives_in_this_process_alone_is_refused(bench):
     fs.pipe_file("/in/a.txt", b"1")
 
     class Local(type(fs)):
-        """Cannot be pickled, as it is defined here."""
+        """Cannot be pickled, as it is defined here; and tells versions, so that files are not copied first."""
 
         cachable = False
+
+        def info(self, path, **kwargs):
+            return {**super().info(path, **kwargs), "ETag": "e1"}
 
     storage = Storage(filesystem_for=lambda protocol: Local() if protocol == "memory" else fsspec.filesystem(protocol))
     request = bench.request(bench.script("def run(b):\n    return b"), dataset="memory://in/a.txt")
     with pytest.raises(ConfigurationError, match="cannot be handed to worker processes"):
         run_script(request, storage=bench.storage, data_storage=storage)
+    _, record = run_script(request, storage=bench.storage, data_storage=Storage())  # one that tells none
+    assert record.items.files_succeeded == 1
     fs.rm("/in", recursive=True)
