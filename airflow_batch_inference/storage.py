@@ -15,7 +15,7 @@ import re
 import secrets
 import shutil
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +24,10 @@ from airflow_batch_inference.exceptions import (
     ArtifactNotFoundError,
     ConfigurationError,
 )
+from airflow_batch_inference.handover import file_system, named
 from airflow_batch_inference.records import DataFile, Record, decode_record
 from airflow_batch_inference.tree import Entry, fixed_part, local_entries, local_file, matching
-from airflow_batch_inference.uris import is_artifact_uri, join_uri, normalize_uri, redact
+from airflow_batch_inference.uris import found_uri, is_artifact_uri, join_uri, normalize_uri, redact
 from airflow_batch_inference.web import PROTOCOLS, WebFiles
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ TEMPORARY_PREFIX = ".tmp-"
 
 def _uri(scheme: str, path: str) -> str:
     """Return the URI of a path as a file system lists it; some begin all of theirs with a slash."""
-    return f"{scheme}://{path if scheme == 'file' else path.lstrip('/')}"
+    return found_uri(f"{scheme}://{path if scheme == 'file' else path.lstrip('/')}")
 
 
 def _default_filesystem(protocol: str) -> AbstractFileSystem:
@@ -58,15 +59,23 @@ def _lies_in(uri: str, root: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Resolved:
-    """File systems by protocol."""
+    """File systems by protocol; to another process it goes without them, and finds them there (:mod:`.handover`)."""
 
-    filesystems: dict[str, AbstractFileSystem]
+    filesystems: dict[str, AbstractFileSystem] = field(repr=False)
+
+    def __reduce__(self) -> tuple[Callable[..., _Resolved], tuple[dict[str, str]]]:
+        """Pickle names: a file system has its keys in it."""
+        return _named, ({protocol: named(fs) for protocol, fs in self.filesystems.items()},)
 
     def __call__(self, protocol: str) -> AbstractFileSystem:
         if protocol not in self.filesystems:
             message = f"protocol {protocol!r} is not used by this job"
             raise ValueError(message)
         return self.filesystems[protocol]
+
+
+def _named(names: dict[str, str]) -> _Resolved:
+    return _Resolved({protocol: file_system(name) for protocol, name in names.items()})
 
 
 @dataclass(frozen=True, slots=True)

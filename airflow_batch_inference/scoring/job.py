@@ -212,7 +212,7 @@ def _scorers(
     if workers and request.can_travel:
         try:
             shared = _shared(request, opened, storage)
-            pickle.dumps(shared)
+            require_portable(shared)
         except Exception as error:  # noqa: BLE001  # a file system's own pickling may fail in any way
             log.warning("Scoring in this process alone: its file systems cannot be handed to another (%s)", error)
         else:

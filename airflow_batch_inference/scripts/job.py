@@ -287,7 +287,7 @@ def _setup(job: _Job) -> WorkerSetup:
         data_storage=job.data_storage.resolved(*(item.file.uri for item in job.items)),
     )
     try:
-        pickle.dumps(setup)
+        require_portable(setup)
     except Exception as error:
         message = (
             f"The file systems of this job cannot be handed to worker processes, which a script runs in ({error}). Use "
