@@ -51,8 +51,8 @@ def file_system(name: str) -> AbstractFileSystem:
     fs = _BY_NAME.get(name)
     if fs is None:
         message = (
-            "A file system of this job was not handed to this process: what is pickled of a job has no keys in it. Send "
-            "it through the pipe of a worker process, or make it anew with its Airflow connection."
+            "A file system of this job was not handed to this process: what is pickled of a job has no keys in it. "
+            "Send it through the pipe of a worker process, or make it anew with its Airflow connection."
         )
         raise ConfigurationError(message)
     return fs

@@ -143,7 +143,7 @@ def _require_plain(uri: str, scheme: str, rest: str) -> None:
 
 
 def _may_hold_login(rest: str) -> bool:
-    """Say whether something before an ``@`` may be a login; one encoded is a name's, but in a host or behind a colon."""
+    """Say whether there may be a login; an ``@`` that is encoded is a name's, but in a host or behind a colon."""
     if "@" in rest or LOGIN_BEGUN.match(rest):
         return True
     *before, _ = re.split("%(?:25)*40", rest)

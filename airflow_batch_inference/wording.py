@@ -24,6 +24,9 @@ QUERY = re.compile(r"[?#;]|%(?:25)*(?:3f|23|3b)", re.IGNORECASE)
 """What begins a query, a fragment or parameters, encoded any number of times too."""
 _AT = re.compile(r"@|%(?:25)*40")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.:-]*+(?<=:)//", re.IGNORECASE)
+_STEERING = "\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+_CONTROL = re.compile(f"[{_STEERING}]")
+_UNSEEN = re.compile(rf"[{_STEERING}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 LOGIN_BEGUN = re.compile(r"[^/\\@:\[]*:(?!\d{0,5}(?:[/\\]|:|\Z))")
 """A host or bucket with a colon behind it, and no port: a login whose ``@`` is missing."""
 _COLON = re.compile(r"[a-z][a-z0-9+.-]*+:[/\\\s]*", re.IGNORECASE)
@@ -45,6 +48,7 @@ _LEAST = 5
 _LEAST_VALUE = 8
 _LEAST_USER = 20
 _MOST_KNOWN = 256
+_METHODS = frozenset({"debug", "info", "warning", "error", "critical", "exception", "log"})
 
 
 class _Folding(dict[int, str]):
@@ -56,13 +60,13 @@ class _Folding(dict[int, str]):
         return found
 
 
-_FOLDING = _Folding(
-    dict.fromkeys(map(ord, "∕⁄⧸╱⟋"), "/") | dict.fromkeys(map(ord, "∶꞉ː։׃"), ":") | dict.fromkeys(map(ord, "⁏؛"), ";")
-)
+_LOOK_ALIKES = {"/": (0x2215, 0x2044, 0x29F8, 0x2571, 0x27CB), ":": (0x2236, 0xA789, 0x2D0, 0x589, 0x5C3)}
+"""Those that Unicode does not call compatible."""
+_FOLDING = _Folding({code: sign for sign, codes in _LOOK_ALIKES.items() for code in codes} | {0x204F: ";", 0x61B: ";"})
 
 
 def folded(text: str) -> str:
-    """Return text of the same length with look-alikes of ASCII signs as these, such as a wide ``＠`` as ``@``."""
+    """Return text of the same length in which look-alikes of ASCII signs are these, such as wide forms."""
     return text if text.isascii() else text.translate(_FOLDING)
 
 
@@ -100,6 +104,22 @@ def visible_lines(text: str) -> str:
     return "\n".join([visible(first), *(visible(line if line[:2] in ("", "  ") else f"  {line}") for line in others)])
 
 
+def visible_page(markup: str, *, is_isolated: bool = False) -> str:
+    """Return a page without characters that steer what shows it: each stands as the mark of one that is unknown.
+
+    Parameters
+    ----------
+    markup
+        The whole page.
+    is_isolated
+        Whether its names stand apart from its own direction of writing, so that marks of direction may stay.
+    """
+    if "\t" not in markup and markup.replace("\n", "").isprintable():
+        return markup
+    unseen = _CONTROL if is_isolated else _UNSEEN
+    return unseen.sub("\N{REPLACEMENT CHARACTER}", markup)
+
+
 # -- secrets ----------------------------------------------------------------------------------------------------------
 
 
@@ -110,7 +130,7 @@ def is_local(uri: str) -> bool:
 
 
 def redact(uri: str) -> str:
-    """Return a URI without what may be secret: from ``://`` to the last ``@``, and from the first ``?``, ``#`` or ``;``.
+    """Return a URI without what may be secret: from ``://`` to the last ``@``, and from the first ``?``, ``#``, ``;``.
 
     A local path is returned as it is. What has neither a scheme nor begins with ``/`` may lack its scheme by mistake.
 
@@ -148,6 +168,12 @@ def _spans(uri: str) -> tuple[int, int | None, int | None]:
     if is_bare and at is not None and re.search("[/\\\\]", plain[:at]) and ":" not in plain[:at]:
         at = None  # a relative path, or a model's alias
     return start, at, None if mark is None else mark.start()
+
+
+def is_remote(text: str) -> bool:
+    """Say whether text is a URI with another scheme than a file's, or may be one without any."""
+    plain = folded(text.strip())
+    return not is_local(text.strip()) and (_SCHEME.match(plain) is not None or plain.startswith("//"))
 
 
 def has_secret(uri: str) -> bool:
@@ -263,7 +289,7 @@ def said(text: str, *, lines: bool = False) -> str:
 def said_of(value: Any) -> Any:  # noqa: ANN401  # what events and XComs carry
     """Return a value of plain types in which each text is as it may be shown."""
     if isinstance(value, str):
-        return said(value)
+        return str(said(value))
     if isinstance(value, dict):
         return {said_of(key): said_of(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
@@ -316,7 +342,7 @@ def _with_text(error: BaseException) -> BaseException:
     with contextlib.suppress(Exception):
         error.__class__ = type(kind.__name__, (kind,), {"__module__": kind.__module__, "__str__": lambda _: wanted})
         return error
-    stand_in = type(kind.__name__, (Exception,), {"__module__": kind.__module__})(wanted)
+    stand_in: BaseException = type(kind.__name__, (Exception,), {"__module__": kind.__module__})(wanted)
     return stand_in.with_traceback(error.__traceback__)
 
 
@@ -361,8 +387,11 @@ def _tidy(record: logging.LogRecord) -> None:
     if record.args:
         arguments: Any = record.args
         given = arguments.items() if isinstance(arguments, dict) else enumerate(arguments)
-        shown = {name: _argument(value) for name, value in given}
-        record.args = shown if isinstance(arguments, dict) else tuple(shown.values())
+        shown: dict[Any, object] = {name: _argument(value) for name, value in given}
+        if isinstance(arguments, dict):
+            record.args = shown
+        else:
+            record.args = tuple(shown.values())
     with contextlib.suppress(Exception):  # a message that does not fit its arguments is told of by logging itself
         text = record.getMessage()
         if (found := without_secrets(text)) != text:
@@ -372,10 +401,36 @@ def _tidy(record: logging.LogRecord) -> None:
         record.exc_info = type(error), error, error.__traceback__
 
 
+class Lines(str):
+    """Text of several lines for a log: whoever made it has seen to each of them, and a table is not indented."""
+
+    __slots__ = ()
+
+
+class GuardedLogger:
+    """Another logger, such as Airflow's of an operator, to which arguments go as into this package's log records."""
+
+    def __init__(self, logger: Any) -> None:  # noqa: ANN401  # structlog's, or Python's
+        self._logger = logger
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # whatever it has
+        found = getattr(self._logger, name)
+        if name not in _METHODS:
+            return found
+
+        def guarded(*arguments: Any, **more: Any) -> Any:  # noqa: ANN401  # as it is called
+            at = 1 if name == "log" else 0
+            return found(*arguments[: at + 1], *map(_argument, arguments[at + 1 :]), **more)
+
+        return guarded
+
+
 def _argument(value: object) -> object:
     """Return an argument of a log message: its text may have lines where it is an error of this package's."""
     if isinstance(value, (bool, int, float)) or value is None:
         return value
+    if isinstance(value, Lines):
+        return "\n".join(map(said, value.split("\n")))
     if isinstance(value, str):
         return said(value)
     if isinstance(value, BaseException):

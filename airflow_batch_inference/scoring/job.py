@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import pickle
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
@@ -22,6 +21,7 @@ from airflow_batch_inference.datasets.written_types import written_type
 from airflow_batch_inference.drift.profile import merged
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, CheckFailedError, TooManyRejectedRowsError
 from airflow_batch_inference.flavors.threads import usable_cores
+from airflow_batch_inference.handover import require_portable
 from airflow_batch_inference.records import (
     Certificate,
     ChallengersRecord,
