@@ -45,6 +45,7 @@ _BETWEEN = re.compile(r"[&?#;]|%(?:25)*(?:26|3f|23|3b)", re.IGNORECASE)
 _TELLING = re.compile(r"token|sig|secret|key|pass|pwd|credential|auth", re.IGNORECASE)
 _LEAST = 5
 """Characters of a secret that is looked for in other texts; a shorter one would be found in words."""
+_LONGEST_WORD = 12
 _LEAST_VALUE = 8
 _LEAST_USER = 20
 _MOST_KNOWN = 256
@@ -182,12 +183,12 @@ def has_secret(uri: str) -> bool:
     return at is not None or mark is not None
 
 
-def without_secrets(text: str) -> str:
-    """Return a text without what may be secret in the URIs that it quotes, and without all known secrets.
+def without_logins(text: str) -> str:
+    """Return a text without what may be secret in the URIs that it quotes.
 
     Examples
     --------
-    >>> without_secrets("Cannot read s3://me:key@bucket/a?sig=1. Check 'https://a.org/x#token=1'.")
+    >>> without_logins("Cannot read s3://me:key@bucket/a?sig=1. Check 'https://a.org/x#token=1'.")
     "Cannot read s3://…@bucket/a?… Check 'https://a.org/x?…'."
     """
     plain = folded(text)
@@ -200,7 +201,12 @@ def without_secrets(text: str) -> str:
             pieces += [text[done:start], shown]
             done = stop
         text = "".join([*pieces, text[done:]])
-    return _KNOWN.hidden(text)
+    return text
+
+
+def without_secrets(text: str) -> str:
+    """Return a text without what may be secret in the URIs that it quotes, and without all known secrets."""
+    return _KNOWN.hidden(without_logins(text))
 
 
 def _redacted(text: str, plain: str, kind: str) -> str:
@@ -221,12 +227,13 @@ class _KnownSecrets:
         self.tell: list[Callable[[str], object]] = []
 
     def add(self, secret: str) -> None:
-        if secret in self._found:
+        is_a_word = len(secret) < _LONGEST_WORD and secret.isalpha() and secret.islower()
+        if secret in self._found or is_a_word:  # a word would be found where it is none
             return
         self._found.append(secret)
         forms = {form for each in self._found for form in (each, visible(each), repr(each)[1:-1], *_coded(each))}
         longest = sorted((form for form in forms if len(form) >= _LEAST), key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, longest)))
+        self._pattern = re.compile("|".join(rf"(?<!\w){re.escape(form)}(?!\w)" for form in longest))
         for told in self.tell:
             with contextlib.suppress(Exception):  # it is a second net, and must not be a fault of its own
                 told(secret)
@@ -287,9 +294,12 @@ def said(text: str, *, lines: bool = False) -> str:
 
 
 def said_of(value: Any) -> Any:  # noqa: ANN401  # what events and XComs carry
-    """Return a value of plain types in which each text is as it may be shown."""
+    """Return a value of plain types in which each text is as it may be shown.
+
+    What merely has the letters of a known secret stays: it may be a URI that others read by.
+    """
     if isinstance(value, str):
-        return str(said(value))
+        return str(visible(without_logins(value)))
     if isinstance(value, dict):
         return {said_of(key): said_of(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
