@@ -36,9 +36,12 @@ _HEAD = r"(?<![\w+.:-])[\w+.:-]*+(?<=:)//"
 _IN_TEXT = re.compile(
     rf"(?P<quote>{_QUOTES})(?P<quoted>(?:{_HEAD}|//)(?:(?!(?P=quote)).)*+)"
     rf"|(?P<plain>(?:{_HEAD}|(?<![\w:/.\\])//(?!/))\S*+)"
-    rf"|(?P<mark>['\"])(?P<bare>[^\s'\"/][^\s'\"]*+)(?P=mark)",
+    rf"|(?P<mark>['\"])(?P<bare>[^\s'\"/][^\s'\"]*+)(?P=mark)"
+    r"|(?<!\S)(?P<loose>(?![/'\"`])(?=[^\s'\"]*[@?#;%])[^\s'\"]++)",
     re.DOTALL,
 )
+_HINT = re.compile(r"//|[@=]|%(?:25)*3d", re.IGNORECASE)
+_MOST_BETWEEN = 200
 _CLOSING = ".,:;!?)]}>'\"`"
 _EQUALS = re.compile(r"=|%(?:25)*3d", re.IGNORECASE)
 _BETWEEN = re.compile(r"[&?#;]|%(?:25)*(?:26|3f|23|3b)", re.IGNORECASE)
@@ -192,16 +195,20 @@ def without_logins(text: str) -> str:
     "Cannot read s3://…@bucket/a?… Check 'https://a.org/x?…'."
     """
     plain = folded(text)
-    if "//" in plain or "@" in plain or "=" in plain or "%" in plain:
-        pieces, done = [], 0
-        for found in _IN_TEXT.finditer(plain):
-            kind = str(found.lastgroup)
-            start, stop = found.span(kind)
-            shown = _redacted(text[start:stop], plain[start:stop], kind)
-            pieces += [text[done:start], shown]
-            done = stop
-        text = "".join([*pieces, text[done:]])
-    return text
+    if _HINT.search(plain) is None:
+        return text
+    pieces, done = [], 0
+    while found := _IN_TEXT.search(plain, done):
+        kind = str(found.lastgroup)
+        start, stop = found.span(kind)
+        shown = _redacted(text[start:stop], plain[start:stop], kind)
+        if kind in ("quoted", "plain") and shown.endswith("…@"):  # the login goes on behind a blank or a quote
+            at = plain.find("@", stop, stop + _MOST_BETWEEN)
+            stop = stop if at < 0 else at + 1
+        pieces += [text[done:start], shown]
+        done = max(stop, found.end())
+        pieces.append(text[stop:done])
+    return "".join([*pieces, text[done:]])
 
 
 def without_secrets(text: str) -> str:
@@ -210,12 +217,19 @@ def without_secrets(text: str) -> str:
 
 
 def _redacted(text: str, plain: str, kind: str) -> str:
-    if kind == "bare":  # without a scheme: a login has a colon, and a query a value
-        mark = QUERY.search(plain)
-        is_query = mark is not None and _EQUALS.search(plain, mark.end()) is not None
-        return redact(text) if is_query or 0 <= plain.find(":") < plain.rfind("@") else text
-    end = len(plain) if kind == "quoted" else len(plain.rstrip(_CLOSING))
-    return f"{redact(text[:end])}{text[end:]}"
+    end = len(plain) if kind in ("quoted", "bare") else len(plain.rstrip(_CLOSING))
+    if kind in ("quoted", "plain") or _looks_secret(plain[:end], is_loose=kind == "loose"):
+        return f"{redact(text[:end])}{text[end:]}"
+    return text
+
+
+def _looks_secret(plain: str, *, is_loose: bool) -> bool:
+    """Say whether a word without a scheme may be a URI: its login has a colon, and its query a value."""
+    mark = QUERY.search(plain)
+    is_query = mark is not None and _EQUALS.search(plain, mark.end()) is not None
+    if is_loose and mark is not None:
+        is_query = is_query and _TELLING.search(plain, mark.end()) is not None
+    return is_query or 0 <= plain.find(":") < plain.rfind("@")
 
 
 class _KnownSecrets:
@@ -276,7 +290,7 @@ def _secrets_in(uri: str) -> Iterator[str]:
     if mark is not None:
         begin = QUERY.match(folded(uri), mark)
         query = uri[begin.end() :] if begin is not None else ""
-        if len(query) >= _LEAST:
+        if len(query) >= _LEAST and not query.startswith("."):  # a pattern's ending
             yield query
         for item in _BETWEEN.split(query):
             name, *values = _EQUALS.split(item, maxsplit=1)
