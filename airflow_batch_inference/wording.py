@@ -12,7 +12,6 @@ import contextlib
 import logging
 import re
 import unicodedata
-from collections import deque
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
@@ -236,24 +235,26 @@ class _KnownSecrets:
     """What was found to be a secret in this process: the last few hundred."""
 
     def __init__(self) -> None:
-        self._found: deque[str] = deque(maxlen=_MOST_KNOWN)
-        self._pattern: re.Pattern[str] | None = None
+        self._forms: dict[str, frozenset[str]] = {}
         self.tell: list[Callable[[str], object]] = []
 
     def add(self, secret: str) -> None:
         is_a_word = len(secret) < _LONGEST_WORD and secret.isalpha() and secret.islower()
-        if secret in self._found or is_a_word:  # a word would be found where it is none
+        if secret in self._forms or is_a_word:  # a word would be found where it is none
             return
-        self._found.append(secret)
-        forms = {form for each in self._found for form in (each, visible(each), repr(each)[1:-1], *_coded(each))}
-        longest = sorted((form for form in forms if len(form) >= _LEAST), key=len, reverse=True)
-        self._pattern = re.compile("|".join(rf"(?<!\w){re.escape(form)}(?!\w)" for form in longest))
+        if len(self._forms) >= _MOST_KNOWN:
+            del self._forms[next(iter(self._forms))]
+        forms = {secret, visible(secret), repr(secret)[1:-1], *_coded(secret)}
+        self._forms[secret] = frozenset(form for form in forms if len(form) >= _LEAST)
         for told in self.tell:
             with contextlib.suppress(Exception):  # it is a second net, and must not be a fault of its own
                 told(secret)
 
     def hidden(self, text: str) -> str:
-        return text if self._pattern is None else self._pattern.sub("…", text)
+        found = {form for forms in list(self._forms.values()) for form in forms if form in text}
+        for form in sorted(found, key=len, reverse=True):
+            text = re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", "…", text)
+        return text
 
 
 def _coded(secret: str) -> tuple[str, ...]:
