@@ -36,11 +36,12 @@ _IN_TEXT = re.compile(
     rf"(?P<quote>{_QUOTES})(?P<quoted>(?:{_HEAD}|//)(?:(?!(?P=quote)).)*+)"
     rf"|(?P<plain>(?:{_HEAD}|(?<![\w:/.\\])//(?!/))\S*+)"
     rf"|(?P<mark>['\"])(?P<bare>[^\s'\"/][^\s'\"]*+)(?P=mark)"
-    r"|(?<!\S)(?P<loose>(?![/'\"`])(?=[^\s'\"]*[@?#;%])[^\s'\"]++)",
+    r"|(?<![^\s(\[{<])(?P<loose>(?![/'\"`(\[{<])(?=[^\s'\"]{0,500}[@?#;%])[^\s'\"]++)",
     re.DOTALL,
 )
 _HINT = re.compile(r"//|[@=]|%(?:25)*3d", re.IGNORECASE)
 _MOST_BETWEEN = 200
+_GAP = re.compile(r"[\s'\"\\]")
 _CLOSING = ".,:;!?)]}>'\"`"
 _EQUALS = re.compile(r"=|%(?:25)*3d", re.IGNORECASE)
 _BETWEEN = re.compile(r"[&?#;]|%(?:25)*(?:26|3f|23|3b)", re.IGNORECASE)
@@ -212,7 +213,7 @@ def without_logins(text: str) -> str:
 
 def without_secrets(text: str) -> str:
     """Return a text without what may be secret in the URIs that it quotes, and without all known secrets."""
-    return _KNOWN.hidden(without_logins(text))
+    return _KNOWN.hidden(without_logins(_KNOWN.hidden(text, with_gap=True)))
 
 
 def _redacted(text: str, plain: str, kind: str) -> str:
@@ -228,7 +229,7 @@ def _looks_secret(plain: str, *, is_loose: bool) -> bool:
     is_query = mark is not None and _EQUALS.search(plain, mark.end()) is not None
     if is_loose and mark is not None:
         is_query = is_query and _TELLING.search(plain, mark.end()) is not None
-    return is_query or 0 <= plain.find(":") < plain.rfind("@")
+    return is_query or "//" in plain or 0 <= plain.find(":") < plain.rfind("@")
 
 
 class _KnownSecrets:
@@ -250,8 +251,11 @@ class _KnownSecrets:
             with contextlib.suppress(Exception):  # it is a second net, and must not be a fault of its own
                 told(secret)
 
-    def hidden(self, text: str) -> str:
+    def hidden(self, text: str, *, with_gap: bool = False) -> str:
+        """Return text without them, or without those only that a text's URIs seem to end in."""
         found = {form for forms in list(self._forms.values()) for form in forms if form in text}
+        if with_gap:
+            found = {form for form in found if _GAP.search(form)}
         for form in sorted(found, key=len, reverse=True):
             text = re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", "…", text)
         return text
@@ -400,7 +404,8 @@ def guard_logs() -> None:
 
     def guarded(*arguments: Any, **more: Any) -> logging.LogRecord:  # noqa: ANN401  # logging's own
         record = make(*arguments, **more)
-        if record.name == PACKAGE or record.name.startswith(f"{PACKAGE}."):
+        # It has no name where logging copies a record (makeLogRecord).
+        if isinstance(record.name, str) and f"{record.name}.".startswith(f"{PACKAGE}."):
             _tidy(record)
         return record
 

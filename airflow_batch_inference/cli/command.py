@@ -150,6 +150,7 @@ def show(rows: Mapping[str, object]) -> None:
 
 def show_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table, aligned, indented; nothing where it has no row."""
+    head = [visible(cell) for cell in head]
     rows = [[visible(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     for row in (head, *rows) if rows else ():
