@@ -28,6 +28,11 @@ _RECEIVED: dict[str, AbstractFileSystem] = {}
 _NEEDED: ContextVar[dict[str, AbstractFileSystem] | None] = ContextVar("needed", default=None)
 
 
+def has_arguments(fs: AbstractFileSystem) -> bool:
+    """Say whether a file system was made with arguments, such as keys; what cannot tell may have been."""
+    return bool(getattr(fs, "storage_args", True) or getattr(fs, "storage_options", True))
+
+
 def named(fs: AbstractFileSystem) -> str:
     """Return the name that stands for a file system in a pickle."""
     name = next((known for known, each in list(_BY_NAME.items()) if each is fs), None)

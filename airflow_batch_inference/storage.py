@@ -24,7 +24,7 @@ from airflow_batch_inference.exceptions import (
     ArtifactNotFoundError,
     ConfigurationError,
 )
-from airflow_batch_inference.handover import file_system, named
+from airflow_batch_inference.handover import file_system, has_arguments, named
 from airflow_batch_inference.records import DataFile, Record, decode_record
 from airflow_batch_inference.tree import Entry, fixed_part, local_entries, local_file, matching
 from airflow_batch_inference.uris import found_uri, is_artifact_uri, join_uri, normalize_uri, redact
@@ -63,9 +63,10 @@ class _Resolved:
 
     filesystems: dict[str, AbstractFileSystem] = field(repr=False)
 
-    def __reduce__(self) -> tuple[Callable[..., _Resolved], tuple[dict[str, str]]]:
-        """Pickle names: a file system has its keys in it."""
-        return _named, ({protocol: named(fs) for protocol, fs in self.filesystems.items()},)
+    def __reduce__(self) -> tuple[Callable[..., _Resolved], tuple[dict[str, AbstractFileSystem | str]]]:
+        """Pickle names: a file system has its keys in it, unless it was made without any argument."""
+        systems = self.filesystems.items()
+        return _named, ({protocol: named(fs) if has_arguments(fs) else fs for protocol, fs in systems},)
 
     def __call__(self, protocol: str) -> AbstractFileSystem:
         if protocol not in self.filesystems:
@@ -74,8 +75,8 @@ class _Resolved:
         return self.filesystems[protocol]
 
 
-def _named(names: dict[str, str]) -> _Resolved:
-    return _Resolved({protocol: file_system(name) for protocol, name in names.items()})
+def _named(given: dict[str, AbstractFileSystem | str]) -> _Resolved:
+    return _Resolved({protocol: file_system(fs) if isinstance(fs, str) else fs for protocol, fs in given.items()})
 
 
 @dataclass(frozen=True, slots=True)
