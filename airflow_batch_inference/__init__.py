@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from airflow_batch_inference.wording import guard_logs
+
 if TYPE_CHECKING:
     from airflow_batch_inference.inference.pipeline import Pipeline
     from airflow_batch_inference.inference.requests import infer, infer_from_file, infer_stream, parallel_infer
@@ -21,6 +23,8 @@ _LAZY = {
     "parallel_infer": _REQUESTS,
 }
 """Public names, and where they are: imported when they are first used, since Airflow imports this at each parse."""
+
+guard_logs()
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  # PEP 562

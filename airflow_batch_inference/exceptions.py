@@ -5,6 +5,9 @@ system and network errors are not wrapped: they propagate as they are and Airflo
 layer translates the classes below in one place (``operators/base.py``): ``retryable = False`` ends the task at
 once, because the same inputs can only fail again.
 
+What must not be relaxed: a message never holds a secret of a URI, nor a control character, whoever has written it; both
+are taken out here, in the base (:mod:`.wording`), so that no message can forget it.
+
 ::
 
     BatchInferenceError
@@ -42,6 +45,8 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_batch_inference.wording import said
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -51,6 +56,15 @@ class BatchInferenceError(Exception):
 
     retryable: ClassVar[bool] = False
     """Whether the same task, tried again with the same arguments, may succeed."""
+    has_lines: ClassVar[bool] = False
+    """Whether its message may have several lines, all but the first of which are then indented."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(said(each, lines=self.has_lines) if isinstance(each, str) else each for each in args))
+
+    def add_note(self, note: str, /) -> None:
+        """Add a note, such as a traceback of another process, as it may be shown."""
+        super().add_note(said(note, lines=True))
 
 
 class ConfigurationError(BatchInferenceError):
@@ -184,12 +198,14 @@ class ScriptError(BatchInferenceError):
     """A scoring script cannot be loaded, its ``init()`` raised, or its outputs contradict each other."""
 
     retryable: ClassVar[bool] = False
+    has_lines: ClassVar[bool] = True
 
 
 class TooManyFailedItemsError(ScriptError):
     """More files or mini-batches failed than the run allows, or all of them did."""
 
     retryable: ClassVar[bool] = True
+    has_lines: ClassVar[bool] = True
 
 
 class WorkerError(BatchInferenceError):
@@ -199,6 +215,7 @@ class WorkerError(BatchInferenceError):
     """
 
     retryable: ClassVar[bool] = True
+    has_lines: ClassVar[bool] = True
 
 
 class CheckFailedError(BatchInferenceError):
@@ -239,6 +256,7 @@ class PreflightFailedError(BatchInferenceError):
     """A scoring job was tried out, and would fail."""
 
     retryable: ClassVar[bool] = False
+    has_lines: ClassVar[bool] = True
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -41,8 +41,8 @@ _ADVICE = (
     (
         re.compile(r"azureml:", re.IGNORECASE),
         (
-            "it is a name in an Azure ML workspace. Give the URI of the file itself (abfss://container@account…, by an "
-            "Airflow connection), or a mounted path"
+            "it is a name in an Azure ML workspace. Give the URI of the file itself (abfss://container/…; an Airflow "
+            "connection names the account), or a mounted path"
         ),
     ),
 )

@@ -18,7 +18,7 @@ from airflow_batch_inference.exceptions import ArtifactNotFoundError, Configurat
 from airflow_batch_inference.flavors.base import require
 from airflow_batch_inference.model_copy import tree_digest
 from airflow_batch_inference.storage import private_folder, sha256_of
-from airflow_batch_inference.uris import encode_segment, join_uri, model_folder
+from airflow_batch_inference.uris import encode_segment, join_uri, model_folder, redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +71,7 @@ def import_from_mlflow(uri: str, *, root: str, storage: Storage, tracking_uri: s
     require("mlflow.artifacts", extra="mlflow")
     if tracking_uri is None and not mlflow.is_tracking_uri_set():
         message = (
-            f"{uri} is a model of MLflow's, but nothing says where MLflow is. Give mlflow_tracking_uri, or set "
+            f"{redact(uri)} is a model of MLflow's, but nothing says where MLflow is. Give mlflow_tracking_uri, or set "
             "MLFLOW_TRACKING_URI."
         )
         raise ConfigurationError(message)
@@ -80,7 +80,9 @@ def import_from_mlflow(uri: str, *, root: str, storage: Storage, tracking_uri: s
         try:
             found = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(folder)))
         except Exception as error:
-            message = f"MLflow cannot give {uri}: {type(error).__name__}: {error}. Check the name, version or alias."
+            message = (
+                f"MLflow cannot give {redact(uri)}: {type(error).__name__}: {error}. Check the name, version or alias."
+            )
             raise ArtifactNotFoundError(message) from error
         if found.is_file():  # a run's single artifact
             alone = folder / ".alone" / found.name

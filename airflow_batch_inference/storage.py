@@ -14,7 +14,7 @@ import posixpath
 import re
 import secrets
 import stat
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from airflow_batch_inference.exceptions import (
     ArtifactNotFoundError,
     ConfigurationError,
 )
+from airflow_batch_inference.handover import file_system, has_arguments, named
 from airflow_batch_inference.liveness import this_process
 from airflow_batch_inference.records import DataFile, Record, decode_record
 from airflow_batch_inference.temporary import HeldFolder
@@ -37,7 +38,7 @@ from airflow_batch_inference.tree import (
     require_plain,
     shown_path,
 )
-from airflow_batch_inference.uris import is_artifact_uri, join_uri, normalize_uri, redact
+from airflow_batch_inference.uris import found_uri, is_artifact_uri, join_uri, normalize_uri, redact
 from airflow_batch_inference.versions import asked_version, protocols_of, told_version, wait_until_told_apart
 from airflow_batch_inference.web import PROTOCOLS, WebFiles
 
@@ -66,7 +67,7 @@ def temporary_name(suffix: str = "") -> str:
 
 def _uri(scheme: str, path: str) -> str:
     """Return the URI of a path as a file system lists it; some begin all of theirs with a slash."""
-    return f"{scheme}://{path if scheme == 'file' else path.lstrip('/')}"
+    return found_uri(f"{scheme}://{path if scheme == 'file' else path.lstrip('/')}")
 
 
 def _default_filesystem(protocol: str) -> AbstractFileSystem:
@@ -83,15 +84,24 @@ def _lies_in(uri: str, root: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Resolved:
-    """File systems by protocol."""
+    """File systems by protocol; to another process it goes without them, and finds them there (:mod:`.handover`)."""
 
-    filesystems: dict[str, AbstractFileSystem]
+    filesystems: dict[str, AbstractFileSystem] = field(repr=False)
+
+    def __reduce__(self) -> tuple[Callable[..., _Resolved], tuple[dict[str, AbstractFileSystem | str]]]:
+        """Pickle names: a file system has its keys in it, unless it was made without any argument."""
+        systems = self.filesystems.items()
+        return _named, ({protocol: named(fs) if has_arguments(fs) else fs for protocol, fs in systems},)
 
     def __call__(self, protocol: str) -> AbstractFileSystem:
         if protocol not in self.filesystems:
             message = f"protocol {protocol!r} is not used by this job"
             raise ValueError(message)
         return self.filesystems[protocol]
+
+
+def _named(given: dict[str, AbstractFileSystem | str]) -> _Resolved:
+    return _Resolved({protocol: file_system(fs) if isinstance(fs, str) else fs for protocol, fs in given.items()})
 
 
 @dataclass(frozen=True, slots=True)

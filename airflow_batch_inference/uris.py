@@ -1,6 +1,7 @@
 """URIs: their one form, the segments of their paths, and the folders that the artifact store has.
 
 What must not be relaxed: a URI never carries credentials, and no name can lead out of the folder that it is put in.
+What a URI may show of itself says :mod:`.wording`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from urllib.parse import quote, unquote
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.foreign_uris import advice_for, scheme_of
 from airflow_batch_inference.records import TaskKey
+from airflow_batch_inference.wording import LOGIN_BEGUN, QUERY, folded, has_secret, remember
+from airflow_batch_inference.wording import redact as redact
 
 _LONGEST_SEGMENT = 200
 _KEPT_OF_LONG = 100
@@ -25,8 +28,22 @@ _MOST_NAME_BYTES = 255
 _SHOWN = 80
 _SCHEME = re.compile(r"^([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
+_NO_LOGIN = "credentials belong into an Airflow connection (conn_id), not into a URI"
+
+
+class FoundUri(str):
+    """The URI of a file that a store has listed, or that was named below a URI: its name may have any sign in it."""
+
+    __slots__ = ()
+
+
+def found_uri(uri: str) -> str:
+    """Return the URI of a file that nobody has given, so that nobody can have put a login into it."""
+    return FoundUri(uri) if has_secret(uri) else uri
+
 
 def _refuse(uri: str, reason: str) -> None:
+    remember(uri)
     message = f"The URI {redact(uri)!r} is not allowed: {reason}."
     raise ConfigurationError(message)
 
@@ -39,13 +56,6 @@ def _require_own(uri: object) -> None:
     if (advice := advice_for(uri)) is not None:
         message = f"The URI {scheme_of(uri)!r} is not allowed: {advice}."
         raise ConfigurationError(message)
-
-
-def redact(uri: str) -> str:
-    """Return the URI without user info and query, for messages."""
-    if re.match("https?://", uri, re.IGNORECASE):
-        uri = re.sub(r"[?#].*$", "?…", uri, flags=re.DOTALL)
-    return re.sub(r"\?[^/]*=.*$", "?…", re.sub(r"(://)[^/@]*@", r"\1…@", uri))
 
 
 def plain_uris(value: object) -> object:
@@ -70,8 +80,9 @@ def normalize_uri(uri: str | os.PathLike[str]) -> str:
     Raises
     ------
     ConfigurationError
-        Not an absolute path or URI; ``..``; a NUL or backslash; user info, a query or a signature; a host in
-        a file URI; a chain of file systems (``::``); a glob of web addresses; a name in another product (a database,
+        Not an absolute path or URI; ``..``; a NUL or backslash; what may be a login (``@``), a query, a signature or
+        a fragment (``?``, ``#``, ``;``), whether in these signs, encoded, or in ones that look like them; a host in a
+        file URI; a chain of file systems (``::``); a glob of web addresses; a name in another product (a database,
         MLRun, MLflow); a name that is no text in UTF-8, or that is too long for a file.
 
     Examples
@@ -92,8 +103,11 @@ def normalize_uri(uri: str | os.PathLike[str]) -> str:
     if scheme == "local":
         scheme = "file"
     if scheme == "file" and not rest.startswith("/"):
-        _refuse(uri, not_absolute(uri))
-    if scheme != "file":
+        _refuse(uri, not_absolute(uri) if "//" not in folded(uri) else _NO_LOGIN)
+    is_given = not isinstance(uri, FoundUri)
+    if scheme == "file" and is_given and has_secret(uri):
+        _refuse(uri, f"{_NO_LOGIN}; or, if it is a path, write it with one slash")
+    if scheme != "file" and is_given:
         _require_plain(uri, scheme, rest)
     decoded = unquote(unquote(rest))
     if ".." in decoded.split("/"):
@@ -102,7 +116,8 @@ def normalize_uri(uri: str | os.PathLike[str]) -> str:
         _require_short(rest)
     head = "/" if scheme == "file" else ""
     parts = [part for part in rest.split("/") if part not in ("", ".")]
-    return f"{scheme}://{head}{'/'.join(parts)}"
+    canonical = f"{scheme}://{head}{'/'.join(parts)}"
+    return canonical if is_given else FoundUri(canonical)
 
 
 def _is_text(uri: str) -> bool:
@@ -135,7 +150,7 @@ def not_absolute(path: str) -> str:
     """
     if path.startswith("~"):
         return "whose home '~' is, depends on who runs the task; give an absolute path (/home/…, /data/…)"
-    name = path.split("://", 1)[-1].removeprefix("./")
+    name = redact(path).split("://", 1)[-1].removeprefix("./")
     return (
         "give an absolute path (/data/…) or a URI with a scheme (s3://bucket/…); a file beside the DAG file is "
         f"Path(__file__).parent / {name!r}"
@@ -144,22 +159,33 @@ def not_absolute(path: str) -> str:
 
 def _require_plain(uri: str, scheme: str, rest: str) -> None:
     """Refuse credentials, and a query that may hold them."""
-    if "@" in rest.split("/", 1)[0]:
-        _refuse(uri, "credentials belong into an Airflow connection (conn_id), not into a URI")
-    if re.search(r"\?[^/]*=", rest):
-        _refuse(uri, "a query or a signature must not be part of it; use an Airflow connection (conn_id)")
-    if scheme in ("http", "https"):
+    plain, is_web = folded(rest), scheme in ("http", "https")
+    if _may_hold_login(plain):
+        advice = "write it as %40" if is_web else "let * stand for it, or give the folder"
+        _refuse(uri, f"{_NO_LOGIN}. Where the '@' is part of a name, {advice}")
+    if QUERY.search(plain):
+        instead = (
+            "Give the address without it, or let a task before fetch the file"
+            if is_web
+            else "Use an Airflow connection (conn_id); where it is part of a name or a pattern, let * stand for it"
+        )
+        _refuse(
+            uri, f"a query, a fragment or a signature ('?…', '#…', ';…') would be kept in records and logs. {instead}"
+        )
+    if is_web:
         _require_web_file(uri, rest)
+
+
+def _may_hold_login(rest: str) -> bool:
+    """Say whether there may be a login; an ``@`` that is encoded is a name's, but in a host or behind a colon."""
+    if "@" in rest or LOGIN_BEGUN.match(rest):
+        return True
+    *before, _ = re.split("%(?:25)*40", rest)
+    return bool(before) and ("/" not in before[0] or re.search("(?i):|%(?:25)*3a", "".join(before)) is not None)
 
 
 def _require_web_file(uri: str, rest: str) -> None:
     """Refuse what would be more, or less, than the address of one file."""
-    if "?" in rest or "#" in rest:
-        _refuse(
-            uri,
-            "a query ('?…') may be a signature, which would be kept in records; give the address without it, or let a "
-            "task before fetch the file",
-        )
     if any(mark in rest for mark in "*[]"):
         _refuse(uri, "a web server has no folders to list, so there are no globs; give a list of addresses")
     if not rest.split("/", 1)[0]:
@@ -184,7 +210,8 @@ def is_artifact_uri(uri: str) -> bool:
 
 def join_uri(base: str, *names: str) -> str:
     """Append path segments to a canonical URI."""
-    return "/".join([base.rstrip("/"), *names])
+    joined = "/".join([base.rstrip("/"), *names])
+    return joined if has_secret(base) else found_uri(joined)
 
 
 def encode_segment(value: str) -> str:

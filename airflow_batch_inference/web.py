@@ -20,6 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.temporary import HeldFolder
 from airflow_batch_inference.uris import redact
+from airflow_batch_inference.wording import remember, said, told_by
 
 if TYPE_CHECKING:
     import ssl
@@ -34,6 +35,7 @@ _PAUSES_S: Final = (0.3, 1.0)
 _CONNECT_S: Final = 10.0
 _READ_S: Final = 60.0
 _MISSING: Final = (404, 410)
+_LOGGERS: Final = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy")
 _LATER: Final = (408, 425, 429)
 
 
@@ -49,14 +51,10 @@ class WebFile:
 
 
 class _SignaturesLeftOut(logging.Filter):
-    """Takes queries and logins out of what httpx logs: a redirect may lead to a signed address."""
+    """Takes queries and logins out of what httpx and httpcore log: a redirect may lead to a signed address."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
-            record.args = tuple(
-                str(each.copy_with(query=None, userinfo=b"")) if hasattr(each, "copy_with") else each
-                for each in record.args
-            )
+        record.msg, record.args = said(record.getMessage()), ()
         return True
 
 
@@ -218,7 +216,8 @@ class WebFiles:
         """
         import httpx
 
-        logging.getLogger("httpx").addFilter(_FILTER)
+        for name in _LOGGERS:
+            logging.getLogger(name).addFilter(_FILTER)
         timeout = httpx.Timeout(_READ_S, connect=_CONNECT_S)
         wanted = {"Accept-Encoding": "identity", "Accept": "*/*"}
         with httpx.Client(timeout=timeout, headers=wanted, verify=_certificates()) as client:
@@ -233,6 +232,7 @@ class WebFiles:
                         yield response
                         return
                     place = place.join(response.headers["location"])
+                    remember(str(place))
                 finally:
                     response.close()
                 self._require_allowed(url, place)
@@ -276,7 +276,7 @@ def _network_errors(url: str) -> Iterator[None]:
         message = f"{redact(url)} could not be read: the server did not answer in time ({type(error).__name__})."
         raise ConnectionError(message) from error
     except (httpx.TransportError, httpx.DecodingError) as error:
-        message = f"{redact(url)} could not be read: {type(error).__name__}: {error}."
+        message = f"{redact(url)} could not be read: {told_by(error)}."
         raise ConnectionError(message) from error
     except (httpx.InvalidURL, UnicodeError) as error:
         message = f"{redact(url)} is no web address ({error}). Check it."

@@ -8,9 +8,10 @@ goes to standard output.
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_batch_inference.cli import alias, baseline, drift, inspect, preflight, score, sweep, verify
+from airflow_batch_inference.wording import said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,9 +52,14 @@ def get_cli_commands() -> list[Any]:
     ]
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(said(message))
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line without Airflow's; what it parses has the command as ``run``."""
-    parser = argparse.ArgumentParser(prog="python -m airflow_batch_inference")
+    parser = _Parser(prog="python -m airflow_batch_inference")
     commands = parser.add_subparsers(required=True, metavar="command")
     for command in COMMANDS:
         own = commands.add_parser(command.name, help=command.help, description=command.help, epilog=command.epilog)

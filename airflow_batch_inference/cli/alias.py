@@ -6,6 +6,7 @@ import getpass
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.cli.command import ARTIFACT_ROOT, Command, absolute
+from airflow_batch_inference.wording import said
 
 if TYPE_CHECKING:
     import argparse
@@ -29,7 +30,7 @@ def _run(arguments: argparse.Namespace) -> int:
         set_alias(*found, absolute(arguments.record), root=root, storage=storage, set_by=getpass.getuser(), since=since)
     resolve_alias(*found, root=root, storage=storage)
     for entry in reversed(alias_history(*found, root=root, storage=storage)):
-        print(f"{entry.since}  {entry.model_sha256[:12]}  {entry.model_record_uri}  (set by {entry.set_by})")
+        print(f"{entry.since}  {entry.model_sha256[:12]}  {entry.model_record_uri}  (set by {said(entry.set_by)})")
     return 0
 
 

@@ -1,7 +1,7 @@
 """What a command of the command line is, how it ends, and what its output looks like.
 
 What must not be relaxed: the result goes to standard output, all that is told on the way to standard error; a known
-error is one line there and exit status 1.
+error is one line there and exit status 1; and nothing from a file gets to the terminal that could steer it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from airflow_batch_inference.aliases import parse_alias
 from airflow_batch_inference.exceptions import BatchInferenceError, ConfigurationError
 from airflow_batch_inference.foreign_uris import advice_for
 from airflow_batch_inference.uris import redact
+from airflow_batch_inference.wording import said, visible
 
 if TYPE_CHECKING:
     import argparse
@@ -62,7 +64,7 @@ class Command:
             with messages_on_stderr():
                 status = self.run(arguments)
         except (BatchInferenceError, OSError) as error:
-            sys.exit(f"{type(error).__name__}: {' '.join(str(error).split())}")
+            sys.exit(f"{type(error).__name__}: {said(' '.join(str(error).split()))}")
         except KeyboardInterrupt:
             sys.stderr.write("Stopped. What was finished is kept: the same command goes on from there.\n")
             sys.exit(_INTERRUPTED)
@@ -127,8 +129,13 @@ def require_alone(arguments: argparse.Namespace, options: Sequence[str], why: st
 
 
 def show_json(document: Mapping[str, Any]) -> None:
-    """Print a document of plain JSON types."""
-    print(json.dumps(document, indent=1, ensure_ascii=False, default=str))
+    """Print a document of plain JSON types; what would steer a terminal is escaped as JSON has it."""
+    text = json.dumps(document, indent=1, ensure_ascii=False, default=str)
+    print(re.sub(r"[^\n -~]", lambda found: _in_json(found.group()), text))
+
+
+def _in_json(character: str) -> str:
+    return character if character.isprintable() else json.dumps(character)[1:-1]
 
 
 def show(rows: Mapping[str, object]) -> None:
@@ -138,11 +145,13 @@ def show(rows: Mapping[str, object]) -> None:
     for label, value in there.items():
         lines = value if isinstance(value, (list, tuple)) else [value]
         for place, line in enumerate(lines):
-            print(f"{label if place == 0 else '':<{width}}  {line}")
+            print(f"{visible(label) if place == 0 else '':<{width}}  {said(str(line))}")
 
 
 def show_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table, aligned, indented; nothing where it has no row."""
+    head = [visible(cell) for cell in head]
+    rows = [[visible(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     for row in (head, *rows) if rows else ():
         print(f"  {'  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))}".rstrip())
@@ -150,4 +159,4 @@ def show_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def shown(uri: str) -> str:
     """Return a URI as a shell takes it: a local one as its path."""
-    return redact(uri).removeprefix("file://")
+    return visible(redact(uri).removeprefix("file://"))

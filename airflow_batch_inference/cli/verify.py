@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.cli.command import Command, absolute
+from airflow_batch_inference.wording import said
 
 if TYPE_CHECKING:
     import argparse
@@ -18,9 +19,9 @@ def _run(arguments: argparse.Namespace) -> int:
     storage = storage_for(arguments.conn_id)
     found = verify(absolute(arguments.uri), storage, inputs=storage if arguments.inputs else None)
     for check in found.checks:
-        print(f"ok       {check}")
+        print(f"ok       {said(check)}")
     for problem in found.problems:
-        print(f"PROBLEM  {problem}")
+        print(f"PROBLEM  {said(problem)}")
     return 1 if found.problems else 0
 
 

@@ -18,6 +18,7 @@ from airflow_batch_inference.notifications.subject import message_of
 from airflow_batch_inference.operators.alerts import MOST_SECONDS
 from airflow_batch_inference.operators.arguments import names, number, optional_text
 from airflow_batch_inference.operators.base import artifact_root, artifact_storage
+from airflow_batch_inference.wording import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -150,6 +151,7 @@ class BatchInferenceNotifier(BaseNotifier):
             try:
                 channel.send(message)
             except Exception as error:
+                harmless(error)  # a library's own may quote an address with its token
                 self.log.exception("%s was not told: %s", type(channel).__name__, message.title)
                 errors.append(error)
         if len(errors) == len(channels):

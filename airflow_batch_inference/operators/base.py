@@ -30,13 +30,23 @@ from airflow_batch_inference.exceptions import (
     EvaluationFailedError,
 )
 from airflow_batch_inference.operators.alerts import MOST_SECONDS, Cooldown, drifted_columns
-from airflow_batch_inference.operators.arguments import number, optional_text
+from airflow_batch_inference.operators.arguments import number, optional_text, structure
 from airflow_batch_inference.operators.asset_state import keep_state
 from airflow_batch_inference.records import DriftStatus, TaskKey
 from airflow_batch_inference.storage import Storage, parse_sha256
 from airflow_batch_inference.temporary import sweep_temporary_folders
 from airflow_batch_inference.uris import normalize_uri, not_absolute
 from airflow_batch_inference.web import WebFiles
+from airflow_batch_inference.wording import (
+    GuardedLogger,
+    harmless,
+    has_secret,
+    is_remote,
+    on_secret,
+    redact,
+    remember,
+    said_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -59,7 +69,21 @@ _PROVIDERS = {
 RECORD_URI = "record_uri"
 """The XCom of what a task has recorded, where its verdict fails or skips it afterwards: it then returns nothing."""
 _MLFLOW = ("models:/", "runs:/")
+_FREE = frozenset({"environment_variables", "program_arguments", "requirements", "op_args", "op_kwargs"})
+"""Arguments that go to a user's own code, or to pip, and into no record: what is secret in them is hidden."""
+_DATA = frozenset({"dataset", "sample_set", "golden_set", "baseline"})
+"""Arguments that may be rows, whose values are nobody's URIs."""
 _VERDICTS = (CheckFailedError, DriftDetectedError, EvaluationFailedError)
+
+
+def _mask(secret: str) -> None:
+    """Have Airflow's own masker hide a secret too: in rendered templates, and in what other code logs."""
+    from airflow.sdk.log import mask_secret
+
+    mask_secret(secret)
+
+
+on_secret(_mask)
 
 
 def artifact_root() -> str:
@@ -169,23 +193,32 @@ def require_mlflow_allowed(uri: str) -> None:
     if allowed and not any(uri.startswith(root) for root in allowed if root.startswith(_MLFLOW)):
         kind = uri.partition("/")[0]
         message = (
-            f"{uri} is a model of MLflow's, whose files may lie anywhere, and allowed_roots in the [batch_inference] "
-            f"section of Airflow's config does not name it. Have {kind}/ added there, or {kind}/<name> for one model."
+            f"{redact(uri)} is a model of MLflow's, whose files may lie anywhere, and allowed_roots in the "
+            f"[batch_inference] section of Airflow's config does not name it. Have {kind}/ added there, or "
+            f"{kind}/<name> for one model."
         )
         raise ConfigurationError(message)
 
 
 @contextlib.contextmanager
 def translated_errors() -> Iterator[None]:
-    """End the task at once for errors that a retry cannot mend."""
+    """End the task at once for errors that a retry cannot mend; no error keeps a secret in its text or its causes."""
+    in_its_place: BaseException | None = None
     try:
         yield
     except BatchInferenceError as error:
+        harmless(error)
         if error.retryable:
             raise
         message = f"{type(error).__name__}: {error}"
         # The message says all that this package knows; a framework's own error has more, a verdict has no cause.
         raise AirflowFailException(message) from (None if isinstance(error, _VERDICTS) else error.__cause__)
+    except Exception as error:
+        in_its_place = harmless(error)
+        if in_its_place is error:
+            raise
+    if in_its_place is not None:
+        raise in_its_place  # outside of the block: it would keep the other as its context
 
 
 class BatchInferenceOperator(BaseOperator):
@@ -212,6 +245,11 @@ class BatchInferenceOperator(BaseOperator):
         self.artifact_root = artifact_root
         self.artifact_conn_id = artifact_conn_id
 
+    @property
+    def log(self) -> Any:  # noqa: ANN401  # Airflow's own logger of the operator
+        """Airflow's logger of this operator, to which no control character and no secret goes."""
+        return GuardedLogger(super().log)
+
     def require_absolute(self, *arguments: str) -> None:
         """Refuse relative paths among some arguments while the DAG is parsed; templates show theirs when they run.
 
@@ -223,21 +261,51 @@ class BatchInferenceOperator(BaseOperator):
         for argument in arguments:
             value = getattr(self, argument)
             for each in value if isinstance(value, (list, tuple)) else (value,):
+                if isinstance(each, str):
+                    remember(each)
                 if is_relative(as_text(each)):
-                    message = f"{argument} of the task {self.task_id!r} is {str(each)!r}: {not_absolute(str(each))}."
+                    given = redact(str(each))
+                    message = f"{argument} of the task {self.task_id!r} is {given!r}: {not_absolute(given)}."
                     raise ConfigurationError(message)
 
     def render_template(self, content: Any, context: Context, *rest: Any, **more: Any) -> Any:  # noqa: ANN401  # Airflow's
-        """Render a template, also in a path (``pathlib.Path``), which is text from then on."""
-        return super().render_template(as_text(content), context, *rest, **more)
+        """Render a template, also in a path (``pathlib.Path``), which is text from then on.
+
+        Airflow keeps what is rendered to show it: what is secret in it is known before.
+        """
+        try:
+            rendered = super().render_template(as_text(content), context, *rest, **more)
+        except Exception as error:
+            harmless(error)
+            raise
+        if isinstance(rendered, str):
+            remember(rendered)
+        return rendered
+
+    def require_no_secrets(self) -> None:
+        """Refuse URIs with a login, a query or a fragment in any argument: records and events repeat arguments.
+
+        Raises
+        ------
+        ConfigurationError
+            Says which argument, and shows nothing of it.
+        """
+        for argument in (*self.template_fields, "artifact_conn_id"):
+            value = getattr(self, argument, None)
+            for text in texts_in(value, in_rows=argument not in _DATA):
+                remember(text)
+                if argument not in _FREE and is_remote(text) and has_secret(text):
+                    _refuse_secret(argument, text)
 
     def execute(self, context: Context) -> str | None:
         """Do the task's work and return the URI of its record; push it where a verdict ends the task instead."""
         self.recorded = None
         sweep_temporary_folders()
         with translated_errors():
+            self.require_no_secrets()
             try:
-                return self.perform(context)
+                uri = self.perform(context)
+                return None if uri is None else str(uri)
             except (*_VERDICTS, AirflowSkipException):
                 if self.recorded is not None:
                     push(context, {RECORD_URI: self.recorded[0]})
@@ -325,6 +393,52 @@ def as_text(content: Any) -> Any:  # noqa: ANN401  # an argument
     return content
 
 
+def _refuse_secret(argument: str, uri: str) -> None:
+    """Refuse a URI that may have a secret in it, whatever the argument is for.
+
+    Raises
+    ------
+    ConfigurationError
+        Says why, and where such a thing belongs.
+    """
+    if argument == "mlflow_tracking_uri":
+        message = (
+            f"mlflow_tracking_uri is {redact(uri)!r}, in which there may be a login. Give it without, and the login by "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD (or the whole by MLFLOW_TRACKING_URI) in the "
+            "worker's environment."
+        )
+        raise ConfigurationError(message)
+    try:
+        normalize_uri(uri)
+    except ConfigurationError as error:
+        message = f"{argument}: {error}"
+        raise ConfigurationError(message) from None
+
+
+def texts_in(value: object, *, in_rows: bool = True) -> Iterator[str]:
+    """Yield each text in an argument; of what may be rows, only what is named in a list.
+
+    Examples
+    --------
+    >>> list(texts_in(["/a", {"b": ["/c"]}])), list(texts_in(["/a", {"b": "/c"}], in_rows=False))
+    (['/a', 'b', '/c'], ['/a'])
+    """
+    if isinstance(value, str):
+        yield value
+        if value[:1] in ("[", "{"):
+            with contextlib.suppress(ConfigurationError):
+                found = structure(value)
+                yield from () if isinstance(found, str) else texts_in(found, in_rows=in_rows)
+    elif isinstance(value, os.PathLike):
+        yield str(value)
+    elif isinstance(value, dict) and in_rows:
+        for pair in value.items():
+            yield from texts_in(pair)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for each in value if in_rows else filter(lambda each: isinstance(each, (str, os.PathLike)), value):
+            yield from texts_in(each, in_rows=in_rows)
+
+
 def is_relative(content: object) -> bool:
     """Say whether text is a path that begins in no folder; a template may still become anything.
 
@@ -357,7 +471,7 @@ def fence_of(context: Context) -> Callable[[], None]:
 def push(context: Context, values: Mapping[str, Any]) -> None:
     """Push plain scalars by XCom, each under its own key."""
     for key, value in values.items():
-        context["ti"].xcom_push(key=key, value=value)
+        context["ti"].xcom_push(key=key, value=said_of(value))
 
 
 def alert(
@@ -397,6 +511,7 @@ def alert(
         "drifted_columns": list(drifted_columns(result)),
         "summary": " ".join(reasons_without_values(result)),
     }
+    drift = said_of(drift)
     told = [tell(notifier, {**context, "drift": drift}) for notifier in notifiers]
     if cooldown is not None and any(told):
         cooldown.start(result)
@@ -456,6 +571,7 @@ def announce(
 
     They become the assets' state too, under their name (:mod:`.asset_state`).
     """
+    extra = said_of(dict(extra))
     events = context["outlet_events"]
     for outlet in outlets:
         if isinstance(outlet, Asset):

@@ -37,6 +37,7 @@ from airflow_batch_inference.operators.drift_gate import drift_error
 from airflow_batch_inference.operators.inputs import resolve_model
 from airflow_batch_inference.records import DriftStatus, HistoryEntry
 from airflow_batch_inference.uris import task_folder
+from airflow_batch_inference.wording import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -355,7 +356,7 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         self.log.info("%s. %s Report: %s", result.status, " ".join(result.reasons), result.report_uri)
         table = drift_table(result)
         if table:
-            self.log.info("%s", table)
+            self.log.info("%s", Lines(table))
         if result.performance:
             self.log.info("Estimated without labels: %s", performance_line(result))
 

@@ -2,7 +2,7 @@
 
 All of it comes from the record that the task holds at its end, so a task that fails after it has recorded something
 tells as much as one that succeeds. What must not be relaxed: nothing of OpenLineage is imported before it asks; a name
-holds no credentials; and an event stays small, however many files and columns there are.
+holds no credentials and no control character; and an event stays small, however many files and columns there are.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from airflow_batch_inference.records import (
     StatisticsRecord,
 )
 from airflow_batch_inference.uris import is_record_uri, normalize_uri
+from airflow_batch_inference.wording import said, said_of, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -62,8 +63,8 @@ def dataset_name(uri: str) -> tuple[str, str]:
     is_ours = re.search(r"/dag_id=[^/]+/run_id=[^/]+/task_id=", rest)
     kept = [each for each in segments[:pattern] if not (is_ours and _OF_A_RUN.fullmatch(each))]
     if scheme == "file":
-        return "file", "/".join(kept) or "/"
-    return f"{scheme}://{segments[0]}", "/".join(kept[1:]) or "/"
+        return "file", visible("/".join(kept)) or "/"
+    return visible(f"{scheme}://{segments[0]}"), visible("/".join(kept[1:])) or "/"
 
 
 def lineage_of(operator: BatchInferenceOperator) -> Any:  # noqa: ANN401  # OperatorLineage, where it is installed
@@ -220,12 +221,12 @@ def _output(record: PredictionSetRecord, uri: str | None, lineage: Any) -> list[
     if uri is None:
         return []
     fields = [
-        schema_dataset.SchemaDatasetFacetFields(name=column.name, type=column.type)
+        schema_dataset.SchemaDatasetFacetFields(name=visible(column.name), type=column.type)
         for column in record.columns[:MOST_COLUMNS]
     ]
     facets = {
         "schema": schema_dataset.SchemaDatasetFacet(fields=fields),
-        "version": dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=record.batch_id),
+        "version": dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=said(record.batch_id)),
     }
     if lineage is not None:
         facets["columnLineage"] = lineage
@@ -277,9 +278,11 @@ def _edges(edges: dict[str, list[str]], sources: Sequence[tuple[str, str]], *, i
 
     return facets.ColumnLineageDatasetFacet(
         fields={
-            name: facets.Fields(
+            visible(name): facets.Fields(
                 inputFields=[
-                    facets.InputField(namespace=namespace, name=dataset, field=field, transformations=[step(name)])
+                    facets.InputField(
+                        namespace=namespace, name=dataset, field=visible(field), transformations=[step(name)]
+                    )
                     for namespace, dataset in sources
                     for field in fields
                 ]
@@ -296,7 +299,10 @@ def _edges(edges: dict[str, list[str]], sources: Sequence[tuple[str, str]], *, i
 def _asserted(assertions: Sequence[dict[str, Any]]) -> Any:  # noqa: ANN401  # a facet
     from openlineage.client.facet_v2 import data_quality_assertions_dataset as facets
 
-    made = [_fitting(facets.Assertion, **each) for each in assertions[:MOST_COLUMNS]]
+    made = [
+        _fitting(facets.Assertion, **{key: said_of(value) for key, value in each.items()})
+        for each in assertions[:MOST_COLUMNS]
+    ]
     return facets.DataQualityAssertionsDatasetFacet(assertions=made)
 
 
@@ -363,7 +369,7 @@ def _column_metrics(uri: str, rows: int, storage: Storage) -> Any:  # noqa: ANN4
             values |= {"min": column.min, "max": column.max, "quantiles": known}
         else:
             values["distinctCount"] = column.distinct
-        columns[column.name] = _fitting(facets.ColumnMetrics, **values)
+        columns[visible(column.name)] = _fitting(facets.ColumnMetrics, **values)
     return _fitting(facets.DataQualityMetricsInputDatasetFacet, columnMetrics=columns, rowCount=rows)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from airflow_batch_inference.exceptions import ConfigurationError, PreflightFailedError
 from airflow_batch_inference.operators.arguments import csv_options, structure
 from airflow_batch_inference.operators.base import push
+from airflow_batch_inference.wording import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +40,7 @@ def try_out(
         resources=resources,
         csv=_csv(operator),
     )
-    operator.log.info("Preflight:\n%s", found.text())
+    operator.log.info("Preflight:\n%s", Lines(found.text()))
     push(context, found.numbers())
     if not found.is_ready:
         listed = " ".join(f"({place}) {problem}" for place, problem in enumerate(found.problems, start=1))

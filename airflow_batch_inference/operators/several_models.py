@@ -18,6 +18,7 @@ from airflow_batch_inference.operators.base import storage_for
 from airflow_batch_inference.operators.inputs import resolve_model
 from airflow_batch_inference.operators.scored import model_of
 from airflow_batch_inference.records import ChallengersRecord
+from airflow_batch_inference.wording import told_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,7 +133,7 @@ class Models:
             return self._line(name, steps)
         except Exception as error:  # noqa: BLE001  # a store or a framework may fail in any way
             log.warning("The challenger %s takes no part: %s", name, error)
-            return Line(name=name, sources=(), error=f"{type(error).__name__}: {error}")
+            return Line(name=name, sources=(), error=told_by(error))
 
 
 def scalars(record: PredictionSetRecord, storage: Storage) -> dict[str, Any]:

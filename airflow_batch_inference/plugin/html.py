@@ -1,13 +1,12 @@
 """The building blocks of the pages: text, tables, facts, links.
 
 What must not be relaxed: everything that comes from data goes through :func:`text` or :func:`address`, is cut to a
-length, and stands apart from the page's own direction of writing; no control character gets into a page; a page stays
-under 100 KB whatever is shown.
+length, shows no login or signature of a URI, and stands apart from the page's own direction of writing; no control
+character gets into a page; a page stays under 100 KB whatever is shown.
 """
 
 from __future__ import annotations
 
-import re
 from html import escape
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from urllib.parse import urlencode
 
 from airflow_batch_inference.plugin.style import STYLE
 from airflow_batch_inference.plugin.values import as_text, number_in
+from airflow_batch_inference.wording import visible_page, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,8 @@ NONE = "\N{EN DASH}"
 MOST_CHARACTERS = 120
 _MOST_TABLE_BYTES = 11_000
 """Eight of them fit on a page."""
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_MOST_READ = 20
+"""Times the characters that are shown: what is cut must not end within a login, which could not be told then."""
 _LARGE, _TINY = 1e15, 1e-4
 _MANY = 10_000
 _MINUTE_S, _HOUR_S = 60, 3600
@@ -42,7 +43,7 @@ def text(value: object, most: int = MOST_CHARACTERS) -> str:
 
 def plain(value: object, most: int = MOST_CHARACTERS) -> str:
     """Return the same without an element around it, for a title or an attribute."""
-    given = as_text(value)
+    given = without_secrets(as_text(value)[: _MOST_READ * most])
     shown = given if len(given) <= most else f"{given[: most - 1]}…"
     return escape(shown)
 
@@ -275,7 +276,7 @@ def page(title: str, content: str, *, way: str = "", style: str = STYLE) -> str:
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{plain(title)}</title><style>{style}</style></head><body><main>{way}{content}</main></body></html>\n"
     )
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", whole)
+    return visible_page(whole)
 
 
 def heading(title: str, kind: str, *paragraphs: str, place: str = "") -> str:

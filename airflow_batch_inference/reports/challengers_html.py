@@ -14,6 +14,7 @@ from airflow_batch_inference.records import OTHER_LABELS
 from airflow_batch_inference.reports.axes import Axes
 from airflow_batch_inference.reports.evaluation_chart import name, shaded_cells
 from airflow_batch_inference.reports.style import EVALUATION_STYLE
+from airflow_batch_inference.wording import visible_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,14 +58,15 @@ def render_challengers(record: ChallengersRecord) -> str:
     left = len(record.challengers) - len(shown)
     more = f'<p class="w">{left:,} more challengers are in the record only.</p>' if left else ""
     sections = "".join(_section(each, record) for each in shown)
-    return (
+    return visible_page(
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(f'{title}: {where}')}</title><style>{_STYLE}</style></head><body><main>"
         f'<header class="none"><p class="w">{escape(where)}</p><h1>{escape(title)}</h1>{_sentences(record)}</header>'
         f'<div class="facts"><span>Rows <b>{record.rows:,}</b></span><span>Champion <b>{name(champion)}</b></span>'
         f"<span>Challengers <b>{len(record.challengers):,}</b></span></div>"
-        f"{_overview(shown)}{sections}{more}{_provenance(record)}</main></body></html>\n"
+        f"{_overview(shown)}{sections}{more}{_provenance(record)}</main></body></html>\n",
+        is_isolated=True,
     )
 
 

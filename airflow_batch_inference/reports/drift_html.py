@@ -16,6 +16,7 @@ from airflow_batch_inference.reports.drift_chart import HEIGHT, MOST_CATEGORIES,
 from airflow_batch_inference.reports.drift_history import history_map
 from airflow_batch_inference.reports.drift_text import by_severity, has_a_say
 from airflow_batch_inference.reports.style import STYLE
+from airflow_batch_inference.wording import visible_page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,11 +70,12 @@ def render_drift_report(
         Earlier runs, oldest first.
     """
     heading = ": ".join(filter(None, (_TITLES[result.status], _place(provenance))))
-    return (
+    return visible_page(
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(heading)}</title><style>{drift_style(result)}</style></head><body><main>"
-        f"{drift_content(result, provenance=provenance, previous=previous)}</main></body></html>\n"
+        f"{drift_content(result, provenance=provenance, previous=previous)}</main></body></html>\n",
+        is_isolated=True,
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from airflow_batch_inference.reports.evaluation_chart import figures, name
 from airflow_batch_inference.reports.style import EVALUATION_STYLE
+from airflow_batch_inference.wording import visible_page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,11 +76,12 @@ def render_evaluation_report(evaluation: EvaluationRecord, *, provenance: Mappin
         Label to value, listed at the end; empty values are left out.
     """
     heading = ": ".join(filter(None, (_verdict(evaluation)[0], _place(provenance))))
-    return (
+    return visible_page(
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(heading)}</title><style>{EVALUATION_STYLE}</style></head><body><main>"
-        f"{evaluation_content(evaluation, provenance=provenance)}</main></body></html>\n"
+        f"{evaluation_content(evaluation, provenance=provenance)}</main></body></html>\n",
+        is_isolated=True,
     )
 
 

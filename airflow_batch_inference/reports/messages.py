@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference import exceptions
+from airflow_batch_inference.wording import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -110,17 +111,12 @@ def clean(text: object, limit: int = MOST_CHARACTERS) -> str:
     >>> clean("cannot read s3://me:key@bucket/a?X-Signature=1\nagain, password=hunter2")
     'cannot read s3://…@bucket/a?… again, password=…'
     """
-    printable = "".join(each if each.isprintable() else " " for each in str(text)[: 20 * limit])
-    found = " ".join(map(_without_user, printable.split()))
+    given = without_secrets(str(text)[: 20 * limit])
+    printable = "".join(each if each.isprintable() else " " for each in given)
+    found = " ".join(printable.split())
     for pattern, replacement in _SECRETS:
         found = pattern.sub(replacement, found)
     return found if len(found) <= limit else f"{found[: limit - 1]}…"
-
-
-def _without_user(word: str) -> str:
-    """Return a word without what stands before the host of a URL in it; a password may have any sign in it."""
-    start, end = word.find("//"), word.rfind("@")
-    return f"{word[: start + 2]}…{word[end:]}" if 0 <= start < end else word
 
 
 def drift_message(drift: Mapping[str, Any], place: Place) -> Message:

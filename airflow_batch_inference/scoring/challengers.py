@@ -17,6 +17,7 @@ from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.scoring.isolation import Isolator
 from airflow_batch_inference.scoring.outputs import missing_rows
 from airflow_batch_inference.scoring.steps import output_names
+from airflow_batch_inference.wording import told_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -125,7 +126,7 @@ class Challenger:
             scored = self._isolator.score(batch, 0)
             names = self.called(self.record, self.predictor.names) if scored.predicted else ()
         except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever it is, it is not the champion's
-            self._note(f"{type(error).__name__}: {error}", type(error).__name__)
+            self._note(told_by(error), type(error).__name__)
             return {}, isinstance(error, ConfigurationError)
         if scored.rejected:
             self._note(scored.rejected[0].error, f"it failed on {len(scored.rejected)} rows")

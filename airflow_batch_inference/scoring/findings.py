@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
+from airflow_batch_inference.wording import said
+
 Level: TypeAlias = Literal["ok", "warning", "problem"]
 
 _MANY = 60
@@ -18,6 +20,10 @@ class Finding:
 
     level: Level
     text: str
+
+    def __post_init__(self) -> None:
+        """Take out what may not be shown: it may quote a library, or a name from a file."""
+        object.__setattr__(self, "text", said(self.text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import pickle
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
@@ -27,6 +26,7 @@ from airflow_batch_inference.exceptions import (
     TooManyRejectedRowsError,
 )
 from airflow_batch_inference.flavors.threads import usable_cores
+from airflow_batch_inference.handover import require_portable
 from airflow_batch_inference.loading import is_vouched
 from airflow_batch_inference.records import (
     Certificate,
@@ -236,7 +236,7 @@ def _scorers(
     if workers and request.can_travel:
         try:
             shared = _shared(request, opened, storage)
-            pickle.dumps(shared)
+            require_portable(shared)
         except Exception as error:  # a file system's own pickling may fail in any way
             if request.environment:
                 message = (

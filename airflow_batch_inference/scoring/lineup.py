@@ -18,6 +18,7 @@ from airflow_batch_inference.scoring.outputs import DEFAULT_LABEL
 from airflow_batch_inference.scoring.steps import StepModel
 from airflow_batch_inference.signature import known_names
 from airflow_batch_inference.trees.fast_model import accelerated
+from airflow_batch_inference.wording import told_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -231,7 +232,7 @@ def _loaded_challenger(line: Line, storage: Storage, accelerate: Accelerate) -> 
     try:
         return LoadedLine(line.name, tuple(source.load(storage, accelerate) for source in line.sources))
     except (Exception, SystemExit) as error:  # noqa: BLE001  # a model's loading may fail in any way, and this one may
-        return LoadedLine(line.name, (), f"It could not be loaded: {type(error).__name__}: {error}")
+        return LoadedLine(line.name, (), f"It could not be loaded: {told_by(error)}")
 
 
 def _named(sources: Sequence[ModelSource], there: Sequence[str]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import WorkerError
+from airflow_batch_inference.handover import Pipe
 from airflow_batch_inference.scoring.native_threads import worker_environment
 from airflow_batch_inference.scoring.surroundings import (
     lent,
@@ -29,6 +30,7 @@ from airflow_batch_inference.scoring.surroundings import (
     watch,
     withheld,
 )
+from airflow_batch_inference.wording import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,7 +45,7 @@ def start_process(
     environment: Mapping[str, str] | None = None,
     is_leader: bool = False,
     reaches_stores: bool = False,
-) -> tuple[subprocess.Popen[bytes], Any]:
+) -> tuple[subprocess.Popen[bytes], Pipe]:
     """Start a fresh interpreter that runs a module, and return it with the parent's end of a pipe to it.
 
     Parameters
@@ -73,21 +75,22 @@ def start_process(
             pass_fds=[theirs.fileno()],
             process_group=0 if is_leader else None,
         )
-    send(ours, ("lent", secrets_of_stores() if reaches_stores else {}, withheld(merged)))
-    return process, ours
+    pipe = Pipe(ours)
+    send(pipe, ("lent", secrets_of_stores() if reaches_stores else {}, withheld(merged)))
+    return process, pipe
 
 
-def pipe_to_parent(arguments: Sequence[str]) -> Any | None:  # noqa: ANN401  # a Connection
+def pipe_to_parent(arguments: Sequence[str]) -> Pipe | None:
     """Return the pipe of this worker process, which from now on dies with its parent; None where that is gone."""
     descriptor, parent = map(int, arguments)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the parent's to handle
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.set_inheritable(descriptor, False)
-    return Connection(descriptor) if os.getppid() == parent else None
+    return Pipe(Connection(descriptor)) if os.getppid() == parent else None
 
 
-def received_first(pipe: Any) -> tuple[Mapping[str, str], Any]:  # noqa: ANN401  # a Connection, and what came
+def received_first(pipe: Pipe) -> tuple[Mapping[str, str], Any]:  # what came
     """Return what this worker process was lent (:func:`start_process`), and the first message of the parent's own.
 
     File systems are made of the message; some log in then, and so it is read with what was lent.
@@ -104,7 +107,7 @@ def received_first(pipe: Any) -> tuple[Mapping[str, str], Any]:  # noqa: ANN401 
     return variables, first
 
 
-def send(pipe: Any, message: tuple[Any, ...]) -> None:  # noqa: ANN401  # a Connection
+def send(pipe: Pipe, message: tuple[Any, ...]) -> None:
     """Send a message; that the other side has just died is noticed by its closed pipe, when messages are read."""
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         pipe.send(message)
@@ -122,7 +125,8 @@ def ending(returncode: int) -> str:
 
 
 def portable(error: BaseException) -> BaseException:
-    """Return an exception that survives the way to another process, with its traceback as a note."""
+    """Return an exception that survives the way to another process, with its traceback as a note; without secrets."""
+    error = harmless(error)
     note = "In a worker process:\n" + "".join(traceback.format_exception(error))
     try:
         copy: BaseException = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own bytes

@@ -21,6 +21,7 @@ from airflow_batch_inference.scoring.arms import SplitPredictor
 from airflow_batch_inference.scoring.challengers import Challenger, ShadowedPredictor
 from airflow_batch_inference.scoring.flip_counts import added_pairs, judged
 from airflow_batch_inference.scoring.flips import FlipCounter, compared_outputs
+from airflow_batch_inference.wording import told_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -130,7 +131,7 @@ class _ChallengerTally:
         except Exception as error:
             log.exception("The challenger %s cannot be compared in this part", name)
             self._counters[name] = []
-            self._problems[name] = f"{type(error).__name__}: {error}"
+            self._problems[name] = told_by(error)
 
     def reject(self, batch: MiniBatch, rejected: Sequence[RejectedRow]) -> None:
         """Nothing: a challenger gets no row that the champion fails on."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from airflow_batch_inference.scripts.hosted.script import described
+from airflow_batch_inference.wording import said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,11 @@ class Failure:
     traceback: str = ""
     seconds: float = field(default=0.0, compare=False)
     lost: int = 0
+
+    def __post_init__(self) -> None:
+        """Take out what may not be shown: the script's exception is put into logs, errors and the record."""
+        object.__setattr__(self, "error", said(self.error))
+        object.__setattr__(self, "traceback", said(self.traceback, lines=True))
 
     def __str__(self) -> str:
         """Return the error with its place."""

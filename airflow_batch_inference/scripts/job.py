@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import pickle
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,6 +19,7 @@ from airflow_batch_inference.exceptions import (
     ConfigurationError,
     TooManyFailedItemsError,
 )
+from airflow_batch_inference.handover import require_portable
 from airflow_batch_inference.records import ItemAccount, MiniBatchReceipt, PredictionSetRecord, fingerprint
 from airflow_batch_inference.scoring.accounting import as_text
 from airflow_batch_inference.scoring.commit import commit, committed
@@ -289,7 +289,7 @@ def _setup(job: _Job) -> WorkerSetup:
         data_storage=job.data_storage.resolved(*(item.file.uri for item in job.items)),
     )
     try:
-        pickle.dumps(setup)
+        require_portable(setup)
     except Exception as error:
         message = (
             f"The file systems of this job cannot be handed to worker processes, which a script runs in ({error}). Use "

@@ -19,6 +19,7 @@ from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
 from airflow_batch_inference.trees.compiled import EXTRA, NotCompiledError, is_installed
 from airflow_batch_inference.trees.forest import NotCoveredError
 from airflow_batch_inference.trees.scorer import TreeScorer, ask, first_difference
+from airflow_batch_inference.wording import said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -268,7 +269,7 @@ class FastModel:
         except ImportError as error:
             problem = f"llvmlite cannot be imported ({error}); pip install 'airflow-batch-inference[{EXTRA}]'"
         except Exception as error:  # noqa: BLE001  # the library goes on, whatever the way past it has met
-            problem = f"the kernel failed: {type(error).__name__}: {error}".splitlines()[0]
+            problem = said(f"the kernel failed: {type(error).__name__}: {error}".splitlines()[0])
         self._scorer, self._left, self._problem = None, 0, problem
         self._kept.clear()
         if self._is_required:
