@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
@@ -165,13 +165,13 @@ def require_followable(text: str) -> None:
     read_text(text)
 
 
-def _refuse(fault: str) -> None:
+def _refuse(fault: str) -> NoReturn:
     message = f"The LightGBM text is damaged: {fault}. Save or copy the model again."
     raise ModelLoadError(message)
 
 
 def _shown(name: str) -> str:
-    return repr(name if len(name) <= 40 else f"{name[:40]}…")  # noqa: PLR2004  # characters
+    return repr(name if len(name) <= 40 else f"{name[:40]}…")
 
 
 def _start_of_trees(text: str) -> int:
@@ -232,7 +232,9 @@ def _blocks(text: str, header: Mapping[str, str]) -> Iterator[str]:
         A tree begins or ends elsewhere.
     """
     start = _start_of_trees(text)
-    end = text.index("\nend of trees\n", start - 1) + 1
+    end = text.find("\nend of trees\n", start - 1) + 1
+    if not end:
+        _refuse("it has no end of trees")
     body = text[start:end]
     if not body.isascii():
         _refuse("its trees have letters beyond ASCII")
