@@ -196,7 +196,6 @@ def _nodes_fault(inner: np.ndarray, left: np.ndarray, right: np.ndarray, feature
 def _of_libsvm(part: Any) -> Fault:  # noqa: ANN401  # an estimator of libsvm
     kind = part._impl  # noqa: SLF001  # as it is handed on
     support, counts, intercepts = (np.asarray(each) for each in (part.support_, part._n_support, part._intercept_))  # noqa: SLF001
-    factors = part._dual_coef_
     if kind not in _KINDS_OF_SVM or not all(each.ndim == 1 for each in (support, counts, intercepts)):
         return f"it is no support vector machine of a kind that is known ({kind!r})"
     number, classes = len(support), len(counts)
@@ -353,7 +352,10 @@ def handled_unknown(part: Any) -> bool:  # noqa: ANN401  # an encoder
 def _of_sparse(matrix: Any) -> Fault:  # noqa: ANN401  # a sparse matrix
     """Say what is wrong with a sparse matrix: SciPy looks at the bounds of its places only when it is asked to."""
     if matrix.format in ("csr", "csc", "bsr"):
-        matrix.check_format(full_check=True)
+        try:
+            matrix.check_format(full_check=True)
+        except ValueError as error:
+            return f"its places are not within its shape {tuple(matrix.shape)} ({error})"
     elif matrix.format == "coo":
         return next((fault for each, most in zip(matrix.coords, matrix.shape, strict=True)
                      if (fault := _within(each, most, "places"))), None)  # fmt: skip

@@ -3,8 +3,9 @@
 joblib and pickle run whatever the file says, so :mod:`~airflow_batch_inference.loading` comes here with them only
 once the digest is pinned. A skops file names its types. What must not be relaxed: every one of them is on our list
 or on the user's before anything is built, and those on our list are built from their state only
-(:mod:`~.skops_schema`); boosters are looked at before their libraries read them (:mod:`~.skops_boosters`), and what was
-built before it predicts (:mod:`~.sklearn_objects`); and a model saved by another version of scikit-learn is refused, because it may predict something else.
+(:mod:`~.skops_schema`); boosters are looked at before their libraries read them (:mod:`~.skops_boosters`), and what
+was built before it predicts (:mod:`~.sklearn_objects`); and a model saved by another version of scikit-learn is
+refused, because it may predict something else.
 """
 
 from __future__ import annotations

@@ -7,12 +7,14 @@ names it: skops makes each once.
 
 from __future__ import annotations
 
+import json
 import zipfile
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ModelLoadError
 from airflow_batch_inference.flavors.base import require
 from airflow_batch_inference.flavors.lightgbm_text import require_followable
+from airflow_batch_inference.flavors.skops_schema import SCHEMA
 from airflow_batch_inference.flavors.xgboost_trees import require_state_followable
 
 if TYPE_CHECKING:
@@ -39,12 +41,31 @@ def load_skops(path: Path, trusted: Sequence[str]) -> object:
     """
     audit, utils = require("skops.io._audit", extra="skops"), require("skops.io._utils", extra="skops")
     with zipfile.ZipFile(path) as archive:
-        schema, context = utils.read_schema(archive)
+        schema = json.loads(archive.read(SCHEMA))
+        _require_protocol(schema.get("protocol") if isinstance(schema, dict) else None)
+        context = utils.LoadContext(src=archive, protocol=schema["protocol"])
         tree = audit.get_tree(schema, context, trusted=trusted)
         audit.audit_tree(tree, trusted=trusted)
         for node in _inner_first(tree):
             _require_sound(node)
         return tree.construct()
+
+
+def _require_protocol(protocol: object) -> None:
+    """Refuse a file of a version of skops's format that the installed skops does not know: it chooses what is built.
+
+    Raises
+    ------
+    ModelLoadError
+        Says which.
+    """
+    newest = require("skops.io._protocol", extra="skops").PROTOCOL
+    if not isinstance(protocol, int) or isinstance(protocol, bool) or not 0 <= protocol <= newest:
+        message = (
+            f"The skops file is of protocol {protocol!r}, and the installed skops knows 0 to {newest}. Install the "
+            "skops that wrote it, or save the model again."
+        )
+        raise ModelLoadError(message)
 
 
 def _inner_first(root: Any) -> Iterator[Any]:  # noqa: ANN401  # a node of skops
@@ -83,7 +104,7 @@ def _require_sound(node: Any) -> None:  # noqa: ANN401  # a node of skops
     package = node.module_name.partition(".")[0]
     if node.class_name != "Booster" or package not in (_LIGHTGBM, _XGBOOST):
         return
-    attributes = getattr(node, "attrs", None)
+    attributes = node.children.get("attrs")
     state = None if attributes is None else attributes.construct()
     held = [state[name] for name in ("_handle", "handle") if name in state] if type(state) is dict else []
     kind = str if package == _LIGHTGBM else bytearray
