@@ -100,7 +100,7 @@ def _of_forest(part: Any) -> Fault:  # noqa: ANN401  # a forest, or boosting
 def _trees_fault(trees: Iterable[Any], width: int) -> Fault:
     """Say whether an ensemble, which checks its inputs once for all of its trees, has one that takes others."""
     for each in trees:
-        tree = getattr(each, "tree_", None)
+        tree: Any = getattr(each, "tree_", None)
         if type(tree).__name__ != "Tree":
             return f"it is an ensemble of trees, but has a {type(each).__name__}"
         if tree.n_features != width:
@@ -149,7 +149,7 @@ def _preprocessor_fault(step: Any, width: int) -> Fault:  # noqa: ANN401  # a co
     places = step._transformer_to_input_indices  # noqa: SLF001  # where they are
     for name, each, columns in step.transformers_:
         kind = type(each).__name__
-        function = getattr(each, "func", None)
+        function: Any = getattr(each, "func", None)
         is_known = kind == "OrdinalEncoder" or (
             kind == "FunctionTransformer" and getattr(function, "func", function).__name__ == "check_array"
         )
@@ -261,7 +261,7 @@ def _of_neighbours(part: Any) -> Fault:  # noqa: ANN401  # an estimator of neare
         if labels.shape != (rows[0],):
             return f"its labels are of shape {labels.shape}, but it has {rows[0]} rows"
         neighbours = getattr(part, "n_neighbors", None)
-        if neighbours is not None and not (isinstance(neighbours, Integral) and 0 < neighbours <= rows[0]):
+        if neighbours is not None and not _is_whole(neighbours, 1, rows[0]):
             return f"it asks for {neighbours} neighbours of its {rows[0]} rows"
         return _within(labels, len(part.classes_), "labels")
     return None
@@ -286,7 +286,7 @@ def _of_means(part: Any) -> Fault:  # noqa: ANN401  # k-means
     if np.ndim(centres) != 2 or len(centres) < 1 or np.shape(centres)[1] != width_of(part):
         return f"its cluster_centers_ are of shape {np.shape(centres)}, but it takes {width_of(part)} inputs"
     threads = part._n_threads  # noqa: SLF001
-    if not (isinstance(threads, Integral) and 0 < threads <= _MOST_THREADS):
+    if not _is_whole(threads, 1, _MOST_THREADS):
         return f"it asks for {threads} threads"
     return None
 
@@ -295,21 +295,22 @@ def _of_vocabulary(part: Any) -> Fault:  # noqa: ANN401  # a vectorizer
     """Say whether a word has a column beyond those that there are: as many as words."""
     for name in ("vocabulary_", "vocabulary"):
         words = getattr(part, name, None)
-        if isinstance(words, dict) and sorted(map(_as_column, words.values())) != list(range(len(words))):
+        if not isinstance(words, dict):
+            continue
+        columns = list(words.values())
+        if not all(_is_whole(each, 0, len(words) - 1) for each in columns) or len(set(columns)) != len(columns):
             return f"the {len(words)} words of its {name} are not in as many columns"
     return None
 
 
-def _as_column(value: object) -> int:
-    if not isinstance(value, Integral) or isinstance(value, bool):
-        message = f"{value!r} is no column"
-        raise TypeError(message)
-    return int(value)
+def _is_whole(value: object, least: int, most: int) -> bool:
+    """Say whether a value is a whole number within bounds, and no truth value."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and least <= int(value) <= most
 
 
 def _of_hashing(part: Any) -> Fault:  # noqa: ANN401  # a hashing vectorizer
     number = part.n_features
-    if not (isinstance(number, Integral) and 0 < number <= _MOST_COLUMNS):
+    if not _is_whole(number, 1, _MOST_COLUMNS):
         return f"it has {number!r} columns (n_features)"
     return None
 
@@ -337,7 +338,7 @@ def _of_one_hot(part: Any) -> Fault:  # noqa: ANN401  # an encoder
             codes = np.append(codes, codes[np.asarray(group)[:1]])
         columns = int(codes.max(initial=-1)) + 1
         drop = None if dropped is None else dropped[place]
-        if drop is not None and not (isinstance(drop, Integral) and 0 <= drop < columns):
+        if drop is not None and not _is_whole(drop, 0, columns - 1):
             return f"it drops category {drop} of the {columns} of input {place}"
         if _within(codes, columns, "columns") or int(number) != columns - (drop is not None):
             return f"the {len(each)} categories of input {place} are not in its {number} columns"
@@ -381,17 +382,10 @@ def _position_fault(state: Mapping[str, Any]) -> Fault:
 
 
 def _of_spline(part: Any) -> Fault:  # noqa: ANN401  # a spline
-    knots, degree = np.asarray(part.t), part.k
-    number = np.shape(part.c)[0]
-    if (
-        not isinstance(degree, Integral)
-        or degree < 0
-        or knots.ndim != 1
-        or number < len(knots) - degree - 1
-        or number < 1
-    ):
-        return f"its spline of degree {degree} has {len(knots)} knots, but {number} factors"
-    if not np.isfinite(knots).all() or (np.diff(knots) < 0).any() or len(knots) < 2 * degree + 2:
+    knots, number = np.asarray(part.t), np.shape(part.c)[0]
+    if not _is_whole(part.k, 0, len(knots)) or knots.ndim != 1 or not 0 < len(knots) - int(part.k) - 1 <= number:
+        return f"its spline of degree {part.k} has {len(knots)} knots, but {number} factors"
+    if not np.isfinite(knots).all() or (np.diff(knots) < 0).any() or len(knots) < 2 * int(part.k) + 2:
         return "the knots of its spline are in no order"
     return None
 
@@ -418,10 +412,10 @@ def _of_lightgbm(part: Any) -> Fault:  # noqa: ANN401  # LightGBM's wrapper
 def _of_xgboost(part: Any) -> Fault:  # noqa: ANN401  # XGBoost's wrapper
     """Say whether a booster is of other classes than its wrapper."""
     booster, classes = part._Booster, getattr(part, "n_classes_", None)  # noqa: SLF001  # where they are
-    if booster is None or not isinstance(classes, Integral):
+    if booster is None or classes is None:
         return None
     outputs = int(json.loads(booster.save_config())["learner"]["learner_model_param"]["num_class"])
-    if classes > 2 and outputs != classes:  # of two classes it keeps none
+    if int(classes) > 2 and outputs != int(classes):  # of two classes it keeps none
         return f"it has {classes} classes, but its booster {outputs}"
     return None
 

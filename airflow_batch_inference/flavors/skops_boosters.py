@@ -107,11 +107,11 @@ def _require_sound(node: Any) -> None:  # noqa: ANN401  # a node of skops
     attributes = node.children.get("attrs")
     state = None if attributes is None else attributes.construct()
     held = [state[name] for name in ("_handle", "handle") if name in state] if type(state) is dict else []
-    kind = str if package == _LIGHTGBM else bytearray
-    if len(held) != 1 or type(held[0]) is not kind:
+    model = held[0] if len(held) == 1 else None
+    if package == _LIGHTGBM and type(model) is str:
+        require_followable(model)
+    elif package == _XGBOOST and type(model) is bytearray:
+        require_state_followable(bytes(model))
+    else:
         message = f"A Booster of {package} in the skops file is not as {package} keeps it. Save the model again."
         raise ModelLoadError(message)
-    if package == _LIGHTGBM:
-        require_followable(held[0])
-    else:
-        require_state_followable(bytes(held[0]))
