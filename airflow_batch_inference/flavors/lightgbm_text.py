@@ -18,7 +18,7 @@ from airflow_batch_inference.exceptions import ModelLoadError
 from airflow_batch_inference.flavors.split_nodes import node_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
 _HEADER = {
     "tree", "version", "num_class", "num_tree_per_iteration", "label_index", "max_feature_idx", "objective",
@@ -55,7 +55,12 @@ _MAY_BE_MISSING = ("split_gain", "decision_type", "internal_value", "internal_we
                    "leaf_weight", "leaf_count")  # fmt: skip
 _OF_LINEAR = ("leaf_const", "num_features", "leaf_features", "leaf_coeff")
 
-_WHOLE_SIGNS, _NUMBER_SIGNS = frozenset("-0123456789 "), frozenset("-+.0123456789eEinfatyINFATY ")
+_STATISTICS = frozenset(
+    ("split_gain", "internal_value", "internal_weight", "internal_count", "leaf_weight", "leaf_count")
+)
+"""Lists of which no prediction depends."""
+
+_WHOLE_SIGNS, _NUMBER_SIGNS = "-0123456789 ", "-+.0123456789eEinfatyINFATY "
 _MOST_WHOLE, _MOST_WORD = (1 << 31) - 1, (1 << 32) - 1
 _IS_CATEGORICAL = 1
 _MOST_KIND = 11
@@ -131,8 +136,15 @@ def trees_an_iteration(header: Mapping[str, str]) -> int:
     return int(header.get("num_tree_per_iteration", header["num_class"]))
 
 
-def read_text(text: str) -> Text:
+def read_text(text: str, *, with_statistics: bool = True) -> Text:
     """Read a text whole.
+
+    Parameters
+    ----------
+    text
+        The model.
+    with_statistics
+        Whether lists are read of which no prediction depends; contributions and importances do.
 
     Raises
     ------
@@ -143,7 +155,7 @@ def read_text(text: str) -> Text:
     width = int(header["max_feature_idx"]) + 1
     trees = []
     for number, block in enumerate(_blocks(text, header)):
-        found = _tree(block, width)
+        found = _tree(block, width, _LISTS if with_statistics else _LISTS.keys() - _STATISTICS)
         if isinstance(found, str):
             message = f"Tree {number} of the LightGBM text is damaged: {found}. Save or copy the model again."
             raise ModelLoadError(message)
@@ -254,16 +266,19 @@ def _blocks(text: str, header: Mapping[str, str]) -> Iterator[str]:
         _refuse(f"its {len(parts)} trees are not of the sizes that its header says (tree_sizes)")
 
 
-def _tree(block: str, width: int) -> Mapping[str, np.ndarray] | str:
+def _tree(block: str, width: int, read: Collection[str]) -> Mapping[str, np.ndarray] | str:
     """Return a tree's lists, or say what is wrong with it."""
     values: dict[str, str] = {}
+    seen: set[str] = set()
     for line in block.rstrip("\n").split("\n"):
         name, sign, value = line.partition("=")
         if name not in _OF_TREE or not sign:
             return f"it has the line {_shown(name)}, which LightGBM does not write"
-        if name in values:
+        if name in seen:
             return f"its line {name!r} is there twice"
-        values[name] = value
+        seen.add(name)
+        if name in read or name not in _LISTS:
+            values[name] = value
     try:
         leaves, sets, linear = (_whole(values.get(name, "0" if name == "is_linear" else ""), name) for name in _COUNTS)
         lists = {name: _list(values.get(name, ""), name) for name in _LISTS}
@@ -296,7 +311,7 @@ def _list(value: str, name: str) -> np.ndarray:
     """
     kind = _LISTS[name]
     message = f"a number of its {name} is none"
-    if not set(value) <= (_WHOLE_SIGNS if kind is np.int64 else _NUMBER_SIGNS):
+    if value.strip(_WHOLE_SIGNS if kind is np.int64 else _NUMBER_SIGNS):  # any other sign is left
         raise ValueError(message)
     try:
         found = np.array(value.split(), dtype=kind)

@@ -334,7 +334,7 @@ def _of_one_hot(part: Any) -> Fault:  # noqa: ANN401  # an encoder
         codes = np.arange(len(each)) if mapping is None else np.asarray(mapping)
         if len(codes) != len(each) or (group is not None and _within(np.asarray(group), len(each), "groups")):
             return f"the infrequent categories of input {place} are none of its {len(each)}"
-        if mapping is not None and group is not None and handled_unknown(part):
+        if mapping is not None and group is not None and _handles_unknown(part):
             codes = np.append(codes, codes[np.asarray(group)[:1]])
         columns = int(codes.max(initial=-1)) + 1
         drop = None if dropped is None else dropped[place]
@@ -345,7 +345,7 @@ def _of_one_hot(part: Any) -> Fault:  # noqa: ANN401  # an encoder
     return None
 
 
-def handled_unknown(part: Any) -> bool:  # noqa: ANN401  # an encoder
+def _handles_unknown(part: Any) -> bool:  # noqa: ANN401  # an encoder
     """Say whether a category that training never saw is taken for an infrequent one."""
     return getattr(part, "handle_unknown", "error") != "error"
 

@@ -58,7 +58,7 @@ def read_trees(text: str) -> Forest:
         A tree has linear leaves, the sets of categories are too large, or the text says what is not known.
     """
     try:
-        read = lightgbm_text.read_text(text)
+        read = lightgbm_text.read_text(text, with_statistics=False)
     except ModelLoadError as error:
         raise NotCoveredError(str(error)) from error
     trees = read.trees
