@@ -404,7 +404,7 @@ def _of_lightgbm(part: Any) -> Fault:  # noqa: ANN401  # LightGBM's wrapper
     if not hasattr(part, "_n_classes") or part._n_classes is None or part._n_classes < 0:  # noqa: SLF001
         return None
     classes, outputs = int(part._n_classes), booster.num_model_per_iteration()  # noqa: SLF001
-    if len(part._classes) != classes or outputs != (classes if classes > 2 else 1):  # noqa: SLF001
+    if len(part._classes) != classes or not (outputs == classes or (classes <= 2 and outputs == 1)):  # noqa: SLF001
         return f"it has {len(part._classes)} classes, but its booster {outputs} trees an iteration"  # noqa: SLF001
     return None
 

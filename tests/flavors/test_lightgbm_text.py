@@ -92,6 +92,15 @@ def test_models_that_were_continued_refitted_cut_or_stopped_early_are_followed(t
     require_same(stopped, data, tmp_path)
 
 
+def test_a_text_of_lightgbm_3_is_followed_and_predicts_the_same():
+    booster, data = trained("multiclass", categorical_feature=[1], min_data_per_group=1)
+    old = resized(booster.model_to_string().replace("version=v4", "version=v3").replace("is_linear=0\n", ""))
+    assert "is_linear" not in old
+    require_followable(old)
+    require_followable(re.sub(r"^tree_sizes=.*\n", "", old, flags=re.MULTILINE))
+    assert np.array_equal(lightgbm.Booster(model_str=old).predict(data), booster.predict(data))
+
+
 def test_a_custom_objective_of_several_classes_is_followed(tmp_path):
     def gradients(predicted, dataset):
         return predicted - np.eye(3)[dataset.get_label().astype(int)].ravel("F").reshape(predicted.shape, order="F"), (

@@ -101,6 +101,9 @@ BENIGN = {
     "calibrated": lambda: CalibratedClassifierCV(svm.SVC(), cv=2).fit(X, Y),
     "guesses": lambda: DummyClassifier(strategy="stratified", random_state=np.random.RandomState(3)).fit(X, Y),
     "lgbm": lambda: make_pipeline(StandardScaler(), lightgbm.LGBMClassifier(n_estimators=3, verbose=-1)).fit(X, THREE),
+    "lgbm of two classes in two": lambda: lightgbm.LGBMClassifier(
+        n_estimators=2, verbose=-1, objective="multiclass", num_class=2
+    ).fit(X, Y),
     "lgbm regressor": lambda: lightgbm.LGBMRegressor(n_estimators=3, verbose=-1, linear_tree=True).fit(X, X[:, 0]),
     "lgbm booster": lambda: lightgbm.LGBMClassifier(n_estimators=3, verbose=-1).fit(X, Y).booster_,
     "lgbm calibrated": lambda: CalibratedClassifierCV(lightgbm.LGBMClassifier(n_estimators=3, verbose=-1), cv=2).fit(
@@ -143,7 +146,9 @@ def test_encoders_are_harmless_and_put_even_unseen_categories_into_their_columns
 
 def test_categories_of_histogram_boosting_are_harmless(tmp_path):
     data = np.hstack([TOWNS, X])
-    for categorical in ([0, 1], [0], None):
+    for categorical in ([0, 1], [0], None, "all"):
+        data = TOWNS if categorical == "all" else data
+        categorical = [0, 1] if categorical == "all" else categorical
         model = ensemble.HistGradientBoostingClassifier(
             max_iter=4, min_samples_leaf=2, categorical_features=categorical
         ).fit(data, np.isin(TOWNS[:, 0], [0, 3]))

@@ -265,6 +265,28 @@ def test_boosters_that_were_continued_or_cut_are_followed():
     require_same(booster[1:], matrix)
 
 
+@pytest.mark.parametrize("kind", ["forest", "pruned"])
+def test_a_file_of_an_older_xgboost_is_followed_and_predicts_the_same(kind):
+    booster, matrix = KINDS[kind]()
+    document = document_of(booster)
+    model = document["learner"]["gradient_booster"]["model"]
+    for name in ("cats", "iteration_indptr"):
+        del model[name]
+    for name in ("num_target", "boost_from_average"):
+        del document["learner"]["learner_model_param"][name]
+    document["learner"]["learner_model_param"]["base_score"] = document["learner"]["learner_model_param"][
+        "base_score"
+    ].strip("[]")
+    for tree in model["trees"]:
+        tree["default_left"] = [bool(each) for each in tree["default_left"]]
+        for name in ("split_type", "categories", "categories_nodes", "categories_segments", "categories_sizes"):
+            del tree[name]
+    content = json.dumps(document).encode()
+    require_followable(content, is_json=True)
+    again = xgb.Booster(model_file=bytearray(content))
+    assert np.array_equal(again.predict(matrix), booster.predict(matrix))
+
+
 def ubj(value):
     """Write a value as XGBoost's reader takes it; an object may be given as pairs."""
     if isinstance(value, dict):
