@@ -21,8 +21,8 @@ from pathlib import Path
 
 import fsspec
 
-for _tests in ("flavors", "scoring"):
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / _tests))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "flavors"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "scoring"))
 import mutated_boosters
 from campaign import Campaign, FaultyFileSystem, FaultyS3, Result, describe, on_full_disk
 
