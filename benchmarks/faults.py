@@ -26,7 +26,9 @@ from typing import TypeAlias
 
 import fsspec
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "flavors"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "scoring"))
+import mutated_boosters
 from campaign import Campaign, FaultyFileSystem, FaultyS3, Result, describe, on_full_disk
 from publishing_campaign import SHAPES, Outcome, PublishingCampaign, all_races
 from rewrites import Result as RewriteResult
@@ -160,6 +162,14 @@ def full_disk(folder: Path, seed: int, scale: float) -> Result | None:
         subprocess.run(["umount", small], check=True)
 
 
+def damaged_boosters(seed: int, scale: float) -> Result:
+    """Load mutated boosters that the checks let through, over two fillings of freed memory."""
+    one, other = mutated_boosters.twice(seed, int(500 * scale) or 1)
+    deadly = [f"{name} of seed {seed} killed its process" for name, answer in one.items() if answer is None]
+    foreign = [f"{name} of seed {seed} answered from other memory" for name in one if one[name] != other.get(name)]
+    return Result(seed=seed, runs=len(one), violations=deadly + foreign)
+
+
 def main() -> None:
     """Run all campaigns and print a line of JSON for each; exit with 1 where one found a violation."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
@@ -179,6 +189,7 @@ def main() -> None:
         disk = None
         if not only_publishing:
             results |= local(folder, arguments.seed, arguments.scale)
+            results["mutated boosters"] = damaged_boosters(arguments.seed, arguments.scale)
             disk = full_disk(folder / "disk", arguments.seed, arguments.scale)
         if disk is None and not only_publishing:
             print("full disk: skipped, no right to mount a small disk here")

@@ -7,7 +7,6 @@ loaded in a child process (:mod:`~airflow_batch_inference.flavors.trial`).
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,8 +21,9 @@ from airflow_batch_inference.flavors.categories import (
 )
 from airflow_batch_inference.flavors.frames import matrix
 from airflow_batch_inference.flavors.keywords import LIGHTGBM, require_keywords
-from airflow_batch_inference.flavors.lightgbm_text import require_followable
+from airflow_batch_inference.flavors.lightgbm_text import read_header, require_followable, trees_an_iteration
 from airflow_batch_inference.flavors.networks import OnePass
+from airflow_batch_inference.flavors.shapes import require_shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,6 +54,8 @@ class LightGBMModel(OnePass):
     inputs: tuple[ColumnSpec, ...] | None
     methods: tuple[str, ...]
     versions: Mapping[str, str]
+    outputs: int = 1
+    """How many numbers a row's prediction has."""
     classes: tuple[int, ...] | None = None
     takes_lists: ClassVar[bool] = False
     output_names: tuple[str, ...] | None = None
@@ -83,12 +85,18 @@ class LightGBMModel(OnePass):
             if other not in passes:
                 arguments = given if other is None else {**given, other: True}
                 passes[other] = self.booster.predict(data, **arguments)
+                require_shape(passes[other], len(data), self.outputs if _is_score(arguments) else None)
             predicted = passes[other]
             is_probability = other is None and not any(given.get(name) for name in _OTHER_OUTPUTS.values())
             if method == "predict_proba" and self.objective == "binary" and is_probability:
                 predicted = np.column_stack([1.0 - predicted, predicted])
             found[method] = predicted
         return found
+
+
+def _is_score(arguments: Mapping[str, Any]) -> bool:
+    """Say whether a number for each class comes out, and not leaves or contributions."""
+    return not (arguments.get("pred_leaf") or arguments.get("pred_contrib"))
 
 
 class LightGBMFlavor:
@@ -133,12 +141,12 @@ class LightGBMFlavor:
         lightgbm = require("lightgbm", extra=self.extra)
         text = path.read_text(encoding="utf-8")
         _require_complete(text)
+        header = read_header(text)
         booster = lightgbm.Booster(model_str=text)
         names = tuple(booster.feature_name())
         has_names = names != tuple(f"Column_{position}" for position in range(len(names)))
         categories = pandas_categories(text, category_columns_option(chosen, names))
-        objective = re.search(r"^objective=(\S+)", text, re.MULTILINE)
-        kind = objective.group(1) if objective else "custom"
+        kind = header.get("objective", "custom").partition(" ")[0]
         with_probabilities = kind == "binary" or kind.startswith("multiclass")
         return LightGBMModel(
             booster=booster,
@@ -148,17 +156,17 @@ class LightGBMFlavor:
             n_features=len(names),
             inputs=categories.inputs(names, other="double") if has_names else None,
             methods=("predict", *(("predict_proba",) if with_probabilities else ()), *_OTHER_OUTPUTS),
-            classes=_classes(text, kind),
+            outputs=trees_an_iteration(header),
+            classes=_classes(kind, trees_an_iteration(header)),
             versions={"lightgbm": lightgbm.__version__, "numpy": np.__version__},
         )
 
 
-def _classes(text: str, objective: str) -> tuple[int, ...] | None:
+def _classes(objective: str, number: int) -> tuple[int, ...] | None:
     """Return the class labels, which LightGBM numbers from 0; None for other objectives."""
     if objective == "binary":
         return (0, 1)
-    number = re.search(r"^num_class=(\d+)", text, re.MULTILINE)
-    return tuple(range(int(number.group(1)))) if objective.startswith("multiclass") and number else None
+    return tuple(range(number)) if objective.startswith("multiclass") else None
 
 
 def _require_complete(text: str) -> None:

@@ -3,8 +3,9 @@
 joblib and pickle run whatever the file says, so :mod:`~airflow_batch_inference.loading` comes here with them only
 once the digest is pinned. A skops file names its types. What must not be relaxed: every one of them is on our list
 or on the user's before anything is built, and those on our list are built from their state only
-(:mod:`~.skops_schema`); what was built is looked through before it predicts (:mod:`~.sklearn_objects`); and a model
-saved by another version of scikit-learn is refused, because it may predict something else.
+(:mod:`~.skops_schema`); boosters are looked at before their libraries read them (:mod:`~.skops_boosters`), and what
+was built before it predicts (:mod:`~.sklearn_objects`); and a model saved by another version of scikit-learn is
+refused, because it may predict something else.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from airflow_batch_inference.flavors.frames import has_large_integers, in_one_fo
 from airflow_batch_inference.flavors.keywords import require_taken
 from airflow_batch_inference.flavors.pickled import PICKLES, imported_by_file, starts_as_pickle
 from airflow_batch_inference.flavors.sklearn_objects import require_harmless
+from airflow_batch_inference.flavors.skops_boosters import load_skops
 from airflow_batch_inference.flavors.skops_schema import SCHEMA, called_names
 from airflow_batch_inference.flavors.thread_counts import hold_threads
 from airflow_batch_inference.flavors.torch_files import TORCH_LEGACY
@@ -266,7 +268,7 @@ def _load_skops(path: Path, trusted: tuple[str, ...]) -> object:
     skops = _skops()
     held = set(skops.get_untrusted_types(file=path))
     _require_trusted(held - SAFE_TYPES, trusted)
-    estimator = skops.load(path, trusted=sorted(held))
+    estimator = load_skops(path, sorted(held))
     require_harmless(estimator)
     return estimator
 

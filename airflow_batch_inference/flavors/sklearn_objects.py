@@ -1,39 +1,39 @@
 """What an estimator from a skops file holds, looked through before it predicts.
 
 skops lets types through, not values, and two kinds of values do harm: text vectorizers that open the files that their
-input names, and trees whose nodes point beyond their arrays, which scikit-learn follows without a check. What must not
+input names, and arrays that compiled code follows without a check (:mod:`~.native_arrays`). What must not
 be relaxed: everything that can be reached from the estimator is looked at, not only what its parameters name.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from airflow_batch_inference.exceptions import ModelLoadError, UntrustedModelError
+from airflow_batch_inference.flavors.native_arrays import late_fault, native_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _TEXT = "sklearn.feature_extraction.text"
-_TREE_ENSEMBLES = ("sklearn.ensemble._forest", "sklearn.ensemble._gb")
-_LEAF = -1
 _PLAIN = (str, bytes, bytearray, int, float, complex, bool, type(None), type, np.generic)
 
 
 def require_harmless(estimator: object) -> None:
-    """Refuse an estimator that would read files, or whose trees cannot be followed.
+    """Refuse an estimator that would read files, or whose arrays cannot be followed.
 
     Raises
     ------
     UntrustedModelError
         A text vectorizer takes file names.
     ModelLoadError
-        A tree's nodes point beyond it.
+        An array of it leads beyond others, or is of another shape than they say.
     """
-    for part in reachable(estimator):
+    parts = list(reachable(estimator))
+    for part in parts:
         kind = type(part).__name__
         if type(part).__module__ == _TEXT and getattr(part, "input", "content") != "content":
             message = (
@@ -41,10 +41,15 @@ def require_harmless(estimator: object) -> None:
                 "names. Fit it on the texts themselves, or save the model with joblib and pin it."
             )
             raise UntrustedModelError(message)
-        fault = _tree_fault(part)
-        if fault:
-            message = f"The model's {kind} is damaged: {fault}. Fit and save the model again."
-            raise ModelLoadError(message)
+        _require_no(native_fault(part), part)
+    for part in parts:
+        _require_no(late_fault(part), part)
+
+
+def _require_no(fault: str | None, part: object) -> None:
+    if fault:
+        message = f"The model's {type(part).__name__} is damaged: {fault}. Fit and save the model again."
+        raise ModelLoadError(message)
 
 
 def reachable(root: object) -> Iterator[object]:
@@ -72,55 +77,3 @@ def _held(part: object) -> Iterable[object]:
     else:
         held = (getattr(part, "__self__", None),)
     return (*held, getattr(part, "__dict__", None))
-
-
-def _tree_fault(part: Any) -> str | None:  # noqa: ANN401  # any object
-    if type(part).__module__.startswith("sklearn.tree.") and hasattr(part, "tree_"):
-        return _decision_tree_fault(part)
-    if type(part).__module__ in _TREE_ENSEMBLES and hasattr(part, "estimators_"):
-        width = _width(part)
-        trees = [getattr(each, "tree_", None) for each in np.ravel(np.asarray(part.estimators_, dtype=object))]
-        if any(tree is not None and tree.n_features != width for tree in trees):
-            return f"it takes {width} inputs, but its trees take others"
-    if hasattr(part, "_predictors"):
-        predictors = [each for iteration in part._predictors for each in iteration]  # noqa: SLF001  # where they are
-        return next((fault for each in predictors if (fault := _predictor_fault(each, _width(part)))), None)
-    return None
-
-
-def _width(part: Any) -> int:  # noqa: ANN401  # an estimator
-    """Return how many inputs an estimator says that it takes; 0 where it does not say."""
-    return int(getattr(part, "n_features_in_", 0))
-
-
-def _decision_tree_fault(part: Any) -> str | None:  # noqa: ANN401  # a decision tree
-    tree = part.tree_
-    if not 0 < tree.node_count <= tree.capacity:
-        return f"its tree says that it has {tree.node_count} nodes, but keeps {tree.capacity}"
-    if tree.n_features != _width(part):
-        return f"it takes {_width(part)} inputs, but its tree takes {tree.n_features}"
-    inner = (tree.children_left != _LEAF) | (tree.children_right != _LEAF)
-    return _nodes_fault(inner, tree.children_left, tree.children_right, tree.feature, tree.n_features)
-
-
-def _predictor_fault(predictor: Any, width: int) -> str | None:  # noqa: ANN401  # of histogram gradient boosting
-    nodes = predictor.nodes
-    if len(nodes) == 0:
-        return "a tree has no nodes"
-    inner = nodes["is_leaf"] == 0
-    lists = inner & (nodes["is_categorical"] != 0)
-    if (nodes["bitset_idx"][lists] >= len(predictor.raw_left_cat_bitsets)).any():
-        return "a split of categories has no list of them"
-    left, right = nodes["left"].astype(np.int64), nodes["right"].astype(np.int64)
-    return _nodes_fault(inner, left, right, nodes["feature_idx"], width)
-
-
-def _nodes_fault(inner: np.ndarray, left: np.ndarray, right: np.ndarray, feature: np.ndarray, width: int) -> str | None:
-    """Say what is wrong with a tree's nodes: each one's children come after it, so that every path ends."""
-    places = np.arange(len(inner))[inner]
-    for children in (left[inner], right[inner]):
-        if ((children <= places) | (children >= len(inner))).any():
-            return f"a node of its tree points to none of the {len(inner)} nodes after it"
-    if ((feature[inner] < 0) | (feature[inner] >= width)).any():
-        return f"a node of its tree asks for an input beyond the {width} that there are"
-    return None

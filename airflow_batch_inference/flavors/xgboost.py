@@ -23,6 +23,7 @@ from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadErro
 from airflow_batch_inference.flavors.base import ModelFormat, require, take_options
 from airflow_batch_inference.flavors.frames import matrix, single_column
 from airflow_batch_inference.flavors.networks import OnePass
+from airflow_batch_inference.flavors.shapes import require_shape
 from airflow_batch_inference.flavors.threads import native_threads
 from airflow_batch_inference.flavors.xgboost_categories import Categories, find_categories, stored_lists
 from airflow_batch_inference.flavors.xgboost_trees import require_followable
@@ -70,6 +71,8 @@ class XGBoostModel(OnePass):
     methods: tuple[str, ...]
     versions: Mapping[str, str]
     takes_lists: ClassVar[bool] = False
+    outputs: int = 1
+    """How many numbers a row's raw score has."""
     missing: float = math.nan
     """The number that stands for a missing value, beside NaN."""
     classes: tuple[int, ...] | None = None
@@ -126,7 +129,9 @@ class XGBoostModel(OnePass):
             other = _OTHER_OUTPUTS.get("raw_score" if with_margins else method)
             if other not in passes:
                 arguments = {"iteration_range": self.iteration_range, **dict(kwargs or {})}
-                passes[other] = self._scored(data, arguments if other is None else {**arguments, other: True})
+                arguments = arguments if other is None else {**arguments, other: True}
+                passes[other] = self._scored(data, arguments)
+                require_shape(passes[other], len(data), self._numbers(arguments))
             predicted = passes[other]
             if with_margins:
                 predicted = softmax(predicted)
@@ -134,6 +139,12 @@ class XGBoostModel(OnePass):
                 predicted = np.column_stack([1.0 - predicted, predicted])
             found[method] = predicted
         return found
+
+    def _numbers(self, arguments: Mapping[str, Any]) -> int | None:
+        """Return how many numbers come out for a row; None where that is not those of its outputs."""
+        if any(value for name, value in arguments.items() if name not in ("iteration_range", "output_margin")):
+            return None
+        return 1 if self.objective == "multi:softmax" and not arguments.get("output_margin") else self.outputs
 
     def _scored(self, data: np.ndarray, arguments: dict[str, Any]) -> np.ndarray:
         """Predict in place where XGBoost can: it is faster, and gives the same bits as a DMatrix."""
@@ -235,6 +246,7 @@ def _describe(xgboost: ModuleType, booster: Any, options: Mapping[str, Any]) -> 
         n_features=number,
         inputs=None if names is None else _inputs(names, types, categories),
         methods=("predict", *(("predict_proba",) if classes is not None else ()), *others),
+        outputs=max(1, int(parameters["num_class"]), int(parameters["num_target"])),
         missing=_missing(options.get("missing", math.nan)),
         classes=classes,
         versions={"numpy": np.__version__, "xgboost": xgboost.__version__},

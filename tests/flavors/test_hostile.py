@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hostile_boosters
 import hostile_folders
 import hostile_networks
 import hostile_pickles
@@ -20,7 +21,9 @@ import pytest
 from hostile import SECRET, VARIABLE, Trap
 
 HOSTILE = [
-    each for module in (hostile_pickles, hostile_skops, hostile_networks, hostile_folders) for each in module.HOSTILE
+    each
+    for module in (hostile_pickles, hostile_skops, hostile_networks, hostile_folders, hostile_boosters)
+    for each in module.HOSTILE
 ]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # one process loads them all, before the first test
 
