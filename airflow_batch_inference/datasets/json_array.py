@@ -26,7 +26,7 @@ MOST_ROW_CHARACTERS = 64 << 20
 """A row of a list that is longer is refused: no end of it was found."""
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _KINDS = {"[": "a list", '"': "text", "t": "true", "f": "false", "n": "null", "]": "missing: a comma stands before it"}
-_NAN = re.compile(r'"(?:[^"\\]|\\.)*"|NaN')
+_NAN = re.compile(r'"(?:[^"\\]|\\.)*+"?|NaN')  # of text that is not closed, all: looked through once
 _WRITE = "Write it with orient='records' (with or without lines=True), or as Parquet."
 
 
