@@ -151,10 +151,10 @@ def change_first_tree(text, pattern, replacement):
     return (text[:start] + block + text[end:]).replace(f"tree_sizes={size}", grown)
 
 
-def test_a_damaged_lightgbm_text_kills_a_child_and_not_this_process(tmp_path, booster_text):
+def test_a_lightgbm_text_without_leaves_is_refused_before_its_library_sees_it(tmp_path, booster_text):
     path = tmp_path / "m.txt"
     path.write_text(change_first_tree(booster_text, r"leaf_value=.*\n", ""))
-    with pytest.raises(ModelLoadError, match=r"m\.txt \(lightgbm, lightgbm-text\) crashed .*SIG(ABRT|SEGV)"):
+    with pytest.raises(ModelLoadError, match="its leaf_value are 0, but should be 2"):
         load(path)
 
 

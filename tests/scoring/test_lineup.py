@@ -313,10 +313,10 @@ def test_a_challenger_that_ends_every_process_takes_no_part(bench, score, source
     assert found["c"].rows == ROWS
 
 
-def test_a_challenger_that_ends_the_process_while_it_loads_takes_no_part(bench, score, source, shadowed, monkeypatch):
-    lineup = shadowed("crashes.joblib")
-    monkeypatch.setenv("CRASH_WHILE_LOADING", "1")
-    record = score(source(), lineup, resources=Resources(isolate=True))
+def test_a_challenger_that_ends_the_process_while_it_loads_takes_no_part(bench, asked, source, shadowed):
+    asked_for = asked(source(), shadowed("crashes.joblib"))
+    request = replace(asked_for, environment={"CRASH_WHILE_LOADING": "1"})
+    record = score_dataset(request, storage=bench.storage, resources=Resources(isolate=True))[1]
     assert results(bench, record)["b"].error == "It ended worker processes: SIGSEGV"
 
 
