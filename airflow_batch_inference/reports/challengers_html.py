@@ -7,12 +7,12 @@ outputs and labels there are.
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.records import OTHER_LABELS
 from airflow_batch_inference.reports.axes import Axes
 from airflow_batch_inference.reports.evaluation_chart import name, shaded_cells
+from airflow_batch_inference.reports.markup import escape
 from airflow_batch_inference.reports.style import EVALUATION_STYLE
 from airflow_batch_inference.wording import visible_page
 

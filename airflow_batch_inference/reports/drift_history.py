@@ -6,11 +6,11 @@ most, so that the page stays small.
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.records import DriftStatus
 from airflow_batch_inference.reports.drift_text import by_severity, has_a_say
+from airflow_batch_inference.reports.markup import escape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,6 @@ What must not be relaxed: no script, no outside address, every name and value es
 from __future__ import annotations
 
 import json
-from html import escape
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.drift.rules import BAD
@@ -15,6 +14,7 @@ from airflow_batch_inference.records import DriftStatus
 from airflow_batch_inference.reports.drift_chart import HEIGHT, MOST_CATEGORIES, WIDTH, draw_column
 from airflow_batch_inference.reports.drift_history import history_map
 from airflow_batch_inference.reports.drift_text import by_severity, has_a_say
+from airflow_batch_inference.reports.markup import escape
 from airflow_batch_inference.reports.style import STYLE
 from airflow_batch_inference.wording import visible_page
 

@@ -7,11 +7,11 @@ with the rows.
 from __future__ import annotations
 
 import math
-from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.reports.axes import Axes
+from airflow_batch_inference.reports.markup import escape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,10 +7,10 @@ What must not be relaxed: no script, no outside address, every name and value es
 from __future__ import annotations
 
 import json
-from html import escape
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.reports.evaluation_chart import figures, name
+from airflow_batch_inference.reports.markup import escape
 from airflow_batch_inference.reports.style import EVALUATION_STYLE
 from airflow_batch_inference.wording import visible_page
 

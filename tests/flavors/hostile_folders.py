@@ -212,7 +212,9 @@ HOSTILE = [
         "starts something of length",
     ),
     Hostile("leaves in UBJSON", ubj_model(rb"left_children\[\$l#L", b"left_children[$d#L"), "is damaged"),
-    Hostile("two billion leaves", text_model(r"num_leaves=\d+", f"num_leaves={HUGE}"), "its num_leaves is '2000000000'"),
+    Hostile(
+        "two billion leaves", text_model(r"num_leaves=\d+", f"num_leaves={HUGE}"), "its num_leaves is '2000000000'"
+    ),
     Hostile("child beyond", text_model(r"left_child=-?\d+", "left_child=100000"), "leads to none of its"),
     Hostile("leaf beyond", text_model(r"right_child=-?\d+", "right_child=-100000"), "leads to none of its"),
     Hostile("child that leads back", text_model(r"left_child=-?\d+", "left_child=0"), "leads to none of its"),

@@ -8,7 +8,9 @@ from html.parser import HTMLParser
 
 import pytest
 from airflow_runs import DAG, RUN
+from secret_forms import FORMS, leaks
 
+from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.plugin import task_page
 from airflow_batch_inference.plugin.artifacts import Artifacts
 from airflow_batch_inference.plugin.html import crumbs, page
@@ -249,6 +251,29 @@ def test_hostile_names_are_shown_as_text(results, name):
         document = require_sober(page(name, content, way=crumbs(known, known, known), style=style))
         if name.isprintable():
             assert name[:40] in document.text
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_secret_of_a_uri_is_shown_whatever_field_of_a_record_holds_it(results, form):
+    with pytest.raises(ConfigurationError):
+        normalize_uri(form)  # as the task that was given it did
+    predictions, drift, logged = (record_of(results, name) for name in ("predict", "drift", "log"))
+    records = (
+        replace(record_of(results, "load"), model_uri=form, load_options={"at": form}),
+        replace(
+            predictions,
+            dataset_uris=(form,),
+            batch_id=form,
+            models=(replace(predictions.models[0], error=f"Nothing lies at {form}."),),
+        ),
+        replace(drift, dataset_uri=form, reasons=(f"Read {form}.",)),
+        replace(logged, entries={"at": form}, published_uri=form),
+    )
+    for record in records:
+        content, style = task_page.content_of(record, task(), artifacts(results), 10)
+        assert not leaks(page(form, content, style=style))
+    failed = task(state="failed", batch_id=form, rows=form, return_value=form)
+    assert not leaks(task_page.render(failed, artifacts(results), rows=10))
 
 
 def test_ten_thousand_columns_fit_on_a_page(results):
