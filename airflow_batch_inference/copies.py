@@ -7,15 +7,13 @@ so its version is the digest of the bytes that are read, and no row is of anothe
 from __future__ import annotations
 
 import logging
-import os
-import shutil
-import tempfile
-import weakref
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from airflow_batch_inference.temporary import HeldFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from airflow_batch_inference.records import DataFile
 
@@ -27,7 +25,11 @@ class Copies:
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[DataFile, str]] = {}
-        self._folder: str | None = None
+        self._held: HeldFolder | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Another process reads the copies; it does not remove them."""
+        return {**self.__dict__, "_held": None}
 
     def path_of(self, uri: str) -> str | None:
         """Return where the copy of a file lies; None where there is none."""
@@ -48,15 +50,13 @@ class Copies:
             Writes it to a path, and returns its size and version.
         """
         if uri not in self._kept:
-            if self._folder is None:
-                self._folder = tempfile.mkdtemp(prefix="airflow-batch-inference-")
-                weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+            if self._held is None:
+                self._held = HeldFolder()
                 log.warning(
                     "The store of %s tells no versions of its files that are sure to change with them: each one is "
                     "copied first, and read from the copy; its version is the SHA-256 of its bytes",
                     uri,
                 )
-            handle, path = tempfile.mkstemp(dir=self._folder)
-            os.close(handle)
-            self._kept[uri] = (copy(Path(path)), path)
+            path = self._held.path / str(len(self._kept))
+            self._kept[uri] = (copy(path), str(path))
         return self._kept[uri][0]

@@ -475,6 +475,26 @@ class Storage:
             raise ArtifactNotFoundError(message) from error
         return digest.hexdigest()
 
+    def sha256_at(self, uri: str) -> tuple[str, int]:
+        """Return the SHA-256 of the bytes of one file where it lies, and how many they are.
+
+        Raises
+        ------
+        ArtifactNotFoundError
+            Nothing lies there.
+        """
+        fs, path = self.filesystem(uri)
+        digest, size = hashlib.sha256(), 0
+        try:
+            with fs.open(path, "rb") as source:
+                while chunk := source.read(_COPY_BYTES):
+                    digest.update(chunk)
+                    size += len(chunk)
+        except FileNotFoundError as error:
+            message = f"Nothing lies at {uri}. Check the URI, or run the task that writes it."
+            raise ArtifactNotFoundError(message) from error
+        return digest.hexdigest(), size
+
     # -- writing ------------------------------------------------------------------------------------------
 
     def put_new(self, uri: str, data: bytes) -> bool:

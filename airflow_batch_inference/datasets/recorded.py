@@ -6,7 +6,6 @@ those of the very commit that was named, and its files are those that it says, b
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from typing import TYPE_CHECKING
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 _HEAD_BYTES = 64 << 10
 _MOST_BYTES = 64 << 20
-_BLOCK_BYTES = 1 << 20
 _COMMIT = re.compile(r"/_commits/\d{10}\.json$")
 _MANIFEST_KEYS = {"batch_id", "files", "job_key", "model_sha256", "rows", "task"}
 _STATISTICS_KEYS = {"count", "hist", "mean", "std", "min", "max", "unique", "top", "freq"}
@@ -180,19 +178,10 @@ def verified_part(part: Part, storage: Storage) -> DataFile:
         It is gone.
     """
     file = storage.versioned(part.uri)
-    if file.size_bytes != part.size_bytes or _sha256(part.uri, storage) != part.sha256:
+    if file.size_bytes != part.size_bytes or storage.sha256_at(part.uri)[0] != part.sha256:
         message = (
             f"{part.uri} was changed after it was committed: its bytes are not those that the commit names "
             f"({part.size_bytes} bytes, SHA-256 {part.sha256}). Score the batch again."
         )
         raise ArtifactIntegrityError(message)
     return file
-
-
-def _sha256(uri: str, storage: Storage) -> str:
-    fs, path = storage.filesystem(uri)
-    digest = hashlib.sha256()
-    with fs.open(path, "rb") as source:
-        while block := source.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()

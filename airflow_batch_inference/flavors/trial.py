@@ -189,14 +189,8 @@ def look_in_child(
     ModelError, WorkerError
         As :func:`try_in_child` says.
     """
-    request: dict[str, Any] = {
-        "path": str(path),
-        "flavor": flavor,
-        "format": None,
-        "where": where,
-        "trusted": list(trusted),
-    }
-    request |= {"options": dict(options or {}), "kwargs": dict(kwargs or {}), "recognises": True, "tries": tries}
+    request = _request(path, where, trusted, options, kwargs)
+    request |= {"flavor": flavor, "format": None, "recognises": True, "tries": tries}
     found = _run(request, path, name=where, timeout_s=timeout_s)
     return Recognised(found["flavor"], found["format"], tuple(found["imports"]))
 
@@ -237,15 +231,26 @@ def try_in_child(
     ModelError
         Whatever :func:`construct` raised in the child.
     """
-    request: dict[str, Any] = {
+    request = _request(path, where, trusted, options, kwargs)
+    request |= {"flavor": flavor, "format": model_format, "recognises": recognises, "tries": True}
+    _run(request, path, name=f"{where} ({flavor}, {model_format})", timeout_s=timeout_s)
+
+
+def _request(
+    path: Path,
+    where: str,
+    trusted: Sequence[str],
+    options: Mapping[str, Any] | None,
+    kwargs: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """Return what the child is told of a file, whatever it is asked."""
+    return {
         "path": str(path),
-        "flavor": flavor,
-        "format": model_format,
         "where": where,
         "trusted": list(trusted),
+        "options": dict(options or {}),
+        "kwargs": dict(kwargs or {}),
     }
-    request |= {"options": dict(options or {}), "kwargs": dict(kwargs or {}), "recognises": recognises, "tries": True}
-    _run(request, path, name=f"{where} ({flavor}, {model_format})", timeout_s=timeout_s)
 
 
 def _run(request: Mapping[str, Any], path: Path, *, name: str, timeout_s: float | None) -> dict[str, Any]:

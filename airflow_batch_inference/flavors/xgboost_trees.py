@@ -211,31 +211,19 @@ def _forest_fault(booster: Mapping[str, Any], outputs: int, width: int) -> str |
 
 
 def _whole(holder: Mapping[str, Any], name: str, default: object = ()) -> np.ndarray:
-    """Return a list of whole numbers.
-
-    Raises
-    ------
-    ValueError
-        It is none.
-    """
-    found = _array(holder, name, default)
-    if len(found) and found.dtype.kind not in "iub":
-        message = f"{name} is no list of whole numbers"
-        raise ValueError(message)
-    return found.astype(np.int64)
+    """Return a list of whole numbers; ValueError: it is none."""
+    return _of_kind(holder, name, default, "iub", "whole numbers").astype(np.int64)
 
 
 def _numbers(holder: Mapping[str, Any], name: str) -> np.ndarray:
-    """Return a list of numbers.
+    """Return a list of numbers; ValueError: it is none."""
+    return _of_kind(holder, name, None, "iuf", "numbers")
 
-    Raises
-    ------
-    ValueError
-        It is none.
-    """
-    found = _array(holder, name, None)
-    if len(found) and found.dtype.kind not in "iuf":
-        message = f"{name} is no list of numbers"
+
+def _of_kind(holder: Mapping[str, Any], name: str, default: object, kinds: str, what: str) -> np.ndarray:
+    found = _array(holder, name, default)
+    if len(found) and found.dtype.kind not in kinds:
+        message = f"{name} is no list of {what}"
         raise ValueError(message)
     return found
 

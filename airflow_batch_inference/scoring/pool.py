@@ -13,7 +13,8 @@ from multiprocessing import connection
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import PredictionError, WorkerError
-from airflow_batch_inference.scoring.processes import ending, send, start_process
+from airflow_batch_inference.flavors.limited_child import ending
+from airflow_batch_inference.scoring.processes import send, start_process
 from airflow_batch_inference.scoring.queue import PartQueue
 from airflow_batch_inference.scoring.surroundings import is_remote
 

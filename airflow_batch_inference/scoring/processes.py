@@ -90,7 +90,7 @@ def pipe_to_parent(arguments: Sequence[str]) -> Pipe | None:
     return Pipe(Connection(descriptor)) if os.getppid() == parent else None
 
 
-def received_first(pipe: Pipe) -> tuple[Mapping[str, str], Any]:  # what came
+def received_first(pipe: Pipe) -> tuple[Mapping[str, str], Any]:
     """Return what this worker process was lent (:func:`start_process`), and the first message of the parent's own.
 
     File systems are made of the message; some log in then, and so it is read with what was lent.
@@ -111,17 +111,6 @@ def send(pipe: Pipe, message: tuple[Any, ...]) -> None:
     """Send a message; that the other side has just died is noticed by its closed pipe, when messages are read."""
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         pipe.send(message)
-
-
-def ending(returncode: int) -> str:
-    """Say how a process ended.
-
-    Examples
-    --------
-    >>> ending(1), ending(-9)
-    ('exit status 1', 'SIGKILL')
-    """
-    return f"exit status {returncode}" if returncode >= 0 else signal.Signals(-returncode).name
 
 
 def portable(error: BaseException) -> BaseException:

@@ -41,23 +41,26 @@ def theirs(root):
     return folder
 
 
-def linked_file(root, theirs, name):
+def place_of(root, name):
     mine = root / MINE / PLACE_OF_TASK / name
     mine.parent.mkdir(parents=True)
+    return mine
+
+
+def linked_file(root, theirs, name):
+    mine = place_of(root, name)
     mine.symlink_to(theirs / name)
     return mine
 
 
 def relatively_linked_file(root, theirs, name):
-    mine = root / MINE / PLACE_OF_TASK / name
-    mine.parent.mkdir(parents=True)
+    mine = place_of(root, name)
     mine.symlink_to(os.path.relpath(theirs / name, mine.parent))
     return mine
 
 
 def hard_linked_file(root, theirs, name):
-    mine = root / MINE / PLACE_OF_TASK / name
-    mine.parent.mkdir(parents=True)
+    mine = place_of(root, name)
     mine.hardlink_to(theirs / name)
     return mine
 

@@ -31,6 +31,7 @@ from airflow_batch_inference.scoring.publishing.manifest import (
     require_only,
 )
 from airflow_batch_inference.storage import sha256_of, sync_file, sync_folder
+from airflow_batch_inference.versions import local_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -185,7 +186,7 @@ def _require_known(target: Path, published: Document) -> None:
 def _stamp(path: Path) -> str:
     """Return what changes whenever a file does: it is read again only where this is not what it was."""
     found = path.stat()
-    return f"{found.st_size}-{found.st_mtime_ns}-{found.st_ctime_ns}-{found.st_ino}"
+    return f"{found.st_size}-{local_version(found)}"
 
 
 def unknown_file(target: str, size: int, published: Document) -> ArtifactConflictError:

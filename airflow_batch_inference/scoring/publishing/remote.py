@@ -8,7 +8,6 @@ see the old set or the new one; nobody writes without a claim; and who has lost 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import secrets
 import time
@@ -62,7 +61,6 @@ _BEAT_S = 60.0
 _CHECK_S = 1.0
 _POLL_S = 0.05
 _LONGEST_POLL_S = 2.0
-_COPY_BYTES = 1 << 20
 _at_work: set[tuple[str, str]] = set()
 """Process and claim of all that is being published here: what failed in this process is not alive because it is."""
 
@@ -295,16 +293,10 @@ def _names_in(target: str, storage: Storage) -> set[str]:
 
 def _content(uri: str, storage: Storage) -> Content | None:
     """Return what a file of a store is; None where there is none."""
-    fs, path = storage.filesystem(uri)
-    digest, size = hashlib.sha256(), 0
     try:
-        with fs.open(path, "rb") as source:
-            while block := source.read(_COPY_BYTES):
-                digest.update(block)
-                size += len(block)
-    except FileNotFoundError:
+        return Content(*storage.sha256_at(uri))
+    except ArtifactNotFoundError:
         return None
-    return Content(digest.hexdigest(), size)
 
 
 # -- a file -----------------------------------------------------------------------------------------------------------
