@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fsspec
 import pytest
-from moto.server import ThreadedMotoServer
+from s3_server import s3_server
 
 from airflow_batch_inference.datasets.listing import list_dataset
 from airflow_batch_inference.exceptions import DataError
@@ -15,23 +15,19 @@ from airflow_batch_inference.storage import Storage
 def store():
     patched = pytest.MonkeyPatch()
     patched.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    options = {"key": "test", "secret": "test", "endpoint_url": endpoint, "skip_instance_cache": True}
-    fs = fsspec.filesystem("s3", **options)
-    fs.mkdir("lake")
-    asked = []
-    call = fs._call_s3
+    with s3_server() as endpoint:
+        options = {"key": "test", "secret": "test", "endpoint_url": endpoint, "skip_instance_cache": True}
+        fs = fsspec.filesystem("s3", **options)
+        fs.mkdir("lake")
+        asked = []
+        call = fs._call_s3
 
-    async def counted(method, *arguments, **more):
-        asked.append(method)
-        return await call(method, *arguments, **more)
+        async def counted(method, *arguments, **more):
+            asked.append(method)
+            return await call(method, *arguments, **more)
 
-    fs._call_s3 = counted
-    yield fs, asked, Storage(filesystem_for=lambda _: fs)
-    server.stop()
+        fs._call_s3 = counted
+        yield fs, asked, Storage(filesystem_for=lambda _: fs)
     patched.undo()
 
 

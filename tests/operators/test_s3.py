@@ -8,7 +8,7 @@ import json
 import fsspec
 import pandas as pd
 import pytest
-from moto.server import ThreadedMotoServer
+from s3_server import reach, s3_server
 
 from airflow_batch_inference.catalog import latest_artifact
 from airflow_batch_inference.exceptions import ArtifactConflictError
@@ -27,24 +27,13 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def endpoint():
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with s3_server() as found:
+        yield found
 
 
 @pytest.fixture
 def bucket(endpoint, monkeypatch):
-    for name, value in {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    fs = fsspec.filesystem("s3", skip_instance_cache=True)
-    fs.clear_instance_cache()
+    reach(endpoint, monkeypatch)
     fs = fsspec.filesystem("s3")
     if not fs.exists("scoring"):
         fs.mkdir("scoring")

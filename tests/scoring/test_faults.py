@@ -13,7 +13,7 @@ import subprocess
 import fsspec
 import pytest
 from campaign import Campaign, FaultyFileSystem, FaultyS3, on_full_disk
-from moto.server import ThreadedMotoServer
+from s3_server import s3_bucket
 
 from airflow_batch_inference.scoring import plan, retries
 from airflow_batch_inference.storage import Storage
@@ -31,22 +31,8 @@ def quick_retries(monkeypatch):
 
 @pytest.fixture
 def s3(monkeypatch):
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    fsspec.filesystem("s3", skip_instance_cache=True).clear_instance_cache()
-    bucket = f"campaign-{port}"  # servers of one process share their buckets
-    fsspec.filesystem("s3").mkdir(bucket)
-    yield f"s3://{bucket}"
-    fsspec.filesystem("s3").clear_instance_cache()
-    server.stop()
+    with s3_bucket("campaign", monkeypatch) as bucket:
+        yield f"s3://{bucket}"
 
 
 @pytest.fixture

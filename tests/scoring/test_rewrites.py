@@ -7,8 +7,8 @@ import random
 
 import fsspec
 import pytest
-from moto.server import ThreadedMotoServer
 from rewrites import Rewrites, Untold
+from s3_server import s3_bucket
 
 from airflow_batch_inference.scoring import plan
 
@@ -27,18 +27,8 @@ def place(tmp_path, monkeypatch, request):
     if request.param == "file":
         yield f"{tmp_path}/in"
     elif request.param == "s3":
-        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        server.start()
-        host, port = server.get_host_and_port()
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        fsspec.filesystem("s3", skip_instance_cache=True).clear_instance_cache()
-        fsspec.filesystem("s3").mkdir(f"rewrites-{port}")
-        yield f"s3://rewrites-{port}/in"
-        fsspec.filesystem("s3").clear_instance_cache()
-        server.stop()
+        with s3_bucket("rewrites", monkeypatch) as bucket:
+            yield f"s3://{bucket}/in"
     else:
         yield f"{request.param}://rewrites/in"
         fs = Untold() if request.param == "untold" else fsspec.filesystem("memory")

@@ -14,7 +14,7 @@ import fsspec
 import lightgbm as lgb
 import numpy as np
 import pytest
-from moto.server import ThreadedMotoServer
+from s3_server import s3_bucket
 from secrets_of_task import CANARY, SECRETS, TELL
 
 from airflow_batch_inference.exceptions import ConfigurationError
@@ -122,22 +122,10 @@ def test_a_variable_that_is_nowhere_is_no_news(score, capfd):
 
 @pytest.fixture
 def bucket(monkeypatch):
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        **SECRETS,
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("HTTPS_PROXY")
-    fsspec.filesystem("s3", skip_instance_cache=True).clear_instance_cache()
-    name = f"surroundings-{port}"
-    fsspec.filesystem("s3").mkdir(name)
-    yield f"s3://{name}"
-    fsspec.filesystem("s3").clear_instance_cache()
-    server.stop()
+    monkeypatch.delenv("HTTPS_PROXY", raising=False)
+    keys = {name: value for name, value in SECRETS.items() if name != "HTTPS_PROXY"}
+    with s3_bucket("surroundings", monkeypatch, keys) as found:
+        yield f"s3://{found}"
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fsspec
 import pytest
-from moto.server import ThreadedMotoServer
+from s3_server import reach, s3_server
 
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.scoring.publishing import publish
@@ -30,22 +30,12 @@ def run(mini_batch):
 
 @pytest.fixture
 def bucket(monkeypatch):
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    fsspec.filesystem("s3", skip_instance_cache=True).clear_instance_cache()
-    fs = fsspec.filesystem("s3")
-    fs.mkdir("scripts")
-    yield fs
-    fs.clear_instance_cache()
-    server.stop()
+    with s3_server() as endpoint:
+        reach(endpoint, monkeypatch)
+        fs = fsspec.filesystem("s3")
+        fs.mkdir("scripts")
+        yield fs
+        fs.clear_instance_cache()
 
 
 def test_files_of_a_bucket_are_copied_with_their_paths_and_all_of_it_may_lie_there(bench, bucket):

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import fsspec
 import pytest
-from moto.server import ThreadedMotoServer
+from s3_server import s3_bucket
 from secrets_of_task import CANARY, SECRETS, TELL
 
 from airflow_batch_inference.scoring.surroundings import needed_by_pip
@@ -90,19 +90,10 @@ def test_pip_gets_its_settings_and_proxies_and_no_other_secret(tmp_path, monkeyp
 
 @pytest.fixture
 def bucket(monkeypatch):
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    places = {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_DEFAULT_REGION": "us-east-1"}
-    for name, value in {**SECRETS, **places}.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("HTTPS_PROXY")
-    fsspec.filesystem("s3", skip_instance_cache=True).clear_instance_cache()
-    name = f"script-surroundings-{port}"
-    fsspec.filesystem("s3").mkdir(name)
-    yield name
-    fsspec.filesystem("s3").clear_instance_cache()
-    server.stop()
+    monkeypatch.delenv("HTTPS_PROXY", raising=False)
+    keys = {name: value for name, value in SECRETS.items() if name != "HTTPS_PROXY"}
+    with s3_bucket("script-surroundings", monkeypatch, keys) as found:
+        yield found
 
 
 @pytest.mark.slow
