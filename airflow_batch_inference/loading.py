@@ -3,7 +3,8 @@
 What must not be relaxed: the file is copied once into a private folder and that copy is hashed, judged and loaded,
 so nobody can change it in between; trust comes from the caller's arguments, never from a file beside the model; a
 format that can run code is refused unless the caller pinned its digest; what nobody vouches for is read in a child
-process only, until it has been tried out there; and no refusal falls back to another way of loading.
+process only, until it has been tried out there, and loaded in processes that may end of it afterwards too; and no
+refusal falls back to another way of loading.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ from airflow_batch_inference.flavors.trial import (
 )
 from airflow_batch_inference.flavors.tried import note_tried, trying
 from airflow_batch_inference.model_copy import private_copy
+from airflow_batch_inference.model_process import ModelProcess
+from airflow_batch_inference.processes.child import is_worker
 from airflow_batch_inference.signing import SignatureCheck, verify_signature
 from airflow_batch_inference.storage import parse_sha256
 from airflow_batch_inference.uris import normalize_uri, redact
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from airflow_batch_inference.flavors.base import Flavor, LoadedModel, ModelFormat, Trust
     from airflow_batch_inference.model_copy import ModelCopy
@@ -160,6 +163,7 @@ def load_model(
     trust: TrustRequest | None = None,
     options: Mapping[str, Any] | None = None,
     kwargs: Mapping[str, Any] | None = None,
+    apart: bool = True,
 ) -> VerifiedModel:
     """Load a model file or folder with every check.
 
@@ -178,6 +182,9 @@ def load_model(
         Passed to the flavor.
     kwargs
         What the model's methods will be called with, for the trial.
+    apart
+        Whether a file that nobody vouches for is loaded in a process of its own, unless this is a worker process: what
+        it may do on some rows, no trial can find.
 
     Raises
     ------
@@ -228,7 +235,8 @@ def load_model(
         reason = _decide_trust(found, copy, asked, adapter, imports, where=where)
         if not is_pinned:
             note_tried(copy.sha256, adapter.name, found.name, types, options or {})
-        model = construct(adapter.name, found.name, copy.path, trusted=types, where=where, options=options)
+        load = construct if is_pinned else _loader(apart=apart)
+        model = load(adapter.name, found.name, copy.path, trusted=types, where=where, options=options or {})
     return VerifiedModel(
         model=model,
         sha256=copy.sha256,
@@ -242,12 +250,19 @@ def load_model(
     )
 
 
-def load_recorded(record: ModelRecord, *, storage: Storage) -> LoadedModel:
+def load_recorded(record: ModelRecord, *, storage: Storage, apart: bool = True) -> LoadedModel:
     """Load the model of a record again, to score with it.
 
     A record is believed as far as its digest and the file's own bytes go: the file must have the digest, and be of the
     format. Where the record names nobody who vouched for the file, it is tried out in a child process first, unless
     that was done on this machine before (:mod:`~airflow_batch_inference.flavors.tried`).
+
+    Parameters
+    ----------
+    record, storage
+        The model's record, and what reaches its file.
+    apart
+        As for :func:`load_model`.
 
     Raises
     ------
@@ -289,9 +304,13 @@ def load_recorded(record: ModelRecord, *, storage: Storage) -> LoadedModel:
         else:
             _, found = recognise(copy.path, flavor=record.flavor, where=where, options=options)
             require_format(found.name, record.format, where=where)
-        return construct(
-            record.flavor, record.format, copy.path, trusted=record.trusted_types, where=where, options=options
-        )
+        load = construct if is_vouched(record) else _loader(apart=apart)
+        return load(record.flavor, record.format, copy.path, trusted=record.trusted_types, where=where, options=options)
+
+
+def _loader(*, apart: bool) -> Callable[..., LoadedModel]:
+    """Return what loads a file that nobody vouches for: into this process, if it may end of it, or one of its own."""
+    return ModelProcess if apart and not is_worker() else construct
 
 
 def is_vouched(record: ModelRecord) -> bool:

@@ -19,7 +19,13 @@ from airflow_batch_inference.datasets.dataset import Dataset, MiniBatch, open_da
 from airflow_batch_inference.drift.baseline import make_baseline
 from airflow_batch_inference.drift.performance import fit_calibration
 from airflow_batch_inference.drift.values import numbers
-from airflow_batch_inference.exceptions import BatchInferenceError, ConfigurationError, EmptyDatasetError
+from airflow_batch_inference.exceptions import (
+    BatchInferenceError,
+    ConfigurationError,
+    EmptyDatasetError,
+    ModelLoadError,
+    WorkerError,
+)
 from airflow_batch_inference.flavors.base import require_method
 from airflow_batch_inference.records import CsvOptions
 from airflow_batch_inference.scoring.batch import Predictor, default_names, label_names
@@ -229,6 +235,8 @@ def _scorer(sample: Dataset, record: ModelRecord, model: LoadedModel, options: R
             log.warning("The sample set has a column %r already: the drift of predictions will not be seen", taken[0])
             return None
     except BatchInferenceError as error:
+        if isinstance(error, (ModelLoadError, WorkerError)):
+            raise  # it has ended its process, and would again
         if isinstance(error, ConfigurationError) and str(error).startswith("predict_kwargs has"):
             raise  # it is none of the model's for later batches either
         log.warning(

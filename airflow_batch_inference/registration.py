@@ -97,8 +97,15 @@ class GoldenRequest:
     tolerance: float = 1e-6
 
 
-def describe_model(request: ModelRequest, *, storage: Storage) -> tuple[LoadedModel, ModelRecord]:
+def describe_model(request: ModelRequest, *, storage: Storage, apart: bool = True) -> tuple[LoadedModel, ModelRecord]:
     """Load a model once, with every check, and return it with its record (which has no baseline).
+
+    Parameters
+    ----------
+    request, storage
+        The model, and what reaches it.
+    apart
+        As for :func:`~airflow_batch_inference.loading.load_model`.
 
     Raises
     ------
@@ -114,6 +121,7 @@ def describe_model(request: ModelRequest, *, storage: Storage) -> tuple[LoadedMo
         trust=request.trust,
         options=request.load_options,
         kwargs=request.predict_kwargs,
+        apart=apart,
     )
     unnamed = getattr(verified.model, "unnamed", None)
     if unnamed is not None and verified.model.inputs is None and not request.signature:

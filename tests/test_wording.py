@@ -16,7 +16,7 @@ from secret_forms import FORMS, WITH_SCHEME, A, B, S, leaks
 from airflow_batch_inference import exceptions, wording
 from airflow_batch_inference.cli.command import show, show_json, show_table
 from airflow_batch_inference.exceptions import BatchInferenceError, ConfigurationError, DataError, ScriptError
-from airflow_batch_inference.scoring.processes import portable
+from airflow_batch_inference.processes.child import portable
 from airflow_batch_inference.scripts.failures import Failure
 from airflow_batch_inference.uris import FoundUri, join_uri, normalize_uri
 from airflow_batch_inference.wording import (

@@ -21,7 +21,7 @@ from airflow_batch_inference.flavors.network_outputs import OUTPUT_OPTIONS, Netw
 from airflow_batch_inference.flavors.networks import TensorModel
 from airflow_batch_inference.flavors.onnx_files import read_onnx
 from airflow_batch_inference.flavors.tensors import TensorInput, TensorInputs, feature_names_option
-from airflow_batch_inference.flavors.threads import native_threads
+from airflow_batch_inference.processes.threads import native_threads
 from airflow_batch_inference.signature import OnlyTensor
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from airflow_batch_inference.exceptions import FlavorNotInstalledError
 from airflow_batch_inference.flavors.base import require
-from airflow_batch_inference.flavors.threads import native_threads
+from airflow_batch_inference.processes.threads import native_threads
 
 if TYPE_CHECKING:
     from types import ModuleType

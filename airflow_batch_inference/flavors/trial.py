@@ -27,8 +27,8 @@ import pyarrow as pa
 
 from airflow_batch_inference import exceptions
 from airflow_batch_inference.exceptions import BatchInferenceError, ModelLoadError, UntrustedModelError, WorkerError
-from airflow_batch_inference.flavors.limited_child import CRASHES, Ended, ending, run_limited
 from airflow_batch_inference.flavors.registry import get_flavor, recognise
+from airflow_batch_inference.processes.limited_child import CRASHES, Ended, ending, run_limited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

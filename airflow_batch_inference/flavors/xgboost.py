@@ -24,9 +24,9 @@ from airflow_batch_inference.flavors.base import ModelFormat, require, take_opti
 from airflow_batch_inference.flavors.frames import matrix, single_column
 from airflow_batch_inference.flavors.networks import OnePass
 from airflow_batch_inference.flavors.shapes import require_shape
-from airflow_batch_inference.flavors.threads import native_threads
 from airflow_batch_inference.flavors.xgboost_categories import Categories, find_categories, stored_lists
 from airflow_batch_inference.flavors.xgboost_trees import require_followable
+from airflow_batch_inference.processes.threads import native_threads
 from airflow_batch_inference.records import ColumnSpec
 
 if TYPE_CHECKING:

@@ -357,13 +357,13 @@ def _from_storage(uri: str, options: ModelOptions) -> tuple[LoadedModel, ModelRe
             load_options=options.load_options,
             predict_kwargs=options.predict_kwargs,
         )
-        model, described = describe_model(request, storage=storage)
+        model, described = describe_model(request, storage=storage, apart=False)
         return accelerated(model, options.accelerate), described
     record = storage.read_record(uri)
     if not isinstance(record, ModelRecord):
         message = f"{uri} is a {record.to_dict()['kind']} record, not a model's."
         raise ConfigurationError(message)
-    model = load_checked(record, model_storage=storage, storage=storage, accelerate=options.accelerate)
+    model = load_checked(record, model_storage=storage, storage=storage, accelerate=options.accelerate, apart=False)
     return model, record
 
 

@@ -153,7 +153,12 @@ def _inputs(rows: pa.Table, record: ModelRecord, model: LoadedModel, where: str)
 
 
 def load_checked(
-    record: ModelRecord, *, model_storage: Storage, storage: Storage, accelerate: Accelerate = "off"
+    record: ModelRecord,
+    *,
+    model_storage: Storage,
+    storage: Storage,
+    accelerate: Accelerate = "off",
+    apart: bool = True,
 ) -> LoadedModel:
     """Load the model of a record, and score its golden set if it has one: what every task does before it scores.
 
@@ -166,6 +171,8 @@ def load_checked(
     accelerate
         Whether a kernel scores a tree ensemble; see
         :func:`~airflow_batch_inference.trees.fast_model.accelerated`.
+    apart
+        As for :func:`~airflow_batch_inference.loading.load_model`.
 
     Raises
     ------
@@ -174,7 +181,7 @@ def load_checked(
     ArtifactError, ModelError
         It cannot be loaded (any more), or predicts something else than its golden set says.
     """
-    model = accelerated(load_recorded(record, storage=model_storage), accelerate)
+    model = accelerated(load_recorded(record, storage=model_storage, apart=apart), accelerate)
     if record.golden_uri is not None:
         check_golden(record.golden_uri, model, record, storage=storage)
     return model

@@ -25,9 +25,10 @@ from airflow_batch_inference.exceptions import (
     ConfigurationError,
     TooManyRejectedRowsError,
 )
-from airflow_batch_inference.flavors.threads import usable_cores
 from airflow_batch_inference.handover import require_portable
 from airflow_batch_inference.loading import is_vouched
+from airflow_batch_inference.model_process import CALL_TIMEOUT_S
+from airflow_batch_inference.processes.threads import limited_blas, usable_cores
 from airflow_batch_inference.records import (
     Certificate,
     ChallengersRecord,
@@ -41,7 +42,6 @@ from airflow_batch_inference.scoring.checks import added, describe, judged, requ
 from airflow_batch_inference.scoring.commit import commit, committed
 from airflow_batch_inference.scoring.contract import warn_of_nulls
 from airflow_batch_inference.scoring.leftovers import sweep_job, sweep_task
-from airflow_batch_inference.scoring.native_threads import limited_blas
 from airflow_batch_inference.scoring.part import PartScorer
 from airflow_batch_inference.scoring.plan import plan_parts
 from airflow_batch_inference.scoring.pool import WorkerPool
@@ -66,9 +66,6 @@ log = logging.getLogger(__name__)
 
 _WORKER_BYTES = 300 << 20
 _MANY_PARTS = 8
-_ENDING = frozenset({"lightgbm", "xgboost", "sklearn", "function"})
-"""Flavors whose predictions end: functions are the DAG's own, and the files of the others are looked through."""
-_UNVOUCHED_MINI_BATCH_S = 300.0
 
 
 def _never() -> bool:
@@ -246,6 +243,7 @@ def _scorers(
                 raise ConfigurationError(message) from error
             log.warning("Scoring in this process alone: its file systems cannot be handed to another (%s)", error)
         else:
+            request.release()
             timeout_s = resources.timeout_s if limit_s is None else limit_s
             with WorkerPool(
                 *shared, workers=workers, check=check, timeout_s=timeout_s, is_default=limit_s is not None
@@ -256,14 +254,10 @@ def _scorers(
 
 
 def _default_limit(request: ScoringRequest) -> float | None:
-    """Return the limit of a mini-batch where a file that nobody vouches for may compute without end; else None.
-
-    Tree ensembles and what scikit-learn has are looked through, so that each path of them ends.
-    """
+    """Return the limit of a mini-batch where a file that nobody vouches for may compute without end; else None."""
     others = () if request.lineup is None else request.lineup.sources()
     records = (request.record, *(source.record for source in others))
-    may_hang = any(record.flavor not in _ENDING and not is_vouched(record) for record in records)
-    return _UNVOUCHED_MINI_BATCH_S if may_hang else None
+    return None if all(map(is_vouched, records)) else CALL_TIMEOUT_S
 
 
 def _shared(request: ScoringRequest, opened: Dataset, storage: Storage) -> tuple[ScoringRequest, Dataset, Storage]:

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from airflow_batch_inference.flavors.threads import usable_cores
+from airflow_batch_inference.processes.threads import usable_cores
 
 _TIMED_BATCHES = 4
 _TIMED_S = 5.0

@@ -13,10 +13,10 @@ from multiprocessing import connection
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import PredictionError, WorkerError
-from airflow_batch_inference.flavors.limited_child import ending
-from airflow_batch_inference.scoring.processes import send, start_process
+from airflow_batch_inference.processes.child import send, start_process
+from airflow_batch_inference.processes.limited_child import ending
+from airflow_batch_inference.processes.surroundings import is_remote
 from airflow_batch_inference.scoring.queue import PartQueue
-from airflow_batch_inference.scoring.surroundings import is_remote
 
 if TYPE_CHECKING:
     import subprocess

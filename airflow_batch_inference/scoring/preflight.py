@@ -21,18 +21,18 @@ from airflow_batch_inference.datasets.writers import PartWriter
 from airflow_batch_inference.drift.profile import Profiler
 from airflow_batch_inference.exceptions import BatchInferenceError, PredictionError, SignatureMismatchError
 from airflow_batch_inference.flavors.base import require_method
+from airflow_batch_inference.processes.surroundings import lent
+from airflow_batch_inference.processes.threads import limited_blas
 from airflow_batch_inference.records import CsvOptions, ReadOptions
 from airflow_batch_inference.scoring.batch import assemble, require_in_step, require_new_names, require_threshold
 from airflow_batch_inference.scoring.findings import Estimate, Finding, Preflight, in_bytes
 from airflow_batch_inference.scoring.isolation import Isolator
 from airflow_batch_inference.scoring.job import Resources
 from airflow_batch_inference.scoring.loaded_lineup import LoadedLineup
-from airflow_batch_inference.scoring.native_threads import limited_blas
 from airflow_batch_inference.scoring.pace import Watch
 from airflow_batch_inference.scoring.plan import plan_parts
 from airflow_batch_inference.scoring.prepare import kept_columns, match_columns, open_input, passed_columns, prepare
 from airflow_batch_inference.scoring.screen import policies
-from airflow_batch_inference.scoring.surroundings import lent
 from airflow_batch_inference.signature import known_names
 from airflow_batch_inference.storage import private_folder
 from airflow_batch_inference.uris import normalize_uri

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
+from airflow_batch_inference.processes.surroundings import require_variables
 from airflow_batch_inference.records import CsvOptions
 from airflow_batch_inference.scoring.plan import BATCH_BYTES
-from airflow_batch_inference.scoring.surroundings import require_variables
 from airflow_batch_inference.uris import task_folder
 
 if TYPE_CHECKING:
@@ -230,6 +230,15 @@ class ScoringRequest:
         """Of all models."""
         others = () if self.lineup is None else self.lineup.sources()
         return frozenset([self.record.flavor, *(source.record.flavor for source in others)])
+
+    def release(self) -> None:
+        """End the processes that hold its models, since other processes load them again."""
+        from airflow_batch_inference.model_process import ModelProcess
+
+        others = () if self.lineup is None else self.lineup.sources()
+        for model in (self.model, *(source.model for source in others)):
+            if isinstance(model, ModelProcess):
+                model.close()
 
     def load_model(self, storage: Storage, tell: Callable[[str], None] = lambda name: None) -> LoadedModel:  # noqa: ARG005
         """Return the model, or all of them; loads those of which only the record was given, and scores golden sets.

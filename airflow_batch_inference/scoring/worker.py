@@ -12,8 +12,8 @@ import gc
 import sys
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.scoring.processes import pipe_to_parent, portable, received_first
-from airflow_batch_inference.scoring.surroundings import connect, lent
+from airflow_batch_inference.processes.child import pipe_to_parent, portable, received_first
+from airflow_batch_inference.processes.surroundings import connect, lent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _serve(pipe: Any, request: ScoringRequest, storage: Storage) -> None:  # noqa: ANN401  # a Connection
-    from airflow_batch_inference.scoring.native_threads import limited_blas
+    from airflow_batch_inference.processes.threads import limited_blas
     from airflow_batch_inference.scoring.part import PartScorer
     from airflow_batch_inference.scoring.prepare import prepare
 

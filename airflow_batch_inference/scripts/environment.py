@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ConfigurationError, WorkerError
-from airflow_batch_inference.scoring.surroundings import needed_by_pip
+from airflow_batch_inference.processes.surroundings import needed_by_pip
 from airflow_batch_inference.scripts.hosted_runner import clean_environment
 
 if TYPE_CHECKING:

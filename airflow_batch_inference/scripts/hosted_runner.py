@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ScriptError
-from airflow_batch_inference.scoring.surroundings import needed, places_of_stores
+from airflow_batch_inference.processes.surroundings import needed, places_of_stores
 from airflow_batch_inference.scripts.hosted import main as program
 from airflow_batch_inference.scripts.hosted import wire
 from airflow_batch_inference.scripts.hosted.script import openings
@@ -60,7 +60,7 @@ def clean_environment(
     own
         The user's own variables, which are kept whatever they are called.
     inherited
-        What else it gets; None: what every child gets (:func:`~airflow_batch_inference.scoring.surroundings.needed`).
+        What else it gets; None: what every child gets (:func:`~airflow_batch_inference.processes.surroundings.needed`).
     """
     given = needed() if inherited is None else inherited
     found = {name: value for name, value in given.items() if name not in _OURS} | dict(own)

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ScriptError, WorkerError
-from airflow_batch_inference.flavors.limited_child import ending
-from airflow_batch_inference.scoring.processes import send, start_process
-from airflow_batch_inference.scoring.surroundings import is_remote
+from airflow_batch_inference.processes.child import send, start_process
+from airflow_batch_inference.processes.limited_child import ending
+from airflow_batch_inference.processes.surroundings import is_remote
 from airflow_batch_inference.scripts.failures import Failure
 from airflow_batch_inference.scripts.model_folder import ModelFolder
 from airflow_batch_inference.temporary import HeldFolder

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.datasets.formats import COMPRESSIONS, OUTPUT_SUFFIXES, SUFFIXES
 from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
-from airflow_batch_inference.scoring.surroundings import require_variables
+from airflow_batch_inference.processes.surroundings import require_variables
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.datasets.formats import OUTPUT_SUFFIXES
 from airflow_batch_inference.exceptions import ConfigurationError, InputChangedError, ScriptError
+from airflow_batch_inference.processes.child import pipe_to_parent, portable, received_first
+from airflow_batch_inference.processes.surroundings import connect, lent
 from airflow_batch_inference.records import ColumnSpec, MiniBatchReceipt, Part
 from airflow_batch_inference.scoring.accounting import as_text
-from airflow_batch_inference.scoring.processes import pipe_to_parent, portable, received_first
 from airflow_batch_inference.scoring.receipts import put_receipt
 from airflow_batch_inference.scoring.retries import retrying
-from airflow_batch_inference.scoring.surroundings import connect, lent
 from airflow_batch_inference.scripts.advice import advice_on
 from airflow_batch_inference.scripts.failures import Failure, failure_of
 from airflow_batch_inference.scripts.hosted.script import openings

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from airflow_batch_inference.flavors.runtimes import version_numbers
-from airflow_batch_inference.flavors.threads import native_threads
+from airflow_batch_inference.processes.threads import native_threads
 from airflow_batch_inference.trees.ensemble import LANES, Masks
 from airflow_batch_inference.trees.links import EXPONENTIAL, LOG_EXPONENTIAL, SIGMOID, SINGLE_SIGMOID, SOFTMAX
 

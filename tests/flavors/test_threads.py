@@ -18,8 +18,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from airflow_batch_inference.flavors.thread_counts import hold_threads
-from airflow_batch_inference.flavors.threads import native_threads
 from airflow_batch_inference.loading import TrustRequest, load_model
+from airflow_batch_inference.processes.threads import native_threads
 from airflow_batch_inference.storage import Storage
 
 

@@ -17,10 +17,11 @@ import pytest
 from onnx import TensorProto, helper
 
 from airflow_batch_inference.exceptions import ModelLoadError, UntrustedModelError, WorkerError
-from airflow_batch_inference.flavors import limited_child, trial, tried
+from airflow_batch_inference.flavors import trial, tried
 from airflow_batch_inference.flavors.onnx_files import read_onnx
 from airflow_batch_inference.flavors.pickled import imported_names
 from airflow_batch_inference.loading import TrustRequest, load_model, load_recorded, look_at
+from airflow_batch_inference.processes import limited_child
 from airflow_batch_inference.records import ModelRecord
 from airflow_batch_inference.storage import Storage
 

@@ -235,7 +235,7 @@ def test_one_notifier_of_several_tasks_renders_anew_for_each():
 
 
 def test_a_trial_says_that_it_is_at_work_and_how_long_it_took(runner, model_file, caplog, monkeypatch):
-    from airflow_batch_inference.flavors import limited_child
+    from airflow_batch_inference.processes import limited_child
 
     monkeypatch.setattr(limited_child, "_TOLD_EVERY_S", 0.05)
     runner(LoadModelOperator(task_id="load", model_uri=str(model_file)))

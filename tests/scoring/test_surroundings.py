@@ -19,7 +19,8 @@ from secrets_of_task import CANARY, SECRETS, TELL
 
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.flavors import trial
-from airflow_batch_inference.scoring import plan, surroundings
+from airflow_batch_inference.processes import surroundings
+from airflow_batch_inference.scoring import plan
 from airflow_batch_inference.scoring.function import FunctionModel, function_record, pickled
 from airflow_batch_inference.scoring.job import Resources, score_dataset
 from airflow_batch_inference.storage import Storage
@@ -212,7 +213,7 @@ def test_the_watch_says_a_name_once_and_leaves_the_rest_as_it_was():
     code = (
         "import logging, os\n"
         "logging.basicConfig(format='%(message)s')\n"
-        "from airflow_batch_inference.scoring.surroundings import watch\n"
+        "from airflow_batch_inference.processes.surroundings import watch\n"
         "watch(frozenset({'GONE', 'OTHER'}))\n"
         "assert os.getenv('GONE') is None and 'GONE' not in os.environ and os.environ.get('GONE', 1) == 1\n"
         "os.environ['GONE'] = 'back'\n"

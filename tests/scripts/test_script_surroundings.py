@@ -11,7 +11,7 @@ import pytest
 from s3_server import s3_bucket
 from secrets_of_task import CANARY, SECRETS, TELL
 
-from airflow_batch_inference.scoring.surroundings import needed_by_pip
+from airflow_batch_inference.processes.surroundings import needed_by_pip
 from airflow_batch_inference.scripts.hosted_runner import clean_environment
 from airflow_batch_inference.scripts.interpreter import ask
 from airflow_batch_inference.scripts.job import run_script

@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import WorkerError
 from airflow_batch_inference.handover import Pipe
-from airflow_batch_inference.scoring.native_threads import worker_environment
-from airflow_batch_inference.scoring.surroundings import (
+from airflow_batch_inference.processes.surroundings import (
     lent,
     needed,
     places_of_stores,
@@ -30,12 +29,14 @@ from airflow_batch_inference.scoring.surroundings import (
     watch,
     withheld,
 )
+from airflow_batch_inference.processes.threads import worker_environment
 from airflow_batch_inference.wording import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _PR_SET_PDEATHSIG = 1
+_STATE = {"is_worker": False}
 
 
 def start_process(
@@ -55,7 +56,7 @@ def start_process(
     workers
         How many such processes share the cores.
     environment
-        Variables beyond those that every child gets (:mod:`~airflow_batch_inference.scoring.surroundings`); they win,
+        Variables beyond those that every child gets (:mod:`~airflow_batch_inference.processes.surroundings`); they win,
         but for a ``PYTHONPATH``, which is put before ours.
     is_leader
         Whether it leads a process group of its own, so that it can be killed with all that it has started.
@@ -83,11 +84,17 @@ def start_process(
 def pipe_to_parent(arguments: Sequence[str]) -> Pipe | None:
     """Return the pipe of this worker process, which from now on dies with its parent; None where that is gone."""
     descriptor, parent = map(int, arguments)
+    _STATE["is_worker"] = True
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is the parent's to handle
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     os.set_inheritable(descriptor, False)
     return Pipe(Connection(descriptor)) if os.getppid() == parent else None
+
+
+def is_worker() -> bool:
+    """Say whether this process was started by :func:`start_process`: then its parent lives on whatever ends it."""
+    return _STATE["is_worker"]
 
 
 def received_first(pipe: Pipe) -> tuple[Mapping[str, str], Any]:
