@@ -65,7 +65,10 @@ def require_state_followable(content: bytes) -> None:
     said = _entry(_entry(model, "learner"), "objective").get("name"), _booster_name(_entry(model, "learner"))
     if (_entry(config, "objective").get("name"), _booster_name(config)) != said:
         _refuse("its configuration is of another objective or booster than its model")
-    fault = _classes_fault(config, _outputs(_entry(model, "learner")))
+    try:
+        fault = _classes_fault(config, _outputs(_entry(model, "learner")))
+    except ValueError as error:
+        _refuse(str(error))
     if fault:
         _refuse(fault)
 
