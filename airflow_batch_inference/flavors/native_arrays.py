@@ -3,8 +3,9 @@
 What a skops file holds in them is the file's own. The compiled code behind ``predict`` and ``transform`` was looked at
 for each type that skops trusts; these are the types whose arrays it follows: trees and their ensembles, histogram
 boosting, libsvm, nearest neighbours, k-means, encoders that write sparse columns, sparse matrices, random generators.
-All others compute with NumPy, or hand arrays to compiled code whose shapes they compare first. What must not be
-relaxed: an estimator that has no place here and hands numbers of its own to compiled code comes off the list.
+What fills a part of a new array has a module of its own (:mod:`~.unfilled_arrays`). All others compute with NumPy, or
+hand arrays to compiled code whose shapes they compare first. What must not be relaxed: an estimator that has no place
+here and hands numbers of its own to compiled code comes off the list.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+
+from airflow_batch_inference.flavors.unfilled_arrays import polynomial_fault, target_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -230,11 +233,24 @@ def _vectors_fault(part: Any, support: np.ndarray) -> Fault:  # noqa: ANN401  # 
         if width != part.shape_fit_[0]:
             return f"it takes {width} inputs, but its kernel {part.shape_fit_[0]}"
         return _within(support, width, "support_")
+    if callable(part.kernel):
+        return _within(support, np.shape(part._BaseLibSVM__Xfit)[0], "support_")  # noqa: SLF001
     return (
         None
         if shape == (len(support), width)
         else f"its support vectors are of shape {shape}, not {(len(support), width)}"
     )
+
+
+def _of_kernel(part: Any) -> Fault:  # noqa: ANN401  # an estimator of libsvm
+    """Say whether a kernel that is a function gives other numbers than one for each row that it compares with."""
+    if not callable(part.kernel):
+        return None
+    rows = part._BaseLibSVM__Xfit  # noqa: SLF001  # what it compares with
+    number, found = np.shape(rows)[0], np.shape(part.kernel(rows[:1], rows))
+    if part._sparse or found != (1, number) or part.shape_fit_[0] != number:  # noqa: SLF001
+        return f"its kernel gives an array of shape {found} for a row, but it compares a row with {number}"
+    return None
 
 
 def _within(places: np.ndarray, most: int, name: str) -> Fault:
@@ -249,10 +265,9 @@ def _of_neighbours(part: Any) -> Fault:  # noqa: ANN401  # an estimator of neare
         return f"its rows are of shape {tuple(rows)}, but it takes {width_of(part)} inputs"
     if int(part.n_samples_fit_) != rows[0]:
         return f"it says that it has {part.n_samples_fit_} rows, but has {rows[0]}"
-    for name in ("metric_params", "effective_metric_params_"):
-        given = getattr(part, name, None) or {}
-        if any(norm in given for norm in _NORMS):
-            return f"its {name} have norms of rows, which are not its own"
+    fault = _metric_fault(part)
+    if fault:
+        return fault
     tree = getattr(part, "_tree", None)
     if tree is not None and np.shape(tree.data) != tuple(rows):
         return f"its tree is of rows of shape {np.shape(tree.data)}, but its own are of {tuple(rows)}"
@@ -267,6 +282,19 @@ def _of_neighbours(part: Any) -> Fault:  # noqa: ANN401  # an estimator of neare
     return None
 
 
+def _metric_fault(part: Any) -> Fault:  # noqa: ANN401  # an estimator of nearest neighbours
+    """Say whether a distance weighs other inputs than there are: SciPy believes their number."""
+    width = width_of(part)
+    for name in ("metric_params", "effective_metric_params_"):
+        given = getattr(part, name, None) or {}
+        if any(norm in given for norm in _NORMS):
+            return f"its {name} have norms of rows, which are not its own"
+        wrong = [key for key, value in given.items() if np.ndim(value) and set(np.shape(value)) != {width}]
+        if wrong:
+            return f"the {wrong[0]} of its metric is of shape {np.shape(given[wrong[0]])}, not of its {width} inputs"
+    return None
+
+
 def _of_neighbours_tree(part: Any) -> Fault:  # noqa: ANN401  # a tree of neighbours
     data, order, nodes, bounds, _, levels, number = part.__getstate__()[:7]
     rows, columns = np.shape(data)
@@ -278,7 +306,19 @@ def _of_neighbours_tree(part: Any) -> Fault:  # noqa: ANN401  # a tree of neighb
     inner = (1 << (int(levels) - 1)) - 1
     if (ends < 0).any() or (ends > rows).any() or (ends[0] > ends[1]).any() or not nodes["is_leaf"][inner:].all():
         return f"a node of its tree of neighbours is of none of its {rows} rows"
-    return _within(np.asarray(order), rows, "tree's rows")
+    return _within(np.asarray(order), rows, "tree's rows") or _distance_fault(part.__getstate__()[11], columns)
+
+
+def _distance_fault(metric: Any, columns: int) -> Fault:  # noqa: ANN401  # a compiled distance
+    """Say whether a distance weighs other columns than there are."""
+    _, weights, matrix = metric.__getstate__()[:3]
+    kind = type(metric).__name__
+    is_weighed = kind.startswith("SEuclidean") or (kind.startswith("Minkowski") and np.size(weights) > 0)
+    if (is_weighed and np.shape(weights) != (columns,)) or (
+        kind.startswith("Mahalanobis") and np.shape(matrix) != (columns, columns)
+    ):
+        return f"the distance of its tree of neighbours is not of its {columns} columns"
+    return None
 
 
 def _of_means(part: Any) -> Fault:  # noqa: ANN401  # k-means
@@ -288,6 +328,12 @@ def _of_means(part: Any) -> Fault:  # noqa: ANN401  # k-means
     threads = part._n_threads  # noqa: SLF001
     if not _is_whole(threads, 1, _MOST_THREADS):
         return f"it asks for {threads} threads"
+    waiting = [part._bisecting_tree] if hasattr(part, "_bisecting_tree") else []  # noqa: SLF001
+    while waiting:
+        node = waiting.pop()
+        if np.shape(node.center) != (width_of(part),):
+            return f"a centre in its tree is of shape {np.shape(node.center)}, but it takes {width_of(part)} inputs"
+        waiting += [each for each in (node.left, node.right) if each is not None]
     return None
 
 
@@ -440,10 +486,13 @@ _CHECKS: dict[str, tuple[Callable[[Any], Fault], tuple[str, ...]]] = {
     "RandomState": (_of_random_state, ()),
     "Generator": (_of_generator, ()),
     "BSpline": (_of_spline, ()),
+    "PolynomialFeatures": (polynomial_fault, ("n_output_features_", "_n_out_full")),
+    "TargetEncoder": (target_fault, ("encodings_",)),
     "LGBMModel": (_of_lightgbm, ("_Booster",)),
     "XGBModel": (_of_xgboost, ("_Booster",)),
 }
 """What looks at which type, by the name of the class whose code it is; and what only a fitted one has."""
 _LATE_CHECKS: dict[str, tuple[Callable[[Any], Fault], tuple[str, ...]]] = {
     "BaseGradientBoosting": (_of_boosting, ("estimators_",)),
+    "BaseLibSVM": (_of_kernel, ("support_vectors_", "support_")),
 }

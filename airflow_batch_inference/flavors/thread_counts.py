@@ -14,7 +14,8 @@ import numpy as np
 from airflow_batch_inference.flavors.sklearn_objects import reachable
 from airflow_batch_inference.processes.threads import native_threads
 
-_NAMES = frozenset({"n_jobs", "nthread", "nthreads", "num_threads", "num_thread", "thread_count"})
+_NAMES = frozenset({"n_jobs", "nthread", "nthreads", "num_threads", "num_thread", "thread_count", "_n_threads"})
+"""The last one is what k-means keeps of the machine that it was fitted on."""
 _FURTHER = ("_other_params", "_init_params", "kwargs")
 """Where LightGBM's, CatBoost's and XGBoost's wrappers keep what was given under a further name."""
 _ALL_BY_DEFAULT = ("lightgbm", "xgboost", "catboost")

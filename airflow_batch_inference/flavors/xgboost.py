@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError
 from airflow_batch_inference.flavors.base import ModelFormat, require, take_options
 from airflow_batch_inference.flavors.frames import matrix, single_column
+from airflow_batch_inference.flavors.keywords import require_range
 from airflow_batch_inference.flavors.networks import OnePass
 from airflow_batch_inference.flavors.shapes import require_shape
 from airflow_batch_inference.flavors.xgboost_categories import Categories, find_categories, stored_lists
@@ -122,6 +123,7 @@ class XGBoostModel(OnePass):
         self, data: np.ndarray, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
     ) -> dict[str, np.ndarray]:
         """Return what several methods give for encoded rows, float32 of shape (rows, inputs)."""
+        require_range(kwargs or {})
         found: dict[str, np.ndarray] = {}
         passes: dict[str | None, np.ndarray] = {}
         for method in methods:
@@ -329,6 +331,9 @@ def _iterations(booster: Any) -> tuple[int, int]:  # noqa: ANN401  # untyped
     best = booster.attr("best_iteration")
     if best is None:
         return 0, 0
+    if int(best) < 0:
+        message = f"The XGBoost model's best_iteration is {best}, which is no count. Save the model again."
+        raise ModelLoadError(message)
     if booster.attr("scikit_learn") is not None:
         return 0, int(best) + 1
     log.info(

@@ -65,7 +65,10 @@ def require_state_followable(content: bytes) -> None:
     said = _entry(_entry(model, "learner"), "objective").get("name"), _booster_name(_entry(model, "learner"))
     if (_entry(config, "objective").get("name"), _booster_name(config)) != said:
         _refuse("its configuration is of another objective or booster than its model")
-    fault = _classes_fault(config, _outputs(_entry(model, "learner")))
+    try:
+        fault = _classes_fault(config, _outputs(_entry(model, "learner")))
+    except ValueError as error:
+        _refuse(str(error))
     if fault:
         _refuse(fault)
 
@@ -106,7 +109,7 @@ def _require_sound(document: object) -> None:
     learner = _entry(document, "learner")
     try:
         outputs, width = _outputs(learner), _count(_entry(learner, "learner_model_param"), "num_feature")
-        fault = _classes_fault(learner, outputs)
+        fault = _classes_fault(learner, outputs) or _best_fault(learner)
         booster = _entry(learner, "gradient_booster")
         kind = _booster_name(learner)
         if fault is None and kind == "gblinear":
@@ -119,6 +122,14 @@ def _require_sound(document: object) -> None:
         _refuse(str(error))
     if fault:
         _refuse(fault)
+
+
+def _best_fault(learner: Mapping[str, Any]) -> str | None:
+    """Say whether the best iteration, up to which wrappers predict, lies before the first: XGBoost looks there."""
+    best = _entry(learner, "attributes").get("best_iteration", "0")
+    if not isinstance(best, str) or not re.fullmatch(r"\d{1,9}", best, re.ASCII):
+        return f"its best_iteration is {str(best)[:_SHOWN]!r}, which is no count"
+    return None
 
 
 def _booster_name(learner: object) -> object:

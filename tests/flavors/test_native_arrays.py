@@ -13,15 +13,23 @@ import xgboost
 from scipy import sparse
 from sklearn import ensemble, neighbors, svm
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.cluster import Birch, KMeans
+from sklearn.cluster import Birch, BisectingKMeans, KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
+from sklearn.gaussian_process.kernels import RBF
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, SplineTransformer, StandardScaler
+from sklearn.preprocessing import (
+    KBinsDiscretizer,
+    OneHotEncoder,
+    PolynomialFeatures,
+    SplineTransformer,
+    StandardScaler,
+    TargetEncoder,
+)
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import all_estimators
 
@@ -70,6 +78,21 @@ BENIGN = {
     "svc of two classes": lambda: svm.SVC(kernel="poly").fit(X, Y),
     "svc of a kernel's values": lambda: svm.SVC(kernel="precomputed").fit(X[:4] @ X[:4].T, [0, 1, 0, 1]),
     "svc of sparse rows": lambda: svm.SVC().fit(sparse.csr_matrix(X), THREE),
+    "svc of a kernel that is a function": lambda: svm.SVC(kernel=RBF()).fit(X, Y),
+    "polynomials": lambda: make_pipeline(
+        PolynomialFeatures((2, 3), interaction_only=True, include_bias=False), LogisticRegression()
+    ).fit(X, Y),
+    "targets": lambda: make_pipeline(TargetEncoder(), LogisticRegression()).fit(TOWNS.repeat(2, axis=1), THREE),
+    "neighbours by weighed balls": lambda: neighbors.KNeighborsClassifier(
+        algorithm="ball_tree", metric="minkowski", p=3, metric_params={"w": np.arange(1.0, 5.0)}
+    ).fit(X, Y),
+    "neighbours by variance": lambda: neighbors.KNeighborsClassifier(
+        algorithm="ball_tree", metric="seuclidean", metric_params={"V": np.arange(1.0, 5.0)}
+    ).fit(X, Y),
+    "neighbours by covariance": lambda: neighbors.KNeighborsClassifier(
+        algorithm="brute", metric="mahalanobis", metric_params={"VI": np.eye(4)}
+    ).fit(X, Y),
+    "means by halves": lambda: BisectingKMeans(3, n_init=1, random_state=1).fit(X),
     "nu-svc": lambda: svm.NuSVC(nu=0.1).fit(X, Y),
     "svr": lambda: svm.SVR().fit(X, X[:, 0]),
     "svr of sparse rows": lambda: svm.NuSVR().fit(sparse.csr_matrix(X), X[:, 0]),
@@ -256,6 +279,48 @@ HOSTILE = {
         fitted(svm.SVC(kernel="precomputed"), X @ X.T),
         setting(support_=lambda v: np.full_like(v, 10**6)),
         "its support_ are not all from 0 to 59",
+    ),
+    "libsvm of a function's values": (
+        fitted(svm.SVC(kernel=RBF())),
+        setting(support_=lambda v: np.full_like(v, 10**6)),
+        "its support_ are not all from 0 to 59",
+    ),
+    "libsvm of a function that compares with fewer rows": (
+        fitted(svm.SVC(kernel=RBF())),
+        setting(kernel=lambda _: np.matmul, _BaseLibSVM__Xfit=lambda _: np.ones((4, 60)), support_=lambda v: v % 4),
+        r"array of shape|is no BaseLibSVM that was fitted",
+    ),
+    "libsvm of a function with other rows": (
+        fitted(svm.SVC(kernel=RBF())),
+        setting(shape_fit_=lambda _: (900, 4)),
+        r"its kernel gives an array of shape \(1, 60\)",
+    ),
+    "polynomials of more columns": (
+        fitted(PolynomialFeatures(2)),
+        setting(_n_out_full=lambda _: 30, n_output_features_=lambda _: 30),
+        "has 30 and 30 columns, but should have 15 and 15",
+    ),
+    "polynomials of a higher degree": (
+        fitted(PolynomialFeatures((2, 2), include_bias=False)),
+        setting(include_bias=lambda _: True),
+        "has 14 and 10 columns, but should have 15 and 11",
+    ),
+    "targets cut": (
+        fitted(TargetEncoder(), TOWNS, THREE),
+        setting(encodings_=lambda v: v[:-1]),
+        "takes 2 inputs, but has 5 encodings where it should have 6",
+    ),
+    "neighbours' covariance": (
+        fitted(
+            neighbors.KNeighborsClassifier(algorithm="brute", metric="mahalanobis", metric_params={"VI": np.eye(4)})
+        ),
+        setting(effective_metric_params_=lambda _: {"VI": np.eye(1)}),
+        r"the VI of its metric is of shape \(1, 1\), not of its 4 inputs",
+    ),
+    "means' halves": (
+        fitted(BisectingKMeans(3, n_init=1)),
+        lambda model: setattr(model._bisecting_tree.left, "center", np.zeros(1)),
+        r"a centre in its tree is of shape \(1,\)",
     ),
     "libsvm of sparse rows": (
         fitted(svm.SVC(), sparse.csr_matrix(X)),
@@ -466,6 +531,25 @@ def test_a_node_of_a_tree_of_neighbours_beyond_its_rows_is_refused():
     broken = neighbors.KDTree.__new__(neighbors.KDTree)
     broken.__setstate__(tuple(state))
     with pytest.raises(ModelLoadError, match="is of none of its 60 rows"):
+        require_harmless(broken)
+
+
+@pytest.mark.parametrize(
+    ("metric", "given", "size"),
+    [
+        ("seuclidean", {"V": np.ones(4)}, (2.0, np.ones(1), np.zeros((1, 1)))),
+        ("mahalanobis", {"VI": np.eye(4)}, (2.0, np.zeros(1), np.eye(3))),
+        ("minkowski", {"p": 3, "w": np.ones(4)}, (3.0, np.ones(3), np.zeros((1, 1)))),
+    ],
+)
+def test_a_distance_of_other_columns_than_its_tree_is_refused(metric, given, size):
+    tree = neighbors.BallTree(X, metric=metric, **given)
+    require_harmless(tree)
+    state = tree.__getstate__()
+    state[11].__setstate__(size)
+    broken = neighbors.BallTree.__new__(neighbors.BallTree)
+    broken.__setstate__(state)
+    with pytest.raises(ModelLoadError, match="is not of its 4 columns"):
         require_harmless(broken)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import xgboost as xgb
+from sklearn.cluster import BisectingKMeans, KMeans, MiniBatchKMeans
 from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -53,6 +54,18 @@ def test_threads_that_were_saved_with_a_model_are_held_to_the_share_of_the_worke
     assert json.loads(extreme.get_booster().save_config())["learner"]["generic_param"]["nthread"] == "2"
     found = model.predict(pa.table({f"x{i}": x[:, i] for i in range(3)}), method="predict_proba")
     np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [KMeans, MiniBatchKMeans, BisectingKMeans])
+def test_threads_of_the_machine_that_k_means_was_fitted_on_are_held_to_the_share(monkeypatch, kind):
+    x = np.random.default_rng(3).normal(size=(400, 3))
+    model = make_pipeline(StandardScaler(), kind(3, n_init=1, random_state=1)).fit(x)
+    expected = model.predict(x)
+    model[-1]._n_threads = 40
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    hold_threads(model)
+    assert model[-1]._n_threads == 2
+    np.testing.assert_array_equal(model.predict(x), expected)
 
 
 def test_what_is_no_number_of_threads_stays_as_it_is():

@@ -7,11 +7,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import skops.io
 import xgboost as xgb
 
 from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError
 from airflow_batch_inference.flavors.registry import recognise
+from airflow_batch_inference.flavors.sklearn import SKOPS, SklearnFlavor, describe
 from airflow_batch_inference.flavors.xgboost import JSON, UBJ, XGBoostFlavor
+from airflow_batch_inference.flavors.xgboost_trees import require_followable
 
 ROWS = 120
 TOWNS = ["Bern", "Bonn", "Oslo", "Ulm"]
@@ -91,6 +94,32 @@ def test_arguments_of_predict_reach_the_booster(numbers, tmp_path, kwargs):
     np.testing.assert_array_equal(found, booster.predict(xgb.DMatrix(numbers), **kwargs))
     plain = booster.predict(xgb.DMatrix(numbers))
     assert found.shape != plain.shape or not np.array_equal(found, plain)
+
+
+@pytest.mark.parametrize("bounds", [(0, -4), (-3, 2), (0, -(2**31)), (0, 2**31), (0, 1.5), 3, "03", (0, 1, 2)])
+def test_iterations_before_the_first_one_are_refused(numbers, tmp_path, bounds):
+    model = xgb.XGBRegressor(n_estimators=3).fit(numbers, numbers["a"])
+    for loaded in (load(model.get_booster(), tmp_path / "m.json"), describe(model)):
+        loaded.predict(table(numbers), kwargs={"iteration_range": (0, 2)})
+        with pytest.raises(ConfigurationError, match="must be two whole numbers that are not negative"):
+            loaded.predict(table(numbers), kwargs={"iteration_range": bounds})
+
+
+@pytest.mark.parametrize("best", ["-2", "-2147483648", "-5"])
+def test_a_best_iteration_before_the_first_one_is_refused(numbers, tmp_path, best):
+    model = xgb.XGBRegressor(n_estimators=3).fit(numbers, numbers["a"])
+    booster = model.get_booster()
+    booster.set_attr(scikit_learn="{}", best_iteration="1")
+    assert load(booster, tmp_path / "m.json").iteration_range == (0, 2)
+    booster.set_attr(best_iteration=best)
+    with pytest.raises(ModelLoadError, match=r"best_iteration is .*, which is no count"):
+        load(booster, tmp_path / "m.json")
+    for form in ("json", "ubj"):
+        with pytest.raises(ModelLoadError, match=r"its best_iteration is .*, which is no count"):
+            require_followable(bytes(booster.save_raw(form)), is_json=form == "json")
+    skops.io.dump(model, tmp_path / "m.skops")
+    with pytest.raises(ModelLoadError, match="its best_iteration is"):
+        SklearnFlavor().load(tmp_path / "m.skops", model_format=SKOPS, trusted=(), options={})
 
 
 def test_a_booster_that_stopped_early_uses_all_its_trees_as_xgboost_itself_does_and_says_so(numbers, tmp_path, caplog):

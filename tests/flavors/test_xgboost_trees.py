@@ -322,6 +322,10 @@ def test_what_follows_the_end_is_refused():
             lambda state: changed(state, "Config/learner/objective/softmax_multiclass_param/num_class", "9"),
             "of 9 classes, but its model is of 3",
         ),
+        (
+            lambda state: changed(state, "Config/learner/objective/softmax_multiclass_param/num_class", "-1"),
+            "its num_class is '-1', which is no count",
+        ),
         (lambda state: changed(state, "Config/learner/objective/name", "reg:squarederror"), "of another objective"),
         (lambda state: changed(state, "Config", None), "its configuration is of another objective"),
         (lambda state: changed(state, "Model", None), "num_class is 'None', which is no count"),
