@@ -373,3 +373,17 @@ def test_a_writer_whose_clock_was_far_ahead_holds_no_target_until_then(bench, sc
     unfinished(bench, first, target, since=time.time() + 365 * 86_400)
     put(bench, second, target, by("2"))
     assert manifest_of(bench, target)["job_key"] == second.job_key
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_pipe_or_a_folder_in_the_place_of_a_published_file_is_never_read(bench, scored, tmp_path, make):
+    record, file, folder = scored("1", 1.0), tmp_path / "out.parquet", tmp_path / "day=1"
+    for target in (file, folder):
+        put(bench, record, f"file://{target}", by("1"))
+    for path in (file, next(folder.glob("part-*"))):
+        path.unlink()
+        make(path)
+    with pytest.raises(ArtifactConflictError, match="is not the file that this package published there"):
+        put(bench, record, f"file://{file}", by("1"))
+    put(bench, record, f"file://{folder}", by("1"))
+    assert all(path.is_file() for path in folder.glob("part-*"))
