@@ -24,13 +24,37 @@ TOO_WIDE = (
     f"there are more than {MOST_FIELDS:,} different fields up to here, the limit. Where the fields' names are data, "
     "write them as values: one line for each, with a field for the name"
 )
-_OPENS, _NEWLINE, _COLON = 0x7B, 0x0A, 0x3A
+NO_OBJECT = "it begins with null, and must be one object"
+_OPENS, _NEWLINE, _RETURN, _COLON = 0x7B, 0x0A, 0x0D, 0x3A
 _CASE = np.uint8(0x20)  # with it, [ is {, and ] is }
 _AT_ONCE = 256 << 10
+_NULL = re.compile(rb"[ \t]*+null")
 _TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _OTHERS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _ALIKE = bytes.maketrans(b"[]", b"{}")
 _SHALLOW = 4
+
+
+def null_line(block: bytes) -> int | None:
+    r"""Return the place of the first line, from 0, that begins with null; None where none does.
+
+    Arrow's parser ends the process where what it parses at once, from the end of any line on, begins with one.
+
+    Examples
+    --------
+    >>> null_line(b'{"a": 1}\nnull\n'), null_line(b'{"a": null}\n')
+    (1, None)
+    """
+    if b"null" not in block:
+        return None
+    data = np.frombuffer(block, dtype=np.uint8)
+    starts = np.append(0, np.flatnonzero((data == _NEWLINE) | (data == _RETURN)) + 1)
+    starts = starts[starts < len(data)]
+    firsts = data[starts]
+    for start in starts[(firsts != _OPENS) & (firsts != _NEWLINE) & (firsts != _RETURN)].tolist():
+        if _NULL.match(block, start):
+            return block.count(b"\n", 0, start)
+    return None
 
 
 def is_deep(text: bytes) -> bool:

@@ -20,11 +20,13 @@ from airflow_batch_inference.datasets.json_array import ArrayLines, open_json
 from airflow_batch_inference.datasets.json_limits import (
     MOST_CELLS,
     MOST_FIELDS,
+    NO_OBJECT,
     TOO_DEEP,
     TOO_WIDE,
     deep_line,
     has_many_fields,
     lines_of,
+    null_line,
     number_of_lines,
 )
 from airflow_batch_inference.datasets.json_lines import MixedLines, described, refuse_rounded_integers
@@ -175,6 +177,9 @@ class _Schema:
         rows.decode()  # Arrow takes any bytes for text
         if (deep := deep_line(rows)) is not None:
             message = f"{self._place(deep)}: {TOO_DEEP}"
+            raise pa.ArrowInvalid(message)
+        if (null := null_line(rows)) is not None:
+            message = f"{self._place(null)}: {NO_OBJECT}"
             raise pa.ArrowInvalid(message)
         found = 0
         for piece, table in self._tables(rows):
@@ -388,10 +393,12 @@ class _Rows:
         Raises
         ------
         ValueError
-            One is nested too deep.
+            One is nested too deep, or is null.
         """
         if deep_line(block) is not None:
             raise ValueError(TOO_DEEP)
+        if null_line(block) is not None:
+            raise ValueError(NO_OBJECT)
         many = len(block) // _LINE_BYTES > self._most_rows and number_of_lines(block) > self._most_rows
         yield from map(self._table, lines_of(block, self._most_rows) if many else [block])
 

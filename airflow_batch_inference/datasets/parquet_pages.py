@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    import pyarrow.parquet as pq
 
 _HEAD_BYTES = 1 << 10
 _MOST_HEAD_BYTES = 1 << 20
@@ -95,6 +97,28 @@ class _Head:
 
 def _damaged() -> ValueError:
     return ValueError("the head of a page is damaged")
+
+
+def require_chunks(file: pq.ParquetFile, group: int, leaves: Sequence[int]) -> None:
+    """Refuse a row group whose footer contradicts itself, before anything asks for its column chunks.
+
+    Of Arrow's ways to a column chunk the one by the metadata ends the whole process where the footer does not hold
+    together; a reader that is asked for no rows says it in an error, and unpacks nothing.
+
+    Parameters
+    ----------
+    file
+        The open file.
+    group, leaves
+        What will be asked for.
+
+    Raises
+    ------
+    OSError, pyarrow.ArrowException
+        The footer is damaged.
+    """
+    for _ in file.reader.iter_batches(0, [group], list(leaves), use_threads=False):
+        pass
 
 
 def pages(source: Any, chunk: Any) -> Iterator[Page]:  # noqa: ANN401  # an open file; Parquet's metadata

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.datasets.budget import reading_budget, too_large
+from airflow_batch_inference.datasets.parquet_pages import require_chunks
 from airflow_batch_inference.datasets.validity import longest_value
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def _fitting_rows(
     wanted: int,
     again: Again,
 ) -> int:
+    require_chunks(file, number, [place for place, _, _ in leaves])
     group = file.metadata.row_group(number)
     there = max(1, group.num_rows)
     at_once = min(wanted, there)

@@ -209,6 +209,9 @@ def _inspect_parquet(uri: str, storage: Storage, _: str | None, __: Reading) -> 
         if b"iceberg.schema" in (file.metadata.metadata or {}):
             raise DataError(iceberg_file(uri))
         groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+        if (rows := sum(group.num_rows for group in groups)) != file.metadata.num_rows:
+            message = f"its row groups have {rows:,} rows, and it says that it has {file.metadata.num_rows:,}"
+            raise ValueError(message)
         units = [
             Unit(number, number + 1, group.num_rows, group.total_byte_size, divisible=True)
             for number, group in enumerate(groups)

@@ -99,12 +99,17 @@ def first_rows(uri: str, columns: Sequence[str] | None, rows: int, storage: Stor
 def _parquet(uri: str, columns: Sequence[str] | None, rows: int, storage: Storage) -> Preview:
     import pyarrow.parquet as pq
 
+    from airflow_batch_inference.datasets.parquet_pages import require_chunks
+
     fs, path = storage.filesystem(uri)
     with fs.open(path, "rb") as opened:
         _require_footer(opened, 8)
         metadata = pq.read_metadata(opened)
         schema = metadata.schema.to_arrow_schema()
         groups = _first_groups(metadata, rows)
+        with pq.ParquetFile(opened, metadata=metadata, pre_buffer=False, buffer_size=1 << 16) as file:
+            for group in groups:
+                require_chunks(file, group, range(len(metadata.schema)))
         wanted, left_out = _fitting(_wanted(columns, schema.names), metadata, groups, opened, rows)
         # One long text in every row stands once in the file, and so it does in memory.
         leaves = [metadata.schema.column(place) for place in range(len(metadata.schema))]

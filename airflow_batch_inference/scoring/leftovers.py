@@ -140,8 +140,11 @@ def _beside(place: str, storage: Storage, older_than_s: float) -> Iterator[Lefto
         for private in sorted(path.glob(f"{TEMPORARY_PREFIX}*")) if path.is_dir() else ():
             if private.name.startswith(TARGET_PREFIX) and (is_locked(private) or ASIDE in private.name):
                 continue  # its publisher lives; or it may be the only copy of a folder that was moved aside
-            inside = [private] if private.is_file() else [each for each in private.rglob("*") if each.is_file()]
-            for each in inside:
+            # A link of such a name leads to what is somebody else's: the link goes, and nothing behind it.
+            is_one = private.is_symlink() or private.is_file()
+            for each in (private,) if is_one else private.rglob("*"):
+                if not (each.is_symlink() or each.is_file()):
+                    continue
                 uri, status = normalize_uri(str(each)), each.lstat()
                 if is_leftover(private.name, status.st_mtime, older_than_s=older_than_s):
                     storage.require_allowed(uri)

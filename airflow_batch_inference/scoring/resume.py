@@ -6,6 +6,7 @@ that it names lie there with their size.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import re
@@ -106,11 +107,11 @@ def _tell_changes(folder: str, work: str, now: dict[str, Any], storage: Storage)
         if file.uri.endswith(f"/{_JOB}") and not file.uri.startswith(f"{work}/")
     ]
     for file in sorted(others, key=lambda file: file.version)[-1:]:
-        before = json.loads(storage.read_bytes(file.uri))
-        log.warning(
-            "Nothing can be resumed of an earlier try, which was another job: %s",
-            "; ".join(changes(before, json.loads(json.dumps(now, default=str)))) or "unknown",
-        )
+        before = None
+        with contextlib.suppress(ValueError, ArtifactNotFoundError):  # torn, or just removed: it is for the log alone
+            before = json.loads(storage.read_bytes(file.uri))
+        told = changes(before, json.loads(json.dumps(now, default=str))) if isinstance(before, dict) else []
+        log.warning("Nothing can be resumed of an earlier try, which was another job: %s", "; ".join(told) or "unknown")
 
 
 def changes(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> list[str]:

@@ -214,3 +214,51 @@ def test_other_json_that_is_nested_too_deep_is_a_clear_error(tmp_path, levels):
         read_request(str(path), "custom-json", STORE)
     with pytest.raises(BatchInferenceError, match="is not a record"):
         decode_record(b'{"kind": ' + b"[" * levels + b"]" * levels + b"}", where="x")
+
+
+# -- nulls where an object must begin ---------------------------------------------------------------------------------
+
+_LONG = (b'{"a": 1, "b": "' + b"x" * 2000 + b'"}\n') * 700
+_NULLS = {
+    "first": b'null\n{"a": 2}\n',
+    "alone": b"null",
+    "last, without an end": b'{"a": 1}\nnull',
+    "several on a line": b' null{"a": 1}\n',
+    "behind a return": b'{"a": 1}\r\tnull\r{"a": 2}\r',
+    "where the parser begins anew": b'{"a": [\n' + b"1,\n" * 3000 + b"null]}",
+    "in a later block": _LONG + b"null\n" + _LONG + b"null\n",
+}
+
+
+def test_a_line_that_begins_with_null_is_refused_or_set_aside_and_ends_no_process(tmp_path):
+    paths = [tmp_path / f"{name}.jsonl" for name in _NULLS]
+    for path in paths:
+        path.write_bytes(_NULLS[path.stem])
+    for mode in ("strict", "tolerant"):
+        done = subprocess.run(
+            [sys.executable, "-c", READ, mode, *map(str, paths)],
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-500:]
+        assert len(done.stdout.splitlines()) == len(_NULLS)
+        if mode == "strict":
+            assert all(path.name in line for path, line in zip(paths, done.stdout.splitlines(), strict=True))
+
+
+def test_a_null_line_is_a_broken_row_where_rows_may_be_set_aside(tmp_path):
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(b'null\n{"a": 2}\n')
+    (batch,) = open_dataset(str(path), STORE, tolerant=True).mini_batches(10)
+    assert batch.table.column("a").to_pylist() == [None, 2]
+    with pytest.raises(DataError, match=r"line 1, row 0 .*: it is null, and no object"):
+        open_dataset(str(path), STORE)
+
+
+def test_nulls_on_lines_of_their_own_within_a_list_of_objects_are_values(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_bytes(b'[{"a": [\n1,\n  null\n],\r"b":\nnull}]\n')
+    (batch,) = open_dataset(str(path), STORE).mini_batches(10)
+    assert batch.table.to_pylist() == [{"a": [1, None], "b": None}]

@@ -132,3 +132,18 @@ def test_publications_that_died_are_found_beside_their_target(tmp_path):
     assert not staged.exists()
     assert aside.exists()  # it may be the only copy
     assert mine.exists()
+
+
+def test_nothing_goes_that_a_link_beside_what_was_published_leads_to(tmp_path):
+    target = make(tmp_path / "public" / "scores.parquet", days=9)
+    theirs = make(tmp_path / "theirs" / "kept.csv", days=9)
+    links = [target.with_name(".tmp-folder"), target.with_name(".tmp-file"), target.parent / ".tmp-own" / "link"]
+    links[2].parent.mkdir()
+    for link, leads_to in zip(links, (theirs.parent, theirs, theirs.parent), strict=True):
+        link.symlink_to(leads_to)
+        os.utime(link, (1e9, 1e9), follow_symlinks=False)
+    found = leftovers(str(tmp_path / "root"), STORAGE, older_than_s=DAY, published=(str(target),))
+    assert {each.uri for each in found} == {f"file://{link}" for link in links}
+    remove(found, STORAGE)
+    assert theirs.exists()
+    assert [path.name for path in target.parent.iterdir()] == ["scores.parquet"]

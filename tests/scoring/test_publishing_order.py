@@ -340,3 +340,50 @@ def test_a_token_of_this_process_that_publishes_nothing_is_dead(bench, scored, t
     assert time.monotonic() - began < lock.PATIENCE_S / 2
     assert os.getpid() == int(this_process().split(".")[1])
     assert manifest_of(bench, target)["job_key"] == record.job_key
+
+
+EDITS = (
+    {"number": "two"},
+    {"since": 1e308},
+    {"published_by": "me"},
+    {"published_by": {"task": {"dag": "d"}}},
+    {"contents": {"out.parquet": {"sha256": "0", "size_bytes": "many"}}},
+    {"superseded": [{}]},
+    {"next": {"contents": [1]}},
+)
+
+
+def test_a_manifest_that_somebody_has_made_one_of_another_form_says_nothing(bench, scored, target):
+    first, second = scored("1", 1.0), scored("2", 2.0)
+    put(bench, first, target, by("1"))
+    good = manifest_of(bench, target)
+    for edit in EDITS:
+        bench.storage.put(place_of(target), json.dumps(good | edit).encode())
+        with pytest.raises(ArtifactConflictError, match="no manifest says that this package published it"):
+            put(bench, second, target, by("2"))
+    bench.storage.put(place_of(target), json.dumps(good).encode())
+    put(bench, second, target, by("2"))
+    assert manifest_of(bench, target)["job_key"] == second.job_key
+
+
+def test_a_writer_whose_clock_was_far_ahead_holds_no_target_until_then(bench, scored, tmp_path, monkeypatch):
+    target = f"memory:/{tmp_path}/day=1"
+    monkeypatch.setattr(lock, "PATIENCE_S", 0.1)
+    first, second = scored("1", 1.0), scored("2", 2.0)
+    unfinished(bench, first, target, since=time.time() + 365 * 86_400)
+    put(bench, second, target, by("2"))
+    assert manifest_of(bench, target)["job_key"] == second.job_key
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_pipe_or_a_folder_in_the_place_of_a_published_file_is_never_read(bench, scored, tmp_path, make):
+    record, file, folder = scored("1", 1.0), tmp_path / "out.parquet", tmp_path / "day=1"
+    for target in (file, folder):
+        put(bench, record, f"file://{target}", by("1"))
+    for path in (file, next(folder.glob("part-*"))):
+        path.unlink()
+        make(path)
+    with pytest.raises(ArtifactConflictError, match="is not the file that this package published there"):
+        put(bench, record, f"file://{file}", by("1"))
+    put(bench, record, f"file://{folder}", by("1"))
+    assert all(path.is_file() for path in folder.glob("part-*"))

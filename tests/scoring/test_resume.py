@@ -78,6 +78,17 @@ def test_a_changed_input_is_noticed_and_nothing_of_the_old_one_used(bench, sourc
     assert bench.output(record).column("predicted_label").to_pylist() == [2.0 * row + 2 for row in range(ROWS)]
 
 
+@pytest.mark.parametrize("torn", [b"", b'{"data', b"[1]"])
+def test_what_an_earlier_job_noted_is_for_the_log_alone(bench, source, caplog, torn):
+    crash(bench, source, at=75.0)
+    (note,) = Path(bench.root).rglob("job.json")
+    note.write_bytes(torn)
+    changed = bench.write("in.parquet", {"a": np.arange(float(ROWS)) + 1, "b": np.ones(ROWS)})
+    _, record = bench.score(changed, attempt="2")
+    assert record.rows_out == ROWS
+    assert "Nothing can be resumed of an earlier try, which was another job: unknown" in caplog.text
+
+
 @pytest.mark.parametrize("damage", ["gone", "shorter", "receipt"])
 def test_a_receipt_that_no_longer_holds_is_scored_again(bench, source, damage, caplog):
     crash(bench, source, at=75.0)

@@ -104,8 +104,9 @@ def _holds(folder: Path, there: set[str], published: Document) -> bool:
     return all(_content(folder / name) == content for name, content in contents.items())
 
 
-def _content(path: Path) -> Content:
-    return Content(sha256_of(path), path.stat().st_size)
+def _content(path: Path) -> Content | None:
+    """Return what a file is; None of what is no plain file: reading a pipe would never end."""
+    return Content(sha256_of(path), path.stat().st_size) if path.is_file() else None
 
 
 def _names_in(folder: Path) -> set[str]:
@@ -179,7 +180,10 @@ def _require_known(target: Path, published: Document) -> None:
     """
     if not target.exists():
         return
-    if published.get("stamp") != _stamp(target) and sha256_of(target) not in known_digests(published):
+    if published.get("stamp") == _stamp(target):
+        return
+    found = _content(target)
+    if found is None or found.sha256 not in known_digests(published):
         raise unknown_file(str(target), target.stat().st_size, published)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ArtifactConflictError
@@ -28,6 +28,11 @@ MANIFEST = "_published.json"
 SPARE = "_published.next.json"
 """A copy of the manifest that is being put, on stores that may tear it in two."""
 COMPLETE, WRITING = "complete", "writing"
+_NUMBERS = ("commit_number", "number", "since")
+_TEXTS = ("batch_id", "commit", "job_key", "state", "try_id")
+_OBJECTS = ("contents", "next", "published_by", "task")
+_LISTS = ("files", "leftover", "superseded")
+_MOST = 1 << 40
 _OF_WRITING = ("leftover", "next", "nonce", "since", "writer")
 
 Document = dict[str, Any]
@@ -223,12 +228,34 @@ def as_json(document: Mapping[str, object]) -> bytes:
 
 
 def parsed(manifest: bytes | None) -> Document:
-    """Return what a manifest says; nothing where it is none."""
+    """Return what a manifest says; nothing where it is none, or where somebody has made it one of another form."""
     if manifest is not None:
         with contextlib.suppress(ValueError, RecursionError):
             found = json.loads(manifest)
-            return found if isinstance(found, dict) else {}
+            return found if _is_formed(found) else {}
     return {}
+
+
+def _is_formed(document: object) -> bool:
+    """Say whether what a manifest says is of the kinds that it is asked for; it need not say all of it."""
+    if not isinstance(document, dict):
+        return False
+    kinds = ((_NUMBERS, (int, float)), (_TEXTS, str), (_OBJECTS, dict), (_LISTS, list))
+    if any(not isinstance(document.get(key), (kind, type(None))) for keys, kind in kinds for key in keys):
+        return False
+    if not all(0 <= (document.get(key) or 0) < _MOST for key in _NUMBERS):
+        return False
+    by = document.get("published_by") or {}
+    task, contents = by.get("task"), document.get("contents") or {}
+    is_task = task is None or (isinstance(task, dict) and set(task) == {each.name for each in fields(TaskKey)})
+    return (
+        is_task
+        and all(isinstance(by.get(key), (str, type(None))) for key in ("began", "try_id"))
+        and all(isinstance(each, dict) and set(each) == {"sha256", "size_bytes"} for each in contents.values())
+        and all(isinstance(each["size_bytes"], int) for each in contents.values())
+        and all(isinstance(each, str) for each in document.get("superseded") or ())
+        and (document.get("next") is None or _is_formed(document["next"]))
+    )
 
 
 def next_of(document: Document) -> Document:

@@ -209,7 +209,8 @@ def _is_being_written(job: Publication, document: Document) -> bool:
     alive = is_alive(writer)
     if alive is None:  # on another machine
         since = float(document.get("since") or 0)
-        return not _is_own(job, document) and time.time() - since < LEASE_S
+        # A sign from the future is of a clock that was wrong: it must not hold the target until then.
+        return not _is_own(job, document) and abs(time.time() - since) < LEASE_S
     return alive
 
 
