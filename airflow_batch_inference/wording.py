@@ -315,10 +315,11 @@ def said(text: str, *, lines: bool = False) -> str:
 def said_of(value: Any) -> Any:  # noqa: ANN401  # what events and XComs carry
     """Return a value of plain types in which each text is as it may be shown.
 
-    What merely has the letters of a known secret stays: it may be a URI that others read by.
+    A URI that merely has the letters of a known secret stays: others read by it.
     """
     if isinstance(value, str):
-        return str(visible(without_logins(value)))
+        is_uri = (is_local(value) or is_remote(value)) and not has_secret(value)
+        return str(visible(value) if is_uri else said(value))
     if isinstance(value, dict):
         return {said_of(key): said_of(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):

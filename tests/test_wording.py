@@ -8,9 +8,9 @@ import logging
 import pickle
 import time
 import traceback
-import unicodedata
 
 import pytest
+from hostile_names import CONTROLS, NAMES, is_harmless
 from secret_forms import FORMS, WITH_SCHEME, A, B, S, leaks
 
 from airflow_batch_inference import exceptions, wording
@@ -30,27 +30,6 @@ from airflow_batch_inference.wording import (
     visible_page,
     without_logins,
 )
-
-CONTROLS = [*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), *"\u061c\u200e\u200f\u2028\u2029\ufeff\u200b"]
-CONTROLS += [*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A)), "\ud800", "\udfff", "\U000e0041"]
-NAMES = [
-    *(f"a{control}b" for control in CONTROLS),
-    "a\nERROR root: forged",
-    "a\r\n2026-01-01T00:00:00 CRITICAL forged",
-    "\x1b[2J\x1b[31mred\x1b[0m",
-    "\x1b]0;title\x07",
-    "\x1b]8;;https://evil.example\x1b\\link\x1b]8;;\x1b\\",
-    "\x9b31mC1",
-    "\u202egpj.exe",
-    "x\u2028forged\u2029",
-    "\x00",
-    "\b\b\b\bgone",
-]
-
-
-def is_harmless(text, lines=False):
-    kept = text.replace("\n", "") if lines else text
-    return not any(unicodedata.category(each) in ("Cc", "Cf", "Cs", "Zl", "Zp") for each in kept)
 
 
 def test_there_are_fifty_names_and_each_would_do_harm():
