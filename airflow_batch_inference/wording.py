@@ -22,6 +22,7 @@ PACKAGE = "airflow_batch_inference"
 QUERY = re.compile(r"[?#;]|%(?:25)*(?:3f|23|3b)", re.IGNORECASE)
 """What begins a query, a fragment or parameters, encoded any number of times too."""
 _AT = re.compile(r"@|%(?:25)*40")
+_A_COLON = re.compile(r":|%(?:25)*3a", re.IGNORECASE)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.:-]*+(?<=:)//", re.IGNORECASE)
 _STEERING = "\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
 _CONTROL = re.compile(f"[{_STEERING}]")
@@ -35,11 +36,11 @@ _HEAD = r"(?<![\w+.:-])[\w+.:-]*+(?<=:)//"
 _IN_TEXT = re.compile(
     rf"(?P<quote>{_QUOTES})(?P<quoted>(?:{_HEAD}|//)(?:(?!(?P=quote)).)*+)"
     rf"|(?P<plain>(?:{_HEAD}|(?<![\w:/.\\])//(?!/))\S*+)"
-    rf"|(?P<mark>['\"])(?P<bare>[^\s'\"/][^\s'\"]*+)(?P=mark)"
+    rf"|(?P<mark>['\"`])(?P<bare>[^\s'\"`/][^\s'\"`]*+)(?P=mark)"
     r"|(?<![^\s(\[{<])(?P<loose>(?![/'\"`(\[{<])(?=[^\s'\"]{0,500}[@?#;%])[^\s'\"]++)",
     re.DOTALL,
 )
-_HINT = re.compile(r"//|[@=]|%(?:25)*3d", re.IGNORECASE)
+_HINT = re.compile(r"//|[@=]|%(?:25)*(?:3d|40)", re.IGNORECASE)
 _MOST_BETWEEN = 200
 _GAP = re.compile(r"[\s'\"\\]")
 _CLOSING = ".,:;!?)]}>'\"`"
@@ -169,7 +170,7 @@ def _spans(uri: str) -> tuple[int, int | None, int | None]:
     if at is None and "//" in plain[:start] and LOGIN_BEGUN.match(plain, start):
         return start, len(plain), None if mark is None else mark.start()
     is_bare = head is None and start == 0
-    if is_bare and at is not None and re.search("[/\\\\]", plain[:at]) and ":" not in plain[:at]:
+    if is_bare and at is not None and re.search("[/\\\\]", plain[:at]) and not _A_COLON.search(plain[:at]):
         at = None  # a relative path, or a model's alias
     return start, at, None if mark is None else mark.start()
 
@@ -229,7 +230,14 @@ def _looks_secret(plain: str, *, is_loose: bool) -> bool:
     is_query = mark is not None and _EQUALS.search(plain, mark.end()) is not None
     if is_loose and mark is not None:
         is_query = is_query and _TELLING.search(plain, mark.end()) is not None
-    return is_query or "//" in plain or 0 <= plain.find(":") < plain.rfind("@")
+    return is_query or "//" in plain or has_login(plain)
+
+
+def has_login(text: str) -> bool:
+    """Say whether a text has an ``@`` behind a colon, encoded or not."""
+    plain = folded(text)
+    colon = _A_COLON.search(plain)
+    return colon is not None and _AT.search(plain, colon.end()) is not None
 
 
 class _KnownSecrets:
@@ -317,13 +325,26 @@ def said_of(value: Any) -> Any:  # noqa: ANN401  # what events and XComs carry
 
     A URI that merely has the letters of a known secret stays: others read by it.
     """
+    return _each_text(value, lambda text: visible(_unless_uri(text)))
+
+
+def hidden_in(value: Any) -> Any:  # noqa: ANN401  # what JSON carries, which has escapes of its own
+    """Return the same with each text but without what is secret in it."""
+    return _each_text(value, _unless_uri)
+
+
+def _unless_uri(text: str) -> str:
+    is_uri = (is_local(text) or is_remote(text)) and not has_secret(text)
+    return str(text) if is_uri else without_secrets(text)
+
+
+def _each_text(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401  # as its callers
     if isinstance(value, str):
-        is_uri = (is_local(value) or is_remote(value)) and not has_secret(value)
-        return str(visible(value) if is_uri else said(value))
+        return change(value)
     if isinstance(value, dict):
-        return {said_of(key): said_of(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(map(said_of, value)) if type(value) in (list, tuple) else value
+        return {_each_text(key, change): _each_text(each, change) for key, each in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_each_text(each, change) for each in value)
     return value
 
 
