@@ -37,7 +37,7 @@ _IN_TEXT = re.compile(
     rf"(?P<quote>{_QUOTES})(?P<quoted>(?:{_HEAD}|//)(?:(?!(?P=quote)).)*+)"
     rf"|(?P<plain>(?:{_HEAD}|(?<![\w:/.\\])//(?!/))\S*+)"
     rf"|(?P<mark>['\"`])(?P<bare>[^\s'\"`/][^\s'\"`]*+)(?P=mark)"
-    r"|(?<![^\s(\[{<])(?P<loose>(?![/'\"`(\[{<])(?=[^\s'\"]{0,500}[@?#;%])[^\s'\"]++)",
+    r"|(?<![^\s(\[{<])(?P<loose>(?!['\"`(\[{<])(?=[^\s'\"]{0,500}[@?#;%])[^\s'\"]++)",
     re.DOTALL,
 )
 _HINT = re.compile(r"//|[@=]|%(?:25)*(?:3d|40)", re.IGNORECASE)
@@ -219,6 +219,10 @@ def without_secrets(text: str) -> str:
 
 def _redacted(text: str, plain: str, kind: str) -> str:
     end = len(plain) if kind in ("quoted", "bare") else len(plain.rstrip(_CLOSING))
+    if kind == "loose" and plain[0] == "/":  # a path, or what requests say of an address: "with url: /x?sig=…"
+        mark = QUERY.search(plain)
+        is_query = mark is not None and _is_telling(plain, mark.end())
+        return f"{text[: mark.start()]}?…{text[end:]}" if mark is not None and is_query else text
     if kind in ("quoted", "plain") or _looks_secret(plain[:end], is_loose=kind == "loose"):
         return f"{redact(text[:end])}{text[end:]}"
     return text
@@ -227,10 +231,13 @@ def _redacted(text: str, plain: str, kind: str) -> str:
 def _looks_secret(plain: str, *, is_loose: bool) -> bool:
     """Say whether a word without a scheme may be a URI: its login has a colon, and its query a value."""
     mark = QUERY.search(plain)
-    is_query = mark is not None and _EQUALS.search(plain, mark.end()) is not None
-    if is_loose and mark is not None:
-        is_query = is_query and _TELLING.search(plain, mark.end()) is not None
-    return is_query or "//" in plain or has_login(plain)
+    is_query = mark is not None and (_is_telling if is_loose else _EQUALS.search)(plain, mark.end())
+    return bool(is_query) or "//" in plain or has_login(plain)
+
+
+def _is_telling(plain: str, start: int) -> bool:
+    """Say whether a query has a value, and speaks of a secret."""
+    return _EQUALS.search(plain, start) is not None and _TELLING.search(plain, start) is not None
 
 
 def has_login(text: str) -> bool:

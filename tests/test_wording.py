@@ -238,6 +238,13 @@ def test_a_secret_with_gaps_is_hidden_once_it_was_refused():
     assert not leaks(said(f"asked for /x?token={A}\n{B} in vain, and 'token={A}\\n{B}'"))
 
 
+def test_an_address_without_its_host_shows_no_signature_and_a_path_is_shown():
+    told = f"HTTPSConnectionPool(host='h', port=443): Max retries exceeded with url: /x/y?a=1&sig={S} (Caused by z)"
+    assert without_logins(told) == told.replace(f"a=1&sig={S}", "…")
+    for path in ("/data/a?b=c.csv", "/data/part-?.csv", "/data/a#1;b=2.csv", "/data/key=1/a?.csv"):
+        assert without_logins(f"Nothing lies at {path} @ noon") == f"Nothing lies at {path} @ noon"
+
+
 def test_words_are_no_known_secrets():
     wording.remember("s3://admin:password@bucket/x?format=parquet")
     assert said("the password of admin is for parquet") == "the password of admin is for parquet"
