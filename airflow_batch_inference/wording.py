@@ -176,8 +176,8 @@ def _spans(uri: str) -> tuple[int, int | None, int | None]:
 
 
 def is_remote(text: str) -> bool:
-    """Say whether text is a URI with another scheme than a file's, or may be one without any."""
-    plain = folded(text.strip())
+    """Say whether text is a URI with another scheme than a file's, encoded or not, or may be one without any."""
+    plain = folded(unquote(unquote(text.strip())))
     return not is_local(text.strip()) and (_SCHEME.match(plain) is not None or plain.startswith("//"))
 
 
