@@ -24,6 +24,7 @@ from airflow_batch_inference.records import (
     TaskKey,
 )
 from airflow_batch_inference.uris import task_of
+from airflow_batch_inference.wording import has_secret
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
@@ -63,7 +64,8 @@ def page_url(task: TaskKey, page: str = "task", *, is_absolute: bool = False) ->
 
 
 def _is_web(uri: str | None) -> bool:
-    return uri is not None and uri.startswith(("http://", "https://"))
+    """Say whether a URI can be shown as it is, and opened by a browser."""
+    return uri is not None and uri.startswith(("http://", "https://")) and uri.isprintable() and not has_secret(uri)
 
 
 class RecordLink(BaseOperatorLink):

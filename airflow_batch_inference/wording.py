@@ -22,6 +22,7 @@ PACKAGE = "airflow_batch_inference"
 QUERY = re.compile(r"[?#;]|%(?:25)*(?:3f|23|3b)", re.IGNORECASE)
 """What begins a query, a fragment or parameters, encoded any number of times too."""
 _AT = re.compile(r"@|%(?:25)*40")
+_A_COLON = re.compile(r":|%(?:25)*3a", re.IGNORECASE)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.:-]*+(?<=:)//", re.IGNORECASE)
 _STEERING = "\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
 _CONTROL = re.compile(f"[{_STEERING}]")
@@ -35,11 +36,11 @@ _HEAD = r"(?<![\w+.:-])[\w+.:-]*+(?<=:)//"
 _IN_TEXT = re.compile(
     rf"(?P<quote>{_QUOTES})(?P<quoted>(?:{_HEAD}|//)(?:(?!(?P=quote)).)*+)"
     rf"|(?P<plain>(?:{_HEAD}|(?<![\w:/.\\])//(?!/))\S*+)"
-    rf"|(?P<mark>['\"])(?P<bare>[^\s'\"/][^\s'\"]*+)(?P=mark)"
-    r"|(?<![^\s(\[{<])(?P<loose>(?![/'\"`(\[{<])(?=[^\s'\"]{0,500}[@?#;%])[^\s'\"]++)",
+    rf"|(?P<mark>['\"`])(?P<bare>[^\s'\"`/][^\s'\"`]*+)(?P=mark)"
+    r"|(?<![^\s(\[{<])(?P<loose>(?!['\"`(\[{<])(?=[^\s'\"]{0,500}[@?#;%])[^\s'\"]++)",
     re.DOTALL,
 )
-_HINT = re.compile(r"//|[@=]|%(?:25)*3d", re.IGNORECASE)
+_HINT = re.compile(r"//|[@=]|%(?:25)*(?:3d|40)", re.IGNORECASE)
 _MOST_BETWEEN = 200
 _GAP = re.compile(r"[\s'\"\\]")
 _CLOSING = ".,:;!?)]}>'\"`"
@@ -169,14 +170,14 @@ def _spans(uri: str) -> tuple[int, int | None, int | None]:
     if at is None and "//" in plain[:start] and LOGIN_BEGUN.match(plain, start):
         return start, len(plain), None if mark is None else mark.start()
     is_bare = head is None and start == 0
-    if is_bare and at is not None and re.search("[/\\\\]", plain[:at]) and ":" not in plain[:at]:
+    if is_bare and at is not None and re.search("[/\\\\]", plain[:at]) and not _A_COLON.search(plain[:at]):
         at = None  # a relative path, or a model's alias
     return start, at, None if mark is None else mark.start()
 
 
 def is_remote(text: str) -> bool:
-    """Say whether text is a URI with another scheme than a file's, or may be one without any."""
-    plain = folded(text.strip())
+    """Say whether text is a URI with another scheme than a file's, encoded or not, or may be one without any."""
+    plain = folded(unquote(unquote(text.strip())))
     return not is_local(text.strip()) and (_SCHEME.match(plain) is not None or plain.startswith("//"))
 
 
@@ -218,6 +219,10 @@ def without_secrets(text: str) -> str:
 
 def _redacted(text: str, plain: str, kind: str) -> str:
     end = len(plain) if kind in ("quoted", "bare") else len(plain.rstrip(_CLOSING))
+    if kind == "loose" and plain[0] == "/":  # a path, or what requests say of an address: "with url: /x?sig=…"
+        mark = QUERY.search(plain)
+        is_query = mark is not None and _is_telling(plain, mark.end())
+        return f"{text[: mark.start()]}?…{text[end:]}" if mark is not None and is_query else text
     if kind in ("quoted", "plain") or _looks_secret(plain[:end], is_loose=kind == "loose"):
         return f"{redact(text[:end])}{text[end:]}"
     return text
@@ -226,10 +231,20 @@ def _redacted(text: str, plain: str, kind: str) -> str:
 def _looks_secret(plain: str, *, is_loose: bool) -> bool:
     """Say whether a word without a scheme may be a URI: its login has a colon, and its query a value."""
     mark = QUERY.search(plain)
-    is_query = mark is not None and _EQUALS.search(plain, mark.end()) is not None
-    if is_loose and mark is not None:
-        is_query = is_query and _TELLING.search(plain, mark.end()) is not None
-    return is_query or "//" in plain or 0 <= plain.find(":") < plain.rfind("@")
+    is_query = mark is not None and (_is_telling if is_loose else _EQUALS.search)(plain, mark.end())
+    return bool(is_query) or "//" in plain or has_login(plain)
+
+
+def _is_telling(plain: str, start: int) -> bool:
+    """Say whether a query has a value, and speaks of a secret."""
+    return _EQUALS.search(plain, start) is not None and _TELLING.search(plain, start) is not None
+
+
+def has_login(text: str) -> bool:
+    """Say whether a text has an ``@`` behind a colon, encoded or not."""
+    plain = folded(text)
+    colon = _A_COLON.search(plain)
+    return colon is not None and _AT.search(plain, colon.end()) is not None
 
 
 class _KnownSecrets:
@@ -315,14 +330,28 @@ def said(text: str, *, lines: bool = False) -> str:
 def said_of(value: Any) -> Any:  # noqa: ANN401  # what events and XComs carry
     """Return a value of plain types in which each text is as it may be shown.
 
-    What merely has the letters of a known secret stays: it may be a URI that others read by.
+    A URI that merely has the letters of a known secret stays: others read by it.
     """
+    return _each_text(value, lambda text: visible(_unless_uri(text)))
+
+
+def hidden_in(value: Any) -> Any:  # noqa: ANN401  # what JSON carries, which has escapes of its own
+    """Return the same with each text but without what is secret in it."""
+    return _each_text(value, _unless_uri)
+
+
+def _unless_uri(text: str) -> str:
+    is_uri = (is_local(text) or is_remote(text)) and not has_secret(text)
+    return str(text) if is_uri else without_secrets(text)
+
+
+def _each_text(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401  # as its callers
     if isinstance(value, str):
-        return str(visible(without_logins(value)))
+        return change(value)
     if isinstance(value, dict):
-        return {said_of(key): said_of(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(map(said_of, value)) if type(value) in (list, tuple) else value
+        return {_each_text(key, change): _each_text(each, change) for key, each in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_each_text(each, change) for each in value)
     return value
 
 

@@ -84,6 +84,8 @@ _WHOLE = (
     f"s3:\u2044\u2044user:{S}@host/day.parquet",
     f"\uff53\uff13://user:{S}@host/day.parquet",
     f"https://host:8443/day.parquet?sig={S}",
+    f"s3%3a//user%3a{S}%40host/day.parquet",
+    f"s3%3A%2F%2Fuser:{S}@host/day.parquet",
 )
 SCHEMELESS = (
     f"user:{S}@host/day.parquet",

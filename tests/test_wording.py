@@ -8,9 +8,9 @@ import logging
 import pickle
 import time
 import traceback
-import unicodedata
 
 import pytest
+from hostile_names import CONTROLS, NAMES, is_harmless
 from secret_forms import FORMS, WITH_SCHEME, A, B, S, leaks
 
 from airflow_batch_inference import exceptions, wording
@@ -24,33 +24,13 @@ from airflow_batch_inference.wording import (
     Lines,
     guard_logs,
     has_secret,
+    hidden_in,
     redact,
     said,
     visible,
     visible_page,
     without_logins,
 )
-
-CONTROLS = [*map(chr, range(0x20)), *map(chr, range(0x7F, 0xA0)), *"\u061c\u200e\u200f\u2028\u2029\ufeff\u200b"]
-CONTROLS += [*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A)), "\ud800", "\udfff", "\U000e0041"]
-NAMES = [
-    *(f"a{control}b" for control in CONTROLS),
-    "a\nERROR root: forged",
-    "a\r\n2026-01-01T00:00:00 CRITICAL forged",
-    "\x1b[2J\x1b[31mred\x1b[0m",
-    "\x1b]0;title\x07",
-    "\x1b]8;;https://evil.example\x1b\\link\x1b]8;;\x1b\\",
-    "\x9b31mC1",
-    "\u202egpj.exe",
-    "x\u2028forged\u2029",
-    "\x00",
-    "\b\b\b\bgone",
-]
-
-
-def is_harmless(text, lines=False):
-    kept = text.replace("\n", "") if lines else text
-    return not any(unicodedata.category(each) in ("Cc", "Cf", "Cs", "Zl", "Zp") for each in kept)
 
 
 def test_there_are_fifty_names_and_each_would_do_harm():
@@ -233,7 +213,7 @@ def test_the_command_line_prints_neither(capsys):
         show_json({name: name})
         printed = capsys.readouterr().out
         with contextlib.suppress(UnicodeEncodeError):
-            assert json.loads(printed[printed.index("{\n") :]) == {name: name}
+            assert json.loads(printed[printed.index("{\n") :]) == hidden_in({name: name})
         assert is_harmless(printed, lines=True)
         assert not leaks(printed)
 
@@ -256,6 +236,13 @@ def test_a_secret_with_gaps_is_hidden_once_it_was_refused():
     with pytest.raises(ConfigurationError):
         normalize_uri(f"https://host/x?token={A}\n{B}")
     assert not leaks(said(f"asked for /x?token={A}\n{B} in vain, and 'token={A}\\n{B}'"))
+
+
+def test_an_address_without_its_host_shows_no_signature_and_a_path_is_shown():
+    told = f"HTTPSConnectionPool(host='h', port=443): Max retries exceeded with url: /x/y?a=1&sig={S} (Caused by z)"
+    assert without_logins(told) == told.replace(f"a=1&sig={S}", "…")
+    for path in ("/data/a?b=c.csv", "/data/part-?.csv", "/data/a#1;b=2.csv", "/data/key=1/a?.csv"):
+        assert without_logins(f"Nothing lies at {path} @ noon") == f"Nothing lies at {path} @ noon"
 
 
 def test_words_are_no_known_secrets():

@@ -30,7 +30,8 @@ def _run(arguments: argparse.Namespace) -> int:
         set_alias(*found, absolute(arguments.record), root=root, storage=storage, set_by=getpass.getuser(), since=since)
     resolve_alias(*found, root=root, storage=storage)
     for entry in reversed(alias_history(*found, root=root, storage=storage)):
-        print(f"{entry.since}  {entry.model_sha256[:12]}  {entry.model_record_uri}  (set by {said(entry.set_by)})")
+        told = (entry.since, said(entry.model_sha256)[:12], entry.model_record_uri, f"(set by {entry.set_by})")
+        print("  ".join(map(said, told)))
     return 0
 
 

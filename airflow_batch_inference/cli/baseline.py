@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.cli.command import CSV_OPTIONS, Command, absolute, listed, require_alone
-from airflow_batch_inference.wording import said
+from airflow_batch_inference.wording import said, visible
 
 if TYPE_CHECKING:
     import argparse
@@ -45,7 +45,7 @@ def _run(arguments: argparse.Namespace) -> int:
     print(f"{baseline.rows:,} rows, {len(baseline.columns)} columns", file=sys.stderr)
     for name, reason in baseline.skipped.items():
         print(f"left out {said(name)}: {said(reason)}", file=sys.stderr)
-    print(uri)
+    print(visible(uri))
     return 0
 
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_batch_inference.aliases import parse_alias
 from airflow_batch_inference.exceptions import BatchInferenceError, ConfigurationError
 from airflow_batch_inference.foreign_uris import advice_for
-from airflow_batch_inference.uris import redact
-from airflow_batch_inference.wording import said, visible
+from airflow_batch_inference.uris import normalize_uri, redact
+from airflow_batch_inference.wording import harmless, has_login, hidden_in, said, visible
 
 if TYPE_CHECKING:
     import argparse
@@ -65,6 +65,10 @@ class Command:
                 status = self.run(arguments)
         except (BatchInferenceError, OSError) as error:
             sys.exit(f"{type(error).__name__}: {said(' '.join(str(error).split()))}")
+        except Exception as error:
+            if (shown := harmless(error)) is error:
+                raise
+            raise shown from shown.__cause__
         except KeyboardInterrupt:
             sys.stderr.write("Stopped. What was finished is kept: the same command goes on from there.\n")
             sys.exit(_INTERRUPTED)
@@ -94,6 +98,8 @@ def absolute(place: str) -> str:
     """Return a path of the shell's as an absolute one; a URI or an alias of a model as it is."""
     if "://" in place or advice_for(place) is not None or (parse_alias(place) is not None and not Path(place).exists()):
         return place
+    if has_login(place) and place[0] not in "/~." and not os.path.lexists(place):
+        return normalize_uri(place)  # a URI without its scheme, which it refuses: below a folder it would be a path
     return os.path.abspath(Path(place).expanduser())  # noqa: PTH100  # pathlib would follow links, or keep ".."
 
 
@@ -129,8 +135,8 @@ def require_alone(arguments: argparse.Namespace, options: Sequence[str], why: st
 
 
 def show_json(document: Mapping[str, Any]) -> None:
-    """Print a document of plain JSON types; what would steer a terminal is escaped as JSON has it."""
-    text = json.dumps(document, indent=1, ensure_ascii=False, default=str)
+    """Print a document of plain JSON types without secrets; what would steer a terminal is escaped as JSON has it."""
+    text = json.dumps(hidden_in(document), indent=1, ensure_ascii=False, default=str)
     print(re.sub(r"[^\n -~]", lambda found: _in_json(found.group()), text))
 
 
@@ -140,18 +146,18 @@ def _in_json(character: str) -> str:
 
 def show(rows: Mapping[str, object]) -> None:
     """Print labels and values, one a line, aligned; a list is one line an item, and what is None is left out."""
-    there = {label: value for label, value in rows.items() if value is not None and value not in ((), [], "")}
+    there = {said(label): value for label, value in rows.items() if value is not None and value not in ((), [], "")}
     width = max(map(len, there), default=0)
     for label, value in there.items():
         lines = value if isinstance(value, (list, tuple)) else [value]
         for place, line in enumerate(lines):
-            print(f"{visible(label) if place == 0 else '':<{width}}  {said(str(line))}")
+            print(f"{label if place == 0 else '':<{width}}  {said(str(line))}")
 
 
 def show_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table, aligned, indented; nothing where it has no row."""
-    head = [visible(cell) for cell in head]
-    rows = [[visible(cell) for cell in row] for row in rows]
+    head = [said(cell) for cell in head]
+    rows = [[said(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     for row in (head, *rows) if rows else ():
         print(f"  {'  '.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))}".rstrip())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.cli.command import show, show_table, shown
 from airflow_batch_inference.scoring.findings import in_bytes
+from airflow_batch_inference.wording import said, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -185,7 +186,7 @@ def show_drift(result: DriftResult) -> None:
     )
     table = drift_table(result)
     if table:
-        print(f"\n{table}")
+        print("", *map(said, table.split("\n")), sep="\n")
 
 
 def _show_evaluation(record: EvaluationRecord) -> None:
@@ -258,4 +259,5 @@ def _number(value: float | None) -> str:
 
 
 def _cut(text: str) -> str:
+    text = without_secrets(text)  # cut within a login, it could not be told
     return text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 1]}…"

@@ -21,6 +21,8 @@ from airflow_batch_inference.reports.messages import (
     run_message,
 )
 
+_MOST_DIGITS = 19
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -66,10 +68,17 @@ def _ended(context: Mapping[str, Any], task: Place) -> tuple[Message, Place] | N
     if state != "success":
         return None
     identity = {"task_ids": task.task_id, "map_indexes": ti.map_index}
-    rejected = ti.xcom_pull(**identity, key="rows_rejected")
+    rejected = _count(ti.xcom_pull(**identity, key="rows_rejected"))
     if not rejected:
         return None
-    return rejected_message(int(rejected), ti.xcom_pull(**identity, key="rows"), task), task
+    return rejected_message(rejected, _count(ti.xcom_pull(**identity, key="rows")), task), task
+
+
+def _count(value: object) -> int | None:
+    """Return a number of rows that a task has pushed, as text too; None for all else."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < _MOST_DIGITS:
+        value = int(value)
+    return value if type(value) is int and value >= 0 else None
 
 
 def _error(error: object) -> tuple[str, str]:

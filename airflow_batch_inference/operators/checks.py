@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.operators.arguments import mapping, names, optional_text
 from airflow_batch_inference.operators.base import push, run_date, tell
+from airflow_batch_inference.wording import said_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -125,5 +126,6 @@ def tell_of_checks(
         }
         for result in exceeded
     ]
+    told = said_of(told)
     for notifier in notifiers:
         tell(notifier, {**context, "checks": told})

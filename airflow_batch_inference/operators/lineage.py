@@ -23,7 +23,7 @@ from airflow_batch_inference.records import (
     StatisticsRecord,
 )
 from airflow_batch_inference.uris import is_record_uri, normalize_uri
-from airflow_batch_inference.wording import said, said_of, visible
+from airflow_batch_inference.wording import said, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -126,7 +126,7 @@ def _fitting(kind: type[Any], **values: Any) -> Any:  # noqa: ANN401  # what Ope
 def _of_model(uri: str, record: ModelRecord, storage: Storage) -> tuple[list[Any], list[Any]]:  # noqa: ARG001
     from openlineage.client.facet_v2 import dataset_version_dataset
 
-    version = dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=record.sha256)
+    version = dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=said(record.sha256))
     return _inputs([record.model_uri], {"version": version}), []
 
 
@@ -221,7 +221,7 @@ def _output(record: PredictionSetRecord, uri: str | None, lineage: Any) -> list[
     if uri is None:
         return []
     fields = [
-        schema_dataset.SchemaDatasetFacetFields(name=visible(column.name), type=column.type)
+        schema_dataset.SchemaDatasetFacetFields(name=said(column.name), type=said(column.type))
         for column in record.columns[:MOST_COLUMNS]
     ]
     facets = {
@@ -236,8 +236,10 @@ def _output(record: PredictionSetRecord, uri: str | None, lineage: Any) -> list[
         size=sum(part.size_bytes for part in record.parts),
         fileCount=len(record.parts),
     )
-    namespace, name = dataset_name(uri)
-    return [OutputDataset(namespace=namespace, name=name, facets=facets, outputFacets={"outputStatistics": written})]
+    return [
+        OutputDataset(namespace=namespace, name=name, facets=facets, outputFacets={"outputStatistics": written})
+        for namespace, name in _named([uri])
+    ]
 
 
 def _totals(record: PredictionSetRecord) -> Any:  # noqa: ANN401  # a facet
@@ -278,10 +280,10 @@ def _edges(edges: dict[str, list[str]], sources: Sequence[tuple[str, str]], *, i
 
     return facets.ColumnLineageDatasetFacet(
         fields={
-            visible(name): facets.Fields(
+            said(name): facets.Fields(
                 inputFields=[
                     facets.InputField(
-                        namespace=namespace, name=dataset, field=visible(field), transformations=[step(name)]
+                        namespace=namespace, name=dataset, field=said(field), transformations=[step(name)]
                     )
                     for namespace, dataset in sources
                     for field in fields
@@ -300,7 +302,9 @@ def _asserted(assertions: Sequence[dict[str, Any]]) -> Any:  # noqa: ANN401  # a
     from openlineage.client.facet_v2 import data_quality_assertions_dataset as facets
 
     made = [
-        _fitting(facets.Assertion, **{key: said_of(value) for key, value in each.items()})
+        _fitting(
+            facets.Assertion, **{key: said(value) if isinstance(value, str) else value for key, value in each.items()}
+        )
         for each in assertions[:MOST_COLUMNS]
     ]
     return facets.DataQualityAssertionsDatasetFacet(assertions=made)
@@ -369,7 +373,7 @@ def _column_metrics(uri: str, rows: int, storage: Storage) -> Any:  # noqa: ANN4
             values |= {"min": column.min, "max": column.max, "quantiles": known}
         else:
             values["distinctCount"] = column.distinct
-        columns[visible(column.name)] = _fitting(facets.ColumnMetrics, **values)
+        columns[said(column.name)] = _fitting(facets.ColumnMetrics, **values)
     return _fitting(facets.DataQualityMetricsInputDatasetFacet, columnMetrics=columns, rowCount=rows)
 
 

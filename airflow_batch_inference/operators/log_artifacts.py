@@ -30,6 +30,7 @@ from airflow_batch_inference.records import (
     PredictionSetRecord,
 )
 from airflow_batch_inference.uris import is_record_uri, normalize_uri, task_folder
+from airflow_batch_inference.wording import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,7 +125,7 @@ class LogArtifactsOperator(BatchInferenceOperator):
         values = _scalars(logged)
         push(context, values)
         extra = {**values, **_accounts(predictions), **_uris(named, drift), "artifacts_uri": uri}
-        announce("published", extra, self.outlets, context, lambda _: Asset(published) if published else None)
+        announce("published", extra, self.outlets, context, lambda _: Asset(visible(published)) if published else None)
         return uri
 
     def _resolve(self) -> tuple[dict[str, tuple[str, str]], list[Record]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from airflow_batch_inference.records.base import Record, TaskKey
@@ -38,6 +39,12 @@ class AliasRecord(Record):
     since: str
     """UTC, ISO 8601."""
     set_by: str
+
+    def __post_init__(self) -> None:
+        """Refuse a time that cannot be compared with another."""
+        if datetime.fromisoformat(self.since).tzinfo is None:
+            message = f"since is {self.since!r}, which has no time zone"
+            raise ValueError(message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.drift.rules import SEVERITY
+from airflow_batch_inference.wording import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _MOST_LINES = 20
 _NAME_WIDTH = 32
+_MOST_READ = 20
+"""Times the characters that are shown."""
 _HEAD = ("column", "status", "W1/sd", "JS", "KS", "missing", "outside", "MLRun")
 
 
@@ -72,7 +75,8 @@ def by_severity(columns: Iterable[ColumnDrift], result: DriftResult) -> list[Col
 
 
 def _row(column: ColumnDrift, result: DriftResult) -> tuple[str, ...]:
-    name = "".join(character if character.isprintable() else " " for character in column.name[: 2 * _NAME_WIDTH])
+    shown = without_secrets(column.name[: _MOST_READ * _NAME_WIDTH])  # cut within a login, it could not be told
+    name = "".join(character if character.isprintable() else " " for character in shown[: 2 * _NAME_WIDTH])
     name = name if len(name) <= _NAME_WIDTH else f"{name[: _NAME_WIDTH - 1]}…"
     metrics = column.metrics
     return (

@@ -381,3 +381,11 @@ def test_an_e_mail_goes_out_by_airflows_own_provider(monkeypatch, tmp_path):
     (part,) = mail.get_payload()
     assert part.get_content_type() == "text/html"
     assert "{{ a }} has moved." in part.get_payload(decode=True).decode()
+
+
+@pytest.mark.parametrize("odd", ["many", "", None, True, float("nan"), float("inf"), -1, [1], {"rows": 1}, "9" * 5000])
+def test_what_another_task_pushed_in_place_of_a_number_keeps_no_message_back(odd):
+    for rows, rejected, told in ((odd, 3, "3 rows could not"), ("7", "3", "3 of 10 rows could not"), (7, odd, None)):
+        ended = TaskInstance(state="success", xcoms={"rows": rows, "rows_rejected": rejected})
+        found = message_of({"ti": ended})
+        assert found is None if told is None else told in found[0].sentences[0]

@@ -86,6 +86,12 @@ def runner(tmp_path):
     return Runner(tmp_path / "artifacts")
 
 
+@pytest.fixture
+def openlineage():
+    """Skip where Airflow's provider for it is not installed, as it need not be."""
+    pytest.importorskip("airflow.providers.openlineage.extractors")
+
+
 @pytest.fixture(scope="session")
 def rng_frame():
     rng = np.random.default_rng(7)

@@ -25,12 +25,6 @@ from airflow_batch_inference.operators import lineage as module
 from airflow_batch_inference.operators.lineage import MOST_DATASETS, dataset_name, lineage_of
 
 
-@pytest.fixture
-def openlineage():
-    """Skip where Airflow's provider for it is not installed, as it need not be."""
-    pytest.importorskip("airflow.providers.openlineage.extractors")
-
-
 @pytest.mark.parametrize(
     ("uri", "namespace", "name"),
     [
