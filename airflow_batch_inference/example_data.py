@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from airflow_batch_inference.storage import Storage
-from airflow_batch_inference.uris import join_uri, normalize_uri
+from airflow_batch_inference.storage.store import Storage
+from airflow_batch_inference.storage.uris import join_uri, normalize_uri
 
 if TYPE_CHECKING:
     import pandas as pd

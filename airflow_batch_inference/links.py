@@ -23,7 +23,7 @@ from airflow_batch_inference.records import (
     PredictionSetRecord,
     TaskKey,
 )
-from airflow_batch_inference.uris import task_of
+from airflow_batch_inference.storage.uris import task_of
 from airflow_batch_inference.wording import has_secret
 
 if TYPE_CHECKING:

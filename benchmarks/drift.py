@@ -62,12 +62,12 @@ def analyse_ours(reference: Path, current: Path) -> dict[str, Any]:
     """Make the baseline, which is not counted; then read the current data, count and judge, which is."""
     import scipy.special  # noqa: F401  # imported when the first p-value is computed
 
-    from airflow_batch_inference.datasets.dataset import open_dataset
     from airflow_batch_inference.drift.monitor import Current, monitor
     from airflow_batch_inference.drift.rules import DriftRule
     from airflow_batch_inference.records import DriftStatus
-    from airflow_batch_inference.reference import plain_baseline
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.sources.dataset import open_dataset
+    from airflow_batch_inference.storage.store import Storage
+    from airflow_batch_inference.workflows.build_baseline import plain_baseline
 
     meter = Meter()
     baseline = plain_baseline(open_dataset(str(reference), Storage()))

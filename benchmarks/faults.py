@@ -26,15 +26,14 @@ from typing import TypeAlias
 
 import fsspec
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "flavors"))
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "scoring"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "support"))
 import mutated_boosters
 from campaign import Campaign, FaultyFileSystem, FaultyS3, Result, describe, on_full_disk
 from publishing_campaign import SHAPES, Outcome, PublishingCampaign, all_races
 from rewrites import Result as RewriteResult
 from rewrites import Rewrites
 
-from airflow_batch_inference.scoring import retries
+from airflow_batch_inference.ledger import retries
 
 Found: TypeAlias = Result | Outcome | RewriteResult
 

@@ -93,7 +93,7 @@ def _predict(_core: int, model: Path, data: Path, _path: Path) -> Callable[[], N
 
 
 def _encode(_core: int, model: Path, data: Path, path: Path) -> Callable[[], None]:
-    from airflow_batch_inference.datasets.writers import PartWriter
+    from airflow_batch_inference.formats.writers import PartWriter
 
     rows, block = _block(data)
     block = peers.with_prediction(block, str(model)).combine_chunks()

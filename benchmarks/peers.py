@@ -58,7 +58,7 @@ def plain_script(model: Path, data: Path, target: Path, started: Callable[[], No
 
 def ours(model: Path, data: Path, target: Path, started: Callable[[], None]) -> None:
     """Run workload.py's ours: the job that PredictOperator runs."""
-    import airflow_batch_inference.scoring.job  # noqa: F401
+    import airflow_batch_inference.workflows.score  # noqa: F401
 
     started()
     workload.ours(model, data, target)

@@ -70,10 +70,9 @@ def row(name: str, model: Path, data: Path, reference: Path, workers: str, repea
 
 def run_once(model: str, data: str, reference: str, workers: str) -> None:
     """Score once and print CPU and wall seconds."""
-    from airflow_batch_inference.datasets.dataset import open_dataset
-    from airflow_batch_inference.reference import plain_baseline
-    from airflow_batch_inference.scoring import job  # noqa: F401  # imported before the clock starts
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.sources.dataset import open_dataset
+    from airflow_batch_inference.storage.store import Storage
+    from airflow_batch_inference.workflows.build_baseline import plain_baseline
 
     baseline = plain_baseline(open_dataset(reference, Storage())) if reference else None
     with tempfile.TemporaryDirectory() as target:

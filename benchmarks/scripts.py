@@ -82,12 +82,12 @@ def make_files(folder: Path, megabytes: int) -> Path:
 
 def ours(folder: str, target: str) -> dict[str, float]:
     """Run the job."""
+    from airflow_batch_inference.jobs.request import Destination
     from airflow_batch_inference.records import TaskKey
-    from airflow_batch_inference.scoring.request import Destination
     from airflow_batch_inference.scripts.job import ScriptRequest, run_script
     from airflow_batch_inference.scripts.settings import ScriptSettings
     from airflow_batch_inference.scripts.source import UserScript
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
 
     task = TaskKey(dag_id="benchmark", run_id="1", task_id="predict")
     request = ScriptRequest(

@@ -102,19 +102,19 @@ def load(folder: Path, threads: int) -> tuple[Any, Callable[[np.ndarray], np.nda
     """Load a model by its flavor, and return the library's own call for one array."""
     path = next(folder.iterdir())
     if path.suffix == ".txt":
-        from airflow_batch_inference.flavors.lightgbm import TEXT, LightGBMFlavor
+        from airflow_batch_inference.flavors.lightgbm.flavor import TEXT, LightGBMFlavor
 
         model: Any = LightGBMFlavor().load(path, model_format=TEXT, trusted=(), options={})
         return model, lambda x: model.booster.predict(x, num_threads=threads)
     if path.suffix == ".ubj":
-        from airflow_batch_inference.flavors.xgboost import UBJ, XGBoostFlavor
+        from airflow_batch_inference.flavors.xgboost.flavor import UBJ, XGBoostFlavor
 
         model = XGBoostFlavor().load(path, model_format=UBJ, trusted=(), options={})
         model.booster.set_param({"nthread": threads})
         return model, model.booster.inplace_predict
     import joblib
 
-    from airflow_batch_inference.flavors.sklearn import describe
+    from airflow_batch_inference.flavors.sklearn.flavor import describe
 
     estimator = joblib.load(path)
     if hasattr(estimator, "n_jobs"):

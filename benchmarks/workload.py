@@ -43,9 +43,9 @@ def make_models(folder: Path) -> dict[str, Path]:
     from sklearn.linear_model import LogisticRegression
     from sklearn.tree import DecisionTreeClassifier
 
-    from airflow_batch_inference.loading import TrustRequest
-    from airflow_batch_inference.registration import ModelRequest, describe_model
-    from airflow_batch_inference.storage import Storage, sha256_of
+    from airflow_batch_inference.models.describe import ModelRequest, describe_model
+    from airflow_batch_inference.models.loading import TrustRequest
+    from airflow_batch_inference.storage.store import Storage, sha256_of
 
     rng = np.random.default_rng(1)
     names = [f"f{i:02d}" for i in range(FEATURES)]
@@ -93,10 +93,10 @@ def ours(
     **resources: Any,  # noqa: ANN401  # what Resources takes
 ) -> PredictionSetRecord:
     """Run the job that PredictOperator runs, and return its record; with a baseline, the rows are counted on it."""
+    from airflow_batch_inference.jobs.request import Destination, ScoringOptions, ScoringRequest
     from airflow_batch_inference.records import ModelRecord, TaskKey
-    from airflow_batch_inference.scoring.job import Resources, score_dataset
-    from airflow_batch_inference.scoring.request import Destination, ScoringOptions, ScoringRequest
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
+    from airflow_batch_inference.workflows.score import Resources, score_dataset
 
     record = ModelRecord.from_json(record_path(model).read_bytes(), where=str(model))
     record = replace(record, baseline_uri="memory:baseline" if baseline else None)

@@ -12,10 +12,10 @@ import sys
 import time
 from pathlib import Path
 
-from airflow_batch_inference.catalog import latest_artifact
 from airflow_batch_inference.records import DriftResult, DriftStatus, PredictionSetRecord
-from airflow_batch_inference.storage import Storage
-from airflow_batch_inference.uris import normalize_uri
+from airflow_batch_inference.storage.catalog import latest_artifact
+from airflow_batch_inference.storage.store import Storage
+from airflow_batch_inference.storage.uris import normalize_uri
 
 DAG_ID = "flight_delays"
 ROOT = normalize_uri(os.environ["AIRFLOW__BATCH_INFERENCE__ARTIFACT_ROOT"])

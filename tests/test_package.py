@@ -20,7 +20,7 @@ HEAVY = ["numpy", "pandas", "pyarrow", "scipy", "sklearn", "lightgbm", "skops", 
 LIGHT_MODULES = [
     "airflow_batch_inference",
     "airflow_batch_inference.operators",
-    "airflow_batch_inference.catalog",
+    "airflow_batch_inference.storage.catalog",
     "airflow_batch_inference.example_data",
     "airflow_batch_inference.get_provider_info",
     "airflow_batch_inference.operators.load_model",

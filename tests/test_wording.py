@@ -18,7 +18,7 @@ from airflow_batch_inference.cli.command import show, show_json, show_table
 from airflow_batch_inference.exceptions import BatchInferenceError, ConfigurationError, DataError, ScriptError
 from airflow_batch_inference.processes.child import portable
 from airflow_batch_inference.scripts.failures import Failure
-from airflow_batch_inference.uris import FoundUri, join_uri, normalize_uri
+from airflow_batch_inference.storage.uris import FoundUri, join_uri, normalize_uri
 from airflow_batch_inference.wording import (
     GuardedLogger,
     Lines,

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 def _run(arguments: argparse.Namespace) -> int:
     """Print the history of an alias, newest first; with a record, set it first."""
-    from airflow_batch_inference.aliases import alias_history, parse_alias, resolve_alias, set_alias
     from airflow_batch_inference.exceptions import ConfigurationError
+    from airflow_batch_inference.models.aliases import alias_history, parse_alias, resolve_alias, set_alias
     from airflow_batch_inference.operators.arguments import moment
     from airflow_batch_inference.operators.base import artifact_root, storage_for
 

@@ -16,11 +16,12 @@ _OF_A_MODEL = ("sha256", "label_columns", "target_column", "decision_threshold",
 
 def _run(arguments: argparse.Namespace) -> int:
     """Make a baseline, store it, and print its URI."""
-    from airflow_batch_inference.loading import TrustRequest
+    from airflow_batch_inference.models.describe import ModelRequest
+    from airflow_batch_inference.models.loading import TrustRequest
     from airflow_batch_inference.operators.arguments import csv_options, names, number
     from airflow_batch_inference.operators.base import storage_for
-    from airflow_batch_inference.reference import ReferenceOptions
-    from airflow_batch_inference.registration import ModelRequest, register_baseline
+    from airflow_batch_inference.workflows.build_baseline import ReferenceOptions
+    from airflow_batch_inference.workflows.register_model import register_baseline
 
     storage = storage_for(arguments.conn_id)
     model = None

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.aliases import parse_alias
 from airflow_batch_inference.exceptions import BatchInferenceError, ConfigurationError
-from airflow_batch_inference.foreign_uris import advice_for
-from airflow_batch_inference.uris import normalize_uri, redact
+from airflow_batch_inference.models.aliases import parse_alias
+from airflow_batch_inference.storage.foreign_uris import advice_for
+from airflow_batch_inference.storage.uris import normalize_uri, redact
 from airflow_batch_inference.wording import harmless, has_login, hidden_in, said, visible
 
 if TYPE_CHECKING:

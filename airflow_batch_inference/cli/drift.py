@@ -18,7 +18,7 @@ from airflow_batch_inference.cli.command import (
 from airflow_batch_inference.cli.descriptions import show_drift
 from airflow_batch_inference.cli.scoring import artifact_store
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.uris import is_record_uri, normalize_uri
+from airflow_batch_inference.storage.uris import is_record_uri, normalize_uri
 
 if TYPE_CHECKING:
     import argparse
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.drift.rules import DriftRule
     from airflow_batch_inference.operators.drift_data import DriftData
     from airflow_batch_inference.records import BaselineRecord, DriftResult
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
 
 DRIFTED = 3
 """Exit status of a verdict ``DRIFT_DETECTED``; 2 is that of arguments that cannot be parsed."""
@@ -81,7 +81,7 @@ def _data(arguments: argparse.Namespace, root: str, storage: Storage) -> tuple[D
     ConfigurationError
         The reference is a record of something else, or a model without a baseline.
     """
-    from airflow_batch_inference.drift.mlrun_statistics import holds_statistics, read_statistics
+    from airflow_batch_inference.compat.mlrun.statistics import holds_statistics, read_statistics
     from airflow_batch_inference.operators.arguments import csv_options
     from airflow_batch_inference.operators.drift_data import DriftData, with_targets
     from airflow_batch_inference.operators.inputs import resolve_model

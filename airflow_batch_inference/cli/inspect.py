@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from airflow_batch_inference.cli.command import ARTIFACT_ROOT, AS_JSON, Command, absolute, require_alone, show_json
 from airflow_batch_inference.cli.descriptions import show_model, show_record
 from airflow_batch_inference.cli.scoring import MODEL_ARGUMENTS, artifact_store
-from airflow_batch_inference.uris import is_record_uri
+from airflow_batch_inference.storage.uris import is_record_uri
 
 if TYPE_CHECKING:
     import argparse
 
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.records import ModelRecord
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -49,10 +49,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _model_file(uri: str, arguments: argparse.Namespace, storage: Storage) -> dict[str, Any]:
     """Describe a model's file: loaded, where that is safe or somebody vouches for it."""
-    from airflow_batch_inference.loading import TrustRequest, look_at
+    from airflow_batch_inference.models.describe import ModelRequest, describe_model
+    from airflow_batch_inference.models.loading import TrustRequest, look_at
     from airflow_batch_inference.operators.base import trusted_digests
-    from airflow_batch_inference.registration import ModelRequest, describe_model
-    from airflow_batch_inference.uris import normalize_uri
+    from airflow_batch_inference.storage.uris import normalize_uri
 
     found = look_at(uri, storage=storage, flavor=arguments.flavor)
     if found.trust == "code" and arguments.sha256 is None and found.sha256 not in trusted_digests():

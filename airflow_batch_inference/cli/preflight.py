@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def _run(arguments: argparse.Namespace) -> int:
     """Look at the model and the dataset, score some rows, and print what was found; 1 where something is wrong."""
     from airflow_batch_inference.operators.arguments import csv_options
-    from airflow_batch_inference.scoring.preflight import preflight
+    from airflow_batch_inference.workflows.preflight import preflight
 
     _, storage = artifact_store(arguments)
     found = preflight(

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 def _run(arguments: argparse.Namespace) -> int:
     """Score, publish, and print the counts and where the output lies."""
     from airflow_batch_inference.operators.base import storage_for
-    from airflow_batch_inference.scoring.job import score_dataset
-    from airflow_batch_inference.scoring.publishing import Publisher, publish
-    from airflow_batch_inference.uris import normalize_uri
+    from airflow_batch_inference.sinks import Publisher, publish
+    from airflow_batch_inference.storage.uris import normalize_uri
+    from airflow_batch_inference.workflows.score import score_dataset
 
     started, began = time.monotonic(), datetime.now(UTC).isoformat(timespec="microseconds")
     _, storage = artifact_store(arguments)

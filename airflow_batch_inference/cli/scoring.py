@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Literal
 
 from airflow_batch_inference.cli.command import ARTIFACT_ROOT, CSV_OPTIONS, absolute, absolutes, listed, require_alone
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.uris import is_record_uri
+from airflow_batch_inference.storage.uris import is_record_uri
 
 if TYPE_CHECKING:
     import argparse
 
     from airflow_batch_inference.cli.command import Argument
     from airflow_batch_inference.flavors.base import LoadedModel
+    from airflow_batch_inference.jobs.request import Destination, RowPolicy, ScoringOptions, ScoringRequest
     from airflow_batch_inference.records import ModelRecord
-    from airflow_batch_inference.scoring.job import Resources
-    from airflow_batch_inference.scoring.request import Destination, RowPolicy, ScoringOptions, ScoringRequest
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
+    from airflow_batch_inference.workflows.score import Resources
 
 OWNER = "command line"
 """Stands where a DAG's name would. None has a blank in its name: neither takes the other's output for its own."""
@@ -65,7 +65,7 @@ _PARITY_ROWS = 4
 def artifact_store(arguments: argparse.Namespace) -> tuple[str, Storage]:
     """Return the artifact store's canonical URI, and what reaches it."""
     from airflow_batch_inference.operators.base import artifact_root, storage_for
-    from airflow_batch_inference.uris import normalize_uri
+    from airflow_batch_inference.storage.uris import normalize_uri
 
     given = arguments.artifact_root
     return normalize_uri(absolute(given)) if given else artifact_root(), storage_for(arguments.conn_id)
@@ -81,12 +81,12 @@ def model_of(
     ConfigurationError
         What belongs to a file is given with a record.
     ModelError, ArtifactError
-        As :func:`~airflow_batch_inference.loading.load_model` says.
+        As :func:`~airflow_batch_inference.models.loading.load_model` says.
     """
-    from airflow_batch_inference.loading import TrustRequest
+    from airflow_batch_inference.models.describe import ModelRequest, describe_model
+    from airflow_batch_inference.models.loading import TrustRequest
     from airflow_batch_inference.operators.base import trusted_digests
     from airflow_batch_inference.operators.inputs import read_model, resolve_model
-    from airflow_batch_inference.registration import ModelRequest, describe_model
 
     uri = resolve_model(absolute(arguments.model), None, root=root, storage=storage)
     if is_record_uri(uri):
@@ -107,9 +107,9 @@ def scoring_request(arguments: argparse.Namespace, output_format: str) -> Scorin
     BatchInferenceError
         An argument can never work, or the model cannot be loaded.
     """
+    from airflow_batch_inference.jobs.plan import batch_bytes
+    from airflow_batch_inference.jobs.request import ScoringRequest
     from airflow_batch_inference.operators.base import storage_for
-    from airflow_batch_inference.scoring.plan import batch_bytes
-    from airflow_batch_inference.scoring.request import ScoringRequest
 
     root, storage = artifact_store(arguments)
     options, policy, resources = _options(arguments, output_format), _policy(arguments), resources_of(arguments)
@@ -133,7 +133,7 @@ def scoring_request(arguments: argparse.Namespace, output_format: str) -> Scorin
 def resources_of(arguments: argparse.Namespace) -> Resources:
     """Return the processes and memory that the job may use."""
     from airflow_batch_inference.operators.arguments import byte_size, optional_whole_number
-    from airflow_batch_inference.scoring.job import Resources
+    from airflow_batch_inference.workflows.score import Resources
 
     return Resources(
         max_workers=optional_whole_number("--max-workers", arguments.max_workers, low=1),
@@ -146,8 +146,8 @@ def _destination(arguments: argparse.Namespace, root: str, options: ScoringOptio
 
     Where the output goes is not part of it: a set that could not be published is not scored again for another place.
     """
+    from airflow_batch_inference.jobs.request import Destination
     from airflow_batch_inference.records import TaskKey, fingerprint
-    from airflow_batch_inference.scoring.request import Destination
 
     where = [absolute(arguments.model), absolutes(arguments.dataset)]
     asked = fingerprint([*where, asdict(options), asdict(policy)])
@@ -162,8 +162,8 @@ def _destination(arguments: argparse.Namespace, root: str, options: ScoringOptio
 
 
 def _options(arguments: argparse.Namespace, output_format: str) -> ScoringOptions:
+    from airflow_batch_inference.jobs.request import ScoringOptions
     from airflow_batch_inference.operators.arguments import csv_options, names, number
-    from airflow_batch_inference.scoring.request import ScoringOptions
 
     kept = arguments.passthrough_columns or "all"
     columns: Literal["all"] | tuple[str, ...] | None = "all" if kept == "all" else tuple(listed(kept) or ())
@@ -187,7 +187,7 @@ def _method(given: list[str] | None) -> str | tuple[str, ...]:
 
 def _on_mismatch(given: str | None) -> dict[str, str]:
     """Return column to word; one word alone is that of all."""
-    from airflow_batch_inference.scoring.screen import OTHERS, require_policy
+    from airflow_batch_inference.predictors.input_validation import OTHERS, require_policy
 
     words: dict[str, str] = {}
     for item in listed(given) or ():
@@ -197,8 +197,8 @@ def _on_mismatch(given: str | None) -> dict[str, str]:
 
 
 def _policy(arguments: argparse.Namespace) -> RowPolicy:
+    from airflow_batch_inference.jobs.request import RowPolicy
     from airflow_batch_inference.operators.arguments import number, optional_whole_number
-    from airflow_batch_inference.scoring.request import RowPolicy
 
     fraction = arguments.max_rejected_fraction
     return RowPolicy(
@@ -221,7 +221,7 @@ def format_for(output: str | None, wanted: str | None) -> str:
     >>> format_for("/data/scores.csv", None), format_for("/data/scores", None)
     ('csv', 'parquet')
     """
-    from airflow_batch_inference.datasets.formats import SUFFIXES, output_suffix
+    from airflow_batch_inference.formats.names import SUFFIXES, output_suffix
 
     named = next((kind for suffix, kind in SUFFIXES.items() if (output or "").lower().endswith(suffix)), None)
     chosen = wanted or named or "parquet"

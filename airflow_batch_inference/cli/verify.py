@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def _run(arguments: argparse.Namespace) -> int:
     """Print what holds and what does not; 1 where something does not."""
     from airflow_batch_inference.operators.base import storage_for
-    from airflow_batch_inference.scoring.verify import verify
+    from airflow_batch_inference.workflows.verify import verify
 
     storage = storage_for(arguments.conn_id)
     found = verify(absolute(arguments.uri), storage, inputs=storage if arguments.inputs else None)

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from airflow.sdk.bases.decorator import TaskDecorator
     from airflow.sdk.definitions.context import Context
 
-    from airflow_batch_inference.scoring.lineup import ModelSource
-    from airflow_batch_inference.scoring.request import ScoringRequest
+    from airflow_batch_inference.jobs.request import ScoringRequest
+    from airflow_batch_inference.predictors.lineup import ModelSource
     from airflow_batch_inference.scripts.function import FileFunction
 
 log = logging.getLogger(__name__)
@@ -111,8 +111,8 @@ class ScoreRowsOperator(ScoreOperator):
         refuse(self, OF_FILES, "the function takes rows, and they are for files")
 
     def _request(self, context: Context, on_empty: str) -> ScoringRequest:
-        from airflow_batch_inference.scoring.function import FunctionModel, function_record, pickled
-        from airflow_batch_inference.scoring.lineup import ModelSource
+        from airflow_batch_inference.predictors.function import FunctionModel, function_record, pickled
+        from airflow_batch_inference.predictors.lineup import ModelSource
 
         model = FunctionModel(
             function=self.python_callable,

@@ -24,7 +24,6 @@ from airflow_batch_inference.records import DriftStatus, Profile
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from airflow_batch_inference.datasets.dataset import Dataset
     from airflow_batch_inference.drift.rules import DriftRule
     from airflow_batch_inference.records import (
         BaselineRecord,
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
         HistoryEntry,
         StatisticsRecord,
     )
+    from airflow_batch_inference.sources.dataset import Dataset
 
 _BATCH_ROWS = 65_536
 _MOST_BYTES = 64 << 20

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Literal
 
 from airflow_batch_inference.exceptions import ArtifactError
 from airflow_batch_inference.records import HistoryEntry
-from airflow_batch_inference.uris import encode_segment, join_uri
+from airflow_batch_inference.storage.uris import encode_segment, join_uri
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_batch_inference.records import TaskKey
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
 
 log = logging.getLogger(__name__)
 

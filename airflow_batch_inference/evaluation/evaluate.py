@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from airflow_batch_inference.datasets.dataset import open_dataset
-from airflow_batch_inference.evaluation.answers import (
+from airflow_batch_inference.evaluation.classification import evaluate_classes
+from airflow_batch_inference.evaluation.labelled_predictions import (
     Classes,
     by_methods,
     classified_rows,
@@ -21,18 +21,18 @@ from airflow_batch_inference.evaluation.answers import (
     require_outputs,
     told_problem,
 )
-from airflow_batch_inference.evaluation.classification import evaluate_classes
 from airflow_batch_inference.evaluation.limits import judge
 from airflow_batch_inference.evaluation.measuring import mean_of
 from airflow_batch_inference.evaluation.regression import evaluate_numbers
 from airflow_batch_inference.exceptions import EmptyDatasetError
 from airflow_batch_inference.records import EvaluationRecord, fingerprint
+from airflow_batch_inference.sources.dataset import open_dataset
 
 if TYPE_CHECKING:
-    from airflow_batch_inference.evaluation.answers import Answers
-    from airflow_batch_inference.evaluation.question import Question
+    from airflow_batch_inference.evaluation.labelled_predictions import Answers
+    from airflow_batch_inference.evaluation.spec import Question
     from airflow_batch_inference.records import OutputEvaluation, PredictionSetRecord, Problem
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
 
 _OTHER_DATA = (
     "The earlier evaluation was made on other files, or they have been written again: differences may be the data's."

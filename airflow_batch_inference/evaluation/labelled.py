@@ -9,18 +9,18 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import SignatureMismatchError, did_you_mean
+from airflow_batch_inference.jobs.prepare import open_input
+from airflow_batch_inference.jobs.request import ScoringOptions, ScoringRequest
 from airflow_batch_inference.records import ColumnSpec, CsvOptions
-from airflow_batch_inference.scoring.prepare import open_input
-from airflow_batch_inference.scoring.request import ScoringOptions, ScoringRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_batch_inference.evaluation.question import Question
+    from airflow_batch_inference.evaluation.spec import Question
     from airflow_batch_inference.flavors.base import LoadedModel
+    from airflow_batch_inference.jobs.request import Destination, RowPolicy
     from airflow_batch_inference.records import ModelRecord
-    from airflow_batch_inference.scoring.request import Destination, RowPolicy
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
 
 NAME = "evaluation_predictions"
 _PARITY_ROWS = 4
@@ -34,7 +34,7 @@ class LabelledData:
     Attributes
     ----------
     dataset, drop_columns, feature_columns, predict_kwargs
-        As :class:`~airflow_batch_inference.scoring.request.ScoringOptions` and the request take them.
+        As :class:`~airflow_batch_inference.jobs.request.ScoringOptions` and the request take them.
     csv
         What CSV files look like.
     kept_columns

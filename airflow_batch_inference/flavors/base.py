@@ -81,7 +81,7 @@ class LoadedModel(Protocol):
     the order of ``predict_proba``'s columns; and ``takes_lists``, whether an input of unknown type may be a list, a
     struct or a map (where it is not there, it may); ``names_outputs``, whether one output by name keeps its name;
     ``only_output``, what a network calls its only output, and ``tensor``, its only input
-    (:class:`~airflow_batch_inference.signature.OnlyTensor`);
+    (:class:`~airflow_batch_inference.schema.signature.OnlyTensor`);
     ``example(inputs)``, a value that it takes for those columns of which it knows one;
     ``unnamed``, the name of a first step of which nobody can tell which columns it takes unless somebody names them;
     and ``blamed(error)``, which says what failed and where, for a message.

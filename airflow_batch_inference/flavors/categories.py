@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_batch_inference.columns import replace_columns
 from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError, UncertainColumnsError
 from airflow_batch_inference.flavors.base import CATEGORY_COLUMNS
 from airflow_batch_inference.records import ColumnSpec
-from airflow_batch_inference.signature import known_names, require_known
+from airflow_batch_inference.schema.columns import replace_columns
+from airflow_batch_inference.schema.signature import known_names, require_known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -15,14 +15,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_batch_inference.flavors.boosters.xgboost_categories import find_categories, require_seen, stored_lists
 from airflow_batch_inference.flavors.categories import category_columns_option, pandas_categories
-from airflow_batch_inference.flavors.xgboost_categories import find_categories, require_seen, stored_lists
-from airflow_batch_inference.signature import is_text
+from airflow_batch_inference.schema.signature import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from airflow_batch_inference.flavors.fitted_steps import Column, FittedStep
+    from airflow_batch_inference.flavors.sklearn.fitted_steps import Column, FittedStep
 
 Unseen: TypeAlias = Literal["missing", "error", "kept"]
 """What a category is that training never saw: NaN; an error of its row; or one more category behind the list."""

@@ -14,8 +14,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_batch_inference.column_types import INTEGERS, as_doubles
-from airflow_batch_inference.columns import replace_columns
+from airflow_batch_inference.schema.column_types import INTEGERS, as_doubles
+from airflow_batch_inference.schema.columns import replace_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable

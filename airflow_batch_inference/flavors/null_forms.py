@@ -16,7 +16,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from airflow_batch_inference.flavors.fitted_steps import Column, FittedStep
+    from airflow_batch_inference.flavors.sklearn.fitted_steps import Column, FittedStep
 
 Form: TypeAlias = Literal["none", "nan", "number", "missing", "both"]
 """``none``, ``nan``: objects, with None or NaN. ``number``: numbers, with NaN. ``missing``: NaN, whatever it is among.

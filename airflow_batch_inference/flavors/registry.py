@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 GROUP = "airflow_batch_inference.flavors"
 
 _BUILT_IN = {
-    "sklearn": "airflow_batch_inference.flavors.sklearn:SklearnFlavor",
-    "lightgbm": "airflow_batch_inference.flavors.lightgbm:LightGBMFlavor",
-    "xgboost": "airflow_batch_inference.flavors.xgboost:XGBoostFlavor",
-    "mlflow": "airflow_batch_inference.flavors.mlflow:MlflowFlavor",
-    "onnx": "airflow_batch_inference.flavors.onnx:OnnxFlavor",
-    "keras": "airflow_batch_inference.flavors.keras:KerasFlavor",
-    "tensorflow": "airflow_batch_inference.flavors.tensorflow:TensorFlowFlavor",
-    "torch": "airflow_batch_inference.flavors.torch:TorchFlavor",
+    "sklearn": "airflow_batch_inference.flavors.sklearn.flavor:SklearnFlavor",
+    "lightgbm": "airflow_batch_inference.flavors.lightgbm.flavor:LightGBMFlavor",
+    "xgboost": "airflow_batch_inference.flavors.xgboost.flavor:XGBoostFlavor",
+    "mlflow": "airflow_batch_inference.flavors.mlflow.flavor:MlflowFlavor",
+    "onnx": "airflow_batch_inference.flavors.onnx.flavor:OnnxFlavor",
+    "keras": "airflow_batch_inference.flavors.keras.flavor:KerasFlavor",
+    "tensorflow": "airflow_batch_inference.flavors.tensorflow.flavor:TensorFlowFlavor",
+    "torch": "airflow_batch_inference.flavors.torch.flavor:TorchFlavor",
 }
 _HEAD_BYTES = 64
 _SHOWN = 8

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from airflow_batch_inference.flavors.sklearn_objects import reachable
+from airflow_batch_inference.flavors.sklearn.objects import reachable
 from airflow_batch_inference.processes.threads import native_threads
 
 _NAMES = frozenset({"n_jobs", "nthread", "nthreads", "num_threads", "num_thread", "thread_count", "_n_threads"})

@@ -14,10 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_batch_inference.column_types import ANY, is_list
-from airflow_batch_inference.datasets.in_memory import array_of
 from airflow_batch_inference.exceptions import ConfigurationError, DataError
 from airflow_batch_inference.inference.forms import Form, cut
+from airflow_batch_inference.schema.column_types import ANY, is_list
+from airflow_batch_inference.sources.in_memory import array_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

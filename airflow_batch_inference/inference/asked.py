@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.scoring.layout import EVERYTHING, OUTPUT, ColumnChoice, require_different
-from airflow_batch_inference.scoring.nesting import nested
+from airflow_batch_inference.jobs.result_columns import EVERYTHING, OUTPUT, ColumnChoice, require_different
+from airflow_batch_inference.predictors.nesting import nested
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.inference.forms import Column
     from airflow_batch_inference.inference.scored import OnError
-    from airflow_batch_inference.scoring.layout import Leaf
+    from airflow_batch_inference.jobs.result_columns import Leaf
 
 _DEFAULT = (EVERYTHING,)
 

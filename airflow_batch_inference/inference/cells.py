@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from airflow_batch_inference.datasets.in_memory import stacked_tensors
 from airflow_batch_inference.exceptions import DataError
+from airflow_batch_inference.sources.in_memory import stacked_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

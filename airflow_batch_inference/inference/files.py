@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from airflow_batch_inference.datasets.dataset import open_dataset
-from airflow_batch_inference.datasets.json_array import orient_of
-from airflow_batch_inference.datasets.recorded import prediction_set_at
 from airflow_batch_inference.exceptions import ConfigurationError, DataError, did_you_mean
+from airflow_batch_inference.formats.json.array import orient_of
 from airflow_batch_inference.records import ReadOptions
-from airflow_batch_inference.storage import private_folder
-from airflow_batch_inference.uris import normalize_uri
+from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.recorded import prediction_set_at
+from airflow_batch_inference.storage.store import private_folder
+from airflow_batch_inference.storage.uris import normalize_uri
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
 
 _BY_SUFFIX = {
     ".arrow": "arrow",

@@ -1,6 +1,6 @@
 """What a request is scored with: a model from a file, a record or memory, ready to be asked.
 
-What must not be relaxed: a file is loaded by :mod:`~airflow_batch_inference.loading` with all of its checks, and
+What must not be relaxed: a file is loaded by :mod:`~airflow_batch_inference.models.loading` with all of its checks, and
 nothing here vouches for it.
 """
 
@@ -14,33 +14,33 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.flavors.base import require_method
-from airflow_batch_inference.flavors.lightgbm import TEXT, LightGBMFlavor
-from airflow_batch_inference.flavors.sklearn import describe
+from airflow_batch_inference.flavors.lightgbm.flavor import TEXT, LightGBMFlavor
+from airflow_batch_inference.flavors.sklearn.flavor import describe
 from airflow_batch_inference.inference.arrays import ArrayInputs
 from airflow_batch_inference.inference.files import located
-from airflow_batch_inference.loading import TrustRequest
+from airflow_batch_inference.models.describe import ModelRequest, describe_model
+from airflow_batch_inference.models.loading import TrustRequest
+from airflow_batch_inference.predictors.chain import Call, StepModel, output_names, step_inputs, steps_predictor
+from airflow_batch_inference.predictors.golden import load_checked
+from airflow_batch_inference.predictors.input_validation import make_screen
+from airflow_batch_inference.predictors.single import Predictor, label_names
 from airflow_batch_inference.records import ModelRecord
-from airflow_batch_inference.registration import ModelRequest, describe_model
-from airflow_batch_inference.scoring.batch import Predictor, label_names
-from airflow_batch_inference.scoring.golden import load_checked
-from airflow_batch_inference.scoring.screen import make_screen
-from airflow_batch_inference.scoring.steps import Call, StepModel, output_names, step_inputs, steps_predictor
-from airflow_batch_inference.signature import plan_inputs
-from airflow_batch_inference.storage import Storage, private_folder
+from airflow_batch_inference.schema.signature import plan_inputs
+from airflow_batch_inference.storage.store import Storage, private_folder
+from airflow_batch_inference.storage.uris import is_record_uri
 from airflow_batch_inference.trees.fast_model import accelerated
-from airflow_batch_inference.uris import is_record_uri
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
-    from airflow_batch_inference.datasets.dataset import MiniBatch
     from airflow_batch_inference.flavors.base import LoadedModel
+    from airflow_batch_inference.predictors.base import BatchPredictor
+    from airflow_batch_inference.predictors.input_validation import Screen
     from airflow_batch_inference.records import ColumnSpec
-    from airflow_batch_inference.scoring.predicting import BatchPredictor
-    from airflow_batch_inference.scoring.screen import Screen
-    from airflow_batch_inference.signature import InputPlan
+    from airflow_batch_inference.schema.signature import InputPlan
+    from airflow_batch_inference.sources.dataset import MiniBatch
     from airflow_batch_inference.trees.fast_model import Accelerate
 
 THE_DATA = "the data"
@@ -298,7 +298,7 @@ def ready_model(given: object, options: ModelOptions) -> Scorer:
     ConfigurationError
         Arguments about a file beside a model that is no file, or a method that it does not have.
     ArtifactError, ModelError
-        As :func:`~airflow_batch_inference.loading.load_model` says.
+        As :func:`~airflow_batch_inference.models.loading.load_model` says.
     """
     if isinstance(given, (list, tuple)):
         return _several(given, options)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from airflow_batch_inference.scoring.layout import ERROR, INPUT, TIME, Leaf
+from airflow_batch_inference.jobs.result_columns import ERROR, INPUT, TIME, Leaf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from airflow_batch_inference.datasets.csv_options import parse_csv_options
-from airflow_batch_inference.datasets.dataset import Origin
+from airflow_batch_inference.checks.checks import Marked, judged, mark, parse_checks
 from airflow_batch_inference.exceptions import ConfigurationError, DataError
+from airflow_batch_inference.formats.csv.options import parse_csv_options
 from airflow_batch_inference.inference.arguments import refuses_unknown
 from airflow_batch_inference.inference.asked import Asked
 from airflow_batch_inference.inference.files import CUSTOM_JSON, read_request
@@ -32,11 +32,11 @@ from airflow_batch_inference.inference.pieces import (
 from airflow_batch_inference.inference.scored import Outputs, now_ms, readable, score
 from airflow_batch_inference.inference.taking import is_whole, take, take_frame, take_json
 from airflow_batch_inference.inference.threads import InTime, seconds
+from airflow_batch_inference.jobs.output_layout import Provenance, marks_column, pipeline_version
+from airflow_batch_inference.jobs.result_columns import ERROR, INPUT, OUTPUT, leaves
 from airflow_batch_inference.records import CheckCount, ReadOptions
-from airflow_batch_inference.scoring.checks import Marked, judged, mark, parse_checks
-from airflow_batch_inference.scoring.layout import ERROR, INPUT, OUTPUT, leaves
-from airflow_batch_inference.scoring.shape import Provenance, marks_column, pipeline_version
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.sources.dataset import Origin
+from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.trees.fast_model import require_choice
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.inference.forms import Column, Form
     from airflow_batch_inference.inference.models import Scorer, Steps
+    from airflow_batch_inference.jobs.result_columns import Leaf
     from airflow_batch_inference.records import CheckResult
-    from airflow_batch_inference.scoring.layout import Leaf
 
 
 class Pipeline:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.datasets.in_memory import of_polars
 from airflow_batch_inference.inference.forms import Form, cut
+from airflow_batch_inference.sources.in_memory import of_polars
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

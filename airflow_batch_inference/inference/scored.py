@@ -13,9 +13,6 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pyarrow as pa
 
-from airflow_batch_inference.column_types import is_number, is_text
-from airflow_batch_inference.columns import replace_columns
-from airflow_batch_inference.datasets.dataset import MiniBatch, Origin
 from airflow_batch_inference.exceptions import (
     DataError,
     EmptyDatasetError,
@@ -23,15 +20,18 @@ from airflow_batch_inference.exceptions import (
     PredictionError,
     TooManyRejectedRowsError,
 )
-from airflow_batch_inference.fitting import fitted, unfit
-from airflow_batch_inference.scoring.isolation import Isolator, only
-from airflow_batch_inference.scoring.made_up import made_up_row
+from airflow_batch_inference.predictors.isolation import Isolator, only
+from airflow_batch_inference.predictors.made_up import made_up_row
+from airflow_batch_inference.schema.casting import fitted, unfit
+from airflow_batch_inference.schema.column_types import is_number, is_text
+from airflow_batch_inference.schema.columns import replace_columns
+from airflow_batch_inference.sources.dataset import MiniBatch, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from airflow_batch_inference.inference.models import Steps
-    from airflow_batch_inference.signature import InputPlan
+    from airflow_batch_inference.schema.signature import InputPlan
 
 OnError = Literal["raise", "null"]
 

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from airflow_batch_inference.datasets.in_memory import advice_for, is_a
 from airflow_batch_inference.inference.arrays import ArrayForm, ArrayInputs, StructuredForm
 from airflow_batch_inference.inference.forms import BatchForm, TableForm
 from airflow_batch_inference.inference.frames import FrameForm
 from airflow_batch_inference.inference.plain import PlainForm
 from airflow_batch_inference.inference.polars_frames import PolarsForm
+from airflow_batch_inference.sources.in_memory import advice_for, is_a
 
 if TYPE_CHECKING:
     from airflow_batch_inference.inference.forms import Form

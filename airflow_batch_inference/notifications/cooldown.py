@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Literal
 
 from airflow_batch_inference.exceptions import ArtifactNotFoundError
 from airflow_batch_inference.records import Record
-from airflow_batch_inference.storage import sha256_of_bytes
-from airflow_batch_inference.uris import encode_segment, join_uri, normalize_uri
+from airflow_batch_inference.storage.store import sha256_of_bytes
+from airflow_batch_inference.storage.uris import encode_segment, join_uri, normalize_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_batch_inference.reports.messages import Message, Place
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
 
 log = logging.getLogger(__name__)
 

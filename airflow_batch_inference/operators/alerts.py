@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Literal
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError
 from airflow_batch_inference.records import DriftResult, DriftStatus, Record, TaskKey
-from airflow_batch_inference.uris import encode_segment, join_uri, normalize_uri
+from airflow_batch_inference.storage.uris import encode_segment, join_uri, normalize_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
 
 log = logging.getLogger(__name__)
 

@@ -259,7 +259,7 @@ def csv_options(value: Any) -> CsvOptions:  # noqa: ANN401  # what a DAG or a te
     ConfigurationError
         It is none, or holds what is not known.
     """
-    from airflow_batch_inference.datasets.csv_options import parse_csv_options
+    from airflow_batch_inference.formats.csv.options import parse_csv_options
 
     return parse_csv_options(mapping("csv_options", value))
 
@@ -274,7 +274,7 @@ def given_data(name: str, value: object) -> object:
     """
     if type(value).__module__.partition(".")[0] not in _DATA_LIBRARIES:
         return value  # templates, lists and dicts are looked at when they are used; nothing heavy is imported for them
-    from airflow_batch_inference.datasets.inline import for_a_dag
+    from airflow_batch_inference.sources.inline import for_a_dag
 
     return for_a_dag(name, value)
 

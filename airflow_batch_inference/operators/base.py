@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, BaseHook, conf
 from airflow.sdk import Asset, AssetAlias, BaseNotifier, BaseOperator
 
-from airflow_batch_inference.aliases import parse_alias
 from airflow_batch_inference.exceptions import (
     BatchInferenceError,
     CheckFailedError,
@@ -29,14 +28,15 @@ from airflow_batch_inference.exceptions import (
     DriftDetectedError,
     EvaluationFailedError,
 )
+from airflow_batch_inference.models.aliases import parse_alias
 from airflow_batch_inference.operators.alerts import MOST_SECONDS, Cooldown, drifted_columns
 from airflow_batch_inference.operators.arguments import number, optional_text, structure
 from airflow_batch_inference.operators.asset_state import keep_state
 from airflow_batch_inference.records import DriftStatus, TaskKey
-from airflow_batch_inference.storage import Storage, parse_sha256
-from airflow_batch_inference.temporary import sweep_temporary_folders
-from airflow_batch_inference.uris import normalize_uri, not_absolute
-from airflow_batch_inference.web import WebFiles
+from airflow_batch_inference.storage.store import Storage, parse_sha256
+from airflow_batch_inference.storage.temporary import sweep_temporary_folders
+from airflow_batch_inference.storage.uris import normalize_uri, not_absolute
+from airflow_batch_inference.storage.web import WebFiles
 from airflow_batch_inference.wording import (
     GuardedLogger,
     harmless,

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.operators.inputs import read
 from airflow_batch_inference.records import BaselineRecord
-from airflow_batch_inference.uris import is_record_uri
+from airflow_batch_inference.storage.uris import is_record_uri
 
 if TYPE_CHECKING:
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
 
 
 def given_baseline(
@@ -31,8 +31,8 @@ def given_baseline(
     ConfigurationError
         It is neither.
     """
-    from airflow_batch_inference.datasets.recorded import record_at
-    from airflow_batch_inference.drift.mlrun_statistics import SUFFIXES, read_statistics, statistics_baseline
+    from airflow_batch_inference.compat.mlrun.statistics import SUFFIXES, read_statistics, statistics_baseline
+    from airflow_batch_inference.sources.recorded import record_at
 
     if given is None:
         return None

@@ -31,10 +31,10 @@ def shape_options(
     ConfigurationError
         One of the arguments can never work, or columns are chosen of an output that has no choice.
     """
+    from airflow_batch_inference.checks.checks import parse_checks
     from airflow_batch_inference.exceptions import ConfigurationError
-    from airflow_batch_inference.scoring.checks import parse_checks
-    from airflow_batch_inference.scoring.layout import ColumnChoice
-    from airflow_batch_inference.scoring.request import require_output_schema
+    from airflow_batch_inference.jobs.request import require_output_schema
+    from airflow_batch_inference.jobs.result_columns import ColumnChoice
 
     word = require_output_schema(optional_text(output_schema))
     choice = ColumnChoice(
@@ -74,7 +74,7 @@ def refuse_expressions(checks: object) -> None:
     for name, asked in checks.items() if isinstance(checks, dict) else ():
         given = asked.get("when") if isinstance(asked, dict) else asked
         if isinstance(given, kind):
-            from airflow_batch_inference.scoring.polars_checks import refuse_polars
+            from airflow_batch_inference.checks.polars_checks import refuse_polars
 
             refuse_polars(name, given)
 
@@ -104,7 +104,7 @@ def tell_of_checks(
     where
         What else the notifiers are told of each of them: URIs.
     """
-    from airflow_batch_inference.scoring.checks import describe
+    from airflow_batch_inference.checks.checks import describe
 
     if results:
         push(context, {"check_failures": {result.name: result.rows for result in results}})

@@ -36,7 +36,7 @@ from airflow_batch_inference.operators.base import (
 from airflow_batch_inference.operators.drift_gate import drift_error
 from airflow_batch_inference.operators.inputs import resolve_model
 from airflow_batch_inference.records import DriftStatus, HistoryEntry
-from airflow_batch_inference.uris import task_folder
+from airflow_batch_inference.storage.uris import task_folder
 from airflow_batch_inference.wording import Lines
 
 if TYPE_CHECKING:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from airflow_batch_inference.datasets.dataset import Dataset, open_dataset
 from airflow_batch_inference.drift.analysis import Roles
 from airflow_batch_inference.drift.monitor import Current
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError, did_you_mean
+from airflow_batch_inference.jobs.input_types import baseline_reading, model_reading
+from airflow_batch_inference.jobs.result_columns import CHECKS
 from airflow_batch_inference.operators.baselines import given_baseline
 from airflow_batch_inference.operators.inputs import read
+from airflow_batch_inference.predictors.nesting import written_fields
 from airflow_batch_inference.records import (
     BaselineRecord,
     ColumnSpec,
@@ -23,17 +25,15 @@ from airflow_batch_inference.records import (
     PredictionSetRecord,
     ProfileRecord,
 )
-from airflow_batch_inference.reference import input_names, matching, open_sample_set, plain_baseline
-from airflow_batch_inference.scoring.layout import CHECKS
-from airflow_batch_inference.scoring.nesting import written_fields
-from airflow_batch_inference.scoring.reading import baseline_reading, model_reading
-from airflow_batch_inference.uris import is_record_uri
+from airflow_batch_inference.sources.dataset import Dataset, open_dataset
+from airflow_batch_inference.storage.uris import is_record_uri
+from airflow_batch_inference.workflows.build_baseline import input_names, matching, open_sample_set, plain_baseline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_batch_inference.records import DriftResult, Profile
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

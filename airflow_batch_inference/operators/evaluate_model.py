@@ -31,9 +31,9 @@ from airflow_batch_inference.operators.base import (
     task_key,
 )
 from airflow_batch_inference.operators.inputs import read, resolve_model
-from airflow_batch_inference.operators.scored import destination_of, model_of
+from airflow_batch_inference.operators.task_context import destination_of, model_of
 from airflow_batch_inference.records import EvaluationRecord, ModelRecord
-from airflow_batch_inference.uris import task_folder
+from airflow_batch_inference.storage.uris import task_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
     from airflow_batch_inference.evaluation.evaluate import Scored
     from airflow_batch_inference.evaluation.labelled import LabelledData
     from airflow_batch_inference.evaluation.limits import Limit
-    from airflow_batch_inference.evaluation.question import Question
-    from airflow_batch_inference.scoring.job import Resources
-    from airflow_batch_inference.scoring.request import RowPolicy, ScoringRequest
+    from airflow_batch_inference.evaluation.spec import Question
+    from airflow_batch_inference.jobs.request import RowPolicy, ScoringRequest
+    from airflow_batch_inference.workflows.score import Resources
 
 _PUSHED = {
     "classification": ("accuracy", "f1", "f1_macro", "roc_auc", "log_loss"),
@@ -208,7 +208,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
         self._stop_requested = True
 
     def _question(self) -> Question:
-        from airflow_batch_inference.evaluation.question import Question
+        from airflow_batch_inference.evaluation.spec import Question
 
         problem, classes = optional_text(self.task), structure(self.classes)
         decision = optional_text(self.decision_threshold)
@@ -237,7 +237,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
         """Score the dataset and commit its prediction set."""
         from airflow_batch_inference.evaluation.evaluate import Scored
         from airflow_batch_inference.evaluation.labelled import require_labels
-        from airflow_batch_inference.scoring.job import score_dataset
+        from airflow_batch_inference.workflows.score import score_dataset
 
         request, described = self._request(question, context)
         data_storage = self.data_storage(self.conn_id)
@@ -262,7 +262,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
     def _request(self, question: Question, context: Context) -> tuple[ScoringRequest, ModelRecord]:
         """Return the scoring job, and the model's record; all that can be known to be wrong is refused here."""
         from airflow_batch_inference.evaluation.labelled import scoring_request
-        from airflow_batch_inference.scoring.golden import load_checked
+        from airflow_batch_inference.predictors.golden import load_checked
 
         uri = resolve_model(self.model, self.as_of, root=self.root, storage=self.storage)
         model, record, record_uri = model_of(uri, optional_text(self.conn_id), self.root, self.storage)
@@ -294,7 +294,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
         )
 
     def _policy(self) -> RowPolicy:
-        from airflow_batch_inference.scoring.request import RowPolicy
+        from airflow_batch_inference.jobs.request import RowPolicy
 
         fraction = optional_text(self.max_rejected_fraction)
         return RowPolicy(
@@ -305,7 +305,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
         )
 
     def _resources(self) -> Resources:
-        from airflow_batch_inference.scoring.job import Resources
+        from airflow_batch_inference.workflows.score import Resources
 
         memory = optional_text(self.max_memory)
         return Resources(

@@ -6,8 +6,8 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from airflow_batch_inference.aliases import parse_alias, resolve_alias
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError, UntrustedModelError
+from airflow_batch_inference.models.aliases import parse_alias, resolve_alias
 from airflow_batch_inference.operators.arguments import moment
 from airflow_batch_inference.operators.base import artifact_root, trusted_digests
 from airflow_batch_inference.records import (
@@ -20,10 +20,10 @@ from airflow_batch_inference.records import (
     Record,
     kind_in_words,
 )
-from airflow_batch_inference.uris import is_record_uri, normalize_uri
+from airflow_batch_inference.storage.uris import is_record_uri, normalize_uri
 
 if TYPE_CHECKING:
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ def read_model(argument: str, uri: str, *, root: str, storage: Storage) -> Model
         It says that somebody trusted the model, but lies elsewhere; or the digest in the config that trusted it is
         not there any more.
     """
-    from airflow_batch_inference.loading import BY_CONFIG, is_vouched
+    from airflow_batch_inference.models.loading import BY_CONFIG, is_vouched
 
     record = read(ModelRecord, argument, uri, storage)
     in_store = any(

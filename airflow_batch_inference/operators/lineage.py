@@ -22,7 +22,7 @@ from airflow_batch_inference.records import (
     PredictionSetRecord,
     StatisticsRecord,
 )
-from airflow_batch_inference.uris import is_record_uri, normalize_uri
+from airflow_batch_inference.storage.uris import is_record_uri, normalize_uri
 from airflow_batch_inference.wording import said, visible
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.operators.base import BatchInferenceOperator
     from airflow_batch_inference.records import Record
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
 
 log = logging.getLogger(__name__)
 
@@ -256,7 +256,7 @@ def _totals(record: PredictionSetRecord) -> Any:  # noqa: ANN401  # a facet
 
 def _column_lineage(record: PredictionSetRecord, sources: Sequence[tuple[str, str]]) -> Any:  # noqa: ANN401  # a facet
     """Return which input columns make which output columns: all of the model's a prediction, one itself."""
-    from airflow_batch_inference.scoring.nesting import written_fields
+    from airflow_batch_inference.predictors.nesting import written_fields
 
     original = record.input_names
     inputs = [original.get(name, name) for name in record.feature_columns]

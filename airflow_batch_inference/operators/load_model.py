@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.aliases import parse_alias, set_alias
 from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.models.aliases import parse_alias, set_alias
 from airflow_batch_inference.operators.arguments import (
     csv_options,
     given_data,
@@ -26,7 +26,7 @@ from airflow_batch_inference.operators.base import (
 )
 from airflow_batch_inference.operators.baselines import given_baseline
 from airflow_batch_inference.operators.inputs import read_model, resolve_model
-from airflow_batch_inference.uris import is_record_uri
+from airflow_batch_inference.storage.uris import is_record_uri
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,9 +34,10 @@ if TYPE_CHECKING:
 
     from airflow.sdk.definitions.context import Context
 
+    from airflow_batch_inference.models.describe import ModelRequest
+    from airflow_batch_inference.models.signing import SignatureCheck
     from airflow_batch_inference.records import ModelRecord
-    from airflow_batch_inference.registration import GoldenRequest, ModelRequest
-    from airflow_batch_inference.signing import SignatureCheck
+    from airflow_batch_inference.workflows.register_model import GoldenRequest
 
 
 class LoadModelOperator(BatchInferenceOperator):
@@ -204,7 +205,7 @@ class LoadModelOperator(BatchInferenceOperator):
 
     def _verified_version(self) -> tuple[str, ModelRecord]:
         """Load the model of a record, or the one that an alias means, as every task will; return the record."""
-        from airflow_batch_inference.scoring.golden import load_checked
+        from airflow_batch_inference.predictors.golden import load_checked
 
         fixed = ("flavor", "sha256", "trusted", "verify_signature", "load_options", "class_names", "sample_set",
                  "baseline", "golden_set", "target_column", "label_columns", "name", "signature",
@@ -223,8 +224,8 @@ class LoadModelOperator(BatchInferenceOperator):
 
     def _registered(self, by: str) -> tuple[str, ModelRecord]:
         """Load a model's file or folder and store its record."""
-        from airflow_batch_inference.reference import ReferenceOptions
-        from airflow_batch_inference.registration import register_model
+        from airflow_batch_inference.workflows.build_baseline import ReferenceOptions
+        from airflow_batch_inference.workflows.register_model import register_model
 
         request = self._request(by)
         return register_model(
@@ -247,8 +248,8 @@ class LoadModelOperator(BatchInferenceOperator):
         )
 
     def _request(self, by: str) -> ModelRequest:
-        from airflow_batch_inference.loading import TrustRequest
-        from airflow_batch_inference.registration import ModelRequest
+        from airflow_batch_inference.models.describe import ModelRequest
+        from airflow_batch_inference.models.loading import TrustRequest
 
         uri, name = self._model_uri()
         return ModelRequest(
@@ -273,7 +274,7 @@ class LoadModelOperator(BatchInferenceOperator):
 
     def _model_uri(self) -> tuple[str, str | None]:
         """Return the URI of the model's files, and the name that a registry gives it."""
-        from airflow_batch_inference.mlflow_registry import import_from_mlflow, is_mlflow_uri
+        from airflow_batch_inference.models.mlflow_registry import import_from_mlflow, is_mlflow_uri
 
         resolve_model(
             self.model_uri, self.as_of, root=self.root, storage=self.storage
@@ -285,7 +286,7 @@ class LoadModelOperator(BatchInferenceOperator):
         return import_from_mlflow(self.model_uri, root=self.root, storage=self.storage, tracking_uri=tracking_uri)
 
     def _golden(self) -> GoldenRequest | None:
-        from airflow_batch_inference.registration import GoldenRequest
+        from airflow_batch_inference.workflows.register_model import GoldenRequest
 
         dataset = structure(self.golden_set)
         if dataset is None:
@@ -295,7 +296,7 @@ class LoadModelOperator(BatchInferenceOperator):
         )
 
     def _signature_check(self) -> SignatureCheck | None:
-        from airflow_batch_inference.signing import SignatureCheck
+        from airflow_batch_inference.models.signing import SignatureCheck
 
         given = mapping("verify_signature", self.verify_signature)
         if not given:

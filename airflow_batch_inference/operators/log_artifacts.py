@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset
 
-from airflow_batch_inference.catalog import register
 from airflow_batch_inference.exceptions import ArtifactNotFoundError, ConfigurationError
 from airflow_batch_inference.links import PublishedArtifactsLink
 from airflow_batch_inference.operators.arguments import boolean, choice, optional_text, structure
@@ -29,7 +28,8 @@ from airflow_batch_inference.records import (
     ModelRecord,
     PredictionSetRecord,
 )
-from airflow_batch_inference.uris import is_record_uri, normalize_uri, task_folder
+from airflow_batch_inference.storage.catalog import register
+from airflow_batch_inference.storage.uris import is_record_uri, normalize_uri, task_folder
 from airflow_batch_inference.wording import visible
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ class LogArtifactsOperator(BatchInferenceOperator):
         return name, "file", normalize_uri(uri)
 
     def _publish(self, predictions: PredictionSetRecord | None, context: Context) -> str | None:
-        from airflow_batch_inference.scoring.publishing import IF_EXISTS, Publisher, publish
+        from airflow_batch_inference.sinks import IF_EXISTS, Publisher, publish
 
         target = optional_text(self.publish_to)
         if target is None:

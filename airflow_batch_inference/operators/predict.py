@@ -29,10 +29,10 @@ from airflow_batch_inference.operators.arguments import (
 from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push
 from airflow_batch_inference.operators.checks import refuse_expressions, shape_options, tell_of_checks
 from airflow_batch_inference.operators.inputs import read
+from airflow_batch_inference.operators.model_argument import Models, report_of_challengers, scalars
 from airflow_batch_inference.operators.predict_script import file_scorer, score_files, variables
 from airflow_batch_inference.operators.preflight import try_out
-from airflow_batch_inference.operators.scored import destination_of
-from airflow_batch_inference.operators.several_models import Models, report_of_challengers, scalars
+from airflow_batch_inference.operators.task_context import destination_of
 from airflow_batch_inference.records import BaselineRecord, ModelRecord
 
 if TYPE_CHECKING:
@@ -42,10 +42,10 @@ if TYPE_CHECKING:
 
     from airflow.sdk.definitions.context import Context
 
-    from airflow_batch_inference.scoring.job import Resources
-    from airflow_batch_inference.scoring.lineup import Lineup, ModelSource
-    from airflow_batch_inference.scoring.request import RowPolicy, ScoringOptions, ScoringRequest
+    from airflow_batch_inference.jobs.request import RowPolicy, ScoringOptions, ScoringRequest
+    from airflow_batch_inference.predictors.lineup import Lineup, ModelSource
     from airflow_batch_inference.scripts.job import Scorer
+    from airflow_batch_inference.workflows.score import Resources
 
 
 class PredictOperator(BatchInferenceOperator):
@@ -396,7 +396,7 @@ class PredictOperator(BatchInferenceOperator):
 
     def _score(self, context: Context, on_empty: str) -> str:
         """Score the rows, commit, and say so."""
-        from airflow_batch_inference.scoring.job import score_dataset
+        from airflow_batch_inference.workflows.score import score_dataset
 
         notifiers = callables("notifiers", self.notifiers)
         try:
@@ -456,13 +456,13 @@ class PredictOperator(BatchInferenceOperator):
         :param overrides: further arguments; they win over those of the file. A model of Azure's registry
             (``azureml:name@version``) must be given so.
         """
-        from airflow_batch_inference.scripts.deployment import arguments_of
+        from airflow_batch_inference.compat.azureml.deployment import arguments_of
 
         return cls(task_id=task_id, dataset=dataset, **arguments_of(path, overrides))
 
     def _request(self, context: Context, on_empty: str) -> ScoringRequest:
-        from airflow_batch_inference.scoring.plan import batch_bytes
-        from airflow_batch_inference.scoring.request import ScoringRequest
+        from airflow_batch_inference.jobs.plan import batch_bytes
+        from airflow_batch_inference.jobs.request import ScoringRequest
         from airflow_batch_inference.trees.fast_model import require_choice
 
         main, lineup = self._models()
@@ -511,7 +511,7 @@ class PredictOperator(BatchInferenceOperator):
         return read(BaselineRecord, "The model's baseline", record.baseline_uri, self.storage)
 
     def _policy(self) -> RowPolicy:
-        from airflow_batch_inference.scoring.request import RowPolicy
+        from airflow_batch_inference.jobs.request import RowPolicy
 
         fraction = optional_text(self.max_rejected_fraction)
         return RowPolicy(
@@ -527,7 +527,7 @@ class PredictOperator(BatchInferenceOperator):
         return None if optional_text(self.max_memory) is None else byte_size("max_memory", self.max_memory)
 
     def _resources(self) -> Resources:
-        from airflow_batch_inference.scoring.job import Resources
+        from airflow_batch_inference.workflows.score import Resources
 
         timeout = optional_text(self.mini_batch_timeout_s)
         return Resources(
@@ -538,8 +538,8 @@ class PredictOperator(BatchInferenceOperator):
         )
 
     def _options(self, context: Context) -> ScoringOptions:
-        from airflow_batch_inference.scoring.explain import parse_explain
-        from airflow_batch_inference.scoring.request import ScoringOptions
+        from airflow_batch_inference.jobs.request import ScoringOptions
+        from airflow_batch_inference.predictors.explanations import parse_explain
 
         passthrough = structure(self.passthrough_columns)
         kept: Literal["all"] | tuple[str, ...] | None = (
@@ -573,7 +573,7 @@ class PredictOperator(BatchInferenceOperator):
 
     def _on_mismatch(self) -> dict[str, str]:
         """Return the word of each column; one for all is that of ``"*"``, and what is the default is left out."""
-        from airflow_batch_inference.scoring.screen import OTHERS, require_policy
+        from airflow_batch_inference.predictors.input_validation import OTHERS, require_policy
 
         given = self.on_mismatch
         is_word = isinstance(given, str) and not given.startswith("{")

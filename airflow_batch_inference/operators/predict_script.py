@@ -22,8 +22,8 @@ from airflow_batch_inference.operators.arguments import (
 )
 from airflow_batch_inference.operators.base import environments_folder, fence_of, push, storage_for
 from airflow_batch_inference.operators.inputs import read_model, resolve_model
-from airflow_batch_inference.operators.scored import destination_of, model_of
-from airflow_batch_inference.uris import is_record_uri
+from airflow_batch_inference.operators.task_context import destination_of, model_of
+from airflow_batch_inference.storage.uris import is_record_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.scripts.job import Scorer
     from airflow_batch_inference.scripts.settings import ScriptSettings
     from airflow_batch_inference.scripts.source import OwnPython, UserScript
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
 
 FILEWISE = "azure"
 OF_SCRIPTS = ("scoring_script", "code", "python", "requirements", "program_arguments")

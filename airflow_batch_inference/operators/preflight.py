@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from airflow.sdk.definitions.context import Context
 
+    from airflow_batch_inference.jobs.request import ScoringRequest
     from airflow_batch_inference.operators.predict import PredictOperator
     from airflow_batch_inference.records import CsvOptions
-    from airflow_batch_inference.scoring.job import Resources
-    from airflow_batch_inference.scoring.request import ScoringRequest
+    from airflow_batch_inference.workflows.score import Resources
 
 
 def try_out(
@@ -30,7 +30,7 @@ def try_out(
     PreflightFailedError
         It has found problems: all of them are named.
     """
-    from airflow_batch_inference.scoring.preflight import preflight
+    from airflow_batch_inference.workflows.preflight import preflight
 
     found = preflight(
         make_request,

@@ -14,8 +14,14 @@ from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError, BatchInferenceError
 from airflow_batch_inference.plugin.plain_files import LinkedError, PlainFiles
-from airflow_batch_inference.storage import sha256_of_bytes
-from airflow_batch_inference.uris import beginning_of, decode_segment, encode_segment, is_record_uri, normalize_uri
+from airflow_batch_inference.storage.store import sha256_of_bytes
+from airflow_batch_inference.storage.uris import (
+    beginning_of,
+    decode_segment,
+    encode_segment,
+    is_record_uri,
+    normalize_uri,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
     from airflow_batch_inference.records import Record
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
 
 MOST_BYTES = 16 << 20
 """A record of so many takes two seconds to decode, during which an API server does nothing else."""

@@ -22,7 +22,7 @@ from airflow_batch_inference.plugin.html import (
     text,
 )
 from airflow_batch_inference.plugin.values import as_text
-from airflow_batch_inference.uris import beginning_of, decode_segment
+from airflow_batch_inference.storage.uris import beginning_of, decode_segment
 
 _MOST_BYTES = 40_000
 

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.datasets.formats import format_of
 from airflow_batch_inference.exceptions import BatchInferenceError
+from airflow_batch_inference.formats.names import format_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from collections.abc import Set as AbstractSet
 
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ def first_rows(uri: str, columns: Sequence[str] | None, rows: int, storage: Stor
 def _parquet(uri: str, columns: Sequence[str] | None, rows: int, storage: Storage) -> Preview:
     import pyarrow.parquet as pq
 
-    from airflow_batch_inference.datasets.parquet_pages import require_chunks
+    from airflow_batch_inference.formats.parquet.pages import require_chunks
 
     fs, path = storage.filesystem(uri)
     with fs.open(path, "rb") as opened:
@@ -186,7 +186,7 @@ def _chunk_bytes(opened: Any, chunk: Any, leaf: Any, rows: int) -> int:  # noqa:
 
     A list may have all its values in one row, and zeros take no room in a file.
     """
-    from airflow_batch_inference.datasets.parquet_pages import pages
+    from airflow_batch_inference.formats.parquet.pages import pages
 
     is_nested = leaf.max_repetition_level > 0
     width = max(_VALUE_BYTES, leaf.length or 0) if leaf.physical_type == "FIXED_LEN_BYTE_ARRAY" else _VALUE_BYTES
@@ -205,7 +205,7 @@ def _chunk_bytes(opened: Any, chunk: Any, leaf: Any, rows: int) -> int:  # noqa:
 def _arrow(uri: str, columns: Sequence[str] | None, rows: int, storage: Storage) -> Preview:
     import pyarrow as pa
 
-    from airflow_batch_inference.datasets.arrow_messages import blocks_of, column_sizes, message_at
+    from airflow_batch_inference.formats.arrow.messages import blocks_of, column_sizes, message_at
 
     fs, path = storage.filesystem(uri)
     with fs.open(path, "rb") as opened:

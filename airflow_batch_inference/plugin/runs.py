@@ -20,7 +20,7 @@ from airflow.models.xcom import XComModel
 from sqlalchemy import case, func, select
 
 from airflow_batch_inference.operators.base import RECORD_URI
-from airflow_batch_inference.uris import is_record_uri
+from airflow_batch_inference.storage.uris import is_record_uri
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

@@ -28,7 +28,7 @@ from airflow_batch_inference.records import (
     ModelRecord,
     PredictionSetRecord,
 )
-from airflow_batch_inference.uris import is_record_uri
+from airflow_batch_inference.storage.uris import is_record_uri
 
 if TYPE_CHECKING:
     from airflow_batch_inference.plugin.artifacts import Artifacts

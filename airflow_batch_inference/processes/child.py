@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import WorkerError
-from airflow_batch_inference.handover import Pipe
 from airflow_batch_inference.processes.surroundings import (
     lent,
     needed,
@@ -30,6 +29,7 @@ from airflow_batch_inference.processes.surroundings import (
     withheld,
 )
 from airflow_batch_inference.processes.threads import worker_environment
+from airflow_batch_inference.storage.handover import Pipe
 from airflow_batch_inference.wording import harmless
 
 if TYPE_CHECKING:

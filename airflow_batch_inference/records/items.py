@@ -24,7 +24,7 @@ class ItemAccount:
     """The proof that every input file was in exactly one mini-batch, and what became of it.
 
     ``files_in = files_succeeded + files_failed``; the hashes of the files that went in and of those of all mini-batches
-    are the same (:mod:`~airflow_batch_inference.scoring.accounting`).
+    are the same (:mod:`~airflow_batch_inference.ledger.accounting`).
     """
 
     output_action: OutputAction

@@ -156,7 +156,7 @@ class Receipt(Record):
     rejections: tuple[Rejection, ...]
     """The first few of them."""
     row_hash_out: str
-    """Sum of the hashes of the rows that were written (:mod:`~airflow_batch_inference.scoring.accounting`)."""
+    """Sum of the hashes of the rows that were written (:mod:`~airflow_batch_inference.ledger.accounting`)."""
     row_hash_rejected: str
     profile: Profile | None
     """Its rows counted on the model's baseline, where it has one."""
@@ -175,7 +175,7 @@ class Receipt(Record):
     read: tuple[DataFile, ...] = ()
     """The input files that it was made from, as they were before and after they were read; none of inline rows."""
     rows_digest: str = ""
-    """Of the rows that were read (:mod:`~airflow_batch_inference.datasets.read_digest`)."""
+    """Of the rows that were read (:mod:`~airflow_batch_inference.sources.read_digest`)."""
 
     @property
     def rows_rejected(self) -> int:

@@ -9,7 +9,7 @@ from airflow_batch_inference.reports.evaluation_html import metrics_json, render
 
 if TYPE_CHECKING:
     from airflow_batch_inference.records import EvaluationRecord
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
 
 
 def store_evaluation(evaluation: EvaluationRecord, *, folder: str, storage: Storage) -> tuple[str, EvaluationRecord]:

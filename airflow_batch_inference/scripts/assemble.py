@@ -11,11 +11,11 @@ import io
 import shutil
 from typing import TYPE_CHECKING
 
-from airflow_batch_inference.datasets.formats import OUTPUT_SUFFIXES
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ScriptError
+from airflow_batch_inference.formats.names import OUTPUT_SUFFIXES
 from airflow_batch_inference.records import ColumnSpec, Part
-from airflow_batch_inference.storage import private_folder, sha256_of
-from airflow_batch_inference.uris import encode_segment, join_uri
+from airflow_batch_inference.storage.store import private_folder, sha256_of
+from airflow_batch_inference.storage.uris import encode_segment, join_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.records import MiniBatchReceipt
     from airflow_batch_inference.scripts.settings import ScriptSettings
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
 
 _COPIED_ROWS = 65_536
 
@@ -122,7 +122,7 @@ def _join_tables(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from airflow_batch_inference.datasets.writers import PartWriter
+    from airflow_batch_inference.formats.writers import PartWriter
 
     schema = _schema([receipt for receipt in receipts if receipt.returned], storage)
     with PartWriter(path, kind, schema, {}) as writer:

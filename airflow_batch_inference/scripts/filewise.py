@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from airflow_batch_inference.datasets.dataset import Dataset
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.records import ModelRecord
     from airflow_batch_inference.scripts.settings import ScriptSettings
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.sources.dataset import Dataset
+    from airflow_batch_inference.storage.store import Storage
 
 SUFFIXES = (".csv", ".parquet", ".pqt")
 
@@ -65,9 +65,9 @@ class FilewiseRunner:
         Raises
         ------
         ModelError, ArtifactError
-            As :func:`~airflow_batch_inference.scoring.golden.load_checked` says.
+            As :func:`~airflow_batch_inference.predictors.golden.load_checked` says.
         """
-        from airflow_batch_inference.scoring.golden import load_checked
+        from airflow_batch_inference.predictors.golden import load_checked
 
         self._model = load_checked(self.record, model_storage=self.model_storage, storage=self.storage)
 
@@ -90,9 +90,9 @@ class FilewiseRunner:
         import numpy as np
         import pandas as pd
 
-        from airflow_batch_inference.datasets.dataset import open_dataset
-        from airflow_batch_inference.scoring.reading import model_reading
-        from airflow_batch_inference.storage import Storage
+        from airflow_batch_inference.jobs.input_types import model_reading
+        from airflow_batch_inference.sources.dataset import open_dataset
+        from airflow_batch_inference.storage.store import Storage
 
         if not path.lower().endswith(SUFFIXES):
             message = (
@@ -112,8 +112,8 @@ class FilewiseRunner:
         """Return one prediction a row; several values of a row are a list."""
         import pandas as pd
 
-        from airflow_batch_inference.scoring.batch import Predictor
-        from airflow_batch_inference.signature import plan_inputs
+        from airflow_batch_inference.predictors.single import Predictor
+        from airflow_batch_inference.schema.signature import plan_inputs
 
         rows = dataset.count_rows()
         if self._model is None or not rows:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle  # type: ignore[import-untyped]  # it has no annotations
 
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.scoring.function import FLAVOR, by_value
-from airflow_batch_inference.scoring.function_digest import function_digest
+from airflow_batch_inference.predictors.function import FLAVOR, by_value
+from airflow_batch_inference.predictors.function_digest import function_digest
 from airflow_batch_inference.scripts.advice import Place
 from airflow_batch_inference.scripts.source import Opened
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from airflow_batch_inference.scripts.settings import ScriptSettings
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
 
 
 @dataclass(slots=True)

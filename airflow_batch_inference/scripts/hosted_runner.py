@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.scripts.advice import Place
     from airflow_batch_inference.scripts.settings import ScriptSettings
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
 
 _OURS = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 _ENDING_S = 10

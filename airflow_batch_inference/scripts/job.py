@@ -19,34 +19,34 @@ from airflow_batch_inference.exceptions import (
     ConfigurationError,
     TooManyFailedItemsError,
 )
-from airflow_batch_inference.handover import require_portable
+from airflow_batch_inference.jobs.leftovers import sweep_task
+from airflow_batch_inference.jobs.resume import receipts_of
+from airflow_batch_inference.ledger.accounting import as_text
+from airflow_batch_inference.ledger.commit import commit, committed
+from airflow_batch_inference.ledger.retries import retrying
 from airflow_batch_inference.records import ItemAccount, MiniBatchReceipt, PredictionSetRecord, fingerprint
-from airflow_batch_inference.scoring.accounting import as_text
-from airflow_batch_inference.scoring.commit import commit, committed
-from airflow_batch_inference.scoring.leftovers import sweep_task
-from airflow_batch_inference.scoring.resume import receipts_of
-from airflow_batch_inference.scoring.retries import retrying
-from airflow_batch_inference.scripts.agreement import Agreement
 from airflow_batch_inference.scripts.assemble import assemble
-from airflow_batch_inference.scripts.budget import Budget
+from airflow_batch_inference.scripts.error_limits import Budget
 from airflow_batch_inference.scripts.journal import Journal
+from airflow_batch_inference.scripts.output_consistency import Agreement
 from airflow_batch_inference.scripts.plan import MiniBatch, file_hash, list_items, plan_mini_batches
 from airflow_batch_inference.scripts.pool import Outcome, ScriptPool
 from airflow_batch_inference.scripts.settings import ScriptSettings
 from airflow_batch_inference.scripts.worker import WorkerSetup
-from airflow_batch_inference.storage import private_folder
-from airflow_batch_inference.uris import join_uri, plain_uris
+from airflow_batch_inference.storage.handover import require_portable
+from airflow_batch_inference.storage.store import private_folder
+from airflow_batch_inference.storage.uris import join_uri, plain_uris
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from airflow_batch_inference.jobs.request import Destination
     from airflow_batch_inference.records import ColumnSpec, Part
-    from airflow_batch_inference.scoring.request import Destination
     from airflow_batch_inference.scripts.plan import Item
     from airflow_batch_inference.scripts.source import Opened
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
 
 log = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ import logging
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.scoring.retries import retrying
+from airflow_batch_inference.ledger.retries import retrying
 
 if TYPE_CHECKING:
     from airflow_batch_inference.scripts.pool import Outcome
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
 
 log = logging.getLogger(__name__)
 

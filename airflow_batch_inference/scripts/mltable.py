@@ -9,15 +9,15 @@ import logging
 import posixpath
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.datasets.listing import list_dataset
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.uris import join_uri
+from airflow_batch_inference.sources.listing import list_dataset
+from airflow_batch_inference.storage.uris import join_uri
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_batch_inference.records import DataFile
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
 
 log = logging.getLogger(__name__)
 

@@ -10,17 +10,17 @@ import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_batch_inference.datasets.listing import list_dataset
 from airflow_batch_inference.exceptions import ConfigurationError, EmptyDatasetError
-from airflow_batch_inference.scoring.accounting import row_hash
+from airflow_batch_inference.ledger.accounting import row_hash
 from airflow_batch_inference.scripts.mltable import without_mltables
-from airflow_batch_inference.uris import plain_uris
+from airflow_batch_inference.sources.listing import list_dataset
+from airflow_batch_inference.storage.uris import plain_uris
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from airflow_batch_inference.records import DataFile
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
 
 
 @dataclass(frozen=True, slots=True)

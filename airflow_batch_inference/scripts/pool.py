@@ -25,7 +25,7 @@ from airflow_batch_inference.processes.limited_child import ending
 from airflow_batch_inference.processes.surroundings import is_remote
 from airflow_batch_inference.scripts.failures import Failure
 from airflow_batch_inference.scripts.model_folder import ModelFolder
-from airflow_batch_inference.temporary import HeldFolder
+from airflow_batch_inference.storage.temporary import HeldFolder
 
 if TYPE_CHECKING:
     import subprocess

@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.datasets.formats import COMPRESSIONS, OUTPUT_SUFFIXES, SUFFIXES
 from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
+from airflow_batch_inference.formats.names import COMPRESSIONS, OUTPUT_SUFFIXES, SUFFIXES
 from airflow_batch_inference.processes.surroundings import require_variables
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError
-from airflow_batch_inference.model_copy import private_copy, tree_digest
+from airflow_batch_inference.models.local_copy import private_copy, tree_digest
 from airflow_batch_inference.records import ScriptSource
 from airflow_batch_inference.scripts.advice import Place
 from airflow_batch_inference.scripts.environment import Requirements, environment_of
@@ -23,15 +23,15 @@ from airflow_batch_inference.scripts.hosted_runner import HostedRunner
 from airflow_batch_inference.scripts.interpreter import ask, find_python
 from airflow_batch_inference.scripts.model_folder import ModelFolder, model_folder
 from airflow_batch_inference.scripts.runner import ScriptRunner
-from airflow_batch_inference.storage import sha256_of_bytes
-from airflow_batch_inference.uris import join_uri, normalize_uri, redact
+from airflow_batch_inference.storage.store import sha256_of_bytes
+from airflow_batch_inference.storage.uris import join_uri, normalize_uri, redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from airflow_batch_inference.scripts.interpreter import Interpreter
     from airflow_batch_inference.scripts.runner import Runner
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
 
 _MOST_FILES = 10_000
 _LARGEST_MODULE = 1 << 20

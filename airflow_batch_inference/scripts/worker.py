@@ -18,24 +18,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.datasets.formats import OUTPUT_SUFFIXES
 from airflow_batch_inference.exceptions import ConfigurationError, InputChangedError, ScriptError
+from airflow_batch_inference.formats.names import OUTPUT_SUFFIXES
+from airflow_batch_inference.ledger.accounting import as_text
+from airflow_batch_inference.ledger.receipts import put_receipt
+from airflow_batch_inference.ledger.retries import retrying
 from airflow_batch_inference.processes.child import pipe_to_parent, portable, received_first
 from airflow_batch_inference.processes.surroundings import connect, lent
 from airflow_batch_inference.records import ColumnSpec, MiniBatchReceipt, Part
-from airflow_batch_inference.scoring.accounting import as_text
-from airflow_batch_inference.scoring.receipts import put_receipt
-from airflow_batch_inference.scoring.retries import retrying
 from airflow_batch_inference.scripts.advice import advice_on
 from airflow_batch_inference.scripts.failures import Failure, failure_of
 from airflow_batch_inference.scripts.hosted.script import openings
 from airflow_batch_inference.scripts.hosted_runner import HostedError
+from airflow_batch_inference.scripts.output_folder import OutputFolder, overwritten
 from airflow_batch_inference.scripts.plan import file_hash
-from airflow_batch_inference.scripts.returned import as_frame, complex_values, count_elements, write_rows
+from airflow_batch_inference.scripts.run_result import as_frame, complex_values, count_elements, write_rows
 from airflow_batch_inference.scripts.settings import OUTPUT
-from airflow_batch_inference.scripts.written import OutputFolder, overwritten
-from airflow_batch_inference.storage import private_folder, sha256_of
-from airflow_batch_inference.uris import encode_segment, join_uri
+from airflow_batch_inference.storage.store import private_folder, sha256_of
+from airflow_batch_inference.storage.uris import encode_segment, join_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.scripts.plan import Item, MiniBatch
     from airflow_batch_inference.scripts.runner import Runner
     from airflow_batch_inference.scripts.settings import ScriptSettings
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
 
 log = logging.getLogger(__name__)
 

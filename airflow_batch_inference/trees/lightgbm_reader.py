@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from airflow_batch_inference.exceptions import ModelLoadError
-from airflow_batch_inference.flavors import lightgbm_text
+from airflow_batch_inference.flavors.boosters import lightgbm_text
 from airflow_batch_inference.trees.forest import (
     WHOLE_CATEGORY,
     ZERO_FOR_NAN,

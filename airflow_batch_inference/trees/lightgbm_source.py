@@ -15,7 +15,7 @@ from airflow_batch_inference.trees.scorer import TreeSource
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_batch_inference.flavors.lightgbm import LightGBMModel
+    from airflow_batch_inference.flavors.lightgbm.flavor import LightGBMModel
 
 _LINKS = {
     "binary": SIGMOID,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from airflow_batch_inference.column_types import as_doubles
+from airflow_batch_inference.schema.column_types import as_doubles
 from airflow_batch_inference.trees.compiled import raw_scores
 from airflow_batch_inference.trees.ensemble import pack
 from airflow_batch_inference.trees.probes import probe_rows

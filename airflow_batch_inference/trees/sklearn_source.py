@@ -21,7 +21,7 @@ from airflow_batch_inference.trees.scorer import TreeSource, ask, is_plain
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from airflow_batch_inference.flavors.sklearn import SklearnModel
+    from airflow_batch_inference.flavors.sklearn.flavor import SklearnModel
 
     Answers = Callable[[np.ndarray, Sequence[str]], dict[str, np.ndarray]]
 

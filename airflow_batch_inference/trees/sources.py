@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_batch_inference.flavors.lightgbm import LightGBMModel
-from airflow_batch_inference.flavors.sklearn import SklearnModel
-from airflow_batch_inference.flavors.xgboost import XGBoostModel
+from airflow_batch_inference.flavors.lightgbm.flavor import LightGBMModel
+from airflow_batch_inference.flavors.sklearn.flavor import SklearnModel
+from airflow_batch_inference.flavors.xgboost.flavor import XGBoostModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from airflow_batch_inference.flavors.xgboost import softmax
+from airflow_batch_inference.flavors.xgboost.flavor import softmax
 from airflow_batch_inference.trees.compiled import apply_link
 from airflow_batch_inference.trees.forest import (
     CATEGORY_NAN_IN,
@@ -29,7 +29,7 @@ from airflow_batch_inference.trees.scorer import TreeSource
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_batch_inference.flavors.xgboost import XGBoostModel
+    from airflow_batch_inference.flavors.xgboost.flavor import XGBoostModel
 
 _SOFTMAX_CLASS = "multi:softmax"
 _LINKS = {

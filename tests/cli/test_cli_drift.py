@@ -86,7 +86,7 @@ def test_the_rule_and_its_limits_are_options(run, batch, shifted):
 
 def test_a_record_that_is_no_reference_is_refused(run, batch, tmp_path):
     from airflow_batch_inference.records import StatisticsRecord
-    from airflow_batch_inference.storage import Storage
+    from airflow_batch_inference.storage.store import Storage
 
     uri = Storage().put_record(str(tmp_path), "x", StatisticsRecord(rows=0, source=(), columns=(), skipped={}))
     assert "is neither a dataset, a prediction set" in str(run("drift", uri, batch).status)

@@ -8,11 +8,12 @@ import re
 import joblib
 import pytest
 
-from airflow_batch_inference.aliases import set_alias
-from airflow_batch_inference.loading import TrustRequest
-from airflow_batch_inference.reference import ReferenceOptions
-from airflow_batch_inference.registration import GoldenRequest, ModelRequest, register_model
-from airflow_batch_inference.storage import Storage, sha256_of
+from airflow_batch_inference.models.aliases import set_alias
+from airflow_batch_inference.models.describe import ModelRequest
+from airflow_batch_inference.models.loading import TrustRequest
+from airflow_batch_inference.storage.store import Storage, sha256_of
+from airflow_batch_inference.workflows.build_baseline import ReferenceOptions
+from airflow_batch_inference.workflows.register_model import GoldenRequest, register_model
 
 STORE = Storage()
 

@@ -61,7 +61,7 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(run, monkeypatch, pinned, ba
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("airflow_batch_inference.scoring.job.score_dataset", interrupt)
+    monkeypatch.setattr("airflow_batch_inference.workflows.score.score_dataset", interrupt)
     ended = run("score", pinned[0], batch, *pinned[1:], "--output", "scores.parquet", "--artifact-root", "store")
     assert ended.status == 130
     assert "the same command goes on from there" in ended.err

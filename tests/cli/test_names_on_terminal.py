@@ -9,15 +9,16 @@ import pytest
 from hostile_names import NAMES, Poison, is_harmless
 from secret_forms import FORMS, S, leaks
 
-from airflow_batch_inference.aliases import set_alias
 from airflow_batch_inference.cli import inspect
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.loading import TrustRequest
+from airflow_batch_inference.models.aliases import set_alias
+from airflow_batch_inference.models.describe import ModelRequest
+from airflow_batch_inference.models.loading import TrustRequest
 from airflow_batch_inference.records import AliasRecord, EvaluationRecord, MetricVerdict, TaskKey, UsedModel
-from airflow_batch_inference.reference import ReferenceOptions
-from airflow_batch_inference.registration import ModelRequest, register_model
-from airflow_batch_inference.storage import Storage
-from airflow_batch_inference.uris import normalize_uri
+from airflow_batch_inference.storage.store import Storage
+from airflow_batch_inference.storage.uris import normalize_uri
+from airflow_batch_inference.workflows.build_baseline import ReferenceOptions
+from airflow_batch_inference.workflows.register_model import register_model
 
 STORE = Storage()
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 pytestmark = [pytest.mark.dags, pytest.mark.slow]
 

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.drift.monitor import Current, count, monitor
 from airflow_batch_inference.drift.rules import DriftRule
 from airflow_batch_inference.records import DriftStatus
-from airflow_batch_inference.reference import plain_baseline
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.storage.store import Storage
+from airflow_batch_inference.workflows.build_baseline import plain_baseline
 
 STORE = Storage()
 

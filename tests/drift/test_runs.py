@@ -9,7 +9,7 @@ import pytest
 
 from airflow_batch_inference.drift.runs import earlier_runs, history_folder, last_of, remember
 from airflow_batch_inference.records import DriftStatus, HistoryEntry, TaskKey
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 STORE = Storage()
 TASK = TaskKey(dag_id="nightly", run_id="r0", task_id="drift")

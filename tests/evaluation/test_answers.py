@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from airflow_batch_inference.evaluation.answers import (
+from airflow_batch_inference.evaluation.labelled_predictions import (
     Answers,
     Classes,
     by_methods,

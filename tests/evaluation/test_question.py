@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_batch_inference.evaluation.limits import parse_thresholds
-from airflow_batch_inference.evaluation.question import Question
+from airflow_batch_inference.evaluation.spec import Question
 from airflow_batch_inference.exceptions import ConfigurationError
 
 ALL = ("predict", "predict_proba", "decision_function")

@@ -24,7 +24,7 @@ from airflow_batch_inference.exceptions import (
     UntrustedModelError,
 )
 from airflow_batch_inference.flavors.registry import flavor_names, get_flavor, recognise
-from airflow_batch_inference.signature import plan_inputs
+from airflow_batch_inference.schema.signature import plan_inputs
 
 FRAMEWORKS = (
     *("sklearn", "skops", "joblib", "lightgbm", "xgboost", "onnx", "onnxruntime", "mlflow"),
@@ -42,8 +42,8 @@ CHILD = """
 import json, sys
 import numpy as np, pyarrow.feather as feather
 from airflow_batch_inference.exceptions import BatchInferenceError
-from airflow_batch_inference.loading import TrustRequest, load_model
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.models.loading import TrustRequest, load_model
+from airflow_batch_inference.storage.store import Storage
 for job in json.load(sys.stdin):
     model = None
     try:

@@ -36,8 +36,8 @@ REMEDY = re.compile(r"\b(save|give|export|load|pin|pass|write|copy|choose|leave|
 CAMPAIGN = """
 import json, os, resource, sys, time
 from airflow_batch_inference.exceptions import BatchInferenceError
-from airflow_batch_inference.loading import load_model
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.models.loading import load_model
+from airflow_batch_inference.storage.store import Storage
 for name, path, options in json.load(sys.stdin):
     start, spent = time.monotonic(), sum(os.times()[:4])
     try:

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.loading import load_model
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.models.loading import load_model
+from airflow_batch_inference.storage.store import Storage
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "flavors.md"
 

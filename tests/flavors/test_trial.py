@@ -17,13 +17,13 @@ import pytest
 from onnx import TensorProto, helper
 
 from airflow_batch_inference.exceptions import ModelLoadError, UntrustedModelError, WorkerError
-from airflow_batch_inference.flavors import trial, tried
-from airflow_batch_inference.flavors.onnx_files import read_onnx
+from airflow_batch_inference.flavors import sandbox, tried
+from airflow_batch_inference.flavors.onnx.files import read_onnx
 from airflow_batch_inference.flavors.pickled import imported_names
-from airflow_batch_inference.loading import TrustRequest, load_model, load_recorded, look_at
+from airflow_batch_inference.models.loading import TrustRequest, load_model, load_recorded, look_at
 from airflow_batch_inference.processes import limited_child
 from airflow_batch_inference.records import ModelRecord
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 X = np.random.default_rng(5).normal(size=(60, 3))
 FLAVOR = """
@@ -97,7 +97,7 @@ def test_a_trial_that_ends_by_what_the_file_makes_it_do_is_the_files_fault(odd, 
 def test_a_trial_that_waits_and_does_not_compute_is_tried_again(odd):
     path = odd(load="time.sleep(600)")
     with pytest.raises(WorkerError, match=r"not loaded after 2 s .* got \d\.\d s of processor time"):
-        trial.try_in_child("odd", "odd", path, trusted=(), where="here", timeout_s=2)
+        sandbox.try_in_child("odd", "odd", path, trusted=(), where="here", timeout_s=2)
 
 
 @pytest.mark.slow  # the processor time of a load
@@ -249,7 +249,7 @@ def test_a_file_that_nobody_vouches_for_is_recognised_in_a_child_only(tmp_path, 
     def refuse(*_, **__):
         raise AssertionError
 
-    monkeypatch.setattr("airflow_batch_inference.loading.recognise", refuse)
+    monkeypatch.setattr("airflow_batch_inference.models.loading.recognise", refuse)
     path = tmp_path / "m.txt"
     path.write_text(booster_text)
     assert look_at(str(path), storage=Storage()).format == "lightgbm-text"
@@ -275,9 +275,9 @@ def trials(monkeypatch):
 
     def counted(*arguments, **words):
         made.append(arguments[:2])
-        return trial.try_in_child(*arguments, **words)
+        return sandbox.try_in_child(*arguments, **words)
 
-    monkeypatch.setattr("airflow_batch_inference.loading.try_in_child", counted)
+    monkeypatch.setattr("airflow_batch_inference.models.loading.try_in_child", counted)
     return made
 
 

@@ -20,7 +20,7 @@ from airflow_batch_inference.notifications.cooldown import MessageCooldown, Sent
 from airflow_batch_inference.notifications.subject import message_of
 from airflow_batch_inference.reports.message_formats import as_text
 from airflow_batch_inference.reports.messages import Place, run_message
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 DRIFT = {
     "status": "DRIFT_DETECTED",

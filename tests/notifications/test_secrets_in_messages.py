@@ -11,7 +11,7 @@ from test_notifier import DRIFT, TaskInstance
 from airflow_batch_inference.exceptions import ArtifactNotFoundError, ConfigurationError
 from airflow_batch_inference.notifications.subject import message_of
 from airflow_batch_inference.reports import message_formats as formats
-from airflow_batch_inference.uris import normalize_uri
+from airflow_batch_inference.storage.uris import normalize_uri
 
 WAYS = [name for name in vars(formats) if name.startswith("as_") or name == "subject"]
 

@@ -17,7 +17,7 @@ from airflow.sdk.bases.operator import ExecutorSafeguard
 
 from airflow_batch_inference.operators import DriftAnalysisOperator
 from airflow_batch_inference.records import DriftStatus
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 _COUNTER = itertools.count()
 

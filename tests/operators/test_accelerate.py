@@ -11,7 +11,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowException
 
 from airflow_batch_inference.operators import LoadModelOperator, PredictOperator
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.trees import fast_model, lightgbm_reader
 from airflow_batch_inference.trees.forest import ZERO_NAN_RIGHT
 

@@ -14,7 +14,7 @@ from airflow_batch_inference.operators import DriftAnalysisOperator
 from airflow_batch_inference.operators.alerts import Cooldown, SentAlertsRecord
 from airflow_batch_inference.operators.base import alert
 from airflow_batch_inference.records import DriftStatus, TaskKey
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 START = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from airflow_batch_inference.exceptions import BatchInferenceError
 from airflow_batch_inference.operators import DriftAnalysisOperator, LoadModelOperator, PredictOperator
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 
 def fails(runner, operator, match, *, retried=False):

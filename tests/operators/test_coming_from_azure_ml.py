@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from airflow_batch_inference.compat.azureml.deployment import _SETTINGS
 from airflow_batch_inference.operators import PredictOperator
 from airflow_batch_inference.operators.predict_script import OF_FILES, OF_SCRIPTS
-from airflow_batch_inference.scripts.deployment import _SETTINGS
 
 DOCS = Path(__file__).parents[2] / "docs"
 GUIDE = (DOCS / "coming-from-azure-ml.md").read_text()

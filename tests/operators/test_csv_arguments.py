@@ -23,7 +23,7 @@ from airflow_batch_inference.operators import (
     LoadModelOperator,
     PredictOperator,
 )
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -21,7 +21,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 import airflow_batch_inference as abi
-from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.operators import (
     DriftAnalysisOperator,
@@ -29,7 +28,8 @@ from airflow_batch_inference.operators import (
     LoadModelOperator,
     PredictOperator,
 )
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.storage.store import Storage
 
 STORE = Storage()
 FORMS = {

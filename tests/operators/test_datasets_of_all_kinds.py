@@ -12,11 +12,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from airflow_batch_inference.datasets import csv_reader
+from airflow_batch_inference.formats.csv import reader
+from airflow_batch_inference.jobs import plan
+from airflow_batch_inference.jobs.part import PartScorer
 from airflow_batch_inference.operators import LoadModelOperator, PredictOperator
-from airflow_batch_inference.scoring import plan
-from airflow_batch_inference.scoring.part import PartScorer
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 SEMICOLONS = {"separator": ";", "decimal": ",", "encoding": "cp1252", "header": False, "names": ["a", "b", "key"]}
 
@@ -113,7 +113,7 @@ def test_the_bytes_are_the_same_after_a_kill_with_other_processes_and_once_more(
     runner, model, frame, made, monkeypatch, tmp_path, kind
 ):
     monkeypatch.setattr(plan, "_PART_ROWS", 100)
-    monkeypatch.setattr(csv_reader, "_TEXT_UNIT_ROWS", 70)
+    monkeypatch.setattr(reader, "_TEXT_UNIT_ROWS", 70)
     dataset, more = made(kind)
     predict = functools.partial(PredictOperator, task_id="predict", model=model, dataset=dataset, **more)
 

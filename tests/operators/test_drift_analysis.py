@@ -13,8 +13,8 @@ from airflow.providers.common.compat.sdk import AirflowException
 from airflow_batch_inference.cli import main
 from airflow_batch_inference.operators import DriftAnalysisOperator, LoadModelOperator, PredictOperator
 from airflow_batch_inference.records import BaselineRecord, DriftStatus, HistoryEntry, PredictionSetRecord
-from airflow_batch_inference.scoring.verify import verify
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
+from airflow_batch_inference.workflows.verify import verify
 
 STORE = Storage()
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)

@@ -11,7 +11,7 @@ from airflow.sdk.bases.operator import BaseOperator, ExecutorSafeguard
 
 from airflow_batch_inference.operators import DriftGateOperator
 from airflow_batch_inference.operators.base import announce_drift
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 STORE = Storage()
 STATUSES = ["NO_DRIFT", "POSSIBLE_DRIFT", "DRIFT_DETECTED", "INSUFFICIENT", "NOT_ANALYSED"]

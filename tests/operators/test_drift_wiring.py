@@ -12,7 +12,7 @@ from airflow.exceptions import AirflowException
 from airflow.sdk import DAG, XComArg
 
 from airflow_batch_inference.operators import DriftAnalysisOperator, LoadModelOperator, PredictOperator
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 
 def frame(rows, **shifted):
@@ -179,7 +179,7 @@ def test_a_columns_own_threshold_is_as_large_as_its_kind_allows(runner, place, c
 def test_the_farthest_that_numbers_can_move_is_what_the_distance_gives(drift, place, shift):
     """The most that a threshold may be is the distance of data that lie as far away as is counted."""
     from airflow_batch_inference.drift.wiring import _farthest
-    from airflow_batch_inference.reference import open_sample_set, plain_baseline
+    from airflow_batch_inference.workflows.build_baseline import open_sample_set, plain_baseline
 
     path = place(frame(500))
     baseline = plain_baseline(open_sample_set(path, Storage()))
@@ -238,7 +238,7 @@ def test_the_target_of_a_model_without_names_is_not_gone(runner, place, tmp_path
     import joblib
     from sklearn.linear_model import LogisticRegression
 
-    from airflow_batch_inference.storage import sha256_of
+    from airflow_batch_inference.storage.store import sha256_of
 
     data = frame(400)[["a", "b"]]
     truth = (data["a"] + data["b"] > 0).astype(int)

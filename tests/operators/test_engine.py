@@ -12,7 +12,7 @@ from airflow_batch_inference.operators import LoadModelOperator, PredictOperator
 from airflow_batch_inference.operators.arguments import byte_size, optional_whole_number, whole_number
 from airflow_batch_inference.operators.base import fence_of
 from airflow_batch_inference.records import PredictionSetRecord
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 
 @pytest.fixture

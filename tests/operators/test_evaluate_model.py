@@ -22,7 +22,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from airflow_batch_inference.operators import EvaluateModelOperator, LoadModelOperator, LogArtifactsOperator
 from airflow_batch_inference.records import EvaluationRecord, PredictionSetRecord
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 STORE = Storage()
 

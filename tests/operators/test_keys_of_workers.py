@@ -14,12 +14,13 @@ import pytest
 from airflow.sdk.io import fs as airflow_fs
 from keyed_store import KeyedFileSystem
 
-from airflow_batch_inference import handover
+from airflow_batch_inference.engines.processes import pool
 from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.operators import LoadModelOperator, PredictOperator
 from airflow_batch_inference.operators.base import storage_for
-from airflow_batch_inference.scoring import plan, pool
 from airflow_batch_inference.scripts import pool as script_pool
+from airflow_batch_inference.storage import handover
 
 SCRIPT = """
 def init():

@@ -18,7 +18,7 @@ from airflow_batch_inference.records import (
     Part,
     TaskKey,
 )
-from airflow_batch_inference.uris import join_uri, task_folder
+from airflow_batch_inference.storage.uris import join_uri, task_folder
 
 ODD = TaskKey(dag_id="a&b", run_id="manual__2026-01-01T00:00:00+00:00/1", task_id="group.drift", map_index=3)
 BASE_URL = "AIRFLOW__API__BASE_URL"

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from airflow_batch_inference import links
-from airflow_batch_inference.aliases import resolve_alias
-from airflow_batch_inference.catalog import find_artifacts, latest_artifact
 from airflow_batch_inference.exceptions import BatchInferenceError
+from airflow_batch_inference.models.aliases import resolve_alias
 from airflow_batch_inference.operators import (
     DriftAnalysisOperator,
     DriftGateOperator,
@@ -18,8 +17,9 @@ from airflow_batch_inference.operators import (
     PredictOperator,
 )
 from airflow_batch_inference.records import TaskKey
-from airflow_batch_inference.scoring.verify import verify
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.catalog import find_artifacts, latest_artifact
+from airflow_batch_inference.storage.store import Storage
+from airflow_batch_inference.workflows.verify import verify
 
 STORE = Storage()
 IDS = [

@@ -22,7 +22,7 @@ from airflow_batch_inference.operators import (
     PredictOperator,
 )
 from airflow_batch_inference.operators.base import tell
-from airflow_batch_inference.storage import Storage, sha256_of
+from airflow_batch_inference.storage.store import Storage, sha256_of
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowException
 from sklearn.linear_model import LogisticRegression
 
 from airflow_batch_inference.operators import DriftAnalysisOperator, LoadModelOperator, PredictOperator
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 STORE = Storage()
 

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowException
 from airflow_batch_inference.cli import main
 from airflow_batch_inference.exceptions import ArtifactNotFoundError
 from airflow_batch_inference.operators import LoadModelOperator, PredictOperator
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 STORE = Storage()
 ROWS = {"a": [1.0], "b": [2.0]}

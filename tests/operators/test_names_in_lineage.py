@@ -24,7 +24,7 @@ from airflow_batch_inference.operators import (
 from airflow_batch_inference.operators.base import alert, announce_drift, push
 from airflow_batch_inference.operators.checks import tell_of_checks
 from airflow_batch_inference.records import DriftStatus, TaskKey
-from airflow_batch_inference.uris import normalize_uri
+from airflow_batch_inference.storage.uris import normalize_uri
 
 LINKS = (links.DriftReportLink(), links.PredictionsLink(), links.PublishedArtifactsLink(), links.EvaluationReportLink())
 

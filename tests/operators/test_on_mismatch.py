@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from airflow_batch_inference.operators import LoadModelOperator, PredictOperator
-from airflow_batch_inference.storage import Storage, sha256_of
+from airflow_batch_inference.storage.store import Storage, sha256_of
 
 STORE = Storage()
 TRAINING = pd.DataFrame(

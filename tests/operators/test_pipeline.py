@@ -11,7 +11,6 @@ import pytest
 from airflow.sdk import Asset, AssetAlias
 from airflow.sdk.exceptions import AirflowException
 
-from airflow_batch_inference.catalog import find_artifacts, latest_artifact
 from airflow_batch_inference.exceptions import ArtifactNotFoundError
 from airflow_batch_inference.operators import (
     DriftAnalysisOperator,
@@ -21,7 +20,8 @@ from airflow_batch_inference.operators import (
     PredictOperator,
 )
 from airflow_batch_inference.records import DriftResult, DriftStatus, ModelRecord, PredictionSetRecord
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.catalog import find_artifacts, latest_artifact
+from airflow_batch_inference.storage.store import Storage
 
 STORE = Storage()
 

@@ -16,6 +16,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import ObjectStoragePath
 
 from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.operators import (
     DriftAnalysisOperator,
     EvaluateModelOperator,
@@ -24,8 +25,7 @@ from airflow_batch_inference.operators import (
     PredictOperator,
 )
 from airflow_batch_inference.operators.base import storage_for
-from airflow_batch_inference.scoring import plan
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 
 @pytest.fixture

@@ -9,16 +9,16 @@ import pyarrow.parquet as pq
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.operators import (
     DriftAnalysisOperator,
     LoadModelOperator,
     LogArtifactsOperator,
     PredictOperator,
 )
-from airflow_batch_inference.scoring.nesting import open_written
-from airflow_batch_inference.scoring.verify import verify
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.predictors.nesting import open_written
+from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.storage.store import Storage
+from airflow_batch_inference.workflows.verify import verify
 
 STORE = Storage()
 CHECKS = {"high": "out.predicted_label > 0.5"}

@@ -15,8 +15,8 @@ from airflow.sdk import Asset
 from airflow_batch_inference.exceptions import ConfigurationError, TooManyFailedItemsError
 from airflow_batch_inference.operators import DriftAnalysisOperator, LoadModelOperator, LogArtifactsOperator
 from airflow_batch_inference.operators.predict import PredictOperator
-from airflow_batch_inference.scoring.verify import verify
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
+from airflow_batch_inference.workflows.verify import verify
 
 SCRIPT = """
 import os

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.operators import (
     DriftAnalysisOperator,
     LoadModelOperator,
@@ -19,8 +18,9 @@ from airflow_batch_inference.operators import (
     PredictOperator,
 )
 from airflow_batch_inference.operators.checks import run_time_ms
-from airflow_batch_inference.scoring.verify import verify
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.storage.store import Storage
+from airflow_batch_inference.workflows.verify import verify
 
 STORE = Storage()
 DAY = dt.datetime(2026, 1, 2, 6, tzinfo=dt.UTC)

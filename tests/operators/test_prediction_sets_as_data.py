@@ -15,7 +15,6 @@ import pytest
 from airflow.exceptions import AirflowException
 from sklearn.base import BaseEstimator
 
-from airflow_batch_inference.datasets.dataset import open_dataset
 from airflow_batch_inference.decorators.score import score_task
 from airflow_batch_inference.operators import (
     DriftAnalysisOperator,
@@ -24,8 +23,9 @@ from airflow_batch_inference.operators import (
     LogArtifactsOperator,
     PredictOperator,
 )
-from airflow_batch_inference.storage import Storage
-from airflow_batch_inference.uris import normalize_uri
+from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.storage.store import Storage
+from airflow_batch_inference.storage.uris import normalize_uri
 
 
 def written(uri):

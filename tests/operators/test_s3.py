@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 from s3_server import reach, s3_server
 
-from airflow_batch_inference.catalog import latest_artifact
 from airflow_batch_inference.exceptions import ArtifactConflictError
 from airflow_batch_inference.operators import (
     DriftAnalysisOperator,
@@ -19,8 +18,9 @@ from airflow_batch_inference.operators import (
     LogArtifactsOperator,
     PredictOperator,
 )
-from airflow_batch_inference.scoring.publishing import publish
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.sinks import publish
+from airflow_batch_inference.storage.catalog import latest_artifact
+from airflow_batch_inference.storage.store import Storage
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,7 @@ from airflow.sdk import DAG, task
 from airflow_batch_inference.decorators.score import score_task
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.operators import DriftAnalysisOperator, LogArtifactsOperator
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 if TYPE_CHECKING:
     import pandas as pd

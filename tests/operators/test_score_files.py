@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import task
 
 from airflow_batch_inference.exceptions import TooManyFailedItemsError
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 if TYPE_CHECKING:
     from pathlib import Path

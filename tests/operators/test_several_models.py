@@ -18,7 +18,7 @@ from airflow_batch_inference.operators import (
     PredictOperator,
 )
 from airflow_batch_inference.records import DriftStatus
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 STORE = Storage()
 

@@ -9,7 +9,7 @@ import lightgbm
 import pandas as pd
 import pytest
 
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 DOCS = Path(__file__).parents[2] / "docs"
 

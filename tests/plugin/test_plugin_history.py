@@ -18,7 +18,7 @@ from airflow_batch_inference.plugin import runs as plugin_runs
 from airflow_batch_inference.plugin.artifacts import Artifacts
 from airflow_batch_inference.plugin.history import outcome
 from airflow_batch_inference.plugin.runs import Run, Task
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 SHA_A, SHA_B = "a" * 64, "b" * 64
 

@@ -17,7 +17,7 @@ from airflow_runs import DAG, RUN, START
 from airflow_batch_inference.plugin import preview
 from airflow_batch_inference.plugin.html import duration, number, share, size, text
 from airflow_batch_inference.plugin.runs import KEYS
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 DEEP = [1]
 for _ in range(300):
@@ -90,7 +90,7 @@ def test_numbers_and_texts_of_a_page_are_made_of_anything(value):
 PREVIEW = """
 import resource, sys
 from airflow_batch_inference.plugin.preview import first_rows
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 import pyarrow.parquet, pyarrow.compute
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + (600 << 20), used + (600 << 20)))

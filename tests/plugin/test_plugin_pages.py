@@ -16,8 +16,8 @@ from airflow_batch_inference.plugin.artifacts import Artifacts
 from airflow_batch_inference.plugin.html import crumbs, page
 from airflow_batch_inference.plugin.runs import Task
 from airflow_batch_inference.records import CheckResult, ColumnContract, ColumnSpec
-from airflow_batch_inference.storage import Storage
-from airflow_batch_inference.uris import normalize_uri
+from airflow_batch_inference.storage.store import Storage
+from airflow_batch_inference.storage.uris import normalize_uri
 
 MOST_BYTES = 100_000
 HOSTILE = [

@@ -12,8 +12,8 @@ from airflow_runs import DAG, RUN
 
 from airflow_batch_inference.plugin.artifacts import Artifacts, NotShownError
 from airflow_batch_inference.records import ModelRecord
-from airflow_batch_inference.storage import Storage
-from airflow_batch_inference.uris import normalize_uri
+from airflow_batch_inference.storage.store import Storage
+from airflow_batch_inference.storage.uris import normalize_uri
 
 SECRET = "not-to-be-seen"
 PLACE = {"dag_id": DAG, "run_id": RUN, "task_id": "load"}

@@ -13,7 +13,7 @@ import pytest
 from pyarrow import csv
 
 from airflow_batch_inference.plugin.preview import Preview, first_rows
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 TABLE = pa.table({"key": ["a", "b", "c"], "in.x": [1.5, None, 2.5], "n": [1, 2, 3]})
 

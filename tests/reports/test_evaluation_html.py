@@ -17,7 +17,7 @@ from airflow_batch_inference.evaluation.regression import evaluate_numbers
 from airflow_batch_inference.records import EvaluationRecord, TaskKey, decode_record
 from airflow_batch_inference.reports.evaluation_artifacts import store_evaluation
 from airflow_batch_inference.reports.evaluation_html import metrics_json, render_evaluation_report
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "a' b&c", "\u202eevil", "{{ 7*7 }}", ""]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from airflow_batch_inference.jobs.request import Destination
 from airflow_batch_inference.records import TaskKey
-from airflow_batch_inference.scoring.request import Destination
 from airflow_batch_inference.scripts.job import ScriptRequest, run_script
 from airflow_batch_inference.scripts.settings import ScriptSettings
 from airflow_batch_inference.scripts.source import UserScript
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 NOTES = """
 import json, os, signal, sys, time

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from airflow_batch_inference.exceptions import ArtifactNotFoundError, ConfigurationError
 from airflow_batch_inference.records import DataFile
 from airflow_batch_inference.scripts.plan import file_hash, list_items, named_items, plan_mini_batches
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 
 def items_of(*uris):

@@ -6,7 +6,7 @@ import pytest
 
 from airflow_batch_inference.exceptions import ArtifactNotFoundError, ConfigurationError, EmptyDatasetError
 from airflow_batch_inference.scripts.plan import list_items
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 
 @pytest.fixture

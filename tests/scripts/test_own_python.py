@@ -20,7 +20,7 @@ from airflow_batch_inference.scripts.advice import Place
 from airflow_batch_inference.scripts.hosted_runner import HostedRunner
 from airflow_batch_inference.scripts.interpreter import ask
 from airflow_batch_inference.scripts.job import run_script
-from airflow_batch_inference.scripts.returned import as_frame, write_rows
+from airflow_batch_inference.scripts.run_result import as_frame, write_rows
 from airflow_batch_inference.scripts.runner import ScriptRunner
 from airflow_batch_inference.scripts.settings import ScriptSettings
 from airflow_batch_inference.scripts.source import OwnPython

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_batch_inference.exceptions import ConfigurationError, ScriptError
-from airflow_batch_inference.scripts.returned import as_frame, complex_values, count_elements, write_rows
+from airflow_batch_inference.scripts.run_result import as_frame, complex_values, count_elements, write_rows
 
 CELLS = st.one_of(st.integers(-(2**40), 2**40), st.floats(allow_nan=False), st.text(max_size=8))
 

@@ -21,7 +21,7 @@ from airflow_batch_inference.exceptions import (
     WorkerError,
 )
 from airflow_batch_inference.scripts.job import run_script
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
 
 ECHO = """
 def run(mini_batch):

@@ -66,7 +66,7 @@ def test_the_document_says_the_format_of_every_suffix():
     import re
     from pathlib import Path
 
-    from airflow_batch_inference.datasets.formats import SUFFIXES
+    from airflow_batch_inference.formats.names import SUFFIXES
 
     page = (Path(__file__).parents[2] / "docs" / "scripts.md").read_text()
     (row,) = [line for line in page.splitlines() if line.startswith("| `output_file_name`")]

@@ -7,10 +7,10 @@ import pytest
 from s3_server import reach, s3_server
 
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.scoring.publishing import publish
-from airflow_batch_inference.scoring.verify import verify
 from airflow_batch_inference.scripts.job import run_script
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.sinks import publish
+from airflow_batch_inference.storage.store import Storage
+from airflow_batch_inference.workflows.verify import verify
 
 pytestmark = pytest.mark.slow
 

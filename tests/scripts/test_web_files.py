@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from airflow_batch_inference.storage import Storage
-from airflow_batch_inference.web import WebFiles
+from airflow_batch_inference.storage.store import Storage
+from airflow_batch_inference.storage.web import WebFiles
 
 LENGTHS = """
 from pathlib import Path

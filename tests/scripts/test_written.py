@@ -7,7 +7,7 @@ import os
 import pytest
 
 from airflow_batch_inference.exceptions import ScriptError
-from airflow_batch_inference.scripts.written import OutputFolder, overwritten
+from airflow_batch_inference.scripts.output_folder import OutputFolder, overwritten
 
 
 def test_new_and_changed_files_are_written_and_others_are_not(tmp_path):

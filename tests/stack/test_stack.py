@@ -21,8 +21,8 @@ import pytest
 from stack_services import Stack, missing
 
 from airflow_batch_inference.example_data import PREDICTION, make_example_data
-from airflow_batch_inference.scoring.verify import verify
-from airflow_batch_inference.storage import Storage
+from airflow_batch_inference.storage.store import Storage
+from airflow_batch_inference.workflows.verify import verify
 
 pytestmark = [
     pytest.mark.stack,

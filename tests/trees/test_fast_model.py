@@ -14,7 +14,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.flavors.sklearn import describe
+from airflow_batch_inference.flavors.sklearn.flavor import describe
 from airflow_batch_inference.trees import compiled, fast_model, lightgbm_reader, scorer
 from airflow_batch_inference.trees.fast_model import FastModel, accelerated, for_call, require_choice, why_slow
 from airflow_batch_inference.trees.forest import ZERO_NAN_RIGHT

@@ -1,0 +1,1 @@
+"""Validation checks: expressions over a model's inputs and outputs."""

@@ -1,0 +1,1 @@
+"""Azure ML's files: batch deployments and parallel jobs."""

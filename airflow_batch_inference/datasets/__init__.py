@@ -1,1 +1,0 @@
-"""Datasets: what files there are, in which format, and their rows as mini-batches, read and written."""

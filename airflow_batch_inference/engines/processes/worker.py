@@ -1,0 +1,84 @@
+"""A worker process: loads the model once, then scores the parts that it is sent, until its parent closes the pipe.
+
+What must not be relaxed: it dies with its parent, and it never commits. Messages to it: ``("prepare", dataset)``,
+``("job", job)``, ``("part", plan, allowed, failing, excluded)``. Messages from it: ``("ready",)``,
+``("prepared", job)``, ``("rows", start, stop)``, ``("challenger", name)``, ``("done", receipt)``,
+``("error", exception)``.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from typing import TYPE_CHECKING, Any
+
+from airflow_batch_inference.processes.child import pipe_to_parent, portable, received_first
+from airflow_batch_inference.processes.surroundings import connect, lent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_batch_inference.jobs.part import PartScorer
+    from airflow_batch_inference.jobs.prepare import PreparedJob
+    from airflow_batch_inference.jobs.request import ScoringRequest
+    from airflow_batch_inference.storage.store import Storage
+
+_UNUSED: dict[str, tuple[str, ...]] = {"lightgbm": ("sklearn",)}
+"""What a flavor's library imports where it is installed, and its models do without: LightGBM, for estimator classes
+that its text format never makes, spends a second and 60 MB on scikit-learn."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a worker; ``arguments`` are the pipe's file descriptor and the parent's process id."""
+    pipe = pipe_to_parent(arguments)
+    if pipe is None:
+        return 1
+    try:
+        borrowed, (request, storage, read) = received_first(pipe)
+        with lent(borrowed):
+            connect(storage, read, *request.model_storages)
+        _serve(pipe, request, storage)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        pass  # the parent is done, or gone
+    except BaseException as error:  # noqa: BLE001  # told to the parent, which raises it
+        pipe.send(("error", portable(error)))
+    return 0
+
+
+def _serve(pipe: Any, request: ScoringRequest, storage: Storage) -> None:  # noqa: ANN401  # a Connection
+    from airflow_batch_inference.jobs.part import PartScorer
+    from airflow_batch_inference.jobs.prepare import prepare
+    from airflow_batch_inference.processes.threads import limited_blas
+
+    for name in frozenset.intersection(*(frozenset(_UNUSED.get(flavor, ())) for flavor in request.flavors)):
+        sys.modules[name] = None  # type: ignore[assignment]  # importing it fails, as if it were not installed
+    gc.disable()  # what is imported and loaded stays
+    model = request.load_model(storage, lambda name: pipe.send(("challenger", name)))
+    gc.freeze()
+    gc.enable()
+    pipe.send(("ready",))
+    scorers: list[PartScorer] = []
+
+    def take(job: PreparedJob) -> None:
+        def tell(start: int, stop: int) -> None:
+            pipe.send(("rows", start, stop))
+
+        scorers.append(PartScorer(job=job, request=request, model=model, storage=storage, tell=tell))
+
+    with limited_blas():
+        while True:
+            command, *values = pipe.recv()
+            if command == "prepare":
+                job = prepare(request, values[0], model)
+                take(job)
+                pipe.send(("prepared", job))
+            elif command == "job":
+                take(values[0])
+            else:
+                plan, allowed, failing, excluded = values
+                receipt = scorers[-1].score(plan, allowed=allowed, failing=failing, excluded=excluded)
+                pipe.send(("done", receipt))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""The files of LightGBM and XGBoost, read by ourselves, wherever they lie."""

@@ -1,0 +1,1 @@
+"""Arrow's own file and stream formats."""

@@ -1,0 +1,1 @@
+"""JSON lines, and lists of objects."""

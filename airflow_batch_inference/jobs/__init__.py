@@ -1,0 +1,1 @@
+"""One scoring job: what is asked, how it is cut into parts, and how a part is scored."""

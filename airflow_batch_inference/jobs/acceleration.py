@@ -1,0 +1,79 @@
+"""Who scored tree ensembles: the kernel or the model's own library, told of each part and of the whole job.
+
+What must not be relaxed: where the kernel gave other bits in one process, nothing that it has scored in others is kept.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from airflow_batch_inference.ledger.receipts import receipt_uri
+from airflow_batch_inference.predictors.loaded_lineup import LoadedLineup
+from airflow_batch_inference.trees.fast_model import DIFFERS, why_slow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from airflow_batch_inference.flavors.base import LoadedModel
+    from airflow_batch_inference.records import ModelRecord, Receipt
+    from airflow_batch_inference.storage.store import Storage
+
+log = logging.getLogger(__name__)
+
+
+def tree_kernel(model: LoadedModel, record: ModelRecord) -> dict[str, str]:
+    """Return, by model, why its own library has scored it; empty where the kernel has.
+
+    Models that are no tree ensembles, and those that were not to be accelerated, are left out. Of several models of
+    one name (two versions of one) the second is called ``name (2)``, and so on, in the order of the lineup.
+    """
+    found: dict[str, str] = {}
+    seen: Counter[str] = Counter()
+    for name, each in _models(model, record):
+        seen[name] += 1
+        reason = why_slow(each)
+        if reason is not None:
+            found[name if seen[name] == 1 else f"{name} ({seen[name]})"] = reason
+    return found
+
+
+def _models(model: LoadedModel, record: ModelRecord) -> Iterator[tuple[str, LoadedModel]]:
+    if not isinstance(model, LoadedLineup):
+        yield record.name, model
+        return
+    lines = (*model.challengers, *model.arms)
+    for step in (*model.steps, *(step for line in lines for step in line.steps)):
+        yield step.record.name, step.model
+
+
+def of_all_parts(receipts: Iterable[Receipt]) -> dict[str, str]:
+    """Join what each part says: a model that the kernel has scored in one part was not left to its library."""
+    found: dict[str, str] = {}
+    for receipt in receipts:
+        for name, reason in receipt.tree_kernel.items():
+            found[name] = reason and found.get(name, reason)
+    return found
+
+
+def drop_suspects(receipts: dict[int, Receipt], folder: str, storage: Storage) -> dict[str, str]:
+    """Forget parts that the kernel has scored, where it was found wrong in any one, for whichever model.
+
+    Returns
+    -------
+    dict
+        By model, what was found; empty where nothing is to be scored again.
+    """
+    told = [said for receipt in receipts.values() for said in receipt.tree_kernel.items()]
+    wrong = {name: reason for name, reason in told if reason.startswith(DIFFERS)}
+    suspects = [receipt for receipt in receipts.values() if "" in receipt.tree_kernel.values()]
+    if not suspects or not wrong:
+        return {}
+    log.warning("%d part(s) that the kernel for tree ensembles has scored are scored again without it", len(suspects))
+    for receipt in suspects:
+        storage.remove(receipt_uri(folder, receipt.job_key, receipt.index))
+        for part in receipt.files:
+            storage.remove(part.uri)
+        del receipts[receipt.index]
+    return wrong

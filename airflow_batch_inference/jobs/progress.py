@@ -1,0 +1,96 @@
+"""What is told of a running job: the plan, a line every few seconds, and planned against actual at the end."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow_batch_inference.jobs.plan import PartPlan
+    from airflow_batch_inference.records import Receipt
+
+log = logging.getLogger(__name__)
+
+_LOG_EVERY_S = 10.0
+
+
+class Progress:
+    """Counts finished parts and logs.
+
+    Parameters
+    ----------
+    plans
+        All parts.
+    finished
+        Receipts of those that an earlier try has scored.
+    workers
+        How many processes score; 0: this one.
+    started
+        When the job began (``time.monotonic``).
+    """
+
+    def __init__(
+        self, plans: Sequence[PartPlan], finished: Mapping[int, Receipt], *, workers: int, started: float
+    ) -> None:
+        self._planned = {plan.index: plan for plan in plans}
+        self._receipts = dict(finished)
+        self._resumed = len(finished)
+        self._workers = workers
+        self._started = started
+        self._scoring = self._logged = time.monotonic()
+        self._all_rows = sum(plan.rows for plan in plans)
+        self._rows = 0
+        if plans:
+            largest = max(plan.rows for plan in plans)
+            where = f"{workers} worker processes" if workers else "this process"
+            log.info(
+                "Plan: %s rows in %d part(s) of at most %s rows, by %s",
+                *(f"{self._all_rows:,}", len(plans), f"{largest:,}", where),
+            )
+        if finished:
+            log.info("Resumed %d of %d parts that an earlier try has scored", len(finished), len(plans))
+
+    def tell(self, receipt: Receipt) -> None:
+        """Note a finished part, and log unless the last line is too fresh."""
+        self._receipts[receipt.index] = receipt
+        self._rows += receipt.rows_in
+        now = time.monotonic()
+        if now - self._logged >= _LOG_EVERY_S:
+            self._logged = now
+            done = sum(each.rows_in for each in self._receipts.values())
+            rate = self._rows / max(now - self._scoring, 1e-9)
+            log.info(
+                "Scored %s of %s rows (%d of %d parts), %s rows/s, about %.0f s left",
+                *(f"{done:,}", f"{self._all_rows:,}", len(self._receipts), len(self._planned)),
+                *(f"{rate:,.0f}", (self._all_rows - done) / max(rate, 1e-9)),
+            )
+
+    def finish(self) -> None:
+        """Log what was planned and what it came to."""
+        wall = time.monotonic() - self._scoring
+        scored = [receipt for index, receipt in self._receipts.items() if index in self._planned]
+        rejected = sum(receipt.rows_rejected for receipt in scored)
+        slowest = max(scored, key=lambda receipt: sum(receipt.seconds.values()), default=None)
+        busy = sum(sum(receipt.seconds.values()) for receipt in scored)
+        log.info(
+            "Scored %s rows in %.1f s, %s rows/s; %d of %d parts, %s rows rejected",
+            *(f"{self._rows:,}", wall, f"{self._rows / max(wall, 1e-9):,.0f}"),
+            *(len(scored) - self._resumed, len(self._planned), f"{rejected:,}"),
+        )
+        if slowest is not None and len(scored) > 1:
+            log.info(
+                "Planned: %s rows a part on average; actual: %.2f s a part on average, the slowest (part %d) %.2f s",
+                *(f"{self._all_rows / len(self._planned):,.0f}", busy / len(scored)),
+                *(slowest.index, sum(slowest.seconds.values())),
+            )
+
+    def seconds(self) -> dict[str, float]:
+        """Return wall seconds of planning and scoring, and the workers' seconds in each phase, summed."""
+        phases: dict[str, float] = {"plan": self._scoring - self._started, "score": time.monotonic() - self._scoring}
+        for receipt in self._receipts.values():
+            for phase, spent in receipt.seconds.items():
+                phases[phase] = phases.get(phase, 0.0) + spent
+        return {phase: round(spent, 3) for phase, spent in phases.items()}

@@ -1,0 +1,261 @@
+"""What a scoring job is asked for: the options, the destination, the request."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
+from airflow_batch_inference.jobs.plan import BATCH_BYTES
+from airflow_batch_inference.processes.surroundings import require_variables
+from airflow_batch_inference.records import CsvOptions
+from airflow_batch_inference.storage.uris import task_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from airflow_batch_inference.checks.checks import Check
+    from airflow_batch_inference.flavors.base import LoadedModel
+    from airflow_batch_inference.jobs.result_columns import ColumnChoice
+    from airflow_batch_inference.predictors.explanations import Explain
+    from airflow_batch_inference.predictors.function import PickledFunction
+    from airflow_batch_inference.predictors.lineup import Lineup, ModelSource
+    from airflow_batch_inference.records import BaselineRecord, ColumnSpec, ModelRecord, TaskKey
+    from airflow_batch_inference.storage.store import Storage
+    from airflow_batch_inference.trees.fast_model import Accelerate
+
+
+OUTPUT_SCHEMAS = ("wallaroo",)
+"""Whose columns the output may have."""
+
+
+def require_output_schema(word: str | None) -> str | None:
+    """Return an output schema's name, or None.
+
+    Raises
+    ------
+    ConfigurationError
+        There is none of that name.
+    """
+    if word is not None and word not in OUTPUT_SCHEMAS:
+        there = ", ".join(map(repr, OUTPUT_SCHEMAS))
+        message = f"output_schema is {word!r}; it must be one of {there}, or None{did_you_mean(word, OUTPUT_SCHEMAS)}."
+        raise ConfigurationError(message)
+    return word
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoringOptions:
+    """All that determines a prediction set besides the model and the input."""
+
+    name: str = "prediction"
+    drop_columns: tuple[str | int, ...] = ()
+    feature_columns: tuple[str, ...] | None = None
+    label_columns: tuple[str, ...] | None = None
+    passthrough_columns: Literal["all"] | tuple[str, ...] | None = "all"
+    predict_method: str | tuple[str, ...] = "predict"
+    predict_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    on_mismatch: Mapping[str, str] = field(default_factory=dict)
+    """Input, or ``"*"`` for all others, to what happens to values that do not fit it."""
+    output_format: str = "parquet"
+    keep: bool = True
+    decision_threshold: float | None = None
+    explain: Explain | None = None
+    output_schema: str | None = None
+    """One of :data:`OUTPUT_SCHEMAS`; None: the input's columns, then the predictions."""
+    result_columns: ColumnChoice | None = None
+    """Which columns the output has as Wallaroo's; None: the default ones."""
+    checks: tuple[Check, ...] = ()
+    csv: CsvOptions = field(default_factory=CsvOptions)
+    """What CSV files look like."""
+    time_ms: int | None = None
+    """The run's time, in milliseconds since 1970 in UTC: the same for each try."""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that are called on each mini-batch, in the order of their columns."""
+        return (self.predict_method,) if isinstance(self.predict_method, str) else self.predict_method
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowPolicy:
+    """What happens to rows that cannot be scored.
+
+    Attributes
+    ----------
+    error_threshold
+        How many rows may be rejected; -1: any number; None: see ``max_rejected_fraction``. With neither, none may.
+    max_rejected_fraction
+        Which share of the input rows may be rejected, from 0 to 1. Where both are given, both hold.
+    allow_nan
+        Whether a prediction may be NaN or missing; if not, its row is rejected.
+    redact_columns
+        Columns of which the quarantine holds SHA-256 digests instead of values.
+    """
+
+    error_threshold: int | None = None
+    max_rejected_fraction: float | None = None
+    allow_nan: bool = False
+    redact_columns: tuple[str, ...] = ()
+
+    @property
+    def is_tolerant(self) -> bool:
+        """Whether any row may be rejected."""
+        return self.most(None) != 0
+
+    def most(self, rows: int | None) -> int | None:
+        """Return how many of so many rows may be rejected; None: any number, or not known without the rows.
+
+        Examples
+        --------
+        >>> RowPolicy().most(1000), RowPolicy(max_rejected_fraction=0.01, error_threshold=50).most(1000)
+        (0, 10)
+        """
+        limits = []
+        if self.error_threshold is None and self.max_rejected_fraction is None:
+            limits.append(0)
+        if self.error_threshold is not None and self.error_threshold >= 0:
+            limits.append(self.error_threshold)
+        if self.max_rejected_fraction is not None and (rows is not None or self.max_rejected_fraction == 0):
+            limits.append(math.floor(self.max_rejected_fraction * (rows or 0) + 1e-9))  # 0.29 * 100 is 28.999…
+        return min(limits, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """Where a prediction set goes, and who writes it."""
+
+    root: str
+    task: TaskKey
+    attempt: str
+    """Unique for each try; part of the names of its files."""
+    try_id: str
+    """Ids of later tries of the task instance sort after those of earlier ones."""
+    batch_id: str
+
+    @property
+    def folder(self) -> str:
+        """The task instance's folder."""
+        return task_folder(self.root, self.task)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoringRequest:
+    """A scoring job as it is asked for.
+
+    Attributes
+    ----------
+    model, record
+        The loaded model and its record; a model that is None is loaded from its record where it is needed.
+    model_storage
+        Reaches the record's model; None: only the loaded model will do, and no other process can score with it.
+    model_record_uri
+        Where the record lies, for provenance; None for a model that was given by its own URI.
+    dataset
+        What :func:`~airflow_batch_inference.sources.dataset.open_dataset` takes.
+    rows_per_batch
+        Rows a predict call, or ``"auto"``; the output does not depend on it.
+    on_empty
+        What no row at all means: ``"succeed"`` commits a valid, empty prediction set.
+    policy
+        What happens to rows that cannot be scored.
+    parity_rows
+        How many rows of the first part and each eighth after it are scored a second time, alone, and compared; 0: none.
+    baseline
+        The model's: the rows are counted on it while they are scored, so that drift costs no second reading.
+    batch_bytes
+        About how much memory a mini-batch takes, where ``rows_per_batch`` is ``"auto"``.
+    function
+        The function that is the model, for other processes; None: the model has a file, or stays in this process.
+    lineup
+        The models beside this one, which is then the main one; None: there are none.
+    accelerate
+        Whether a kernel scores tree ensembles; the output has the same bits, so it does not depend on it.
+    types
+        Of columns that no model takes, in text files, where somebody knows them.
+    environment
+        Variables that are set in worker processes before the model is loaded; with any, it is loaded nowhere else.
+    """
+
+    model: LoadedModel | None
+    record: ModelRecord
+    model_record_uri: str | None
+    dataset: object
+    options: ScoringOptions
+    destination: Destination
+    rows_per_batch: int | str = "auto"
+    on_empty: Literal["fail", "succeed"] = "fail"
+    policy: RowPolicy = field(default_factory=RowPolicy)
+    model_storage: Storage | None = None
+    parity_rows: int = 0
+    baseline: BaselineRecord | None = None
+    batch_bytes: int = BATCH_BYTES
+    function: PickledFunction | None = None
+    lineup: Lineup | None = None
+    accelerate: Accelerate = "auto"
+    types: tuple[ColumnSpec, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        require_variables(self.environment)
+
+    @property
+    def model_storages(self) -> tuple[Storage | None, ...]:
+        """What reaches the files of all models."""
+        others = () if self.lineup is None else self.lineup.sources()
+        return (self.model_storage, *(source.storage for source in others))
+
+    @property
+    def can_travel(self) -> bool:
+        """Whether another process can load the model."""
+        return self.function is not None or self.model_storage is not None
+
+    @property
+    def source(self) -> ModelSource:
+        """The main model."""
+        from airflow_batch_inference.predictors.lineup import ModelSource
+
+        return ModelSource(
+            record=self.record, record_uri=self.model_record_uri, storage=self.model_storage, model=self.model
+        )
+
+    @property
+    def answering(self) -> ModelSource:
+        """The model whose outputs are the predictions: the last one of several behind one another."""
+        return self.lineup.later[-1] if self.lineup is not None and self.lineup.later else self.source
+
+    @property
+    def flavors(self) -> frozenset[str]:
+        """Of all models."""
+        others = () if self.lineup is None else self.lineup.sources()
+        return frozenset([self.record.flavor, *(source.record.flavor for source in others)])
+
+    def release(self) -> None:
+        """End the processes that hold its models, since other processes load them again."""
+        from airflow_batch_inference.models.process import ModelProcess
+
+        others = () if self.lineup is None else self.lineup.sources()
+        for model in (self.model, *(source.model for source in others)):
+            if isinstance(model, ModelProcess):
+                model.close()
+
+    def load_model(self, storage: Storage, tell: Callable[[str], None] = lambda name: None) -> LoadedModel:  # noqa: ARG005
+        """Return the model, or all of them; loads those of which only the record was given, and scores golden sets.
+
+        Parameters
+        ----------
+        storage
+            Reaches the artifact store.
+        tell
+            Called with a challenger's name before it does anything, and with nothing afterwards.
+
+        Raises
+        ------
+        ModelError, ArtifactError
+            As :func:`~airflow_batch_inference.predictors.golden.load_checked` says.
+        """
+        if self.model is None and self.function is not None:
+            return self.function.load()
+        main = self.source.load(storage, self.accelerate).model
+        return main if self.lineup is None else self.lineup.load(main, self.record, storage, tell, self.accelerate)

@@ -1,0 +1,136 @@
+"""What an earlier try has left: the receipts of this very job, or the reason why there are none.
+
+What must not be relaxed: a receipt counts only for the job key that it was written under, and only while the files
+that it names lie there with their size.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import re
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError
+from airflow_batch_inference.ledger.receipts import AnyReceipt, receipt_uri, work_folder
+from airflow_batch_inference.records import Receipt
+from airflow_batch_inference.storage.uris import join_uri
+
+if TYPE_CHECKING:
+    from airflow_batch_inference.jobs.prepare import PreparedJob
+    from airflow_batch_inference.jobs.request import ScoringRequest
+    from airflow_batch_inference.storage.store import Storage
+
+log = logging.getLogger(__name__)
+
+R = TypeVar("R", bound=AnyReceipt)
+_JOB = "job.json"
+_RECEIPT = re.compile(r"/part-(\d{5,})\.json$")
+
+
+def finished_parts(job: PreparedJob, request: ScoringRequest, storage: Storage) -> dict[int, Receipt]:
+    """Return the receipts of parts that need not be scored again, by their index.
+
+    Where there are none, but an earlier try has worked on another job, the log says what has changed since.
+    """
+    folder = request.destination.folder
+    receipts = receipts_of(Receipt, folder, job.key, job.fingerprint, storage)
+    there = {listed.file for listed in job.dataset.files}
+    for index in [index for index, receipt in receipts.items() if not there.issuperset(receipt.read)]:
+        uri = receipt_uri(folder, job.key, index)
+        log.warning("The receipt %s is of other versions of its files. Its part is scored again", uri)
+        storage.remove(uri)
+        del receipts[index]
+    return receipts
+
+
+def receipts_of(
+    kind: type[R], folder: str, job_key: str, fingerprint: dict[str, Any], storage: Storage
+) -> dict[int, R]:
+    """Return the receipts of a job that hold, by their index; note the job where it is a new one.
+
+    Parameters
+    ----------
+    kind
+        The receipts' class.
+    folder
+        The task instance's.
+    job_key, fingerprint
+        The job, and what its key is made of.
+    storage
+        Reaches the artifact store.
+    """
+    work = work_folder(folder, job_key)
+    is_new = storage.put_new(join_uri(work, _JOB), json.dumps(fingerprint, default=str).encode())
+    if is_new:
+        _tell_changes(folder, work, fingerprint, storage)
+        return {}
+    # Receipts first: whoever puts one has put its files before, so that a list made afterwards holds them.
+    listed = [file.uri for file in storage.list_files(work) if _RECEIPT.search(file.uri)]
+    sizes = {
+        file.uri: file.size_bytes
+        for part in ("data", "quarantine")
+        if storage.exists(there := join_uri(folder, part, job_key[:16]))
+        for file in storage.list_files(there)
+    }
+    receipts = {}
+    for uri in listed:
+        receipt = _usable(kind, uri, job_key, sizes, storage)
+        if receipt is not None:
+            receipts[receipt.index] = receipt
+    return receipts
+
+
+def _usable(kind: type[R], uri: str, key: str, sizes: dict[str, int], storage: Storage) -> R | None:
+    """Return a receipt, or remove it where its files are not what it says."""
+    try:
+        receipt = kind.from_json(storage.read_bytes(uri), where=uri)
+    except ArtifactNotFoundError:
+        return None  # another writer has just found it unusable
+    except ArtifactIntegrityError as error:
+        reason = str(error)
+    else:
+        if receipt.job_key == key and all(sizes.get(part.uri) == part.size_bytes for part in receipt.files):
+            return receipt
+        reason = "its files are gone, or of another size"
+    log.warning("The receipt %s does not hold any more: %s. Its part is scored again", uri, reason)
+    storage.remove(uri)
+    return None
+
+
+def _tell_changes(folder: str, work: str, now: dict[str, Any], storage: Storage) -> None:
+    """Log what differs from the job that an earlier try worked on, if there is one."""
+    others = [
+        file
+        for file in storage.list_files(join_uri(folder, "_work"))
+        if file.uri.endswith(f"/{_JOB}") and not file.uri.startswith(f"{work}/")
+    ]
+    for file in sorted(others, key=lambda file: file.version)[-1:]:
+        before = None
+        with contextlib.suppress(ValueError, ArtifactNotFoundError):  # torn, or just removed: it is for the log alone
+            before = json.loads(storage.read_bytes(file.uri))
+        told = changes(before, json.loads(json.dumps(now, default=str))) if isinstance(before, dict) else []
+        log.warning("Nothing can be resumed of an earlier try, which was another job: %s", "; ".join(told) or "unknown")
+
+
+def changes(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> list[str]:
+    """Name what differs between two fingerprints of jobs.
+
+    Examples
+    --------
+    >>> changes({"dataset": {"a": [1, "x"]}}, {"dataset": {"a": [2, "x"], "b": [1, "y"]}})
+    ["dataset a: [1, 'x'] became [2, 'x']", 'dataset b: new']
+    """
+    found = []
+    for key in dict.fromkeys([*before, *now]):
+        name = f"{prefix}{key}"
+        if key not in before:
+            found.append(f"{name}: new")
+        elif key not in now:
+            found.append(f"{name}: gone")
+        elif isinstance(before[key], dict) and isinstance(now[key], dict):
+            found += changes(before[key], now[key], f"{name} ")
+        elif before[key] != now[key]:
+            found.append(f"{name}: {before[key]} became {now[key]}")
+    return found

@@ -1,0 +1,224 @@
+"""A model in a process of its own, for files that nobody vouches for: what they do on some rows no trial can find.
+
+What must not be relaxed: however such a model ends its process, or if it never answers, this process only hears of it;
+and a call that got no answer is an error, never a result.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from airflow_batch_inference.exceptions import BatchInferenceError, ModelLoadError, WorkerError
+from airflow_batch_inference.flavors.sandbox import construct
+from airflow_batch_inference.processes.child import pipe_to_parent, portable, received_first, send, start_process
+from airflow_batch_inference.processes.limited_child import CRASHES, ending
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from airflow_batch_inference.flavors.base import LoadedModel, Prediction
+    from airflow_batch_inference.records import ColumnSpec
+    from airflow_batch_inference.storage.handover import Pipe
+
+CALL_TIMEOUT_S = 300.0
+"""How long a call may take: some mini-batch of a model of which nobody says that it ends."""
+
+_POLL_S = 1.0
+_FACTS = (
+    *("feature_names", "n_features", "inputs", "output_names", "methods", "versions"),
+    *("classes", "importances", "names_outputs", "only_output", "takes_lists", "tensor", "unnamed"),
+)
+_LEARNED = ("output_names", "classes", "only_output")
+"""What a model may tell only once it has predicted."""
+_CALLS = ("predict", "predict_all", "example")
+
+
+class ModelProcess:
+    """A :class:`~airflow_batch_inference.flavors.base.LoadedModel` that is loaded, and called, in another process.
+
+    Parameters
+    ----------
+    flavor, model_format, path, trusted, options
+        As for :func:`~airflow_batch_inference.flavors.sandbox.construct`; the path is needed while this is made only.
+    where
+        The file's URI, for messages.
+    timeout_s
+        After so many seconds without an answer the process is killed; None: :data:`CALL_TIMEOUT_S`.
+
+    Raises
+    ------
+    ModelError
+        It cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        flavor: str,
+        model_format: str,
+        path: Path,
+        *,
+        trusted: Sequence[str],
+        where: str,
+        options: Mapping[str, Any],
+        timeout_s: float | None = None,
+    ) -> None:
+        self._where = where
+        self._timeout_s = CALL_TIMEOUT_S if timeout_s is None else timeout_s
+        self._ended: BatchInferenceError | None = None
+        process, pipe = start_process("airflow_batch_inference.models.process", workers=1)
+        self._process, self._pipe = process, pipe
+        self._end = weakref.finalize(self, _end, process, pipe)
+        send(pipe, (flavor, model_format, path, tuple(trusted), where, dict(options)))
+        try:
+            self._facts, self._calls = self._answer("was loaded")
+        except BaseException:
+            self._end()
+            raise
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """As the model says."""
+        return self._facts["feature_names"]  # type: ignore[no-any-return]  # as the flavor declares
+
+    @property
+    def n_features(self) -> int | None:
+        """As the model says."""
+        return self._facts["n_features"]  # type: ignore[no-any-return]
+
+    @property
+    def inputs(self) -> tuple[ColumnSpec, ...] | None:
+        """As the model says."""
+        return self._facts["inputs"]  # type: ignore[no-any-return]
+
+    @property
+    def output_names(self) -> tuple[str, ...] | None:
+        """As the model says; some learn it when they first predict."""
+        return self._facts["output_names"]  # type: ignore[no-any-return]
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """As the model says."""
+        return self._facts["methods"]  # type: ignore[no-any-return]
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """As the model says."""
+        return self._facts["versions"]  # type: ignore[no-any-return]
+
+    def predict(
+        self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
+    ) -> Prediction:
+        """Score one mini-batch there; see :class:`~airflow_batch_inference.flavors.base.LoadedModel`.
+
+        Raises
+        ------
+        ModelLoadError
+            It has ended its process, or gave no answer in time.
+        WorkerError
+            Its process was ended from outside.
+        Exception
+            Whatever the model raised there.
+        """
+        return self._call("predict", batch, method=method, kwargs=kwargs)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # whatever the model's optional member is
+        """Return an optional member that the model has."""
+        if name in _FACTS and name in self._facts:
+            return self._facts[name]
+        if name in _CALLS and name in self._calls:
+            return lambda *args, **kwargs: self._call(name, *args, **kwargs)
+        message = f"The model has no {name!r}."
+        raise AttributeError(message)
+
+    def close(self) -> None:
+        """End the process; a call of the model is an error from now on."""
+        message = f"{self._where}: the process of this model was ended, since other processes score with it."
+        self._ended = ModelLoadError(message)
+        self._end()
+
+    def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # as the member says
+        if self._ended is not None:
+            raise self._ended
+        send(self._pipe, (name, args, kwargs))
+        result, learned = self._answer(f"was asked for {kwargs.get('method') or name}")
+        self._facts |= learned
+        return result
+
+    def _answer(self, what: str) -> Any:  # noqa: ANN401  # whatever the process sends
+        """Return what the process answers; forget it where it does not."""
+        started = time.monotonic()
+        how = None
+        while how is None and not self._pipe.poll(_POLL_S):
+            if time.monotonic() - started > self._timeout_s:
+                how = f"gave no answer for {self._timeout_s:g} s and was killed"
+                self._process.kill()
+        try:
+            is_error, value = self._pipe.recv()
+        except (EOFError, ConnectionResetError):
+            self._ended = self._error_of(what, how)
+            raise self._ended from None
+        if is_error:
+            raise value
+        return value
+
+    def _error_of(self, what: str, how: str | None) -> BatchInferenceError:
+        """Return the error for a process that has ended: the file's fault, or something that says nothing of it."""
+        code = self._process.wait()
+        message = (
+            f"{self._where}: the process that a file which nobody vouches for is loaded in "
+            f"{how or f'ended ({ending(code)})'} when the model {what}."
+        )
+        if how is None and code < 0 and -code not in CRASHES:
+            return WorkerError(f"{message} That says nothing of the file: try again, with more memory.")
+        more = "It is damaged, or such data are too much for it. If it is good, pin its digest with sha256=."
+        return ModelLoadError(f"{message} {more}")
+
+
+def _end(process: subprocess.Popen[bytes], pipe: Pipe) -> None:
+    process.kill()
+    process.wait()
+    pipe.close()
+
+
+def _facts_of(model: LoadedModel, names: Sequence[str] = _FACTS) -> dict[str, Any]:
+    return {name: getattr(model, name) for name in names if hasattr(model, name)}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Load a model and answer calls of it until the parent closes the pipe, whose file descriptor is the argument."""
+    pipe = pipe_to_parent(arguments)
+    if pipe is None:
+        return 1
+    try:
+        _, (flavor, model_format, path, trusted, where, options) = received_first(pipe)
+        _serve(pipe, lambda: construct(flavor, model_format, path, trusted=trusted, where=where, options=options))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        pass  # the parent is done, or gone
+    return 0
+
+
+def _serve(pipe: Pipe, load: Any) -> None:  # noqa: ANN401  # returns the model
+    try:
+        model = load()
+        answer: tuple[bool, Any] = (False, (_facts_of(model), tuple(name for name in _CALLS if hasattr(model, name))))
+    except Exception as error:  # noqa: BLE001  # told to the parent, which raises it
+        pipe.send((True, portable(error)))
+        return
+    while True:
+        pipe.send(answer)
+        name, args, kwargs = pipe.recv()
+        try:
+            answer = (False, (getattr(model, name)(*args, **kwargs), _facts_of(model, _LEARNED)))
+        except Exception as error:  # noqa: BLE001
+            answer = (True, portable(error))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

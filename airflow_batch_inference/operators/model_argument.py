@@ -1,0 +1,220 @@
+"""What a task's ``model``, ``challengers`` and ``split`` mean: one model, or the models of one pass, found and read.
+
+A model is a URI or an alias; a list of them is steps behind one another; a dict of names is the models of a split.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.models.aliases import parse_alias
+from airflow_batch_inference.operators.arguments import mapping, structure
+from airflow_batch_inference.operators.base import storage_for
+from airflow_batch_inference.operators.inputs import resolve_model
+from airflow_batch_inference.operators.task_context import model_of
+from airflow_batch_inference.records import ChallengersRecord
+from airflow_batch_inference.wording import told_by
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_batch_inference.predictors.lineup import Line, Lineup, ModelSource
+    from airflow_batch_inference.records import PredictionSetRecord
+    from airflow_batch_inference.storage.store import Storage
+
+log = logging.getLogger(__name__)
+
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_STEP_KEYS = {"model", "predict_method"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """A model as it is asked for, and how it is called where another step follows."""
+
+    model: str
+    method: str = "predict"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Models:
+    """The arguments that name models, as they are when the task runs.
+
+    Attributes
+    ----------
+    model, challengers, split, flips, as_of
+        As :class:`~airflow_batch_inference.operators.predict.PredictOperator` takes them.
+    conn_id
+        The Airflow connection that reaches plain model files.
+    root, storage
+        The artifact store, and what reaches it.
+    """
+
+    model: Any
+    challengers: Any
+    split: Any
+    flips: Any
+    as_of: Any
+    conn_id: str | None
+    root: str
+    storage: Storage
+
+    def read(self) -> tuple[ModelSource, Lineup | None]:
+        """Return the main model, and those beside it if there are any.
+
+        Raises
+        ------
+        ConfigurationError
+            The arguments do not go together.
+        ArtifactError, ModelError
+            A model cannot be found or may not be loaded; a challenger's failure is noted instead.
+        """
+        from airflow_batch_inference.predictors.disagreements import parse_flips
+        from airflow_batch_inference.predictors.lineup import Lineup
+        from airflow_batch_inference.predictors.shares import parse_split
+
+        given = structure(self.model)
+        challengers, split = mapping("challengers", self.challengers), mapping("split", self.split)
+        flips = parse_flips(mapping("flips", self.flips))
+        lines = _lines("model", given) if isinstance(given, Mapping) else {"": _steps("model", given)}
+        _require_together(lines, challengers, split)
+        asked = _lines("challengers", challengers)
+        self._require_alias([*lines.values(), *asked.values()])
+        first, *others = lines
+        main, *later = map(self._source, lines[first])
+        if not (later or others or asked):
+            return main, None
+        lineup = Lineup(
+            name=first,
+            method=main.method,
+            later=tuple(later),
+            challengers=tuple(self._challenger(name, steps) for name, steps in asked.items()),
+            arms=tuple(self._line(name, lines[name]) for name in others),
+            split=parse_split(split, [*lines]) if split else None,
+            flips=flips,
+        )
+        return main, lineup
+
+    def _require_alias(self, lines: Sequence[Sequence[_Step]]) -> None:
+        """Refuse a time where no model is an alias: no other has meant several versions."""
+        models = [step.model for steps in lines for step in steps]
+        if not any(map(parse_alias, models)):
+            resolve_model(models[0], self.as_of, root=self.root, storage=self.storage)
+
+    def _source(self, step: _Step) -> ModelSource:
+        from airflow_batch_inference.predictors.lineup import ModelSource
+
+        as_of = self.as_of if parse_alias(step.model) else None
+        uri = resolve_model(step.model, as_of, root=self.root, storage=self.storage)
+        model, record, record_uri = model_of(uri, self.conn_id, self.root, self.storage)
+        return ModelSource(
+            record=record,
+            record_uri=record_uri,
+            storage=storage_for(record.conn_id),
+            model=model,
+            method=step.method,
+        )
+
+    def _line(self, name: str, steps: Sequence[_Step]) -> Line:
+        from airflow_batch_inference.predictors.lineup import Line
+
+        return Line(name=name, sources=tuple(map(self._source, steps)))
+
+    def _challenger(self, name: str, steps: Sequence[_Step]) -> Line:
+        """Return a challenger; one that cannot be found or read says why, and fails nobody."""
+        from airflow_batch_inference.predictors.lineup import Line
+
+        try:
+            return self._line(name, steps)
+        except Exception as error:  # noqa: BLE001  # a store or a framework may fail in any way
+            log.warning("The challenger %s takes no part: %s", name, error)
+            return Line(name=name, sources=(), error=told_by(error))
+
+
+def scalars(record: PredictionSetRecord, storage: Storage) -> dict[str, Any]:
+    """Return what a task pushes of its challengers by XCom: the record's URI, and the largest share of flips."""
+    if record.challengers_uri is None:
+        return {}
+    found = storage.read_record(record.challengers_uri)
+    results = found.challengers if isinstance(found, ChallengersRecord) else ()
+    shares = [output.flip_fraction for each in results for output in each.outputs if output.flip_fraction is not None]
+    return {"challengers_uri": record.challengers_uri, "flip_fraction": max(shares, default=None)}
+
+
+def report_of_challengers(storage: Storage) -> Any:  # noqa: ANN401  # a function, named where it is taken
+    """Return what renders and stores the page of a challengers' record, and names it there."""
+    from airflow_batch_inference.reports.challengers_html import render_challengers
+
+    def report(record: ChallengersRecord, folder: str) -> ChallengersRecord:
+        page = render_challengers(record).encode()
+        return replace(record, report_uri=storage.put_content(folder, "challengers_report", ".html", page))
+
+    return report
+
+
+def _lines(argument: str, given: Mapping[str, Any]) -> dict[str, list[_Step]]:
+    for name in given:
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            message = (
+                f"{argument} names a model {name!r}; a name is made of letters, digits, _ and -, for it begins the "
+                "names of columns."
+            )
+            raise ConfigurationError(message)
+    return {name: _steps(f"{argument} {name!r}", models) for name, models in given.items()}
+
+
+def _steps(argument: str, given: object) -> list[_Step]:
+    """Return one step, or several of a list.
+
+    Raises
+    ------
+    ConfigurationError
+        It is no URI, nor a list of them.
+    """
+    items = given if isinstance(given, (list, tuple)) else [given]
+    found = []
+    for item in items:
+        step: Any = {"model": item} if isinstance(item, str) else item
+        is_one = isinstance(step, Mapping) and "model" in step and set(step) <= _STEP_KEYS
+        if not is_one or not all(isinstance(value, str) and value for value in step.values()):
+            message = (
+                f"{argument} is {given!r}; it must be a model's URI or alias, or a list of steps, each a URI or "
+                '{"model": …, "predict_method": …}.'
+            )
+            raise ConfigurationError(message)
+        found.append(_Step(model=step["model"], method=step.get("predict_method", "predict")))
+    if not found:
+        message = f"{argument} is an empty list; give at least one model."
+        raise ConfigurationError(message)
+    return found
+
+
+def _require_together(lines: Mapping[str, Any], challengers: Mapping[str, Any], split: Mapping[str, Any]) -> None:
+    """Refuse arguments that do not go together.
+
+    Raises
+    ------
+    ConfigurationError
+        Says which, and what to do.
+    """
+    is_split = "" not in lines
+    if is_split and not split:
+        message = (
+            f"model names several models ({', '.join(lines) or 'none'}), but there is no split to say which of them "
+            'scores a row. Give split={"weights": {…}}; or a list, for steps behind one another; or challengers=.'
+        )
+    elif split and (not is_split or len(lines) < 2):
+        message = 'split needs several models by name: model={"a": uri, "b": uri}.'
+    elif split and challengers:
+        message = (
+            "split and challengers were both given: a challenger is compared with one champion, which a split has not. "
+            "Leave one of them out."
+        )
+    else:
+        return
+    raise ConfigurationError(message)

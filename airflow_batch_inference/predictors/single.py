@@ -1,0 +1,432 @@
+"""One mini-batch: the model's inputs taken out by name, predicted, and put beside the input's columns.
+
+What must not be relaxed: as many predictions as rows, in their order, or an error; and never a join by index.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_batch_inference.exceptions import (
+    BatchInferenceError,
+    ConfigurationError,
+    OutOfStepError,
+    PredictionError,
+    SignatureMismatchError,
+)
+from airflow_batch_inference.predictors.explanations import EXPLANATION, explanations
+from airflow_batch_inference.predictors.made_up import MadeUpRow, tries
+from airflow_batch_inference.predictors.outputs import DEFAULT_LABEL, equal_rows, output_columns, whole_outputs
+from airflow_batch_inference.schema.signature import InputPlan, LossyCastError, cast, cast_inputs, is_text
+from airflow_batch_inference.sources.dataset import Origin
+from airflow_batch_inference.trees.fast_model import for_call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from airflow_batch_inference.flavors.base import LoadedModel, Prediction
+    from airflow_batch_inference.predictors.base import BatchPredictor
+    from airflow_batch_inference.predictors.explanations import Explain
+    from airflow_batch_inference.predictors.input_validation import Screen
+    from airflow_batch_inference.sources.dataset import MiniBatch
+
+T = TypeVar("T")
+
+_TWO = 2
+_SHUFFLED_ROWS = 64
+_RELATIVE_TOLERANCE = 1e-4
+_ABSOLUTE_TOLERANCE = 1e-7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predictor:
+    """A loaded model and how to call it on a mini-batch."""
+
+    model: LoadedModel
+    inputs: InputPlan
+    methods: tuple[str, ...]
+    kwargs: Mapping[str, Any]
+    threshold: float | None = None
+    """The positive class of two is predicted for probabilities at or over it; None: as the model itself decides."""
+    class_names: tuple[str, ...] | None = None
+    """What the output calls the model's classes, in its order."""
+    screen: Screen | None = None
+    """What happens to values that do not fit; None: they fail, or their row is rejected."""
+    explain: Explain | None = None
+    """Which rows are explained, in one more column; None: no row."""
+    names: list[str] = field(default_factory=list, compare=False)
+    """The prediction columns' default names: filled in by the first mini-batch, the same for all."""
+    whole: bool = False
+    """Whether each output is one column, of lists where a row has several values."""
+    elapsed: list[int] = field(default_factory=list, compare=False)
+    """Nanoseconds that the last mini-batch took."""
+
+    @property
+    def added(self) -> int:
+        """How many of the last columns are no predictions: the explanation."""
+        return 0 if self.explain is None else 1
+
+    @property
+    def main(self) -> Predictor:
+        """The predictor itself."""
+        return self
+
+    def predict(self, batch: MiniBatch) -> list[pa.Array]:
+        """Return the prediction columns of a mini-batch.
+
+        Raises
+        ------
+        SignatureMismatchError
+            A value does not fit the model's input type: its file, column and row.
+        PredictionError
+            The model raised, or returned values that no column can hold.
+        OutOfStepError
+            It returned another number of rows than it was given.
+        """
+        began = time.perf_counter_ns()
+        try:
+            mended = batch.table if self.screen is None else self.screen.mended(batch.table)
+            table = cast_inputs(mended, self.inputs)
+        except LossyCastError as error:
+            uri, row = batch.locate(error.row)
+            message = (
+                f"Column {error.column!r} of {uri}, row {row} (from 0): the value {error.value!r} cannot become "
+                f"{error.kind} without a change. Correct the value, or retrain the model on another type."
+            )
+            raise SignatureMismatchError(message) from error
+        found = self._made_up(table, batch) if isinstance(batch, MadeUpRow) else self._outputs(table, batch)
+        self.names[:] = [name for name, _ in found]
+        self.elapsed[:] = [max(1, time.perf_counter_ns() - began)]
+        return [values for _, values in found]
+
+    def _made_up(self, table: pa.Table, batch: MiniBatch) -> list[tuple[str, pa.Array]]:
+        """Return the outputs for a row that nobody gave, with the first values that the model takes."""
+        problem: Exception | None = None
+        for inputs in tries(table, self.model):
+            try:
+                return self._outputs(inputs, batch)
+            except Exception as error:  # noqa: BLE001  # a model may refuse such a row in its own way
+                problem = problem or error
+        raise problem or AssertionError
+
+    def _outputs(self, table: pa.Table, batch: MiniBatch) -> list[tuple[str, pa.Array]]:
+        found: list[tuple[str, pa.Array]] = []
+        known: dict[str, Prediction] = {}
+        for method in self.methods:
+            found += self._columns(method, self._predicted(method, table, batch, known), batch)
+        if self.explain is not None:
+            found.append((EXPLANATION, self._explained(self.explain, found, table, batch)))
+        return found
+
+    def _columns(self, method: str, predicted: Prediction, batch: MiniBatch) -> list[tuple[str, pa.Array]]:
+        rows, where, is_alone = batch.table.num_rows, batch.describe(), len(self.methods) == 1
+        if self.whole:
+            name = only_output(self.model)
+            return whole_outputs(predicted, method=method, rows=rows, where=where, is_alone=is_alone, name=name)
+        return output_columns(
+            predicted,
+            method=method,
+            rows=rows,
+            where=where,
+            is_alone=is_alone,
+            endings=self._endings(method),
+            keeps_name=getattr(self.model, "names_outputs", False),
+        )
+
+    def _explained(
+        self, explain: Explain, found: list[tuple[str, pa.Array]], table: pa.Table, batch: MiniBatch
+    ) -> pa.Array:
+        which = explain.rows(found)
+        features = self.model.feature_names or self.inputs.names
+        rows = int(which.sum())
+        contributions = (
+            np.asarray(self._contributions(table.filter(pa.array(which)), batch))
+            if rows
+            else np.empty((0, len(features) + 1))
+        )
+        return explanations(contributions, features, which, explain.top_k)
+
+    def _contributions(self, table: pa.Table, batch: MiniBatch) -> Prediction:
+        method = "contributions"
+        model = for_call(self.model, (method,), self.kwargs)
+        return self._called(lambda: model.predict(table, method=method, kwargs=self.kwargs), method, table, batch)
+
+    def _predicted(self, method: str, table: pa.Table, batch: MiniBatch, known: dict[str, Prediction]) -> Prediction:
+        """Call a method, once a mini-batch."""
+        if not known and len(self.methods) > 1 and hasattr(self.model, "predict_all"):
+            known |= self._called(lambda: self._all(table), ", ".join(self.methods), table, batch)
+        if method not in known:
+            needed = "predict_proba" if method == "predict" and self.threshold is not None else method
+            known[method] = self._named(
+                method,
+                self._call(method, table, batch)
+                if needed == method
+                else self._decided(self._predicted(needed, table, batch, known)),
+            )
+        return known[method]
+
+    def _decided(self, probabilities: Prediction) -> np.ndarray:
+        """Return the class of each row by the threshold."""
+        classes = np.asarray(self.model.classes)  # type: ignore[attr-defined]  # require_threshold saw them
+        if np.asarray(probabilities).shape[1:] != (_TWO,):
+            message = (
+                f"decision_threshold is {self.threshold:g}, but predict_proba returned the shape "
+                f"{np.asarray(probabilities).shape} with predict_kwargs {sorted(self.kwargs)}: no probabilities of two "
+                "classes. Leave one of them out."
+            )
+            raise ConfigurationError(message)
+        decided: np.ndarray = classes[(np.asarray(probabilities)[:, 1] >= self.threshold).astype(int)]
+        return decided
+
+    def _named(self, method: str, predicted: Prediction) -> Prediction:
+        """Replace predicted classes by their names."""
+        classes = getattr(self.model, "classes", None)
+        if method != "predict" or self.class_names is None or classes is None or isinstance(predicted, Mapping):
+            return predicted
+        values = np.asarray(predicted)
+        if values.dtype.kind == "f" and not all(isinstance(label, float) for label in classes):
+            return predicted  # probabilities, which may be 0 or 1
+        names = dict(zip(classes, self.class_names, strict=True))
+        unknown = values.ndim != 1 or not set(np.unique(values).tolist()) <= set(names)
+        return predicted if unknown else np.array([names[value] for value in values.tolist()], dtype=object)
+
+    def _endings(self, method: str) -> Sequence[str] | None:
+        if method == "contributions" and self.model.feature_names is not None:
+            return (*self.model.feature_names, "expected_value")
+        return self.class_names if method in ("predict", "predict_proba") else None
+
+    def _all(self, table: pa.Table) -> dict[str, Prediction]:
+        """Call several methods in one pass of the model."""
+        methods = dict.fromkeys(self.methods)
+        if self.threshold is not None and "predict" in methods:
+            methods = {"predict_proba": None} | {method: None for method in methods if method != "predict"}
+        found: Mapping[str, Prediction] = self.model.predict_all(  # type: ignore[attr-defined]  # it has it
+            table, methods=tuple(methods), kwargs=self.kwargs
+        )
+        return {method: self._named(method, values) for method, values in found.items()}
+
+    def _call(self, method: str, table: pa.Table, batch: MiniBatch) -> Prediction:
+        return self._called(lambda: self.model.predict(table, method=method, kwargs=self.kwargs), method, table, batch)
+
+    def _called(self, call: Callable[[], T], method: str, table: pa.Table, batch: MiniBatch) -> T:
+        """Call the model, and say which rows it failed on.
+
+        Raises
+        ------
+        PredictionError
+            It raised what is no error of this package, of memory or of the system.
+        ConfigurationError
+            It does not take one of ``predict_kwargs``: that says nothing of the rows.
+        """
+        try:
+            return call()
+        except (BatchInferenceError, MemoryError, OSError):
+            raise  # what the system or the network did says nothing of the rows
+        except Exception as error:
+            if (keyword := _unknown_keyword(error, self.kwargs)) is not None:
+                message = (
+                    f"predict_kwargs has {keyword!r}, which the model's {method} does not take ({error}). Correct its "
+                    "name, or leave it out."
+                )
+                raise ConfigurationError(message) from error
+            blamed = getattr(self.model, "blamed", None)
+            who = f"The model's {method}" if blamed is None else blamed(error)
+            message = (
+                f"{who} failed on {batch.describe()}: {type(error).__name__}: {error}. "
+                f"{_text_for_number(error, table, self.inputs, batch) or 'Look at these rows, or score them alone.'}"
+            )
+            raise PredictionError(message) from error
+
+
+def _unknown_keyword(error: Exception, kwargs: Mapping[str, Any]) -> str | None:
+    """Return which of a call's keyword arguments the called function refuses, if that is what an error says."""
+    if not isinstance(error, TypeError) or not kwargs:
+        return None
+    if re.search(r"takes no keyword arguments", str(error)):
+        return next(iter(kwargs))
+    refused = r"(?:unexpected|invalid) keyword argument:? '?(\w+)|multiple values for .*argument '(\w+)"
+    said = re.search(refused, str(error))
+    named = said and (said.group(1) or said.group(2))
+    return named if named in kwargs else None
+
+
+def only_output(model: LoadedModel) -> str | None:
+    """Return the name that a network has for its only output; None where it has none, or several outputs."""
+    names = model.output_names
+    if names is not None:
+        return names[0] if len(names) == 1 else None
+    return getattr(model, "only_output", None)
+
+
+def require_threshold(model: LoadedModel, threshold: float | None) -> None:
+    """Refuse a decision threshold for a model that it cannot decide for.
+
+    Raises
+    ------
+    ConfigurationError
+        The model has no probabilities of two classes.
+    """
+    classes = getattr(model, "classes", None)
+    has_two = "predict_proba" in model.methods and classes is not None and len(classes) == _TWO
+    if threshold is not None and not has_two:
+        there = "no classes" if classes is None else f"{len(classes)} classes"
+        message = (
+            f"decision_threshold is {threshold:g}, but it decides between two classes by their probabilities, and the "
+            f"model has {there} (methods: {', '.join(model.methods)}). Leave it out."
+        )
+        raise ConfigurationError(message)
+
+
+def _text_for_number(error: Exception, table: pa.Table, inputs: InputPlan, batch: MiniBatch) -> str | None:
+    """Find the value behind "could not convert string to float: 'x'", which names neither row nor column."""
+    quoted = re.search(r"could not convert string to float: '(.*)'", str(error), re.DOTALL)
+    if quoted is None:
+        return None
+    for column, name in zip(inputs.columns, inputs.names, strict=True):
+        values = table.column(name)
+        row = pc.index(values, quoted.group(1)).as_py() if is_text(values.type) else -1
+        if row >= 0:
+            uri, number = batch.locate(row)
+            return f"Column {column!r} of {uri} holds text: row {number} (from 0) is {quoted.group(1)!r}."
+    return None
+
+
+def require_in_step(
+    predictor: BatchPredictor, batch: MiniBatch, predicted: Sequence[pa.Array], *, rows: int, seed: int
+) -> None:
+    """Score some rows again, one at a time and in another order, and compare: each prediction is of its own row.
+
+    Numbers may differ by 1e-4 of their size, since libraries add up in another order in batches of another size.
+
+    Parameters
+    ----------
+    predictor, batch, predicted
+        The model, a mini-batch, and what the model returned for it.
+    rows
+        How many random rows are scored one at a time; up to 64 more in a shuffled sample.
+    seed
+        Of the choice.
+
+    Raises
+    ------
+    OutOfStepError
+        A prediction depends on the rows around its own, or belongs to another row.
+    """
+    rng = np.random.default_rng(seed)
+    count = batch.table.num_rows
+    for row in sorted(rng.choice(count, size=min(rows, count), replace=False).tolist()):
+        alone = predictor.predict(batch.slice(row, 1))
+        _require_same([column.slice(row, 1) for column in predicted], alone, batch, [row], "scored alone")
+    order = rng.permutation(count)[:_SHUFFLED_ROWS]
+    places = tuple(Origin(*batch.locate(row), 1) for row in order.tolist())
+    shuffled = predictor.predict(type(batch)(batch.table.take(pa.array(order)), places))
+    expected = [column.take(pa.array(order)) for column in predicted]
+    _require_same(expected, shuffled, batch, order.tolist(), "scored in another order")
+
+
+def _require_same(
+    expected: Sequence[pa.Array], found: Sequence[pa.Array], batch: MiniBatch, rows: Sequence[int], how: str
+) -> None:
+    for first, second in zip(expected, found, strict=True):
+        same = equal_rows(first, second, relative=_RELATIVE_TOLERANCE, absolute=_ABSOLUTE_TOLERANCE)
+        if not same.all():
+            at = int(np.flatnonzero(~same)[0])
+            uri, row = batch.locate(rows[at])
+            message = (
+                f"The prediction for {uri}, row {row} (from 0) is {first[at].as_py()!r} in its mini-batch, but "
+                f"{second[at].as_py()!r} when it is {how}: it depends on the rows around it, or belongs to another "
+                "row. Mend the model; if it is meant to be so (a random one), set parity_rows=0."
+            )
+            raise OutOfStepError(message)
+
+
+def default_names(number: int) -> list[str]:
+    """Return the names of so many predictions a row.
+
+    Examples
+    --------
+    >>> default_names(1), default_names(2)
+    (['predicted_label'], ['predicted_label_0', 'predicted_label_1'])
+    """
+    return [DEFAULT_LABEL] if number == 1 else [f"{DEFAULT_LABEL}_{position}" for position in range(number)]
+
+
+def label_names(given: Sequence[str] | None, known: Sequence[str] | None, default: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the prediction columns.
+
+    Parameters
+    ----------
+    given
+        The user's; their number must be that of the columns.
+    known
+        The model's own output names, used where they fit.
+    default
+        The name that each column has else.
+
+    Examples
+    --------
+    >>> label_names(None, ["risk"], ["predicted_label"]), label_names(None, ["risk"], ["a", "b"])
+    (('risk',), ('a', 'b'))
+    """
+    number = len(default)
+    if given is not None:
+        if len(given) != number:
+            message = (
+                f"label_columns names {len(given)} column(s) ({', '.join(given)}), but the model returns {number}: "
+                f"give {number} name(s)."
+            )
+            raise ConfigurationError(message)
+        return tuple(given)
+    if known is not None and len(known) == number:
+        return tuple(known)
+    return tuple(default)
+
+
+def require_new_names(labels: Sequence[str], columns: Sequence[str]) -> None:
+    """Refuse labels that stand twice or that the output has already as input columns.
+
+    Raises
+    ------
+    ConfigurationError
+        Names the column.
+    """
+    taken = [label for position, label in enumerate(labels) if label in columns or label in labels[:position]]
+    if taken:
+        message = (
+            f"The prediction column(s) {', '.join(map(repr, taken))} would stand twice in the output. Choose other "
+            "label_columns, or leave the input's column out with drop_columns."
+        )
+        raise ConfigurationError(message)
+
+
+def assemble(
+    batch: MiniBatch, passthrough: Sequence[str], predicted: Sequence[pa.Array], schema: pa.Schema
+) -> pa.Table:
+    """Put the passed-through columns and the predictions side by side, in the output's schema.
+
+    Without a single row ``predicted`` may be empty.
+
+    Raises
+    ------
+    PredictionError
+        A prediction does not fit the type that the first rows had.
+    """
+    if batch.table.num_rows == 0:
+        return schema.empty_table()
+    try:
+        labels = [
+            values.cast(field.type) for values, field in zip(predicted, list(schema)[len(passthrough) :], strict=True)
+        ]
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
+        message = f"The predictions for {batch.describe()} differ from those of the first rows: {error}."
+        raise PredictionError(message) from error
+    passed = [cast(batch.table.column(name), schema.field(name).type, name) for name in passthrough]
+    return pa.Table.from_arrays([*passed, *labels], schema=schema)

@@ -1,1 +1,0 @@
-"""Scoring: from a model and a dataset to a committed prediction set."""

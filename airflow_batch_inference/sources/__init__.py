@@ -1,0 +1,1 @@
+"""Datasets: what rows there are, at which version, as mini-batches."""

@@ -1,0 +1,469 @@
+"""Runs of a small job under faults, each followed by a retry, and what must hold after each of them."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import random
+import shutil
+import signal
+import threading
+import time
+import traceback
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec.implementations.memory import MemoryFileSystem
+
+from airflow_batch_inference.drift.baseline import make_baseline
+from airflow_batch_inference.exceptions import BatchInferenceError, DataError
+from airflow_batch_inference.jobs import plan
+from airflow_batch_inference.jobs.request import Destination, RowPolicy, ScoringOptions, ScoringRequest
+from airflow_batch_inference.ledger.commit import latest_commit
+from airflow_batch_inference.records import ColumnSpec, ModelRecord, PredictionSetRecord, TaskKey
+from airflow_batch_inference.storage.store import Storage
+from airflow_batch_inference.workflows.score import score_dataset
+from airflow_batch_inference.workflows.verify import verify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+ROWS = 240
+PART_ROWS = 20
+BAD = (33, 34, 150)
+NAMES = ("a", "b")
+
+
+class Model:
+    """a + 2 b, but for three rows that it refuses."""
+
+    inputs = tuple(ColumnSpec(name=name, type="double") for name in NAMES)
+    feature_names = NAMES
+    n_features = 2
+    output_names = None
+    methods = ("predict",)
+    versions: dict[str, str] = {"fake": "1"}  # noqa: RUF012  # never changed
+
+    def predict(self, batch: pa.Table, *, method: str = "predict", kwargs: Any = None) -> np.ndarray:
+        values = batch.column("a").to_numpy()
+        if np.isin(values, BAD).any():
+            raise ValueError("no such leaf")
+        return values + 2 * batch.column("b").to_numpy()
+
+
+@dataclass
+class Result:
+    """What a campaign did, and what it found."""
+
+    seed: int
+    runs: int = 0
+    kills: int = 0
+    faults: int = 0
+    resumed_parts: int = 0
+    silent: int = 0
+    stops: int = 0
+    slowest_stop_s: float = 0.0
+    violations: list[str] = field(default_factory=list)
+
+
+class Campaign:
+    """Disturbs runs of one job.
+
+    Parameters
+    ----------
+    folder
+        For the input files.
+    root
+        The artifact store; each disturbed job gets a folder of its own in it.
+    seed
+        Of all that is random.
+    """
+
+    def __init__(self, folder: Path, root: str, *, seed: int) -> None:
+        self.root = root
+        self.random = random.Random(seed)
+        self.result = Result(seed)
+        self.storage = Storage()
+        self.source = folder / "in"
+        self.source.mkdir(exist_ok=True)
+        rows = np.arange(float(ROWS))
+        for name, part in (("1", rows[:100]), ("2", rows[100:])):
+            table = pa.table({"a": part, "b": np.ones(len(part)), "key": [f"k{row:.0f}" for row in part]})
+            pq.write_table(table, self.source / f"{name}.parquet", write_page_checksum=True)
+        reference = pq.read_table(self.source / "1.parquet")
+        self.baseline = make_baseline(lambda: [reference], schema=reference.schema)
+        plan._PART_ROWS = PART_ROWS
+        _, self.expected = self.run(f"file://{folder}/undisturbed", "1", storage=Storage())
+
+    def run(
+        self,
+        root: str,
+        attempt: str,
+        *,
+        storage: Storage | None = None,
+        batch_id: str = "b",
+        task: TaskKey = TaskKey(dag_id="d", run_id="r", task_id="t"),  # noqa: B008  # never changed
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> tuple[str, PredictionSetRecord]:
+        """Score as one try of one task would."""
+        model = Model()
+        record = ModelRecord(
+            name="fake", model_uri="file:///m", conn_id=None, sha256="5" * 64, size_bytes=1, flavor="fake",
+            format="fake", trust="data", trusted_types=(), trusted_by=None, load_options={}, classes=None,
+            class_names=None, inputs=model.inputs, n_features=2, output_names=None, label_columns=None, versions={},
+            baseline_uri="file:///baseline", golden_uri=None, tag=None,
+        )  # fmt: skip
+        request = ScoringRequest(
+            model=model, record=record, model_record_uri=None, dataset=str(self.source), options=ScoringOptions(),
+            destination=Destination(
+                root=root, task=task, attempt=attempt,
+                try_id=f"{int(attempt):06d}", batch_id=batch_id,
+            ),
+            policy=RowPolicy(error_threshold=len(BAD)), rows_per_batch=7, baseline=self.baseline,
+        )  # fmt: skip
+        return score_dataset(request, storage=storage or self.storage, data_storage=Storage(), stopped=stopped)
+
+    def folder(self, root: str) -> str:
+        return Destination(
+            root=root, task=TaskKey(dag_id="d", run_id="r", task_id="t"), attempt="1", try_id="1", batch_id="b"
+        ).folder
+
+    def check(self, root: str, what: str, *, must_exist: bool = False, storage: Storage | None = None) -> None:
+        """Nothing is visible, or one whole set with the bytes of an undisturbed run."""
+        storage = storage or self.storage
+        number, uri = latest_commit(self.folder(root), storage)
+        if uri is None:
+            if must_exist:
+                self.result.violations.append(f"{what}: no commit after the last try")
+            return
+        try:
+            found = verify(uri, storage)
+        except BatchInferenceError as error:
+            self.result.violations.append(f"{what}: {error}")
+            return
+        self.result.violations += [f"{what}: {problem}" for problem in found.problems]
+        record = found.record
+        if [p.sha256 for p in record.parts] != [p.sha256 for p in self.expected.parts]:
+            self.result.violations.append(f"{what}: other bytes than those of an undisturbed run")
+        # A profile is named after its content.
+        if _file_name(record.profile_uri) != _file_name(self.expected.profile_uri) or not storage.exists(
+            str(record.profile_uri)
+        ):
+            self.result.violations.append(f"{what}: another profile than that of an undisturbed run")
+        if record.certificate != self.expected.certificate or number != 1:
+            self.result.violations.append(f"{what}: commit {number}, {record.certificate}")
+
+    def kills(self, *, at_least: int) -> Result:
+        """Kill tries with SIGKILL at random moments, until each job is done."""
+        started = time.monotonic()
+        self._killed_try(f"{self.root}/warm", 1, longest=0)  # a forked run is slower than one in this process
+        longest = (time.monotonic() - started) * 1.5
+        job = 0
+        while self.result.kills < at_least:
+            job += 1
+            root = f"{self.root}/{job}"
+            for attempt in range(1, 100):
+                before = self._receipts(root)
+                done = self._killed_try(root, attempt, longest)
+                self.check(root, f"job {job}, try {attempt}", must_exist=done)
+                if done:
+                    self.result.resumed_parts += before
+                    self._check_nothing_left(root, job)
+                    break
+        return self.result
+
+    def _check_nothing_left(self, root: str, job: int) -> None:
+        """Every file is a note, a commit, or named by one: what the killed tries left was swept."""
+        files = [file.uri for file in self.storage.list_files(self.folder(root))]
+        notes = [uri for uri in files if "/_work/" in uri or "/_commits/" in uri]
+        told = b"".join(self.storage.read_bytes(uri) for uri in notes).decode()
+        left = [uri for uri in files if "/.tmp-" in uri or (uri not in notes and _file_name(uri) not in told)]
+        self.result.violations += [f"job {job}: {uri} is left" for uri in left]
+
+    def _killed_try(self, root: str, attempt: int, longest: float) -> bool:
+        self.result.runs += 1
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                self.run(root, str(attempt))
+                code = 0
+            finally:
+                os._exit(code)
+        until = time.monotonic() + (self.random.uniform(0, longest) or 60)
+        while time.monotonic() < until:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                if status:
+                    self.result.violations.append(f"{root} try {attempt} ended with {status}")
+                return status == 0
+            time.sleep(0.001)
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        self.result.kills += os.WIFSIGNALED(status)
+        return status == 0
+
+    def stops(self, *, at_least: int) -> Result:
+        """Send tries a SIGTERM at random moments, as Airflow's ``on_kill`` asks them to end, and retry."""
+        started = time.monotonic()
+        self._killed_try(f"{self.root}/warm", 1, longest=0)
+        longest = time.monotonic() - started
+        number = 0
+        while self.result.stops < at_least:
+            number += 1
+            root = f"{self.root}/stop-{number}"
+            done = self._stopped_try(root, longest)
+            self.check(root, f"stop {number}", must_exist=done)
+            before = self._receipts(root)
+            self.run(root, "2")
+            self.result.resumed_parts += 0 if done else before
+            self.check(root, f"stop {number}, retry", must_exist=True)
+        return self.result
+
+    def _stopped_try(self, root: str, longest: float) -> bool:
+        self.result.runs += 1
+        child = os.fork()
+        if child == 0:
+            code = 1
+            asked = threading.Event()
+            signal.signal(signal.SIGTERM, lambda *_: asked.set())
+            try:
+                self.run(root, "1", stopped=asked.is_set)
+                code = 0
+            except InterruptedError:
+                code = 3
+            finally:
+                os._exit(code)
+        time.sleep(self.random.uniform(0.01, longest))
+        asked = time.monotonic()
+        os.kill(child, signal.SIGTERM)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if code == 3:
+            self.result.stops += 1
+            self.result.slowest_stop_s = round(max(self.result.slowest_stop_s, time.monotonic() - asked), 3)
+        elif code not in (0, -signal.SIGTERM):  # it was done, or had not come to ask for signals yet
+            self.result.violations.append(f"{root}: exit code {code}")
+        return code == 0
+
+    def _receipts(self, root: str) -> int:
+        folder = f"{self.folder(root)}/_work"
+        if not self.storage.exists(folder):
+            return 0
+        return sum("/part-" in file.uri for file in self.storage.list_files(folder))
+
+    def races(self, times: int, *, same_job: bool) -> Result:
+        """Let three processes score at once: of one job they agree on one commit; of three each has one, or is told."""
+        for number in range(times):
+            root = f"{self.root}/race-{number}"
+            children = []
+            for attempt in (1, 2, 3):
+                self.result.runs += 1
+                child = os.fork()
+                if child == 0:
+                    code = 1
+                    try:
+                        self.run(root, str(attempt), batch_id="b" if same_job else str(attempt))
+                        code = 0
+                    except BatchInferenceError as error:
+                        code = 2 if "later try" in str(error) else 1
+                    except Exception:  # noqa: BLE001  # told as exit code 1
+                        traceback.print_exc()
+                    finally:
+                        os._exit(code)
+                children.append(child)
+            codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+            self._check_race(root, number, codes, same_job=same_job)
+        return self.result
+
+    def _check_race(self, root: str, number: int, codes: list[int], *, same_job: bool) -> None:
+        allowed = {0} if same_job else {0, 2}
+        if not set(codes) <= allowed or 0 not in codes:
+            self.result.violations.append(f"race {number}: exit codes {codes}")
+        commits = self.storage.list_files(f"{self.folder(root)}/_commits")
+        if len(commits) != (1 if same_job else codes.count(0)):
+            self.result.violations.append(f"race {number}: {len(commits)} commits, {codes}")
+        for commit in commits:
+            found = verify(commit.uri, self.storage)
+            self.result.violations += [f"race {number}: {problem}" for problem in found.problems]
+            keys = {part.uri.split("/")[-2] for part in found.record.parts}
+            if len(keys) != 1 or found.record.rows_out != ROWS - len(BAD):
+                self.result.violations.append(f"race {number}: a mixture of {keys}")
+
+    def failing_operations(self, fs: Faults, *, forever: bool, applied: bool, passes: bool) -> Result:
+        """Let the n-th operation of the artifact store fail, for every n, and retry on a sound store."""
+        if isinstance(fs, FaultyFileSystem):
+            self.storage = Storage(filesystem_for=lambda _: fs)
+        fs.arm(None)
+        self.run(f"{self.root}/count", "1")
+        for number in range(1, fs.count + 1):
+            root = f"{self.root}/{number}-{forever}-{applied}-{passes}"
+            fs.arm(number, forever=forever, applied=applied, passes=passes)
+            self.result.runs += 1
+            with contextlib.suppress(OSError, BatchInferenceError):
+                self.run(root, "1")
+            self.result.faults += fs.failed > 0
+            fs.arm(None)
+            self.check(root, f"operation {number}")
+            before = self._receipts(root)
+            self.run(root, "2")
+            self.result.resumed_parts += before
+            self.check(root, f"operation {number}, retry", must_exist=True)
+        return self.result
+
+    def damaged_inputs(self, times: int) -> Result:
+        """Change or cut bytes of an input file: an error, or (where the bytes mean nothing) the same rows as before.
+
+        A Parquet footer has no checksum: of some hundred changes one may name a column differently, and be silent.
+        """
+        path = self.source / "2.parquet"
+        sound = path.read_bytes()
+        for number in range(times):
+            data = bytearray(sound)
+            if self.random.random() < 0.2:
+                data = data[: self.random.randrange(len(data))]
+            else:
+                for _ in range(self.random.choice([1, 1, 4, 30])):
+                    data[self.random.randrange(len(data))] ^= 1 << self.random.randrange(8)
+            path.write_bytes(data)
+            root = f"{self.root}/damaged-{number}"
+            self.result.runs += 1
+            try:
+                _, record = self.run(root, "1")
+            except (DataError, BatchInferenceError):
+                self.result.faults += 1
+                if latest_commit(self.folder(root), self.storage)[1] is not None:
+                    self.result.violations.append(f"damage {number}: an error and a commit")
+                continue
+            # The footers differ: they name the job, which another version of the file is.
+            self.result.silent += _rows(record) != _rows(self.expected)
+        path.write_bytes(sound)
+        return self.result
+
+
+def _file_name(uri: str | None) -> str:
+    return str(uri).rpartition("/")[2]
+
+
+def _rows(record: PredictionSetRecord) -> list[dict[str, Any]]:
+    return [row for part in record.parts for row in pq.read_table(part.uri.removeprefix("file://")).to_pylist()]
+
+
+class Faults:
+    """Counts a store's operations, and lets the n-th fail."""
+
+    count = 0
+    failed = 0
+    _number: int | None = None
+
+    def arm(self, number: int | None, *, forever: bool = False, applied: bool = False, passes: bool = True) -> None:
+        """Let an operation fail, by its number from now; None: none."""
+        self.count = self.failed = 0
+        self._number, self._forever, self._applied, self._passes = number, forever, applied, passes
+
+    def _is_next(self) -> bool:
+        """Count an operation, and say whether it is one that fails."""
+        self.count += 1
+        number = self._number
+        return number is not None and (self.count == number or (self._forever and self.count > number))
+
+    def _fail(self, name: str) -> None:
+        self.failed += 1
+        if self._passes:
+            raise ConnectionResetError(f"{name}: the network")
+        raise OSError(errno.EACCES, f"{name}: no right")
+
+
+class FaultyS3(Faults):
+    """Lets the n-th call of s3fs to its server fail, before it is sent or after it was answered."""
+
+    @contextlib.contextmanager
+    def installed(self) -> Iterator[FaultyS3]:
+        """Stand before s3fs's own calls within the block."""
+        import s3fs
+
+        real = s3fs.S3FileSystem._call_s3
+
+        async def call(fs: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+            fails = self._is_next()
+            if fails and not self._applied:
+                self._fail(method)
+            answer = await real(fs, method, *args, **kwargs)
+            if fails:
+                self._fail(method)
+            return answer
+
+        s3fs.S3FileSystem._call_s3 = call
+        try:
+            yield self
+        finally:
+            s3fs.S3FileSystem._call_s3 = real
+
+
+class FaultyFileSystem(Faults, MemoryFileSystem):
+    """An in-memory file system of its own whose n-th operation fails."""
+
+    protocol = "faulty"
+    store: dict[str, Any] = {}  # noqa: RUF012  # shared by all instances, as in the class it comes from
+    pseudo_dirs = [""]  # noqa: RUF012
+    cachable = False
+    _OPERATIONS = ("pipe_file", "put_file", "cat_file", "info", "find", "exists", "rm_file")
+
+    def _operation(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        work = getattr(MemoryFileSystem, name)
+        if getattr(self, "_inside", False):
+            return work(self, *args, **kwargs)
+        fails = self._is_next()
+        self._inside = True
+        try:
+            if fails and not self._applied:
+                self._fail(name)
+            answer = work(self, *args, **kwargs)
+        finally:
+            self._inside = False
+        if fails:
+            self._fail(name)
+        return answer
+
+
+def _operation(name: str) -> Any:
+    def method(self: FaultyFileSystem, *args: Any, **kwargs: Any) -> Any:
+        return self._operation(name, *args, **kwargs)
+
+    return method
+
+
+for _name in FaultyFileSystem._OPERATIONS:
+    setattr(FaultyFileSystem, _name, _operation(_name))
+
+
+def on_full_disk(folder: Path, small: Path, *, seed: int, times: int) -> Result:
+    """Let the artifact store's disk be full at some point, then make room and retry."""
+    campaign = Campaign(folder, f"file://{small}/root", seed=seed)
+    for number in range(times):
+        root = f"file://{small}/{number}"
+        ballast = small / "ballast"
+        campaign.result.runs += 1
+        free = os.statvfs(small).f_bavail * os.statvfs(small).f_frsize
+        ballast.write_bytes(bytes(max(0, free - campaign.random.randrange(4_096, 90_000))))
+        try:
+            campaign.run(root, "1")
+        except OSError as error:
+            campaign.result.faults += error.errno == errno.ENOSPC
+        campaign.check(root, f"full {number}")
+        ballast.unlink()
+        campaign.result.resumed_parts += campaign._receipts(root)
+        campaign.run(root, "2")
+        campaign.check(root, f"full {number}, retry", must_exist=True)
+        shutil.rmtree(small / str(number))
+    return campaign.result
+
+
+def describe(result: Any) -> str:
+    """Return a result as one line of JSON."""
+    return json.dumps(result.__dict__)
