@@ -194,7 +194,7 @@ def results(bench, record):
 KILLED = """
 import os, pickle, signal, sys
 from pathlib import Path
-from airflow_batch_inference.scoring import part, plan
+from airflow_batch_inference.jobs import part, plan
 from airflow_batch_inference.workflows.score import Resources, score_dataset
 from airflow_batch_inference.storage.store import Storage
 
