@@ -41,8 +41,8 @@ def test_a_job_that_is_killed_goes_on_with_the_mini_batches_that_are_missing(ben
     program = bench.folder / "job.py"
     program.write_text(f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
-from conftest import *
+sys.path.insert(0, {str(Path(__file__).parents[1] / "support")!r})
+from script_bench import *
 bench = Bench(Path({str(bench.folder)!r}))
 bench.run({script!r}, mini_batch_size=1, attempt="killed")
 """)
