@@ -7,7 +7,6 @@ checked and no trust is asked, neither of the script nor of the model files that
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import posixpath
 import sys
 from dataclasses import dataclass, field
@@ -193,7 +192,7 @@ class UserScript:
 
     def _code_digest(self, code: str) -> str:
         names = self._code_files(code)
-        return tree_digest([(name, hashlib.sha256(self.storage.read_bytes(uri)).hexdigest()) for name, uri in names])
+        return tree_digest([(name, self.storage.sha256_at(uri)[0]) for name, uri in names])  # large files may lie there
 
     def _local(self, script: str, code: str | None, scratch: Path) -> tuple[Path, Path]:
         """Return the local paths of the script and of its code, copied where they lie elsewhere."""

@@ -261,6 +261,20 @@ def test_code_that_changes_before_a_script_imports_it_fails_the_job(bench, chang
     assert bench.committed() == bench.receipts() == []
 
 
+def test_large_files_among_the_code_are_not_read_into_memory(bench, monkeypatch):
+    bench.write_files(1)
+    script = bench.script(ECHO)
+    with (bench.folder / "code" / "vectors.bin").open("wb") as file:
+        file.truncate(1 << 20)
+    asked = []
+    monkeypatch.setattr(
+        Storage, "read_bytes", lambda self, uri, read=Storage.read_bytes: asked.append(uri) or read(self, uri)
+    )
+    bench.run(script, code=str(bench.folder / "code"))
+    assert asked
+    assert not [uri for uri in asked if uri.endswith("vectors.bin")]
+
+
 def test_no_files_are_an_error_or_an_empty_set_as_asked(bench):
     bench.input.mkdir()
     script = bench.script(ECHO)
