@@ -7,6 +7,7 @@ and a call that got no answer is an error, never a result.
 from __future__ import annotations
 
 import sys
+import threading
 import time
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -72,6 +73,7 @@ class ModelProcess:
         self._where = where
         self._timeout_s = CALL_TIMEOUT_S if timeout_s is None else timeout_s
         self._ended: BatchInferenceError | None = None
+        self._turn = threading.Lock()
         process, pipe = start_process("airflow_batch_inference.models.process", workers=1)
         self._process, self._pipe = process, pipe
         self._end = weakref.finalize(self, _end, process, pipe)
@@ -144,15 +146,19 @@ class ModelProcess:
         self._end()
 
     def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # as the member says
-        if self._ended is not None:
-            raise self._ended
-        send(self._pipe, (name, args, kwargs))
-        result, learned = self._answer(f"was asked for {kwargs.get('method') or name}")
-        self._facts |= learned
-        return result
+        with self._turn:
+            if self._ended is not None:
+                raise self._ended
+            # Should the wait be given up, the answer would be taken for that of the next call.
+            message = f"{self._where}: a call of this model was given up before its answer came. Load the model again."
+            self._ended = WorkerError(message)
+            send(self._pipe, (name, tuple(map(_alone, args)), kwargs))
+            result, learned = self._answer(f"was asked for {kwargs.get('method') or name}")
+            self._facts |= learned
+            return result
 
     def _answer(self, what: str) -> Any:  # noqa: ANN401  # whatever the process sends
-        """Return what the process answers; forget it where it does not."""
+        """Return what the process answers, or raise what the model did; forget the process where it does not."""
         started = time.monotonic()
         how = None
         while how is None and not self._pipe.poll(_POLL_S):
@@ -161,9 +167,10 @@ class ModelProcess:
                 self._process.kill()
         try:
             is_error, value = self._pipe.recv()
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError):  # it may end in the middle of an answer
             self._ended = self._error_of(what, how)
             raise self._ended from None
+        self._ended = None
         if is_error:
             raise value
         return value
@@ -179,6 +186,18 @@ class ModelProcess:
             return WorkerError(f"{message} That says nothing of the file: try again, with more memory.")
         more = "It is damaged, or such data are too much for it. If it is good, pin its digest with sha256=."
         return ModelLoadError(f"{message} {more}")
+
+
+def _alone(value: object) -> object:
+    """Return a slice of a table without the rows around it, which would go through the pipe with it."""
+    import pyarrow as pa
+
+    if not isinstance(value, pa.Table) or value.get_total_buffer_size() <= 2 * value.nbytes:
+        return value
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, value.schema) as stream:
+        stream.write_table(value)
+    return pa.ipc.open_stream(sink.getvalue()).read_all()
 
 
 def _end(process: subprocess.Popen[bytes], pipe: Pipe) -> None:

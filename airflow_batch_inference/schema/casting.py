@@ -24,7 +24,24 @@ _CAST_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError)
 def loses_digits(text: pa.Array | pa.ChunkedArray) -> bool:
     """Say whether a string is an integer that a double would change, such as a long identifier."""
     long = text.filter(pc.fill_null(pc.match_substring_regex(text, r"^[+-]?\d{16,}$"), fill_value=False))
-    return any(int(value) != int(float(value)) for value in long.to_pylist())
+    return any(changes_in_a_double(value) for value in long.to_pylist())
+
+
+def changes_in_a_double(integer: str | int) -> bool:
+    """Say whether a double is another number than an integer, or holds none that large.
+
+    Examples
+    --------
+    >>> changes_in_a_double("+9007199254740993"), changes_in_a_double(-(2**60)), changes_in_a_double("9" * 5000)
+    (True, False, True)
+    """
+    try:
+        nearest = float(integer)
+    except OverflowError:
+        return True
+    # Python makes no integer of thousands of digits, be they zeros.
+    whole = int(integer.lstrip("+-0") or "0") if isinstance(integer, str) and np.isfinite(nearest) else integer
+    return not np.isfinite(nearest) or abs(int(whole)) != abs(int(nearest))
 
 
 def converted(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:

@@ -411,10 +411,17 @@ def cast(values: pa.ChunkedArray, kind: pa.DataType | None, column: str) -> pa.C
 
 
 def large_numbers(batch: pa.RecordBatch | pa.Table) -> list[str]:
-    """Name the double columns with values so large that an integer among them may have lost digits."""
+    """Name the columns with doubles, at any level, so large that an integer among them may have lost digits."""
     return [
-        field.name
-        for field in batch.schema
-        if pa.types.is_float64(field.type)
-        and pc.any(pc.greater_equal(pc.abs(batch.column(field.name)), EXACT_INTEGERS)).as_py()
+        name
+        for name, values in zip(batch.schema.names, batch.columns, strict=True)
+        if any(pc.any(pc.greater_equal(pc.abs(each), EXACT_INTEGERS)).as_py() for each in _doubles(values))
     ]
+
+
+def _doubles(values: pa.Array | pa.ChunkedArray) -> list[pa.Array | pa.ChunkedArray]:
+    if is_list(values.type):
+        return _doubles(pc.list_flatten(values))
+    if pa.types.is_struct(values.type):
+        return [found for each in values.flatten() for found in _doubles(each)]
+    return [values] if pa.types.is_float64(values.type) else []

@@ -287,6 +287,7 @@ def _setup(job: _Job) -> WorkerSetup:
         attempt=job.request.destination.attempt,
         storage=job.storage.resolved(job.request.destination.root),
         data_storage=job.data_storage.resolved(*(item.file.uri for item in job.items)),
+        code=job.opened.code,
     )
     try:
         require_portable(setup)

@@ -7,7 +7,6 @@ checked and no trust is asked, neither of the script nor of the model files that
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import posixpath
 import sys
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from airflow_batch_inference.storage.uris import join_uri, normalize_uri, redact
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from airflow_batch_inference.records import DataFile
     from airflow_batch_inference.scripts.interpreter import Interpreter
     from airflow_batch_inference.scripts.runner import Runner
     from airflow_batch_inference.storage.store import Storage
@@ -51,6 +51,8 @@ class Opened:
         Of the Python that it runs in, where that is not the worker's.
     require_unchanged
         Raises where the code is not what it was.
+    code
+        The files of code that lies on the local disk, and is run from there.
     """
 
     runner: Runner
@@ -63,6 +65,7 @@ class Opened:
     model_folder: ModelFolder = field(default_factory=ModelFolder)
     versions: Mapping[str, str] = field(default_factory=dict)
     require_unchanged: Callable[[], None] = lambda: None
+    code: tuple[DataFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +121,7 @@ class UserScript:
         """
         script, code = self._uris()
         digest = sha256_of_bytes(self.storage.read_bytes(script))
+        files = self._run_in_place(code)
         code_digest = None if code is None else self._code_digest(code)
         path, folder = self._local(script, code, scratch)
         interpreter = None if self.own_python is None else self.own_python.interpreter()
@@ -144,6 +148,7 @@ class UserScript:
                 model_folder=ModelFolder() if model is None else model_folder(model, _sources(path, folder, code)),
                 versions={} if interpreter is None else {"python": interpreter.version},
                 require_unchanged=require_unchanged,
+                code=files,
             )
 
     def _runner(self, path: str, folder: str, digest: str, interpreter: Interpreter | None) -> Runner:
@@ -179,9 +184,15 @@ class UserScript:
             raise ConfigurationError(message)
         return found
 
+    def _run_in_place(self, code: str | None) -> tuple[DataFile, ...]:
+        """Return the versions of the code's files, from before they are hashed; remote code is copied."""
+        if code is None or not code.startswith("file://"):
+            return ()
+        return tuple(self.storage.settled([self.storage.stat(uri) for _, uri in self._code_files(code)]))
+
     def _code_digest(self, code: str) -> str:
         names = self._code_files(code)
-        return tree_digest([(name, hashlib.sha256(self.storage.read_bytes(uri)).hexdigest()) for name, uri in names])
+        return tree_digest([(name, self.storage.sha256_at(uri)[0]) for name, uri in names])  # large files may lie there
 
     def _local(self, script: str, code: str | None, scratch: Path) -> tuple[Path, Path]:
         """Return the local paths of the script and of its code, copied where they lie elsewhere."""

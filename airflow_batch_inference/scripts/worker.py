@@ -18,7 +18,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.exceptions import ConfigurationError, InputChangedError, ScriptError
+from airflow_batch_inference.exceptions import (
+    ArtifactIntegrityError,
+    ConfigurationError,
+    InputChangedError,
+    ScriptError,
+)
 from airflow_batch_inference.formats.names import OUTPUT_SUFFIXES
 from airflow_batch_inference.ledger.accounting import as_text
 from airflow_batch_inference.ledger.receipts import put_receipt
@@ -35,6 +40,7 @@ from airflow_batch_inference.scripts.plan import file_hash
 from airflow_batch_inference.scripts.run_result import as_frame, complex_values, count_elements, write_rows
 from airflow_batch_inference.scripts.settings import OUTPUT
 from airflow_batch_inference.storage.store import private_folder, sha256_of
+from airflow_batch_inference.storage.tree import local_file
 from airflow_batch_inference.storage.uris import encode_segment, join_uri
 
 if TYPE_CHECKING:
@@ -42,6 +48,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from airflow_batch_inference.records import DataFile
     from airflow_batch_inference.scripts.plan import Item, MiniBatch
     from airflow_batch_inference.scripts.runner import Runner
     from airflow_batch_inference.scripts.settings import ScriptSettings
@@ -70,6 +77,8 @@ class WorkerSetup:
         The try's; part of the names of its files.
     storage, data_storage
         Reach the artifact store, and the input.
+    code
+        The files of code that is run where it lies, as they were when the job began.
     """
 
     runner: Runner
@@ -79,6 +88,7 @@ class WorkerSetup:
     attempt: str
     storage: Storage
     data_storage: Storage
+    code: tuple[DataFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +222,7 @@ class _Worker:
                 self.pipe.send(("ran",))
             seconds = time.monotonic() - started
             _require_unchanged(batch, self.setup.data_storage)
+        _require_same_code(self.setup.code)
         with _failing("returned", seconds):
             returned = count_elements(result)
             frame = as_frame(result, settings.label_columns, self._warn_once) if settings.keeps_rows else None
@@ -332,6 +343,28 @@ def _require_unchanged(batch: MiniBatch, storage: Storage) -> None:
                 f"{planned.version}; now {now.size_bytes}, {now.version}). Run the task again when its writer is done."
             )
             raise InputChangedError(message)
+
+
+def _require_same_code(files: Sequence[DataFile]) -> None:
+    """Refuse what a script gave that may have imported or read other files than those that were hashed.
+
+    Raises
+    ------
+    ArtifactIntegrityError
+        Names the file.
+    """
+    for file in files:
+        path = file.uri.removeprefix("file://")
+        try:
+            is_same = local_file(file.uri, Path(path).stat()) == file
+        except OSError:
+            is_same = False
+        if not is_same:
+            message = (
+                f"{path} was changed since the job began, and it lies in code. Run the task again; what the script "
+                "itself writes must lie elsewhere."
+            )
+            raise ArtifactIntegrityError(message)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import os
 import posixpath
 import re
 import secrets
+import shutil
 import stat
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -461,12 +462,15 @@ class Storage:
         ------
         ArtifactNotFoundError
             Nothing lies there.
+        OSError
+            There is no room for it.
         """
         fs, path = self.filesystem(uri)
         digest = hashlib.sha256()
         try:
             self._require_file(fs, path)
             with fs.open(path, "rb") as source, target.open("wb") as copy:
+                _require_room(getattr(source, "size", None), target, uri)
                 while chunk := source.read(_COPY_BYTES):
                     digest.update(chunk)
                     copy.write(chunk)
@@ -678,3 +682,11 @@ def sha256_of(path: Path) -> str:
     """Return the SHA-256 (hex) of a local file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _require_room(size: object, target: Path, uri: str) -> None:
+    """Refuse to fill a disk that others write to: a file with holes is as large as it says only in its copy."""
+    free = shutil.disk_usage(target.parent).free
+    if isinstance(size, int) and size > free:
+        message = f"no room for a copy of {redact(uri)}, which has {size} bytes: {target.parent} has {free}"
+        raise OSError(errno.ENOSPC, message)

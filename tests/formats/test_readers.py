@@ -105,6 +105,30 @@ def test_json_integers_that_no_number_holds_are_refused(tmp_path):
         whole(tmp_path / "x.jsonl")
 
 
+@pytest.mark.parametrize(
+    "row", ['{"v": [0.5, %s]}', '{"v": {"w": %s}}\n{"v": {"w": 0.5}}', '{"v": [[{"w": %s}]]}', '{"v": %s}']
+)
+@pytest.mark.parametrize("number", ["9223372036854775809", "-" + "9" * 400])
+@pytest.mark.parametrize("suffix", ["jsonl", "json"])
+def test_json_integers_are_rounded_at_no_level(tmp_path, row, number, suffix):
+    lines = (row % number).split("\n")
+    path = tmp_path / f"x.{suffix}"
+    path.write_text("\n".join(lines) if suffix == "jsonl" else f"[{','.join(lines)}]")
+    with pytest.raises(DataError, match=f"field 'v' holds the integer {number[:19]}"):
+        whole(path)
+
+
+def test_nested_numbers_that_lose_no_digit_are_read(tmp_path):
+    (tmp_path / "x.jsonl").write_text('{"v": [1e300, 9007199254740994, 0.5]}\n{"v": null}\n{"v": []}\n')
+    assert whole(tmp_path / "x.jsonl").column("v").to_pylist() == [[1e300, 2.0**53 + 2, 0.5], None, []]
+
+
+@pytest.mark.parametrize("number", ["9" * 330, "-" + "9" * 4400, "0" * 4400 + "1"])
+def test_hundreds_of_digits_in_csv_are_text(tmp_path, number):
+    (tmp_path / "x.csv").write_text(f"id,b\n{number},2\n3,4\n")
+    assert whole(tmp_path / "x.csv").column("id").to_pylist() == [number, "3"]
+
+
 def test_text_with_a_comma_may_come_after_a_block_of_nothing(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("a,b\n" + ",2\n" * 1_500_000 + '"Smith, J",3\n')

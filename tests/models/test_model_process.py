@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
+import struct
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import Pipe
 
 import lightgbm as lgb
 import numpy as np
@@ -19,6 +23,7 @@ from airflow_batch_inference.models import process as model_process
 from airflow_batch_inference.models.describe import ModelRequest
 from airflow_batch_inference.models.loading import TrustRequest, load_model, load_recorded
 from airflow_batch_inference.models.process import ModelProcess
+from airflow_batch_inference.storage import handover
 from airflow_batch_inference.storage.store import Storage, sha256_of
 from airflow_batch_inference.workflows.register_model import GoldenRequest, register_model
 
@@ -41,6 +46,16 @@ def trees(tmp_path):
     path = tmp_path / "trees.txt"
     lgb.train({"verbosity": -1, "min_data_in_leaf": 5}, data, num_boost_round=2).save_model(path)
     return path
+
+
+class _Deaf:
+    """The end of a pipe that takes what is sent to nobody."""
+
+    def __init__(self, connection):
+        self.poll, self.recv_bytes, self.close = connection.poll, connection.recv_bytes, connection.close
+
+    def send_bytes(self, data):
+        pass
 
 
 def rows(*values):
@@ -81,6 +96,52 @@ def test_a_death_of_its_process_is_an_error(apart, by, kind):
     os.kill(apart._process.pid, by)
     with pytest.raises(kind, match=rf"ended \({by.name}\) when the model was asked for predict"):
         apart.predict(rows(1.0))
+
+
+def test_an_answer_that_nobody_waited_for_is_not_that_of_the_next_call(apart, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelProcess, "_answer", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            apart.predict(rows(1.0, 2.0))
+    with pytest.raises(WorkerError, match=r"m\.onnx: a call of this model was given up"):
+        apart.predict(rows(3.0))
+
+
+def test_threads_get_the_answers_to_their_own_calls(apart):
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda size: np.ravel(apart.predict(rows(*[-size] * size))), [1, 2, 3, 4] * 20))
+    for size, answer in zip([1, 2, 3, 4] * 20, found, strict=True):
+        np.testing.assert_array_equal(answer, [-size] * size)
+
+
+def test_an_answer_that_breaks_off_is_told(apart):
+    process = apart._process
+    read, write = Pipe(duplex=False)
+    apart._pipe = handover.Pipe(_Deaf(read))
+    os.write(write.fileno(), struct.pack("!i", 1000) + b"half of it")
+    write.close()
+    process.kill()
+    with pytest.raises(WorkerError, match=r"ended .SIGKILL. when the model was asked for predict"):
+        apart.predict(rows(1.0))
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.float32(), pa.string(), pa.list_(pa.int64()), pa.dictionary(pa.int32(), pa.string())]
+)
+def test_a_row_goes_through_the_pipe_without_those_around_it(kind):
+    values = pa.array([["1", "2"][i % 2] for i in range(50_000)]).cast(pa.int64())
+    values = (
+        pa.array([[each] for each in values.to_pylist()], kind)
+        if pa.types.is_list(kind)
+        else values.cast(pa.string() if pa.types.is_dictionary(kind) else kind)
+    )
+    values = values.dictionary_encode() if pa.types.is_dictionary(kind) else values
+    table = pa.table({"x": values, "none": pa.nulls(50_000)}).replace_schema_metadata({"k": "v"})
+    alone = model_process._alone(table.slice(30_001, 3))
+    assert alone.equals(table.slice(30_001, 3), check_metadata=True)
+    assert len(pickle.dumps(alone)) < 2000
+    assert model_process._alone(table) is table
+    assert model_process._alone(table.slice(7, 0)).equals(table.slice(7, 0))
 
 
 def test_it_ends_with_whoever_holds_it(apart):

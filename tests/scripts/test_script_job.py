@@ -238,6 +238,43 @@ def test_code_that_changes_before_a_worker_is_replaced_fails_the_job(bench):
         bench.run(script, code=str(bench.folder / "code"))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "status = os.stat(path); path.write_text('X = 2'); os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))",
+        "path.with_name('new').write_text('X = 2'); path.with_name('new').replace(path)",
+        "path.unlink(); path = path.parent / 'helper' / '__init__.py'; path.parent.mkdir(); path.write_text('X = 2')",
+    ],
+)
+def test_code_that_changes_before_a_script_imports_it_fails_the_job(bench, change):
+    bench.write_files(1)
+    script = bench.script(f"""
+        def run(mini_batch):
+            path = Path(__file__).with_name("helper.py")
+            {change}
+            import helper
+            return [helper.X] * len(mini_batch)
+    """)
+    (bench.folder / "code" / "helper.py").write_text("X = 1")
+    with pytest.raises(ArtifactIntegrityError, match=r"helper\.py was changed since the job began.*in code"):
+        bench.run(script, code=str(bench.folder / "code"))
+    assert bench.committed() == bench.receipts() == []
+
+
+def test_large_files_among_the_code_are_not_read_into_memory(bench, monkeypatch):
+    bench.write_files(1)
+    script = bench.script(ECHO)
+    with (bench.folder / "code" / "vectors.bin").open("wb") as file:
+        file.truncate(1 << 20)
+    asked = []
+    monkeypatch.setattr(
+        Storage, "read_bytes", lambda self, uri, read=Storage.read_bytes: asked.append(uri) or read(self, uri)
+    )
+    bench.run(script, code=str(bench.folder / "code"))
+    assert asked
+    assert not [uri for uri in asked if uri.endswith("vectors.bin")]
+
+
 def test_no_files_are_an_error_or_an_empty_set_as_asked(bench):
     bench.input.mkdir()
     script = bench.script(ECHO)

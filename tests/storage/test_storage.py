@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import multiprocessing
 import os
@@ -362,3 +363,12 @@ def test_a_hard_link_to_what_may_be_another_user_s_secret_is_refused_in_allowed_
         else:
             read(str(path))
     assert open_dataset(str(path), STORE).count_rows() == 1  # without allowed roots nothing lies outside
+
+
+def test_no_disk_is_filled_by_a_file_with_holes(tmp_path):
+    path = tmp_path / "holes"
+    with path.open("wb") as file:
+        file.truncate(1 << 43)
+    with pytest.raises(OSError, match=rf"no room for a copy of .*holes, which has {1 << 43} bytes") as caught:
+        Storage().copy_to_local(str(path), tmp_path / "copy")
+    assert caught.value.errno == errno.ENOSPC

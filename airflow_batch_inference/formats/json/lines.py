@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from airflow_batch_inference.formats.json.limits import MOST_FIELDS, TOO_DEEP, TOO_WIDE, is_deep
+from airflow_batch_inference.schema.casting import changes_in_a_double
 from airflow_batch_inference.schema.column_types import is_list, is_number, is_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_batch_inference.formats.reading import Reading
 
 _SHOWN_CHARACTERS = 60
@@ -90,9 +93,22 @@ def refuse_rounded_integers(block: bytes) -> None:
     """Refuse integers that JSON holds and a double does not: identifiers would become others."""
     for line in block.splitlines():
         for name, value in (json.loads(line) if line.strip() else {}).items():
-            if isinstance(value, int) and int(float(value)) != value:
-                message = f"field {name!r} holds the integer {value}, which no number here holds; write it as text"
+            changed = next((each for each in _integers(value) if changes_in_a_double(each)), None)
+            if changed is not None:
+                shown = str(changed)[:_SHOWN_CHARACTERS]
+                message = f"field {name!r} holds the integer {shown}, which no number here holds; write it as text"
                 raise ValueError(message)
+
+
+def _integers(value: object) -> Iterator[int]:
+    """Yield the integers of a value, at any level."""
+    waiting = [value]
+    while waiting:
+        inner = waiting.pop()
+        if isinstance(inner, int):
+            yield inner
+        elif isinstance(inner, (list, dict)):
+            waiting += inner if isinstance(inner, list) else inner.values()
 
 
 class MixedLines:
