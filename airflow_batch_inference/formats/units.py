@@ -60,21 +60,21 @@ class FileInfo:
 
 @dataclass(frozen=True, slots=True)
 class RowRange:
-    """A run of rows of one file of a dataset, and how to get at them.
+    """A run of rows of one split of a dataset, and how to get at them.
 
     Attributes
     ----------
-    file
-        The file's position in the dataset.
+    split
+        The split's position in the dataset; a split is a file, or rows in memory.
     start, stop
         As in :class:`Unit`, from the first unit to the last.
     skip
         Rows to read past after ``start``.
     first_row, rows
-        The run: its first row's number in the file, from 0, and how many rows there are.
+        The run: its first row's number in the split, from 0, and how many rows there are.
     """
 
-    file: int
+    split: int
     start: int
     stop: int | None
     skip: int

@@ -20,6 +20,7 @@ from airflow_batch_inference.predictors.isolation import Isolator
 from airflow_batch_inference.predictors.made_up import made_up_row
 from airflow_batch_inference.predictors.single import default_names
 from airflow_batch_inference.schema.column_types import arrow_type
+from airflow_batch_inference.sources.rows import TableSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from airflow_batch_inference.predictors.base import BatchPredictor
     from airflow_batch_inference.predictors.lineup import Lineup
     from airflow_batch_inference.records import ModelRecord
-    from airflow_batch_inference.sources.dataset import Dataset, MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
+    from airflow_batch_inference.sources.dataset import Dataset
 
 _PROBE_ROWS = 64
 _MOST_PROBED_ROWS = 128
@@ -86,9 +88,9 @@ def without_columns(
     passthrough = options.passthrough_columns
     if passthrough not in (None, "all"):
         passthrough = tuple(name for name in passthrough if name in schema.names)
-    inline = None if opened.inline is None else schema.empty_table()
+    source = TableSource(schema.empty_table()) if opened.source.is_inline else opened.source
     return (
-        replace(opened, schema=schema, inline=inline),
+        replace(opened, schema=schema, source=source),
         replace(options, drop_columns=(), passthrough_columns=passthrough),
     )
 

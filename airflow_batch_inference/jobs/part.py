@@ -24,6 +24,7 @@ from airflow_batch_inference.formats.writers import PartWriter
 from airflow_batch_inference.jobs.acceleration import tree_kernel
 from airflow_batch_inference.jobs.model_statistics import tally_of
 from airflow_batch_inference.jobs.output_layout import as_number
+from airflow_batch_inference.jobs.plan import versions_of
 from airflow_batch_inference.jobs.quarantine import (
     QUARANTINE_COLUMNS,
     QUARANTINE_FORMAT,
@@ -38,7 +39,7 @@ from airflow_batch_inference.predictors.shadow import ShadowedPredictor
 from airflow_batch_inference.predictors.single import assemble, require_in_step
 from airflow_batch_inference.records import Part, Receipt, Rejection
 from airflow_batch_inference.schema.columns import append_columns
-from airflow_batch_inference.sources.dataset import Cursor
+from airflow_batch_inference.sources.cursor import Cursor
 from airflow_batch_inference.sources.read_digest import ReadDigest
 from airflow_batch_inference.storage.store import sha256_of
 from airflow_batch_inference.storage.uris import encode_segment, join_uri
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.jobs.request import ScoringRequest
     from airflow_batch_inference.predictors.isolation import RejectedRow, ScoredRows
     from airflow_batch_inference.records import CheckCount, Profile
-    from airflow_batch_inference.sources.dataset import MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
     from airflow_batch_inference.storage.store import Storage
 
 _SHOWN_REJECTIONS = 5
@@ -144,17 +145,17 @@ class PartScorer:
             tally_of(predictor, self.job, self.request),
         )
         dataset = self.job.dataset
-        files = () if dataset.inline is not None else tuple(dict.fromkeys(wanted.file for wanted in plan.ranges))
-        dataset.require_unchanged(files)
+        splits = tuple(dict.fromkeys(wanted.split for wanted in plan.ranges))
+        dataset.require_unchanged(splits)
         try:
             part = self._write(plan, run)
         except TooManyRejectedRowsError as error:
-            dataset.require_unchanged(files)
+            dataset.require_unchanged(splits)
             raise self._with_rejects(error, plan, run) from error.__cause__
         except BatchInferenceError:
-            dataset.require_unchanged(files)  # half of a file that is being written is no damaged file
+            dataset.require_unchanged(splits)  # half of a file that is being written is no damaged file
             raise
-        dataset.require_unchanged(files)
+        dataset.require_unchanged(splits)
         quarantine = self._write_quarantine(plan, run)
         receipt = Receipt(
             job_key=self.job.key,
@@ -173,7 +174,7 @@ class PartScorer:
             rows_set_aside=run.rows_set_aside,
             lines=() if run.tally is None else run.tally.lines(),
             tree_kernel=tree_kernel(self.model, self.request.record),
-            read=tuple(dataset.files[file].file for file in files),
+            read=versions_of(dataset, plan),
             rows_digest=run.digest.hexdigest(),
         )
         return self._put(receipt)

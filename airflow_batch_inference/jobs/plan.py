@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_batch_inference.formats.units import Unit
+    from airflow_batch_inference.records import DataFile
+    from airflow_batch_inference.sources.dataset import Dataset
 
 _PART_ROWS = 131_072
 _PART_BYTES = 128 << 20
@@ -74,6 +76,13 @@ def plan_parts(units: Sequence[Sequence[Unit]]) -> tuple[PartPlan, ...]:
     return tuple(packer.parts) or (PartPlan(index=0, ranges=(), rows=0, size_bytes=0),)
 
 
+def versions_of(dataset: Dataset, plan: PartPlan) -> tuple[DataFile, ...]:
+    """Return the versions of the splits that a part reads, each once; of rows that cannot change there are none."""
+    splits = dict.fromkeys(wanted.split for wanted in plan.ranges)
+    versions = (dataset.source.splits[split].version for split in splits)
+    return tuple(version for version in versions if version is not None)
+
+
 @dataclass(slots=True)
 class _Packer:
     """Fills one part after the other."""
@@ -111,7 +120,7 @@ class _Packer:
     def _append(self, new: RowRange) -> None:
         """Append a run, joined with the last one where it follows it in the file."""
         last = self.ranges[-1] if self.ranges else None
-        if last and last.file == new.file and last.first_row + last.rows == new.first_row:
+        if last and last.split == new.split and last.first_row + last.rows == new.first_row:
             self.ranges[-1] = replace(last, stop=new.stop, rows=last.rows + new.rows)
         else:
             self.ranges.append(new)

@@ -36,7 +36,7 @@ from airflow_batch_inference.predictors.single import (
 )
 from airflow_batch_inference.records import ColumnSpec, ModelRecord, fingerprint
 from airflow_batch_inference.schema.signature import InputPlan, is_number, is_text, plan_inputs, require_known
-from airflow_batch_inference.sources.dataset import Dataset, open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.predictors.explanations import Explain
     from airflow_batch_inference.predictors.lineup import Lineup
     from airflow_batch_inference.records import DataFile
+    from airflow_batch_inference.sources.dataset import Dataset
     from airflow_batch_inference.storage.store import Storage
 
 log = logging.getLogger(__name__)
@@ -98,7 +99,7 @@ def open_input(request: ScoringRequest, storage: Storage) -> Dataset:
     Raises
     ------
     DataError, ConfigurationError, ArtifactNotFoundError
-        As :func:`~airflow_batch_inference.sources.dataset.open_dataset` says.
+        As :func:`~airflow_batch_inference.sources.registry.open_dataset` says.
     """
     options, record = request.options, request.record
     output_suffix(options.output_format)
@@ -150,7 +151,7 @@ def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Pre
         Whatever can be known to be wrong before the first row is scored.
     """
     options, record = request.options, request.record
-    snapshot = opened.snapshot
+    identity = opened.identity
     if not opened.schema.names:
         _allow_empty(request, opened)
         opened, options = without_columns(opened, options, record, request.lineup)
@@ -183,7 +184,7 @@ def prepare(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Pre
     shape = make_shape(request, schema, passthrough, inputs, dataset.schema)
     schema = schema if shape is None else shape.schema
     require_writable(schema, options.output_format)
-    fingerprint_of = _fingerprint(request, model, dataset, snapshot)
+    fingerprint_of = _fingerprint(request, model, dataset, identity)
     return PreparedJob(
         dataset=dataset,
         inputs=inputs,
@@ -413,7 +414,7 @@ def _model_key(record: ModelRecord, model: LoadedModel) -> dict[str, Any]:
 
 
 def _fingerprint(
-    request: ScoringRequest, model: LoadedModel, dataset: Dataset, snapshot: tuple[DataFile, ...]
+    request: ScoringRequest, model: LoadedModel, dataset: Dataset, identity: tuple[DataFile, ...]
 ) -> dict[str, Any]:
     """Return all that determines the output's bytes; never a try, a time, or the number of workers."""
     return {
@@ -423,8 +424,8 @@ def _fingerprint(
         "model": _model_key(request.record, model),
         "inputs": None if request.record.inputs is None else [asdict(spec) for spec in request.record.inputs],
         "contract": [asdict(column) for column in request.record.contract] if request.options.on_mismatch else [],
-        "dataset": {file.uri: [file.size_bytes, file.version] for file in snapshot},
-        "order": [file.uri for file in snapshot],
+        "dataset": {file.uri: [file.size_bytes, file.version] for file in identity},
+        "order": [file.uri for file in identity],
         "schema": {column.name: str(column.type) for column in dataset.schema},
         "options": asdict(request.options),
         "policy": asdict(request.policy),

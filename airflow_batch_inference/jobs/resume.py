@@ -36,7 +36,7 @@ def finished_parts(job: PreparedJob, request: ScoringRequest, storage: Storage) 
     """
     folder = request.destination.folder
     receipts = receipts_of(Receipt, folder, job.key, job.fingerprint, storage)
-    there = {listed.file for listed in job.dataset.files}
+    there = {split.version for split in job.dataset.source.splits}
     for index in [index for index, receipt in receipts.items() if not there.issuperset(receipt.read)]:
         uri = receipt_uri(folder, job.key, index)
         log.warning("The receipt %s is of other versions of its files. Its part is scored again", uri)

@@ -25,7 +25,7 @@ from airflow_batch_inference.records import (
     PredictionSetRecord,
     ProfileRecord,
 )
-from airflow_batch_inference.sources.dataset import Dataset, open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.uris import is_record_uri
 from airflow_batch_inference.workflows.build_baseline import input_names, matching, open_sample_set, plain_baseline
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_batch_inference.records import DriftResult, Profile
+    from airflow_batch_inference.sources.dataset import Dataset
     from airflow_batch_inference.storage.store import Storage
 
 
@@ -192,7 +193,7 @@ class DriftData:
         return Current(
             dataset=dataset,
             column_names=tuple(called.get(name, name) for name in dataset.schema.names),
-            source=dataset.snapshot,
+            source=dataset.identity,
             roles=self._roles(baseline),
             names=called,
         )
@@ -251,7 +252,7 @@ class DriftData:
             raise ConfigurationError(message)
         uris, names = list(predictions.dataset_uris), input_names(self.model)
         dataset = open_dataset(uris, self.data_storage, model_names=names, reading=predictions.reading, tolerant=True)
-        if dataset.snapshot != predictions.dataset:
+        if dataset.identity != predictions.dataset:
             message = (
                 f"The input of {self.dataset} ({', '.join(predictions.dataset_uris)}) has changed since it was scored. "
                 "Score it again, or keep the rows (log_result_set=True)."

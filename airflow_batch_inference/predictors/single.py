@@ -26,7 +26,7 @@ from airflow_batch_inference.predictors.explanations import EXPLANATION, explana
 from airflow_batch_inference.predictors.made_up import MadeUpRow, tries
 from airflow_batch_inference.predictors.outputs import DEFAULT_LABEL, equal_rows, output_columns, whole_outputs
 from airflow_batch_inference.schema.signature import InputPlan, LossyCastError, cast, cast_inputs, is_text
-from airflow_batch_inference.sources.dataset import Origin
+from airflow_batch_inference.sources.batches import Origin
 from airflow_batch_inference.trees.fast_model import for_call
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.predictors.base import BatchPredictor
     from airflow_batch_inference.predictors.explanations import Explain
     from airflow_batch_inference.predictors.input_validation import Screen
-    from airflow_batch_inference.sources.dataset import MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from airflow_batch_inference.exceptions import ArtifactIntegrityError, Configura
 from airflow_batch_inference.formats.names import output_suffix
 from airflow_batch_inference.formats.writers import PartWriter, csv_header_bytes
 from airflow_batch_inference.sinks.manifest import MANIFEST, SPARE, Content
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage, private_folder, sha256_of, sync_file
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _join_tables(record: PredictionSetRecord, path: Path, storage: Storage) -> N
         writer: PartWriter | None = None
         for copy in _verified_parts(record, storage):
             opened = open_dataset(str(copy), Storage())
-            dataset = opened.select(opened.infos[0].schema.names)
+            dataset = opened.select(opened.source.splits[0].columns)
             if writer is None:
                 writer = stack.enter_context(PartWriter(path, record.output_format, dataset.schema, metadata))
             for batch in dataset.mini_batches(_COPIED_ROWS):

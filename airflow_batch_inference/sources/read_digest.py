@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from airflow_batch_inference.sources.dataset import MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
 
 _WIDTHS = {8: np.uint8, 16: np.uint16, 32: np.uint32, 64: np.uint64}
 _SEED = 17

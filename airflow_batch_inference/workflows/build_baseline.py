@@ -30,7 +30,7 @@ from airflow_batch_inference.predictors.single import Predictor, default_names, 
 from airflow_batch_inference.records import CsvOptions
 from airflow_batch_inference.schema.columns import append_columns
 from airflow_batch_inference.schema.signature import known_names, plain_name, plan_inputs
-from airflow_batch_inference.sources.dataset import Dataset, MiniBatch, open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.predictors.isolation import ScoredRows
     from airflow_batch_inference.records import BaselineRecord, Calibration, ModelRecord, ReadOptions
+    from airflow_batch_inference.sources.batches import MiniBatch
+    from airflow_batch_inference.sources.dataset import Dataset
     from airflow_batch_inference.storage.store import Storage
 
 log = logging.getLogger(__name__)
@@ -123,7 +125,7 @@ def model_baseline(
     return make_baseline(
         reading.tables,
         schema=reading.schema,
-        source=sample.snapshot,
+        source=sample.identity,
         model_sha256=record.sha256,
         inputs=scorer.predictor.inputs.columns if scorer else matching(input_names(record), sample.schema.names),
         predictions=predictions,
@@ -159,7 +161,7 @@ def plain_baseline(
     return make_baseline(
         lambda: (batch.table.rename_columns(plain) for batch in sample.mini_batches(_BATCH_ROWS)),
         schema=pa.schema([field.with_name(name) for field, name in zip(sample.schema, plain, strict=True)]),
-        source=sample.snapshot,
+        source=sample.identity,
         inputs=matching(input_names(record), plain),
         predictions=tuple(dict.fromkeys(predictions)),
     )

@@ -31,7 +31,7 @@ from airflow_batch_inference.processes.surroundings import lent
 from airflow_batch_inference.processes.threads import limited_blas
 from airflow_batch_inference.records import CsvOptions, ReadOptions
 from airflow_batch_inference.schema.signature import known_names
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import private_folder
 from airflow_batch_inference.storage.uris import normalize_uri
 from airflow_batch_inference.workflows.findings import Estimate, Finding, Preflight, in_bytes
@@ -46,7 +46,8 @@ if TYPE_CHECKING:
     from airflow_batch_inference.jobs.request import ScoringRequest
     from airflow_batch_inference.predictors.isolation import ScoredRows
     from airflow_batch_inference.records import ColumnSpec
-    from airflow_batch_inference.sources.dataset import Dataset, MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
+    from airflow_batch_inference.sources.dataset import Dataset
     from airflow_batch_inference.storage.store import Storage
     from airflow_batch_inference.workflows.findings import Level
 
@@ -157,11 +158,13 @@ class _Run:
         )
         if opened is not None:
             self.plans = plan_parts(opened.units)
-            files = "inline" if opened.inline is not None else f"{len(opened.files):,} file(s)"
             rows = sum(plan.rows for plan in self.plans)
             level: Level = "ok" if rows or request is not None else "problem"
             columns = len(opened.schema.names)
-            self.note(level, f"dataset {opened.name}: {files}, {rows:,} rows, {columns} columns, {self._cut()}")
+            self.note(
+                level,
+                f"dataset {opened.name}: {opened.source.describe()}, {rows:,} rows, {columns} columns, {self._cut()}",
+            )
         return opened
 
     def _cut(self) -> str:

@@ -18,7 +18,7 @@ from airflow_batch_inference.predictors.golden import put_golden
 from airflow_batch_inference.predictors.input_contract import contract_of
 from airflow_batch_inference.records import BaselineRecord, ModelRecord, ReadOptions, fingerprint
 from airflow_batch_inference.schema.signature import refine_inputs
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.uris import join_uri, model_folder, normalize_uri
 from airflow_batch_inference.workflows.build_baseline import (
     ReferenceOptions,
@@ -140,8 +140,9 @@ def _described(request: ModelRequest, sample_set: object, storage: Storage) -> t
     try:
         return describe_model(request, storage=storage)
     except UncertainColumnsError as error:
-        files = () if sample_set is None else open_dataset(sample_set, storage).files
-        columns = dictionary_columns(files[0].file.uri, storage) if files else ()
+        splits = () if sample_set is None else open_dataset(sample_set, storage).source.splits
+        first = next((split.version for split in splits if split.version is not None), None)
+        columns = () if first is None else dictionary_columns(first.uri, storage)
         if not columns or CATEGORY_COLUMNS in request.load_options:
             raise
         log.info("The sample set says which columns the model knows as categories: %s", ", ".join(columns))
@@ -158,11 +159,11 @@ def _baseline_of(
 ) -> tuple[str, BaselineRecord]:
     """Return the sample set's baseline and its URI: made before of the same files, model and options, or made now."""
     versions = {"package": __version__, **record.versions}
-    made_of = [asdict(file) for file in sample.snapshot]
+    made_of = [asdict(file) for file in sample.identity]
     inputs = None if record.inputs is None else [asdict(spec) for spec in record.inputs]
     key = fingerprint([record.sha256, record.label_columns, inputs, made_of, asdict(options), versions])
     known = join_uri(folder, f"baseline-of-{key[:32]}.txt")
-    if sample.snapshot and storage.exists(known):
+    if sample.identity and storage.exists(known):
         uri = storage.read_bytes(known).decode()
         if storage.exists(uri):
             log.info("The baseline of %s was made before: %s", sample.name, uri)
@@ -189,7 +190,7 @@ def register_baseline(
     Parameters
     ----------
     dataset
-        The reference, as :func:`~airflow_batch_inference.sources.dataset.open_dataset` takes it.
+        The reference, as :func:`~airflow_batch_inference.sources.registry.open_dataset` takes it.
     model
         It scores the dataset; None: the data alone.
     options

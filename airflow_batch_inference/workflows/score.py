@@ -31,7 +31,7 @@ from airflow_batch_inference.jobs.acceleration import drop_suspects, of_all_part
 from airflow_batch_inference.jobs.leftovers import sweep_job, sweep_task
 from airflow_batch_inference.jobs.model_statistics import added_lines, challenger_results, used_models
 from airflow_batch_inference.jobs.part import PartScorer
-from airflow_batch_inference.jobs.plan import plan_parts
+from airflow_batch_inference.jobs.plan import plan_parts, versions_of
 from airflow_batch_inference.jobs.prepare import open_input, prepare
 from airflow_batch_inference.jobs.progress import Progress
 from airflow_batch_inference.jobs.resume import finished_parts
@@ -262,14 +262,13 @@ def _default_limit(request: ScoringRequest) -> float | None:
 
 def _shared(request: ScoringRequest, opened: Dataset, storage: Storage) -> tuple[ScoringRequest, Dataset, Storage]:
     """Replace what finds file systems by the file systems themselves: other processes know no connections."""
-    files = [listed.file.uri for listed in opened.files]
     reached = None if request.model_storage is None else request.model_storage.resolved(request.record.model_uri)
     others = () if request.lineup is None else request.lineup.sources()
     golden = [request.record.golden_uri, *(source.record.golden_uri for source in others)]
     lineup = None if request.lineup is None else request.lineup.portable()
     return (
         replace(request, model=None, model_storage=reached, lineup=lineup),
-        replace(opened, storage=opened.storage.resolved(*files)),
+        opened.for_transport(),
         storage.resolved(request.destination.root, *filter(None, golden)),
     )
 
@@ -350,8 +349,8 @@ def _record(
         model_record_uri=answering.record_uri,
         baseline_uri=request.record.baseline_uri,
         profile_uri=profile_uri,
-        dataset=opened.snapshot,
-        dataset_uris=() if opened.inline is not None else _uris(request.dataset),
+        dataset=opened.identity,
+        dataset_uris=() if opened.source.is_inline else _uris(request.dataset),
         reading=opened.options,
         dataset_rows=tuple(sum(unit.rows for unit in units) for units in opened.units),
         output_format=options.output_format,
@@ -466,7 +465,7 @@ def _certificate(opened: Dataset, plans: Sequence[PartPlan], receipts: Sequence[
                 f"{receipt.rows_out} scored and {receipt.rows_rejected} rejected. Nothing was committed."
             )
             raise ArtifactIntegrityError(message)
-        planned = {opened.files[wanted.file].file for wanted in plan.ranges} if opened.inline is None else set()
+        planned = set(versions_of(opened, plan))
         if planned != set(receipt.read):
             other = next(iter(planned ^ set(receipt.read))).uri
             message = (
@@ -480,7 +479,7 @@ def _certificate(opened: Dataset, plans: Sequence[PartPlan], receipts: Sequence[
             rows_in=sum(counts),
             rows_out=sum(receipt.rows_out for receipt in receipts),
             rows_rejected=sum(receipt.rows_rejected for receipt in receipts),
-            row_hash_in=as_text(sum(row_hash(opened.uri_of(file), 0, rows) for file, rows in enumerate(counts))),
+            row_hash_in=as_text(sum(row_hash(opened.label_of(split), 0, rows) for split, rows in enumerate(counts))),
             row_hash_out=as_text(sum(int(receipt.row_hash_out, 16) for receipt in receipts)),
             row_hash_rejected=as_text(sum(int(receipt.row_hash_rejected, 16) for receipt in receipts)),
         )

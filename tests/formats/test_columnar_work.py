@@ -9,8 +9,8 @@ import pytest
 from airflow_batch_inference.formats import readers
 from airflow_batch_inference.formats.reading import Reading
 from airflow_batch_inference.records import ColumnSpec, CsvOptions, ReadOptions
-from airflow_batch_inference.sources import dataset as dataset_module
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources import files as file_sources
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 
 STORE = Storage()
@@ -36,7 +36,7 @@ def opened_files(tmp_path, monkeypatch):
     for name in ("wanted", "forced", "forced_types", "guessed", "is_number"):
         monkeypatch.setattr(Reading, name, must_not)
     for name in ("_with_text_alike", "_again"):
-        monkeypatch.setattr(dataset_module, name, must_not)
+        monkeypatch.setattr(file_sources, name, must_not)
     return opened
 
 
@@ -48,4 +48,4 @@ def test_a_parquet_file_is_opened_once_to_be_known_and_once_to_be_read(tmp_path,
     assert dataset.options is None
     assert [batch.table.num_rows for batch in dataset.mini_batches(10)] == [3]
     assert len(opened_files) == 6
-    assert {info.csv for info in dataset.infos} == {None}
+    assert {info.csv for info in dataset.source.infos} == {None}

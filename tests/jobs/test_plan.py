@@ -18,7 +18,7 @@ def unit(rows, mib=0, *, divisible=True, start=0):
 
 def shape(*files):
     """The parts as lists of (file, first row, rows)."""
-    return [[(r.file, r.first_row, r.rows) for r in part.ranges] for part in plan_parts(files)]
+    return [[(r.split, r.first_row, r.rows) for r in part.ranges] for part in plan_parts(files)]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ UNITS = st.builds(
 def test_every_row_is_in_exactly_one_part_in_order_and_no_part_is_too_large(files):
     parts = plan_parts(files)
     assert [part.index for part in parts] == list(range(len(parts)))
-    runs = [(r.file, r.first_row, r.rows) for part in parts for r in part.ranges]
+    runs = [(r.split, r.first_row, r.rows) for part in parts for r in part.ranges]
     for file, units in enumerate(files):
         mine = [(first, rows) for where, first, rows in runs if where == file]
         ends = [first + rows for first, rows in mine]

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from airflow_batch_inference.exceptions import ConfigurationError, DataError
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 
 STORAGE = Storage()
@@ -66,14 +66,14 @@ def test_empty_text_files_among_others_are_passed_over(write, tmp_path):
     write("in/1.csv", TABLE)
     (tmp_path / "in" / "0.csv").touch()
     dataset = open_dataset(str(tmp_path / "in"), STORAGE)
-    assert [file.uri for file in dataset.snapshot] == [f"file://{tmp_path}/in/1.csv"]
+    assert [file.uri for file in dataset.identity] == [f"file://{tmp_path}/in/1.csv"]
 
 
 def test_a_dataset_that_changed_has_another_snapshot(write):
-    before = open_dataset(write("x.parquet", {"a": [1]}), STORAGE).snapshot
-    assert open_dataset(write("x.parquet", {"a": [2]}), STORAGE).snapshot != before
-    assert open_dataset({"a": [1]}, STORAGE).snapshot == open_dataset([{"a": 1}], STORAGE).snapshot
-    assert open_dataset({"a": [1]}, STORAGE).snapshot != open_dataset({"a": [2]}, STORAGE).snapshot
+    before = open_dataset(write("x.parquet", {"a": [1]}), STORAGE).identity
+    assert open_dataset(write("x.parquet", {"a": [2]}), STORAGE).identity != before
+    assert open_dataset({"a": [1]}, STORAGE).identity == open_dataset([{"a": 1}], STORAGE).identity
+    assert open_dataset({"a": [1]}, STORAGE).identity != open_dataset({"a": [2]}, STORAGE).identity
 
 
 def test_a_mini_batch_describes_at_most_three_files(write, tmp_path):

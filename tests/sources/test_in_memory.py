@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 
 from airflow_batch_inference.exceptions import ConfigurationError, DataError
-from airflow_batch_inference.sources.dataset import open_dataset
 from airflow_batch_inference.sources.digest import digest_of
 from airflow_batch_inference.sources.inline import MAX_INLINE_ROWS, inline_table, is_inline
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 
 FRAME = pd.DataFrame(
@@ -31,7 +31,7 @@ FRAME = pd.DataFrame(
 
 
 def digest(dataset, **arguments):
-    return open_dataset(dataset, Storage(), **arguments).snapshot[0].version
+    return open_dataset(dataset, Storage(), **arguments).identity[0].version
 
 
 def test_a_pandas_frame_is_the_table_that_its_parquet_file_holds(tmp_path):

@@ -13,8 +13,8 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_batch_inference.exceptions import InputChangedError
-from airflow_batch_inference.sources.dataset import open_dataset
 from airflow_batch_inference.sources.listing import list_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.storage.versions import asked_version, is_touched_only, told_version, wait_until_told_apart
 
@@ -200,10 +200,10 @@ def test_a_store_without_versions_is_read_once_and_all_rows_are_of_what_was_read
     assert dataset.whole().to_pydict() == {"a": [1, 3], "b": [2, 4]}
     assert Timeless.opened == 1
     again = open_dataset("timeless://in/x.csv", timeless)
-    assert again.snapshot != dataset.snapshot
+    assert again.identity != dataset.identity
     assert again.whole().to_pydict() == {"a": [9, 9], "b": [9, 9]}
     fs.pipe_file("/in/x.csv", b"a,b\n1,2\n3,4\n")
-    assert open_dataset("timeless://in/x.csv", timeless).snapshot == dataset.snapshot
+    assert open_dataset("timeless://in/x.csv", timeless).identity == dataset.identity
 
 
 def test_another_process_gets_the_copies_and_not_the_store(timeless):
@@ -211,9 +211,9 @@ def test_another_process_gets_the_copies_and_not_the_store(timeless):
 
     timeless.filesystem_for("timeless").pipe_file("/in/x.csv", b"a,b\n1,2\n")
     dataset = open_dataset("timeless://in/*.csv", timeless)
-    there = pickle.loads(pickle.dumps(dataset.storage.resolved("timeless://in/x.csv")))
+    there = pickle.loads(pickle.dumps(dataset.source.storage.resolved("timeless://in/x.csv")))
     assert there.read_bytes("timeless://in/x.csv") == b"a,b\n1,2\n"
-    assert there.versioned("timeless://in/x.csv") == dataset.files[0].file
+    assert there.versioned("timeless://in/x.csv") == dataset.source.files[0].file
     assert Timeless.opened == 1
     with pytest.raises(ValueError, match="is not used by this job"):
         there.filesystem_for("timeless")

@@ -21,7 +21,7 @@ from airflow_batch_inference.exceptions import (
     DataError,
 )
 from airflow_batch_inference.models.local_copy import private_copy
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.storage.uris import normalize_uri, redact
 from airflow_batch_inference.storage.web import WebFiles
@@ -103,7 +103,7 @@ def test_a_dataset_is_asked_for_once_and_read_from_its_copy(site, headers, name)
     dataset = open_dataset(f"{site.url}/data/{name}", Storage())
     site.answers[f"/data/{name}"] = Answer(b"something else")
     assert dataset.whole().to_pydict() == {"id": ["a", "b"], "x": [1.5, 2.5]}
-    assert dataset.storage.stat(dataset.files[0].file.uri) == dataset.files[0].file
+    assert dataset.source.storage.stat(dataset.source.files[0].file.uri) == dataset.source.files[0].file
     assert site.paths() == [f"/data/{name}"]
 
 
@@ -133,7 +133,7 @@ def test_another_process_reads_the_same_copy(site):
 def test_the_copy_goes_with_the_dataset_and_not_with_what_another_process_has_of_it(site):
     site.answers["/a.csv"] = Answer(CSV)
     dataset = open_dataset(f"{site.url}/a.csv", Storage())
-    folder = dataset.storage.web._held.path
+    folder = dataset.source.storage.web._held.path
     again = pickle.loads(pickle.dumps(dataset))
     del again
     gc.collect()
@@ -221,7 +221,7 @@ def test_a_redirect_is_followed_and_its_signature_is_told_to_nobody(site, caplog
     with caplog.at_level(logging.INFO):
         dataset = open_dataset(f"{site.url}/a.csv", Storage())
     assert dataset.whole().num_rows == 2
-    assert "secret" not in f"{caplog.text} {dataset.snapshot}"
+    assert "secret" not in f"{caplog.text} {dataset.identity}"
     site.answers["/signed/x?token=secret"] = Answer(b"no", 403)
     with pytest.raises(ConfigurationError) as refused:
         open_dataset(f"{site.url}/a.csv", Storage())
@@ -261,7 +261,7 @@ def test_what_lets_one_in_is_sent_where_it_belongs_and_to_no_other_process(site)
     site.answers["/a.csv"] = Answer(CSV)
     dataset = open_dataset(f"{site.url}/a.csv", Storage(web=web))
     assert site.asked[-1][1]["Authorization"] == "secret"
-    assert b"secret" not in pickle.dumps(dataset.storage)
+    assert b"secret" not in pickle.dumps(dataset.source.storage)
     site.answers["/b.csv"] = Answer(
         status=302, headers={"Location": site.url.replace("127.0.0.1", "localhost") + "/a.csv"}
     )

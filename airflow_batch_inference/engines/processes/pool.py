@@ -223,11 +223,11 @@ class WorkerPool:
             "airflow_batch_inference.engines.processes.worker",
             workers=self.number,
             environment=self._request.environment,
-            reaches_stores=is_remote(self._storage, self._opened.storage, *self._request.model_storages),
+            reaches_stores=is_remote(self._storage, self._opened.source.storage, *self._request.model_storages),
         )
         worker = _Worker(process, pipe)
         self._workers.append(worker)
-        send(worker.pipe, (self._request, self._storage, self._opened.storage))
+        send(worker.pipe, (self._request, self._storage, self._opened.source.storage))
         return worker
 
     def _restart(self, worker: _Worker) -> _Worker:

@@ -12,7 +12,8 @@ import pytest
 
 from airflow_batch_inference.exceptions import DataError
 from airflow_batch_inference.formats.units import RowRange
-from airflow_batch_inference.sources.dataset import Cursor, open_dataset
+from airflow_batch_inference.sources.cursor import Cursor
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 
 STORAGE = Storage()
@@ -78,7 +79,7 @@ def test_a_stream_can_be_read_from_each_of_its_batches_on(tmp_path, options, dic
             wanted = [RowRange(0, unit.start, unit.stop, skip, first_row + skip, rows)]
             read = [row for batch in dataset.mini_batches(64, ranges=wanted) for row in batch.table.to_pylist()]
             assert read == expected[first_row + skip : first_row + unit.rows]
-        read = [row for table in dataset.file_tables(0, unit.start, unit.stop) for row in table.to_pylist()]
+        read = [row for table in dataset.split_tables(0, unit.start, unit.stop) for row in table.to_pylist()]
         assert read == expected[first_row : first_row + unit.rows]
         first_row += unit.rows
 
@@ -103,7 +104,7 @@ def test_a_stream_is_read_from_a_remote_store(tmp_path):
         dataset = open_dataset("memory://bucket/a.arrow", STORAGE)
         assert dataset.whole().column("x").to_pylist() == list(range(ROWS))
         last = dataset.units[0][-1]
-        (table,) = dataset.file_tables(0, last.start, None)
+        (table,) = dataset.split_tables(0, last.start, None)
         assert table.column("x").to_pylist() == list(range(ROWS - last.rows, ROWS))
     finally:
         fs.rm("/bucket", recursive=True)

@@ -1,0 +1,251 @@
+"""Datasets of files: of one format, on any store, in one order, with one schema."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from airflow_batch_inference.exceptions import DataError, InputChangedError
+from airflow_batch_inference.formats.json.reader import merge_types
+from airflow_batch_inference.formats.names import format_of
+from airflow_batch_inference.formats.parquet.pandas_index import without_index
+from airflow_batch_inference.formats.readers import inspect_file, read_tables
+from airflow_batch_inference.formats.reading import Reading
+from airflow_batch_inference.records import ColumnSpec, CsvOptions, DataFile, ReadOptions
+from airflow_batch_inference.sources.base import Split
+from airflow_batch_inference.sources.dataset import Dataset
+from airflow_batch_inference.sources.listing import ListedFile, list_dataset
+from airflow_batch_inference.sources.nested import flattened
+from airflow_batch_inference.sources.partitions import with_partitions
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from airflow_batch_inference.formats.units import FileInfo
+    from airflow_batch_inference.sources.base import OpenRequest
+    from airflow_batch_inference.storage.store import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """Files, each of which is a split; see :class:`~airflow_batch_inference.sources.base.Source`."""
+
+    files: tuple[ListedFile, ...]
+    infos: tuple[FileInfo, ...]
+    splits: tuple[Split, ...]
+    storage: Storage
+
+    @property
+    def is_inline(self) -> bool:
+        """No."""
+        return False
+
+    @property
+    def identity(self) -> tuple[DataFile, ...]:
+        """The files as they were when the dataset was opened."""
+        return tuple(listed.file for listed in self.files)
+
+    def tables(self, split: int, columns: Sequence[str], *, start: int, stop: int | None) -> Iterator[pa.Table]:
+        """Yield rows of a file."""
+        uri = self.files[split].file.uri
+        return read_tables(uri, self.storage, self.infos[split], columns, start=start, stop=stop)
+
+    def require_unchanged(self, splits: Iterable[int]) -> None:
+        """Look at files again."""
+        for file in dict.fromkeys(splits):
+            _require_unchanged(self.files[file], self.storage)
+
+    def for_transport(self) -> FileSource:
+        """Return it with its file systems in the place of what finds them: other processes know no connections."""
+        return replace(self, storage=self.storage.resolved(*(listed.file.uri for listed in self.files)))
+
+    def describe(self) -> str:
+        """Return how many files there are."""
+        return f"{len(self.files):,} file(s)"
+
+
+def _split(listed: ListedFile, info: FileInfo) -> Split:
+    return Split(
+        label=listed.file.uri,
+        units=info.units,
+        columns=tuple(info.schema.names),
+        constants=listed.partition,
+        version=listed.file,
+        is_sequential=format_of(listed.file.uri)[0] in ("parquet", "arrow"),
+    )
+
+
+class FileKind:
+    """A file, folder, glob, prediction set, or list of such URIs."""
+
+    def claims(self, dataset: object) -> bool:
+        """Take URIs."""
+        return isinstance(dataset, (str, list, tuple))
+
+    def open(self, dataset: str | Sequence[str], request: OpenRequest) -> Dataset:
+        """List the files, look at each, and unite their columns.
+
+        Raises
+        ------
+        ArtifactNotFoundError, DataError
+            A file is missing, damaged, of an unknown format, or does not go with the others.
+        """
+        files, infos, kinds, known = _looked_at(dataset, request)
+        infos = tuple(
+            replace(info, schema=_with_types(info.schema, [*listed.types, *request.types]))
+            for listed, info in zip(files, infos, strict=True)
+        )
+        if "csv" in kinds:
+            infos = _with_text_alike(infos, all_text=request.is_tolerant or request.is_text_alike)
+        schema, absent = _unite(files, [info.schema for info in infos])
+        schema, index = without_index(schema, infos, {key for listed in files for key, _ in listed.partition})
+        schema = with_partitions(schema, files, known)
+        more = "" if isinstance(dataset, str) or len(dataset) <= 1 else f" (and {len(dataset) - 1} more)"
+        is_told = "csv" in kinds or "jsonl" in kinds or _has_folders(files)
+        opened = Dataset(
+            name=f"{dataset if isinstance(dataset, str) else next(iter(dataset), 'an empty list')}{more}",
+            source=FileSource(files, infos, tuple(map(_split, files, infos)), request.storage.keeping()),
+            schema=schema,
+            absent=absent,
+            options=_again(known, schema, kinds) if is_told else None,
+            index=index,
+        )
+        whole = opened.with_index(request.model_names or ())
+        return flattened(whole) if any(listed.is_nested for listed in files) else whole
+
+
+def _looked_at(
+    dataset: str | Sequence[str], request: OpenRequest
+) -> tuple[tuple[ListedFile, ...], tuple[FileInfo, ...], dict[str, str], Reading]:
+    """Return the files that hold something, what is known of each, their formats, and how they were read."""
+    storage = request.storage.keeping()
+    files = tuple(
+        listed for listed in list_dataset(dataset, storage) if listed.file.size_bytes > 0 or _has_header(listed)
+    )
+    kinds = {format_of(listed.file.uri)[0]: listed.file.uri for listed in files}
+    if len(kinds) > 1:
+        mixed = ", ".join(f"{kind} ({uri})" for kind, uri in kinds.items())
+        message = f"The dataset mixes formats: {mixed}. Choose one with a glob, such as …/*.parquet."
+        raise DataError(message)
+    known = _known(request.reading, request.types, request.model_names, request.is_own)
+    infos = [_inspected(listed, storage, known, tolerant=request.is_tolerant) for listed in files]
+    for listed, info in zip(files, infos, strict=True):
+        _require_columns(listed, info)
+    # A compressed text file may hold nothing, too.
+    pairs = [(listed, info) for listed, info in zip(files, infos, strict=True) if info.schema.names]
+    return tuple(listed for listed, _ in pairs), tuple(info for _, info in pairs), kinds, known
+
+
+def _inspected(listed: ListedFile, storage: Storage, known: Reading, *, tolerant: bool) -> FileInfo:
+    try:
+        return inspect_file(listed.file.uri, storage, tolerant=tolerant, known=_known_of(listed, known))
+    except DataError:
+        _require_unchanged(listed, storage)  # half of a file that is being written is no damaged file
+        raise
+
+
+def _require_unchanged(listed: ListedFile, storage: Storage) -> None:
+    planned, now = listed.file, storage.versioned(listed.file.uri)
+    if now != planned:
+        message = (
+            f"{planned.uri} was changed while it was being read ({planned.size_bytes} bytes, version "
+            f"{planned.version}; now {now.size_bytes}, {now.version}). Run the task again when its writer is done."
+        )
+        raise InputChangedError(message)
+
+
+def _known(
+    reading: ReadOptions | None, types: Sequence[ColumnSpec], names: Sequence[str] | None, is_own: bool
+) -> Reading:
+    """Return what is known before the files are looked at; what this package has written has a header."""
+    options = reading or ReadOptions()
+    if types:
+        options = ReadOptions(csv=replace(options.csv, header=True), types=tuple(types))
+    return Reading(options, None if names is None else tuple(names), is_own=is_own)
+
+
+def _known_of(listed: ListedFile, known: Reading) -> Reading:
+    """Return what is known of a file; of a prediction set's, whatever is said of other text files, what wrote it."""
+    if not listed.types:
+        return known
+    return replace(known, options=ReadOptions(csv=CsvOptions(header=True), types=listed.types), is_own=listed.is_own)
+
+
+def _has_folders(files: Sequence[ListedFile]) -> bool:
+    return any(listed.partition for listed in files)
+
+
+def _again(known: Reading, schema: pa.Schema, kinds: Collection[str]) -> ReadOptions:
+    """Return the options that give the same rows of the same files, whoever asks."""
+    csv = replace(known.csv, header=known.csv.has_header) if "csv" in kinds else CsvOptions()
+    return ReadOptions(csv=csv, types=tuple(ColumnSpec(name=field.name, type=str(field.type)) for field in schema))
+
+
+def _require_columns(listed: ListedFile, info: FileInfo) -> None:
+    """Refuse rows without any column, as empty JSON objects are: nothing could be read of them, nor would they count.
+
+    Raises
+    ------
+    DataError
+        There are some.
+    """
+    rows = sum(unit.rows for unit in info.units)
+    if rows and not info.schema.names:
+        message = (
+            f"{listed.file.uri} holds {rows} row(s) and no column at all. Write them with their columns, or leave the "
+            "file out."
+        )
+        raise DataError(message)
+
+
+def _with_types(schema: pa.Schema, types: Sequence[ColumnSpec]) -> pa.Schema:
+    """Read text columns as what they were when they were written."""
+    fields = list(schema)
+    for spec in types:
+        position = schema.get_field_index(spec.name)
+        if position >= 0:
+            with contextlib.suppress(ValueError, KeyError):
+                fields[position] = pa.field(spec.name, pa.type_for_alias(spec.type))
+    return pa.schema(fields)
+
+
+def _with_text_alike(infos: tuple[FileInfo, ...], *, all_text: bool) -> tuple[FileInfo, ...]:
+    """Read a column as text from every CSV file where one of them holds codes such as 007, or a single bad value."""
+    texts = {name for info in infos for name in info.codes}
+    if all_text:
+        texts |= {field.name for info in infos for field in info.schema if pa.types.is_string(field.type)}
+    if not texts:
+        return infos
+    spec = [ColumnSpec(name=name, type="string") for name in sorted(texts)]
+    return tuple(replace(info, schema=_with_types(info.schema, spec)) for info in infos)
+
+
+def _has_header(listed: ListedFile) -> bool:
+    """Say whether 0 bytes are too few for a file of this format: text may be empty, Parquet and Arrow may not."""
+    return format_of(listed.file.uri)[0] in ("parquet", "arrow")
+
+
+def _unite(files: Sequence[ListedFile], schemas: Sequence[pa.Schema]) -> tuple[pa.Schema, dict[str, str]]:
+    types: dict[str, pa.DataType] = {}
+    source: dict[str, str] = {}
+    for listed, schema in zip(files, schemas, strict=True):
+        for field in schema:
+            known = types.setdefault(field.name, field.type)
+            source.setdefault(field.name, listed.file.uri)
+            try:
+                types[field.name] = merge_types(known, field.type)
+            except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
+                message = (
+                    f"Column {field.name!r} holds {field.type} in {listed.file.uri}, but {known} in "
+                    f"{source[field.name]}. Write both with one type."
+                )
+                raise DataError(message) from error
+    absent: dict[str, str] = {}
+    for listed, schema in zip(files, schemas, strict=True):
+        if len(schema) < len(types):
+            for name in types.keys() - set(schema.names):
+                absent.setdefault(name, listed.file.uri)
+    return pa.schema(list(types.items())), absent
