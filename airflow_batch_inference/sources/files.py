@@ -93,6 +93,7 @@ class FileKind:
         ArtifactNotFoundError, DataError
             A file is missing, damaged, of an unknown format, or does not go with the others.
         """
+        request = replace(request, storage=request.storage.keeping())
         files, infos, kinds, known = _looked_at(dataset, request)
         infos = tuple(
             replace(info, schema=_with_types(info.schema, [*listed.types, *request.types]))
@@ -107,7 +108,7 @@ class FileKind:
         is_told = "csv" in kinds or "jsonl" in kinds or _has_folders(files)
         opened = Dataset(
             name=f"{dataset if isinstance(dataset, str) else next(iter(dataset), 'an empty list')}{more}",
-            source=FileSource(files, infos, tuple(map(_split, files, infos)), request.storage.keeping()),
+            source=FileSource(files, infos, tuple(map(_split, files, infos)), request.storage),
             schema=schema,
             absent=absent,
             options=_again(known, schema, kinds) if is_told else None,
@@ -121,7 +122,7 @@ def _looked_at(
     dataset: str | Sequence[str], request: OpenRequest
 ) -> tuple[tuple[ListedFile, ...], tuple[FileInfo, ...], dict[str, str], Reading]:
     """Return the files that hold something, what is known of each, their formats, and how they were read."""
-    storage = request.storage.keeping()
+    storage = request.storage
     files = tuple(
         listed for listed in list_dataset(dataset, storage) if listed.file.size_bytes > 0 or _has_header(listed)
     )

@@ -155,7 +155,7 @@ def test_the_copy_goes_with_the_dataset_and_not_with_what_another_process_has_of
 def test_a_file_is_pinned_by_its_bytes_whatever_the_server_says(site, headers):
     site.answers["/a.csv"] = Answer(CSV, headers=headers)
     asked = Storage().versioned(f"{site.url}/a.csv")
-    (listed,) = open_dataset(f"{site.url}/a.csv", Storage()).files
+    (listed,) = open_dataset(f"{site.url}/a.csv", Storage()).source.files
     assert asked == listed.file
     assert (asked.size_bytes, asked.version) == (len(CSV), f"sha256:{hashlib.sha256(CSV).hexdigest()}")
     site.answers["/a.csv"] = Answer(CSV.replace(b"1.5", b"9.5"), headers=headers)
