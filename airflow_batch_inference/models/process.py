@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 CALL_TIMEOUT_S = 300.0
 """How long a call may take: some mini-batch of a model of which nobody says that it ends."""
 
+_LOAD_TIMEOUT_S = 300.0
 _POLL_S = 1.0
 _FACTS = (
     *("feature_names", "n_features", "inputs", "output_names", "methods", "versions"),
@@ -51,7 +52,7 @@ class ModelProcess:
     where
         The file's URI, for messages.
     timeout_s
-        After so many seconds without an answer the process is killed; None: :data:`CALL_TIMEOUT_S`.
+        After so many seconds without an answer to a call the process is killed; None: :data:`CALL_TIMEOUT_S`.
 
     Raises
     ------
@@ -79,7 +80,7 @@ class ModelProcess:
         self._end = weakref.finalize(self, _end, process, pipe)
         send(pipe, (flavor, model_format, path, tuple(trusted), where, dict(options)))
         try:
-            self._facts, self._calls = self._answer("was loaded")
+            self._facts, self._calls = self._answer("was loaded", max(self._timeout_s, _LOAD_TIMEOUT_S))
         except BaseException:
             self._end()
             raise
@@ -153,17 +154,17 @@ class ModelProcess:
             message = f"{self._where}: a call of this model was given up before its answer came. Load the model again."
             self._ended = WorkerError(message)
             send(self._pipe, (name, tuple(map(_alone, args)), kwargs))
-            result, learned = self._answer(f"was asked for {kwargs.get('method') or name}")
+            result, learned = self._answer(f"was asked for {kwargs.get('method') or name}", self._timeout_s)
             self._facts |= learned
             return result
 
-    def _answer(self, what: str) -> Any:  # noqa: ANN401  # whatever the process sends
+    def _answer(self, what: str, timeout_s: float) -> Any:  # noqa: ANN401  # whatever the process sends
         """Return what the process answers, or raise what the model did; forget the process where it does not."""
         started = time.monotonic()
         how = None
         while how is None and not self._pipe.poll(_POLL_S):
-            if time.monotonic() - started > self._timeout_s:
-                how = f"gave no answer for {self._timeout_s:g} s and was killed"
+            if time.monotonic() - started > timeout_s:
+                how = f"gave no answer for {timeout_s:g} s and was killed"
                 self._process.kill()
         try:
             is_error, value = self._pipe.recv()
