@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 def _run(arguments: argparse.Namespace) -> int:
     """Score, publish, and print the counts and where the output lies."""
     from airflow_batch_inference.operators.base import storage_for
-    from airflow_batch_inference.sinks import Publisher, publish
+    from airflow_batch_inference.sinks.base import PublishRequest
+    from airflow_batch_inference.sinks.manifest import Publisher
+    from airflow_batch_inference.sinks.registry import publish
     from airflow_batch_inference.storage.uris import normalize_uri
     from airflow_batch_inference.workflows.score import score_dataset
 
@@ -35,11 +37,13 @@ def _run(arguments: argparse.Namespace) -> int:
     request = scoring_request(arguments, format_for(target, arguments.output_format))
     uri, record = score_dataset(request, storage=storage, resources=resources_of(arguments))
     published = publish(
-        record,
-        target,
-        storage=storage,
-        target_storage=storage_for(arguments.conn_id),
-        publisher=Publisher(began=began),
+        PublishRequest(
+            record=record,
+            target=target,
+            storage=storage,
+            target_storage=storage_for(arguments.conn_id),
+            publisher=Publisher(began=began),
+        )
     )
     _show(arguments, record, uri, published, time.monotonic() - started)
     return 0

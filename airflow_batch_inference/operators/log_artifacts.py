@@ -170,7 +170,9 @@ class LogArtifactsOperator(BatchInferenceOperator):
         return name, "file", normalize_uri(uri)
 
     def _publish(self, predictions: PredictionSetRecord | None, context: Context) -> str | None:
-        from airflow_batch_inference.sinks import IF_EXISTS, Publisher, publish
+        from airflow_batch_inference.sinks.base import IF_EXISTS, PublishRequest
+        from airflow_batch_inference.sinks.manifest import Publisher
+        from airflow_batch_inference.sinks.registry import publish
 
         target = optional_text(self.publish_to)
         if target is None:
@@ -178,16 +180,16 @@ class LogArtifactsOperator(BatchInferenceOperator):
         if predictions is None:
             message = f"publish_to is {target}, but no prediction set is among the artifacts. Add predict.output."
             raise ConfigurationError(message)
-        target_storage = storage_for(optional_text(self.conn_id))
-        published = publish(
-            predictions,
-            target,
+        request = PublishRequest(
+            record=predictions,
+            target=target,
             storage=self.storage,
-            target_storage=target_storage,
+            target_storage=storage_for(optional_text(self.conn_id)),
             allow_mixed_versions=boolean("allow_mixed_versions", self.allow_mixed_versions),
             if_exists=choice("if_exists", self.if_exists, IF_EXISTS),
             publisher=Publisher(task_key(context), str(context["ti"].id), run_began(context), fence_of(context)),
         )
+        published = publish(request)
         self.log.info("Published %d rows to %s", predictions.rows_out, published)
         return published
 

@@ -8,6 +8,7 @@ import json
 import fsspec
 import pandas as pd
 import pytest
+from publishing import publish
 from s3_server import reach, s3_server
 
 from airflow_batch_inference.exceptions import ArtifactConflictError
@@ -18,7 +19,6 @@ from airflow_batch_inference.operators import (
     LogArtifactsOperator,
     PredictOperator,
 )
-from airflow_batch_inference.sinks import publish
 from airflow_batch_inference.storage.catalog import latest_artifact
 from airflow_batch_inference.storage.store import Storage
 

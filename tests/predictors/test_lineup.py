@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from publishing import publish
 
 from airflow_batch_inference.exceptions import (
     ArtifactConflictError,
@@ -30,7 +31,6 @@ from airflow_batch_inference.predictors.explanations import Explain
 from airflow_batch_inference.predictors.lineup import Line, Lineup, ModelSource
 from airflow_batch_inference.predictors.shares import parse_split
 from airflow_batch_inference.records import ColumnSpec
-from airflow_batch_inference.sinks import publish
 from airflow_batch_inference.workflows.register_model import GoldenRequest, register_model
 from airflow_batch_inference.workflows.score import Resources, score_dataset
 from airflow_batch_inference.workflows.verify import verify

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import fsspec
 import pytest
+from publishing import publish
 from s3_server import reach, s3_server
 
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.scripts.job import run_script
-from airflow_batch_inference.sinks import publish
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.workflows.verify import verify
 

@@ -13,10 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from publishing import publish
 
 from airflow_batch_inference.exceptions import ArtifactBusyError, ArtifactConflictError
 from airflow_batch_inference.records import TaskKey
-from airflow_batch_inference.sinks import Publisher, lock, publish, remote
+from airflow_batch_inference.sinks import lock, remote
+from airflow_batch_inference.sinks.manifest import Publisher
 from airflow_batch_inference.storage.liveness import this_process
 from airflow_batch_inference.storage.store import Storage
 

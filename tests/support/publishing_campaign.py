@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from campaign import Campaign, FaultyFileSystem
+from publishing import publish
 
 from airflow_batch_inference.exceptions import ArtifactConflictError, BatchInferenceError
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.records import TaskKey
-from airflow_batch_inference.sinks import Publisher, publish, remote
-from airflow_batch_inference.sinks.manifest import parsed
+from airflow_batch_inference.sinks import remote
+from airflow_batch_inference.sinks.manifest import Publisher, parsed
 from airflow_batch_inference.storage.store import Storage
 
 if TYPE_CHECKING:

@@ -1,0 +1,18 @@
+"""Publishing, as the tests call it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_batch_inference.sinks import registry
+from airflow_batch_inference.sinks.base import PublishRequest
+from airflow_batch_inference.sinks.manifest import Publisher
+
+if TYPE_CHECKING:
+    from airflow_batch_inference.records import PredictionSetRecord
+
+
+def publish(record: PredictionSetRecord, target: str, *, publisher: Publisher | None = None, **request: Any) -> str:
+    """Publish a prediction set; see :class:`~airflow_batch_inference.sinks.base.PublishRequest`."""
+    publisher = publisher or Publisher()
+    return registry.publish(PublishRequest(record=record, target=target, publisher=publisher, **request))
