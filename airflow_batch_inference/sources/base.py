@@ -6,7 +6,7 @@ number of a row within its split is its identity, and depends on nothing but the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_batch_inference.formats.units import Unit
-    from airflow_batch_inference.records import ColumnSpec, DataFile, ReadOptions
-    from airflow_batch_inference.sources.dataset import Dataset
+    from airflow_batch_inference.records import DataFile
     from airflow_batch_inference.storage.store import Storage
 
 
@@ -94,58 +93,3 @@ class Source(Protocol):
 
     def describe(self) -> str:
         """Return in some words what it consists of: ``3 file(s)``."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenRequest:
-    """How a dataset is to be opened.
-
-    Attributes
-    ----------
-    storage
-        Reaches files.
-    feature_columns, dropped_positions
-        Of inline lists without names: what their columns are called, and which are left out.
-    model_names
-        The inputs that a model takes (for lists without names, for pandas' index, and to tell whether the first row of
-        a CSV file has names).
-    reading
-        How text files are read, and which types somebody wants.
-    types
-        Of the columns of text files that this package has written; all others are told by the values.
-    is_tolerant
-        Whether lines of text files that cannot be read are rows that mini-batches name as broken.
-    is_text_alike
-        Whether a column that is text in one CSV file is text in all; so it is with ``is_tolerant``.
-    is_scored
-        Whether the caller has arguments for the columns of inline lists.
-    is_own
-        Whether this package itself has written the files.
-    """
-
-    storage: Storage
-    feature_columns: Sequence[str] | None = None
-    dropped_positions: Sequence[int] = ()
-    model_names: Sequence[str] | None = None
-    reading: ReadOptions | None = None
-    types: Sequence[ColumnSpec] = field(default=())
-    is_tolerant: bool = False
-    is_text_alike: bool = False
-    is_scored: bool = False
-    is_own: bool = False
-
-
-class SourceKind(Protocol):
-    """A kind of dataset that users can name; made without arguments, importing nothing heavy."""
-
-    def claims(self, dataset: object) -> bool:
-        """Say whether a dataset, as it was given, is of this kind; nothing is read."""
-
-    def open(self, dataset: object, request: OpenRequest) -> Dataset:
-        """Find out what the dataset holds, and at which version.
-
-        Raises
-        ------
-        ConfigurationError, ArtifactNotFoundError, DataError
-            It is missing, damaged, or cannot be read.
-        """

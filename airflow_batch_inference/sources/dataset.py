@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -134,7 +135,8 @@ class Dataset:
         cursor = cursor or Cursor()
         for wanted in ranges:
             split, first_row = self.source.splits[wanted.split], wanted.first_row
-            for table in cursor.read(self, wanted):
+            begin = partial(self.split_tables, wanted.split)
+            for table in cursor.read(split, wanted, tuple(self.schema.names), begin):
                 conform = _conform(_unnested(table, self.parents), split, self.schema)
                 if BROKEN_COLUMN in table.column_names:
                     conform = conform.append_column(BROKEN_COLUMN, table.column(BROKEN_COLUMN))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from airflow_batch_inference.formats.units import FileInfo
-    from airflow_batch_inference.sources.base import OpenRequest
+    from airflow_batch_inference.sources.kinds import OpenRequest
     from airflow_batch_inference.storage.store import Storage
 
 

@@ -11,15 +11,15 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.sources.base import OpenRequest
+from airflow_batch_inference.sources.kinds import OpenRequest
 from airflow_batch_inference.storage.uris import plain_uris
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from airflow_batch_inference.records import ColumnSpec, ReadOptions
-    from airflow_batch_inference.sources.base import SourceKind
     from airflow_batch_inference.sources.dataset import Dataset
+    from airflow_batch_inference.sources.kinds import SourceKind
     from airflow_batch_inference.storage.store import Storage
 
 GROUP = "airflow_batch_inference.sources"
@@ -53,7 +53,7 @@ def open_dataset(
     is_scored: bool = False,
     is_own: bool = False,
 ) -> Dataset:
-    """Open a dataset of any kind; the parameters are those of :class:`~.base.OpenRequest`.
+    """Open a dataset of any kind; the parameters are those of :class:`~.kinds.OpenRequest`.
 
     Raises
     ------

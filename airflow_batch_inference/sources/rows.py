@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from airflow_batch_inference.sources.base import OpenRequest
+    from airflow_batch_inference.sources.kinds import OpenRequest
 
 INLINE = "the inline dataset"
 
