@@ -39,7 +39,7 @@ _PAGES = {
     "README.md": "index.md",
     "docs/adr/": "adr/index.md",
     "requirements/": "contributing.md#dependencies",
-    "airflow_batch_inference/drift/metrics.py": "reference/drift.md#metrics",
+    "airflow_batch_inference/drift/metrics/distances.py": "reference/drift.md#metrics",
     "airflow_batch_inference/drift/significance.py": "reference/drift.md#significance",
 }
 """File of the repository to the page (and its heading) that shows it."""
