@@ -127,9 +127,19 @@ def analyse(
         baseline_sha256=baseline.data_sha256,
     )
     few = few_compared(result, baseline, roles.inputs, rule)
-    caveat = None if rule.weighs_only_metrics else baseline.caveat
-    told = (*verdict.reasons[:1], few, *verdict.reasons[1:], *_uncompared_predictions(baseline, roles), caveat)
+    coarse = "" if rule.weighs_only_metrics else _coarse(baseline)
+    told = (*verdict.reasons[:1], few, *verdict.reasons[1:], *_uncompared_predictions(baseline, roles), coarse)
     return replace(result, reasons=tuple(filter(None, told)))
+
+
+def _coarse(baseline: BaselineRecord) -> str:
+    """Say so where the reference was not made of rows."""
+    if baseline.made_of == "rows":
+        return ""
+    return (
+        f"The reference is {baseline.made_of}: less is seen than against a sample set, and distances are at least what "
+        "is said."
+    )
 
 
 def _uncompared_predictions(baseline: BaselineRecord, roles: Roles) -> list[str]:

@@ -124,7 +124,7 @@ def baseline_of(
     importances: dict[str, float] | None = None,
     calibration: Calibration | None = None,
     targets: tuple[str, ...] = (),
-    caveat: str | None = None,
+    made_of: str = "rows",
 ) -> BaselineRecord:
     """Return the record of columns that were counted; see its own fields."""
     return BaselineRecord(
@@ -141,7 +141,7 @@ def baseline_of(
         importances=importances,
         calibration=calibration,
         targets=targets,
-        caveat=caveat,
+        made_of=made_of,
     )
 
 

@@ -243,8 +243,8 @@ class BaselineRecord(Record):
     calibration: Calibration | None
     targets: tuple[str, ...] = ()
     """Columns of true labels: later data rightly lack them."""
-    caveat: str | None = None
-    """What a reader must know of it, in words: where less is known than rows would tell."""
+    made_of: str = "rows"
+    """What was counted: ``rows``; or in words what else, of which less is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

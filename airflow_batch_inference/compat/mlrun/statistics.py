@@ -38,10 +38,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".json", ".yaml", ".yml")
 _WITHIN = ("spec", "status", "feature_stats", "sample_set_statistics")
-_COARSE = (
-    "The reference is MLRun's statistics, 20 bins a column and no rows: less is seen than against a sample set, and "
-    "distances are at least what is said."
-)
+_MADE_OF = "MLRun's statistics, 20 bins a column and no rows"
 _FORM = "column to count, mean, std, min, max and hist: [counts, edges]"
 
 
@@ -107,7 +104,7 @@ def statistics_baseline(document: object, *, where: str) -> BaselineRecord:
         why = "; ".join(f"{name}: {reason}" for name, reason in list(skipped.items())[:3])
         message = f"None of the columns of MLRun's statistics {where} can be compared with: {why}. Give a sample_set."
         raise ConfigurationError(message)
-    return baseline_of(columns, skipped, rows=max(column.profile.rows for column in columns), caveat=_COARSE)
+    return baseline_of(columns, skipped, rows=max(column.profile.rows for column in columns), made_of=_MADE_OF)
 
 
 def _unwrapped(document: object) -> dict[str, Any]:
