@@ -345,7 +345,7 @@ def test_what_is_no_baseline_is_refused(runner, rng_frame, batch, arguments, sai
 
 def test_a_file_of_statistics_is_no_sample_set(runner, rng_frame, batch, tmp_path):
     (tmp_path / "stats.json").write_text(json.dumps(statistics_of(rng_frame)))
-    with pytest.raises(AirflowException, match=r"MLRun's statistics of a sample set, and no rows\. Give it as base"):
+    with pytest.raises(AirflowException, match=r"holds statistics of a sample set, and no rows\. Give it as base"):
         runner(DriftAnalysisOperator(task_id="x", dataset=str(batch), sample_set=str(tmp_path / "stats.json")))
 
 
