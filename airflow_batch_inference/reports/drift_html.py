@@ -77,7 +77,7 @@ def render_drift_report(
 
 def drift_style(result: DriftResult) -> str:
     """Return the style sheet that goes with a result."""
-    return STYLE + _sizes(result)
+    return STYLE + _sizes(result, _shown(all_metrics()))
 
 
 def drift_content(
@@ -97,12 +97,12 @@ def drift_content(
     most_columns, most_names
         At most so many in the table, and of those that one side has alone.
     """
-    place = _place(provenance)
+    place, metrics = _place(provenance), all_metrics()
     above = f'<p class="w">{escape(place)}</p>' if place else ""
     reasons = "".join(f"<p>{escape(reason)}</p>" for reason in result.reasons)
     return (
         f'<header class="{_CLASSES[result.status]}">{above}<h1>{_TITLES[result.status]}</h1>{reasons}</header>'
-        f"{_facts(result)}{_table(result, most_columns)}{history_map(result, previous)}"
+        f"{_facts(result, metrics)}{_table(result, _shown(metrics), most_columns)}{history_map(result, previous)}"
         f"{_one_sided(result, most_names)}{_provenance(provenance)}"
     )
 
@@ -111,13 +111,13 @@ def _place(provenance: Mapping[str, str]) -> str:
     return " \N{MIDDLE DOT} ".join(provenance[label] for label in ("Model", "DAG", "Date") if provenance.get(label))
 
 
-def _facts(result: DriftResult) -> str:
+def _facts(result: DriftResult, metrics: Sequence[Metric]) -> str:
     facts = {
         "Current rows": f"{result.current_rows:,}",
         "Reference rows": _NONE if result.reference_rows is None else f"{result.reference_rows:,}",
         "Columns compared": str(sum(column.kind != "none" for column in result.columns)),
         "Rule": escape(result.rule),
-        **{metric.overall_heading: _number(result.metrics.get(metric.name)) for metric in all_metrics()},
+        **{metric.overall_heading: _number(result.metrics.get(metric.name)) for metric in metrics},
         "Earlier runs": str(result.previous_runs) if result.previous_runs else "",
     }
     shown = "".join(f"<span>{label} <b>{value}</b></span>" for label, value in facts.items() if label and value)
@@ -138,11 +138,12 @@ def _performance(result: DriftResult) -> str:
     return f'<div class="facts"><span>Estimated without labels:</span>{shown}</div>'
 
 
-def _sizes(result: DriftResult) -> str:
+def _sizes(result: DriftResult, metrics: Sequence[Metric]) -> str:
     """Return the style that depends on the result: a bar's two marks, a drawing's size, a narrow table's headings."""
     possible, drift = rule_of(result).marks(*_limits(result))
     heads = "".join(
-        f'td:nth-child({place}):before{{content:"{_css(head)} "}}' for place, (head, _) in enumerate(_heads(), _PLACE)
+        f'td:nth-child({place}):before{{content:"{_css(head)} "}}'
+        for place, (head, _) in enumerate(_heads(metrics), _PLACE)
     )
     return (
         f"main{{--p:{possible:.1%};--d:{drift:.1%}}}td svg{{width:{WIDTH}px;height:{HEIGHT}px}}"
@@ -164,24 +165,24 @@ _PLACE = 4
 """Of the first metric in the table."""
 
 
-def _shown() -> list[Metric]:
+def _shown(metrics: Sequence[Metric]) -> list[Metric]:
     """Return the metrics that stand in the table."""
-    return [metric for metric in all_metrics() if metric.heading]
+    return [metric for metric in metrics if metric.heading]
 
 
-def _heads() -> list[tuple[str, str]]:
+def _heads(metrics: Sequence[Metric]) -> list[tuple[str, str]]:
     """Return what stands over the numbers, with its meaning."""
     return [
-        *((metric.heading, metric.hint) for metric in _shown()),
+        *((metric.heading, metric.hint) for metric in metrics),
         ("Missing", "share of missing values, and in the reference"),
         ("Outside", "share outside the reference's range, or in categories it never saw"),
     ]
 
 
-def _table(result: DriftResult, most: int) -> str:
+def _table(result: DriftResult, metrics: Sequence[Metric], most: int) -> str:
     if not result.columns:
         return ""
-    rule, names, heads = rule_of(result), [metric.name for metric in _shown()], _heads()
+    rule, names, heads = rule_of(result), [metric.name for metric in metrics], _heads(metrics)
     ordered = by_severity(result.columns, result)
     shown, sections = ordered[:most], []
     present = [role for role in _SECTIONS if any(_section(column, rule) == role for column in shown)]

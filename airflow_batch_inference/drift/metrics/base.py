@@ -23,7 +23,7 @@ Kind = Literal["numeric", "categorical", "any"]
 _SMOOTHING = 0.5
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)  # by identity, so that what two metrics share is found again
 class Sample:
     """One side of a column, counted on the bins of its reference.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -36,7 +37,7 @@ class JensenShannon(Metric):
 
     def measure(self, reference: Sample, current: Sample) -> float:
         """Return it, in base 2."""
-        return distances.jensen_shannon(current.shares, reference.shares)
+        return _jensen_shannon(reference, current)
 
     def noise_floor(self, reference: Sample, current: Sample) -> float:
         """Return the root of the mean of its square."""
@@ -52,7 +53,7 @@ class CorrectedJensenShannon(Metric):
 
     def measure(self, reference: Sample, current: Sample) -> float:
         """Return it, in base 2."""
-        js = distances.jensen_shannon(current.shares, reference.shares)
+        js = _jensen_shannon(reference, current)
         return math.sqrt(max(0.0, js * js - js_squared_floor(*_sizes(reference, current))))
 
 
@@ -106,6 +107,11 @@ class ChiSquared(Metric):
     def measure(self, reference: Sample, current: Sample) -> float:
         """Return it."""
         return distances.chi_squared(current.bins, reference.bins)
+
+
+@lru_cache(maxsize=1)  # two metrics of one column ask for it, one after the other
+def _jensen_shannon(reference: Sample, current: Sample) -> float:
+    return distances.jensen_shannon(current.shares, reference.shares)
 
 
 def _sizes(reference: Sample, current: Sample) -> tuple[int, int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -50,9 +51,7 @@ class Wasserstein(Metric):
 
     def measure(self, reference: Sample, current: Sample) -> float | None:
         """Return it; None where a bin's mean is not known, or it is too large for a number."""
-        if not (np.isfinite(current.means).all() and np.isfinite(reference.means).all()):
-            return None
-        return _distance(current.means, reference, current)
+        return _moved(reference, current)
 
 
 class StandardizedWasserstein(Metric):
@@ -75,14 +74,14 @@ class StandardizedWasserstein(Metric):
             if reference.mean is None:
                 return None
             return _finite(abs(float(near @ current.weights) - reference.mean) / reference.std)
-        if Wasserstein().measure(reference, current) is None:
+        if _moved(reference, current) is None:
             return None
         distance = _distance(near, reference, current)
         return None if distance is None else _finite(distance / reference.std)
 
     def noise_floor(self, reference: Sample, current: Sample) -> float | None:
         """Return the mean of the distance by del Barrio, Giné and Matrán, in the same unit."""
-        if not reference.std or Wasserstein().measure(reference, current) is None:
+        if not reference.std or _moved(reference, current) is None:
             return None
         with np.errstate(over="ignore", invalid="ignore"):
             up_to = np.cumsum(reference.weights)
@@ -90,10 +89,19 @@ class StandardizedWasserstein(Metric):
             return _finite(floor / reference.std)
 
 
+# Several metrics of one column ask for the same numbers, one after the other.
+@lru_cache(maxsize=1)
 def _interval(reference: Sample, current: Sample) -> tuple[float, float]:
     edges = current.edges
     one_point = np.concatenate([[False], is_one_point(edges), [False]]) if len(edges) else np.array([False])
     return distances.kolmogorov_smirnov(current.counts, reference.counts, one_point)
+
+
+@lru_cache(maxsize=1)
+def _moved(reference: Sample, current: Sample) -> float | None:
+    if not (np.isfinite(current.means).all() and np.isfinite(reference.means).all()):
+        return None
+    return _distance(current.means, reference, current)
 
 
 def _distance(means: NDArray[np.float64], reference: Sample, current: Sample) -> float | None:
