@@ -63,7 +63,7 @@ def analyse_ours(reference: Path, current: Path) -> dict[str, Any]:
     import scipy.special  # noqa: F401  # imported when the first p-value is computed
 
     from airflow_batch_inference.drift.monitor import Current, monitor
-    from airflow_batch_inference.drift.rules import DriftRule
+    from airflow_batch_inference.drift.rules.effect import EffectRule
     from airflow_batch_inference.records import DriftStatus
     from airflow_batch_inference.sources.registry import open_dataset
     from airflow_batch_inference.storage.store import Storage
@@ -75,7 +75,7 @@ def analyse_ours(reference: Path, current: Path) -> dict[str, Any]:
 
     meter = Meter()
     data = open_dataset(str(current), Storage())
-    judged = monitor(Current(dataset=data, column_names=tuple(data.schema.names)), baseline, rule=DriftRule())
+    judged = monitor(Current(dataset=data, column_names=tuple(data.schema.names)), baseline, rule=EffectRule())
     used = meter.read()
     columns = {
         column.name: drift_peers.column(column.effect, drifted=column.status == DriftStatus.DRIFT_DETECTED)

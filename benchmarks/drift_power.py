@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from airflow_batch_inference.drift.analysis import Roles, analyse
 from airflow_batch_inference.drift.baseline import make_baseline
 from airflow_batch_inference.drift.profile import Profiler
-from airflow_batch_inference.drift.rules import DriftRule
+from airflow_batch_inference.drift.rules.effect import EffectRule
 from airflow_batch_inference.records import DriftStatus
 
 COLUMNS = 20
@@ -96,7 +96,7 @@ def judged(before: pa.Table, now: pa.Table) -> list[DriftStatus]:
     baseline = make_baseline(lambda: [before], schema=before.schema)
     profiler = Profiler(baseline.columns)
     profiler.add(now)
-    found = analyse(baseline, profiler.profile(), column_names=now.column_names, rule=DriftRule(), roles=Roles())
+    found = analyse(baseline, profiler.profile(), column_names=now.column_names, rule=EffectRule(), roles=Roles())
     return [column.status for column in found.columns]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from airflow_batch_inference.cli.command import (
     ARTIFACT_ROOT,
@@ -23,7 +23,7 @@ from airflow_batch_inference.storage.uris import is_record_uri, normalize_uri
 if TYPE_CHECKING:
     import argparse
 
-    from airflow_batch_inference.drift.rules import DriftRule
+    from airflow_batch_inference.drift.rules.base import Rule
     from airflow_batch_inference.operators.drift_data import DriftData
     from airflow_batch_inference.records import BaselineRecord, DriftResult
     from airflow_batch_inference.storage.store import Storage
@@ -54,19 +54,19 @@ def _run(arguments: argparse.Namespace) -> int:
     return DRIFTED if result.status == DriftStatus.DRIFT_DETECTED else 0
 
 
-def _rule(arguments: argparse.Namespace) -> DriftRule:
-    from airflow_batch_inference.drift.rules import DriftRule
+def _rule(arguments: argparse.Namespace) -> Rule:
+    from airflow_batch_inference.drift.rules.registry import make_rule
     from airflow_batch_inference.operators.arguments import number, whole_number
 
     def limit(name: str) -> float | None:
         value = getattr(arguments, name)
         return None if value is None else number(f"--{name.replace('_', '-')}", value, low=0)
 
-    return DriftRule(
-        name=arguments.rule,
+    return make_rule(
+        arguments.rule,
         drift_threshold=limit("drift_threshold"),
         possible_drift_threshold=limit("possible_drift_threshold"),
-        edges=cast("Any", arguments.edges),  # the rule refuses other words
+        edges=arguments.edges,  # the rule refuses other words
         min_rows=whole_number("--min-rows", arguments.min_rows, low=0),
         watch=tuple(listed(arguments.watch_columns) or ()),
         ignore=tuple(listed(arguments.ignore_columns) or ()),

@@ -1,6 +1,6 @@
 """A profile against a baseline: every column compared, one verdict, the reasons in words.
 
-What must not be relaxed: one bad column never stops the others; no column is left out without being named; too few
+Invariants: one bad column never stops the others; no column is left out without being named; too few
 rows are never "no drift".
 """
 
@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from airflow_batch_inference.drift.checks import checked
 from airflow_batch_inference.drift.comparison import Compared, CompareOptions, compare_column, incomparable
 from airflow_batch_inference.drift.facts import changed, gone
 from airflow_batch_inference.drift.limits import EVERY
+from airflow_batch_inference.drift.metrics.registry import all_metrics
 from airflow_batch_inference.drift.performance import estimated_performance
-from airflow_batch_inference.drift.reasons import reasons
-from airflow_batch_inference.drift.rules import DriftRule, important, is_judged, judge, mlrun_metric, verdict
-from airflow_batch_inference.drift.wiring import few_compared, require_reachable
+from airflow_batch_inference.drift.rules.base import Context
+from airflow_batch_inference.drift.wiring import few_compared
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.records import DriftResult, DriftStatus
 from airflow_batch_inference.schema.signature import known_names
@@ -23,15 +24,9 @@ from airflow_batch_inference.schema.signature import known_names
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from airflow_batch_inference.records import BaselineRecord, ColumnBaseline, ColumnDrift, Profile
-
-__all__ = ["DriftRule", "Roles", "analyse", "not_analysed"]
-
-
-_COARSE = (
-    "The reference is MLRun's statistics, 20 bins a column and no rows: less is seen than against a sample set, and "
-    "distances are at least what is said."
-)
+    from airflow_batch_inference.drift.metrics.base import Metric
+    from airflow_batch_inference.drift.rules.base import Rule
+    from airflow_batch_inference.records import BaselineRecord, ColumnBaseline, Profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +67,7 @@ class Roles:
 
 
 def analyse(
-    baseline: BaselineRecord, profile: Profile, *, column_names: Sequence[str], rule: DriftRule, roles: Roles
+    baseline: BaselineRecord, profile: Profile, *, column_names: Sequence[str], rule: Rule, roles: Roles
 ) -> DriftResult:
     """Compare a dataset's profile with a baseline.
 
@@ -104,34 +99,47 @@ def analyse(
     as_known = known_names(known)
     column_names, roles = tuple(map(as_known, column_names)), roles.renamed(as_known)
     _require_known(rule, {*known, *column_names})
-    require_reachable(rule, baseline)
-    there, in_reference = set(column_names), set(known)
-    compared = _compare(baseline, profile, there, rule, roles)
-    columns = _with_importance(judge(compared, profile.rows, baseline.rows, rule), baseline, rule)
-    # MLRun compares predictions with a column of the sample set: where there was none, it has nothing to compare.
-    metric = mlrun_metric(columns, baseline.predictions if baseline.scored else ())
-    judged = [column for column in columns if is_judged(column, rule)]
-    effects = [column.effect for column in judged if column.effect is not None]
-    status = verdict(columns, metric, profile.rows, baseline.rows, rule)
+    rule.require_reachable(baseline)
+    there, in_reference, metrics = set(column_names), set(known), all_metrics()
+    columns = checked(_compare(baseline, profile, there, rule, roles, metrics), baseline, rule)
+    overall = {metric.name: metric.overall(columns, baseline) for metric in metrics}
+    context = Context(
+        baseline=baseline,
+        rows=profile.rows,
+        metrics={name: value for name, value in overall.items() if value is not None},
+        missing_columns=tuple(name for name in known if name not in there and name not in baseline.targets),
+        extra_columns=tuple(name for name in column_names if name not in in_reference),
+    )
+    verdict = rule.judge(columns, context)
     performance = estimated_performance(baseline, profile)
     result = replace(
         not_analysed(profile.rows, rule),
-        status=status,
-        run_status=status,
-        drift_metric=metric if rule.name == "mlrun" else max(effects, default=None),
-        mlrun_metric=metric,
+        status=verdict.status,
+        run_status=verdict.status,
+        drift_metric=verdict.metric,
+        metrics=dict(context.metrics),
         reference_rows=baseline.rows,
-        columns=tuple(columns),
-        missing_columns=tuple(name for name in known if name not in there and name not in baseline.targets),
-        extra_columns=tuple(name for name in column_names if name not in in_reference),
+        columns=verdict.columns,
+        missing_columns=context.missing_columns,
+        extra_columns=context.extra_columns,
         performance=performance,
         reference_performance=baseline.calibration.performance if performance and baseline.calibration else {},
         baseline_sha256=baseline.data_sha256,
     )
     few = few_compared(result, baseline, roles.inputs, rule)
-    told = (*reasons(result, rule), *_uncompared_predictions(baseline, roles))
-    told = (*told[:1], few, *told[1:]) if few else told
-    return replace(result, reasons=(*told, _COARSE) if baseline.made_of == "mlrun" and rule.name != "mlrun" else told)
+    coarse = "" if rule.weighs_only_metrics else _coarse(baseline)
+    told = (*verdict.reasons[:1], few, *verdict.reasons[1:], *_uncompared_predictions(baseline, roles), coarse)
+    return replace(result, reasons=tuple(filter(None, told)))
+
+
+def _coarse(baseline: BaselineRecord) -> str:
+    """Say so where the reference was not made of rows."""
+    if baseline.made_of == "rows":
+        return ""
+    return (
+        f"The reference is {baseline.made_of}: less is seen than against a sample set, and distances are at least what "
+        "is said."
+    )
 
 
 def _uncompared_predictions(baseline: BaselineRecord, roles: Roles) -> list[str]:
@@ -146,7 +154,7 @@ def _uncompared_predictions(baseline: BaselineRecord, roles: Roles) -> list[str]
     return [f"The predictions {', '.join(lacking)} were not compared: the reference has none of that name{before}."]
 
 
-def not_analysed(rows: int, rule: DriftRule, *, is_switched_off: bool = False) -> DriftResult:
+def not_analysed(rows: int, rule: Rule, *, is_switched_off: bool = False) -> DriftResult:
     """Return the result where there is no reference, or nobody wants a verdict; too few rows are said to be too few."""
     status, reason = DriftStatus.NOT_ANALYSED, "There is no reference to compare with."
     if is_switched_off:
@@ -161,7 +169,6 @@ def not_analysed(rows: int, rule: DriftRule, *, is_switched_off: bool = False) -
         rule=rule.name,
         parameters=rule.parameters(),
         drift_metric=None,
-        mlrun_metric=None,
         reference_rows=None,
         current_rows=rows,
         columns=(),
@@ -177,7 +184,7 @@ def not_analysed(rows: int, rule: DriftRule, *, is_switched_off: bool = False) -
     )
 
 
-def _require_known(rule: DriftRule, known: set[str]) -> None:
+def _require_known(rule: Rule, known: set[str]) -> None:
     named = {"column_limits": rule.limits, "watch_columns": rule.watch, "ignore_columns": rule.ignore}
     for argument, columns in named.items():
         for name in columns:
@@ -190,7 +197,7 @@ def _require_known(rule: DriftRule, known: set[str]) -> None:
 
 
 def _compare(
-    baseline: BaselineRecord, profile: Profile, there: set[str], rule: DriftRule, roles: Roles
+    baseline: BaselineRecord, profile: Profile, there: set[str], rule: Rule, roles: Roles, metrics: Sequence[Metric]
 ) -> list[Compared]:
     current = {column.name: column for column in profile.columns}
     found = []
@@ -203,6 +210,7 @@ def _compare(
             compared = Compared(column=incomparable(name, roles.apart))
         elif name in current:
             options = CompareOptions(
+                metrics=metrics,
                 edges=rule.edges,
                 inf_capping=rule.inf_capping,
                 missing_bin="missing" not in rule.own_limits(name),
@@ -216,7 +224,7 @@ def _compare(
             compared = Compared(column=incomparable(name, "there are no current rows"))
         elif name in there or name in roles.unread:
             compared = Compared(column=incomparable(name, "it was not kept with the predictions"))
-        elif rule.name != "mlrun" and (role != "other" or name in rule.watch):
+        elif not rule.weighs_only_metrics and (role != "other" or name in rule.watch):
             compared = Compared(column=gone(name, is_certain=roles.inputs is not None or name in rule.watch))
         else:
             continue
@@ -238,18 +246,4 @@ def _unsummarised(baseline: BaselineRecord, there: set[str], roles: Roles) -> li
         Compared(column=replace(incomparable(name, f"in the reference: {reason}"), role=roles.of(name)))
         for name, reason in baseline.skipped.items()
         if name in there
-    ]
-
-
-def _with_importance(columns: Sequence[ColumnDrift], baseline: BaselineRecord, rule: DriftRule) -> list[ColumnDrift]:
-    names = important(baseline.importances, rule)
-    shares = baseline.importances or {}
-    return [
-        replace(
-            column,
-            importance=shares.get(column.name),
-            is_important=names is None or column.name in names or column.role == "prediction",
-            is_judged=is_judged(column, rule),
-        )
-        for column in columns
     ]

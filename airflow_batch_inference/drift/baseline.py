@@ -1,6 +1,6 @@
 """The baseline: a reference dataset as edges and counts, made once, stored beside the model.
 
-What must not be relaxed: all rows are counted, whatever their number; memory is bounded; one bad column never stops
+Invariants: all rows are counted, whatever their number; memory is bounded; one bad column never stops
 the others, and is named.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -124,7 +124,7 @@ def baseline_of(
     importances: dict[str, float] | None = None,
     calibration: Calibration | None = None,
     targets: tuple[str, ...] = (),
-    made_of: Literal["rows", "mlrun"] = "rows",
+    made_of: str = "rows",
 ) -> BaselineRecord:
     """Return the record of columns that were counted; see its own fields."""
     return BaselineRecord(

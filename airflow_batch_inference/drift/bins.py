@@ -1,8 +1,8 @@
 """The edges that a column is counted on: fine enough for a proven interval, few enough to be stored.
 
-What must not be relaxed: no bin of more than one value holds more than 1/256 of the reference; a value that repeats
-has a bin of its own, so that constants and atoms are seen; and MLRun's 21 edges are among them, so that its numbers
-are exact.
+Invariants: no bin of more than one value holds more than 1/256 of the reference; a value that repeats
+has a bin of its own, so that constants and atoms are seen; and the histogram's 21 edges are among them, so that
+numbers on it are exact.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-MLRUN_BINS = 20
+HISTOGRAM_BINS = 20
 QUANTILES = 256
 
 
@@ -31,7 +31,7 @@ def reference_edges(ordered: NDArray[np.float64], histogram_edges: NDArray[np.fl
     ordered
         Shape (n,), ascending, without NaN and infinities.
     histogram_edges
-        MLRun's (:func:`equal_width_edges`), shape (21,) or (0,).
+        Those of :func:`equal_width_edges`, shape (21,) or (0,).
 
     Examples
     --------
@@ -76,9 +76,9 @@ def equal_width_edges(low: float, high: float) -> NDArray[np.float64]:
         low, high = low - 0.5, high + 0.5
     if math.isfinite(high - low):
         # Where a width underflows, linspace's last but one edge can pass the last.
-        return np.minimum(np.linspace(low, high, MLRUN_BINS + 1), high)
+        return np.minimum(np.linspace(low, high, HISTOGRAM_BINS + 1), high)
     with np.errstate(over="ignore"):  # the range itself would overflow
-        edges: NDArray[np.float64] = np.linspace(low / 2, high / 2, MLRUN_BINS + 1) * 2
+        edges: NDArray[np.float64] = np.linspace(low / 2, high / 2, HISTOGRAM_BINS + 1) * 2
     return edges
 
 

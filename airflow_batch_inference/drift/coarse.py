@@ -1,6 +1,6 @@
 """Few bins with enough rows each, made of a column's fine ones: what the tests and the distances of shares need.
 
-What must not be relaxed: a bin is chosen by the rows of both sides together, never by their difference; every row is
+Invariants: a bin is chosen by the rows of both sides together, never by their difference; every row is
 in exactly one bin.
 """
 

@@ -1,6 +1,6 @@
 """What needs no test: a column that is gone, a type that changed.
 
-What must not be relaxed: facts stand among the checks like all others, so that whoever reads a result finds them there.
+Invariants: facts stand among the checks like all others, so that whoever reads a result finds them there.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Earlier runs: guards that need no training set, and drift that must persist before it counts.
 
-What must not be relaxed: a run is compared with runs before its own date only, however late it is done; too short a
+Invariants: a run is compared with runs before its own date only, however late it is done; too short a
 history judges nothing; and one odd run among the earlier ones does not hide an odd one now (medians, not means).
 """
 
@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from airflow_batch_inference.drift.checks import effect
 from airflow_batch_inference.drift.coarse import coarse_categories
+from airflow_batch_inference.drift.corrections import adjusted
 from airflow_batch_inference.drift.facts import fact, gone
-from airflow_batch_inference.drift.metrics import g_statistic
+from airflow_batch_inference.drift.metrics.distances import g_statistic
 from airflow_batch_inference.drift.packing import unpack_counts
-from airflow_batch_inference.drift.rules import BAD, SEVERITY, effect, status_at, worst
-from airflow_batch_inference.drift.significance import adjusted, chi_squared_p, two_shares_p, unseen_p
+from airflow_batch_inference.drift.significance import chi_squared_p, two_shares_p, unseen_p
+from airflow_batch_inference.drift.statuses import BAD, SEVERITY, status_at, worst
 from airflow_batch_inference.records import (
     CategoricalBaseline,
     Check,
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from airflow_batch_inference.drift.analysis import Roles
-    from airflow_batch_inference.drift.rules import DriftRule
+    from airflow_batch_inference.drift.rules.base import Rule
     from airflow_batch_inference.records import (
         ColumnBaseline,
         ColumnProfile,
@@ -109,7 +111,7 @@ def guard(
     columns: Sequence[ColumnSummary],
     previous: Sequence[HistoryEntry],
     *,
-    rule: DriftRule,
+    rule: Rule,
     has_reference: bool = False,
 ) -> Guards:
     """Compare a run with earlier ones: its volume, and each column's missing share, mean, mix, new categories.
@@ -170,7 +172,7 @@ def _earlier(name: str, previous: Sequence[HistoryEntry]) -> list[ColumnSummary]
 
 
 def _facts(
-    columns: Sequence[ColumnSummary], previous: Sequence[HistoryEntry], rule: DriftRule
+    columns: Sequence[ColumnSummary], previous: Sequence[HistoryEntry], rule: Rule
 ) -> dict[str, tuple[Check, ...]]:
     """Return the columns that all earlier runs had and this one has not, and those whose values are of another kind."""
     now = {column.name: column for column in columns}
@@ -266,14 +268,14 @@ def _new(column: ColumnSummary, earlier: Sequence[ColumnSummary]) -> _Change:
     return _Change(value=new, is_unusual=True, p=unseen_p(round(new * column.values), column.values, once, values))
 
 
-def _judged(name: _Name, change: _Change, p: float, rule: DriftRule) -> Check:
+def _judged(name: _Name, change: _Change, p: float, rule: Rule) -> Check:
     possible, drift = _LIMITS[name]
     speaks = change.is_unusual and p < rule.significance
     status = status_at(change.value, (possible, drift)) if speaks else DriftStatus.NO_DRIFT
     return Check(name=name, value=change.value, possible=possible, drift=drift, p=change.p, p_adjusted=p, status=status)
 
 
-def as_columns(summaries: Sequence[ColumnSummary], found: Guards, rule: DriftRule) -> tuple[ColumnDrift, ...]:
+def as_columns(summaries: Sequence[ColumnSummary], found: Guards, rule: Rule) -> tuple[ColumnDrift, ...]:
     """Return the columns of a run without a reference: their statuses are those of the guards."""
     columns = []
     for summary in summaries:

@@ -1,7 +1,7 @@
-"""Which limits a drift rule may have: what can never be reached, or is no number, is refused before any data are read.
+"""Limits that rules may have: whose they are, and what can never be reached or is no number.
 
-What must not be relaxed: nothing heavy is imported here, since the DAG processor asks while it parses; and a limit that
-nothing could ever be over is an error, never silence.
+Invariants: nothing heavy is imported here, since the DAG processor asks while it parses; and a limit that nothing could
+ever be over is an error, never silence.
 """
 
 from __future__ import annotations
@@ -14,52 +14,12 @@ from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-RULES = ("effect", "mlrun")
 EVERY = "*"
 """Stands for all columns that are not named in ``column_limits`` by themselves."""
-THRESHOLDS = {"effect": (0.1, 0.2), "mlrun": (0.5, 0.7)}
-"""The possible-drift and the drift threshold of each rule."""
+SHAPE_LIMITS = (0.1, 0.2)
+"""From where the distance and the divergence of a column matter: possible drift, drift."""
 SHARE_LIMITS = {"missing": (0.02, 0.1), "infinite": (0.02, 0.1), "range": (0.01, 0.05), "unseen": (0.01, 0.05)}
-LIMIT_NAMES = ("possible_drift_threshold", "drift_threshold", *SHARE_LIMITS)
-_ENDS_AT = {
-    "effect": (
-        "the Jensen-Shannon distance of categories ends at 1, and nothing would ever be over it. A column of numbers "
-        "may have a larger one by its name, in standard deviations: column_limits={'age': {'drift_threshold': 3}}"
-    ),
-    "mlrun": "(TVD + Hellinger) / 2 ends at 1, and nothing would ever be over it",
-}
-
-
-def require_limits(
-    name: str, drift: float | None, possible: float | None, limits: Mapping[str, Mapping[str, float]]
-) -> None:
-    """Refuse thresholds and limits that can never work.
-
-    Parameters
-    ----------
-    name
-        The rule's.
-    drift, possible
-        The thresholds of all columns; None: the rule's own.
-    limits
-        Column, or ``"*"`` for all others, to limits of its own.
-
-    Raises
-    ------
-    ConfigurationError
-        Says which, its value, and what it may be.
-    """
-    one_of("rule", name, RULES)
-    _require_reachable(name, "drift_threshold", drift)
-    _require_reachable(name, "possible_drift_threshold", possible)
-    require_ordered(*thresholds_of(name, drift, possible, {}), "")
-    for column, own in limits.items():
-        for limit, value in own.items():
-            one_of(f"A limit of column {column!r}", limit, LIMIT_NAMES)
-            within(f"{limit} of column {column!r}", value, 0, 1 if limit in SHARE_LIMITS else math.inf)
-            if limit not in SHARE_LIMITS and (name == "mlrun" or column == EVERY):
-                _require_reachable(name, f"{limit} of column {column!r}", value)
-        require_ordered(*thresholds_of(name, drift, possible, own_limits(limits, column)), f" of column {column!r}")
+THRESHOLDS = ("possible_drift_threshold", "drift_threshold")
 
 
 def own_limits(limits: Mapping[str, Mapping[str, float]], column: str) -> dict[str, float]:
@@ -72,26 +32,20 @@ def own_limits(limits: Mapping[str, Mapping[str, float]], column: str) -> dict[s
     """
     every, named = limits.get(EVERY, {}), limits.get(column, {})
     both = {**every, **named}
-    possible, drift = LIMIT_NAMES[:2]
+    possible, drift = THRESHOLDS
     if drift in named and possible in every and possible not in named:
         both[possible] = min(every[possible], named[drift])  # the name wins, whatever is usual
     return both
 
 
 def thresholds_of(
-    name: str, drift: float | None, possible: float | None, own: Mapping[str, float]
+    usual: tuple[float, float], drift: float | None, possible: float | None, own: Mapping[str, float]
 ) -> tuple[float, float]:
     """Return the possible-drift and the drift threshold; ``own`` are a column's limits, which win."""
-    usual_possible, usual_drift = THRESHOLDS[name]
+    usual_possible, usual_drift = usual
     over = own.get("drift_threshold", usual_drift if drift is None else drift)
     maybe = own.get("possible_drift_threshold", possible)
     return (min(usual_possible, over) if maybe is None else maybe), over
-
-
-def _require_reachable(name: str, argument: str, value: float | None) -> None:
-    if value is not None and not 0 <= value <= 1:
-        message = f"{argument} is {value:g} under rule {name!r}; it must lie in [0, 1]: {_ENDS_AT[name]}."
-        raise ConfigurationError(message)
 
 
 def require_ordered(possible: float, drift: float, where: str) -> None:

@@ -1,6 +1,6 @@
 """One run of a monitored dataset: counted, compared with its reference and with earlier runs.
 
-What must not be relaxed: the data are read at most once, in bounded memory (twice where there is no reference and
+Invariants: the data are read at most once, in bounded memory (twice where there is no reference and
 they are many); nothing is stored here.
 """
 
@@ -24,7 +24,7 @@ from airflow_batch_inference.records import DriftStatus, Profile
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from airflow_batch_inference.drift.rules import DriftRule
+    from airflow_batch_inference.drift.rules.base import Rule
     from airflow_batch_inference.records import (
         BaselineRecord,
         ColumnBaseline,
@@ -91,7 +91,7 @@ def monitor(
     current: Current,
     baseline: BaselineRecord | None,
     *,
-    rule: DriftRule,
+    rule: Rule,
     previous: Sequence[HistoryEntry] = (),
     recent: Sequence[HistoryEntry] = (),
     persistence: Persistence | None = None,
@@ -106,7 +106,7 @@ def monitor(
     baseline
         The reference; None: only earlier runs are compared with.
     rule
-        How to judge. Under ``mlrun`` with a reference, earlier runs change nothing: its numbers stay MLRun's.
+        How to judge. Under one that weighs metrics alone, earlier runs change nothing where there is a reference.
     previous
         Earlier runs to compare with, oldest first.
     recent, persistence
@@ -128,7 +128,7 @@ def monitor(
         if is_same_data(current.source, baseline):
             result = replace(result, reasons=(*result.reasons, "The data are the reference's own files."))
     summaries = summarise(profile, columns, result.columns, current.roles)
-    if not is_switched_off and (baseline is None or rule.name != "mlrun"):
+    if not is_switched_off and (baseline is None or not rule.weighs_only_metrics):
         usual = previous if baseline is None else _undrifted(previous)
         found = guard(profile.rows, summaries, usual, rule=rule, has_reference=baseline is not None)
         if baseline is None:

@@ -1,6 +1,6 @@
 """Arrays of numbers as text in a JSON record: base64 of zlib of little-endian 8-byte values.
 
-What must not be relaxed: a damaged text is an error that says so, never a shorter array.
+Invariants: a damaged text is an error that says so, never a shorter array.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Counting rows on a baseline's edges: bounded memory, mergeable by addition.
 
-What must not be relaxed: any split of the rows, in any order, over any processes gives the same integers; no value
+Invariants: any split of the rows, in any order, over any processes gives the same integers; no value
 stops the counting; a column that cannot be counted is named and stops no other.
 """
 

@@ -1,22 +1,18 @@
-"""How likely a difference is where nothing has changed: p-values, corrections for many columns, noise floors.
+"""How likely a difference is where nothing has changed: p-values and noise floors.
 
-What must not be relaxed: all p-values assume independent rows, and nobody may be told otherwise; a p-value is a
+Invariants: all p-values assume independent rows, and nobody may be told otherwise; a p-value is a
 probability, never NaN.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
-
-CORRECTIONS = ("holm", "bonferroni")
 
 
 def kolmogorov_smirnov_p(distance: float, n: int, m: int) -> float:
@@ -113,26 +109,6 @@ def unseen_p(k: int, n: int, once: int, m: int) -> float:
     from scipy.special import gammaincinv
 
     return upper_share_p(k, n, float(gammaincinv(once + 1, 0.9999)) / m)
-
-
-def adjusted(p: Sequence[float], correction: Literal["holm", "bonferroni"]) -> list[float]:
-    """Correct the p-values of several columns, so that the chance of any false alarm among them stays below the level.
-
-    Holm 1979 (steps down, never weaker), or Bonferroni's k p.
-
-    Examples
-    --------
-    >>> adjusted([0.01, 0.04, 0.03], "holm")
-    [0.03, 0.06, 0.06]
-    """
-    number = len(p)
-    if correction == "bonferroni":
-        return [min(1.0, each * number) for each in p]
-    result, largest = [0.0] * number, 0.0
-    for rank, index in enumerate(sorted(range(number), key=lambda place: p[place])):
-        largest = max(largest, min(1.0, (number - rank) * p[index]))
-        result[index] = largest
-    return result
 
 
 def psi_floor(bins: int, n: int, m: int) -> float:

@@ -1,6 +1,6 @@
 """Statistics of a dataset that people read, made of its profile: what is stored beside a drift result.
 
-What must not be relaxed: every column of the profile stands there, and every one that could not be counted is named.
+Invariants: every column of the profile stands there, and every one that could not be counted is named.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Values of an Arrow column as what is compared: finite numbers, or categories.
 
-What must not be relaxed: every Arrow type either has a meaning here or is refused by name, and the same moments or
+Invariants: every Arrow type either has a meaning here or is refused by name, and the same moments or
 categories compare alike however they are stored.
 """
 

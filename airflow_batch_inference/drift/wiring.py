@@ -1,6 +1,6 @@
 """Whether an analysis could see anything at all: data and reference that have nothing to do with each other.
 
-What must not be relaxed: few rows of data are nobody's mistake, and a verdict says so; but a reference that can never
+Invariants: few rows of data are nobody's mistake, and a verdict says so; but a reference that can never
 give a verdict is, and nobody may believe that such data are watched.
 """
 
@@ -8,68 +8,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.records import CategoricalBaseline
 from airflow_batch_inference.schema.signature import known_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from airflow_batch_inference.drift.rules import DriftRule
-    from airflow_batch_inference.records import BaselineRecord, ColumnBaseline, ColumnDrift, DriftResult
+    from airflow_batch_inference.drift.rules.base import Rule
+    from airflow_batch_inference.records import BaselineRecord, ColumnDrift, DriftResult
 
 _SHOWN = 8
 _FEW = 0.5
 
 
-def require_reachable(rule: DriftRule, baseline: BaselineRecord) -> None:
-    """Refuse a column's threshold that nothing could ever be over, now that the column's kind is known.
-
-    Raises
-    ------
-    ConfigurationError
-        Names the column, the threshold, and the most that it may be.
-    """
-    if rule.name == "mlrun":
-        return
-    for column in baseline.columns:
-        name = column.profile.name
-        drift = rule.limits.get(name, {}).get("drift_threshold")
-        if drift is None or drift <= 1:
-            continue
-        most = max(1.0, _farthest(column))
-        if drift > most:
-            what = (
-                "it holds categories, whose Jensen-Shannon distance ends at 1"
-                if isinstance(column, CategoricalBaseline)
-                else f"its values can move by {most:.3g} standard deviations of the reference at most"
-            )
-            message = (
-                f"drift_threshold of column {name!r} is {drift:g}, and nothing would ever be over it: {what}. Give a "
-                "smaller one, or leave the column out with ignore_columns."
-            )
-            raise ConfigurationError(message)
-
-
-def _farthest(column: ColumnBaseline) -> float:
-    """Return how far numbers can move, in standard deviations: a range outside the reference's range; 0 for others."""
-    profile = column.profile
-    if isinstance(column, CategoricalBaseline) or profile.kind != "numeric":
-        return 0.0
-    low, high, mean, std = profile.min, profile.max, profile.mean, profile.std
-    if low is None or high is None or mean is None or not std:
-        return 0.0
-    wide = high - low
-    with np.errstate(over="ignore"):
-        return float(max(mean - (low - wide), (high + wide) - mean) / std)
-
-
-def compared(result: DriftResult, rule: DriftRule) -> list[ColumnDrift]:
+def compared(result: DriftResult, rule: Rule) -> list[ColumnDrift]:
     """Return the columns of which something was found: a distance, or another kind of values."""
     found = [column for column in result.columns if column.kind != "none" or _has_changed(column)]
-    return found if rule.name == "mlrun" else [column for column in found if column.is_judged]
+    return [column for column in found if rule.has_a_say(column)]
 
 
 def _has_changed(column: ColumnDrift) -> bool:
@@ -80,14 +34,14 @@ def _is_gone(column: ColumnDrift) -> bool:
     return any(check.name == "gone" for check in column.checks)
 
 
-def expected(baseline: BaselineRecord, inputs: Sequence[str] | None, rule: DriftRule) -> list[str]:
+def expected(baseline: BaselineRecord, inputs: Sequence[str] | None, rule: Rule) -> list[str]:
     """Return the reference's columns that data should have: what the model takes, all where that is not known."""
     names = [*(column.profile.name for column in baseline.columns), *baseline.skipped]
     left_out = {*rule.ignore, *baseline.targets, *baseline.predictions}
     return [name for name in names if name not in left_out and (inputs is None or name in inputs or name in rule.watch)]
 
 
-def few_compared(result: DriftResult, baseline: BaselineRecord, inputs: Sequence[str] | None, rule: DriftRule) -> str:
+def few_compared(result: DriftResult, baseline: BaselineRecord, inputs: Sequence[str] | None, rule: Rule) -> str:
     """Say so where less than half of the columns that should be there were compared; else nothing."""
     wanted = expected(baseline, inputs, rule)
     there = {column.name for column in compared(result, rule)}
@@ -97,7 +51,7 @@ def few_compared(result: DriftResult, baseline: BaselineRecord, inputs: Sequence
     return f"Only {number} of the reference's {len(wanted)} columns {'was' if number == 1 else 'were'} compared."
 
 
-def problem(result: DriftResult, baseline: BaselineRecord, column_names: Sequence[str], rule: DriftRule) -> str | None:
+def problem(result: DriftResult, baseline: BaselineRecord, column_names: Sequence[str], rule: Rule) -> str | None:
     """Say why no verdict can ever come of this wiring, and what to do; None where one can.
 
     Parameters

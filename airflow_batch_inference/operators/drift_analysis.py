@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.links import DriftReportLink
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
     from airflow_batch_inference.drift.monitor import Monitored, Persistence
-    from airflow_batch_inference.drift.rules import DriftRule
+    from airflow_batch_inference.drift.rules.base import Rule
     from airflow_batch_inference.drift.runs import Which
     from airflow_batch_inference.records import DriftResult, TaskKey
 
@@ -203,10 +203,9 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         given = (self.rule, self.drift_threshold, self.possible_drift_threshold, self.column_limits)
         if not all(map(is_known, given)):
             return
-        from airflow_batch_inference.drift.limits import require_limits
+        from airflow_batch_inference.drift.rules.registry import get_rule
 
-        require_limits(
-            self.rule,
+        get_rule(self.rule).require_limits(
             optional_number("drift_threshold", self.drift_threshold),
             optional_number("possible_drift_threshold", self.possible_drift_threshold),
             _column_limits(self.column_limits),
@@ -235,18 +234,18 @@ class DriftAnalysisOperator(BatchInferenceOperator):
                 raise drift_error(result, uri)
         return uri
 
-    def _rule(self) -> DriftRule:
-        from airflow_batch_inference.drift.rules import DriftRule
+    def _rule(self) -> Rule:
+        from airflow_batch_inference.drift.rules.registry import make_rule
 
-        return DriftRule(
-            name=self.rule,
+        return make_rule(
+            self.rule,
             drift_threshold=optional_number("drift_threshold", self.drift_threshold, low=0),
             possible_drift_threshold=optional_number("possible_drift_threshold", self.possible_drift_threshold, low=0),
             inf_capping=number("inf_capping", self.inf_capping, low=0),
-            edges=cast("Any", self.edges),  # the rule refuses other words
+            edges=self.edges,  # the rule refuses other words
             min_rows=int(number("min_rows", self.min_rows, low=0)),
             significance=number("significance", self.significance, low=0, high=1),
-            correction=cast("Any", self.correction),
+            correction=self.correction,
             max_drifted_fraction=number("max_drifted_fraction", self.max_drifted_fraction, low=0, high=1),
             limits=_column_limits(self.column_limits),
             watch=names("watch_columns", self.watch_columns) or (),
@@ -314,6 +313,7 @@ class DriftAnalysisOperator(BatchInferenceOperator):
     def _store(
         self, monitored: Monitored, key: TaskKey, at: datetime, previous: Sequence[HistoryEntry]
     ) -> tuple[str, DriftResult]:
+        from airflow_batch_inference.compat.mlrun.features_drift import features_drift_json
         from airflow_batch_inference.drift.runs import remember
         from airflow_batch_inference.reports.drift_artifacts import store_drift
 
@@ -333,6 +333,7 @@ class DriftAnalysisOperator(BatchInferenceOperator):
             monitored.statistics,
             folder=task_folder(self.root, key),
             storage=self.storage,
+            features_drift=features_drift_json(result),
             provenance=provenance,
             previous=previous,
         )

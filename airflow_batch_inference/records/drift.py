@@ -179,9 +179,9 @@ class NumericBaseline:
     kind: Literal["numeric"] = "numeric"
     profile: NumericProfile
     edges: str
-    """Packed float64, increasing: quantiles of the reference, one-point bins where a value repeats, MLRun's edges."""
+    """Packed float64, increasing: quantiles of the reference, one-point bins of repeated values, the histogram's."""
     histogram_edges: tuple[float, ...]
-    """MLRun's 21 equal-width edges; empty where there is no finite value."""
+    """21 equal-width edges; empty where there is no finite value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,17 +243,17 @@ class BaselineRecord(Record):
     calibration: Calibration | None
     targets: tuple[str, ...] = ()
     """Columns of true labels: later data rightly lack them."""
-    made_of: Literal["rows", "mlrun"] = "rows"
-    """What was counted: rows; or MLRun's statistics, which hold 20 bins and no sums."""
+    made_of: str = "rows"
+    """What was counted: ``rows``; or in words what else, of which less is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One question about a column or a batch, its answer, and what follows."""
 
-    name: Literal[
-        "distance", "divergence", "missing", "infinite", "range", "unseen", "type", "gone", "mean", "mix", "volume"
-    ]
+    name: str
+    """``distance``, ``divergence``, ``missing``, ``infinite``, ``range``, ``unseen``; ``type`` and ``gone``, which are
+    facts; against earlier runs ``mean``, ``mix``, ``volume``; or a rule's own."""
     value: float
     """In the check's own unit: reference standard deviations, a JS distance, a share."""
     possible: float
@@ -265,50 +265,6 @@ class Check:
     p_adjusted: float | None
     """Corrected for the number of columns and checks."""
     status: DriftStatus
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metrics:
-    """Distances of a column's current values from the reference's (:mod:`~airflow_batch_inference.drift.metrics`)."""
-
-    psi: float
-    js: float
-    kld: float
-    tvd: float
-    hellinger: float
-    linf: float
-    chi2: float
-    ks: tuple[float, float] | None
-    """An interval that contains the two-sample Kolmogorov-Smirnov distance; None for categories."""
-    w1: float | None
-    """Wasserstein-1, in the column's unit."""
-    w1_sd: float | None
-    """The same in standard deviations of the reference; what lies far outside its range counts as a range away."""
-    js_corrected: float
-    """JS distance with what chance alone makes taken off."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoiseFloor:
-    """What the metrics are on average where nothing has changed, for these numbers of rows."""
-
-    psi: float
-    js: float
-    w1_sd: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MlrunDrift:
-    """MLRun's numbers, on its 20 equal-width bins."""
-
-    drift: float
-    """(TVD + Hellinger) / 2, in [0, 1]."""
-    tvd: float
-    hellinger: float
-    kld: float | None
-    reference_counts: tuple[int, ...]
-    """With two more bins at the ends where ``edges="padded"``; for categories, one for all further ones at the end."""
-    current_counts: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -341,9 +297,11 @@ class ColumnDrift:
     effect: float | None = None
     """The largest of its checks' values, each in units of its drift limit."""
     checks: tuple[Check, ...] = ()
-    metrics: Metrics | None = None
-    noise_floor: NoiseFloor | None = None
-    mlrun: MlrunDrift | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    """Distances of the current values from the reference's, by the metrics' names
+    (:mod:`~airflow_batch_inference.drift.metrics`); those that have no value are left out."""
+    noise_floor: dict[str, float] = field(default_factory=dict)
+    """What those metrics are on average where nothing has changed, for these numbers of rows, where it is known."""
     reference_values: int | None = None
     """Values that were compared: neither missing nor infinite."""
     current_values: int | None = None
@@ -364,6 +322,10 @@ class ColumnDrift:
     reference_counts: tuple[int, ...] = ()
     """On those bins."""
     current_counts: tuple[int, ...] = ()
+    reference_histogram: tuple[int, ...] = ()
+    """On the reference's equal-width histogram, with two more bins at the ends where ``edges="padded"``; for
+    categories, one for all further ones at the end."""
+    current_histogram: tuple[int, ...] = ()
     has_missing_bin: bool = False
     """Whether the last of those bins holds missing and infinite values."""
     histogram: Histogram | None = None
@@ -381,10 +343,9 @@ class DriftResult(Record):
     rule: str
     parameters: dict[str, float | str]
     drift_metric: float | None
-    """The rule's own number: under ``effect`` the largest effect of a judged column in units of its limit; under
-    ``mlrun`` the same as ``mlrun_metric``."""
-    mlrun_metric: float | None
-    """(mean TVD + mean Hellinger) / 2 over the compared columns, on MLRun's bins."""
+    """The rule's own number: under ``effect`` the largest effect of a judged column in units of its limit."""
+    metrics: dict[str, float] = field(default_factory=dict)
+    """Of the whole dataset, by the metrics' names, whichever rule judges; most metrics are of columns alone."""
     reference_rows: int | None
     current_rows: int
     columns: tuple[ColumnDrift, ...]
@@ -410,7 +371,7 @@ class DriftResult(Record):
     report_uri: str | None
     statistics_uri: str | None
     features_drift_uri: str | None
-    """MLRun's ``features_drift_results``: a flat JSON of column name to drift."""
+    """``features_drift_results``: a flat JSON of column name to drift."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """One column's reference and current data on one axis, as inline SVG.
 
-What must not be relaxed: both sides are drawn as shares on the same scale, nothing but numbers gets into the markup,
+Invariants: both sides are drawn as shares on the same scale, nothing but numbers gets into the markup,
 and a drawing stays under about half a kilobyte.
 """
 

@@ -1,6 +1,6 @@
 """Statuses of columns over the last runs, as a small map.
 
-What must not be relaxed: only runs with the same reference are shown, for others are not comparable; a dozen columns at
+Invariants: only runs with the same reference are shown, for others are not comparable; a dozen columns at
 most, so that the page stays small.
 """
 
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_batch_inference.drift.rules.registry import rule_of
 from airflow_batch_inference.records import DriftStatus
-from airflow_batch_inference.reports.drift_text import by_severity, has_a_say
+from airflow_batch_inference.reports.drift_text import by_severity
 from airflow_batch_inference.reports.markup import escape
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _CLASSES = {DriftStatus.NO_DRIFT: "h1", DriftStatus.POSSIBLE_DRIFT: "h2", DriftS
 def history_map(result: DriftResult, previous: Sequence[HistoryEntry]) -> str:
     """Return the map of the worst judged columns over earlier runs and this one; empty where there are none."""
     runs = [entry for entry in previous if entry.baseline_sha256 == result.baseline_sha256][-_MOST_RUNS:]
-    columns = [column for column in by_severity(result.columns, result) if has_a_say(column, result)]
+    columns = list(filter(rule_of(result).has_a_say, by_severity(result.columns, result)))
     if not runs or not columns:
         return ""
     earlier = [{column.name: column.status for column in entry.columns} for entry in runs]

@@ -1,19 +1,19 @@
-"""A drift result as one self-contained HTML page, and as MLRun's flat JSON.
+"""A drift result as one self-contained HTML page.
 
-What must not be relaxed: no script, no outside address, every name and value escaped (the page renders under
+Invariants: no script, no outside address, every name and value escaped (the page renders under
 ``default-src 'none'; style-src 'unsafe-inline'``), and a page stays small: about 1 KB a column.
 """
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-from airflow_batch_inference.drift.rules import BAD
+from airflow_batch_inference.drift.metrics.registry import all_metrics
+from airflow_batch_inference.drift.rules.registry import rule_of
 from airflow_batch_inference.records import DriftStatus
 from airflow_batch_inference.reports.drift_chart import HEIGHT, MOST_CATEGORIES, WIDTH, draw_column
 from airflow_batch_inference.reports.drift_history import history_map
-from airflow_batch_inference.reports.drift_text import by_severity, has_a_say
+from airflow_batch_inference.reports.drift_text import by_severity
 from airflow_batch_inference.reports.markup import escape
 from airflow_batch_inference.reports.style import STYLE
 from airflow_batch_inference.wording import visible_page
@@ -21,7 +21,9 @@ from airflow_batch_inference.wording import visible_page
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_batch_inference.records import Check, ColumnDrift, DriftResult, HistoryEntry
+    from airflow_batch_inference.drift.metrics.base import Metric
+    from airflow_batch_inference.drift.rules.base import Bar, Rule
+    from airflow_batch_inference.records import ColumnDrift, DriftResult, HistoryEntry
 
 _MOST_COLUMNS = 500
 _MOST_NAMES = 200
@@ -47,12 +49,6 @@ _WORDS = {
     DriftStatus.POSSIBLE_DRIFT: "possible drift",
     DriftStatus.INSUFFICIENT: "too few values",
 }
-
-
-def features_drift_json(result: DriftResult) -> bytes:
-    """Return MLRun's ``features_drift_results``: column to (TVD + Hellinger) / 2, labels included, null where none."""
-    drift = {column.name: column.mlrun.drift if column.mlrun else None for column in result.columns}
-    return json.dumps(drift, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 
 def render_drift_report(
@@ -81,7 +77,7 @@ def render_drift_report(
 
 def drift_style(result: DriftResult) -> str:
     """Return the style sheet that goes with a result."""
-    return STYLE + _sizes(result)
+    return STYLE + _sizes(result, _shown(all_metrics()))
 
 
 def drift_content(
@@ -101,12 +97,12 @@ def drift_content(
     most_columns, most_names
         At most so many in the table, and of those that one side has alone.
     """
-    place = _place(provenance)
+    place, metrics = _place(provenance), all_metrics()
     above = f'<p class="w">{escape(place)}</p>' if place else ""
     reasons = "".join(f"<p>{escape(reason)}</p>" for reason in result.reasons)
     return (
         f'<header class="{_CLASSES[result.status]}">{above}<h1>{_TITLES[result.status]}</h1>{reasons}</header>'
-        f"{_facts(result)}{_table(result, most_columns)}{history_map(result, previous)}"
+        f"{_facts(result, metrics)}{_table(result, _shown(metrics), most_columns)}{history_map(result, previous)}"
         f"{_one_sided(result, most_names)}{_provenance(provenance)}"
     )
 
@@ -115,16 +111,16 @@ def _place(provenance: Mapping[str, str]) -> str:
     return " \N{MIDDLE DOT} ".join(provenance[label] for label in ("Model", "DAG", "Date") if provenance.get(label))
 
 
-def _facts(result: DriftResult) -> str:
+def _facts(result: DriftResult, metrics: Sequence[Metric]) -> str:
     facts = {
         "Current rows": f"{result.current_rows:,}",
         "Reference rows": _NONE if result.reference_rows is None else f"{result.reference_rows:,}",
         "Columns compared": str(sum(column.kind != "none" for column in result.columns)),
         "Rule": escape(result.rule),
-        "MLRun's metric": _number(result.mlrun_metric),
+        **{metric.overall_heading: _number(result.metrics.get(metric.name)) for metric in metrics},
         "Earlier runs": str(result.previous_runs) if result.previous_runs else "",
     }
-    shown = "".join(f"<span>{label} <b>{value}</b></span>" for label, value in facts.items() if value)
+    shown = "".join(f"<span>{label} <b>{value}</b></span>" for label, value in facts.items() if label and value)
     return f'<div class="facts">{shown}</div>{_performance(result)}'
 
 
@@ -142,56 +138,75 @@ def _performance(result: DriftResult) -> str:
     return f'<div class="facts"><span>Estimated without labels:</span>{shown}</div>'
 
 
-def _sizes(result: DriftResult) -> str:
-    """Return the style that depends on the result: where the two marks of a bar stand, and a drawing's size."""
-    possible, drift = _marks(result)
-    return f"main{{--p:{possible:.1%};--d:{drift:.1%}}}td svg{{width:{WIDTH}px;height:{HEIGHT}px}}"
-
-
-def _marks(result: DriftResult) -> tuple[float, float]:
-    """Return where the thresholds stand on a bar: MLRun's goes to 1, an effect's to twice its drift limit."""
-    possible, drift = (float(result.parameters[name]) for name in ("possible_drift_threshold", "drift_threshold"))
-    return (possible, drift) if result.rule == "mlrun" else (min(1.0, possible / (2 * drift or 1)), 0.5)
-
-
-_SECTIONS = {"prediction": "Predictions", "input": "Inputs", "other": "Not taken by the model, and not judged"}
-_HEADS = (
-    ("W1/sd", "Wasserstein-1 distance in standard deviations of the reference"),
-    ("JS", "Jensen-Shannon distance, what chance makes taken off"),
-    ("KS", "Kolmogorov-Smirnov distance, at most"),
-    ("MLRun", "(total variation + Hellinger) / 2 on MLRun's bins"),
-    ("Missing", "share of missing values, and in the reference"),
-    ("Outside", "share outside the reference's range, or in categories it never saw"),
-)
-
-
-def _table(result: DriftResult, most: int) -> str:
-    if not result.columns:
-        return ""
-    heads = "".join(f'<th title="{hint}">{head}' for head, hint in _HEADS)
-    ordered = by_severity(result.columns, result)
-    shown, sections = ordered[:most], []
-    present = [role for role in _SECTIONS if any(_section(column, result) == role for column in shown)]
-    for role in present:
-        rows = "".join(_row(column, result) for column in shown if _section(column, result) == role)
-        label = f'<tr class="s"><th colspan="9">{_SECTIONS[role]}' if len(present) > 1 else ""
-        sections.append(f"<tbody>{label}{rows}")
-    more = len(ordered) - most
-    cut = f"<span>{more:,} more columns with less drift are in features_drift_results</span>" if more > 0 else ""
+def _sizes(result: DriftResult, metrics: Sequence[Metric]) -> str:
+    """Return the style that depends on the result: a bar's two marks, a drawing's size, a narrow table's headings."""
+    possible, drift = rule_of(result).marks(*_limits(result))
+    heads = "".join(
+        f'td:nth-child({place}):before{{content:"{_css(head)} "}}'
+        for place, (head, _) in enumerate(_heads(metrics), _PLACE)
+    )
     return (
-        f"<table><thead><tr><th>Column<th>Distribution<th>Effect{heads}</thead>{''.join(sections)}</table>"
-        f"{_key(result, cut)}"
+        f"main{{--p:{possible:.1%};--d:{drift:.1%}}}td svg{{width:{WIDTH}px;height:{HEIGHT}px}}"
+        f"@media(max-width:720px){{{heads}}}"
     )
 
 
-def _section(column: ColumnDrift, result: DriftResult) -> str:
+def _css(text: str) -> str:
+    """Return a heading for a style sheet's string: signs that could end it are left out."""
+    return "".join(character for character in text if character not in '"\\<>\n\r')
+
+
+def _limits(result: DriftResult) -> tuple[float, float]:
+    return float(result.parameters["possible_drift_threshold"]), float(result.parameters["drift_threshold"])
+
+
+_SECTIONS = {"prediction": "Predictions", "input": "Inputs", "other": "Not taken by the model, and not judged"}
+_PLACE = 4
+"""Of the first metric in the table."""
+
+
+def _shown(metrics: Sequence[Metric]) -> list[Metric]:
+    """Return the metrics that stand in the table."""
+    return [metric for metric in metrics if metric.heading]
+
+
+def _heads(metrics: Sequence[Metric]) -> list[tuple[str, str]]:
+    """Return what stands over the numbers, with its meaning."""
+    return [
+        *((metric.heading, metric.hint) for metric in metrics),
+        ("Missing", "share of missing values, and in the reference"),
+        ("Outside", "share outside the reference's range, or in categories it never saw"),
+    ]
+
+
+def _table(result: DriftResult, metrics: Sequence[Metric], most: int) -> str:
+    if not result.columns:
+        return ""
+    rule, names, heads = rule_of(result), [metric.name for metric in metrics], _heads(metrics)
+    ordered = by_severity(result.columns, result)
+    shown, sections = ordered[:most], []
+    present = [role for role in _SECTIONS if any(_section(column, rule) == role for column in shown)]
+    for role in present:
+        rows = "".join(_row(column, names, result, rule) for column in shown if _section(column, rule) == role)
+        label = f'<tr class="s"><th colspan="{_PLACE - 1 + len(heads)}">{_SECTIONS[role]}' if len(present) > 1 else ""
+        sections.append(f"<tbody>{label}{rows}")
+    more = len(ordered) - most
+    cut = f"<span>{more:,} more columns with less drift are in features_drift_results</span>" if more > 0 else ""
+    titles = "".join(f'<th title="{escape(hint)}">{escape(head)}' for head, hint in heads)
+    return (
+        f"<table><thead><tr><th>Column<th>Distribution<th>Effect{titles}</thead>{''.join(sections)}</table>"
+        f"{_key(result, rule, cut)}"
+    )
+
+
+def _section(column: ColumnDrift, rule: type[Rule]) -> str:
     """Return which part of the table a column stands in: a watched one is judged, whatever the model takes."""
-    return "input" if column.role == "other" and has_a_say(column, result) else column.role
+    return "input" if column.role == "other" and rule.has_a_say(column) else column.role
 
 
-def _key(result: DriftResult, cut: str) -> str:
-    limits = [f"{float(result.parameters[name]):g}" for name in ("possible_drift_threshold", "drift_threshold")]
-    floor = '<span><span class="n"></span>what chance alone makes of this many rows</span>' * (result.rule == "effect")
+def _key(result: DriftResult, rule: type[Rule], cut: str) -> str:
+    limits = [f"{limit:g}" for limit in _limits(result)]
+    floor = '<span><span class="n"></span>what chance alone makes of this many rows</span>' * rule.shows_noise
     return (
         '<div class="key"><span><svg width="14" height="10"><path class="r" d="M0 10V2h14v8z"/></svg>reference</span>'
         '<span><svg width="14" height="10"><path class="l" d="M0 5h14"/></svg>current</span>'
@@ -202,7 +217,7 @@ def _key(result: DriftResult, cut: str) -> str:
     )
 
 
-def _row(column: ColumnDrift, result: DriftResult) -> str:
+def _row(column: ColumnDrift, metrics: Sequence[str], result: DriftResult, rule: type[Rule]) -> str:
     note = column.reason or ", ".join(f"{category} ({count:,})" for category, count in column.unseen[:3])
     label = "new: " if column.unseen and not column.reason else ""
     small = f"<small>{label}{_text(note)}</small>" if note else ""
@@ -212,77 +227,24 @@ def _row(column: ColumnDrift, result: DriftResult) -> str:
     missing = _percent(column.current_missing_fraction)
     if column.reference_missing_fraction not in (None, column.current_missing_fraction):
         missing += f"<small>{_percent(column.reference_missing_fraction)} before</small>"
-    metrics = column.metrics
-    judged = "none" if _section(column, result) == "other" else _CLASSES[column.status]
-    numbers = (
-        metrics.w1_sd if metrics else None,
-        metrics.js_corrected if metrics else None,
-        metrics.ks[1] if metrics and metrics.ks else None,
-        column.mlrun.drift if column.mlrun else None,
-    )
+    judged = "none" if _section(column, rule) == "other" else _CLASSES[column.status]
+    numbers = "".join(f"<td>{_number(column.metrics.get(metric))}" for metric in metrics)
     return (
         f'<tr class="{judged}"><td>{_text(column.name)}{small}'
-        f"<td>{draw_column(column)}{_scale(column)}<td>{_effect(column, result)}"
-        + "".join(f"<td>{_number(value)}" for value in numbers)
-        + f"<td>{missing}<td>{_percent(outside)}"
+        f"<td>{draw_column(column)}{_scale(column)}<td>{_effect(column, rule.bar(column, _limits(result)))}"
+        f"{numbers}<td>{missing}<td>{_percent(outside)}"
     )
 
 
-def _effect(column: ColumnDrift, result: DriftResult) -> str:
+def _effect(column: ColumnDrift, bar: Bar | None) -> str:
     word = f"<small>{_WORDS[column.status]}</small>" if column.status in _WORDS else ""
-    if result.rule == "mlrun":
-        return (
-            _NONE
-            if column.mlrun is None
-            else f'<div class="v">{_bar(f"{column.mlrun.drift:.2f}", column.mlrun.drift)}{word}</div>'
-        )
-    check = leading(column)
-    if check is None:
+    if bar is None:
         return f'<div class="v">{word}</div>' if word else _NONE
-    if check.name in ("type", "gone"):
-        return f'<div class="v">{_bar("", 1.0)}{word}</div>'
-    full = 2 * check.drift or 1.0
-    marks = "" if check.name in ("distance", "divergence") and not _own(check, result) else _own_marks(check, full)
-    value = _UNITS[check.name].format(check.value)
-    return f'<div class="v"{marks}>{_bar(value, check.value / full, _noise(column, check, full))}{word}</div>'
-
-
-_UNITS = {
-    "distance": "{:.2g} sd",
-    "divergence": "JS {:.2f}",
-    "missing": "±{:.0%} missing",
-    "infinite": "±{:.0%} infinite",
-    "mean": "{:.2g} sd",
-    "mix": "{:.0%} elsewhere",
-    "range": "{:.0%} outside",
-    "unseen": "{:.0%} new",
-}
-
-
-def leading(column: ColumnDrift) -> Check | None:
-    """Return the check that says most about a column: the worst one, else the larger of its two distances."""
-    checks = [check for check in column.checks if check.name in ("distance", "divergence", "mean", "mix")]
-    bad = [check for check in column.checks if check.status in BAD]
-    return max(bad or checks, key=lambda check: check.value / (check.drift or 1.0), default=None)
-
-
-def _own(check: Check, result: DriftResult) -> bool:
-    limits = (float(result.parameters["possible_drift_threshold"]), float(result.parameters["drift_threshold"]))
-    return (check.possible, check.drift) != limits
-
-
-def _own_marks(check: Check, full: float) -> str:
-    return f' style="--p:{min(1.0, check.possible / full):.0%}"'
-
-
-def _noise(column: ColumnDrift, check: Check, full: float) -> str:
-    """Return the tick of what chance alone makes; the divergence has it taken off already."""
-    floor = column.noise_floor.w1_sd if column.noise_floor and check.name == "distance" else None
-    return "" if floor is None else f'<u style="left:{min(1.0, floor / full):.0%}"></u>'
-
-
-def _bar(value: str, share: float, tick: str = "") -> str:
-    return f'<b>{value}</b><div class="bar"><i style="width:{min(max(share, 0.0), 1.0):.0%}"></i>{tick}</div>'
+    mark = "" if bar.mark is None else f' style="--p:{bar.mark:.0%}"'
+    noise = "" if bar.noise is None else f'<u style="left:{bar.noise:.0%}"></u>'
+    width = min(max(bar.share, 0.0), 1.0)
+    drawn = f'<b>{escape(bar.text)}</b><div class="bar"><i style="width:{width:.0%}"></i>{noise}</div>'
+    return f'<div class="v"{mark}>{drawn}{word}</div>'
 
 
 def _scale(column: ColumnDrift) -> str:

@@ -52,9 +52,7 @@ h2{margin-top:22px}.h{width:auto;margin-bottom:22px;font-size:12px}.h th,.h td{b
 tbody tr{display:flex;flex-wrap:wrap;align-items:center;gap:2px 12px;padding:10px 0;border-bottom:1px solid var(--line)}
 td:first-child{max-width:none;flex:0 0 100%}td:nth-child(2){min-width:0}
 td:nth-child(n+4){flex:1 0 28%;text-align:left;font-size:12px}
-td:nth-child(n+4):before{color:var(--dim)}td:nth-child(4):before{content:"W1/sd "}
-td:nth-child(5):before{content:"JS "}td:nth-child(6):before{content:"KS "}td:nth-child(7):before{content:"MLRun "}
-td:nth-child(8):before{content:"Missing "}td:nth-child(9):before{content:"Outside "}
+td:nth-child(n+4):before{color:var(--dim)}
 td:nth-child(n+4) small{display:inline;margin-left:4px}.h tr{display:table-row}.h td:before{content:none!important}}
 """
 )

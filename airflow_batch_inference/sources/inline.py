@@ -162,7 +162,7 @@ def _by_name(columns: Mapping[Any, Values]) -> dict[str, Values]:
 def _values(name: object, values: object) -> Values:
     if isinstance(values, (str, bytes, Mapping, AbstractSet)) or not isinstance(values, Iterable):
         is_summary = isinstance(values, Mapping) and "count" in values
-        hint = " If these are MLRun's statistics of a sample set, give them as baseline=." if is_summary else ""
+        hint = " If these are statistics of a sample set, give them as baseline=." if is_summary else ""
         message = (
             f"Column {name!r} of the inline dataset is a {type(values).__name__}; give a list of its values.{hint}"
         )

@@ -59,7 +59,7 @@ def prediction_set_at(uri: str, storage: Storage) -> PredictionSetRecord | None:
         _refuse(uri, "the manifest of a prediction set that was published, and the data lie beside it")
     if is_statistics(document):
         message = (
-            f"{uri} holds MLRun's statistics of a sample set, and no rows. Give it as baseline=, to the "
+            f"{uri} holds statistics of a sample set, and no rows. Give it as baseline=, to the "
             "LoadModelOperator or the DriftAnalysisOperator."
         )
         raise ConfigurationError(message)
@@ -116,7 +116,7 @@ def small_document(uri: str, storage: Storage) -> object:
 
 
 def is_statistics(document: object) -> bool:
-    """Say whether a document is MLRun's statistics of a sample set: feature to count, mean, histogram, ….
+    """Say whether a document is another platform's statistics of a sample set: feature to count, mean, histogram, ….
 
     Examples
     --------

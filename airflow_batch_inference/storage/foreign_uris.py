@@ -23,7 +23,7 @@ _ADVICE = (
     (
         re.compile(r"store://", re.IGNORECASE),
         (
-            "it is a name in MLRun's store. Give the URI of the file itself, which MLRun calls the artifact's "
+            "it is a name in another platform's store. Give the URI of the file itself, which is called the artifact's "
             "target_path (s3://…, or a mounted path); a model's statistics there are what baseline= takes"
         ),
     ),

@@ -83,7 +83,7 @@ def normalize_uri(uri: str | os.PathLike[str]) -> str:
         Not an absolute path or URI; ``..``; a NUL or backslash; what may be a login (``@``), a query, a signature or
         a fragment (``?``, ``#``, ``;``), whether in these signs, encoded, or in ones that look like them; a host in a
         file URI; a chain of file systems (``::``); a glob of web addresses; a name in another product (a database,
-        MLRun, MLflow); a name that is no text in UTF-8, or that is too long for a file.
+        MLflow); a name that is no text in UTF-8, or that is too long for a file.
 
     Examples
     --------

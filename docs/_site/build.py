@@ -39,8 +39,10 @@ _PAGES = {
     "README.md": "index.md",
     "docs/adr/": "adr/index.md",
     "requirements/": "contributing.md#dependencies",
-    "airflow_batch_inference/drift/metrics.py": "reference/drift.md#metrics",
+    "airflow_batch_inference/drift/metrics/distances.py": "reference/drift.md#metrics",
     "airflow_batch_inference/drift/significance.py": "reference/drift.md#significance",
+    "airflow_batch_inference/drift/metrics/base.py": "reference/drift.md#metric",
+    "airflow_batch_inference/drift/rules/base.py": "reference/drift.md#rule",
 }
 """File of the repository to the page (and its heading) that shows it."""
 

@@ -40,8 +40,10 @@ def test_the_example_runs_and_gives_mlruns_numbers(blocks, load_dags, tmp_path, 
     exec(compile(afterwards, "afterwards", "exec"), scope)
     result = scope["result"]
     assert (scope["status"], result.rule) == ("NO_DRIFT", "mlrun")
-    drifts = [column.mlrun for column in result.columns]
-    assert scope["metric"] == pytest.approx(sum(each.tvd + each.hellinger for each in drifts) / 2 / len(drifts))
+    drifts = [column.metrics for column in result.columns]
+    assert scope["metric"] == pytest.approx(
+        sum(each["mlrun_tvd"] + each["mlrun_hellinger"] for each in drifts) / 2 / len(drifts)
+    )
     assert result.parameters["drift_threshold"] == 0.7
 
 
@@ -57,11 +59,12 @@ def test_every_parameter_of_mlruns_function_has_a_row():
 
 
 def test_the_defaults_that_the_table_tells_are_the_operators():
-    from airflow_batch_inference.drift.rules import DriftRule
+    from airflow_batch_inference.drift.rules.effect import EffectRule
+    from airflow_batch_inference.drift.rules.mlrun import MlrunRule
     from airflow_batch_inference.operators import DriftAnalysisOperator, PredictOperator
 
     drift = DriftAnalysisOperator(task_id="d", dataset="/d")
     predict = PredictOperator(task_id="p", model="/m", dataset="/d")
     assert (drift.rule, drift.inf_capping, drift.edges, drift.min_rows) == ("effect", 10.0, "padded", 30)
     assert (predict.log_result_set, predict.result_set_name, predict.batch_id) == (True, "prediction", None)
-    assert (DriftRule(name="mlrun").thresholds(), DriftRule().thresholds()) == ((0.5, 0.7), (0.1, 0.2))
+    assert (MlrunRule().thresholds(), EffectRule().thresholds()) == ((0.5, 0.7), (0.1, 0.2))

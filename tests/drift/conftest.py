@@ -7,9 +7,10 @@ import json
 import pyarrow as pa
 import pytest
 
-from airflow_batch_inference.drift.analysis import DriftRule, Roles, analyse
+from airflow_batch_inference.drift.analysis import Roles, analyse
 from airflow_batch_inference.drift.baseline import make_baseline
 from airflow_batch_inference.drift.profile import Profiler
+from airflow_batch_inference.drift.rules.registry import make_rule
 from airflow_batch_inference.records import BaselineRecord, DriftResult
 
 
@@ -48,7 +49,7 @@ def compare():
             baseline,
             profile_of(baseline, now),
             column_names=now.column_names,
-            rule=DriftRule(**rule),
+            rule=make_rule(**{"name": "effect", **rule}),
             roles=roles or Roles(),
         )
         json.loads(result.to_json(), parse_constant=pytest.fail)  # a bare NaN or Infinity is no JSON

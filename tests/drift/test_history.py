@@ -8,12 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from airflow_batch_inference.drift.analysis import DriftRule, Roles, not_analysed
+from airflow_batch_inference.drift.analysis import Roles, not_analysed
 from airflow_batch_inference.drift.history import Guards, guard, persistent, summarise, with_history
 from airflow_batch_inference.drift.reasons import history_reasons
+from airflow_batch_inference.drift.rules.effect import EffectRule
 from airflow_batch_inference.records import ColumnSummary, DriftStatus, HistoryEntry, TaskKey
 
-RULE = DriftRule()
+RULE = EffectRule()
 NO, POSSIBLE, DRIFT = DriftStatus.NO_DRIFT, DriftStatus.POSSIBLE_DRIFT, DriftStatus.DRIFT_DETECTED
 
 
@@ -102,7 +103,7 @@ def test_too_short_a_history_says_nothing(number):
 def test_columns_that_the_model_does_not_take_and_new_ones_are_passed_over():
     columns = [column(role="other", mean=99.0), column(name="fresh", mean=99.0)]
     assert guard(1000, columns, week(), rule=RULE, has_reference=True).worst == NO
-    ignored = guard(1000, [column(mean=99.0)], week(), rule=DriftRule(ignore=("x",)), has_reference=True)
+    ignored = guard(1000, [column(mean=99.0)], week(), rule=EffectRule(ignore=("x",)), has_reference=True)
     assert ignored.worst == NO
 
 
@@ -151,7 +152,7 @@ def test_categories_that_the_reference_knows_are_not_new_because_a_week_lacked_t
 
 
 def test_guards_make_a_verdict_worse_and_never_better():
-    quiet = replace(not_analysed(100, DriftRule()), status=NO, run_status=NO, reference_rows=1000)
+    quiet = replace(not_analysed(100, EffectRule()), status=NO, run_status=NO, reference_rows=1000)
     found = guard(90, [column()], week(), rule=RULE, has_reference=True)
     said = history_reasons(found, 90, week())
     worse = with_history(quiet, found, said, 7)
@@ -163,7 +164,7 @@ def test_guards_make_a_verdict_worse_and_never_better():
 
 
 def test_without_a_reference_the_guards_alone_give_the_verdict():
-    nothing = not_analysed(100, DriftRule())
+    nothing = not_analysed(100, EffectRule())
     columns = [column(), column(name="kind", shares=(("a", 0.6), ("b", 0.4)))]
     found = guard(1000, columns, week(), rule=RULE)
     assert with_history(nothing, found, [], 7).status == NO
@@ -174,7 +175,7 @@ def test_without_a_reference_the_guards_alone_give_the_verdict():
 
 
 def test_a_reference_that_vouches_for_nothing_is_not_vouched_for_by_the_number_of_rows():
-    nothing = replace(not_analysed(100, DriftRule()), reference_rows=1000)
+    nothing = replace(not_analysed(100, EffectRule()), reference_rows=1000)
     found = guard(1000, [], week(), rule=RULE, has_reference=True)
     assert with_history(nothing, found, [], 7).status == DriftStatus.NOT_ANALYSED
 
@@ -198,7 +199,7 @@ def test_what_only_the_guards_found_is_kept_by_column():
     ],
 )
 def test_drift_counts_where_it_was_found_often_enough(before, needed, of, expected):
-    drifted = replace(not_analysed(100, DriftRule()), status=DRIFT, run_status=DRIFT)
+    drifted = replace(not_analysed(100, EffectRule()), status=DRIFT, run_status=DRIFT)
     result = persistent(drifted, [entry(run_status=status) for status in before], needed, of)
     assert (result.status, result.run_status) == (expected, DRIFT)
     if needed > 1:
@@ -206,7 +207,7 @@ def test_drift_counts_where_it_was_found_often_enough(before, needed, of, expect
 
 
 def test_no_drift_needs_no_second_run():
-    quiet = replace(not_analysed(100, DriftRule()), status=NO, run_status=NO)
+    quiet = replace(not_analysed(100, EffectRule()), status=NO, run_status=NO)
     assert persistent(quiet, [entry(run_status=DRIFT)], 2, 3) == quiet
 
 

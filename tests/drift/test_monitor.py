@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from airflow_batch_inference.drift.monitor import Current, count, monitor
-from airflow_batch_inference.drift.rules import DriftRule
+from airflow_batch_inference.drift.rules.effect import EffectRule
 from airflow_batch_inference.records import DriftStatus
 from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
@@ -40,8 +40,8 @@ def frame(rows, seed=0, shift=0.0):
 @pytest.mark.parametrize("name", ["data.parquet", "data.csv"])
 def test_a_dataset_is_compared_with_its_reference_in_any_format(opened, name):
     baseline = plain_baseline(opened(f"reference-{name}", frame(3_000)))
-    quiet = monitor(current(opened(name, frame(2_000, seed=1))), baseline, rule=DriftRule())
-    moved = monitor(current(opened(f"moved-{name}", frame(2_000, seed=1, shift=0.5))), baseline, rule=DriftRule())
+    quiet = monitor(current(opened(name, frame(2_000, seed=1))), baseline, rule=EffectRule())
+    moved = monitor(current(opened(f"moved-{name}", frame(2_000, seed=1, shift=0.5))), baseline, rule=EffectRule())
     assert (quiet.result.status, moved.result.status) == (DriftStatus.NO_DRIFT, DriftStatus.DRIFT_DETECTED)
     assert [column.name for column in quiet.statistics.columns] == ["x", "kind"]
 
@@ -58,14 +58,14 @@ def test_only_columns_that_the_reference_has_are_read(opened, monkeypatch):
 def test_data_that_share_no_column_still_have_their_rows_counted(opened):
     baseline = plain_baseline(opened("reference.parquet", frame(100)))
     other = opened("other.parquet", pd.DataFrame({"z": [1.0] * 70}))
-    found = monitor(current(other), baseline, rule=DriftRule())
+    found = monitor(current(other), baseline, rule=EffectRule())
     assert (found.result.current_rows, found.result.missing_columns) == (70, ("x", "kind"))
 
 
 def test_blanks_in_names_are_underscores_where_the_data_are_read_too(opened):
     baseline = plain_baseline(opened("reference.parquet", frame(3_000).rename(columns={"x": "big x"})))
     moved = opened("moved.parquet", frame(2_000, seed=1, shift=0.5).rename(columns={"x": "big_x"}))
-    found = monitor(current(moved), baseline, rule=DriftRule())
+    found = monitor(current(moved), baseline, rule=EffectRule())
     assert found.result.status == DriftStatus.DRIFT_DETECTED
     assert [column.name for column in found.statistics.columns] == ["big x", "kind"]
 
@@ -74,12 +74,12 @@ def test_lines_that_cannot_be_read_are_no_rows(opened, tmp_path):
     baseline = plain_baseline(opened("reference.csv", frame(100)))
     path = tmp_path / "broken.csv"
     path.write_text("x,kind\n1.0,a\n2.0\n3.0,b\n")
-    found = monitor(current(open_dataset(str(path), STORE, tolerant=True)), baseline, rule=DriftRule())
+    found = monitor(current(open_dataset(str(path), STORE, tolerant=True)), baseline, rule=EffectRule())
     assert found.result.current_rows == 2
 
 
 def test_without_a_reference_there_are_statistics_of_the_data_themselves(opened):
-    found = monitor(current(opened("data.parquet", frame(500))), None, rule=DriftRule())
+    found = monitor(current(opened("data.parquet", frame(500))), None, rule=EffectRule())
     assert found.result.status == DriftStatus.NOT_ANALYSED
     assert found.statistics.columns[0].mean == pytest.approx(frame(500)["x"].mean())
     assert found.summaries[1].name == "kind"
@@ -88,11 +88,11 @@ def test_without_a_reference_there_are_statistics_of_the_data_themselves(opened)
 def test_switched_off_nothing_is_judged(opened):
     baseline = plain_baseline(opened("reference.parquet", frame(100)))
     moved = current(opened("moved.parquet", frame(100, shift=9.0)))
-    assert monitor(moved, baseline, rule=DriftRule(), is_switched_off=True).result.status == DriftStatus.NOT_ANALYSED
+    assert monitor(moved, baseline, rule=EffectRule(), is_switched_off=True).result.status == DriftStatus.NOT_ANALYSED
 
 
 def test_no_rows_at_all_are_insufficient(opened):
     baseline = plain_baseline(opened("reference.parquet", frame(100)))
-    assert monitor(current(opened("none.parquet", frame(0))), baseline, rule=DriftRule()).result.status == (
+    assert monitor(current(opened("none.parquet", frame(0))), baseline, rule=EffectRule()).result.status == (
         DriftStatus.INSUFFICIENT
     )

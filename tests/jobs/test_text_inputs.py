@@ -232,7 +232,7 @@ def test_a_golden_set_of_text_is_read_as_the_model_takes_it(bench):
 @pytest.mark.parametrize("way", ["dataset", "prediction set", "inputs of one"])
 def test_the_same_table_in_another_format_is_no_drift(bench, reference, current, way):
     from airflow_batch_inference.drift.monitor import monitor
-    from airflow_batch_inference.drift.rules import DriftRule
+    from airflow_batch_inference.drift.rules.effect import EffectRule
 
     days = [pd.Timestamp("2024-01-01") + pd.Timedelta(days=row % 3) for row in range(60)]
     frame = FRAME.assign(when=days) if reference == "parquet" else FRAME
@@ -253,7 +253,7 @@ def test_the_same_table_in_another_format_is_no_drift(bench, reference, current,
         data_storage=STORE,
     )
     baseline, uri = data.reference()
-    result = monitor(data.current(baseline, uri), baseline, rule=DriftRule()).result
+    result = monitor(data.current(baseline, uri), baseline, rule=EffectRule()).result
     assert result.status == "NO_DRIFT", result.reasons
     assert {column.name for column in result.columns} >= set(frame.columns)
 

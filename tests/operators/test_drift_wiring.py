@@ -178,14 +178,14 @@ def test_a_columns_own_threshold_is_as_large_as_its_kind_allows(runner, place, c
 @pytest.mark.parametrize("shift", [0.5, 50.0])
 def test_the_farthest_that_numbers_can_move_is_what_the_distance_gives(drift, place, shift):
     """The most that a threshold may be is the distance of data that lie as far away as is counted."""
-    from airflow_batch_inference.drift.wiring import _farthest
+    from airflow_batch_inference.drift.rules.effect import _farthest
     from airflow_batch_inference.workflows.build_baseline import open_sample_set, plain_baseline
 
     path = place(frame(500))
     baseline = plain_baseline(open_sample_set(path, Storage()))
     most = _farthest(next(column for column in baseline.columns if column.profile.name == "a"))
     result, _ = drift(place(frame(500, a=shift)), sample_set=path)
-    found = next(column for column in result.columns if column.name == "a").metrics.w1_sd
+    found = next(column for column in result.columns if column.name == "a").metrics["w1_sd"]
     assert found <= most * (1 + 1e-12)
     assert (found == pytest.approx(most, rel=1e-9)) == (shift == 50.0)
 
@@ -300,7 +300,7 @@ def test_mlruns_statistics_are_a_models_baseline(runner, model_file, digest, rng
             )
             result = Storage().read_record(drift)
             assert str(result.status) == status, (rule, result.reasons)
-            assert (result.mlrun_metric == 0) == (name == "same")
+            assert (result.metrics["mlrun_drift"] == 0) == (name == "same")
 
 
 def test_mlruns_statistics_are_compared_with_where_no_model_is(drift, rng_frame, batch, tmp_path):
@@ -345,7 +345,7 @@ def test_what_is_no_baseline_is_refused(runner, rng_frame, batch, arguments, sai
 
 def test_a_file_of_statistics_is_no_sample_set(runner, rng_frame, batch, tmp_path):
     (tmp_path / "stats.json").write_text(json.dumps(statistics_of(rng_frame)))
-    with pytest.raises(AirflowException, match=r"MLRun's statistics of a sample set, and no rows\. Give it as base"):
+    with pytest.raises(AirflowException, match=r"holds statistics of a sample set, and no rows\. Give it as base"):
         runner(DriftAnalysisOperator(task_id="x", dataset=str(batch), sample_set=str(tmp_path / "stats.json")))
 
 

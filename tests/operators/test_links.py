@@ -37,7 +37,6 @@ def drift_record(report_uri="s3://bucket/report.html"):
         rule="effect",
         parameters={},
         drift_metric=2.0,
-        mlrun_metric=None,
         reference_rows=10,
         current_rows=10,
         columns=(),

@@ -354,7 +354,7 @@ def test_text_output_is_analysed_with_the_types_that_it_had(scored, tmp_path, rn
     )
     result = STORE.read_record(runner(drift))
     (key,) = [column for column in result.columns if column.name == "key"]
-    assert (key.mlrun.drift, result.mlrun_metric, result.drift_metric) == (0.0, 0.0, 0.0)
+    assert (key.metrics["mlrun_drift"], result.metrics["mlrun_drift"], result.drift_metric) == (0.0, 0.0, 0.0)
 
 
 def test_inline_rows_that_were_not_kept_cannot_be_analysed_and_that_is_said(scored):

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from airflow_batch_inference.drift.analysis import DriftRule, Roles, analyse
+from airflow_batch_inference.drift.analysis import Roles, analyse
 from airflow_batch_inference.drift.baseline import make_baseline
 from airflow_batch_inference.drift.profile import Profiler
+from airflow_batch_inference.drift.rules.registry import make_rule
 from airflow_batch_inference.records import ColumnSummary, HistoryEntry, TaskKey
 
 
@@ -22,7 +23,7 @@ def analysed():
         baseline = make_baseline(lambda: [before], schema=before.schema)
         profiler = Profiler(baseline.columns)
         profiler.add(now)
-        names, rule = now.column_names, DriftRule(**rule)
+        names, rule = now.column_names, make_rule(**{"name": "effect", **rule})
         return analyse(baseline, profiler.profile(), column_names=names, rule=rule, roles=roles or Roles())
 
     return analysed

@@ -11,9 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from airflow_batch_inference.drift.analysis import DriftRule, Roles, not_analysed
+from airflow_batch_inference.compat.mlrun.features_drift import features_drift_json
+from airflow_batch_inference.drift.analysis import Roles, not_analysed
+from airflow_batch_inference.drift.rules.effect import EffectRule
+from airflow_batch_inference.drift.rules.registry import make_rule
 from airflow_batch_inference.records import DriftStatus
-from airflow_batch_inference.reports.drift_html import features_drift_json, render_drift_report
+from airflow_batch_inference.reports.drift_html import render_drift_report
 
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "a' b&c", "\u202eevil", "{{ 7*7 }}", ""]
 RULES = pytest.mark.parametrize("rule", ["effect", "mlrun"])
@@ -241,8 +244,7 @@ def test_a_row_shows_the_columns_numbers(analysed, rng):
     (column,) = (result := analysed({"x": values}, {"x": pa.array(values + 1, mask=values > 1)})).columns
     row = rows_of(render_drift_report(result, provenance={}))["x"]
     cells = [parsed(cell).text for cell in row.split("<td>")]
-    metrics = column.metrics
-    expected = [metrics.w1_sd, metrics.js_corrected, metrics.ks[1], column.mlrun.drift]
+    expected = [column.metrics[name] for name in ("w1_sd", "js_corrected", "ks_high", "mlrun_drift")]
     assert cells[3:7] == [f"{value:.3f}" for value in expected]
     assert cells[7] == f"{column.current_missing_fraction:.1%}0 before"
     assert cells[8] == ("0" if not column.out_of_range_fraction else f"{column.out_of_range_fraction:.1%}")
@@ -256,7 +258,7 @@ def test_new_categories_are_named_under_their_column(result_of):
 
 
 def test_nothing_analysed_is_a_page_too():
-    result = not_analysed(100, DriftRule())
+    result = not_analysed(100, EffectRule())
     page = render_drift_report(result, provenance={"DAG": "nightly"})
     text = text_of(page)
     assert all(words in text for words in ("Not analysed", *result.reasons, "Provenance", "nightly"))
@@ -268,7 +270,7 @@ def test_nothing_analysed_is_a_page_too():
 def test_the_flat_json_holds_every_columns_drift(result_of):
     result = result_of(["a", "b"], categories=["known"])
     found = json.loads(features_drift_json(result))
-    assert found == {column.name: column.mlrun.drift for column in result.columns}
+    assert found == {column.name: column.metrics["mlrun_drift"] for column in result.columns}
     assert found["kind"] == 0.0
     assert list(found) == ["a", "b", "kind"]
 
@@ -334,7 +336,7 @@ def test_facts_tell_the_rows_the_rule_and_the_runs_before(result_of):
     assert "Current rows 1,234,567" in text
     assert "Reference rows 500" in text
     assert "Rule effect" in text
-    assert f"MLRun's metric {result.mlrun_metric:.3f}" in text
+    assert f"MLRun's metric {result.metrics['mlrun_drift']:.3f}" in text
     assert "Earlier runs 7" in text
     assert "Earlier runs" not in text_of(render_drift_report(result_of(["a"]), provenance={}))
 
@@ -369,7 +371,7 @@ def test_provenance_that_is_empty_is_left_out(result_of):
     ],
 )
 def test_the_marks_on_the_bars_stand_at_the_thresholds(rule, marks):
-    assert marks in render_drift_report(not_analysed(0, DriftRule(**rule)), provenance={})
+    assert marks in render_drift_report(not_analysed(0, make_rule(**{"name": "effect", **rule})), provenance={})
 
 
 def effect_of(page, name):
@@ -396,7 +398,7 @@ def test_a_bar_is_as_long_as_its_effect_in_units_of_twice_the_limit(analysed, rn
 
 def test_under_mlruns_rule_a_bar_is_as_long_as_its_drift(analysed):
     result = analysed({"x": numbers()}, {"x": numbers() + 25}, name="mlrun")
-    drift = result.columns[0].mlrun.drift
+    drift = result.columns[0].metrics["mlrun_drift"]
     effect = effect_of(render_drift_report(result, provenance={}), "x")
     assert f"<b>{drift:.2f}</b>" in effect
     assert f"width:{drift:.0%}" in effect
@@ -413,7 +415,7 @@ def test_a_share_that_is_worse_than_the_shape_leads_and_has_its_own_scale(analys
 
 def test_a_tick_stands_at_what_chance_alone_makes(analysed, rng):
     result = analysed({"x": rng.normal(size=2000)}, {"x": rng.normal(size=500) + 0.5})
-    floor = result.columns[0].noise_floor.w1_sd
+    floor = result.columns[0].noise_floor["w1_sd"]
     page = render_drift_report(result, provenance={})
     assert 0.03 < floor < 0.07
     assert f'<u style="left:{floor / 0.4:.0%}"></u>' in effect_of(page, "x")

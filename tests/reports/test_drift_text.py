@@ -8,10 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from airflow_batch_inference.drift.analysis import DriftRule, Roles, not_analysed
+from airflow_batch_inference.drift.analysis import Roles, not_analysed
+from airflow_batch_inference.drift.rules.effect import EffectRule
 from airflow_batch_inference.reports.drift_text import by_severity, drift_table, performance_line
 
-HEAD = ["column", "status", "W1/sd", "JS", "KS", "missing", "outside", "MLRun"]
+HEAD = ["column", "status", "W1/sd", "JS", "KS", "MLRun", "missing", "outside"]
 
 
 @pytest.fixture
@@ -32,12 +33,12 @@ def test_a_line_a_column_with_its_numbers(analysed, rng):
     assert cells(head) == HEAD
     assert [cells(line)[:2] for line in lines] == [["x", "DRIFT_DETECTED"], ["word", "NO_DRIFT"]]
     x = next(column for column in result.columns if column.name == "x")
-    assert float(cells(lines[0])[2]) == pytest.approx(x.metrics.w1_sd, rel=0.01)
-    assert float(cells(lines[0])[3]) == pytest.approx(x.metrics.js_corrected, rel=0.01)
-    assert float(cells(lines[0])[4]) == pytest.approx(x.metrics.ks[1], rel=0.01)
-    assert cells(lines[0])[5:7] == ["0.0%", f"{x.out_of_range_fraction:.1%}"]
-    assert float(cells(lines[0])[7]) == pytest.approx(x.mlrun.drift, rel=0.01)
-    assert cells(lines[1])[2:] == ["-", "0", "-", "25.0%", "0.0%", "0"]
+    assert float(cells(lines[0])[2]) == pytest.approx(x.metrics["w1_sd"], rel=0.01)
+    assert float(cells(lines[0])[3]) == pytest.approx(x.metrics["js_corrected"], rel=0.01)
+    assert float(cells(lines[0])[4]) == pytest.approx(x.metrics["ks_high"], rel=0.01)
+    assert cells(lines[0])[6:8] == ["0.0%", f"{x.out_of_range_fraction:.1%}"]
+    assert float(cells(lines[0])[5]) == pytest.approx(x.metrics["mlrun_drift"], rel=0.01)
+    assert cells(lines[1])[2:] == ["-", "0", "-", "0", "25.0%", "0.0%"]
 
 
 def test_the_columns_of_the_table_are_aligned(analysed, rng):
@@ -87,7 +88,7 @@ def test_the_worst_is_first_under_either_rule(analysed, rng):
         assert [cells(line)[0] for line in drift_table(result).splitlines()[2:]] == orders[rule]
     assert orders["effect"] == ["moved", "missing", "small", "calm"]
     assert orders["mlrun"][0] == "moved"
-    drifts = {column.name: column.mlrun.drift for column in result.columns}
+    drifts = {column.name: column.metrics["mlrun_drift"] for column in result.columns}
     assert orders["mlrun"] == sorted(drifts, key=lambda name: -drifts[name])
 
 
@@ -109,7 +110,7 @@ def test_a_column_without_a_number_has_a_line_only_where_something_is_known_of_i
     assert [cells(line) for line in lines] == [
         ["gone", "DRIFT_DETECTED", *"------"],
         ["turned", "DRIFT_DETECTED", *"------"],
-        ["x", "NO_DRIFT", "0", "0", "0", "0.0%", "0.0%", "0"],
+        ["x", "NO_DRIFT", "0", "0", "0", "0", "0.0%", "0.0%"],
     ]
 
 
@@ -122,12 +123,12 @@ def test_estimated_performance_is_a_line_beside_the_references(analysed, rng):
 
 
 def test_nothing_compared_is_no_table(analysed):
-    assert drift_table(not_analysed(9, DriftRule())) == ""
+    assert drift_table(not_analysed(9, EffectRule())) == ""
     lists = {"list": pa.array([[1.0]] * 50)}
     assert drift_table(analysed(lists, lists)) == ""
 
 
 def test_a_number_that_is_not_there_is_a_dash(analysed):
     result = analysed({"x": np.full(50, 7.0)}, {"x": np.full(50, 7.0)})
-    bare = replace(result, columns=(replace(result.columns[0], metrics=None, mlrun=None),))
-    assert cells(drift_table(bare).splitlines()[-1]) == ["x", "NO_DRIFT", "-", "-", "-", "0.0%", "0.0%", "-"]
+    bare = replace(result, columns=(replace(result.columns[0], metrics={}),))
+    assert cells(drift_table(bare).splitlines()[-1]) == ["x", "NO_DRIFT", "-", "-", "-", "-", "0.0%", "0.0%"]

@@ -4,7 +4,7 @@ Their form, as MLRun's ``get_df_stats`` makes it: column to ``count``, ``mean``,
 numbers and booleans without a missing value, ``hist``: ``[counts, edges]``; of all other columns no distribution is
 kept. From MLRun 1.5 on the histograms may be padded with two bins that reach to the largest floats.
 
-What must not be relaxed: counts and edges are taken as they are, so that MLRun's numbers come out as MLRun's; and what
+Invariants: counts and edges are taken as they are, so that MLRun's numbers come out as MLRun's; and what
 the statistics do not say is never made up.
 """
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".json", ".yaml", ".yml")
 _WITHIN = ("spec", "status", "feature_stats", "sample_set_statistics")
+_MADE_OF = "MLRun's statistics, 20 bins a column and no rows"
 _FORM = "column to count, mean, std, min, max and hist: [counts, edges]"
 
 
@@ -103,7 +104,7 @@ def statistics_baseline(document: object, *, where: str) -> BaselineRecord:
         why = "; ".join(f"{name}: {reason}" for name, reason in list(skipped.items())[:3])
         message = f"None of the columns of MLRun's statistics {where} can be compared with: {why}. Give a sample_set."
         raise ConfigurationError(message)
-    return baseline_of(columns, skipped, rows=max(column.profile.rows for column in columns), made_of="mlrun")
+    return baseline_of(columns, skipped, rows=max(column.profile.rows for column in columns), made_of=_MADE_OF)
 
 
 def _unwrapped(document: object) -> dict[str, Any]:

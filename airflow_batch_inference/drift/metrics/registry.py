@@ -1,0 +1,69 @@
+"""Which metrics there are, in the order of reports.
+
+Built-in metrics stand in a table of strings, others register under the entry-point group
+``airflow_batch_inference.metrics``.
+
+Invariants: no metric is imported before it is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_batch_inference.drift.registry import Registry
+
+if TYPE_CHECKING:
+    from airflow_batch_inference.drift.metrics.base import Metric
+
+_SHARES = "airflow_batch_inference.drift.metrics.shares"
+_VALUES = "airflow_batch_inference.drift.metrics.values"
+_MLRUN = "airflow_batch_inference.compat.mlrun.metrics"
+_METRICS = Registry(
+    what="metric",
+    group="airflow_batch_inference.metrics",
+    built_in={
+        "w1": f"{_VALUES}:Wasserstein",
+        "w1_sd": f"{_VALUES}:StandardizedWasserstein",
+        "psi": f"{_SHARES}:PopulationStabilityIndex",
+        "js": f"{_SHARES}:JensenShannon",
+        "js_corrected": f"{_SHARES}:CorrectedJensenShannon",
+        "kld": f"{_SHARES}:KullbackLeibler",
+        "tvd": f"{_SHARES}:TotalVariation",
+        "hellinger": f"{_SHARES}:Hellinger",
+        "linf": f"{_SHARES}:Chebyshev",
+        "chi2": f"{_SHARES}:ChiSquared",
+        "ks_low": f"{_VALUES}:KolmogorovSmirnovLow",
+        "ks_high": f"{_VALUES}:KolmogorovSmirnovHigh",
+        "mlrun_drift": f"{_MLRUN}:MlrunDrift",
+        "mlrun_tvd": f"{_MLRUN}:MlrunTotalVariation",
+        "mlrun_hellinger": f"{_MLRUN}:MlrunHellinger",
+        "mlrun_kld": f"{_MLRUN}:MlrunKullbackLeibler",
+    },
+)
+
+
+def metric_names() -> tuple[str, ...]:
+    """Return the names of all metrics, built-in ones first; imports none of them."""
+    return _METRICS.names()
+
+
+def get_metric(name: str) -> Metric:
+    """Return a metric by its name.
+
+    Raises
+    ------
+    ConfigurationError
+        There is none of that name, or it cannot be imported.
+
+    Examples
+    --------
+    >>> get_metric("w1").kind
+    'numeric'
+    """
+    metric: Metric = _METRICS.load(name)()
+    return metric
+
+
+def all_metrics() -> tuple[Metric, ...]:
+    """Return all metrics, built-in ones first."""
+    return tuple(map(get_metric, metric_names()))

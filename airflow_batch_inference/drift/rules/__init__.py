@@ -1,0 +1,1 @@
+"""Rules: how the comparisons of all columns become one verdict, a rule a file."""
