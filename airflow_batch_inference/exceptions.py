@@ -270,3 +270,17 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     by_folded = {each.casefold(): each for each in known}
     close = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
     return f" (did you mean {by_folded[close[0]]!r}?)" if close else ""
+
+
+def require_one_of(argument: str, value: object, known: Iterable[str]) -> None:
+    """Refuse a word that is not among the known ones.
+
+    Raises
+    ------
+    ConfigurationError
+        Names them, and the nearest one.
+    """
+    if value not in (known := tuple(known)):
+        hint = did_you_mean(value, known) if isinstance(value, str) else ""
+        message = f"{argument} is {value!r}; it must be one of {', '.join(map(repr, known))}{hint}."
+        raise ConfigurationError(message)

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
+from airflow_batch_inference.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 EVERY = "*"
 """Stands for all columns that are not named in ``column_limits`` by themselves."""
@@ -55,14 +55,6 @@ def require_ordered(possible: float, drift: float, where: str) -> None:
             f"possible_drift_threshold is {possible} and drift_threshold is {drift}{where}; they must be numbers from "
             "0 on, the first not over the second."
         )
-        raise ConfigurationError(message)
-
-
-def one_of(argument: str, value: str, known: Iterable[str]) -> None:
-    """Refuse a word that is not among the known ones."""
-    if value not in (known := tuple(known)):
-        hint = did_you_mean(value, known) if isinstance(value, str) else ""
-        message = f"{argument} is {value!r}; it must be one of {', '.join(map(repr, known))}{hint}."
         raise ConfigurationError(message)
 
 

@@ -6,10 +6,10 @@ Built-in kinds stand in a table of strings, others register under the entry-poin
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,16 +19,13 @@ if TYPE_CHECKING:
 
 GROUP = "airflow_batch_inference.sinks"
 
-_BUILT_IN = {"files": "airflow_batch_inference.sinks.files:FileSink"}
+_SINKS = Registry(what="sink", group=GROUP, built_in={"files": "airflow_batch_inference.sinks.files:FileSink"})
 
 
 def all_sinks() -> Iterator[Sink]:
     """Yield the kinds of targets in the order in which they are asked."""
-    for point in entry_points(group=GROUP):
-        if point.name not in _BUILT_IN:
-            yield point.load()()
-    for name, value in _BUILT_IN.items():
-        yield EntryPoint(name=name, value=value, group=GROUP).load()()
+    for sink in _SINKS.load_all():
+        yield sink()
 
 
 def publish(request: PublishRequest) -> str:

@@ -7,10 +7,10 @@ before the built-in kinds, which take any text.
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.registry import Registry
 from airflow_batch_inference.sources.kinds import OpenRequest
 from airflow_batch_inference.storage.uris import plain_uris
 
@@ -24,19 +24,20 @@ if TYPE_CHECKING:
 
 GROUP = "airflow_batch_inference.sources"
 
-_BUILT_IN = {
-    "inline": "airflow_batch_inference.sources.rows:InlineKind",
-    "files": "airflow_batch_inference.sources.files:FileKind",
-}
+_KINDS = Registry(
+    what="source",
+    group=GROUP,
+    built_in={
+        "inline": "airflow_batch_inference.sources.rows:InlineKind",
+        "files": "airflow_batch_inference.sources.files:FileKind",
+    },
+)
 
 
 def source_kinds() -> Iterator[SourceKind]:
     """Yield the kinds of datasets in the order in which they are asked."""
-    for point in entry_points(group=GROUP):
-        if point.name not in _BUILT_IN:
-            yield point.load()()
-    for name, value in _BUILT_IN.items():
-        yield EntryPoint(name=name, value=value, group=GROUP).load()()
+    for kind in _KINDS.load_all():
+        yield kind()
 
 
 def open_dataset(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_batch_inference.drift.registry import Registry
+from airflow_batch_inference.registry import Registry
 
 if TYPE_CHECKING:
     from airflow_batch_inference.drift.metrics.base import Metric

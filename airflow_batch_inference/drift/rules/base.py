@@ -16,14 +16,13 @@ from airflow_batch_inference.drift.limits import (
     SHAPE_LIMITS,
     SHARE_LIMITS,
     THRESHOLDS,
-    one_of,
     own_limits,
     require_ordered,
     thresholds_of,
     within,
 )
 from airflow_batch_inference.drift.statuses import SEVERITY
-from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.exceptions import ConfigurationError, require_one_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -170,8 +169,8 @@ class Rule(ABC):
 
     def __post_init__(self) -> None:
         """Refuse a rule that can never work."""
-        one_of("edges", self.edges, ("padded", "open"))
-        one_of("correction", self.correction, CORRECTIONS)
+        require_one_of("edges", self.edges, ("padded", "open"))
+        require_one_of("correction", self.correction, CORRECTIONS)
         self.require_limits(self.drift_threshold, self.possible_drift_threshold, self.limits)
         within("inf_capping", self.inf_capping, 0, math.inf)
         within("min_rows", self.min_rows, 0, math.inf)
@@ -234,7 +233,7 @@ class Rule(ABC):
         require_ordered(*thresholds_of(cls.usual_thresholds, drift, possible, {}), "")
         for column, own in limits.items():
             for limit, value in own.items():
-                one_of(f"A limit of column {column!r}", limit, cls.limit_names)
+                require_one_of(f"A limit of column {column!r}", limit, cls.limit_names)
                 within(f"{limit} of column {column!r}", value, 0, 1 if limit in SHARE_LIMITS else math.inf)
                 if limit not in SHARE_LIMITS:
                     cls._require_highest(f"{limit} of column {column!r}", value, cls.highest(column))

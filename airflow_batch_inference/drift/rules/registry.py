@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.drift.registry import Registry
 from airflow_batch_inference.drift.rules.base import Rule
 from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.registry import Registry
 
 if TYPE_CHECKING:
     from airflow_batch_inference.records import DriftResult

@@ -5,15 +5,16 @@ Invariants: nothing is imported before it is asked for, and nobody takes the nam
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.drift.limits import one_of
-from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.exceptions import ConfigurationError, require_one_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +57,24 @@ class Registry:
             )
             raise ConfigurationError(message) from error
 
+    def load_all(self) -> Iterator[Any]:
+        """Yield what all names stand for: first what others have registered, then what is built in."""
+        for name in (*self._registered(), *self.built_in):
+            yield self.load(name)
+
     def _point(self, name: str) -> EntryPoint:
         if isinstance(name, str) and name in self.built_in:
             return EntryPoint(name=name, value=self.built_in[name], group=self.group)
         registered = self._registered()
-        one_of(self.what, name, (*self.built_in, *registered))
+        require_one_of(self.what, name, (*self.built_in, *registered))
         return registered[name]
 
     def _registered(self) -> dict[str, EntryPoint]:
-        points = sorted(entry_points(group=self.group), key=lambda point: point.name)
+        points = _entry_points(self.group, tuple(sys.path))
         return {point.name: point for point in points if point.name not in self.built_in}
+
+
+@lru_cache(maxsize=32)
+def _entry_points(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:  # noqa: ARG001  # where they are found
+    """Read every package's metadata, once for a path."""
+    return tuple(sorted(entry_points(group=group), key=lambda point: point.name))
