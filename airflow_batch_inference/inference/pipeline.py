@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_batch_inference.inference.forms import Column, Form
-    from airflow_batch_inference.inference.models import Scorer, Steps
+    from airflow_batch_inference.inference.models import RequestPredictor, Scorer
     from airflow_batch_inference.jobs.result_columns import Leaf
     from airflow_batch_inference.records import CheckResult
 
@@ -353,20 +353,20 @@ class Pipeline:
         tolerant = asked.on_error == "null"
         fields = whole.names  # first of all, since two of one name are refused
         table = whole.arrow(tolerant=tolerant)
-        steps = self.scorer.steps(table.schema, tolerant=tolerant)
+        model = self.scorer.predictor(table.schema, tolerant=tolerant)
         parsed = time.perf_counter_ns() - started
         origins = tuple(Origin(name, 0, form.rows) for name, form in zip(names, forms, strict=True))
-        found = score(steps, table, origins, on_error=asked.on_error, bisects=bisects)
+        found = score(model, table, origins, on_error=asked.on_error, bisects=bisects)
         if len(forms) > 1 and found.errors.null_count < len(found.errors):
             _require_some_good_row(found, forms)
-        marked = self._marked(table, steps, found)
-        return self._columns(fields, found, marked, (max(1, parsed), *steps.nanoseconds), asked), table, marked
+        marked = self._marked(table, model, found)
+        return self._columns(fields, found, marked, (max(1, parsed), *model.predictor.elapsed), asked), table, marked
 
-    def _marked(self, table: pa.Table, steps: Steps, found: Outputs) -> Marked:
+    def _marked(self, table: pa.Table, model: RequestPredictor, found: Outputs) -> Marked:
         if not self.checks:
             return Marked({}, table.num_rows)
-        if found.errors.null_count < len(found.errors) or steps.screen is not None:
-            table = readable(table, steps.inputs)
+        if found.errors.null_count < len(found.errors) or model.predictor.validation is not None:
+            table = readable(table, model.inputs)
         values = {f"{INPUT}.{name}": table.column(name) for name in table.column_names}
         values |= {f"{OUTPUT}.{name}": column for name, column in found.columns.items()}
         return mark(self.checks, values, table.num_rows)

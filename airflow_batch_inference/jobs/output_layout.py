@@ -276,17 +276,15 @@ def make_shape(
 
 
 def _groups_of_challengers(request: ScoringRequest) -> tuple[str, ...]:
-    lines = () if request.lineup is None else request.lineup.challengers
-    return tuple(f"{BESIDE}{line.name}" for line in lines)
+    return tuple(f"{BESIDE}{name}" for name in request.models.challenger_names)
 
 
 def _provenance(request: ScoringRequest) -> Provenance:
-    time_ms, last = request.options.time_ms, request.answering.record
+    time_ms, last = request.options.time_ms, request.models.output_model.record
     if time_ms is None:
         message = "output_schema is 'wallaroo', whose column time needs a time of the run; this run has none."
         raise ConfigurationError(message)
-    others = () if request.lineup is None else request.lineup.sources()
-    digests = [request.record.sha256, *(source.record.sha256 for source in others)]
+    digests = [source.record.sha256 for source in request.models.sources()]
     return Provenance(
         time_ms=time_ms,
         model_name=last.name,

@@ -69,7 +69,7 @@ OF_ROWS = (
     "max_rejected_fraction",
     "allow_nan",
     "redact_columns",
-    "parity_rows",
+    "alignment_check_rows",
     "max_workers",
     "max_memory",
     "profile",

@@ -1,6 +1,6 @@
 """Champion against challenger, counted while both score: flips of labels and decisions, distances of numbers.
 
-A row is compared where both gave a value. What must not be relaxed: what two parts have counted can be added, in any
+A row is compared where both gave a value. Invariants: what two parts have counted can be added, in any
 order of the mini-batches within them, with the same counts; and what is kept does not grow with the rows or the labels.
 """
 
@@ -24,7 +24,7 @@ from airflow_batch_inference.predictors.disagreement_counts import (
     relative_differences,
 )
 from airflow_batch_inference.predictors.outputs import DEFAULT_LABEL
-from airflow_batch_inference.records import FlippedRow, Flips, NumberPairs, OutputPairs
+from airflow_batch_inference.records import DisagreeingRow, Disagreements, NumberPairs, OutputPairs
 from airflow_batch_inference.schema.column_types import is_text
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _MIDDLE = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlipRule:
+class DisagreementRule:
     """What a flip is of numbers.
 
     Attributes
@@ -60,7 +60,7 @@ class FlipRule:
         return _MIDDLE if self.threshold is None else self.threshold
 
 
-def parse_flips(given: Mapping[str, Any]) -> FlipRule:
+def parse_disagreements(given: Mapping[str, Any]) -> DisagreementRule:
     """Return what ``flips={"threshold": 0.5}`` or ``flips={"tolerance": 0.1}`` asks for.
 
     Raises
@@ -70,8 +70,8 @@ def parse_flips(given: Mapping[str, Any]) -> FlipRule:
 
     Examples
     --------
-    >>> parse_flips({"tolerance": "0.1"})
-    FlipRule(threshold=None, tolerance=0.1)
+    >>> parse_disagreements({"tolerance": "0.1"})
+    DisagreementRule(threshold=None, tolerance=0.1)
     """
     found = {}
     for key, value in given.items():
@@ -86,7 +86,7 @@ def parse_flips(given: Mapping[str, Any]) -> FlipRule:
             message = f"flips has {key}={value!r}; it must be a number{' from 0' if key == 'tolerance' else ''}."
             raise ConfigurationError(message)
         found[key] = number
-    return FlipRule(**found)
+    return DisagreementRule(**found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +197,7 @@ def _is_label(kind: pa.DataType) -> bool:
 
 
 @dataclass(slots=True, kw_only=True)
-class FlipCounter:
+class DisagreementCounter:
     """Counts one output, mini-batch after mini-batch.
 
     Attributes
@@ -209,9 +209,9 @@ class FlipCounter:
     """
 
     compared: Compared
-    rule: FlipRule
-    _labels: _Flipped = field(default_factory=lambda: _Flipped())
-    _beyond: _Flipped = field(default_factory=lambda: _Flipped())
+    rule: DisagreementRule
+    _labels: _Disagreeing = field(default_factory=lambda: _Disagreeing())
+    _beyond: _Disagreeing = field(default_factory=lambda: _Disagreeing())
     _numbers: NumberPairs | None = None
     _has_numbers: bool = False
 
@@ -261,13 +261,13 @@ class FlipCounter:
 
 
 @dataclass(slots=True)
-class _Flipped:
+class _Disagreeing:
     """Rows that were compared, by their two labels, and the first that differ."""
 
     rows: int = 0
     number: int = 0
     pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
-    examples: list[FlippedRow] = field(default_factory=list)
+    examples: list[DisagreeingRow] = field(default_factory=list)
 
     def add(
         self, batch: MiniBatch, ours: pa.Array, theirs: pa.Array, shown: tuple[np.ndarray, np.ndarray] | None = None
@@ -291,12 +291,12 @@ class _Flipped:
         for row in flipped[: MOST_EXAMPLES - len(self.examples)].tolist():
             uri, number = batch.locate(row)
             left, right = (_shown(values[row]) for values in shown)
-            self.examples.append(FlippedRow(uri=uri, row=number, champion=left, challenger=right))
+            self.examples.append(DisagreeingRow(uri=uri, row=number, champion=left, challenger=right))
 
-    def flips(self) -> Flips:
+    def flips(self) -> Disagreements:
         """Return them as a record."""
         pairs = tuple((left, right, rows) for (left, right), rows in sorted(self.pairs.items()))
-        return Flips(rows=self.rows, flips=self.number, pairs=pairs, examples=tuple(self.examples))
+        return Disagreements(rows=self.rows, flips=self.number, pairs=pairs, examples=tuple(self.examples))
 
 
 def _largest(columns: Sequence[pa.Array], classes: Sequence[str]) -> pa.Array:

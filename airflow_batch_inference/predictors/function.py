@@ -119,7 +119,7 @@ class FunctionModel:
         given = batch if self.form == "arrow" else frame(batch)
         return predictions(self.function(given, *self.args, **self.kwargs), self.name)
 
-    def blamed(self, error: Exception) -> str:
+    def describe_failure(self, error: Exception) -> str:
         """Return the function's name, and its own line that raised an error, where it was one of them."""
         code = getattr(self.function, "__code__", None)
         lines = [

@@ -1,6 +1,6 @@
 """The scoring job: plan, score the parts that are missing, reconcile, commit.
 
-What must not be relaxed: memory does not grow with the rows; what was scored before a crash is not scored again; and
+Invariants: memory does not grow with the rows; what was scored before a crash is not scored again; and
 every input row is in the output or among the rejects, exactly once, or nothing is committed.
 """
 
@@ -29,7 +29,7 @@ from airflow_batch_inference.exceptions import (
 from airflow_batch_inference.formats.written_types import written_type
 from airflow_batch_inference.jobs.acceleration import drop_suspects, of_all_parts
 from airflow_batch_inference.jobs.leftovers import sweep_job, sweep_task
-from airflow_batch_inference.jobs.model_statistics import added_lines, challenger_results, used_models
+from airflow_batch_inference.jobs.model_statistics import added_chains
 from airflow_batch_inference.jobs.part import PartScorer
 from airflow_batch_inference.jobs.plan import plan_parts
 from airflow_batch_inference.jobs.prepare import open_input, prepare
@@ -44,7 +44,7 @@ from airflow_batch_inference.predictors.input_contract import warn_of_nulls
 from airflow_batch_inference.processes.threads import limited_blas, usable_cores
 from airflow_batch_inference.records import (
     Certificate,
-    ChallengersRecord,
+    ChainRows,
     ColumnSpec,
     PredictionSetRecord,
     ProfileRecord,
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.jobs.plan import PartPlan
     from airflow_batch_inference.jobs.prepare import PreparedJob
     from airflow_batch_inference.jobs.request import ScoringRequest
-    from airflow_batch_inference.records import CheckCount, CheckResult, Receipt
+    from airflow_batch_inference.records import ChallengersRecord, CheckCount, CheckResult, Receipt
     from airflow_batch_inference.sources.dataset import Dataset
     from airflow_batch_inference.storage.store import Storage
 
@@ -151,7 +151,7 @@ def score_dataset(
     if request.environment:
         resources = replace(resources, isolate=True)
 
-    def check() -> None:
+    def raise_if_stopped() -> None:
         if stopped():
             message = "The task was stopped before its prediction set was committed; nothing of it is visible."
             raise InterruptedError(message)
@@ -160,7 +160,7 @@ def score_dataset(
     sweep_task(folder, storage)
     opened = open_input(request, replace(data_storage or storage, max_memory=resources.max_memory))
     plans = plan_parts(opened.units)
-    with _scorers(request, opened, plans, storage, resources, check) as scorers:
+    with _scorers(request, opened, plans, storage, resources, raise_if_stopped) as scorers:
         job = scorers.prepare()
         done = committed(folder, job.key, storage)
         if done is not None:
@@ -170,14 +170,14 @@ def score_dataset(
         receipts = finished_parts(job, request, storage)
         progress = Progress(plans, receipts, workers=scorers.number, started=started)
         _score_missing(scorers, request, plans, receipts, progress)
-        check()
+        raise_if_stopped()
     wrong = drop_suspects(receipts, folder, storage)
     if wrong:
         slowly = replace(request, accelerate="off")
-        with _scorers(slowly, opened, plans, storage, resources, check) as scorers:
+        with _scorers(slowly, opened, plans, storage, resources, raise_if_stopped) as scorers:
             scorers.prepare()
             _score_missing(scorers, request, plans, receipts, progress)
-            check()
+            raise_if_stopped()
     progress.finish()
     results = _judged(request, plans, receipts, storage)
     profile_uri = _put_profile(request, receipts.values(), storage)
@@ -190,23 +190,27 @@ def score_dataset(
 
 
 @dataclass
-class _Here:
+class _InProcessEngine:
     """Scores in this process, one part after the other."""
 
     request: ScoringRequest
     opened: Dataset
     storage: Storage
-    check: Callable[[], None]
+    raise_if_stopped: Callable[[], None]
     number: int = 0
 
     def prepare(self) -> PreparedJob:
-        self.model = self.request.load_model(self.storage)
-        self.job = prepare(self.request, self.opened, self.model)
+        self.models = self.request.models.load(self.storage, self.request.accelerate)
+        self.job = prepare(self.request, self.opened, self.models)
         return self.job
 
     def run(self, plans: Sequence[PartPlan], allowed: Callable[[], int | None]) -> Iterator[Receipt]:
         scorer = PartScorer(
-            job=self.job, request=self.request, model=self.model, storage=self.storage, check=self.check
+            job=self.job,
+            request=self.request,
+            models=self.models,
+            storage=self.storage,
+            raise_if_stopped=self.raise_if_stopped,
         )
         with limited_blas():
             for plan in plans:
@@ -220,17 +224,17 @@ def _scorers(
     plans: Sequence[PartPlan],
     storage: Storage,
     resources: Resources,
-    check: Callable[[], None],
-) -> Iterator[_Here | WorkerPool]:
+    raise_if_stopped: Callable[[], None],
+) -> Iterator[_InProcessEngine | WorkerPool]:
     limit_s = None if resources.timeout_s is not None else _default_limit(request)
     workers = resources.workers(len(plans)) or (0 if limit_s is None else 1)
-    if request.environment and not request.can_travel:
+    if request.environment and not request.models.is_serializable:
         message = (
             "environment_variables are set in worker processes, and the model cannot be handed to one. Leave them out, "
             "or give a model that has a file."
         )
         raise ConfigurationError(message)
-    if workers and request.can_travel:
+    if workers and request.models.is_serializable:
         try:
             shared = _shared(request, opened, storage)
             require_portable(shared)
@@ -243,39 +247,39 @@ def _scorers(
                 raise ConfigurationError(message) from error
             log.warning("Scoring in this process alone: its file systems cannot be handed to another (%s)", error)
         else:
-            request.release()
+            request.models.release()
             timeout_s = resources.timeout_s if limit_s is None else limit_s
             with WorkerPool(
-                *shared, workers=workers, check=check, timeout_s=timeout_s, is_default=limit_s is not None
+                *shared,
+                workers=workers,
+                raise_if_stopped=raise_if_stopped,
+                timeout_s=timeout_s,
+                is_default=limit_s is not None,
             ) as pool:
                 yield pool
             return
-    yield _Here(request, opened, storage, check)
+    yield _InProcessEngine(request, opened, storage, raise_if_stopped)
 
 
 def _default_limit(request: ScoringRequest) -> float | None:
     """Return the limit of a mini-batch where a file that nobody vouches for may compute without end; else None."""
-    others = () if request.lineup is None else request.lineup.sources()
-    records = (request.record, *(source.record for source in others))
-    return None if all(map(is_vouched, records)) else CALL_TIMEOUT_S
+    are_vouched = all(is_vouched(source.record) for source in request.models.sources())
+    return None if are_vouched else CALL_TIMEOUT_S
 
 
 def _shared(request: ScoringRequest, opened: Dataset, storage: Storage) -> tuple[ScoringRequest, Dataset, Storage]:
     """Replace what finds file systems by the file systems themselves: other processes know no connections."""
     files = [listed.file.uri for listed in opened.files]
-    reached = None if request.model_storage is None else request.model_storage.resolved(request.record.model_uri)
-    others = () if request.lineup is None else request.lineup.sources()
-    golden = [request.record.golden_uri, *(source.record.golden_uri for source in others)]
-    lineup = None if request.lineup is None else request.lineup.portable()
+    golden = [source.record.golden_uri for source in request.models.sources()]
     return (
-        replace(request, model=None, model_storage=reached, lineup=lineup),
+        replace(request, models=request.models.for_transport()),
         replace(opened, storage=opened.storage.resolved(*files)),
         storage.resolved(request.destination.root, *filter(None, golden)),
     )
 
 
 def _score_missing(
-    scorers: _Here | WorkerPool,
+    scorers: _InProcessEngine | WorkerPool,
     request: ScoringRequest,
     plans: Sequence[PartPlan],
     receipts: dict[int, Receipt],
@@ -335,7 +339,7 @@ def _record(
 ) -> PredictionSetRecord:
     """Reconcile the receipts with the plan, and make the commit of them."""
     options, destination = request.options, request.destination
-    answering, record = request.answering, request.answering.record
+    source, record = request.models.output_model, request.models.output_model.record
     ordered = [receipts[plan.index] for plan in plans]
     certificate = _certificate(opened, plans, ordered)
     names = {name: name for name in job.base.names} if job.shape is None else job.shape.written_as
@@ -347,7 +351,7 @@ def _record(
         model_uri=record.model_uri,
         model_sha256=record.sha256,
         model_flavor=record.flavor,
-        model_record_uri=answering.record_uri,
+        model_record_uri=source.record_uri,
         baseline_uri=request.record.baseline_uri,
         profile_uri=profile_uri,
         dataset=opened.snapshot,
@@ -419,23 +423,15 @@ def _with_models(
     report: Callable[[ChallengersRecord, str], ChallengersRecord],
 ) -> PredictionSetRecord:
     """Add what each of several models has done; store how challengers differ from the champion."""
-    if request.lineup is None:
-        return record
-    lines = added_lines(receipts)
+    counts = added_chains(receipts)
     scored = record.rows_out + record.rows_set_aside
-    models = used_models(request, lines, scored, record.rows_rejected - record.rows_set_aside)
-    uri = None
-    if request.lineup.challengers:
-        found = ChallengersRecord(
-            task=record.task,
-            batch_id=record.batch_id,
-            dataset_uris=record.dataset_uris,
-            rows=scored,
-            champion=tuple(model for model in models if model.role == "champion"),
-            threshold=request.lineup.flips.threshold,
-            tolerance=request.lineup.flips.tolerance,
-            challengers=challenger_results(request.lineup, lines, models),
-        )
+    rejected = record.rows_rejected - record.rows_set_aside
+    name = request.models.main.name
+    whole = ChainRows(name=name, rows=scored, rows_failed=rejected, seconds=0.0, error=None)
+    models = request.models.used_models(counts, whole)
+    about = {"task": record.task, "batch_id": record.batch_id, "dataset_uris": record.dataset_uris, "rows": scored}
+    found, uri = request.models.compare(counts, models, **about), None
+    if found is not None:
         folder = request.destination.folder
         uri = retrying("The report", lambda: storage.put_record(folder, "challengers", report(found, folder)))
     return replace(record, models=models, challengers_uri=uri)

@@ -22,8 +22,11 @@ from airflow_batch_inference.checks.checks import parse_checks
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.jobs.request import RowPolicy
 from airflow_batch_inference.predictors.function import FunctionModel, function_record, pickled
-from airflow_batch_inference.predictors.lineup import Line, Lineup, ModelSource
+from airflow_batch_inference.predictors.graph import ChainGraph, single_model
+from airflow_batch_inference.predictors.shadow_graph import ShadowGraph
 from airflow_batch_inference.predictors.shares import parse_split
+from airflow_batch_inference.predictors.source import ModelChain, ModelSource
+from airflow_batch_inference.predictors.split_graph import SplitGraph
 from airflow_batch_inference.records import ColumnSpec
 from airflow_batch_inference.workflows.score import score_dataset
 
@@ -77,7 +80,7 @@ def chain(make_model, make_record):
     def make(name, answer, *inputs):
         specs = tuple(ColumnSpec(name=column, type="double") for column in inputs or ("a", "b"))
         model = make_model(answer=answer, inputs=specs)
-        return Line(name=name, sources=(ModelSource(record=make_record(model, name=name), model=model),))
+        return ModelChain(name=name, sources=(ModelSource(record=make_record(model, name=name), model=model),))
 
     return make
 
@@ -87,28 +90,32 @@ def of_one(request, chain):
 
 
 def of_text(request, chain):
-    source = chain("text", lambda batch: batch.column("text").to_numpy(), "text").sources[0]
-    return replace(request, model=source.model, record=source.record)
+    main = chain("text", lambda batch: batch.column("text").to_numpy(), "text")
+    return replace(request, models=ChainGraph(main=main))
 
 
 def of_steps(request, chain):
-    return replace(request, lineup=Lineup(later=chain("next", doubled, "predicted_label", "b").sources))
+    second = chain("next", doubled, "predicted_label", "b").sources
+    main = ModelChain(sources=(*request.models.main.sources, *second))
+    return replace(request, models=ChainGraph(main=main))
 
 
 def of_challengers(request, chain):
-    gone = Line(name="gone", sources=(), error="Nothing lies there.")
-    lineup = Lineup(challengers=(chain("other", difference), chain("weak", refusing), gone))
-    return replace(request, lineup=lineup)
+    gone = ModelChain(name="gone", sources=(), error="Nothing lies there.")
+    challengers = (chain("other", difference), chain("weak", refusing), gone)
+    return replace(request, models=ShadowGraph(main=request.models.main, challengers=challengers))
 
 
 def of_a_split(request, chain):
     split = parse_split({"weights": {"x": 0.6, "y": 0.4}, "key": "key"}, ["x", "y"])
-    return replace(request, lineup=Lineup(name="x", arms=(chain("y", difference),), split=split))
+    main = replace(request.models.main, name="x")
+    return replace(request, models=SplitGraph(main=main, others=(chain("y", difference),), split=split))
 
 
 def of_a_function(request, chain):
     model = FunctionModel(function=by_hand, form="pandas")
-    return replace(request, model=model, record=function_record(model, where="golden"), function=pickled(model))
+    record = function_record(model, where="golden")
+    return replace(request, models=single_model(record, model=model, function=pickled(model)))
 
 
 CHECKS = parse_checks(
@@ -126,9 +133,9 @@ JOBS = {
     "mismatch": (of_text, {"on_mismatch": {"text": "null"}, "policy": RowPolicy(allow_nan=True)}),
     "rejected text": (of_text, {"policy": RowPolicy(error_threshold=-1)}),
     "steps": (of_steps, {}),
-    "challengers": (of_challengers, {"parity_rows": 4}),
+    "challengers": (of_challengers, {"alignment_check_rows": 4}),
     "wallaroo challengers": (of_challengers, {"output_schema": "wallaroo", "time_ms": 18}),
-    "split": (of_a_split, {"parity_rows": 4}),
+    "split": (of_a_split, {"alignment_check_rows": 4}),
     "function": (of_a_function, {}),
 }
 
