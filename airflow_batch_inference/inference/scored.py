@@ -187,7 +187,7 @@ def _errors(errors: dict[int, str], rows: int) -> pa.Array:
 
 
 def _without_rows(model: RequestPredictor, schema: pa.Schema) -> Outputs:
-    """Predict a made-up row to learn the outputs' names and types.
+    """Predict a placeholder row to learn the outputs' names and types.
 
     Raises
     ------
@@ -195,11 +195,11 @@ def _without_rows(model: RequestPredictor, schema: pa.Schema) -> Outputs:
         The model does not take such a row.
     """
     try:
-        found = model.predictor.predict(placeholder_row(schema, "a made-up row"))
+        found = model.predictor.predict(placeholder_row(schema, "a placeholder row"))
     except Exception as error:  # a model may refuse such a row in its own way
         message = (
-            f"The data have no rows, and the model does not take a made-up one ({type(error).__name__}: {error}), so "
-            "the types of its outputs are not known. Ask for rows only."
+            f"The data have no rows, and the model does not take a placeholder row ({type(error).__name__}: {error}), "
+            "so the types of its outputs are not known. Ask for rows only."
         )
         raise EmptyDatasetError(message) from error
     columns = {name: values.slice(0, 0) for name, values in zip(model.names, found, strict=True)}

@@ -1,4 +1,4 @@
-"""What the models' outputs are, told by the first rows, or by a made-up one where there are none.
+"""What the models' outputs are, told by the first rows, or by a placeholder row where there are none.
 
 Invariants: a dataset without rows, or without files, gives an output of the same columns as one that has
 some, or an error.
@@ -70,7 +70,7 @@ def without_columns(opened: Dataset, options: ScoringOptions, models: ModelGraph
 
     Columns that the options name and the model does not take are unknown here, and no mistake.
     """
-    # What the model does not say is a null until a value is made up for it.
+    # What the model does not say is a null until a placeholder takes its place.
     record = models.first.record
     kinds = {spec.name: arrow_type(spec.type) or pa.null() for spec in record.inputs or ()}
     others = {spec.name: arrow_type(spec.type) or pa.null() for spec in models.further_inputs()}
@@ -97,7 +97,7 @@ def _named_fields(options: ScoringOptions) -> list[str]:
 
 
 def outputs_without_rows(predictor: Predictor, dataset: Dataset, request: ScoringRequest) -> pa.Schema:
-    """Predict a made-up row to learn the output's columns and types.
+    """Predict a placeholder row to learn the output's columns and types.
 
     Where there is no file, and so no column, and the model does not say what it takes either, nothing can be learnt:
     then one method's output is a column of doubles.
@@ -120,7 +120,7 @@ def outputs_without_rows(predictor: Predictor, dataset: Dataset, request: Scorin
             names = request.options.label_columns or record.label_columns or record.output_names or ("",)
             return pa.schema([pa.field(name, pa.float64()) for name in default_names(len(names))])
         message = (
-            f"{dataset.name} has no rows, and the model does not take a made-up one ({type(error).__name__}: {error}), "
-            "so the types of its output are not known. Set on_empty to fail or skip."
+            f"{dataset.name} has no rows, and the model does not take a placeholder row ({type(error).__name__}: "
+            f"{error}), so the types of its output are not known. Set on_empty to fail or skip."
         )
         raise EmptyDatasetError(message) from error

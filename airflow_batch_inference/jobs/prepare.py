@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -17,11 +17,10 @@ from airflow_batch_inference.checks.checks import columns_read
 from airflow_batch_inference.exceptions import (
     ConfigurationError,
     EmptyDatasetError,
-    SignatureMismatchError,
 )
-from airflow_batch_inference.formats.csv.numbers import number_hint
 from airflow_batch_inference.formats.names import output_suffix
 from airflow_batch_inference.formats.written_types import require_writable
+from airflow_batch_inference.jobs.columns import kept_columns, match_columns, passed_columns, require_everywhere
 from airflow_batch_inference.jobs.input_types import request_reading
 from airflow_batch_inference.jobs.output_inference import outputs_of, outputs_without_rows, without_columns
 from airflow_batch_inference.jobs.output_layout import OutputShape, make_shape
@@ -31,12 +30,12 @@ from airflow_batch_inference.predictors.call import Call
 from airflow_batch_inference.predictors.input_validation import InputValidation, make_input_validation, policies
 from airflow_batch_inference.predictors.loaded import PredictorSetup
 from airflow_batch_inference.predictors.output_table import label_names, require_new_names
-from airflow_batch_inference.records import ColumnSpec, ModelRecord, fingerprint
-from airflow_batch_inference.schema.signature import InputPlan, is_number, is_text, plan_inputs, require_known
+from airflow_batch_inference.records import ModelRecord, fingerprint
+from airflow_batch_inference.schema.signature import InputPlan, is_number, is_text, require_known
 from airflow_batch_inference.sources.dataset import Dataset, open_dataset
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Sequence
 
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.jobs.request import ScoringOptions, ScoringRequest
@@ -50,7 +49,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PROTOCOL = 5
-_NUMBER_TYPES = frozenset({"double", "float", "int64", "int32", "int16", "int8"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +215,7 @@ def _further_columns(models: ModelGraph, kept: Sequence[str], opened: Dataset) -
     for column in models.routing_columns:
         if column not in opened.schema.names:
             require_known("split", column, opened.schema.names, f"a column of {opened.name}")
-    _require_everywhere(opened, models.required_columns(kept))
+    require_everywhere(opened, models.required_columns(kept))
     return (*models.further_columns(kept), *models.routing_columns)
 
 
@@ -257,6 +255,27 @@ def _explain(options: ScoringOptions, record: ModelRecord) -> Explain | None:
     return replace(options.explain, labels=labels)
 
 
+def _validated(
+    dataset: Dataset, request: ScoringRequest, model: LoadedModel
+) -> tuple[InputPlan, InputValidation | None]:
+    """Match columns, and find out what happens to values that do not fit."""
+    record, policy = request.record, request.policy
+    names = dataset.schema.names if record.inputs is None else [spec.name for spec in record.inputs]
+    asked = request.options.on_mismatch if names else {}  # without files nothing is known of positional inputs
+    words = policies(asked, names, is_tolerant=policy.is_tolerant)
+    coerced = {name for name, word in words.items() if word in ("null", "quarantine")}
+    plan = match_columns(dataset, record, model, tolerant=policy.is_tolerant, coerced=coerced)
+    validation = make_input_validation(
+        plan,
+        words,
+        record.contract,
+        dataset.schema,
+        has_names=record.inputs is not None,
+        secret=policy.redact_columns,
+    )
+    return plan, validation
+
+
 def _require_quarantine_names(dataset: Dataset, request: ScoringRequest) -> None:
     """Refuse columns whose names the quarantine has for itself, where rows may be rejected."""
     taken = [name for name in dataset.schema.names if name in QUARANTINE_COLUMNS]
@@ -290,110 +309,6 @@ def _passed_on(schema: pa.Schema, passthrough: Sequence[str], inputs: InputPlan)
 
 def _is_parsed(kind: pa.DataType, wanted: pa.DataType | None) -> bool:
     return wanted is not None and is_number(wanted) and is_text(kind) and not pa.types.is_null(kind)
-
-
-def _validated(
-    dataset: Dataset, request: ScoringRequest, model: LoadedModel
-) -> tuple[InputPlan, InputValidation | None]:
-    """Match columns, and find out what happens to values that do not fit."""
-    record, policy = request.record, request.policy
-    names = dataset.schema.names if record.inputs is None else [spec.name for spec in record.inputs]
-    asked = request.options.on_mismatch if names else {}  # without files nothing is known of positional inputs
-    words = policies(asked, names, is_tolerant=policy.is_tolerant)
-    coerced = {name for name, word in words.items() if word in ("null", "quarantine")}
-    plan = match_columns(dataset, record, model, tolerant=policy.is_tolerant, coerced=coerced)
-    validation = make_input_validation(
-        plan,
-        words,
-        record.contract,
-        dataset.schema,
-        has_names=record.inputs is not None,
-        secret=policy.redact_columns,
-    )
-    return plan, validation
-
-
-def match_columns(
-    dataset: Dataset, record: ModelRecord, model: LoadedModel, *, tolerant: bool, coerced: Collection[str]
-) -> InputPlan:
-    """Match columns; where text stands for a number and no row may be rejected, say which value is the first one."""
-    there = set(dataset.schema.names)
-    for spec in () if tolerant else record.inputs or ():
-        if spec.type in _NUMBER_TYPES and spec.name in there and spec.name not in coerced:
-            _refuse_text(dataset, spec)
-    # Positional models take what there is: a dataset without files has no columns to count.
-    n_features = record.n_features if dataset.schema.names else None
-    plan = plan_inputs(
-        dataset.schema,
-        inputs=record.inputs,
-        n_features=n_features,
-        where=dataset.name,
-        parses_text=tolerant,
-        mended=coerced,
-        takes_lists=getattr(model, "takes_lists", True),
-        tensor=getattr(model, "tensor", None),
-    )
-    _require_everywhere(dataset, plan.columns)
-    return plan
-
-
-def _require_everywhere(dataset: Dataset, columns: Iterable[str]) -> None:
-    for column in columns:
-        if column in dataset.absent:
-            message = (
-                f"{dataset.absent[column]} lacks the column {column!r}, which the model needs and other files of the "
-                "dataset have. Write that file again, or leave it out."
-            )
-            raise SignatureMismatchError(message)
-
-
-def _refuse_text(dataset: Dataset, spec: ColumnSpec) -> None:
-    kind = dataset.schema.field(spec.name).type
-    if not is_text(kind) or pa.types.is_null(kind):
-        return
-    found, hint = dataset.first_unreadable_number(spec.name), ""
-    if found is None:
-        detail = f"Column {spec.name!r} of {dataset.name} holds numbers written as text"
-    else:
-        uri, row, value = found
-        detail = f"Column {spec.name!r} of {uri} holds text: row {row} (from 0) is {value!r}"
-        hint = "" if dataset.options is None else number_hint(uri, value, dataset.options.csv)
-    message = (
-        f"{detail}, but the model takes {spec.type}. {hint}Correct it where the dataset is made; or let such rows be "
-        "rejected (error_threshold, max_rejected_fraction) or such values be null (on_mismatch)."
-    )
-    raise SignatureMismatchError(message)
-
-
-def kept_columns(names: Sequence[str], drop: Sequence[str | int], where: str) -> list[str]:
-    """Return the columns that ``drop_columns`` (names, or positions from 0) leaves."""
-    dropped, there = set(), set(names)
-    for column in drop:
-        if isinstance(column, int) and 0 <= column < len(names):
-            dropped.add(names[column])
-        elif column in there:
-            dropped.add(str(column))
-        else:
-            message = f"drop_columns names {column!r}, which {where} does not have. Its columns: {', '.join(names)}."
-            raise ConfigurationError(message)
-    return [name for name in names if name not in dropped]
-
-
-def passed_columns(
-    wanted: Literal["all"] | Sequence[str] | None, kept: Sequence[str], dataset: Dataset
-) -> tuple[str, ...]:
-    """Return the columns that ``passthrough_columns`` asks for."""
-    if wanted == "all":
-        return tuple(kept)
-    there = set(dataset.schema.names)
-    unknown = [name for name in wanted or () if name not in there]
-    if unknown:
-        message = (
-            f"passthrough_columns names {unknown[0]!r}, which {dataset.name} does not have. "
-            f"Its columns: {', '.join(dataset.schema.names)}."
-        )
-        raise ConfigurationError(message)
-    return tuple(dict.fromkeys(wanted or ()))
 
 
 def _model_key(record: ModelRecord, model: LoadedModel) -> dict[str, Any]:

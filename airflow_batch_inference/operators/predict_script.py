@@ -334,7 +334,7 @@ def _own_python(operator: PredictOperator, storage: Storage) -> OwnPython | None
         environments=environments_folder(),
         variables=variables(operator),
         storage=storage,
-        check=check,
+        raise_if_stopped=check,
     )
 
 

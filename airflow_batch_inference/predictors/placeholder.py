@@ -46,7 +46,7 @@ def placeholder_row(schema: pa.Schema, where: str) -> PlaceholderRow:
 
 
 def inputs_to_try(inputs: pa.Table, model: LoadedModel) -> Iterator[pa.Table]:
-    """Yield a made-up row's inputs with values that the model may take, the likeliest ones first.
+    """Yield a placeholder row's inputs with values that the model may take, the likeliest ones first.
 
     Parameters
     ----------

@@ -20,9 +20,10 @@ from airflow_batch_inference.exceptions import BatchInferenceError, PredictionEr
 from airflow_batch_inference.flavors.base import require_method
 from airflow_batch_inference.formats.names import output_suffix
 from airflow_batch_inference.formats.writers import PartWriter
+from airflow_batch_inference.jobs.columns import kept_columns, match_columns, passed_columns
 from airflow_batch_inference.jobs.pace import Watch
 from airflow_batch_inference.jobs.plan import plan_parts
-from airflow_batch_inference.jobs.prepare import kept_columns, match_columns, open_input, passed_columns, prepare
+from airflow_batch_inference.jobs.prepare import open_input, prepare
 from airflow_batch_inference.predictors.input_validation import policies
 from airflow_batch_inference.predictors.isolation import Isolator
 from airflow_batch_inference.predictors.output_table import assemble, require_new_names

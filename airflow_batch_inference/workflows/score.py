@@ -10,32 +10,24 @@ import contextlib
 import json
 import logging
 import time
-from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from airflow_batch_inference import __version__
 from airflow_batch_inference.checks.checks import added, describe, judged, require_passed
 from airflow_batch_inference.drift.profile import merged
 from airflow_batch_inference.engines.processes.pool import WorkerPool
 from airflow_batch_inference.exceptions import (
-    ArtifactIntegrityError,
     CheckFailedError,
     ConfigurationError,
     TooManyRejectedRowsError,
 )
-from airflow_batch_inference.formats.written_types import written_type
-from airflow_batch_inference.jobs.acceleration import drop_suspects, of_all_parts
+from airflow_batch_inference.jobs.acceleration import drop_suspects
 from airflow_batch_inference.jobs.leftovers import sweep_job, sweep_task
-from airflow_batch_inference.jobs.model_statistics import added_chains
 from airflow_batch_inference.jobs.part import PartScorer
 from airflow_batch_inference.jobs.plan import plan_parts
 from airflow_batch_inference.jobs.prepare import open_input, prepare
 from airflow_batch_inference.jobs.progress import Progress
 from airflow_batch_inference.jobs.resume import finished_parts
-from airflow_batch_inference.ledger.accounting import as_text, row_hash
 from airflow_batch_inference.ledger.commit import commit, committed
 from airflow_batch_inference.ledger.retries import retrying
 from airflow_batch_inference.models.loading import is_vouched
@@ -43,14 +35,11 @@ from airflow_batch_inference.models.process import CALL_TIMEOUT_S
 from airflow_batch_inference.predictors.input_contract import warn_of_nulls
 from airflow_batch_inference.processes.threads import limited_blas, usable_cores
 from airflow_batch_inference.records import (
-    Certificate,
-    ChainRows,
-    ColumnSpec,
     PredictionSetRecord,
     ProfileRecord,
 )
 from airflow_batch_inference.storage.handover import require_portable
-from airflow_batch_inference.storage.uris import plain_uris
+from airflow_batch_inference.workflows.prediction_set import make_record, with_models
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -181,9 +170,9 @@ def score_dataset(
     progress.finish()
     results = _judged(request, plans, receipts, storage)
     profile_uri = _put_profile(request, receipts.values(), storage)
-    record = _record(job, request, opened, plans, receipts, progress, profile_uri, results)
+    record = make_record(job, request, opened, plans, receipts, progress, profile_uri, results)
     record = replace(record, tree_kernel=record.tree_kernel | wrong)
-    record = _with_models(record, request, receipts.values(), storage, report)
+    record = with_models(record, request, receipts.values(), storage, report)
     uri, kept = retrying("The commit", lambda: commit(folder, record, storage, fence))
     sweep_job(folder, job.key, storage)
     return uri, kept
@@ -291,7 +280,7 @@ def _score_missing(
     for receipt in scorers.run(missing, lambda: _left(most, receipts.values())):
         receipts[receipt.index] = receipt
         _require_allowed(most, receipts.values())
-        progress.tell(receipt)
+        progress.report(receipt)
 
 
 def _left(most: int | None, receipts: Iterable[Receipt]) -> int | None:
@@ -327,65 +316,6 @@ def _put_profile(request: ScoringRequest, receipts: Iterable[Receipt], storage: 
     return retrying("The profile", lambda: storage.put_record(request.destination.folder, "profile", record))
 
 
-def _record(
-    job: PreparedJob,
-    request: ScoringRequest,
-    opened: Dataset,
-    plans: Sequence[PartPlan],
-    receipts: dict[int, Receipt],
-    progress: Progress,
-    profile_uri: str | None,
-    results: tuple[CheckResult, ...],
-) -> PredictionSetRecord:
-    """Reconcile the receipts with the plan, and make the commit of them."""
-    options, destination = request.options, request.destination
-    source, record = request.models.output_model, request.models.output_model.record
-    ordered = [receipts[plan.index] for plan in plans]
-    certificate = _certificate(opened, plans, ordered)
-    names = {name: name for name in job.base.names} if job.shape is None else job.shape.written_as
-    return PredictionSetRecord(
-        name=options.name,
-        batch_id=destination.batch_id,
-        job_key=job.key,
-        task=destination.task,
-        model_uri=record.model_uri,
-        model_sha256=record.sha256,
-        model_flavor=record.flavor,
-        model_record_uri=source.record_uri,
-        baseline_uri=request.record.baseline_uri,
-        profile_uri=profile_uri,
-        dataset=opened.snapshot,
-        dataset_uris=() if opened.inline is not None else _uris(request.dataset),
-        reading=opened.options,
-        dataset_rows=tuple(sum(unit.rows for unit in units) for units in opened.units),
-        output_format=options.output_format,
-        columns=tuple(
-            ColumnSpec(name=column.name, type=str(written_type(column.type, options.output_format)))
-            for column in job.schema
-        ),
-        feature_columns=tuple(names.get(name, name) for name in job.features),
-        label_columns=tuple(names[label] for label in job.labels if label in names),
-        rows_in=certificate.rows_in,
-        rows_out=certificate.rows_out,
-        rows_rejected=certificate.rows_rejected,
-        predict_methods=options.methods,
-        decision_threshold=options.decision_threshold,
-        kept=options.keep,
-        parts=tuple(receipt.part for receipt in ordered if receipt.part is not None),
-        quarantine=tuple(receipt.quarantine for receipt in ordered if receipt.quarantine is not None),
-        certificate=certificate,
-        try_id=destination.try_id,
-        seconds=progress.seconds(),
-        versions={"airflow-batch-inference": __version__, "pyarrow": pa.__version__, **job.versions},
-        nulled=_nulled(ordered),
-        checks=results,
-        rows_set_aside=sum(receipt.rows_set_aside for receipt in ordered),
-        input_names={written: name for name, written in names.items() if written != name},
-        added_columns=tuple(names[name] for name in job.added if name in names),
-        tree_kernel=of_all_parts(ordered),
-    )
-
-
 def _judged(
     request: ScoringRequest, plans: Sequence[PartPlan], receipts: dict[int, Receipt], storage: Storage
 ) -> tuple[CheckResult, ...]:
@@ -413,78 +343,3 @@ def _judged(
         message = f"{error} All checks: {uri}"
         raise CheckFailedError(message, results=results, rows=rows, uri=uri) from None
     return results
-
-
-def _with_models(
-    record: PredictionSetRecord,
-    request: ScoringRequest,
-    receipts: Iterable[Receipt],
-    storage: Storage,
-    report: Callable[[ChallengersRecord, str], ChallengersRecord],
-) -> PredictionSetRecord:
-    """Add what each of several models has done; store how challengers differ from the champion."""
-    counts = added_chains(receipts)
-    scored = record.rows_out + record.rows_set_aside
-    rejected = record.rows_rejected - record.rows_set_aside
-    name = request.models.main.name
-    whole = ChainRows(name=name, rows=scored, rows_failed=rejected, seconds=0.0, error=None)
-    models = request.models.used_models(counts, whole)
-    about = {"task": record.task, "batch_id": record.batch_id, "dataset_uris": record.dataset_uris, "rows": scored}
-    found, uri = request.models.compare(counts, models, **about), None
-    if found is not None:
-        folder = request.destination.folder
-        uri = retrying("The report", lambda: storage.put_record(folder, "challengers", report(found, folder)))
-    return replace(record, models=models, challengers_uri=uri)
-
-
-def _nulled(receipts: Sequence[Receipt]) -> dict[str, int]:
-    """Add up what became null for the model, and say so."""
-    counts: Counter[str] = Counter()
-    for receipt in receipts:
-        counts.update(receipt.nulled)
-    for column, count in sorted(counts.items()):
-        log.warning("%s values of column %r did not fit and became null for the model", f"{count:,}", column)
-    return dict(sorted(counts.items()))
-
-
-def _certificate(opened: Dataset, plans: Sequence[PartPlan], receipts: Sequence[Receipt]) -> Certificate:
-    """Prove that what went in came out or was rejected.
-
-    Raises
-    ------
-    ArtifactIntegrityError
-        It did not.
-    """
-    for plan, receipt in zip(plans, receipts, strict=True):
-        if receipt.rows_in != plan.rows or receipt.rows_out + receipt.rows_rejected != plan.rows:
-            message = (
-                f"Part {plan.index} was planned with {plan.rows} rows; {receipt.rows_in} were read, "
-                f"{receipt.rows_out} scored and {receipt.rows_rejected} rejected. Nothing was committed."
-            )
-            raise ArtifactIntegrityError(message)
-        planned = {opened.files[wanted.file].file for wanted in plan.ranges} if opened.inline is None else set()
-        if planned != set(receipt.read):
-            other = next(iter(planned ^ set(receipt.read))).uri
-            message = (
-                f"Part {plan.index} was made from another version of {other} than the one that this run has found. "
-                "Nothing was committed. Run the task again when its writer is done."
-            )
-            raise ArtifactIntegrityError(message)
-    counts = [sum(unit.rows for unit in units) for units in opened.units]
-    try:
-        return Certificate(
-            rows_in=sum(counts),
-            rows_out=sum(receipt.rows_out for receipt in receipts),
-            rows_rejected=sum(receipt.rows_rejected for receipt in receipts),
-            row_hash_in=as_text(sum(row_hash(opened.uri_of(file), 0, rows) for file, rows in enumerate(counts))),
-            row_hash_out=as_text(sum(int(receipt.row_hash_out, 16) for receipt in receipts)),
-            row_hash_rejected=as_text(sum(int(receipt.row_hash_rejected, 16) for receipt in receipts)),
-        )
-    except ValueError as error:
-        message = f"The rows of this job do not reconcile: {error}. Nothing was committed."
-        raise ArtifactIntegrityError(message) from error
-
-
-def _uris(dataset: object) -> tuple[str, ...]:
-    dataset = plain_uris(dataset)
-    return (dataset,) if isinstance(dataset, str) else tuple(map(str, dataset))  # type: ignore[call-overload]  # a list

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.jobs.model_statistics import added_lines
+from airflow_batch_inference.jobs.model_statistics import added_chains
 from airflow_batch_inference.predictors.disagreement_counts import MOST_LABELS, added_pairs, judged
 from airflow_batch_inference.predictors.disagreements import (
     Compared,
@@ -232,14 +232,14 @@ def test_what_cannot_be_compared_says_why(theirs, match):
 # -- adding up, and arguments ---------------------------------------------------------------------------------
 
 
-def receipt(index, *lines):
+def receipt(index, *chains):
     return Receipt(
         job_key="k", index=index, rows_in=1, rows_out=1, part=None, quarantine=None, rejections=(),
-        row_hash_out="0", row_hash_rejected="0", profile=None, seconds={}, lines=lines,
+        row_hash_out="0", row_hash_rejected="0", profile=None, seconds={}, chains=chains,
     )  # fmt: skip
 
 
-def line(name, rows, outputs=(), **changes):
+def chain(name, rows, outputs=(), **changes):
     fields = {"name": name, "rows": rows, "rows_failed": 1, "seconds": 0.5, "error": None, "outputs": outputs}
     return ChainRows(**(fields | changes))
 
@@ -256,23 +256,23 @@ def pairs_of(ours, theirs, start=0):
 def test_receipts_add_up_to_the_same_in_any_order(order):
     rng = np.random.default_rng(0)
     receipts = [
-        receipt(at, line("b", 50, (pairs_of(rng.random(50), rng.random(50), 50 * at),), error=f"{at}"))
+        receipt(at, chain("b", 50, (pairs_of(rng.random(50), rng.random(50), 50 * at),), error=f"{at}"))
         for at in range(4)
     ]
-    expected = added_lines(receipts)
-    assert added_lines([receipts[at] for at in order]) == expected
+    expected = added_chains(receipts)
+    assert added_chains([receipts[at] for at in order]) == expected
     assert (expected["b"].rows, expected["b"].rows_failed, expected["b"].error) == (200, 4, "0")
 
 
 def test_a_part_that_could_not_be_compared_leaves_no_half_comparison():
-    whole = line("b", 3, (pairs_of([1.0], [2.0]),))
-    broken = line("b", 3, (), not_compared="TypeError: odd")
-    found = added_lines([receipt(0, whole), receipt(1, broken)])["b"]
+    whole = chain("b", 3, (pairs_of([1.0], [2.0]),))
+    broken = chain("b", 3, (), not_compared="TypeError: odd")
+    found = added_chains([receipt(0, whole), receipt(1, broken)])["b"]
     assert (found.outputs, found.not_compared) == ((), "TypeError: odd")
 
 
 def test_a_part_without_scored_rows_takes_nothing_from_the_others():
-    found = added_lines([receipt(0, line("b", 0)), receipt(1, line("b", 1, (pairs_of([1.0], [2.0]),)))])["b"]
+    found = added_chains([receipt(0, chain("b", 0)), receipt(1, chain("b", 1, (pairs_of([1.0], [2.0]),)))])["b"]
     assert len(found.outputs) == 1
 
 
