@@ -94,7 +94,7 @@ def ours(
 ) -> PredictionSetRecord:
     """Run the job that PredictOperator runs, and return its record; with a baseline, the rows are counted on it."""
     from airflow_batch_inference.jobs.request import Destination, ScoringOptions, ScoringRequest
-    from airflow_batch_inference.predictors.graph import single_model
+    from airflow_batch_inference.predictors.graphs.chain import single_model
     from airflow_batch_inference.records import ModelRecord, TaskKey
     from airflow_batch_inference.storage.store import Storage
     from airflow_batch_inference.workflows.score import Resources, score_dataset

@@ -110,7 +110,7 @@ def scoring_request(arguments: argparse.Namespace, output_format: str) -> Scorin
     from airflow_batch_inference.jobs.plan import batch_bytes
     from airflow_batch_inference.jobs.request import ScoringRequest
     from airflow_batch_inference.operators.base import storage_for
-    from airflow_batch_inference.predictors.graph import single_model
+    from airflow_batch_inference.predictors.graphs.chain import single_model
 
     root, storage = artifact_store(arguments)
     options, policy, resources = _options(arguments, output_format), _policy(arguments), resources_of(arguments)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
     from airflow_batch_inference.jobs.request import ScoringRequest
-    from airflow_batch_inference.predictors.graph import ModelGraph
+    from airflow_batch_inference.predictors.graphs.base import ModelGraph
     from airflow_batch_inference.scripts.function import FileFunction
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ class ScoreRowsOperator(ScoreOperator):
 
     def _request(self, context: Context, on_empty: str) -> ScoringRequest:
         from airflow_batch_inference.predictors.function import FunctionModel, function_record, pickled
-        from airflow_batch_inference.predictors.graph import single_model
+        from airflow_batch_inference.predictors.graphs.chain import single_model
 
         model = FunctionModel(
             function=self.python_callable,

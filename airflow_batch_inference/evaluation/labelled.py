@@ -1,6 +1,6 @@
 """What is scored for an evaluation: the inputs go to the model, the labels go round it.
 
-What must not be relaxed: no label ever reaches the model, also not one that takes its columns by position.
+Invariants: no label ever reaches the model, also not one that takes its columns by position.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_batch_inference.exceptions import SignatureMismatchError, did_you_mean
 from airflow_batch_inference.jobs.prepare import open_input
 from airflow_batch_inference.jobs.request import ScoringOptions, ScoringRequest
-from airflow_batch_inference.predictors.graph import single_model
+from airflow_batch_inference.predictors.graphs.chain import single_model
 from airflow_batch_inference.records import ColumnSpec, CsvOptions
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """A model in memory that requests are scored with, one after the other or many at a time.
 
-What must not be relaxed: a request is never changed; its answer has its type; and a pipeline may be used by several
+Invariants: a request is never changed; its answer has its type; and a pipeline may be used by several
 threads at once.
 """
 

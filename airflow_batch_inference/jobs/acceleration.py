@@ -1,6 +1,6 @@
 """Who scored tree ensembles: the kernel or the model's own library, told of each part and of the whole job.
 
-What must not be relaxed: where the kernel gave other bits in one process, nothing that it has scored in others is kept.
+Invariants: where the kernel gave other bits in one process, nothing that it has scored in others is kept.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from airflow_batch_inference.trees.fast_model import DIFFERS, why_slow
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_batch_inference.predictors.loaded import LoadedModels
+    from airflow_batch_inference.predictors.graphs.loaded import LoadedModels
     from airflow_batch_inference.records import Receipt
     from airflow_batch_inference.storage.store import Storage
 

@@ -1,6 +1,6 @@
 """Which types a scoring job wants of the columns of text files.
 
-What must not be relaxed: what a model takes as text is read as text, and a baseline never makes a number of a column
+Invariants: what a model takes as text is read as text, and a baseline never makes a number of a column
 that no model takes: an identifier would lose its digits.
 """
 

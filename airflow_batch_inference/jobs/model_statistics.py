@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_batch_inference.predictors.disagreement_counts import added_pairs
+from airflow_batch_inference.predictors.challengers.disagreement_counts import added_pairs
 from airflow_batch_inference.records import ChainRows
 
 if TYPE_CHECKING:

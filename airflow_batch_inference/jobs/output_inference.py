@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.jobs.request import ScoringOptions, ScoringRequest
     from airflow_batch_inference.predictors.base import Predictor
-    from airflow_batch_inference.predictors.graph import ModelGraph
+    from airflow_batch_inference.predictors.graphs.base import ModelGraph
     from airflow_batch_inference.sources.dataset import Dataset, MiniBatch
 
 _SAMPLE_ROWS = 64

@@ -1,7 +1,7 @@
 """The output of a scoring job in another shape than "the input's columns, then the predictions".
 
 With checks it has ``check_failures`` at its end; as Wallaroo's it has the columns of
-:mod:`~airflow_batch_inference.jobs.result_columns`. What must not be relaxed: all but ``metadata.elapsed`` depends on
+:mod:`~airflow_batch_inference.jobs.result_columns`. Invariants: all but ``metadata.elapsed`` depends on
 the job alone, so that a part that is scored again has the same bytes.
 """
 

@@ -50,8 +50,8 @@ if TYPE_CHECKING:
     from airflow_batch_inference.jobs.prepare import PreparedJob
     from airflow_batch_inference.jobs.request import ScoringRequest
     from airflow_batch_inference.predictors.base import ModelStatistics
-    from airflow_batch_inference.predictors.isolation import RejectedRow, ScoredRows
-    from airflow_batch_inference.predictors.loaded import LoadedModels
+    from airflow_batch_inference.predictors.graphs.loaded import LoadedModels
+    from airflow_batch_inference.predictors.scored_rows import RejectedRow, ScoredRows
     from airflow_batch_inference.records import CheckCount, Profile
     from airflow_batch_inference.sources.dataset import MiniBatch
     from airflow_batch_inference.storage.store import Storage

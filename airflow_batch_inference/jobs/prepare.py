@@ -27,8 +27,8 @@ from airflow_batch_inference.jobs.output_layout import OutputShape, make_shape
 from airflow_batch_inference.jobs.plan import mini_batch_rows
 from airflow_batch_inference.jobs.quarantine import QUARANTINE_COLUMNS
 from airflow_batch_inference.predictors.call import Call
+from airflow_batch_inference.predictors.graphs.loaded import PredictorSetup
 from airflow_batch_inference.predictors.input_validation import InputValidation, make_input_validation, policies
-from airflow_batch_inference.predictors.loaded import PredictorSetup
 from airflow_batch_inference.predictors.output_table import label_names, require_new_names
 from airflow_batch_inference.records import ModelRecord, fingerprint
 from airflow_batch_inference.schema.signature import InputPlan, is_number, is_text, require_known
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from airflow_batch_inference.jobs.request import ScoringOptions, ScoringRequest
     from airflow_batch_inference.predictors.base import InferredOutputs, Predictor
     from airflow_batch_inference.predictors.explanations import Explain
-    from airflow_batch_inference.predictors.graph import ModelGraph
-    from airflow_batch_inference.predictors.loaded import LoadedModels
+    from airflow_batch_inference.predictors.graphs.base import ModelGraph
+    from airflow_batch_inference.predictors.graphs.loaded import LoadedModels
     from airflow_batch_inference.records import DataFile
     from airflow_batch_inference.storage.store import Storage
 

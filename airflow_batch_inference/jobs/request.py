@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.checks.checks import Check
     from airflow_batch_inference.jobs.result_columns import ColumnChoice
     from airflow_batch_inference.predictors.explanations import Explain
-    from airflow_batch_inference.predictors.graph import ModelGraph
+    from airflow_batch_inference.predictors.graphs.base import ModelGraph
     from airflow_batch_inference.records import BaselineRecord, ColumnSpec, ModelRecord, TaskKey
     from airflow_batch_inference.trees.fast_model import Accelerate
 

@@ -23,8 +23,8 @@ from airflow_batch_inference.wording import told_by
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_batch_inference.predictors.graph import ModelGraph
-    from airflow_batch_inference.predictors.source import ModelChain, ModelSource
+    from airflow_batch_inference.predictors.graphs.base import ModelGraph
+    from airflow_batch_inference.predictors.graphs.source import ModelChain, ModelSource
     from airflow_batch_inference.records import PredictionSetRecord
     from airflow_batch_inference.storage.store import Storage
 
@@ -75,11 +75,11 @@ class Models:
         ArtifactError, ModelError
             A model cannot be found or may not be loaded; a challenger's failure is noted instead.
         """
-        from airflow_batch_inference.predictors.disagreements import parse_disagreements
-        from airflow_batch_inference.predictors.graph import ChainGraph
-        from airflow_batch_inference.predictors.shadow_graph import ShadowGraph
+        from airflow_batch_inference.predictors.challengers.rule import parse_disagreements
+        from airflow_batch_inference.predictors.graphs.chain import ChainGraph
+        from airflow_batch_inference.predictors.graphs.shadow import ShadowGraph
+        from airflow_batch_inference.predictors.graphs.split import SplitGraph
         from airflow_batch_inference.predictors.shares import parse_split
-        from airflow_batch_inference.predictors.split_graph import SplitGraph
 
         given = structure(self.model)
         challengers, split = mapping("challengers", self.challengers), mapping("split", self.split)
@@ -103,7 +103,7 @@ class Models:
             resolve_model(models[0], self.as_of, root=self.root, storage=self.storage)
 
     def _source(self, step: _Step) -> ModelSource:
-        from airflow_batch_inference.predictors.source import ModelSource
+        from airflow_batch_inference.predictors.graphs.source import ModelSource
 
         as_of = self.as_of if parse_alias(step.model) else None
         uri = resolve_model(step.model, as_of, root=self.root, storage=self.storage)
@@ -117,13 +117,13 @@ class Models:
         )
 
     def _chain(self, name: str, steps: Sequence[_Step]) -> ModelChain:
-        from airflow_batch_inference.predictors.source import ModelChain
+        from airflow_batch_inference.predictors.graphs.source import ModelChain
 
         return ModelChain(name=name, sources=tuple(map(self._source, steps)))
 
     def _challenger(self, name: str, steps: Sequence[_Step]) -> ModelChain:
         """Return a challenger; one that cannot be found or read says why, and fails nobody."""
-        from airflow_batch_inference.predictors.source import ModelChain
+        from airflow_batch_inference.predictors.graphs.source import ModelChain
 
         try:
             return self._chain(name, steps)

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
     from airflow_batch_inference.jobs.request import RowPolicy, ScoringOptions, ScoringRequest
-    from airflow_batch_inference.predictors.graph import ModelGraph
+    from airflow_batch_inference.predictors.graphs.base import ModelGraph
     from airflow_batch_inference.scripts.job import Scorer
     from airflow_batch_inference.workflows.score import Resources
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_batch_inference.predictors.input_validation import InputValidation
-    from airflow_batch_inference.predictors.isolation import RejectedRow, ScoredRows
+    from airflow_batch_inference.predictors.scored_rows import RejectedRow, ScoredRows
     from airflow_batch_inference.records import ChainRows
     from airflow_batch_inference.sources.dataset import MiniBatch
 

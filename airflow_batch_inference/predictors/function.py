@@ -1,6 +1,6 @@
 """A plain Python function in the place of a model: called with each mini-batch, here or in a worker process.
 
-What must not be relaxed: a row looks the same to the function whatever rows stand around it; nothing that the function
+Invariants: a row looks the same to the function whatever rows stand around it; nothing that the function
 does to its mini-batch reaches the output but what it returns; and what it returns is never joined by an index.
 """
 

@@ -22,6 +22,7 @@ from airflow_batch_inference.exceptions import (
     TooManyRejectedRowsError,
 )
 from airflow_batch_inference.predictors.outputs import missing_rows
+from airflow_batch_inference.predictors.scored_rows import RejectedRow, ScoredRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,25 +32,6 @@ if TYPE_CHECKING:
 
 _SAMPLED_ROWS = 8
 _HINT = "To set such rows aside and score the rest, give error_threshold or max_rejected_fraction."
-
-
-@dataclass(frozen=True, slots=True)
-class RejectedRow:
-    """A row of a mini-batch that could not be scored."""
-
-    row: int
-    """Within the mini-batch, from 0."""
-    stage: Literal["read", "schema", "predict", "check"]
-    error: str
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredRows:
-    """The rows of a mini-batch that were scored, in order, their predictions, and the rejected rows."""
-
-    rows: MiniBatch
-    predicted: list[pa.Array]
-    rejected: list[RejectedRow]
 
 
 @dataclass(slots=True, kw_only=True)

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from airflow_batch_inference.predictors.base import InferredOutputs
-from airflow_batch_inference.predictors.disagreements import DisagreementRule
-from airflow_batch_inference.predictors.shadow_statistics import ShadowStatistics, make_counters
+from airflow_batch_inference.predictors.challengers.rule import DisagreementRule
+from airflow_batch_inference.predictors.challengers.statistics import ShadowStatistics, make_counters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow_batch_inference.predictors.base import ModelStatistics, Predictor
-    from airflow_batch_inference.predictors.challenger import Challenger
+    from airflow_batch_inference.predictors.challengers.challenger import Challenger
     from airflow_batch_inference.predictors.input_validation import InputValidation
     from airflow_batch_inference.records import ModelRecord
     from airflow_batch_inference.sources.dataset import MiniBatch

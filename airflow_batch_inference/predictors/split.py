@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.predictors.base import ModelStatistics, Predictor
     from airflow_batch_inference.predictors.input_validation import InputValidation
-    from airflow_batch_inference.predictors.isolation import RejectedRow, ScoredRows
+    from airflow_batch_inference.predictors.scored_rows import RejectedRow, ScoredRows
     from airflow_batch_inference.predictors.shares import Split
 
 SCORED_BY = "scored_by"

@@ -305,11 +305,11 @@ class PredictionSetRecord(Record):
                 f"{in_parts} in its parts, {rejected} rejected"
             )
             raise ValueError(message)
-        by_arm = [model.rows for model in self.models if model.role == "arm" and model.step == 1]
+        by_model = [model.rows for model in self.models if model.role == "arm" and model.step == 1]
         challenged = {model.rows + model.rows_failed for model in self.models if model.role == "challenger"}
         scored = self.rows_out + self.rows_set_aside
-        if (by_arm and sum(by_arm) != scored) or not challenged <= {scored}:
-            message = f"the models of prediction set {self.name!r} scored {by_arm or challenged} rows, not {scored}"
+        if (by_model and sum(by_model) != scored) or not challenged <= {scored}:
+            message = f"the models of prediction set {self.name!r} scored {by_model or challenged} rows, not {scored}"
             raise ValueError(message)
 
     @property

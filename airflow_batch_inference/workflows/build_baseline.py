@@ -1,6 +1,6 @@
 """From a sample set to a baseline: the model's own predictions beside its inputs, importances, calibration.
 
-What must not be relaxed: whatever the model makes of the sample set, its inputs get a baseline; what later drift
+Invariants: whatever the model makes of the sample set, its inputs get a baseline; what later drift
 analyses will not see is said now.
 """
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from airflow_batch_inference.flavors.base import LoadedModel
-    from airflow_batch_inference.predictors.isolation import ScoredRows
+    from airflow_batch_inference.predictors.scored_rows import ScoredRows
     from airflow_batch_inference.records import BaselineRecord, Calibration, ModelRecord, ReadOptions
     from airflow_batch_inference.storage.store import Storage
 

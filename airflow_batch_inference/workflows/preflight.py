@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from airflow_batch_inference.jobs.plan import PartPlan
     from airflow_batch_inference.jobs.prepare import PreparedJob
     from airflow_batch_inference.jobs.request import ScoringRequest
-    from airflow_batch_inference.predictors.isolation import ScoredRows
-    from airflow_batch_inference.predictors.loaded import LoadedModels
+    from airflow_batch_inference.predictors.graphs.loaded import LoadedModels
+    from airflow_batch_inference.predictors.scored_rows import ScoredRows
     from airflow_batch_inference.records import ColumnSpec
     from airflow_batch_inference.sources.dataset import Dataset, MiniBatch
     from airflow_batch_inference.storage.store import Storage

@@ -17,7 +17,7 @@ from airflow_batch_inference.jobs.part import PartScorer
 from airflow_batch_inference.ledger.receipts import put_receipt, receipt_uri
 from airflow_batch_inference.predictors.call import StepModel
 from airflow_batch_inference.predictors.explanations import Explain
-from airflow_batch_inference.predictors.loaded import LoadedChain, LoadedModels
+from airflow_batch_inference.predictors.graphs.loaded import LoadedChain, LoadedModels
 from airflow_batch_inference.records import Receipt
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.trees import fast_model, lightgbm_reader

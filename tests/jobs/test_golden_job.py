@@ -22,11 +22,11 @@ from airflow_batch_inference.checks.checks import parse_checks
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.jobs.request import RowPolicy
 from airflow_batch_inference.predictors.function import FunctionModel, function_record, pickled
-from airflow_batch_inference.predictors.graph import ChainGraph, single_model
-from airflow_batch_inference.predictors.shadow_graph import ShadowGraph
+from airflow_batch_inference.predictors.graphs.chain import ChainGraph, single_model
+from airflow_batch_inference.predictors.graphs.shadow import ShadowGraph
+from airflow_batch_inference.predictors.graphs.source import ModelChain, ModelSource
+from airflow_batch_inference.predictors.graphs.split import SplitGraph
 from airflow_batch_inference.predictors.shares import parse_split
-from airflow_batch_inference.predictors.source import ModelChain, ModelSource
-from airflow_batch_inference.predictors.split_graph import SplitGraph
 from airflow_batch_inference.records import ColumnSpec
 from airflow_batch_inference.workflows.score import score_dataset
 

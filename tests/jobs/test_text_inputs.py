@@ -24,7 +24,7 @@ from airflow_batch_inference.jobs.request import Destination, RowPolicy, Scoring
 from airflow_batch_inference.models.describe import ModelRequest
 from airflow_batch_inference.models.loading import TrustRequest
 from airflow_batch_inference.operators.drift_data import DriftData
-from airflow_batch_inference.predictors.graph import single_model
+from airflow_batch_inference.predictors.graphs.chain import single_model
 from airflow_batch_inference.records import TaskKey
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.workflows.build_baseline import ReferenceOptions

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.jobs.request import RowPolicy
-from airflow_batch_inference.predictors.challenger import MOST_FAILURES
+from airflow_batch_inference.predictors.challengers.challenger import MOST_FAILURES
+from airflow_batch_inference.predictors.graphs.shadow import ShadowGraph
+from airflow_batch_inference.predictors.graphs.source import ModelChain, ModelSource
 from airflow_batch_inference.predictors.shadow import challenger_column
-from airflow_batch_inference.predictors.shadow_graph import ShadowGraph
-from airflow_batch_inference.predictors.source import ModelChain, ModelSource
 from airflow_batch_inference.records import ColumnSpec
 from airflow_batch_inference.workflows.score import score_dataset
 
@@ -304,7 +304,7 @@ def test_the_comparison_itself_fails_nobody(shadow, make_model, monkeypatch):
     def fails(self, *_):
         raise TypeError("odd")
 
-    monkeypatch.setattr("airflow_batch_inference.predictors.disagreements.DisagreementCounter.add", fails)
+    monkeypatch.setattr("airflow_batch_inference.predictors.challengers.disagreements.DisagreementCounter.add", fails)
     record, _, results = shadow(b=make_model(answer=right))
     assert record.rows_out == ROWS
     assert results["b"].not_compared == "TypeError: odd"

@@ -15,9 +15,9 @@ from airflow_batch_inference.exceptions import ConfigurationError, PredictionErr
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.jobs.request import RowPolicy
 from airflow_batch_inference.predictors.explanations import Explain
+from airflow_batch_inference.predictors.graphs.source import ModelChain, ModelSource
+from airflow_batch_inference.predictors.graphs.split import SplitGraph
 from airflow_batch_inference.predictors.shares import parse_split
-from airflow_batch_inference.predictors.source import ModelChain, ModelSource
-from airflow_batch_inference.predictors.split_graph import SplitGraph
 from airflow_batch_inference.records import ColumnSpec
 from airflow_batch_inference.workflows.score import score_dataset
 from airflow_batch_inference.workflows.verify import verify

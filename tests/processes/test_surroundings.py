@@ -21,7 +21,7 @@ from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.flavors import sandbox
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.predictors.function import FunctionModel, function_record, pickled
-from airflow_batch_inference.predictors.graph import single_model
+from airflow_batch_inference.predictors.graphs.chain import single_model
 from airflow_batch_inference.processes import surroundings
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.workflows.score import Resources, score_dataset

@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from airflow_batch_inference.predictors.disagreement_counts import judged
-from airflow_batch_inference.predictors.disagreements import Compared, DisagreementCounter, DisagreementRule
+from airflow_batch_inference.predictors.challengers.disagreement_counts import judged
+from airflow_batch_inference.predictors.challengers.disagreements import Compared, DisagreementCounter
+from airflow_batch_inference.predictors.challengers.rule import DisagreementRule
 from airflow_batch_inference.records import ChallengerResult, ChallengersRecord, TaskKey, UsedModel, decode_record
 from airflow_batch_inference.reports.challengers_html import render_challengers
 from airflow_batch_inference.sources.dataset import MiniBatch, Origin

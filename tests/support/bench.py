@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from airflow_batch_inference.jobs.request import Destination, RowPolicy, ScoringOptions, ScoringRequest
-from airflow_batch_inference.predictors.graph import ChainGraph, single_model
-from airflow_batch_inference.predictors.source import ModelChain
+from airflow_batch_inference.predictors.graphs.chain import ChainGraph, single_model
+from airflow_batch_inference.predictors.graphs.source import ModelChain
 from airflow_batch_inference.records import ColumnSpec, ModelRecord, TaskKey
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.workflows.score import score_dataset

@@ -25,7 +25,7 @@ from airflow_batch_inference.exceptions import BatchInferenceError, DataError
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.jobs.request import Destination, RowPolicy, ScoringOptions, ScoringRequest
 from airflow_batch_inference.ledger.commit import latest_commit
-from airflow_batch_inference.predictors.graph import single_model
+from airflow_batch_inference.predictors.graphs.chain import single_model
 from airflow_batch_inference.records import ColumnSpec, ModelRecord, PredictionSetRecord, TaskKey
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.workflows.score import score_dataset

@@ -10,7 +10,7 @@ from endless_network import spinning
 
 from airflow_batch_inference.exceptions import PredictionError
 from airflow_batch_inference.models.describe import ModelRequest
-from airflow_batch_inference.predictors.graph import single_model
+from airflow_batch_inference.predictors.graphs.chain import single_model
 from airflow_batch_inference.workflows import score as job
 from airflow_batch_inference.workflows.register_model import register_model
 from airflow_batch_inference.workflows.score import Resources, score_dataset

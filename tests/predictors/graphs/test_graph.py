@@ -27,11 +27,11 @@ from airflow_batch_inference.jobs.request import RowPolicy
 from airflow_batch_inference.models.describe import ModelRequest
 from airflow_batch_inference.models.loading import TrustRequest
 from airflow_batch_inference.predictors.explanations import Explain
-from airflow_batch_inference.predictors.graph import ChainGraph
-from airflow_batch_inference.predictors.shadow_graph import ShadowGraph
+from airflow_batch_inference.predictors.graphs.chain import ChainGraph
+from airflow_batch_inference.predictors.graphs.shadow import ShadowGraph
+from airflow_batch_inference.predictors.graphs.source import ModelChain, ModelSource
+from airflow_batch_inference.predictors.graphs.split import SplitGraph
 from airflow_batch_inference.predictors.shares import parse_split
-from airflow_batch_inference.predictors.source import ModelChain, ModelSource
-from airflow_batch_inference.predictors.split_graph import SplitGraph
 from airflow_batch_inference.records import ColumnSpec
 from airflow_batch_inference.sinks import publish
 from airflow_batch_inference.workflows.register_model import GoldenRequest, register_model

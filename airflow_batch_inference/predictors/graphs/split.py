@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.predictors.graph import ModelGraph, no_rows
+from airflow_batch_inference.predictors.graphs.base import ModelGraph, no_rows
 from airflow_batch_inference.predictors.split import SplitPredictor
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.predictors.call import Call, StepModel
-    from airflow_batch_inference.predictors.loaded import LoadedChain, LoadedModels, PredictorSetup
+    from airflow_batch_inference.predictors.graphs.loaded import LoadedChain, LoadedModels, PredictorSetup
+    from airflow_batch_inference.predictors.graphs.source import ModelChain
     from airflow_batch_inference.predictors.shares import Split
-    from airflow_batch_inference.predictors.source import ModelChain
     from airflow_batch_inference.records import ChainRows, ModelRecord, UsedModel
 
 _BY_CLASS = ("predict_proba", "decision_function")
@@ -51,16 +51,16 @@ class SplitGraph(ModelGraph):
         return () if self.split.key is None else (self.split.key,)
 
     def for_transport(self) -> SplitGraph:
-        """See :class:`~.graph.ModelGraph`."""
+        """See :class:`~.base.ModelGraph`."""
         others = tuple(chain.for_transport() for chain in self.others)
         return replace(self, main=self.main.for_transport(), others=others)
 
     def required_columns(self, there: Sequence[str]) -> tuple[str, ...]:
-        """See :class:`~.graph.ModelGraph`."""
+        """See :class:`~.base.ModelGraph`."""
         return (*self.routing_columns, *self.further_columns(there))
 
     def compose(self, loaded: LoadedModels, setup: PredictorSetup) -> SplitPredictor:
-        """See :class:`~.graph.ModelGraph`."""
+        """See :class:`~.base.ModelGraph`."""
         main = loaded.main.main_predictor(setup, None)  # the split coerces the rows once for all of them
         for chain in loaded.beside:
             _require_same_classes(loaded.last, chain, setup.call, self.split.models[0])
@@ -74,7 +74,7 @@ class SplitGraph(ModelGraph):
     def fingerprint(
         self, loaded: LoadedModels, of_model: Callable[[ModelRecord, LoadedModel], dict[str, Any]]
     ) -> dict[str, Any]:
-        """See :class:`~.graph.ModelGraph`."""
+        """See :class:`~.base.ModelGraph`."""
         chains = (loaded.main, *loaded.beside)
         return {
             "of the split": {chain.name: chain.fingerprint(of_model) for chain in chains},
@@ -82,7 +82,7 @@ class SplitGraph(ModelGraph):
         }
 
     def used_models(self, counts: Mapping[str, ChainRows], whole: ChainRows) -> tuple[UsedModel, ...]:
-        """See :class:`~.graph.ModelGraph`."""
+        """See :class:`~.base.ModelGraph`."""
         own = counts.get(self.main.name) or whole
         others = [(chain, counts.get(chain.name) or no_rows(chain)) for chain in self.others]
         return tuple(

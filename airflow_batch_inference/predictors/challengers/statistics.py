@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.predictors.disagreements import DisagreementCounter, compared_outputs
+from airflow_batch_inference.predictors.challengers.disagreements import DisagreementCounter, compared_outputs
 from airflow_batch_inference.records import ChainRows
 from airflow_batch_inference.wording import told_by
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from airflow_batch_inference.predictors.challenger import Challenger
-    from airflow_batch_inference.predictors.disagreements import DisagreementRule
-    from airflow_batch_inference.predictors.isolation import RejectedRow, ScoredRows
+    from airflow_batch_inference.predictors.challengers.challenger import Challenger
+    from airflow_batch_inference.predictors.challengers.rule import DisagreementRule
+    from airflow_batch_inference.predictors.scored_rows import RejectedRow, ScoredRows
     from airflow_batch_inference.records import ModelRecord
     from airflow_batch_inference.sources.dataset import MiniBatch
 
@@ -99,7 +99,7 @@ class ShadowStatistics:
     _failed: Counter[str] = field(default_factory=Counter)
 
     def count(self, scored: ScoredRows) -> None:
-        """See :class:`~.base.ModelStatistics`."""
+        """See :class:`~airflow_batch_inference.predictors.base.ModelStatistics`."""
         start = self.predictions + self.others
         for each in self.challengers if scored.predicted else ():
             width = len(each.outputs.schema) if each.outputs is not None else 0
@@ -124,7 +124,7 @@ class ShadowStatistics:
         """Count nothing: a challenger gets no row that the champion fails on."""
 
     def chains(self) -> tuple[ChainRows, ...]:
-        """See :class:`~.base.ModelStatistics`."""
+        """See :class:`~airflow_batch_inference.predictors.base.ModelStatistics`."""
         return tuple(
             ChainRows(
                 name=each.name,

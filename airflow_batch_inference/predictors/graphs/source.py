@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.models.process import ModelProcess
 from airflow_batch_inference.predictors.call import StepModel
-from airflow_batch_inference.predictors.loaded import LoadedChain
+from airflow_batch_inference.predictors.graphs.loaded import LoadedChain
 from airflow_batch_inference.records import UsedModel
 from airflow_batch_inference.trees.fast_model import accelerated
 

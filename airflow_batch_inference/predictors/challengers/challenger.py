@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_batch_inference.predictors.base import Predictor
-    from airflow_batch_inference.predictors.isolation import ScoredRows
+    from airflow_batch_inference.predictors.scored_rows import ScoredRows
     from airflow_batch_inference.records import ModelRecord
     from airflow_batch_inference.sources.dataset import MiniBatch
 

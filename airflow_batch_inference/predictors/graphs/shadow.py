@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.predictors.challenger import Challenger
-from airflow_batch_inference.predictors.disagreement_counts import judged
-from airflow_batch_inference.predictors.disagreements import DisagreementRule
-from airflow_batch_inference.predictors.graph import ModelGraph, named_inputs, no_rows
-from airflow_batch_inference.predictors.loaded import LoadedChain
+from airflow_batch_inference.predictors.challengers.challenger import Challenger
+from airflow_batch_inference.predictors.challengers.disagreement_counts import judged
+from airflow_batch_inference.predictors.challengers.rule import DisagreementRule
+from airflow_batch_inference.predictors.graphs.base import ModelGraph, named_inputs, no_rows
+from airflow_batch_inference.predictors.graphs.loaded import LoadedChain
+from airflow_batch_inference.predictors.graphs.source import ModelChain
 from airflow_batch_inference.predictors.shadow import ShadowPredictor
-from airflow_batch_inference.predictors.source import ModelChain
 from airflow_batch_inference.records import ChallengerResult, ChallengersRecord
 from airflow_batch_inference.wording import told_by
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.predictors.base import ChallengerOutputs
-    from airflow_batch_inference.predictors.loaded import LoadedModels, PredictorSetup
+    from airflow_batch_inference.predictors.graphs.loaded import LoadedModels, PredictorSetup
     from airflow_batch_inference.records import ChainRows, ModelRecord, UsedModel
     from airflow_batch_inference.storage.store import Storage
     from airflow_batch_inference.trees.fast_model import Accelerate
@@ -50,7 +50,7 @@ class ShadowGraph(ModelGraph):
 
     @property
     def challenger_names(self) -> tuple[str, ...]:
-        """See :class:`~.graph.ModelGraph`."""
+        """See :class:`~.base.ModelGraph`."""
         return tuple(chain.name for chain in self.challengers)
 
     @property
@@ -59,17 +59,17 @@ class ShadowGraph(ModelGraph):
         return self.challengers
 
     def for_transport(self) -> ShadowGraph:
-        """See :class:`~.graph.ModelGraph`."""
+        """See :class:`~.base.ModelGraph`."""
         challengers = tuple(chain.for_transport() for chain in self.challengers)
         return replace(self, main=self.main.for_transport(), challengers=challengers)
 
     def exclude(self, name: str, reason: str) -> ShadowGraph:
-        """See :class:`~.graph.ModelGraph`."""
+        """See :class:`~.base.ModelGraph`."""
         gone = ModelChain(name=name, sources=(), error=reason)
         return replace(self, challengers=tuple(gone if each.name == name else each for each in self.challengers))
 
     def feature_columns(self, there: Sequence[str]) -> tuple[str, ...]:
-        """See :class:`~.graph.ModelGraph`."""
+        """See :class:`~.base.ModelGraph`."""
         return named_inputs(self.main.sources[1:], there)
 
     def _load_beside(
@@ -83,7 +83,7 @@ class ShadowGraph(ModelGraph):
         return tuple(loaded)
 
     def compose(self, loaded: LoadedModels, setup: PredictorSetup) -> ShadowPredictor:
-        """See :class:`~.graph.ModelGraph`."""
+        """See :class:`~.base.ModelGraph`."""
         champion = loaded.main.main_predictor(setup, setup.validation)
         outputs = setup.inferred.challengers if setup.inferred else (None,) * len(loaded.beside)
         return ShadowPredictor(
@@ -101,7 +101,7 @@ class ShadowGraph(ModelGraph):
     def fingerprint(
         self, loaded: LoadedModels, of_model: Callable[[ModelRecord, LoadedModel], dict[str, Any]]
     ) -> dict[str, Any]:
-        """See :class:`~.graph.ModelGraph`."""
+        """See :class:`~.base.ModelGraph`."""
         return {
             "main": loaded.main.fingerprint(of_model),
             "challengers": {chain.name: chain.fingerprint(of_model) for chain in loaded.beside},
@@ -109,7 +109,7 @@ class ShadowGraph(ModelGraph):
         }
 
     def used_models(self, counts: Mapping[str, ChainRows], whole: ChainRows) -> tuple[UsedModel, ...]:
-        """See :class:`~.graph.ModelGraph`."""
+        """See :class:`~.base.ModelGraph`."""
         return (
             *self.main.used_models("champion", whole),
             *(
@@ -125,7 +125,7 @@ class ShadowGraph(ModelGraph):
         models: Sequence[UsedModel],
         **about: Any,  # noqa: ANN401  # as the record takes them
     ) -> ChallengersRecord:
-        """See :class:`~.graph.ModelGraph`."""
+        """See :class:`~.base.ModelGraph`."""
         return ChallengersRecord(
             champion=tuple(model for model in models if model.role == "champion"),
             threshold=self.rule.threshold,

@@ -47,7 +47,7 @@ class PredictorSetup:
     inferred
         What the first rows have told; None: they are still to come.
     as_wallaroo
-        How challengers' columns are named; see :func:`~.shadow.challenger_column`.
+        How challengers' columns are named; see :func:`~airflow_batch_inference.predictors.shadow.challenger_column`.
     """
 
     inputs: InputPlan
@@ -124,7 +124,7 @@ class LoadedModels:
     compose
         Makes one predictor of all: that of the graph.
     on_progress
-        See :class:`~.shadow.ShadowPredictor`.
+        See :class:`~airflow_batch_inference.predictors.shadow.ShadowPredictor`.
     """
 
     main: LoadedChain

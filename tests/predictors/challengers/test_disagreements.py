@@ -14,14 +14,9 @@ from hypothesis import strategies as st
 
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.jobs.model_statistics import added_chains
-from airflow_batch_inference.predictors.disagreement_counts import MOST_LABELS, added_pairs, judged
-from airflow_batch_inference.predictors.disagreements import (
-    Compared,
-    DisagreementCounter,
-    DisagreementRule,
-    compared_outputs,
-    parse_disagreements,
-)
+from airflow_batch_inference.predictors.challengers.disagreement_counts import MOST_LABELS, added_pairs, judged
+from airflow_batch_inference.predictors.challengers.disagreements import Compared, DisagreementCounter, compared_outputs
+from airflow_batch_inference.predictors.challengers.rule import DisagreementRule, parse_disagreements
 from airflow_batch_inference.records import OTHER_LABELS, ChainRows, Receipt
 from airflow_batch_inference.sources.dataset import MiniBatch, Origin
 

@@ -1,20 +1,19 @@
 """The models of a job as they are asked for, and how they are loaded in a process.
 
 A job has a graph of models whatever their number: one chain of models (most often of one), a champion with challengers
-(:mod:`~airflow_batch_inference.predictors.shadow_graph`), or a split
-(:mod:`~airflow_batch_inference.predictors.split_graph`). Whoever asks it anything does not ask for its kind.
+(:mod:`~.shadow`), or a split
+(:mod:`~.split`). Whoever asks it anything does not ask for its kind.
 """
 
 from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.predictors.loaded import LoadedModels
+from airflow_batch_inference.predictors.graphs.loaded import LoadedModels
 from airflow_batch_inference.predictors.outputs import DEFAULT_LABEL
-from airflow_batch_inference.predictors.source import ModelChain, ModelSource
 from airflow_batch_inference.records import ChainRows
 from airflow_batch_inference.schema.signature import known_names
 
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.predictors.base import Predictor
-    from airflow_batch_inference.predictors.function import PickledFunction
-    from airflow_batch_inference.predictors.loaded import LoadedChain, PredictorSetup
+    from airflow_batch_inference.predictors.graphs.loaded import LoadedChain, PredictorSetup
+    from airflow_batch_inference.predictors.graphs.source import ModelChain, ModelSource
     from airflow_batch_inference.records import ChallengersRecord, ColumnSpec, ModelRecord, UsedModel
     from airflow_batch_inference.storage.store import Storage
     from airflow_batch_inference.trees.fast_model import Accelerate
@@ -147,7 +146,8 @@ class ModelGraph(ABC):
         accelerate
             See :func:`~airflow_batch_inference.trees.fast_model.accelerated`.
         on_progress
-            See :class:`~.shadow.ShadowPredictor`; it is called while they are loaded, too.
+            See :class:`~airflow_batch_inference.predictors.shadow.ShadowPredictor`; it is called while they are loaded,
+            too.
 
         Raises
         ------
@@ -217,42 +217,6 @@ class ModelGraph(ABC):
             The record's fields that say which job it was.
         """
         return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChainGraph(ModelGraph):
-    """One model, or several behind one another."""
-
-    def for_transport(self) -> ChainGraph:
-        """See :class:`ModelGraph`."""
-        return replace(self, main=self.main.for_transport())
-
-    def compose(self, loaded: LoadedModels, setup: PredictorSetup) -> Predictor:
-        """See :class:`ModelGraph`."""
-        return loaded.main.main_predictor(setup, setup.validation)
-
-    def fingerprint(
-        self, loaded: LoadedModels, of_model: Callable[[ModelRecord, LoadedModel], dict[str, Any]]
-    ) -> dict[str, Any]:
-        """See :class:`ModelGraph`."""
-        return {"main": loaded.main.fingerprint(of_model)}
-
-    def used_models(self, counts: Mapping[str, ChainRows], whole: ChainRows) -> tuple[UsedModel, ...]:  # noqa: ARG002
-        """See :class:`ModelGraph`."""
-        return self.main.used_models("step", whole) if len(self.main.sources) > 1 else ()
-
-
-def single_model(
-    record: ModelRecord,
-    *,
-    model: LoadedModel | None = None,
-    storage: Storage | None = None,
-    record_uri: str | None = None,
-    function: PickledFunction | None = None,
-) -> ChainGraph:
-    """Return the graph of one model; see :class:`~.source.ModelSource`."""
-    source = ModelSource(record=record, record_uri=record_uri, storage=storage, model=model, function=function)
-    return ChainGraph(main=ModelChain(sources=(source,)))
 
 
 def no_rows(chain: ModelChain) -> ChainRows:

@@ -24,7 +24,7 @@ from airflow_batch_inference.records import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_batch_inference.predictors.disagreements import DisagreementRule
+    from airflow_batch_inference.predictors.challengers.rule import DisagreementRule
 
 MOST_LABELS = 50
 """So many labels of each side are counted by themselves, the first by their text; all others as one."""
