@@ -206,6 +206,28 @@ def _without_rows(model: RequestPredictor, schema: pa.Schema) -> Outputs:
     return Outputs(columns, pa.array([], pa.string()))
 
 
+def require_some_good_row(found: Outputs, sizes: Sequence[int]) -> None:
+    """Refuse an answer that has no good row for one of several requests: that one is an error by itself.
+
+    Parameters
+    ----------
+    sizes
+        How many rows each request has.
+
+    Raises
+    ------
+    DataError
+        There is such a one.
+    """
+    start = 0
+    for rows in sizes:
+        errors = found.errors.slice(start, rows)
+        if rows and errors.null_count == 0:
+            message = "None of a request's rows can be scored."
+            raise DataError(message)
+        start += rows
+
+
 def readable(table: pa.Table, inputs: InputPlan) -> pa.Table:
     """Return a table with text that the model takes as numbers as those numbers, null where it stands for none."""
     numbers = {}

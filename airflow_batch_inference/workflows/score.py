@@ -11,6 +11,7 @@ import json
 import logging
 import time
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.checks.checks import added, describe, judged, require_passed
@@ -139,43 +140,44 @@ def score_dataset(
     resources = resources or Resources()
     if request.environment:
         resources = replace(resources, isolate=True)
-
-    def raise_if_stopped() -> None:
-        if stopped():
-            message = "The task was stopped before its prediction set was committed; nothing of it is visible."
-            raise InterruptedError(message)
-
+    raise_if_stopped = partial(_raise_if_stopped, stopped)
     storage.require_writable(folder)
     sweep_task(folder, storage)
     opened = open_input(request, replace(data_storage or storage, max_memory=resources.max_memory))
     plans = plan_parts(opened.units)
-    with _scorers(request, opened, plans, storage, resources, raise_if_stopped) as scorers:
-        job = scorers.prepare()
+    with _engine(request, opened, plans, storage, resources, raise_if_stopped) as engine:
+        job = engine.prepare()
         done = committed(folder, job.key, storage)
         if done is not None:
             log.info("This very job is committed already: %s", done[0])
             sweep_job(folder, job.key, storage)
             return done
         receipts = finished_parts(job, request, storage)
-        progress = Progress(plans, receipts, workers=scorers.number, started=started)
-        _score_missing(scorers, request, plans, receipts, progress)
+        progress = Progress(plans, receipts, workers=engine.number, started=started)
+        _score_missing(engine, request, plans, receipts, progress)
         raise_if_stopped()
     wrong = drop_suspects(receipts, folder, storage)
-    if wrong:
+    if wrong:  # the kernel for trees gave other bits somewhere
         slowly = replace(request, accelerate="off")
-        with _scorers(slowly, opened, plans, storage, resources, raise_if_stopped) as scorers:
-            scorers.prepare()
-            _score_missing(scorers, request, plans, receipts, progress)
+        with _engine(slowly, opened, plans, storage, resources, raise_if_stopped) as engine:
+            engine.prepare()
+            _score_missing(engine, request, plans, receipts, progress)
             raise_if_stopped()
     progress.finish()
     results = _judged(request, plans, receipts, storage)
     profile_uri = _put_profile(request, receipts.values(), storage)
     record = make_record(job, request, opened, plans, receipts, progress, profile_uri, results)
-    record = replace(record, tree_kernel=record.tree_kernel | wrong)
     record = with_models(record, request, receipts.values(), storage, report)
+    record = replace(record, tree_kernel=record.tree_kernel | wrong)
     uri, kept = retrying("The commit", lambda: commit(folder, record, storage, fence))
     sweep_job(folder, job.key, storage)
     return uri, kept
+
+
+def _raise_if_stopped(stopped: Callable[[], bool]) -> None:
+    if stopped():
+        message = "The task was stopped before its prediction set was committed; nothing of it is visible."
+        raise InterruptedError(message)
 
 
 @dataclass
@@ -207,7 +209,7 @@ class _InProcessEngine:
 
 
 @contextlib.contextmanager
-def _scorers(
+def _engine(
     request: ScoringRequest,
     opened: Dataset,
     plans: Sequence[PartPlan],
@@ -268,7 +270,7 @@ def _shared(request: ScoringRequest, opened: Dataset, storage: Storage) -> tuple
 
 
 def _score_missing(
-    scorers: _InProcessEngine | WorkerPool,
+    engine: _InProcessEngine | WorkerPool,
     request: ScoringRequest,
     plans: Sequence[PartPlan],
     receipts: dict[int, Receipt],
@@ -277,7 +279,7 @@ def _score_missing(
     """Score the parts that have no receipt, and add theirs."""
     missing = [plan for plan in plans if plan.index not in receipts]
     most = request.policy.most(sum(plan.rows for plan in plans))
-    for receipt in scorers.run(missing, lambda: _left(most, receipts.values())):
+    for receipt in engine.run(missing, lambda: _left(most, receipts.values())):
         receipts[receipt.index] = receipt
         _require_allowed(most, receipts.values())
         progress.report(receipt)
