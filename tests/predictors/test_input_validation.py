@@ -173,14 +173,14 @@ def test_a_screen_goes_to_worker_processes_and_is_none_where_nothing_could_be_wr
     table = numbers([18, 214])
     plan = plan_inputs(table.schema, inputs=None, n_features=2, where="the batch")
 
-    def screen(words, contract):
+    def validation(words, contract):
         return make_input_validation(plan, words, contract, table.schema, has_names=True)
 
-    made = screen({"a": "null", "b": "cast"}, [AGE])
+    made = validation({"a": "null", "b": "cast"}, [AGE])
     assert pickle.loads(pickle.dumps(made)) == made
     assert made.nulled(table) == {"a": 1}
-    assert screen({"a": "cast", "b": "cast"}, [AGE]) is None
-    assert screen({"a": "fail", "b": "fail"}, []) is None  # positions take any type
+    assert validation({"a": "cast", "b": "cast"}, [AGE]) is None
+    assert validation({"a": "fail", "b": "fail"}, []) is None  # positions take any type
 
 
 def test_a_contract_binds_no_column_that_is_cast(score):

@@ -235,7 +235,7 @@ def test_a_column_named_as_the_quarantines_own_is_refused_only_where_rows_may_be
         bench.score(source, policy=ANY)
 
 
-# -- rows out of step -----------------------------------------------------------------------------------------
+# -- row alignment --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -432,7 +432,7 @@ def test_redacted_values_are_in_no_error(bench, make_model, caplog):
     assert "secret" not in caplog.text
 
 
-def test_rows_that_are_probed_first_count_once(bench, make_model):
+def test_rows_that_are_tried_first_count_once(bench, make_model):
     source = bench.write("in.parquet", numbers(1_064))
     model = make_model(answer=fails_on(set(range(64))))
     assert bench.score(source, model=model, policy=RowPolicy(error_threshold=64))[1].rows_rejected == 64

@@ -201,9 +201,9 @@ class DisagreementCounter:
         return OutputPairs(
             output=self.compared.output,
             challenger_output=self.compared.challenger_output,
-            labels=self._labels.flips(),
+            labels=self._labels.counted(),
             numbers=self._numbers,
-            beyond=self._beyond.flips() if self._has_numbers else None,
+            beyond=self._beyond.counted() if self._has_numbers else None,
         )
 
 
@@ -240,8 +240,8 @@ class _Disagreeing:
             left, right = (_shown(values[row]) for values in shown)
             self.examples.append(DisagreeingRow(uri=uri, row=number, champion=left, challenger=right))
 
-    def flips(self) -> Disagreements:
-        """Return them as a record."""
+    def counted(self) -> Disagreements:
+        """Return what was counted, as a record."""
         pairs = tuple((left, right, rows) for (left, right), rows in sorted(self.pairs.items()))
         return Disagreements(rows=self.rows, flips=self.number, pairs=pairs, examples=tuple(self.examples))
 

@@ -77,7 +77,7 @@ class SplitGraph(ModelGraph):
         """See :class:`~.base.ModelGraph`."""
         chains = (loaded.main, *loaded.beside)
         return {
-            "of the split": {chain.name: chain.fingerprint(of_model) for chain in chains},
+            "chains": {chain.name: chain.fingerprint(of_model) for chain in chains},
             "split": asdict(self.split),
         }
 

@@ -71,7 +71,7 @@ class Crashes:
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """Three boosters, of which one takes what another returns, and a challenger that can end its process."""
-    folder = tmp_path_factory.mktemp("lineup")
+    folder = tmp_path_factory.mktemp("graphs")
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.normal(size=(400, 2)), columns=["a", "b"])
 
