@@ -1,4 +1,4 @@
-"""The output of a scoring job in another shape than "the input's columns, then the predictions".
+"""The output of a scoring job in another layout than "the input's columns, then the predictions".
 
 With checks it has ``check_failures`` at its end; as Wallaroo's it has the columns of
 :mod:`~airflow_batch_inference.jobs.result_columns`. Invariants: all but ``metadata.elapsed`` depends on
@@ -107,7 +107,7 @@ def pipeline_version(digests: Iterable[str], checks: Iterable[Check]) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutputShape:
+class OutputLayout:
     """How the rows of a job are written.
 
     Attributes
@@ -219,14 +219,14 @@ def as_number(values: pa.ChunkedArray, kind: pa.DataType | None, name: str) -> p
     return cast(values, kind, name) if is_parsed else values
 
 
-def make_shape(
+def make_output_layout(
     request: ScoringRequest,
     base: pa.Schema,
     passthrough: Sequence[str],
     inputs: InputPlan,
     there: pa.Schema,
-) -> OutputShape | None:
-    """Return the shape that a job asks for; None for the ordinary output.
+) -> OutputLayout | None:
+    """Return the layout that a job asks for; None for the ordinary output.
 
     Parameters
     ----------
@@ -261,7 +261,7 @@ def make_shape(
             "drop_columns, or rename it."
         )
         raise ConfigurationError(message)
-    shape = OutputShape(
+    layout = OutputLayout(
         base=base,
         passthrough=len(passthrough),
         checks=options.checks,
@@ -271,8 +271,8 @@ def make_shape(
         inputs=inputs,
         beside=beside,
     )
-    _try_checks(shape, there)
-    return shape
+    _try_checks(layout, there)
+    return layout
 
 
 def _groups_of_challengers(request: ScoringRequest) -> tuple[str, ...]:
@@ -293,13 +293,13 @@ def _provenance(request: ScoringRequest) -> Provenance:
     )
 
 
-def _try_checks(shape: OutputShape, there: pa.Schema) -> None:
+def _try_checks(layout: OutputLayout, there: pa.Schema) -> None:
     """Evaluate the checks on no rows: names and types are then known to be right before the first row is scored."""
-    kinds = dict(zip(shape.inputs.columns, shape.inputs.types, strict=True))
+    kinds = dict(zip(layout.inputs.columns, layout.inputs.types, strict=True))
     columns = {
         f"{INPUT}.{field.name}": as_number(pa.chunked_array([], field.type), kinds.get(field.name), field.name)
         for field in there
     }
-    for field in list(shape.base)[shape.passthrough :]:
-        columns[_made(field.name, shape.beside).path] = pa.chunked_array([], field.type)
-    mark(shape.checks, columns, 0)
+    for field in list(layout.base)[layout.passthrough :]:
+        columns[_made(field.name, layout.beside).path] = pa.chunked_array([], field.type)
+    mark(layout.checks, columns, 0)

@@ -309,7 +309,7 @@ class _Run:
                 table = assemble(scored.rows, job.passthrough, scored.predicted, job.base)
                 self.spent("predict", now)
                 self._profile(table, scored)
-                yield table if job.shape is None else job.shape.table(table, marked, elapsed)
+                yield table if job.layout is None else job.layout.table(table, marked, elapsed)
 
     def _steps(self, took: int) -> Sequence[int]:
         """Return the nanoseconds of each step; of one alone all that its rows took, isolating bad ones included."""
@@ -319,12 +319,12 @@ class _Run:
     def _checked(self, batch: MiniBatch, scored: ScoredRows) -> tuple[ScoredRows, Marked]:
         """Evaluate the checks, count what they mark, and set aside what they say."""
         job = self.scorer.job
-        if job.shape is None:
+        if job.layout is None:
             return scored, Marked({}, scored.rows.table.num_rows)
         table = scored.rows.table if job.validation is None else job.validation.readable(scored.rows.table)
-        marked = job.shape.mark(table, scored.predicted)
+        marked = job.layout.mark(table, scored.predicted)
         self.checks = added(self.checks, count_marks(marked, scored.rows))
-        aside = set_aside(job.shape.checks, batch, scored, marked)
+        aside = set_aside(job.layout.checks, batch, scored, marked)
         if aside is None:
             return scored, marked
         self.rows_set_aside += len(aside.scored.rejected) - len(scored.rejected)

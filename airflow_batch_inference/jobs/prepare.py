@@ -23,7 +23,7 @@ from airflow_batch_inference.formats.written_types import require_writable
 from airflow_batch_inference.jobs.columns import kept_columns, match_columns, passed_columns, require_everywhere
 from airflow_batch_inference.jobs.input_types import request_reading
 from airflow_batch_inference.jobs.output_inference import outputs_of, outputs_without_rows, without_columns
-from airflow_batch_inference.jobs.output_layout import OutputShape, make_shape
+from airflow_batch_inference.jobs.output_layout import OutputLayout, make_output_layout
 from airflow_batch_inference.jobs.plan import mini_batch_rows
 from airflow_batch_inference.jobs.quarantine import QUARANTINE_COLUMNS
 from airflow_batch_inference.predictors.call import Call
@@ -75,13 +75,13 @@ class PreparedJob:
     """The output's last columns, which are no predictions."""
     inferred: InferredOutputs
     """What the first rows have told of the models."""
-    shape: OutputShape | None = None
+    layout: OutputLayout | None = None
     """How the rows are written, where that is not the ordinary way."""
 
     @property
     def base(self) -> pa.Schema:
         """The ordinary output: passed-through columns, then predictions."""
-        return self.schema if self.shape is None else self.shape.base
+        return self.schema if self.layout is None else self.layout.base
 
     def predictor(self, request: ScoringRequest, models: LoadedModels) -> Predictor:
         """Return the models with the way to call them."""
@@ -169,8 +169,8 @@ def prepare(request: ScoringRequest, opened: Dataset, models: LoadedModels) -> P
     named = (*labels, *added)
     require_new_names(named, passthrough)
     schema = pa.schema([*_passed_on(dataset.schema, passthrough, inputs), *map(pa.field, named, outputs.types)])
-    shape = make_shape(request, schema, passthrough, inputs, dataset.schema)
-    schema = schema if shape is None else shape.schema
+    layout = make_output_layout(request, schema, passthrough, inputs, dataset.schema)
+    schema = schema if layout is None else layout.schema
     require_writable(schema, options.output_format)
     fingerprint_of = _fingerprint(request, models, dataset, snapshot)
     return PreparedJob(
@@ -184,7 +184,7 @@ def prepare(request: ScoringRequest, opened: Dataset, models: LoadedModels) -> P
         key=fingerprint(fingerprint_of),
         fingerprint=fingerprint_of,
         versions=models.versions,
-        shape=shape,
+        layout=layout,
         features=tuple(dict.fromkeys([*inputs.columns, *graph.feature_columns(kept)])),
         added=added,
         inferred=predictor.infer_outputs(own),

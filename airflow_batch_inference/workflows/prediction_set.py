@@ -51,7 +51,7 @@ def make_record(
     source, record = request.models.output_model, request.models.output_model.record
     ordered = [receipts[plan.index] for plan in plans]
     certificate = _certificate(opened, plans, ordered)
-    names = {name: name for name in job.base.names} if job.shape is None else job.shape.written_as
+    names = {name: name for name in job.base.names} if job.layout is None else job.layout.written_as
     return PredictionSetRecord(
         name=options.name,
         batch_id=destination.batch_id,

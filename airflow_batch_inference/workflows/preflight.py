@@ -366,9 +366,9 @@ def _assembled(job: PreparedJob, scored: ScoredRows) -> Any:  # noqa: ANN401  # 
 
 def _as_written(job: PreparedJob, table: Any, scored: ScoredRows) -> Any:  # noqa: ANN401  # pyarrow has no annotations
     """Return it with the columns that are written."""
-    if job.shape is None:
+    if job.layout is None:
         return table
-    return job.shape.table(table, job.shape.mark(_readable(job, scored).table, scored.predicted))
+    return job.layout.table(table, job.layout.mark(_readable(job, scored).table, scored.predicted))
 
 
 def _readable(job: PreparedJob, scored: ScoredRows) -> MiniBatch:
