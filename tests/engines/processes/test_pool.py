@@ -199,7 +199,7 @@ def test_workers_die_with_their_parent(bench, score, poisoned, source, tmp_path)
         f"""
 import sys, time
 sys.path.insert(0, {str(poisoned.parent)!r})
-sys.path.insert(0, {str(Path(__file__).parents[2] / "support")!r})
+sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(Path(__file__).parents[2] / "support")!r}]
 from airflow_batch_inference.jobs import plan
 plan._PART_ROWS = 500
 from pathlib import Path
