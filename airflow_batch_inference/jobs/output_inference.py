@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from airflow_batch_inference.jobs.request import ScoringOptions, ScoringRequest
     from airflow_batch_inference.predictors.base import Predictor
     from airflow_batch_inference.predictors.graphs.base import ModelGraph
-    from airflow_batch_inference.sources.dataset import Dataset, MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
+    from airflow_batch_inference.sources.dataset import Dataset
 
 _SAMPLE_ROWS = 64
 _MOST_SAMPLED_ROWS = 128

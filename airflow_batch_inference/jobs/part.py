@@ -37,7 +37,7 @@ from airflow_batch_inference.predictors.output_table import assemble
 from airflow_batch_inference.predictors.row_alignment import check_row_alignment
 from airflow_batch_inference.records import Part, Receipt, Rejection
 from airflow_batch_inference.schema.columns import append_columns
-from airflow_batch_inference.sources.dataset import Cursor
+from airflow_batch_inference.sources.cursor import Cursor
 from airflow_batch_inference.sources.read_digest import ReadDigest
 from airflow_batch_inference.storage.store import sha256_of
 from airflow_batch_inference.storage.uris import encode_segment, join_uri
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.predictors.graphs.loaded import LoadedModels
     from airflow_batch_inference.predictors.scored_rows import RejectedRow, ScoredRows
     from airflow_batch_inference.records import CheckCount, Profile
-    from airflow_batch_inference.sources.dataset import MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
     from airflow_batch_inference.storage.store import Storage
 
 _SHOWN_REJECTIONS = 5

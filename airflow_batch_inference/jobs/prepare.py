@@ -32,7 +32,7 @@ from airflow_batch_inference.predictors.input_validation import InputValidation,
 from airflow_batch_inference.predictors.output_table import label_names, require_new_names
 from airflow_batch_inference.records import ModelRecord, fingerprint
 from airflow_batch_inference.schema.signature import InputPlan, is_number, is_text, require_known
-from airflow_batch_inference.sources.dataset import Dataset, open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.predictors.graphs.base import ModelGraph
     from airflow_batch_inference.predictors.graphs.loaded import LoadedModels
     from airflow_batch_inference.records import DataFile
+    from airflow_batch_inference.sources.dataset import Dataset
     from airflow_batch_inference.storage.store import Storage
 
 log = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ def open_input(request: ScoringRequest, storage: Storage) -> Dataset:
     Raises
     ------
     DataError, ConfigurationError, ArtifactNotFoundError
-        As :func:`~airflow_batch_inference.sources.dataset.open_dataset` says.
+        As :func:`~airflow_batch_inference.sources.registry.open_dataset` says.
     """
     options, record = request.options, request.record
     output_suffix(options.output_format)

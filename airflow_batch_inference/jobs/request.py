@@ -146,7 +146,7 @@ class ScoringRequest:
     models
         What it is scored with, one model or several.
     dataset
-        What :func:`~airflow_batch_inference.sources.dataset.open_dataset` takes.
+        What :func:`~airflow_batch_inference.sources.registry.open_dataset` takes.
     rows_per_batch
         Rows a predict call, or ``"auto"``; the output does not depend on it.
     on_empty

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.predictors.input_validation import InputValidation
     from airflow_batch_inference.predictors.scored_rows import RejectedRow, ScoredRows
     from airflow_batch_inference.records import ChainRows
-    from airflow_batch_inference.sources.dataset import MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

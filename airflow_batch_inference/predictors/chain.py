@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.predictors.input_validation import InputValidation
     from airflow_batch_inference.predictors.single import SinglePredictor
     from airflow_batch_inference.predictors.wiring import Wire
-    from airflow_batch_inference.sources.dataset import MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ from airflow_batch_inference.predictors.single import SinglePredictor
 from airflow_batch_inference.records import GoldenRecord, fingerprint
 from airflow_batch_inference.schema.columns import append_columns
 from airflow_batch_inference.schema.signature import InputPlan, LossyCastError, cast_inputs, plan_inputs
-from airflow_batch_inference.sources.dataset import MiniBatch, Origin
+from airflow_batch_inference.sources.batches import MiniBatch, Origin
 from airflow_batch_inference.storage.store import sha256_of_bytes
 from airflow_batch_inference.storage.uris import join_uri, model_folder, normalize_uri
 from airflow_batch_inference.trees.fast_model import accelerated, for_call

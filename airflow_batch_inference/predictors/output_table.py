@@ -16,7 +16,7 @@ from airflow_batch_inference.schema.signature import cast
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_batch_inference.sources.dataset import MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
 
 
 def default_names(number: int) -> list[str]:

@@ -12,13 +12,13 @@ import pyarrow as pa
 
 from airflow_batch_inference.exceptions import RowAlignmentError
 from airflow_batch_inference.predictors.outputs import equal_rows
-from airflow_batch_inference.sources.dataset import Origin
+from airflow_batch_inference.sources.batches import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_batch_inference.predictors.base import Predictor
-    from airflow_batch_inference.sources.dataset import MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
 
 _SHUFFLED_ROWS = 64
 _RELATIVE_TOLERANCE = 1e-4

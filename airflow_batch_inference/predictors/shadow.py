@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.predictors.challengers.challenger import Challenger
     from airflow_batch_inference.predictors.input_validation import InputValidation
     from airflow_batch_inference.records import ModelRecord
-    from airflow_batch_inference.sources.dataset import MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
 
 
 def challenger_column(challenger: str, output: str, *, as_wallaroo: bool = False) -> str:

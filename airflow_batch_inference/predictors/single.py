@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.flavors.base import LoadedModel, Prediction
     from airflow_batch_inference.predictors.explanations import Explain
     from airflow_batch_inference.predictors.input_validation import InputValidation
-    from airflow_batch_inference.sources.dataset import MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
 
 T = TypeVar("T")
 

@@ -20,7 +20,7 @@ from airflow_batch_inference.predictors.base import InferredOutputs
 from airflow_batch_inference.predictors.isolation import Isolator
 from airflow_batch_inference.records import ChainRows
 from airflow_batch_inference.schema.column_types import is_text
-from airflow_batch_inference.sources.dataset import MiniBatch
+from airflow_batch_inference.sources.batches import MiniBatch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

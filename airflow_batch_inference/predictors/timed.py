@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.predictors.base import Predictor
     from airflow_batch_inference.predictors.input_validation import InputValidation
-    from airflow_batch_inference.sources.dataset import MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from airflow_batch_inference.processes.surroundings import lent
 from airflow_batch_inference.processes.threads import limited_blas
 from airflow_batch_inference.records import CsvOptions, ReadOptions
 from airflow_batch_inference.schema.signature import known_names
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import private_folder
 from airflow_batch_inference.storage.uris import normalize_uri
 from airflow_batch_inference.workflows.findings import Estimate, Finding, Preflight, in_bytes
@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from airflow_batch_inference.predictors.graphs.loaded import LoadedModels
     from airflow_batch_inference.predictors.scored_rows import ScoredRows
     from airflow_batch_inference.records import ColumnSpec
-    from airflow_batch_inference.sources.dataset import Dataset, MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
+    from airflow_batch_inference.sources.dataset import Dataset
     from airflow_batch_inference.storage.store import Storage
     from airflow_batch_inference.workflows.findings import Level
 

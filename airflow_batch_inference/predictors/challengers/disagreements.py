@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_batch_inference.predictors.challengers.rule import DisagreementRule
-    from airflow_batch_inference.sources.dataset import MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
 
 _SHOWN_CHARACTERS = 100
 _SHARES = ("predict_proba", "decision_function")

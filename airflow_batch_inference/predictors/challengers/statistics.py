@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.predictors.challengers.rule import DisagreementRule
     from airflow_batch_inference.predictors.scored_rows import RejectedRow, ScoredRows
     from airflow_batch_inference.records import ModelRecord
-    from airflow_batch_inference.sources.dataset import MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from airflow_batch_inference.predictors.challengers.disagreement_counts import M
 from airflow_batch_inference.predictors.challengers.disagreements import Compared, DisagreementCounter, compared_outputs
 from airflow_batch_inference.predictors.challengers.rule import DisagreementRule, parse_disagreements
 from airflow_batch_inference.records import OTHER_LABELS, ChainRows, Receipt
-from airflow_batch_inference.sources.dataset import MiniBatch, Origin
+from airflow_batch_inference.sources.batches import MiniBatch, Origin
 
 ONE = Compared(output="p", challenger_output="q", champion=(0,), challenger=(0,))
 
