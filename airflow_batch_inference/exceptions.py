@@ -30,7 +30,7 @@ are taken out here, in the base (:mod:`.wording`), so that no message can forget
     │   ├── InputChangedError          retryable: a file was changed while it was read
     │   └── TooManyRejectedRowsError   counts, limit, first reasons, where the rejects lie
     ├── PredictionError                file, row range, cause chained
-    │   └── OutOfStepError             the predictions are not one a row, each of its own row
+    │   └── RowAlignmentError             the predictions are not one a row, each of its own row
     ├── ScriptError                    a scoring script that cannot be run, with its own traceback
     │   └── TooManyFailedItemsError    retryable: a retry runs the mini-batches that failed, and only those
     ├── WorkerError                    retryable: worker processes died, made no progress, or have no environment
@@ -188,7 +188,7 @@ class PredictionError(BatchInferenceError):
     retryable: ClassVar[bool] = False
 
 
-class OutOfStepError(PredictionError):
+class RowAlignmentError(PredictionError):
     """The model returned too many or too few rows, or rows that depend on the rows around them."""
 
     retryable: ClassVar[bool] = False

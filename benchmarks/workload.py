@@ -94,6 +94,7 @@ def ours(
 ) -> PredictionSetRecord:
     """Run the job that PredictOperator runs, and return its record; with a baseline, the rows are counted on it."""
     from airflow_batch_inference.jobs.request import Destination, ScoringOptions, ScoringRequest
+    from airflow_batch_inference.predictors.graphs.chain import single_model
     from airflow_batch_inference.records import ModelRecord, TaskKey
     from airflow_batch_inference.storage.store import Storage
     from airflow_batch_inference.workflows.score import Resources, score_dataset
@@ -102,14 +103,11 @@ def ours(
     record = replace(record, baseline_uri="memory:baseline" if baseline else None)
     task = TaskKey(dag_id="benchmark", run_id="1", task_id="predict")
     request = ScoringRequest(
-        model=None,
-        model_storage=Storage(),
-        record=record,
-        model_record_uri=None,
+        models=single_model(record, storage=Storage()),
         dataset=str(data),
         options=ScoringOptions(),
         destination=Destination(root=str(target), task=task, attempt="1", try_id="1", batch_id="1"),
-        parity_rows=4,
+        alignment_check_rows=4,
         baseline=baseline,
     )
     return score_dataset(request, storage=Storage(), resources=Resources(**resources))[1]

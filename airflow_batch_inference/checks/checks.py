@@ -1,6 +1,6 @@
 """Validation checks: named expressions over a model's inputs and outputs, true where something is wrong with a row.
 
-A check marks rows; what happens when it marks too many of them is its action. What must not be relaxed: a check never
+A check marks rows; what happens when it marks too many of them is its action. Invariants: a check never
 drops a row by itself (``quarantine`` was asked for, and sets it aside with its values), and its counts are of all
 rows that were scored.
 """
@@ -19,7 +19,8 @@ import pyarrow as pa
 from airflow_batch_inference.checks.expressions import parse_expression
 from airflow_batch_inference.checks.polars_checks import is_polars, refuse_polars
 from airflow_batch_inference.exceptions import CheckFailedError, ConfigurationError, did_you_mean
-from airflow_batch_inference.predictors.isolation import RejectedRow, ScoredRows, only
+from airflow_batch_inference.predictors.isolation import only
+from airflow_batch_inference.predictors.scored_rows import RejectedRow, ScoredRows
 from airflow_batch_inference.records import CheckCount, CheckResult
 
 if TYPE_CHECKING:

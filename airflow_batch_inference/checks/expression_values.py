@@ -1,6 +1,6 @@
 """What expressions calculate with: values in a few types, and operations that keep a null a null.
 
-What must not be relaxed: NaN is null; a division by zero gives null; integers compare exactly with integers, and are
+Invariants: NaN is null; a division by zero gives null; integers compare exactly with integers, and are
 calculated with as doubles, so that they never wrap around; and types are chosen by types, never by values, so that a
 row's result depends on that row alone.
 """

@@ -59,7 +59,7 @@ SCORING_ARGUMENTS: tuple[Argument, ...] = (
     ARTIFACT_ROOT,
     ("--conn-id", {"help": "Airflow connection that reaches the model, the dataset and the output"}),
 )
-_PARITY_ROWS = 4
+_ALIGNMENT_CHECK_ROWS = 4
 
 
 def artifact_store(arguments: argparse.Namespace) -> tuple[str, Storage]:
@@ -110,21 +110,19 @@ def scoring_request(arguments: argparse.Namespace, output_format: str) -> Scorin
     from airflow_batch_inference.jobs.plan import batch_bytes
     from airflow_batch_inference.jobs.request import ScoringRequest
     from airflow_batch_inference.operators.base import storage_for
+    from airflow_batch_inference.predictors.graphs.chain import single_model
 
     root, storage = artifact_store(arguments)
     options, policy, resources = _options(arguments, output_format), _policy(arguments), resources_of(arguments)
     model, record, record_uri = model_of(arguments, root, storage)
     return ScoringRequest(
-        model=model,
-        record=record,
-        model_storage=storage_for(record.conn_id),
-        model_record_uri=record_uri,
+        models=single_model(record, model=model, storage=storage_for(record.conn_id), record_uri=record_uri),
         dataset=absolutes(arguments.dataset),
         options=options,
         destination=_destination(arguments, root, options, policy),
         rows_per_batch=arguments.mini_batch_rows,
         policy=policy,
-        parity_rows=_PARITY_ROWS,
+        alignment_check_rows=_ALIGNMENT_CHECK_ROWS,
         batch_bytes=batch_bytes(resources.max_memory),
         accelerate=arguments.accelerate,
     )

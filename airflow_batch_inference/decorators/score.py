@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import DecoratedOperator, task_decorator_factory
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
     from airflow_batch_inference.jobs.request import ScoringRequest
-    from airflow_batch_inference.predictors.lineup import ModelSource
+    from airflow_batch_inference.predictors.graphs.base import ModelGraph
     from airflow_batch_inference.scripts.function import FileFunction
 
 log = logging.getLogger(__name__)
@@ -112,7 +111,7 @@ class ScoreRowsOperator(ScoreOperator):
 
     def _request(self, context: Context, on_empty: str) -> ScoringRequest:
         from airflow_batch_inference.predictors.function import FunctionModel, function_record, pickled
-        from airflow_batch_inference.predictors.lineup import ModelSource
+        from airflow_batch_inference.predictors.graphs.chain import single_model
 
         model = FunctionModel(
             function=self.python_callable,
@@ -120,11 +119,12 @@ class ScoreRowsOperator(ScoreOperator):
             args=tuple(self.op_args),
             kwargs=self._given(context),
         )
-        self._source = ModelSource(record=function_record(model, where=self._where(context)), model=model)
-        return replace(super()._request(context, on_empty), function=pickled(model), model_storage=None)
+        record = function_record(model, where=self._where(context))
+        self._graph = single_model(record, model=model, function=pickled(model))
+        return super()._request(context, on_empty)
 
-    def _models(self) -> tuple[ModelSource, None]:
-        return self._source, None
+    def _models(self) -> ModelGraph:
+        return self._graph
 
 
 class ScoreFilesOperator(ScoreOperator):

@@ -1,6 +1,6 @@
 """How good predicted classes and their probabilities are, by scikit-learn's metrics.
 
-What must not be relaxed: rows of a class that the model never saw are compared and count as errors; and a metric that
+Invariants: rows of a class that the model never saw are compared and count as errors; and a metric that
 has no meaning for the rows at hand (ROC AUC of one class alone) is left empty with the reason, never made up.
 """
 

@@ -1,6 +1,6 @@
 """From a prediction set with labels to the record of its evaluation.
 
-What must not be relaxed: what is evaluated is what was committed; and the same prediction set and question always give
+Invariants: what is evaluated is what was committed; and the same prediction set and question always give
 the same record.
 """
 

@@ -1,6 +1,6 @@
 """What is scored for an evaluation: the inputs go to the model, the labels go round it.
 
-What must not be relaxed: no label ever reaches the model, also not one that takes its columns by position.
+Invariants: no label ever reaches the model, also not one that takes its columns by position.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_batch_inference.exceptions import SignatureMismatchError, did_you_mean
 from airflow_batch_inference.jobs.prepare import open_input
 from airflow_batch_inference.jobs.request import ScoringOptions, ScoringRequest
+from airflow_batch_inference.predictors.graphs.chain import single_model
 from airflow_batch_inference.records import ColumnSpec, CsvOptions
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.storage.store import Storage
 
 NAME = "evaluation_predictions"
-_PARITY_ROWS = 4
+_ALIGNMENT_CHECK_ROWS = 4
 _LABEL_TYPES: dict[type, str] = {str: "string", bool: "bool", int: "int64", float: "double"}
 
 
@@ -73,12 +74,14 @@ def scoring_request(
     """
     methods = question.methods(model, question.known_classes(record).own)
     return ScoringRequest(
-        model=model,
-        # The predictions get names of their own, which labels can't have, and classes as the model says them. The
-        # loaded model was checked against its golden set, which has the names.
-        record=replace(record, label_columns=None, output_names=None, class_names=None, golden_uri=None),
-        model_storage=model_storage,
-        model_record_uri=record_uri,
+        models=single_model(
+            # The predictions get names of their own, which labels can't have, and classes as the model says them. The
+            # loaded model was checked against its golden set, which has the names.
+            replace(record, label_columns=None, output_names=None, class_names=None, golden_uri=None),
+            model=model,
+            storage=model_storage,
+            record_uri=record_uri,
+        ),
         dataset=data.dataset,
         options=ScoringOptions(
             name=NAME,
@@ -91,7 +94,7 @@ def scoring_request(
         ),
         destination=destination,
         policy=policy,
-        parity_rows=_PARITY_ROWS,
+        alignment_check_rows=_ALIGNMENT_CHECK_ROWS,
         types=_label_types(question, record),
     )
 

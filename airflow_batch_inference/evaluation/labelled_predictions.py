@@ -1,6 +1,6 @@
 """From a prediction set's columns to rows that can be compared: which problem it is, which classes, which scores.
 
-What must not be relaxed: a row without a label is left out and counted; no other row is.
+Invariants: a row without a label is left out and counted; no other row is.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Labels and predictions as codes: the places of their values among the model's classes.
 
-What must not be relaxed: values are matched by what they are (1, 1.0 and true are one class, "1" and 1 only where no
+Invariants: values are matched by what they are (1, 1.0 and true are one class, "1" and 1 only where no
 label is of the classes' own kind), and a label that no class matches gets a code of its own, never a neighbour's.
 """
 

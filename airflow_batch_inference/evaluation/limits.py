@@ -1,6 +1,6 @@
 """What metrics must reach: thresholds, and how much worse than an earlier evaluation they may be.
 
-What must not be relaxed: a metric that has no value keeps within no limit, since a gate must not open for what nobody
+Invariants: a metric that has no value keeps within no limit, since a gate must not open for what nobody
 has measured.
 """
 

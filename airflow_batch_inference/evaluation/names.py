@@ -1,6 +1,6 @@
 """The metrics' names: which there are, which way is better, and which functions of scikit-learn may be named.
 
-What must not be relaxed: a name that is not known is refused before anything is scored, with the nearest one that is.
+Invariants: a name that is not known is refused before anything is scored, with the nearest one that is.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What is asked of a model: which labels, which metrics, which limits; and with which methods it answers.
 
-What must not be relaxed: all that can be known to be wrong is refused before the first row is scored.
+Invariants: all that can be known to be wrong is refused before the first row is scored.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class LoadedModel(Protocol):
     (:class:`~airflow_batch_inference.schema.signature.OnlyTensor`);
     ``example(inputs)``, a value that it takes for those columns of which it knows one;
     ``unnamed``, the name of a first step of which nobody can tell which columns it takes unless somebody names them;
-    and ``blamed(error)``, which says what failed and where, for a message.
+    and ``describe_failure(error)``, which says what failed and where, for a message.
     """
 
     @property

@@ -1,6 +1,6 @@
 """Requests that are NumPy arrays: a plain one is answered by what the model returns, a structured one by all columns.
 
-What must not be relaxed: the columns of a plain array are the model's inputs in their order, and a number of columns
+Invariants: the columns of a plain array are the model's inputs in their order, and a number of columns
 that is not theirs is an error; and an array is answered by the values that the model's own ``predict`` returns.
 """
 

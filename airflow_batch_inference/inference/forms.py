@@ -1,6 +1,6 @@
 """The forms that a request can have, and its answer in the same form: frame, Arrow table, dict of columns, records.
 
-What must not be relaxed: the fields of the request come back as they were given, in their order and with their types
+Invariants: the fields of the request come back as they were given, in their order and with their types
 (a frame's also with its index); an array in a cell is a tensor, never several rows or columns; and what holds for a
 request alone holds for it among others that are scored in one go.
 """

@@ -1,6 +1,6 @@
 """Requests that are pandas data frames.
 
-What must not be relaxed: a frame's columns keep their types in the answer, integers beside nulls too, and its index is
+Invariants: a frame's columns keep their types in the answer, integers beside nulls too, and its index is
 that of the answer; joining frames and cutting them apart costs some tens of microseconds each, not a millisecond.
 """
 

@@ -1,13 +1,12 @@
 """What a request is scored with: a model from a file, a record or memory, ready to be asked.
 
-What must not be relaxed: a file is loaded by :mod:`~airflow_batch_inference.models.loading` with all of its checks, and
+Invariants: a file is loaded by :mod:`~airflow_batch_inference.models.loading` with all of its checks, and
 nothing here vouches for it.
 """
 
 from __future__ import annotations
 
 import os
-import time
 import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -20,10 +19,14 @@ from airflow_batch_inference.inference.arrays import ArrayInputs
 from airflow_batch_inference.inference.files import located
 from airflow_batch_inference.models.describe import ModelRequest, describe_model
 from airflow_batch_inference.models.loading import TrustRequest
-from airflow_batch_inference.predictors.chain import Call, StepModel, output_names, step_inputs, steps_predictor
+from airflow_batch_inference.predictors.call import Call, StepModel
+from airflow_batch_inference.predictors.chain import chain_predictor
 from airflow_batch_inference.predictors.golden import load_checked
-from airflow_batch_inference.predictors.input_validation import make_screen
-from airflow_batch_inference.predictors.single import Predictor, label_names
+from airflow_batch_inference.predictors.input_validation import make_input_validation
+from airflow_batch_inference.predictors.output_table import label_names
+from airflow_batch_inference.predictors.single import SinglePredictor
+from airflow_batch_inference.predictors.timed import TimedPredictor
+from airflow_batch_inference.predictors.wiring import output_names, step_inputs
 from airflow_batch_inference.records import ModelRecord
 from airflow_batch_inference.schema.signature import plan_inputs
 from airflow_batch_inference.storage.store import Storage, private_folder
@@ -31,39 +34,41 @@ from airflow_batch_inference.storage.uris import is_record_uri
 from airflow_batch_inference.trees.fast_model import accelerated
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow as pa
 
     from airflow_batch_inference.flavors.base import LoadedModel
-    from airflow_batch_inference.predictors.base import BatchPredictor
-    from airflow_batch_inference.predictors.input_validation import Screen
+    from airflow_batch_inference.predictors.base import Predictor
     from airflow_batch_inference.records import ColumnSpec
     from airflow_batch_inference.schema.signature import InputPlan
-    from airflow_batch_inference.sources.batches import MiniBatch
     from airflow_batch_inference.trees.fast_model import Accelerate
 
 THE_DATA = "the data"
 
 
-class Steps(Protocol):
-    """What scores mini-batches of one schema, in one call of ``predict``; made for each request, so it may count."""
+@dataclass(frozen=True, slots=True)
+class RequestPredictor:
+    """What scores the mini-batches of one request; it counts the time of each step.
 
-    names: list[str]
-    """The outputs' names; known once a mini-batch was scored."""
-    nanoseconds: list[int]
-    """Time spent in each step so far."""
+    Attributes
+    ----------
+    predictor
+        Of the model, or of several behind one another.
+    inputs
+        How the request's fields become the first model's inputs.
+    named
+        Returns what outputs of these default names are called.
+    """
+
+    predictor: Predictor
+    inputs: InputPlan
+    named: Callable[[Sequence[str]], tuple[str, ...]]
 
     @property
-    def screen(self) -> Screen | None:
-        """Finds values that fit no input, where a row may fail."""
-
-    @property
-    def inputs(self) -> InputPlan:
-        """How the request's fields become the first step's inputs."""
-
-    def predict(self, batch: MiniBatch) -> list[pa.Array]:
-        """Return one column an output."""
+    def names(self) -> tuple[str, ...]:
+        """The outputs' names; known once a mini-batch was scored."""
+        return self.named(self.predictor.outputs)
 
 
 class Scorer(Protocol):
@@ -89,7 +94,7 @@ class Scorer(Protocol):
     def array_inputs(self) -> ArrayInputs:
         """What becomes of the columns of an array."""
 
-    def steps(self, schema: pa.Schema, *, tolerant: bool) -> Steps:
+    def predictor(self, schema: pa.Schema, *, tolerant: bool) -> RequestPredictor:
         """Match a request's fields to the model's inputs.
 
         Parameters
@@ -104,35 +109,6 @@ class Scorer(Protocol):
         SignatureMismatchError
             A field is missing, or of a type that the model cannot take.
         """
-
-
-@dataclass(slots=True)
-class TimedPredictor:
-    """One model, and the time that it takes."""
-
-    predictor: Predictor
-    labels: tuple[str, ...] | None
-    names: list[str] = field(default_factory=list)
-    nanoseconds: list[int] = field(default_factory=lambda: [0])
-
-    @property
-    def screen(self) -> Screen | None:
-        """See :class:`Steps`."""
-        return self.predictor.screen
-
-    @property
-    def inputs(self) -> InputPlan:
-        """See :class:`Steps`."""
-        return self.predictor.inputs
-
-    def predict(self, batch: MiniBatch) -> list[pa.Array]:
-        """See :class:`Steps`."""
-        started = time.perf_counter_ns()
-        found = self.predictor.predict(batch)
-        self.nanoseconds[0] += time.perf_counter_ns() - started
-        known = self.labels if self.labels is not None and len(self.labels) == len(found) else None
-        self.names[:] = label_names(None, known, self.predictor.names)
-        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +142,7 @@ class OneModel:
         """See :class:`Scorer`."""
         return ArrayInputs.of(self.model, self.inputs)
 
-    def steps(self, schema: pa.Schema, *, tolerant: bool) -> TimedPredictor:
+    def predictor(self, schema: pa.Schema, *, tolerant: bool) -> RequestPredictor:
         """See :class:`Scorer`."""
         names = schema.names if self.inputs is None else [spec.name for spec in self.inputs]
         plan = plan_inputs(
@@ -179,42 +155,25 @@ class OneModel:
             tensor=getattr(self.model, "tensor", None),
         )
         plan = plan if self.inputs is not None else replace(plan, by_name=self.sha256 is None)
-        screen = None
+        validation = None
         if tolerant:
             words = dict.fromkeys(names, "quarantine")
-            screen = make_screen(plan, cast("Any", words), (), schema, has_names=self.inputs is not None)
-        predictor = Predictor(
+            validation = make_input_validation(plan, cast("Any", words), (), schema, has_names=self.inputs is not None)
+        predictor = SinglePredictor(
             model=self.model,
             inputs=plan,
             methods=self.methods,
             kwargs=self.kwargs,
             class_names=self.class_names,
-            screen=screen,
+            validation=validation,
             whole=True,
         )
         known = self.labels or self.model.output_names if len(self.methods) == 1 else None
-        return TimedPredictor(predictor, known)
 
+        def named(default: Sequence[str]) -> tuple[str, ...]:
+            return label_names(None, known, default)
 
-@dataclass(slots=True)
-class TimedSteps:
-    """Models behind one another, and the time that each takes."""
-
-    predictor: BatchPredictor
-    inputs: InputPlan
-    record: ModelRecord
-    is_alone: bool
-    screen: None = None
-    names: list[str] = field(default_factory=list)
-    nanoseconds: list[int] = field(default_factory=list)
-
-    def predict(self, batch: MiniBatch) -> list[pa.Array]:
-        """See :class:`Steps`."""
-        found = self.predictor.predict(batch)
-        before = self.nanoseconds or [0] * len(self.predictor.elapsed)
-        self.nanoseconds[:] = [spent + more for spent, more in zip(before, self.predictor.elapsed, strict=True)]
-        self.names[:] = output_names(self.record, self.predictor.names, is_alone=self.is_alone)
-        return found
+        return RequestPredictor(TimedPredictor(predictor), plan, named)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,11 +216,16 @@ class ModelsInSteps:
         """See :class:`Scorer`."""
         return ArrayInputs.of(self.models[0].model, self.models[0].record.inputs)
 
-    def steps(self, schema: pa.Schema, *, tolerant: bool) -> TimedSteps:
+    def predictor(self, schema: pa.Schema, *, tolerant: bool) -> RequestPredictor:
         """See :class:`Scorer`."""
         plan = step_inputs(self.models[0], schema, THE_DATA, parses_text=tolerant)
-        predictor = steps_predictor(self.models, schema, call=self.call, parses_text=tolerant)
-        return TimedSteps(predictor, plan, self.models[-1].record, len(self.call.methods) == 1)
+        predictor = chain_predictor(self.models, schema, call=self.call, parses_text=tolerant)
+        record, is_alone = self.models[-1].record, len(self.call.methods) == 1
+
+        def named(default: Sequence[str]) -> tuple[str, ...]:
+            return output_names(record, default, is_alone=is_alone)
+
+        return RequestPredictor(TimedPredictor(predictor), plan, named)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

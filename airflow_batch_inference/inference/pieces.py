@@ -1,6 +1,6 @@
 """One frame that is scored in pieces, as Wallaroo's ``parallel_infer`` does, and the answer put together again.
 
-What must not be relaxed: as many rows come back as were given, in their order; a piece that fails as a whole costs
+Invariants: as many rows come back as were given, in their order; a piece that fails as a whole costs
 its own rows, whose outputs are null and whose ``error`` says why; and every column keeps its type.
 """
 

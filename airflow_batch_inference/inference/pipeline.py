@@ -1,6 +1,6 @@
 """A model in memory that requests are scored with, one after the other or many at a time.
 
-What must not be relaxed: a request is never changed; its answer has its type; and a pipeline may be used by several
+Invariants: a request is never changed; its answer has its type; and a pipeline may be used by several
 threads at once.
 """
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from airflow_batch_inference.checks.checks import Marked, judged, mark, parse_checks
-from airflow_batch_inference.exceptions import ConfigurationError, DataError
+from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.formats.csv.options import parse_csv_options
 from airflow_batch_inference.inference.arguments import refuses_unknown
 from airflow_batch_inference.inference.asked import Asked
@@ -29,7 +29,7 @@ from airflow_batch_inference.inference.pieces import (
     pieces_of,
     put_together,
 )
-from airflow_batch_inference.inference.scored import Outputs, now_ms, readable, score
+from airflow_batch_inference.inference.scored import Outputs, now_ms, readable, require_some_good_row, score
 from airflow_batch_inference.inference.taking import is_whole, take, take_frame, take_json
 from airflow_batch_inference.inference.threads import InTime, seconds
 from airflow_batch_inference.jobs.output_layout import Provenance, marks_column, pipeline_version
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_batch_inference.inference.forms import Column, Form
-    from airflow_batch_inference.inference.models import Scorer, Steps
+    from airflow_batch_inference.inference.models import RequestPredictor, Scorer
     from airflow_batch_inference.jobs.result_columns import Leaf
     from airflow_batch_inference.records import CheckResult
 
@@ -353,20 +353,20 @@ class Pipeline:
         tolerant = asked.on_error == "null"
         fields = whole.names  # first of all, since two of one name are refused
         table = whole.arrow(tolerant=tolerant)
-        steps = self.scorer.steps(table.schema, tolerant=tolerant)
+        model = self.scorer.predictor(table.schema, tolerant=tolerant)
         parsed = time.perf_counter_ns() - started
         origins = tuple(Origin(name, 0, form.rows) for name, form in zip(names, forms, strict=True))
-        found = score(steps, table, origins, on_error=asked.on_error, bisects=bisects)
+        found = score(model, table, origins, on_error=asked.on_error, bisects=bisects)
         if len(forms) > 1 and found.errors.null_count < len(found.errors):
-            _require_some_good_row(found, forms)
-        marked = self._marked(table, steps, found)
-        return self._columns(fields, found, marked, (max(1, parsed), *steps.nanoseconds), asked), table, marked
+            require_some_good_row(found, [form.rows for form in forms])
+        marked = self._marked(table, model, found)
+        return self._columns(fields, found, marked, (max(1, parsed), *model.predictor.elapsed), asked), table, marked
 
-    def _marked(self, table: pa.Table, steps: Steps, found: Outputs) -> Marked:
+    def _marked(self, table: pa.Table, model: RequestPredictor, found: Outputs) -> Marked:
         if not self.checks:
             return Marked({}, table.num_rows)
-        if found.errors.null_count < len(found.errors) or steps.screen is not None:
-            table = readable(table, steps.inputs)
+        if found.errors.null_count < len(found.errors) or model.predictor.validation is not None:
+            table = readable(table, model.inputs)
         values = {f"{INPUT}.{name}": table.column(name) for name in table.column_names}
         values |= {f"{OUTPUT}.{name}": column for name, column in found.columns.items()}
         return mark(self.checks, values, table.num_rows)
@@ -398,20 +398,3 @@ def _values(leaf: Leaf, found: Outputs, marked: Marked, said: Provenance, elapse
         return found.errors
     values = said.column(leaf, marked.rows, elapsed)
     return marks_column(leaf, marked) if values is None else values
-
-
-def _require_some_good_row(found: Outputs, forms: Sequence[Form[Any]]) -> None:
-    """Refuse an answer that has no good row for one of several requests: that one is an error by itself.
-
-    Raises
-    ------
-    DataError
-        There is such a one.
-    """
-    start = 0
-    for form in forms:
-        errors = found.errors.slice(start, form.rows)
-        if form.rows and errors.null_count == 0:
-            message = "None of a request's rows can be scored."
-            raise DataError(message)
-        start += form.rows

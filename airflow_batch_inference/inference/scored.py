@@ -1,6 +1,6 @@
 """One request, scored: its rows in mini-batches, its bad rows by themselves, and the columns of its answer.
 
-What must not be relaxed: as many rows come back as were given, in their order; a bad row costs that row alone, where
+Invariants: as many rows come back as were given, in their order; a bad row costs that row alone, where
 rows may fail; and what is true of a request is so whether it is scored alone or among others.
 """
 
@@ -16,12 +16,12 @@ import pyarrow as pa
 from airflow_batch_inference.exceptions import (
     DataError,
     EmptyDatasetError,
-    OutOfStepError,
     PredictionError,
+    RowAlignmentError,
     TooManyRejectedRowsError,
 )
 from airflow_batch_inference.predictors.isolation import Isolator, only
-from airflow_batch_inference.predictors.made_up import made_up_row
+from airflow_batch_inference.predictors.placeholder import placeholder_row
 from airflow_batch_inference.schema.casting import fitted, unfit
 from airflow_batch_inference.schema.column_types import is_number, is_text
 from airflow_batch_inference.schema.columns import replace_columns
@@ -30,7 +30,8 @@ from airflow_batch_inference.sources.batches import MiniBatch, Origin
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from airflow_batch_inference.inference.models import Steps
+    from airflow_batch_inference.inference.models import RequestPredictor
+    from airflow_batch_inference.predictors.base import Predictor
     from airflow_batch_inference.schema.signature import InputPlan
 
 OnError = Literal["raise", "null"]
@@ -69,13 +70,15 @@ def rows_at_once(table: pa.Table) -> int:
     return max(1, min(BATCH_ROWS, BATCH_BYTES // width))
 
 
-def score(steps: Steps, table: pa.Table, origins: tuple[Origin, ...], *, on_error: OnError, bisects: bool) -> Outputs:
+def score(
+    model: RequestPredictor, table: pa.Table, origins: tuple[Origin, ...], *, on_error: OnError, bisects: bool
+) -> Outputs:
     """Score a request, or several one behind the other.
 
     Parameters
     ----------
-    steps
-        The model.
+    model
+        What predicts.
     table
         The rows.
     origins
@@ -92,53 +95,53 @@ def score(steps: Steps, table: pa.Table, origins: tuple[Origin, ...], *, on_erro
     """
     whole = MiniBatch(table, origins)
     if not table.num_rows:
-        return _without_rows(steps, table.schema)
+        return _without_rows(model, table.schema)
     found: list[list[pa.Array]] = []
     errors: dict[int, str] = {}
     size = rows_at_once(table)
     for start in range(0, table.num_rows, size):
         batch = whole.slice(start, min(size, table.num_rows - start))
-        predicted, wrong = _scored(steps, batch, on_error=on_error, bisects=bisects)
+        predicted, wrong = _scored(model.predictor, batch, on_error=on_error, bisects=bisects)
         found.append(_filled(predicted, wrong, batch.table.num_rows))
         errors |= {start + row: error for row, error in wrong.items()}
     if len(errors) == table.num_rows:
         message = f"None of {table.num_rows} row(s) can be scored. The first: {errors[0]}"
         raise TooManyRejectedRowsError(message)
-    columns = dict(zip(steps.names, _joined(found), strict=True))
+    columns = dict(zip(model.names, _joined(found), strict=True))
     return Outputs(columns, _errors(errors, table.num_rows))
 
 
 def _scored(
-    steps: Steps, batch: MiniBatch, *, on_error: OnError, bisects: bool
+    predictor: Predictor, batch: MiniBatch, *, on_error: OnError, bisects: bool
 ) -> tuple[list[pa.Array], dict[int, str]]:
     """Return the predictions for the good rows, and the errors of the others."""
     if on_error == "raise":
-        return steps.predict(batch), {}
-    wrong = {} if steps.screen is None else dict(steps.screen.faults(batch, with_advice=False))
+        return predictor.predict(batch), {}
+    wrong = {} if predictor.validation is None else dict(predictor.validation.violations(batch, with_advice=False))
     keep = np.ones(batch.table.num_rows, dtype=bool)
     keep[list(wrong)] = False
     good = only(batch, keep) if wrong else batch
     if not good.table.num_rows:
         return [], wrong
     try:
-        return steps.predict(good), wrong
-    except OutOfStepError:
+        return predictor.predict(good), wrong
+    except RowAlignmentError:
         raise
     except (DataError, PredictionError) as error:
         if not bisects:
             raise
         places = np.flatnonzero(keep).tolist()
-        predicted, failed = _bisected(steps, good, error)
+        predicted, failed = _bisected(predictor, good, error)
         return predicted, dict(sorted((wrong | {places[row]: text for row, text in failed.items()}).items()))
 
 
-def _bisected(steps: Steps, batch: MiniBatch, error: Exception) -> tuple[list[pa.Array], dict[int, str]]:
+def _bisected(predictor: Predictor, batch: MiniBatch, error: Exception) -> tuple[list[pa.Array], dict[int, str]]:
     rows = batch.table.num_rows
-    if rows > _SAMPLED_ROWS * _SAMPLED_ROWS and not any(_passes(steps, sample) for sample in _samples(batch)):
+    if rows > _SAMPLED_ROWS * _SAMPLED_ROWS and not any(_passes(predictor, sample) for sample in _samples(batch)):
         # It is not the rows: nobody waits for thousands of calls that fail.
         text = f"All of {_SAMPLED_ROWS} rows tried one at a time fail. {error}"
         return [], dict.fromkeys(range(rows), text)
-    isolator = Isolator(predictor=steps, allowed=None, allow_nan=True, samples=False)  # type: ignore[arg-type]  # predicts as one
+    isolator = Isolator(predictor=predictor, allowed=None, allow_nan=True, samples=False)
     found = isolator.score(batch, 0)
     return found.predicted, {row.row: row.error for row in found.rejected}
 
@@ -148,9 +151,9 @@ def _samples(batch: MiniBatch) -> Iterator[MiniBatch]:
         yield batch.slice(row, 1)
 
 
-def _passes(steps: Steps, batch: MiniBatch) -> bool:
+def _passes(predictor: Predictor, batch: MiniBatch) -> bool:
     try:
-        steps.predict(batch)
+        predictor.predict(batch)
     except (DataError, PredictionError):
         return False
     return True
@@ -183,8 +186,8 @@ def _errors(errors: dict[int, str], rows: int) -> pa.Array:
     return pa.array([errors.get(row) for row in range(rows)], pa.string())
 
 
-def _without_rows(steps: Steps, schema: pa.Schema) -> Outputs:
-    """Predict a made-up row to learn the outputs' names and types.
+def _without_rows(model: RequestPredictor, schema: pa.Schema) -> Outputs:
+    """Predict a placeholder row to learn the outputs' names and types.
 
     Raises
     ------
@@ -192,15 +195,37 @@ def _without_rows(steps: Steps, schema: pa.Schema) -> Outputs:
         The model does not take such a row.
     """
     try:
-        found = steps.predict(made_up_row(schema, "a made-up row"))
+        found = model.predictor.predict(placeholder_row(schema, "a placeholder row"))
     except Exception as error:  # a model may refuse such a row in its own way
         message = (
-            f"The data have no rows, and the model does not take a made-up one ({type(error).__name__}: {error}), so "
-            "the types of its outputs are not known. Ask for rows only."
+            f"The data have no rows, and the model does not take a placeholder row ({type(error).__name__}: {error}), "
+            "so the types of its outputs are not known. Ask for rows only."
         )
         raise EmptyDatasetError(message) from error
-    columns = {name: values.slice(0, 0) for name, values in zip(steps.names, found, strict=True)}
+    columns = {name: values.slice(0, 0) for name, values in zip(model.names, found, strict=True)}
     return Outputs(columns, pa.array([], pa.string()))
+
+
+def require_some_good_row(found: Outputs, sizes: Sequence[int]) -> None:
+    """Refuse an answer that has no good row for one of several requests: that one is an error by itself.
+
+    Parameters
+    ----------
+    sizes
+        How many rows each request has.
+
+    Raises
+    ------
+    DataError
+        There is such a one.
+    """
+    start = 0
+    for rows in sizes:
+        errors = found.errors.slice(start, rows)
+        if rows and errors.null_count == 0:
+            message = "None of a request's rows can be scored."
+            raise DataError(message)
+        start += rows
 
 
 def readable(table: pa.Table, inputs: InputPlan) -> pa.Table:

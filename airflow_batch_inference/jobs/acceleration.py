@@ -1,6 +1,6 @@
 """Who scored tree ensembles: the kernel or the model's own library, told of each part and of the whole job.
 
-What must not be relaxed: where the kernel gave other bits in one process, nothing that it has scored in others is kept.
+Invariants: where the kernel gave other bits in one process, nothing that it has scored in others is kept.
 """
 
 from __future__ import annotations
@@ -10,42 +10,33 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.ledger.receipts import receipt_uri
-from airflow_batch_inference.predictors.loaded_lineup import LoadedLineup
 from airflow_batch_inference.trees.fast_model import DIFFERS, why_slow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-    from airflow_batch_inference.flavors.base import LoadedModel
-    from airflow_batch_inference.records import ModelRecord, Receipt
+    from airflow_batch_inference.predictors.graphs.loaded import LoadedModels
+    from airflow_batch_inference.records import Receipt
     from airflow_batch_inference.storage.store import Storage
 
 log = logging.getLogger(__name__)
 
 
-def tree_kernel(model: LoadedModel, record: ModelRecord) -> dict[str, str]:
+def tree_kernel(models: LoadedModels) -> dict[str, str]:
     """Return, by model, why its own library has scored it; empty where the kernel has.
 
     Models that are no tree ensembles, and those that were not to be accelerated, are left out. Of several models of
-    one name (two versions of one) the second is called ``name (2)``, and so on, in the order of the lineup.
+    one name (two versions of one) the second is called ``name (2)``, and so on, in the order of the graph.
     """
     found: dict[str, str] = {}
     seen: Counter[str] = Counter()
-    for name, each in _models(model, record):
+    for step in models.steps():
+        name = step.record.name
         seen[name] += 1
-        reason = why_slow(each)
+        reason = why_slow(step.model)
         if reason is not None:
             found[name if seen[name] == 1 else f"{name} ({seen[name]})"] = reason
     return found
-
-
-def _models(model: LoadedModel, record: ModelRecord) -> Iterator[tuple[str, LoadedModel]]:
-    if not isinstance(model, LoadedLineup):
-        yield record.name, model
-        return
-    lines = (*model.challengers, *model.arms)
-    for step in (*model.steps, *(step for line in lines for step in line.steps)):
-        yield step.record.name, step.model
 
 
 def of_all_parts(receipts: Iterable[Receipt]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Which types a scoring job wants of the columns of text files.
 
-What must not be relaxed: what a model takes as text is read as text, and a baseline never makes a number of a column
+Invariants: what a model takes as text is read as text, and a baseline never makes a number of a column
 that no model takes: an identifier would lose its digits.
 """
 
@@ -23,9 +23,8 @@ def model_reading(record: ModelRecord | None, csv: CsvOptions) -> ReadOptions:
 
 def request_reading(request: ScoringRequest) -> ReadOptions:
     """Return how a job's dataset is read: the models' types first, then those of labels and of the baseline."""
-    beside = () if request.lineup is None else request.lineup.specs(request.record)
     others = request.types if request.baseline is None else (*request.types, *_kinds(request.baseline))
-    known = [spec for spec in (*_inputs(request.record), *beside) if spec.type != ANY]
+    known = [spec for spec in (*_inputs(request.record), *request.models.further_inputs()) if spec.type != ANY]
     return ReadOptions(csv=request.options.csv, types=(*known, *others))
 
 

@@ -1,7 +1,7 @@
 """What dead writers leave in the artifact store and beside what was published, and what of it may be removed.
 
 A killed process leaves private files (``.tmp-…``), a writer that came second the files of parts that no commit names.
-What must not be relaxed: nothing that a commit names is removed, and nothing that somebody may still be writing, or
+Invariants: nothing that a commit names is removed, and nothing that somebody may still be writing, or
 may still resume from.
 """
 

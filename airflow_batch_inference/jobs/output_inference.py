@@ -1,6 +1,6 @@
-"""What the models' outputs are, told by the first rows, or by a made-up one where there are none.
+"""What the models' outputs are, told by the first rows, or by a placeholder row where there are none.
 
-What must not be relaxed: a dataset without rows, or without files, gives an output of the same columns as one that has
+Invariants: a dataset without rows, or without files, gives an output of the same columns as one that has
 some, or an error.
 """
 
@@ -17,8 +17,8 @@ from airflow_batch_inference.checks.checks import columns_read
 from airflow_batch_inference.exceptions import EmptyDatasetError, TooManyRejectedRowsError
 from airflow_batch_inference.jobs.result_columns import ColumnChoice
 from airflow_batch_inference.predictors.isolation import Isolator
-from airflow_batch_inference.predictors.made_up import made_up_row
-from airflow_batch_inference.predictors.single import default_names
+from airflow_batch_inference.predictors.output_table import default_names
+from airflow_batch_inference.predictors.placeholder import placeholder_row
 from airflow_batch_inference.schema.column_types import arrow_type
 from airflow_batch_inference.sources.rows import TableSource
 
@@ -26,29 +26,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from airflow_batch_inference.jobs.request import ScoringOptions, ScoringRequest
-    from airflow_batch_inference.predictors.base import BatchPredictor
-    from airflow_batch_inference.predictors.lineup import Lineup
-    from airflow_batch_inference.records import ModelRecord
+    from airflow_batch_inference.predictors.base import Predictor
+    from airflow_batch_inference.predictors.graphs.base import ModelGraph
     from airflow_batch_inference.sources.batches import MiniBatch
     from airflow_batch_inference.sources.dataset import Dataset
 
-_PROBE_ROWS = 64
-_MOST_PROBED_ROWS = 128
+_SAMPLE_ROWS = 64
+_MOST_SAMPLED_ROWS = 128
 
 
-def outputs_of(predictor: BatchPredictor, batches: Iterable[MiniBatch], request: ScoringRequest) -> pa.Schema | None:
+def outputs_of(predictor: Predictor, batches: Iterable[MiniBatch], request: ScoringRequest) -> pa.Schema | None:
     """Predict a few rows, passing over those that fail where rows may be rejected; None where there is no row."""
     policy = request.policy
-    # Rows that are probed twice, and those that scoring rejects again, are counted there alone.
+    # Rows that are tried twice, and those that scoring rejects again, are counted there alone.
     isolator = Isolator(predictor=predictor, allowed=None, is_strict=not policy.is_tolerant, allow_nan=True)
     tried, error = 0, ""
-    for probe in itertools.chain.from_iterable(map(_probes, batches)):
-        scored = isolator.score(probe, 0)
+    for sample in itertools.chain.from_iterable(map(_samples, batches)):
+        scored = isolator.score(sample, 0)
         if scored.rows.table.num_rows:
             return _named(predictor, scored.predicted)
-        tried += probe.table.num_rows
+        tried += sample.table.num_rows
         error = error or scored.rejected[0].error
-        if tried >= _MOST_PROBED_ROWS:
+        if tried >= _MOST_SAMPLED_ROWS:
             break
     if not tried:
         return None
@@ -56,32 +55,29 @@ def outputs_of(predictor: BatchPredictor, batches: Iterable[MiniBatch], request:
     raise TooManyRejectedRowsError(message)
 
 
-def _named(predictor: BatchPredictor, columns: Sequence[pa.Array]) -> pa.Schema:
-    return pa.schema([pa.field(name, column.type) for name, column in zip(predictor.names, columns, strict=True)])
+def _named(predictor: Predictor, columns: Sequence[pa.Array]) -> pa.Schema:
+    return pa.schema([pa.field(name, column.type) for name, column in zip(predictor.outputs, columns, strict=True)])
 
 
-def _probes(batch: MiniBatch) -> Iterator[MiniBatch]:
+def _samples(batch: MiniBatch) -> Iterator[MiniBatch]:
     """Yield a mini-batch's first rows, then single ones from all over it."""
     rows = batch.table.num_rows
-    yield batch.slice(0, min(_PROBE_ROWS, rows))
-    if rows > _PROBE_ROWS:
-        yield from (batch.slice(int(row), 1) for row in np.linspace(0, rows - 1, _PROBE_ROWS))
+    yield batch.slice(0, min(_SAMPLE_ROWS, rows))
+    if rows > _SAMPLE_ROWS:
+        yield from (batch.slice(int(row), 1) for row in np.linspace(0, rows - 1, _SAMPLE_ROWS))
 
 
-def without_columns(
-    opened: Dataset, options: ScoringOptions, record: ModelRecord, lineup: Lineup | None
-) -> tuple[Dataset, ScoringOptions]:
-    """Give a dataset without any file the columns that the model takes, so that an empty output has a schema.
+def without_columns(opened: Dataset, options: ScoringOptions, models: ModelGraph) -> tuple[Dataset, ScoringOptions]:
+    """Give a dataset without any file the columns that the models take, so that an empty output has a schema.
 
     Columns that the options name and the model does not take are unknown here, and no mistake.
     """
-    # What the model does not say is a null until a value is made up for it.
+    # What the model does not say is a null until a placeholder takes its place.
+    record = models.first.record
     kinds = {spec.name: arrow_type(spec.type) or pa.null() for spec in record.inputs or ()}
-    if lineup is not None:
-        others = {spec.name: arrow_type(spec.type) or pa.null() for spec in lineup.specs(record)}
-        kinds |= {name: kind for name, kind in others.items() if name not in kinds}
-        key = lineup.split.key if lineup.split is not None else None
-        kinds = kinds if key is None else {key: pa.string(), **kinds}
+    others = {spec.name: arrow_type(spec.type) or pa.null() for spec in models.further_inputs()}
+    kinds |= {name: kind for name, kind in others.items() if name not in kinds}
+    kinds = {**dict.fromkeys(models.routing_columns, pa.string()), **kinds}
     if record.inputs is not None:  # a model that takes columns by their places would take these, too
         kinds |= {name: pa.null() for name in _named_fields(options) if name not in kinds}
     schema = pa.schema([*kinds.items()])
@@ -102,8 +98,8 @@ def _named_fields(options: ScoringOptions) -> list[str]:
     return [path.removeprefix("in.") for path in paths if path.startswith("in.") and path != "in.*"]
 
 
-def outputs_without_rows(predictor: BatchPredictor, dataset: Dataset, request: ScoringRequest) -> pa.Schema:
-    """Predict a made-up row to learn the output's columns and types.
+def outputs_without_rows(predictor: Predictor, dataset: Dataset, request: ScoringRequest) -> pa.Schema:
+    """Predict a placeholder row to learn the output's columns and types.
 
     Where there is no file, and so no column, and the model does not say what it takes either, nothing can be learnt:
     then one method's output is a column of doubles.
@@ -114,11 +110,10 @@ def outputs_without_rows(predictor: BatchPredictor, dataset: Dataset, request: S
         The model does not take such a row, so nobody can tell.
     """
     try:
-        return _named(predictor, predictor.predict(made_up_row(dataset.schema, dataset.name)))
+        return _named(predictor, predictor.predict(placeholder_row(dataset.schema, dataset.name)))
     except Exception as error:  # a model may refuse such a row in its own way
-        record = request.answering.record
-        several = request.lineup is not None and (request.lineup.split or request.lineup.challengers)
-        is_simple = len(request.options.methods) == 1 and request.options.explain is None and not several
+        record = request.models.output_model.record
+        is_simple = len(request.options.methods) == 1 and request.options.explain is None and not request.models.beside
         if (
             is_simple
             and not dataset.schema.names
@@ -127,7 +122,7 @@ def outputs_without_rows(predictor: BatchPredictor, dataset: Dataset, request: S
             names = request.options.label_columns or record.label_columns or record.output_names or ("",)
             return pa.schema([pa.field(name, pa.float64()) for name in default_names(len(names))])
         message = (
-            f"{dataset.name} has no rows, and the model does not take a made-up one ({type(error).__name__}: {error}), "
-            "so the types of its output are not known. Set on_empty to fail or skip."
+            f"{dataset.name} has no rows, and the model does not take a placeholder row ({type(error).__name__}: "
+            f"{error}), so the types of its output are not known. Set on_empty to fail or skip."
         )
         raise EmptyDatasetError(message) from error

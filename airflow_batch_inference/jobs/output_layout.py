@@ -1,7 +1,7 @@
-"""The output of a scoring job in another shape than "the input's columns, then the predictions".
+"""The output of a scoring job in another layout than "the input's columns, then the predictions".
 
 With checks it has ``check_failures`` at its end; as Wallaroo's it has the columns of
-:mod:`~airflow_batch_inference.jobs.result_columns`. What must not be relaxed: all but ``metadata.elapsed`` depends on
+:mod:`~airflow_batch_inference.jobs.result_columns`. Invariants: all but ``metadata.elapsed`` depends on
 the job alone, so that a part that is scored again has the same bytes.
 """
 
@@ -107,7 +107,7 @@ def pipeline_version(digests: Iterable[str], checks: Iterable[Check]) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutputShape:
+class OutputLayout:
     """How the rows of a job are written.
 
     Attributes
@@ -219,14 +219,14 @@ def as_number(values: pa.ChunkedArray, kind: pa.DataType | None, name: str) -> p
     return cast(values, kind, name) if is_parsed else values
 
 
-def make_shape(
+def make_output_layout(
     request: ScoringRequest,
     base: pa.Schema,
     passthrough: Sequence[str],
     inputs: InputPlan,
     there: pa.Schema,
-) -> OutputShape | None:
-    """Return the shape that a job asks for; None for the ordinary output.
+) -> OutputLayout | None:
+    """Return the layout that a job asks for; None for the ordinary output.
 
     Parameters
     ----------
@@ -261,7 +261,7 @@ def make_shape(
             "drop_columns, or rename it."
         )
         raise ConfigurationError(message)
-    shape = OutputShape(
+    layout = OutputLayout(
         base=base,
         passthrough=len(passthrough),
         checks=options.checks,
@@ -271,22 +271,20 @@ def make_shape(
         inputs=inputs,
         beside=beside,
     )
-    _try_checks(shape, there)
-    return shape
+    _try_checks(layout, there)
+    return layout
 
 
 def _groups_of_challengers(request: ScoringRequest) -> tuple[str, ...]:
-    lines = () if request.lineup is None else request.lineup.challengers
-    return tuple(f"{BESIDE}{line.name}" for line in lines)
+    return tuple(f"{BESIDE}{name}" for name in request.models.challenger_names)
 
 
 def _provenance(request: ScoringRequest) -> Provenance:
-    time_ms, last = request.options.time_ms, request.answering.record
+    time_ms, last = request.options.time_ms, request.models.output_model.record
     if time_ms is None:
         message = "output_schema is 'wallaroo', whose column time needs a time of the run; this run has none."
         raise ConfigurationError(message)
-    others = () if request.lineup is None else request.lineup.sources()
-    digests = [request.record.sha256, *(source.record.sha256 for source in others)]
+    digests = [source.record.sha256 for source in request.models.sources()]
     return Provenance(
         time_ms=time_ms,
         model_name=last.name,
@@ -295,13 +293,13 @@ def _provenance(request: ScoringRequest) -> Provenance:
     )
 
 
-def _try_checks(shape: OutputShape, there: pa.Schema) -> None:
+def _try_checks(layout: OutputLayout, there: pa.Schema) -> None:
     """Evaluate the checks on no rows: names and types are then known to be right before the first row is scored."""
-    kinds = dict(zip(shape.inputs.columns, shape.inputs.types, strict=True))
+    kinds = dict(zip(layout.inputs.columns, layout.inputs.types, strict=True))
     columns = {
         f"{INPUT}.{field.name}": as_number(pa.chunked_array([], field.type), kinds.get(field.name), field.name)
         for field in there
     }
-    for field in list(shape.base)[shape.passthrough :]:
-        columns[_made(field.name, shape.beside).path] = pa.chunked_array([], field.type)
-    mark(shape.checks, columns, 0)
+    for field in list(layout.base)[layout.passthrough :]:
+        columns[_made(field.name, layout.beside).path] = pa.chunked_array([], field.type)
+    mark(layout.checks, columns, 0)

@@ -1,6 +1,6 @@
 """Scoring one part: from its description to immutable files and a receipt, in whatever process.
 
-What must not be relaxed: the part's bytes depend on its description alone; a file is complete before its receipt
+Invariants: the part's bytes depend on its description alone; a file is complete before its receipt
 exists; of several who score one part, the first receipt counts and the others remove what they wrote.
 """
 
@@ -22,7 +22,6 @@ from airflow_batch_inference.formats.names import output_suffix
 from airflow_batch_inference.formats.prefetch import prefetched
 from airflow_batch_inference.formats.writers import PartWriter
 from airflow_batch_inference.jobs.acceleration import tree_kernel
-from airflow_batch_inference.jobs.model_statistics import tally_of
 from airflow_batch_inference.jobs.output_layout import as_number
 from airflow_batch_inference.jobs.plan import versions_of
 from airflow_batch_inference.jobs.quarantine import (
@@ -35,8 +34,8 @@ from airflow_batch_inference.ledger.accounting import as_text, row_hash, rows_ha
 from airflow_batch_inference.ledger.receipts import put_receipt, receipt_uri
 from airflow_batch_inference.ledger.retries import retrying
 from airflow_batch_inference.predictors.isolation import Isolator
-from airflow_batch_inference.predictors.shadow import ShadowedPredictor
-from airflow_batch_inference.predictors.single import assemble, require_in_step
+from airflow_batch_inference.predictors.output_table import assemble
+from airflow_batch_inference.predictors.row_alignment import check_row_alignment
 from airflow_batch_inference.records import Part, Receipt, Rejection
 from airflow_batch_inference.schema.columns import append_columns
 from airflow_batch_inference.sources.cursor import Cursor
@@ -48,19 +47,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from airflow_batch_inference.flavors.base import LoadedModel
-    from airflow_batch_inference.jobs.model_statistics import Tally
     from airflow_batch_inference.jobs.plan import PartPlan
     from airflow_batch_inference.jobs.prepare import PreparedJob
     from airflow_batch_inference.jobs.request import ScoringRequest
-    from airflow_batch_inference.predictors.isolation import RejectedRow, ScoredRows
+    from airflow_batch_inference.predictors.base import ModelStatistics
+    from airflow_batch_inference.predictors.graphs.loaded import LoadedModels
+    from airflow_batch_inference.predictors.scored_rows import RejectedRow, ScoredRows
     from airflow_batch_inference.records import CheckCount, Profile
     from airflow_batch_inference.sources.batches import MiniBatch
     from airflow_batch_inference.storage.store import Storage
 
 _SHOWN_REJECTIONS = 5
-_PROBED_PARTS = 8
-"""Every eighth part is probed: a probe takes some tens of milliseconds, a tenth of a cheap model's part."""
+_CHECKED_PARTS = 8
+"""Every eighth part is checked: that takes some tens of milliseconds, a tenth of a cheap model's part."""
 _COUNTED_ROWS = 4096
 
 
@@ -72,13 +71,13 @@ class PartScorer:
     ----------
     job, request
         What is scored, and where to.
-    model
+    models
         Loaded in this process.
     storage
         Reaches the artifact store.
-    tell
+    on_progress
         Called with start and stop (numbered within the part) before each predict call.
-    check
+    raise_if_stopped
         Called before each mini-batch; raises to stop.
     cursor
         Reads on where the last part ended.
@@ -86,10 +85,10 @@ class PartScorer:
 
     job: PreparedJob
     request: ScoringRequest
-    model: LoadedModel
+    models: LoadedModels
     storage: Storage
-    tell: Callable[[int, int], None] = lambda start, stop: None  # noqa: ARG005
-    check: Callable[[], None] = lambda: None
+    on_progress: Callable[[int, int], None] = lambda start, stop: None  # noqa: ARG005
+    raise_if_stopped: Callable[[], None] = lambda: None
     cursor: Cursor = field(default_factory=Cursor)
 
     def score(
@@ -127,9 +126,9 @@ class PartScorer:
         failing: Mapping[tuple[int, int], str],
         excluded: Mapping[str, str],
     ) -> Receipt:
-        predictor = self.job.predictor(self.request, self.model)
-        if isinstance(predictor, ShadowedPredictor):
-            predictor.exclude(excluded)
+        predictor = self.job.predictor(self.request, self.models)
+        for name, reason in excluded.items():
+            predictor.exclude(name, reason)
         run = _Run(
             self,
             Isolator(
@@ -139,10 +138,10 @@ class PartScorer:
                 allow_nan=self.request.policy.allow_nan,
                 failing=failing,
                 is_secret=bool(self.request.policy.redact_columns),
-                tell=self.tell,
+                on_progress=self.on_progress,
             ),
+            predictor.statistics(self.job.inferred, self.job.labels),
             Profiler(self.request.baseline.columns) if self.request.baseline else None,
-            tally_of(predictor, self.job, self.request),
         )
         dataset = self.job.dataset
         splits = tuple(dict.fromkeys(wanted.split for wanted in plan.ranges))
@@ -172,8 +171,8 @@ class PartScorer:
             nulled=dict(run.nulled),
             checks=run.checks,
             rows_set_aside=run.rows_set_aside,
-            lines=() if run.tally is None else run.tally.lines(),
-            tree_kernel=tree_kernel(self.model, self.request.record),
+            chains=run.statistics.chains(),
+            tree_kernel=tree_kernel(self.models),
             read=versions_of(dataset, plan),
             rows_digest=run.digest.hexdigest(),
         )
@@ -248,7 +247,7 @@ class PartScorer:
             "batch_inference.version": __version__,
             "batch_inference.job_key": self.job.key,
             "batch_inference.batch_id": self.request.destination.batch_id,
-            "batch_inference.model_sha256": self.request.answering.record.sha256,
+            "batch_inference.model_sha256": self.request.models.output_model.record.sha256,
         }
 
 
@@ -266,8 +265,8 @@ class _Run:
 
     scorer: PartScorer
     isolator: Isolator
+    statistics: ModelStatistics
     profiler: Profiler | None = None
-    tally: Tally | None = None
     digest: ReadDigest = field(default_factory=ReadDigest)
     uncounted: list[pa.Table] = field(default_factory=list)
     rows_in: int = 0
@@ -292,7 +291,7 @@ class _Run:
         reading = job.dataset.mini_batches(job.batch_rows, ranges=plan.ranges, cursor=self.scorer.cursor)
         with prefetched(self.digest.watching(reading)) as batches:
             while True:
-                self.scorer.check()
+                self.scorer.raise_if_stopped()
                 now, started = time.monotonic(), time.perf_counter_ns()
                 batch = next(batches, None)
                 self.spent("read", now)
@@ -302,17 +301,16 @@ class _Run:
                 now, started = time.monotonic(), time.perf_counter_ns()
                 scored = self.isolator.score(batch, self.rows_in)
                 elapsed = (waited, *self._steps(time.perf_counter_ns() - started))
-                self._require_in_step(plan, scored)
-                if self.tally is not None:  # rows that a check sets aside were scored, too
-                    self.tally.add(scored)
-                    self.tally.reject(batch, scored.rejected)
+                self._check_row_alignment(plan, scored)
+                self.statistics.count(scored)  # rows that a check sets aside were scored, too
+                self.statistics.count_rejected(batch, scored.rejected)
                 scored, marked = self._checked(batch, scored)
                 self._account(batch, scored)
-                scored = self._mended(scored)
+                scored = self._coerced(scored)
                 table = assemble(scored.rows, job.passthrough, scored.predicted, job.base)
                 self.spent("predict", now)
                 self._profile(table, scored)
-                yield table if job.shape is None else job.shape.table(table, marked, elapsed)
+                yield table if job.layout is None else job.layout.table(table, marked, elapsed)
 
     def _steps(self, took: int) -> Sequence[int]:
         """Return the nanoseconds of each step; of one alone all that its rows took, isolating bad ones included."""
@@ -322,25 +320,25 @@ class _Run:
     def _checked(self, batch: MiniBatch, scored: ScoredRows) -> tuple[ScoredRows, Marked]:
         """Evaluate the checks, count what they mark, and set aside what they say."""
         job = self.scorer.job
-        if job.shape is None:
+        if job.layout is None:
             return scored, Marked({}, scored.rows.table.num_rows)
-        table = scored.rows.table if job.screen is None else job.screen.readable(scored.rows.table)
-        marked = job.shape.mark(table, scored.predicted)
+        table = scored.rows.table if job.validation is None else job.validation.readable(scored.rows.table)
+        marked = job.layout.mark(table, scored.predicted)
         self.checks = added(self.checks, count_marks(marked, scored.rows))
-        aside = set_aside(job.shape.checks, batch, scored, marked)
+        aside = set_aside(job.layout.checks, batch, scored, marked)
         if aside is None:
             return scored, marked
         self.rows_set_aside += len(aside.scored.rejected) - len(scored.rejected)
         return aside.scored, marked.taken(aside.keep)
 
-    def _mended(self, scored: ScoredRows) -> ScoredRows:
+    def _coerced(self, scored: ScoredRows) -> ScoredRows:
         """Count what became null for the model, and return the rows with the numbers that text stands for."""
-        screen = self.scorer.job.screen
-        if screen is None:
+        validation = self.scorer.job.validation
+        if validation is None:
             return scored
         table = scored.rows.table
-        self.nulled.update(screen.nulled(table))
-        return replace(scored, rows=replace(scored.rows, table=screen.readable(table)))
+        self.nulled.update(validation.nulled(table))
+        return replace(scored, rows=replace(scored.rows, table=validation.readable(table)))
 
     def _profile(self, table: pa.Table, scored: ScoredRows) -> None:
         """Count the scored rows on the baseline's edges: what is written, and inputs that are not."""
@@ -370,12 +368,12 @@ class _Run:
         self._count(self.profiler)
         return self.profiler.profile()
 
-    def _require_in_step(self, plan: PartPlan, scored: ScoredRows) -> None:
-        rows = self.scorer.request.parity_rows
-        if rows and plan.index % _PROBED_PARTS == 0 and self.rows_in == 0 and scored.rows.table.num_rows:
+    def _check_row_alignment(self, plan: PartPlan, scored: ScoredRows) -> None:
+        rows = self.scorer.request.alignment_check_rows
+        if rows and plan.index % _CHECKED_PARTS == 0 and self.rows_in == 0 and scored.rows.table.num_rows:
             main = self.isolator.predictor.main
-            own = scored.predicted[: len(main.names)]
-            require_in_step(main, scored.rows, own, rows=rows, seed=plan.index)
+            own = scored.predicted[: len(main.outputs)]
+            check_row_alignment(main, scored.rows, own, rows=rows, seed=plan.index)
 
     def _account(self, batch: MiniBatch, scored: ScoredRows) -> None:
         self.rows_in += batch.table.num_rows

@@ -1,6 +1,6 @@
 """How the input is cut into parts, and how large a mini-batch is: pure functions of the input alone.
 
-What must not be relaxed: the plan does not depend on the number of workers, so that neither does the output.
+Invariants: the plan does not depend on the number of workers, so that neither does the output.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class Progress:
         if finished:
             log.info("Resumed %d of %d parts that an earlier try has scored", len(finished), len(plans))
 
-    def tell(self, receipt: Receipt) -> None:
+    def report(self, receipt: Receipt) -> None:
         """Note a finished part, and log unless the last line is too fresh."""
         self._receipts[receipt.index] = receipt
         self._rows += receipt.rows_in

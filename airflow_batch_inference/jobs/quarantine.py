@@ -12,7 +12,7 @@ from airflow_batch_inference.formats.written_types import is_writable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_batch_inference.predictors.isolation import RejectedRow
+    from airflow_batch_inference.predictors.scored_rows import RejectedRow
     from airflow_batch_inference.sources.batches import MiniBatch
 
 QUARANTINE_FORMAT = "parquet"

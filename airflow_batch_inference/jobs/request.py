@@ -13,16 +13,13 @@ from airflow_batch_inference.records import CsvOptions
 from airflow_batch_inference.storage.uris import task_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from airflow_batch_inference.checks.checks import Check
-    from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.jobs.result_columns import ColumnChoice
     from airflow_batch_inference.predictors.explanations import Explain
-    from airflow_batch_inference.predictors.function import PickledFunction
-    from airflow_batch_inference.predictors.lineup import Lineup, ModelSource
+    from airflow_batch_inference.predictors.graphs.base import ModelGraph
     from airflow_batch_inference.records import BaselineRecord, ColumnSpec, ModelRecord, TaskKey
-    from airflow_batch_inference.storage.store import Storage
     from airflow_batch_inference.trees.fast_model import Accelerate
 
 
@@ -146,12 +143,8 @@ class ScoringRequest:
 
     Attributes
     ----------
-    model, record
-        The loaded model and its record; a model that is None is loaded from its record where it is needed.
-    model_storage
-        Reaches the record's model; None: only the loaded model will do, and no other process can score with it.
-    model_record_uri
-        Where the record lies, for provenance; None for a model that was given by its own URI.
+    models
+        What it is scored with, one model or several.
     dataset
         What :func:`~airflow_batch_inference.sources.registry.open_dataset` takes.
     rows_per_batch
@@ -160,16 +153,12 @@ class ScoringRequest:
         What no row at all means: ``"succeed"`` commits a valid, empty prediction set.
     policy
         What happens to rows that cannot be scored.
-    parity_rows
+    alignment_check_rows
         How many rows of the first part and each eighth after it are scored a second time, alone, and compared; 0: none.
     baseline
         The model's: the rows are counted on it while they are scored, so that drift costs no second reading.
     batch_bytes
         About how much memory a mini-batch takes, where ``rows_per_batch`` is ``"auto"``.
-    function
-        The function that is the model, for other processes; None: the model has a file, or stays in this process.
-    lineup
-        The models beside this one, which is then the main one; None: there are none.
     accelerate
         Whether a kernel scores tree ensembles; the output has the same bits, so it does not depend on it.
     types
@@ -178,21 +167,16 @@ class ScoringRequest:
         Variables that are set in worker processes before the model is loaded; with any, it is loaded nowhere else.
     """
 
-    model: LoadedModel | None
-    record: ModelRecord
-    model_record_uri: str | None
+    models: ModelGraph
     dataset: object
     options: ScoringOptions
     destination: Destination
     rows_per_batch: int | str = "auto"
     on_empty: Literal["fail", "succeed"] = "fail"
     policy: RowPolicy = field(default_factory=RowPolicy)
-    model_storage: Storage | None = None
-    parity_rows: int = 0
+    alignment_check_rows: int = 0
     baseline: BaselineRecord | None = None
     batch_bytes: int = BATCH_BYTES
-    function: PickledFunction | None = None
-    lineup: Lineup | None = None
     accelerate: Accelerate = "auto"
     types: tuple[ColumnSpec, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -201,61 +185,6 @@ class ScoringRequest:
         require_variables(self.environment)
 
     @property
-    def model_storages(self) -> tuple[Storage | None, ...]:
-        """What reaches the files of all models."""
-        others = () if self.lineup is None else self.lineup.sources()
-        return (self.model_storage, *(source.storage for source in others))
-
-    @property
-    def can_travel(self) -> bool:
-        """Whether another process can load the model."""
-        return self.function is not None or self.model_storage is not None
-
-    @property
-    def source(self) -> ModelSource:
-        """The main model."""
-        from airflow_batch_inference.predictors.lineup import ModelSource
-
-        return ModelSource(
-            record=self.record, record_uri=self.model_record_uri, storage=self.model_storage, model=self.model
-        )
-
-    @property
-    def answering(self) -> ModelSource:
-        """The model whose outputs are the predictions: the last one of several behind one another."""
-        return self.lineup.later[-1] if self.lineup is not None and self.lineup.later else self.source
-
-    @property
-    def flavors(self) -> frozenset[str]:
-        """Of all models."""
-        others = () if self.lineup is None else self.lineup.sources()
-        return frozenset([self.record.flavor, *(source.record.flavor for source in others)])
-
-    def release(self) -> None:
-        """End the processes that hold its models, since other processes load them again."""
-        from airflow_batch_inference.models.process import ModelProcess
-
-        others = () if self.lineup is None else self.lineup.sources()
-        for model in (self.model, *(source.model for source in others)):
-            if isinstance(model, ModelProcess):
-                model.close()
-
-    def load_model(self, storage: Storage, tell: Callable[[str], None] = lambda name: None) -> LoadedModel:  # noqa: ARG005
-        """Return the model, or all of them; loads those of which only the record was given, and scores golden sets.
-
-        Parameters
-        ----------
-        storage
-            Reaches the artifact store.
-        tell
-            Called with a challenger's name before it does anything, and with nothing afterwards.
-
-        Raises
-        ------
-        ModelError, ArtifactError
-            As :func:`~airflow_batch_inference.predictors.golden.load_checked` says.
-        """
-        if self.model is None and self.function is not None:
-            return self.function.load()
-        main = self.source.load(storage, self.accelerate).model
-        return main if self.lineup is None else self.lineup.load(main, self.record, storage, tell, self.accelerate)
+    def record(self) -> ModelRecord:
+        """That of the model which takes the dataset's columns."""
+        return self.models.first.record

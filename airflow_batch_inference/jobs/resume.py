@@ -1,6 +1,6 @@
 """What an earlier try has left: the receipts of this very job, or the reason why there are none.
 
-What must not be relaxed: a receipt counts only for the job key that it was written under, and only while the files
+Invariants: a receipt counts only for the job key that it was written under, and only while the files
 that it names lie there with their size.
 """
 

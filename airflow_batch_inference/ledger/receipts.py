@@ -1,6 +1,6 @@
 """Where the receipts of a job lie, and how one is put: of several who do the same work, the first one counts.
 
-What must not be relaxed: a receipt is put after all files that it names, and the files of a receipt that came second
+Invariants: a receipt is put after all files that it names, and the files of a receipt that came second
 are removed, so that nothing of theirs is taken for output.
 """
 

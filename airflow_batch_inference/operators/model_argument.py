@@ -23,7 +23,8 @@ from airflow_batch_inference.wording import told_by
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_batch_inference.predictors.lineup import Line, Lineup, ModelSource
+    from airflow_batch_inference.predictors.graphs.base import ModelGraph
+    from airflow_batch_inference.predictors.graphs.source import ModelChain, ModelSource
     from airflow_batch_inference.records import PredictionSetRecord
     from airflow_batch_inference.storage.store import Storage
 
@@ -64,8 +65,8 @@ class Models:
     root: str
     storage: Storage
 
-    def read(self) -> tuple[ModelSource, Lineup | None]:
-        """Return the main model, and those beside it if there are any.
+    def read(self) -> ModelGraph:
+        """Return the models that the arguments name.
 
         Raises
         ------
@@ -74,40 +75,35 @@ class Models:
         ArtifactError, ModelError
             A model cannot be found or may not be loaded; a challenger's failure is noted instead.
         """
-        from airflow_batch_inference.predictors.disagreements import parse_flips
-        from airflow_batch_inference.predictors.lineup import Lineup
+        from airflow_batch_inference.predictors.challengers.rule import parse_disagreements
+        from airflow_batch_inference.predictors.graphs.chain import ChainGraph
+        from airflow_batch_inference.predictors.graphs.shadow import ShadowGraph
+        from airflow_batch_inference.predictors.graphs.split import SplitGraph
         from airflow_batch_inference.predictors.shares import parse_split
 
         given = structure(self.model)
         challengers, split = mapping("challengers", self.challengers), mapping("split", self.split)
-        flips = parse_flips(mapping("flips", self.flips))
-        lines = _lines("model", given) if isinstance(given, Mapping) else {"": _steps("model", given)}
-        _require_together(lines, challengers, split)
-        asked = _lines("challengers", challengers)
-        self._require_alias([*lines.values(), *asked.values()])
-        first, *others = lines
-        main, *later = map(self._source, lines[first])
-        if not (later or others or asked):
-            return main, None
-        lineup = Lineup(
-            name=first,
-            method=main.method,
-            later=tuple(later),
-            challengers=tuple(self._challenger(name, steps) for name, steps in asked.items()),
-            arms=tuple(self._line(name, lines[name]) for name in others),
-            split=parse_split(split, [*lines]) if split else None,
-            flips=flips,
-        )
-        return main, lineup
+        rule = parse_disagreements(mapping("flips", self.flips))
+        chains = _chains("model", given) if isinstance(given, Mapping) else {"": _steps("model", given)}
+        _require_together(chains, challengers, split)
+        asked = _chains("challengers", challengers)
+        self._require_alias([*chains.values(), *asked.values()])
+        main, *others = (self._chain(name, steps) for name, steps in chains.items())
+        if split:
+            return SplitGraph(main=main, others=tuple(others), split=parse_split(split, [*chains]))
+        if asked:
+            beside = tuple(self._challenger(name, steps) for name, steps in asked.items())
+            return ShadowGraph(main=main, challengers=beside, rule=rule)
+        return ChainGraph(main=main)
 
-    def _require_alias(self, lines: Sequence[Sequence[_Step]]) -> None:
+    def _require_alias(self, chains: Sequence[Sequence[_Step]]) -> None:
         """Refuse a time where no model is an alias: no other has meant several versions."""
-        models = [step.model for steps in lines for step in steps]
+        models = [step.model for steps in chains for step in steps]
         if not any(map(parse_alias, models)):
             resolve_model(models[0], self.as_of, root=self.root, storage=self.storage)
 
     def _source(self, step: _Step) -> ModelSource:
-        from airflow_batch_inference.predictors.lineup import ModelSource
+        from airflow_batch_inference.predictors.graphs.source import ModelSource
 
         as_of = self.as_of if parse_alias(step.model) else None
         uri = resolve_model(step.model, as_of, root=self.root, storage=self.storage)
@@ -120,20 +116,20 @@ class Models:
             method=step.method,
         )
 
-    def _line(self, name: str, steps: Sequence[_Step]) -> Line:
-        from airflow_batch_inference.predictors.lineup import Line
+    def _chain(self, name: str, steps: Sequence[_Step]) -> ModelChain:
+        from airflow_batch_inference.predictors.graphs.source import ModelChain
 
-        return Line(name=name, sources=tuple(map(self._source, steps)))
+        return ModelChain(name=name, sources=tuple(map(self._source, steps)))
 
-    def _challenger(self, name: str, steps: Sequence[_Step]) -> Line:
+    def _challenger(self, name: str, steps: Sequence[_Step]) -> ModelChain:
         """Return a challenger; one that cannot be found or read says why, and fails nobody."""
-        from airflow_batch_inference.predictors.lineup import Line
+        from airflow_batch_inference.predictors.graphs.source import ModelChain
 
         try:
-            return self._line(name, steps)
+            return self._chain(name, steps)
         except Exception as error:  # noqa: BLE001  # a store or a framework may fail in any way
             log.warning("The challenger %s takes no part: %s", name, error)
-            return Line(name=name, sources=(), error=told_by(error))
+            return ModelChain(name=name, sources=(), error=told_by(error))
 
 
 def scalars(record: PredictionSetRecord, storage: Storage) -> dict[str, Any]:
@@ -157,7 +153,7 @@ def report_of_challengers(storage: Storage) -> Any:  # noqa: ANN401  # a functio
     return report
 
 
-def _lines(argument: str, given: Mapping[str, Any]) -> dict[str, list[_Step]]:
+def _chains(argument: str, given: Mapping[str, Any]) -> dict[str, list[_Step]]:
     for name in given:
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             message = (
@@ -194,7 +190,7 @@ def _steps(argument: str, given: object) -> list[_Step]:
     return found
 
 
-def _require_together(lines: Mapping[str, Any], challengers: Mapping[str, Any], split: Mapping[str, Any]) -> None:
+def _require_together(chains: Mapping[str, Any], challengers: Mapping[str, Any], split: Mapping[str, Any]) -> None:
     """Refuse arguments that do not go together.
 
     Raises
@@ -202,13 +198,13 @@ def _require_together(lines: Mapping[str, Any], challengers: Mapping[str, Any], 
     ConfigurationError
         Says which, and what to do.
     """
-    is_split = "" not in lines
+    is_split = "" not in chains
     if is_split and not split:
         message = (
-            f"model names several models ({', '.join(lines) or 'none'}), but there is no split to say which of them "
+            f"model names several models ({', '.join(chains) or 'none'}), but there is no split to say which of them "
             'scores a row. Give split={"weights": {…}}; or a list, for steps behind one another; or challengers=.'
         )
-    elif split and (not is_split or len(lines) < 2):
+    elif split and (not is_split or len(chains) < 2):
         message = 'split needs several models by name: model={"a": uri, "b": uri}.'
     elif split and challengers:
         message = (

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
     from airflow_batch_inference.jobs.request import RowPolicy, ScoringOptions, ScoringRequest
-    from airflow_batch_inference.predictors.lineup import Lineup, ModelSource
+    from airflow_batch_inference.predictors.graphs.base import ModelGraph
     from airflow_batch_inference.scripts.job import Scorer
     from airflow_batch_inference.workflows.score import Resources
 
@@ -109,9 +109,8 @@ class PredictOperator(BatchInferenceOperator):
         both hold. (templated)
     :param allow_nan: whether a prediction may be NaN or missing; if not, its row is rejected. (templated)
     :param redact_columns: columns of which the quarantine holds SHA-256 digests instead of values. (templated)
-    :param parity_rows: how many rows of the first part, and of each eighth after it, are scored again, alone and in
-        another order, and compared; 0: none.
-        (templated)
+    :param alignment_check_rows: how many rows of the first part, and of each eighth after it, are scored again, alone
+        and in another order, and compared; 0: none. (templated)
     :param max_workers: most worker processes; None: one a core, where there are some million rows or more. The
         output does not depend on it. (templated)
     :param max_memory: memory for all of them: bytes, or text such as ``"2GiB"``. (templated)
@@ -209,7 +208,7 @@ class PredictOperator(BatchInferenceOperator):
         "max_rejected_fraction",
         "allow_nan",
         "redact_columns",
-        "parity_rows",
+        "alignment_check_rows",
         "max_workers",
         "max_memory",
         "mini_batch_timeout_s",
@@ -275,7 +274,7 @@ class PredictOperator(BatchInferenceOperator):
         max_rejected_fraction: float | str | None = None,
         allow_nan: bool | str = False,
         redact_columns: str | Sequence[str] | None = None,
-        parity_rows: int | str = 4,
+        alignment_check_rows: int | str = 4,
         max_workers: int | str | None = None,
         max_memory: int | str | None = None,
         mini_batch_timeout_s: float | str | None = None,
@@ -336,7 +335,7 @@ class PredictOperator(BatchInferenceOperator):
         self.max_rejected_fraction = max_rejected_fraction
         self.allow_nan = allow_nan
         self.redact_columns = redact_columns
-        self.parity_rows = parity_rows
+        self.alignment_check_rows = alignment_check_rows
         self.max_workers = max_workers
         self.max_memory = max_memory
         self.mini_batch_timeout_s = mini_batch_timeout_s
@@ -465,27 +464,23 @@ class PredictOperator(BatchInferenceOperator):
         from airflow_batch_inference.jobs.request import ScoringRequest
         from airflow_batch_inference.trees.fast_model import require_choice
 
-        main, lineup = self._models()
+        models = self._models()
         return ScoringRequest(
-            model=main.model,
-            record=main.record,
-            model_storage=main.storage,
-            model_record_uri=main.record_uri,
+            models=models,
             dataset=structure(self.dataset),
             options=self._options(context),
             destination=destination_of(context, self.root, optional_text(self.batch_id)),
             rows_per_batch=self.mini_batch_rows,
             on_empty="succeed" if on_empty == "succeed" else "fail",
             policy=self._policy(),
-            baseline=self._baseline(main.record),
-            parity_rows=whole_number("parity_rows", self.parity_rows, low=0),
+            baseline=self._baseline(models.first.record),
+            alignment_check_rows=whole_number("alignment_check_rows", self.alignment_check_rows, low=0),
             batch_bytes=batch_bytes(self._max_memory()),
-            lineup=lineup,
             accelerate=require_choice(self.accelerate),
             environment=variables(self),
         )
 
-    def _models(self) -> tuple[ModelSource, Lineup | None]:
+    def _models(self) -> ModelGraph:
         return Models(
             model=self.model,
             challengers=self.challengers,

@@ -69,7 +69,7 @@ OF_ROWS = (
     "max_rejected_fraction",
     "allow_nan",
     "redact_columns",
-    "parity_rows",
+    "alignment_check_rows",
     "max_workers",
     "max_memory",
     "profile",
@@ -334,7 +334,7 @@ def _own_python(operator: PredictOperator, storage: Storage) -> OwnPython | None
         environments=environments_folder(),
         variables=variables(operator),
         storage=storage,
-        check=check,
+        raise_if_stopped=check,
     )
 
 

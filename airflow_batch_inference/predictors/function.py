@@ -1,6 +1,6 @@
 """A plain Python function in the place of a model: called with each mini-batch, here or in a worker process.
 
-What must not be relaxed: a row looks the same to the function whatever rows stand around it; nothing that the function
+Invariants: a row looks the same to the function whatever rows stand around it; nothing that the function
 does to its mini-batch reaches the output but what it returns; and what it returns is never joined by an index.
 """
 
@@ -119,7 +119,7 @@ class FunctionModel:
         given = batch if self.form == "arrow" else frame(batch)
         return predictions(self.function(given, *self.args, **self.kwargs), self.name)
 
-    def blamed(self, error: Exception) -> str:
+    def describe_failure(self, error: Exception) -> str:
         """Return the function's name, and its own line that raised an error, where it was one of them."""
         code = getattr(self.function, "__code__", None)
         lines = [

@@ -1,6 +1,6 @@
 """Rows with the predictions that a model once made for them: scored again at each load, and compared.
 
-An upgraded library can predict something else from the same file, in silence. What must not be relaxed: the expected
+An upgraded library can predict something else from the same file, in silence. Invariants: the expected
 predictions are those of the first time, however often the model is loaded; and a model that no longer makes them
 scores nothing.
 """
@@ -23,8 +23,9 @@ from airflow_batch_inference.exceptions import (
 )
 from airflow_batch_inference.flavors.base import require_method
 from airflow_batch_inference.models.loading import load_recorded
+from airflow_batch_inference.predictors.output_table import label_names
 from airflow_batch_inference.predictors.outputs import equal_rows
-from airflow_batch_inference.predictors.single import Predictor, label_names
+from airflow_batch_inference.predictors.single import SinglePredictor
 from airflow_batch_inference.records import GoldenRecord, fingerprint
 from airflow_batch_inference.schema.columns import append_columns
 from airflow_batch_inference.schema.signature import InputPlan, LossyCastError, cast_inputs, plan_inputs
@@ -93,7 +94,7 @@ def put_golden(
     inputs = _inputs(rows, record, model, dataset.name)
     predictor = _predictor(model, inputs.schema.names, methods, kwargs)
     predicted = predictor.predict(_mini_batch(inputs, dataset.name))
-    _require_given(rows, pa.table(predicted, names=predictor.names), record, tolerance, dataset.name)
+    _require_given(rows, pa.table(predicted, names=predictor.outputs), record, tolerance, dataset.name)
     folder = model_folder(root, record.name)
     pointer = _pointer(record, methods, kwargs, root)
     digest = _digest(inputs)
@@ -104,7 +105,7 @@ def put_golden(
         if isinstance(known, GoldenRecord) and (known.inputs_sha256, known.tolerance) == (digest, tolerance):
             return uri
     held = inputs.rename_columns([f"{_INPUT}{name}" for name in inputs.schema.names])
-    expected = {f"{_EXPECTED}{name}": values for name, values in zip(predictor.names, predicted, strict=True)}
+    expected = {f"{_EXPECTED}{name}": values for name, values in zip(predictor.outputs, predicted, strict=True)}
     held = append_columns(held, expected)
     buffer = io.BytesIO()
     pq.write_table(held, buffer, compression="zstd")
@@ -214,7 +215,7 @@ def check_golden(
     asked = for_call(model, golden.methods, golden.predict_kwargs)
     predictor = _predictor(asked, inputs.schema.names, golden.methods, golden.predict_kwargs)
     predicted = predictor.predict(_mini_batch(inputs, uri))
-    found = pa.table(predicted, names=predictor.names)
+    found = pa.table(predicted, names=predictor.outputs)
     problem = _difference(expected, found, golden.tolerance if tolerance is None else tolerance)
     if problem is not None:
         message = (
@@ -259,13 +260,13 @@ def _rows(dataset: Dataset) -> pa.Table:
 
 def _predictor(
     model: LoadedModel, names: Sequence[str], methods: tuple[str, ...], kwargs: Mapping[str, Any]
-) -> Predictor:
+) -> SinglePredictor:
     for method in methods:
         require_method(method, model.methods)
     as_they_are = InputPlan(
         columns=tuple(names), names=tuple(names), types=(None,) * len(names), ignored=(), by_name=True
     )
-    return Predictor(model=model, inputs=as_they_are, methods=methods, kwargs=kwargs)
+    return SinglePredictor(model=model, inputs=as_they_are, methods=methods, kwargs=kwargs)
 
 
 def _mini_batch(table: pa.Table, where: str) -> MiniBatch:

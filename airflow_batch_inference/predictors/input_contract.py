@@ -1,6 +1,6 @@
 """The input contract: what each of a model's inputs was like in its training data, and which values break it.
 
-What must not be relaxed: a contract says only what the whole training sample has shown; values are compared as the
+Invariants: a contract says only what the whole training sample has shown; values are compared as the
 baseline counted them, so that no value of the sample itself ever breaks its contract.
 """
 

@@ -1,6 +1,6 @@
-"""The screen before a model: values that do not fit their input fail the task, become null, or set their row aside.
+"""Before a model: values that do not fit their input fail the task, become null, or set their row aside.
 
-What must not be relaxed: a value is judged by itself alone, so that the same row meets the same fate in any
+Invariants: a value is judged by itself alone, so that the same row meets the same fate in any
 mini-batch; ``fail`` wins over whatever may be rejected; and columns without a policy cost nothing.
 """
 
@@ -123,7 +123,7 @@ class ColumnRule:
         """Return the values in the form that the contract speaks of."""
         return values if self.contract and is_comparable(self.contract, values.type) else typed
 
-    def mended(self, values: pa.ChunkedArray) -> tuple[pa.ChunkedArray, int]:
+    def coerce(self, values: pa.ChunkedArray) -> tuple[pa.ChunkedArray, int]:
         """Return the values with nulls for those that do not fit, and how many have become null by that."""
         typed, found = self.taken(values)
         wrong = np.zeros(len(values), dtype=bool)
@@ -150,12 +150,12 @@ def _shown(value: object) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Screen:
+class InputValidation:
     """The rules of all columns that have one."""
 
     rules: tuple[ColumnRule, ...]
 
-    def faults(self, batch: MiniBatch, *, with_advice: bool = True) -> Iterator[tuple[int, str]]:
+    def violations(self, batch: MiniBatch, *, with_advice: bool = True) -> Iterator[tuple[int, str]]:
         """Yield the rows that are to be set aside, in order, each with what is wrong with its first such column.
 
         Rows that could not be read are passed over. ``with_advice``: see :meth:`ColumnRule.message`.
@@ -180,10 +180,10 @@ class Screen:
             rule, limit = first[row]
             yield row, rule.message(batch, row, limit, with_advice=with_advice)
 
-    def mended(self, table: pa.Table) -> pa.Table:
+    def coerce(self, table: pa.Table) -> pa.Table:
         """Return the table with nulls for values that do not fit, in the columns whose policy is ``null``."""
-        mended = {rule.column: rule.mended(table.column(rule.column))[0] for rule in self._nulling}
-        return _with(table, mended)
+        coerced = {rule.column: rule.coerce(table.column(rule.column))[0] for rule in self._nulling}
+        return _with(table, coerced)
 
     def readable(self, table: pa.Table) -> pa.Table:
         """Return the table with text that stands for numbers as those numbers, null where it stands for none."""
@@ -196,7 +196,7 @@ class Screen:
 
     def nulled(self, table: pa.Table) -> dict[str, int]:
         """Return how many values became null for the model, a column; columns with none are left out."""
-        counts = {rule.column: rule.mended(table.column(rule.column))[1] for rule in self._nulling}
+        counts = {rule.column: rule.coerce(table.column(rule.column))[1] for rule in self._nulling}
         return {column: count for column, count in counts.items() if count}
 
     @property
@@ -209,7 +209,7 @@ def _with(table: pa.Table, columns: Mapping[str, pa.ChunkedArray]) -> pa.Table:
     return replace_columns(table, places)
 
 
-def make_screen(
+def make_input_validation(
     plan: InputPlan,
     words: Mapping[str, Policy],
     contract: Sequence[ColumnContract],
@@ -217,8 +217,8 @@ def make_screen(
     *,
     has_names: bool,
     secret: Collection[str] = (),
-) -> Screen | None:
-    """Return the screen of a job; None where no column has a policy but ``cast``, or nothing could be wrong.
+) -> InputValidation | None:
+    """Return the input validation of a job; None where no column has a policy but ``cast``, or nothing could be wrong.
 
     Parameters
     ----------
@@ -263,4 +263,4 @@ def make_screen(
                 is_secret=bool({column, name} & {*secret}),
             )
         )
-    return Screen(tuple(rules)) if rules else None
+    return InputValidation(tuple(rules)) if rules else None

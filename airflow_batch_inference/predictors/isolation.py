@@ -1,6 +1,6 @@
 """From a mini-batch that fails to the rows that make it fail: bisect, set those aside, score the rest.
 
-What must not be relaxed: a row is rejected only where it fails alone; failures of memory, the system or the network
+Invariants: a row is rejected only where it fails alone; failures of memory, the system or the network
 never reject a row; and a model that returns the wrong number of rows is an error, whatever is allowed.
 """
 
@@ -16,40 +16,22 @@ from airflow_batch_inference.exceptions import (
     BatchInferenceError,
     ConfigurationError,
     DataError,
-    OutOfStepError,
     PredictionError,
+    RowAlignmentError,
     SignatureMismatchError,
     TooManyRejectedRowsError,
 )
 from airflow_batch_inference.predictors.outputs import missing_rows
+from airflow_batch_inference.predictors.scored_rows import RejectedRow, ScoredRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from airflow_batch_inference.predictors.base import BatchPredictor
+    from airflow_batch_inference.predictors.base import Predictor
     from airflow_batch_inference.sources.batches import MiniBatch
 
 _SAMPLED_ROWS = 8
 _HINT = "To set such rows aside and score the rest, give error_threshold or max_rejected_fraction."
-
-
-@dataclass(frozen=True, slots=True)
-class RejectedRow:
-    """A row of a mini-batch that could not be scored."""
-
-    row: int
-    """Within the mini-batch, from 0."""
-    stage: Literal["read", "schema", "predict", "check"]
-    error: str
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredRows:
-    """The rows of a mini-batch that were scored, in order, their predictions, and the rejected rows."""
-
-    rows: MiniBatch
-    predicted: list[pa.Array]
-    rejected: list[RejectedRow]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,19 +53,19 @@ class Isolator:
         as failed without being tried again.
     is_secret
         Whether errors may not show values, where more rows are rejected than allowed.
-    tell
+    on_progress
         Called with start and stop before each predict call, so that a supervisor knows where the process died.
     samples
         Whether a few rows that all fail alone stand for a batch of thousands, which is then an error.
     """
 
-    predictor: BatchPredictor
+    predictor: Predictor
     allowed: int | None = 0
     is_strict: bool = False
     allow_nan: bool = False
     failing: Mapping[tuple[int, int], str] = field(default_factory=dict)
     is_secret: bool = False
-    tell: Callable[[int, int], None] = lambda start, stop: None  # noqa: ARG005
+    on_progress: Callable[[int, int], None] = lambda start, stop: None  # noqa: ARG005
     rejected: int = 0
     samples: bool = True
 
@@ -99,18 +81,18 @@ class Isolator:
             be rejected.
         TooManyRejectedRowsError
             More rows failed than are allowed, or all of them do.
-        OutOfStepError, ConfigurationError, MemoryError, OSError
+        RowAlignmentError, ConfigurationError, MemoryError, OSError
             What says nothing of single rows.
         """
         good: list[list[pa.Array]] = []
         rejected: list[RejectedRow] = []
-        screen = self.predictor.screen
-        faults = [] if screen is None else list(screen.faults(batch))
+        validation = self.predictor.validation
+        violations = [] if validation is None else list(validation.violations(batch))
         try:
-            if not batch.broken and not faults:
+            if not batch.broken and not violations:
                 self._solve(batch, start, 0, good, rejected)
             else:
-                self._solve_others(batch, start, faults, good, rejected)
+                self._solve_others(batch, start, violations, good, rejected)
         except TooManyRejectedRowsError as error:
             error.rejects = batch, sorted(rejected, key=lambda row: row.row)
             raise
@@ -124,7 +106,7 @@ class Isolator:
         self,
         batch: MiniBatch,
         start: int,
-        faults: list[tuple[int, str]],
+        violations: list[tuple[int, str]],
         good: list[list[pa.Array]],
         rejected: list[RejectedRow],
     ) -> None:
@@ -132,7 +114,7 @@ class Isolator:
         keep = batch.readable()
         for row, error in batch.broken:
             self._reject(batch.slice(row, 1), RejectedRow(row, "read", error), DataError(error), rejected)
-        for row, error in faults:
+        for row, error in violations:
             keep[row] = False
             mismatch = SignatureMismatchError(error)
             self._reject(batch.slice(row, 1), RejectedRow(row, "schema", error), mismatch, rejected)
@@ -159,7 +141,7 @@ class Isolator:
         except MemoryError:
             if rows == 1:
                 raise
-        except (OutOfStepError, ConfigurationError):
+        except (RowAlignmentError, ConfigurationError):
             raise
         except (DataError, PredictionError) as error:
             if rows == 1:
@@ -180,7 +162,7 @@ class Isolator:
         if died is not None:
             message = f"The worker process ended while the model scored {batch.describe()}: {died}."
             raise PredictionError(message)
-        self.tell(start, stop)
+        self.on_progress(start, stop)
         return self.predictor.predict(batch)
 
     def _require_some_good_row(self, batch: MiniBatch, start: int, error: Exception) -> None:

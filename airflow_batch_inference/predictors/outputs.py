@@ -2,7 +2,7 @@
 
 One method alone gives ``predicted_label``, or ``predicted_label_0``, ``predicted_label_1``, … for several values a
 row; the outputs of a model that names them have their own names. With several methods in one pass each has a stem of
-its own, such as ``predicted_probability_0``. What must not be relaxed: as many values as rows, or an error.
+its own, such as ``predicted_probability_0``. Invariants: as many values as rows, or an error.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_batch_inference.exceptions import OutOfStepError, PredictionError
+from airflow_batch_inference.exceptions import PredictionError, RowAlignmentError
 from airflow_batch_inference.predictors.explanations import EXPLANATION_TYPE
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def output_columns(
 
     Raises
     ------
-    OutOfStepError
+    RowAlignmentError
         Another number of rows.
     PredictionError
         Values that no column can hold.
@@ -104,7 +104,7 @@ def whole_outputs(
 
     Raises
     ------
-    OutOfStepError, PredictionError
+    RowAlignmentError, PredictionError
         As :func:`output_columns` says.
 
     Examples
@@ -167,7 +167,7 @@ def _per_row(predicted: object, method: str, rows: int, where: str) -> np.ndarra
             f"The model's {method} returned an array of shape {shape} for {rows} rows of {where}; it must be "
             f"({rows},) or ({rows}, k). Nothing was written."
         )
-        raise OutOfStepError(message)
+        raise RowAlignmentError(message)
     return values
 
 

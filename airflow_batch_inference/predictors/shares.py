@@ -3,7 +3,7 @@
 Which one it is depends on the row alone: on the value of its key, or without a key on its file and its number there.
 With a key of value ``v`` the row's share is the number that the first 13 hexadecimal digits of SHA-256 of the text
 ``<seed>:<v>`` make, divided by 16^13; anybody can compute it anywhere. The models' weights, in their order, cut [0, 1)
-into pieces. What must not be relaxed: neither process nor platform, neither the size of mini-batches nor the integer
+into pieces. Invariants: neither process nor platform, neither the size of mini-batches nor the integer
 type of the key changes a row's model.
 """
 
@@ -38,7 +38,7 @@ class Split:
 
     Attributes
     ----------
-    arms
+    models
         The models' names, in their order.
     weights
         Their shares, which add up to 1; empty where ``values`` decide.
@@ -52,7 +52,7 @@ class Split:
         Another one gives another split.
     """
 
-    arms: tuple[str, ...]
+    models: tuple[str, ...]
     weights: tuple[float, ...] = ()
     key: str | None = None
     values: Mapping[str, str] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Split:
     seed: str = "0"
 
     def route(self, batch: MiniBatch) -> np.ndarray:
-        """Return the place of each row's model among :attr:`arms`, shape (rows,).
+        """Return the place of each row's model among :attr:`models`, shape (rows,).
 
         Raises
         ------
@@ -77,8 +77,8 @@ class Split:
                 shares[without] = _shares_of_rows(batch, self.seed)[without]
             return self._by_share(shares)
         encoded = texts.dictionary_encode()
-        others = self.arms.index(str(self.default))
-        places = [self.arms.index(self.values[text]) if text in self.values else others
+        others = self.models.index(str(self.default))
+        places = [self.models.index(self.values[text]) if text in self.values else others
                   for text in encoded.dictionary.to_pylist()]  # fmt: skip
         which = encoded.indices.fill_null(len(places)).to_numpy(zero_copy_only=False)
         found: np.ndarray = np.array([*places, others])[which]
@@ -89,7 +89,7 @@ class Split:
         return found
 
 
-def parse_split(given: Mapping[str, Any], arms: Sequence[str]) -> Split:
+def parse_split(given: Mapping[str, Any], models: Sequence[str]) -> Split:
     """Return what ``split={"weights": {"a": 0.9, "b": 0.1}, "key": "customer", "seed": 1}`` asks for.
 
     Parameters
@@ -97,7 +97,7 @@ def parse_split(given: Mapping[str, Any], arms: Sequence[str]) -> Split:
     given
         ``weights``, a number for each model, of which only their ratios count; or ``values``, the key's values to
         models, and ``default``, the model of all others. ``key``: a column; ``seed``: any number or text.
-    arms
+    models
         The models' names.
 
     Raises
@@ -131,7 +131,7 @@ def parse_split(given: Mapping[str, Any], arms: Sequence[str]) -> Split:
                 "split has weights and default; a default is the model of values that are not named. Leave it out."
             )
             raise ConfigurationError(message)
-        return Split(arms=tuple(arms), weights=_weights(weights, arms), key=key, seed=seed)
+        return Split(models=tuple(models), weights=_weights(weights, models), key=key, seed=seed)
     default = given.get("default")
     if key is None or default is None:
         lacking = "key" if key is None else "default"
@@ -139,16 +139,16 @@ def parse_split(given: Mapping[str, Any], arms: Sequence[str]) -> Split:
         raise ConfigurationError(message)
     named = _named(values)
     for name in (*named.values(), default):
-        _require_arm(name, arms)
-    return Split(arms=tuple(arms), key=key, values=named, default=default, seed=seed)
+        _require_model(name, models)
+    return Split(models=tuple(models), key=key, values=named, default=default, seed=seed)
 
 
-def _weights(given: object, arms: Sequence[str]) -> tuple[float, ...]:
+def _weights(given: object, models: Sequence[str]) -> tuple[float, ...]:
     weights: dict[Any, Any] = dict(given) if isinstance(given, Mapping) else {}
     for name in weights:
-        _require_arm(name, arms)
+        _require_model(name, models)
     found = []
-    for name in arms:
+    for name in models:
         weight: Any = weights.get(name)
         try:
             number = math.nan if isinstance(weight, bool) else float(weight)  # a template makes text of numbers
@@ -172,10 +172,10 @@ def _named(values: object) -> dict[str, str]:
     return {str(value).lower() if isinstance(value, bool) else str(value): name for value, name in values.items()}
 
 
-def _require_arm(name: object, arms: Sequence[str]) -> None:
-    if name not in arms:
-        there = ", ".join(arms)
-        message = f"split names {name!r}, which is no model{did_you_mean(str(name), arms)}. The models: {there}."
+def _require_model(name: object, models: Sequence[str]) -> None:
+    if name not in models:
+        there = ", ".join(models)
+        message = f"split names {name!r}, which is no model{did_you_mean(str(name), models)}. The models: {there}."
         raise ConfigurationError(message)
 
 

@@ -1,6 +1,6 @@
-"""One mini-batch: the model's inputs taken out by name, predicted, and put beside the input's columns.
+"""One model on a mini-batch: the model's inputs taken out by name, predicted, and put beside the input's columns.
 
-What must not be relaxed: as many predictions as rows, in their order, or an error; and never a join by index.
+Invariants: as many predictions as rows, in their order, or an error; and never a join by index.
 """
 
 from __future__ import annotations
@@ -18,36 +18,31 @@ import pyarrow.compute as pc
 from airflow_batch_inference.exceptions import (
     BatchInferenceError,
     ConfigurationError,
-    OutOfStepError,
     PredictionError,
     SignatureMismatchError,
 )
+from airflow_batch_inference.predictors.base import LonePredictor
 from airflow_batch_inference.predictors.explanations import EXPLANATION, explanations
-from airflow_batch_inference.predictors.made_up import MadeUpRow, tries
-from airflow_batch_inference.predictors.outputs import DEFAULT_LABEL, equal_rows, output_columns, whole_outputs
-from airflow_batch_inference.schema.signature import InputPlan, LossyCastError, cast, cast_inputs, is_text
-from airflow_batch_inference.sources.batches import Origin
+from airflow_batch_inference.predictors.outputs import output_columns, whole_outputs
+from airflow_batch_inference.predictors.placeholder import PlaceholderRow, inputs_to_try
+from airflow_batch_inference.schema.signature import InputPlan, LossyCastError, cast_inputs, is_text
 from airflow_batch_inference.trees.fast_model import for_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow_batch_inference.flavors.base import LoadedModel, Prediction
-    from airflow_batch_inference.predictors.base import BatchPredictor
     from airflow_batch_inference.predictors.explanations import Explain
-    from airflow_batch_inference.predictors.input_validation import Screen
+    from airflow_batch_inference.predictors.input_validation import InputValidation
     from airflow_batch_inference.sources.batches import MiniBatch
 
 T = TypeVar("T")
 
 _TWO = 2
-_SHUFFLED_ROWS = 64
-_RELATIVE_TOLERANCE = 1e-4
-_ABSOLUTE_TOLERANCE = 1e-7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Predictor:
+class SinglePredictor(LonePredictor):
     """A loaded model and how to call it on a mini-batch."""
 
     model: LoadedModel
@@ -58,11 +53,11 @@ class Predictor:
     """The positive class of two is predicted for probabilities at or over it; None: as the model itself decides."""
     class_names: tuple[str, ...] | None = None
     """What the output calls the model's classes, in its order."""
-    screen: Screen | None = None
+    validation: InputValidation | None = None
     """What happens to values that do not fit; None: they fail, or their row is rejected."""
     explain: Explain | None = None
     """Which rows are explained, in one more column; None: no row."""
-    names: list[str] = field(default_factory=list, compare=False)
+    outputs: list[str] = field(default_factory=list, compare=False)
     """The prediction columns' default names: filled in by the first mini-batch, the same for all."""
     whole: bool = False
     """Whether each output is one column, of lists where a row has several values."""
@@ -75,7 +70,7 @@ class Predictor:
         return 0 if self.explain is None else 1
 
     @property
-    def main(self) -> Predictor:
+    def main(self) -> SinglePredictor:
         """The predictor itself."""
         return self
 
@@ -88,13 +83,13 @@ class Predictor:
             A value does not fit the model's input type: its file, column and row.
         PredictionError
             The model raised, or returned values that no column can hold.
-        OutOfStepError
+        RowAlignmentError
             It returned another number of rows than it was given.
         """
         began = time.perf_counter_ns()
         try:
-            mended = batch.table if self.screen is None else self.screen.mended(batch.table)
-            table = cast_inputs(mended, self.inputs)
+            coerced = batch.table if self.validation is None else self.validation.coerce(batch.table)
+            table = cast_inputs(coerced, self.inputs)
         except LossyCastError as error:
             uri, row = batch.locate(error.row)
             message = (
@@ -102,15 +97,15 @@ class Predictor:
                 f"{error.kind} without a change. Correct the value, or retrain the model on another type."
             )
             raise SignatureMismatchError(message) from error
-        found = self._made_up(table, batch) if isinstance(batch, MadeUpRow) else self._outputs(table, batch)
-        self.names[:] = [name for name, _ in found]
+        found = self._placeholder(table, batch) if isinstance(batch, PlaceholderRow) else self._outputs(table, batch)
+        self.outputs[:] = [name for name, _ in found]
         self.elapsed[:] = [max(1, time.perf_counter_ns() - began)]
         return [values for _, values in found]
 
-    def _made_up(self, table: pa.Table, batch: MiniBatch) -> list[tuple[str, pa.Array]]:
+    def _placeholder(self, table: pa.Table, batch: MiniBatch) -> list[tuple[str, pa.Array]]:
         """Return the outputs for a row that nobody gave, with the first values that the model takes."""
         problem: Exception | None = None
-        for inputs in tries(table, self.model):
+        for inputs in inputs_to_try(table, self.model):
             try:
                 return self._outputs(inputs, batch)
             except Exception as error:  # noqa: BLE001  # a model may refuse such a row in its own way
@@ -237,8 +232,8 @@ class Predictor:
                     "name, or leave it out."
                 )
                 raise ConfigurationError(message) from error
-            blamed = getattr(self.model, "blamed", None)
-            who = f"The model's {method}" if blamed is None else blamed(error)
+            describe = getattr(self.model, "describe_failure", None)
+            who = f"The model's {method}" if describe is None else describe(error)
             message = (
                 f"{who} failed on {batch.describe()}: {type(error).__name__}: {error}. "
                 f"{_text_for_number(error, table, self.inputs, batch) or 'Look at these rows, or score them alone.'}"
@@ -297,136 +292,3 @@ def _text_for_number(error: Exception, table: pa.Table, inputs: InputPlan, batch
             uri, number = batch.locate(row)
             return f"Column {column!r} of {uri} holds text: row {number} (from 0) is {quoted.group(1)!r}."
     return None
-
-
-def require_in_step(
-    predictor: BatchPredictor, batch: MiniBatch, predicted: Sequence[pa.Array], *, rows: int, seed: int
-) -> None:
-    """Score some rows again, one at a time and in another order, and compare: each prediction is of its own row.
-
-    Numbers may differ by 1e-4 of their size, since libraries add up in another order in batches of another size.
-
-    Parameters
-    ----------
-    predictor, batch, predicted
-        The model, a mini-batch, and what the model returned for it.
-    rows
-        How many random rows are scored one at a time; up to 64 more in a shuffled sample.
-    seed
-        Of the choice.
-
-    Raises
-    ------
-    OutOfStepError
-        A prediction depends on the rows around its own, or belongs to another row.
-    """
-    rng = np.random.default_rng(seed)
-    count = batch.table.num_rows
-    for row in sorted(rng.choice(count, size=min(rows, count), replace=False).tolist()):
-        alone = predictor.predict(batch.slice(row, 1))
-        _require_same([column.slice(row, 1) for column in predicted], alone, batch, [row], "scored alone")
-    order = rng.permutation(count)[:_SHUFFLED_ROWS]
-    places = tuple(Origin(*batch.locate(row), 1) for row in order.tolist())
-    shuffled = predictor.predict(type(batch)(batch.table.take(pa.array(order)), places))
-    expected = [column.take(pa.array(order)) for column in predicted]
-    _require_same(expected, shuffled, batch, order.tolist(), "scored in another order")
-
-
-def _require_same(
-    expected: Sequence[pa.Array], found: Sequence[pa.Array], batch: MiniBatch, rows: Sequence[int], how: str
-) -> None:
-    for first, second in zip(expected, found, strict=True):
-        same = equal_rows(first, second, relative=_RELATIVE_TOLERANCE, absolute=_ABSOLUTE_TOLERANCE)
-        if not same.all():
-            at = int(np.flatnonzero(~same)[0])
-            uri, row = batch.locate(rows[at])
-            message = (
-                f"The prediction for {uri}, row {row} (from 0) is {first[at].as_py()!r} in its mini-batch, but "
-                f"{second[at].as_py()!r} when it is {how}: it depends on the rows around it, or belongs to another "
-                "row. Mend the model; if it is meant to be so (a random one), set parity_rows=0."
-            )
-            raise OutOfStepError(message)
-
-
-def default_names(number: int) -> list[str]:
-    """Return the names of so many predictions a row.
-
-    Examples
-    --------
-    >>> default_names(1), default_names(2)
-    (['predicted_label'], ['predicted_label_0', 'predicted_label_1'])
-    """
-    return [DEFAULT_LABEL] if number == 1 else [f"{DEFAULT_LABEL}_{position}" for position in range(number)]
-
-
-def label_names(given: Sequence[str] | None, known: Sequence[str] | None, default: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the prediction columns.
-
-    Parameters
-    ----------
-    given
-        The user's; their number must be that of the columns.
-    known
-        The model's own output names, used where they fit.
-    default
-        The name that each column has else.
-
-    Examples
-    --------
-    >>> label_names(None, ["risk"], ["predicted_label"]), label_names(None, ["risk"], ["a", "b"])
-    (('risk',), ('a', 'b'))
-    """
-    number = len(default)
-    if given is not None:
-        if len(given) != number:
-            message = (
-                f"label_columns names {len(given)} column(s) ({', '.join(given)}), but the model returns {number}: "
-                f"give {number} name(s)."
-            )
-            raise ConfigurationError(message)
-        return tuple(given)
-    if known is not None and len(known) == number:
-        return tuple(known)
-    return tuple(default)
-
-
-def require_new_names(labels: Sequence[str], columns: Sequence[str]) -> None:
-    """Refuse labels that stand twice or that the output has already as input columns.
-
-    Raises
-    ------
-    ConfigurationError
-        Names the column.
-    """
-    taken = [label for position, label in enumerate(labels) if label in columns or label in labels[:position]]
-    if taken:
-        message = (
-            f"The prediction column(s) {', '.join(map(repr, taken))} would stand twice in the output. Choose other "
-            "label_columns, or leave the input's column out with drop_columns."
-        )
-        raise ConfigurationError(message)
-
-
-def assemble(
-    batch: MiniBatch, passthrough: Sequence[str], predicted: Sequence[pa.Array], schema: pa.Schema
-) -> pa.Table:
-    """Put the passed-through columns and the predictions side by side, in the output's schema.
-
-    Without a single row ``predicted`` may be empty.
-
-    Raises
-    ------
-    PredictionError
-        A prediction does not fit the type that the first rows had.
-    """
-    if batch.table.num_rows == 0:
-        return schema.empty_table()
-    try:
-        labels = [
-            values.cast(field.type) for values, field in zip(predicted, list(schema)[len(passthrough) :], strict=True)
-        ]
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
-        message = f"The predictions for {batch.describe()} differ from those of the first rows: {error}."
-        raise PredictionError(message) from error
-    passed = [cast(batch.table.column(name), schema.field(name).type, name) for name in passthrough]
-    return pa.Table.from_arrays([*passed, *labels], schema=schema)

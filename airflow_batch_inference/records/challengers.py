@@ -13,7 +13,7 @@ OTHER_LABELS = "\N{HORIZONTAL ELLIPSIS}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlippedRow:
+class DisagreeingRow:
     """A row on which champion and challenger differ."""
 
     uri: str
@@ -24,14 +24,14 @@ class FlippedRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Flips:
+class Disagreements:
     """Rows that were compared, and those among them that differ."""
 
     rows: int
     flips: int
     pairs: tuple[tuple[str, str, int], ...]
     """(champion's label, challenger's label, rows), in the labels' order; empty of numbers."""
-    examples: tuple[FlippedRow, ...]
+    examples: tuple[DisagreeingRow, ...]
     """The first few rows that differ."""
 
 
@@ -65,15 +65,15 @@ class OutputPairs:
 
     output: str
     challenger_output: str
-    labels: Flips
+    labels: Disagreements
     """Of labels; of numbers, their sides of the threshold."""
     numbers: NumberPairs | None
-    beyond: Flips | None
+    beyond: Disagreements | None
     """Of numbers: those that are farther apart than the tolerance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LineRows:
+class ChainRows:
     """What a challenger or a model of a split has done in one part."""
 
     name: str
@@ -130,7 +130,7 @@ class NumberDifferences:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutputFlips:
+class OutputDisagreements:
     """One output of the champion against the challenger's."""
 
     output: str
@@ -145,7 +145,7 @@ class OutputFlips:
     matrix: tuple[tuple[int, ...], ...]
     """Rows by the champion's label (down) and the challenger's (across); empty of numbers."""
     numbers: NumberDifferences | None
-    examples: tuple[FlippedRow, ...]
+    examples: tuple[DisagreeingRow, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +161,7 @@ class ChallengerResult:
     not_compared: str | None
     """Why its outputs were not compared with the champion's; None: they were."""
     seconds: float
-    outputs: tuple[OutputFlips, ...]
+    outputs: tuple[OutputDisagreements, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

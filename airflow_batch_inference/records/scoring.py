@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from airflow_batch_inference.records.base import ColumnSpec, DataFile, Record, TaskKey
-from airflow_batch_inference.records.challengers import LineRows, UsedModel
+from airflow_batch_inference.records.challengers import ChainRows, UsedModel
 from airflow_batch_inference.records.drift import Profile
 from airflow_batch_inference.records.items import ItemAccount, ScriptSource
 from airflow_batch_inference.records.reading import ReadOptions
@@ -168,7 +168,7 @@ class Receipt(Record):
     """Of the rows that were scored."""
     rows_set_aside: int = 0
     """How many of the rejected rows were scored, and set aside by a check."""
-    lines: tuple[LineRows, ...] = ()
+    chains: tuple[ChainRows, ...] = ()
     """What each challenger, or each model of a split, has done."""
     tree_kernel: dict[str, str] = field(default_factory=dict)
     """Tree ensemble to why its own library has scored it; empty where the kernel has."""
@@ -305,11 +305,11 @@ class PredictionSetRecord(Record):
                 f"{in_parts} in its parts, {rejected} rejected"
             )
             raise ValueError(message)
-        by_arm = [model.rows for model in self.models if model.role == "arm" and model.step == 1]
+        by_model = [model.rows for model in self.models if model.role == "arm" and model.step == 1]
         challenged = {model.rows + model.rows_failed for model in self.models if model.role == "challenger"}
         scored = self.rows_out + self.rows_set_aside
-        if (by_arm and sum(by_arm) != scored) or not challenged <= {scored}:
-            message = f"the models of prediction set {self.name!r} scored {by_arm or challenged} rows, not {scored}"
+        if (by_model and sum(by_model) != scored) or not challenged <= {scored}:
+            message = f"the models of prediction set {self.name!r} scored {by_model or challenged} rows, not {scored}"
             raise ValueError(message)
 
     @property

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from airflow_batch_inference.records import (
         ChallengerResult,
         ChallengersRecord,
-        FlippedRow,
+        DisagreeingRow,
         NumberDifferences,
-        OutputFlips,
+        OutputDisagreements,
         UsedModel,
     )
 
@@ -96,7 +96,7 @@ def _sentences(record: ChallengersRecord) -> str:
     return "".join(f"<p>{escape(text)}</p>" for text in said)
 
 
-def _meaning(output: OutputFlips, record: ChallengersRecord) -> str:
+def _meaning(output: OutputDisagreements, record: ChallengersRecord) -> str:
     if output.kind == "decisions":
         return f"another decision (threshold {0.5 if record.threshold is None else record.threshold:g})"
     if output.kind == "numbers":
@@ -120,7 +120,7 @@ def _overview(shown: Sequence[ChallengerResult]) -> str:
     return f'<div class="t"><table class="m"><thead><tr><th>Challenger{named}</thead><tbody>{rows}</table></div>'
 
 
-def _numbers(output: OutputFlips | None) -> list[str]:
+def _numbers(output: OutputDisagreements | None) -> list[str]:
     if output is None:
         return [_NONE] * 6
     found = [f"{output.rows:,}", f"{output.flips:,}"]
@@ -141,7 +141,7 @@ def _section(each: ChallengerResult, record: ChallengersRecord) -> str:
     return f"<h2>{name(each.name)}</h2>{outputs}{more}"
 
 
-def _output(output: OutputFlips, each: ChallengerResult, record: ChallengersRecord) -> str:
+def _output(output: OutputDisagreements, each: ChallengerResult, record: ChallengersRecord) -> str:
     drawn = [_matrix(output, each.name)]
     if output.numbers is not None:
         # Of numbers from 0 to 1 it is seen where they lie; their relative distance says little.
@@ -151,7 +151,7 @@ def _output(output: OutputFlips, each: ChallengerResult, record: ChallengersReco
     return f'<p class="w">{" against ".join(names)}</p><div class="g">{"".join(drawn)}</div>'
 
 
-def _matrix(output: OutputFlips, challenger: str) -> str:
+def _matrix(output: OutputDisagreements, challenger: str) -> str:
     """Return the labels of both, shaded by their share of the champion's label; flips in another colour."""
     if not output.labels:
         return ""
@@ -173,7 +173,7 @@ def _matrix(output: OutputFlips, challenger: str) -> str:
     )
 
 
-def _merged(output: OutputFlips) -> tuple[list[str], list[list[int]]]:
+def _merged(output: OutputDisagreements) -> tuple[list[str], list[list[int]]]:
     """Return the labels with most flips, and all others as one."""
     number = len(output.labels)
     if number <= _MOST_LABELS:
@@ -241,7 +241,7 @@ def _distances(numbers: NumberDifferences, record: ChallengersRecord) -> str:
     )
 
 
-def _examples(examples: Sequence[FlippedRow], challenger: str) -> str:
+def _examples(examples: Sequence[DisagreeingRow], challenger: str) -> str:
     if not examples:
         return ""
     rows = "".join(

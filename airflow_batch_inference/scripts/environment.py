@@ -101,7 +101,7 @@ def _expanded(lines: Sequence[str], folder: Path | None, name: str) -> Iterator[
 
 
 def environment_of(
-    requirements: Requirements, base: Interpreter, folder: Path, check: Callable[[], None] = lambda: None
+    requirements: Requirements, base: Interpreter, folder: Path, raise_if_stopped: Callable[[], None] = lambda: None
 ) -> str:
     """Return the Python of an environment that has what is required, which is built where it is not there.
 
@@ -113,7 +113,7 @@ def environment_of(
         The Python that it is made with.
     folder
         Where environments are kept.
-    check
+    raise_if_stopped
         Called several times a second; raises to stop.
 
     Raises
@@ -139,9 +139,9 @@ def environment_of(
         )
         raise ConfigurationError(message) from error
     sweep_environments(folder)
-    with lock, _locked(lock.fileno(), place, check):
+    with lock, _locked(lock.fileno(), place, raise_if_stopped):
         if not _is_complete(place):
-            _build(place, requirements, base, check)
+            _build(place, requirements, base, raise_if_stopped)
             about = {"requirements": list(requirements.lines), "sha256": digest, "python": base.build}
             (place / _MARK).write_text(json.dumps(about, indent=1), encoding="utf-8")
     return str(python)
@@ -166,7 +166,7 @@ def _is_complete(place: Path) -> bool:
 
 
 @contextmanager
-def _locked(descriptor: int, place: Path, check: Callable[[], None]) -> Iterator[None]:
+def _locked(descriptor: int, place: Path, raise_if_stopped: Callable[[], None]) -> Iterator[None]:
     """Hold the lock, which the system takes from a process that dies."""
     is_told = False
     while True:
@@ -176,7 +176,7 @@ def _locked(descriptor: int, place: Path, check: Callable[[], None]) -> Iterator
             if not is_told:
                 log.info("Another task builds the environment %s; waiting for it", place)
                 is_told = True
-            check()
+            raise_if_stopped()
             time.sleep(_POLL_S)
         else:
             break
@@ -186,22 +186,22 @@ def _locked(descriptor: int, place: Path, check: Callable[[], None]) -> Iterator
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
-def _build(place: Path, requirements: Requirements, base: Interpreter, check: Callable[[], None]) -> None:
+def _build(place: Path, requirements: Requirements, base: Interpreter, raise_if_stopped: Callable[[], None]) -> None:
     """Make an environment in the place of what a process that died has left there."""
     shutil.rmtree(place, ignore_errors=True)
     log.info("Building an environment of %s with Python %s in %s", requirements.name, base.version, place)
     started = time.monotonic()
     try:
-        _make(place, base, check)
-        _install(place, requirements, base, check)
+        _make(place, base, raise_if_stopped)
+        _install(place, requirements, base, raise_if_stopped)
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
         raise
     log.info("The environment %s is built, in %.1f s", place, time.monotonic() - started)
 
 
-def _make(place: Path, base: Interpreter, check: Callable[[], None]) -> None:
-    failed = _run([base.path, "-m", "venv", str(place)], base.path, place.parent, check)
+def _make(place: Path, base: Interpreter, raise_if_stopped: Callable[[], None]) -> None:
+    failed = _run([base.path, "-m", "venv", str(place)], base.path, place.parent, raise_if_stopped)
     if failed is not None:
         hint = "\nOn Debian and Ubuntu venv is a package of its own: apt install python3-venv."
         message = (
@@ -211,7 +211,7 @@ def _make(place: Path, base: Interpreter, check: Callable[[], None]) -> None:
         raise WorkerError(message)
 
 
-def _install(place: Path, requirements: Requirements, base: Interpreter, check: Callable[[], None]) -> None:
+def _install(place: Path, requirements: Requirements, base: Interpreter, raise_if_stopped: Callable[[], None]) -> None:
     """Call the environment's pip, in the folder of the requirements file, which paths in it are relative to."""
     listed = requirements.path
     if listed is None:
@@ -220,7 +220,7 @@ def _install(place: Path, requirements: Requirements, base: Interpreter, check: 
     python = str(place / "bin" / "python")
     # Not -m pip, which would put that folder, and so the script's own modules, before the standard library.
     command = [python, str(place / "bin" / "pip"), "install", "--no-input", "--disable-pip-version-check"]
-    failed = _run([*command, "-r", str(listed)], python, listed.parent, check)
+    failed = _run([*command, "-r", str(listed)], python, listed.parent, raise_if_stopped)
     if failed is not None:
         message = (
             f"{requirements.name} cannot be installed for Python {base.version}. pip says:\n{failed}\nCorrect the "
@@ -232,7 +232,7 @@ def _install(place: Path, requirements: Requirements, base: Interpreter, check: 
         raise WorkerError(message)
 
 
-def _run(command: list[str], python: str, folder: Path, check: Callable[[], None]) -> str | None:
+def _run(command: list[str], python: str, folder: Path, raise_if_stopped: Callable[[], None]) -> str | None:
     """Run a program to its end; None where it went well, else the last lines that it printed."""
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(  # noqa: S603  # the DAG author's own interpreter
@@ -246,7 +246,7 @@ def _run(command: list[str], python: str, folder: Path, check: Callable[[], None
         )
         try:
             while process.poll() is None:
-                check()
+                raise_if_stopped()
                 time.sleep(_POLL_S)
         finally:
             if process.returncode is None:

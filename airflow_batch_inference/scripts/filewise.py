@@ -112,7 +112,7 @@ class FilewiseRunner:
         """Return one prediction a row; several values of a row are a list."""
         import pandas as pd
 
-        from airflow_batch_inference.predictors.single import Predictor
+        from airflow_batch_inference.predictors.single import SinglePredictor
         from airflow_batch_inference.schema.signature import plan_inputs
 
         rows = dataset.count_rows()
@@ -126,7 +126,7 @@ class FilewiseRunner:
             takes_lists=getattr(self._model, "takes_lists", True),
             tensor=getattr(self._model, "tensor", None),
         )
-        predictor = Predictor(
+        predictor = SinglePredictor(
             model=self._model,
             inputs=plan,
             methods=("predict",),

@@ -133,7 +133,7 @@ def run_script(
     """
     started = time.monotonic()
 
-    def check() -> None:
+    def raise_if_stopped() -> None:
         if stopped():
             message = "The task was stopped before its prediction set was committed; nothing of it is visible."
             raise InterruptedError(message)
@@ -151,8 +151,8 @@ def run_script(
         if done is not None:
             log.info("This very job is committed already: %s", done[0])
             return done
-        job.run(check)
-    check()
+        job.run(raise_if_stopped)
+    raise_if_stopped()
     return _committed(job, time.monotonic() - started, fence)
 
 
@@ -197,7 +197,7 @@ class _Job:
         """The task instance's."""
         return self.request.destination.folder
 
-    def run(self, check: Callable[[], None]) -> None:
+    def run(self, raise_if_stopped: Callable[[], None]) -> None:
         """Run what is missing; what has become of each mini-batch is stored before anything is raised."""
         receipts = receipts_of(MiniBatchReceipt, self.folder, self.work_key, self.work, self.storage)
         missing = [batch for batch in self.batches if batch.index not in receipts]
@@ -211,7 +211,7 @@ class _Job:
             for index, receipt in sorted(receipts.items()):
                 self._note(Outcome(batch=self.batches[index], receipt=receipt), is_resumed=True)
             if missing:
-                self._run(missing, check)
+                self._run(missing, raise_if_stopped)
             self._require(self.budget.without_success())
         except BatchInferenceError as error:
             if not self.journal.outcomes:
@@ -219,14 +219,14 @@ class _Job:
             message = f"{error} All mini-batches: {self.journal.store(self.folder, self.storage)}"
             raise type(error)(message) from error.__cause__
 
-    def _run(self, missing: Sequence[MiniBatch], check: Callable[[], None]) -> None:
+    def _run(self, missing: Sequence[MiniBatch], raise_if_stopped: Callable[[], None]) -> None:
         settings = self.request.settings
         pool = ScriptPool(
             setup=_setup(self),
             workers=settings.max_concurrency_per_instance,
             environment={} if self.opened.runner.place.origin else settings.environment_variables,
             model_folder=self.opened.model_folder,
-            check=check,
+            raise_if_stopped=raise_if_stopped,
             before_start=self.opened.require_unchanged,
         )
         with pool:

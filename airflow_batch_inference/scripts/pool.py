@@ -110,7 +110,7 @@ class ScriptPool:
         How many there are at most.
     environment
         Variables that are set before the script is loaded.
-    check
+    raise_if_stopped
         Called a few times a second; raises to stop.
     model_folder
         What the script is told of its model.
@@ -121,7 +121,7 @@ class ScriptPool:
     setup: WorkerSetup
     workers: int
     environment: Mapping[str, str]
-    check: Callable[[], None]
+    raise_if_stopped: Callable[[], None]
     model_folder: ModelFolder = field(default_factory=ModelFolder)
     before_start: Callable[[], None] = lambda: None
     _running: list[_Worker] = field(default_factory=list, init=False)
@@ -190,7 +190,7 @@ class ScriptPool:
 
     def _messages(self) -> Iterator[tuple[_Worker, tuple[Any, ...] | None]]:
         """Yield what workers say within a moment; None for one that has died."""
-        self.check()
+        self.raise_if_stopped()
         self._require_progress()
         connection.wait([worker.pipe for worker in self._running], timeout=self._patience())
         for worker in list(self._running):
@@ -320,7 +320,7 @@ class ScriptPool:
         for pipe in waiting:
             send(pipe, ("shutdown",))
         while waiting and time.monotonic() < deadline:
-            self.check()
+            self.raise_if_stopped()
             for pipe in connection.wait(list(waiting), timeout=_POLL_S):
                 try:
                     _, problem = pipe.recv()  # type: ignore[union-attr, call-arg]  # a Connection

@@ -168,7 +168,7 @@ def _is_simple(kind: type) -> bool:
 
 
 def _named(frame: pd.DataFrame, labels: Sequence[str] | None) -> pd.DataFrame:
-    from airflow_batch_inference.predictors.single import default_names
+    from airflow_batch_inference.predictors.output_table import default_names
 
     names = default_names(frame.shape[1]) if labels is None else list(labels)
     if len(names) != frame.shape[1]:

@@ -247,7 +247,7 @@ class OwnPython:
         The user's environment variables.
     storage
         Reaches the requirements file.
-    check
+    raise_if_stopped
         Called several times a second while an environment is built; raises to stop.
     """
 
@@ -256,7 +256,7 @@ class OwnPython:
     environments: Path
     variables: Mapping[str, str]
     storage: Storage
-    check: Callable[[], None] = lambda: None
+    raise_if_stopped: Callable[[], None] = lambda: None
 
     def interpreter(self) -> Interpreter:
         """Return it, as it is now; an environment is built where it is not there.
@@ -271,7 +271,7 @@ class OwnPython:
         base = ask(find_python(self.python or sys.executable), self.variables)
         if self.requirements is None:
             return base
-        return ask(environment_of(self._required(), base, self.environments, self.check), self.variables)
+        return ask(environment_of(self._required(), base, self.environments, self.raise_if_stopped), self.variables)
 
     def place(self, interpreter: Interpreter) -> Place:
         """Return what messages say of it."""

@@ -1,6 +1,6 @@
 """From a sample set to a baseline: the model's own predictions beside its inputs, importances, calibration.
 
-What must not be relaxed: whatever the model makes of the sample set, its inputs get a baseline; what later drift
+Invariants: whatever the model makes of the sample set, its inputs get a baseline; what later drift
 analyses will not see is said now.
 """
 
@@ -26,7 +26,8 @@ from airflow_batch_inference.exceptions import (
 )
 from airflow_batch_inference.flavors.base import require_method
 from airflow_batch_inference.predictors.isolation import Isolator
-from airflow_batch_inference.predictors.single import Predictor, default_names, label_names
+from airflow_batch_inference.predictors.output_table import default_names, label_names
+from airflow_batch_inference.predictors.single import SinglePredictor
 from airflow_batch_inference.records import CsvOptions
 from airflow_batch_inference.schema.columns import append_columns
 from airflow_batch_inference.schema.signature import known_names, plain_name, plan_inputs
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from airflow_batch_inference.flavors.base import LoadedModel
-    from airflow_batch_inference.predictors.isolation import ScoredRows
+    from airflow_batch_inference.predictors.scored_rows import ScoredRows
     from airflow_batch_inference.records import BaselineRecord, Calibration, ModelRecord, ReadOptions
     from airflow_batch_inference.sources.batches import MiniBatch
     from airflow_batch_inference.sources.dataset import Dataset
@@ -169,7 +170,7 @@ def plain_baseline(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Scorer:
-    predictor: Predictor
+    predictor: SinglePredictor
     labels: tuple[str, ...]
     types: tuple[pa.DataType, ...]
 
@@ -187,7 +188,7 @@ class _Scorer:
         return append_columns(table, dict(zip(self.labels, scored if table.num_rows else empty, strict=True)))
 
 
-def _isolated(predictor: Predictor, batch: MiniBatch) -> ScoredRows:
+def _isolated(predictor: SinglePredictor, batch: MiniBatch) -> ScoredRows:
     """Score the rows that can be scored."""
     return Isolator(predictor=predictor, allowed=None, is_strict=False, allow_nan=True).score(batch, 0)
 
@@ -219,7 +220,7 @@ def _scorer(sample: Dataset, record: ModelRecord, model: LoadedModel, options: R
             takes_lists=getattr(model, "takes_lists", True),
             tensor=getattr(model, "tensor", None),
         )
-        predictor = Predictor(
+        predictor = SinglePredictor(
             model=model,
             inputs=plan,
             methods=(options.predict_method,),
@@ -231,7 +232,7 @@ def _scorer(sample: Dataset, record: ModelRecord, model: LoadedModel, options: R
         if not columns:
             log.warning("None of the sample set's first rows can be scored: the drift of predictions will not be seen")
             return None
-        labels = label_names(record.label_columns, record.output_names, predictor.names)
+        labels = label_names(record.label_columns, record.output_names, predictor.outputs)
         taken = [label for label in labels if label in sample.schema.names]
         if taken:
             log.warning("The sample set has a column %r already: the drift of predictions will not be seen", taken[0])

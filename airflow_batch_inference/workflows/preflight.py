@@ -1,6 +1,6 @@
 """A scoring job tried out before it runs: everything that can be known of it, at the price of some rows.
 
-What must not be relaxed: nothing is written, neither to the artifact store nor elsewhere (private copies, of the model
+Invariants: nothing is written, neither to the artifact store nor elsewhere (private copies, of the model
 and of the rows that are timed, are removed again); every problem that can be found is listed, and not only the first;
 and an estimate says what it was made of.
 """
@@ -20,13 +20,15 @@ from airflow_batch_inference.exceptions import BatchInferenceError, PredictionEr
 from airflow_batch_inference.flavors.base import require_method
 from airflow_batch_inference.formats.names import output_suffix
 from airflow_batch_inference.formats.writers import PartWriter
+from airflow_batch_inference.jobs.columns import kept_columns, match_columns, passed_columns
 from airflow_batch_inference.jobs.pace import Watch
 from airflow_batch_inference.jobs.plan import plan_parts
-from airflow_batch_inference.jobs.prepare import kept_columns, match_columns, open_input, passed_columns, prepare
+from airflow_batch_inference.jobs.prepare import open_input, prepare
 from airflow_batch_inference.predictors.input_validation import policies
 from airflow_batch_inference.predictors.isolation import Isolator
-from airflow_batch_inference.predictors.loaded_lineup import LoadedLineup
-from airflow_batch_inference.predictors.single import assemble, require_in_step, require_new_names, require_threshold
+from airflow_batch_inference.predictors.output_table import assemble, require_new_names
+from airflow_batch_inference.predictors.row_alignment import check_row_alignment
+from airflow_batch_inference.predictors.single import require_threshold
 from airflow_batch_inference.processes.surroundings import lent
 from airflow_batch_inference.processes.threads import limited_blas
 from airflow_batch_inference.records import CsvOptions, ReadOptions
@@ -40,11 +42,11 @@ from airflow_batch_inference.workflows.score import Resources
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-    from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.jobs.plan import PartPlan
     from airflow_batch_inference.jobs.prepare import PreparedJob
     from airflow_batch_inference.jobs.request import ScoringRequest
-    from airflow_batch_inference.predictors.isolation import ScoredRows
+    from airflow_batch_inference.predictors.graphs.loaded import LoadedModels
+    from airflow_batch_inference.predictors.scored_rows import ScoredRows
     from airflow_batch_inference.records import ColumnSpec
     from airflow_batch_inference.sources.batches import MiniBatch
     from airflow_batch_inference.sources.dataset import Dataset
@@ -92,16 +94,16 @@ def preflight(
     started = time.monotonic()
     request = run.attempt(make_request)
     with lent({} if request is None else request.environment):
-        model = None if request is None else run.attempt(lambda: request.load_model(storage))
+        models = None if request is None else run.attempt(lambda: request.models.load(storage, request.accelerate))
         loading_s = time.monotonic() - started
-        if request is not None and model is not None:
+        if request is not None and models is not None:
             run.note("ok", f"{_model_line(request)}, loaded in {loading_s:.1f} s")
         opened = run.open(request, dataset)
-        if request is None or model is None or opened is None:
+        if request is None or models is None or opened is None:
             return run.result()
         run.check_place(normalize_uri(request.destination.root))
         with limited_blas():
-            run.check_rows(request, opened, model, loading_s)
+            run.check_rows(request, opened, models, loading_s)
     return run.result()
 
 
@@ -183,14 +185,14 @@ class _Run:
                 f"Cannot write to {root}: give the worker the right to write to {there}, or set another artifact_root.",
             )
 
-    def check_rows(self, request: ScoringRequest, opened: Dataset, model: LoadedModel, loading_s: float) -> None:
+    def check_rows(self, request: ScoringRequest, opened: Dataset, models: LoadedModels, loading_s: float) -> None:
         """Match the columns, score the first rows, and time some mini-batches."""
-        for check in _column_checks(request, opened, model):
+        for check in _column_checks(request, opened, models):
             self.attempt(check)
         if opened.schema.names and self.has_problems:
             return  # preparing would stop at the first of them
         started = time.monotonic()
-        job = self._prepared(request, opened, model)
+        job = self._prepared(request, opened, models)
         if job is None or self.plans is None:
             return
         predictions = [f"{name} {job.base.field(name).type}" for name in job.labels]
@@ -199,13 +201,13 @@ class _Run:
             self.note("warning", f"{opened.name} has no rows: an empty prediction set would be committed.")
             return
         preparing_s = time.monotonic() - started
-        self.attempt(lambda: self._try_rows(request, job, model))
-        self.attempt(lambda: self._time(request, job, model, fixed_s=loading_s + preparing_s))
+        self.attempt(lambda: self._try_rows(request, job, models))
+        self.attempt(lambda: self._time(request, job, models, fixed_s=loading_s + preparing_s))
 
-    def _prepared(self, request: ScoringRequest, opened: Dataset, model: LoadedModel) -> PreparedJob | None:
+    def _prepared(self, request: ScoringRequest, opened: Dataset, models: LoadedModels) -> PreparedJob | None:
         """Prepare the job; where its first rows fail and none may, as one in which they may, to see how many do."""
         try:
-            return prepare(request, opened, model)
+            return prepare(request, opened, models)
         except (PredictionError, SignatureMismatchError) as error:
             self.note("problem", f"{type(error).__name__}: {error}")
             if request.policy.is_tolerant:
@@ -215,21 +217,21 @@ class _Run:
             return None
         with contextlib.suppress(BatchInferenceError):
             tolerant = replace(request, policy=replace(request.policy, error_threshold=-1))
-            return prepare(tolerant, open_input(tolerant, self.data_storage), model)
+            return prepare(tolerant, open_input(tolerant, self.data_storage), models)
         return None
 
-    def _try_rows(self, request: ScoringRequest, job: PreparedJob, model: LoadedModel) -> None:
+    def _try_rows(self, request: ScoringRequest, job: PreparedJob, models: LoadedModels) -> None:
         with contextlib.closing(self._batches(job)) as batches:
             batch = next(batches)
         sample = batch.slice(0, min(TRIED_ROWS, batch.table.num_rows))
-        isolator = _isolator(request, job, model)
+        isolator = _isolator(request, job, models)
         scored = isolator.score(sample, 0)
         self.rows_tried, self.rows_rejected = sample.table.num_rows, len(scored.rejected)
         self._note_rejected(request, scored)
-        if request.parity_rows and scored.rows.table.num_rows:
+        if request.alignment_check_rows and scored.rows.table.num_rows:
             main = isolator.predictor.main  # a challenger may depend on whatever it likes
-            own = scored.predicted[: len(main.names)]
-            require_in_step(main, scored.rows, own, rows=request.parity_rows, seed=0)
+            own = scored.predicted[: len(main.outputs)]
+            check_row_alignment(main, scored.rows, own, rows=request.alignment_check_rows, seed=0)
 
     def _note_rejected(self, request: ScoringRequest, scored: ScoredRows) -> None:
         tried, rejected, policy = self.rows_tried, self.rows_rejected, request.policy
@@ -250,9 +252,9 @@ class _Run:
         ranges = self.plans[0].ranges if self.plans else None
         return job.dataset.mini_batches(job.batch_rows, ranges=ranges)
 
-    def _time(self, request: ScoringRequest, job: PreparedJob, model: LoadedModel, *, fixed_s: float) -> None:
+    def _time(self, request: ScoringRequest, job: PreparedJob, models: LoadedModels, *, fixed_s: float) -> None:
         """Read, score and write some mini-batches of the first part, and estimate from them."""
-        isolator = _isolator(request, job, model)
+        isolator = _isolator(request, job, models)
         profiler = Profiler(request.baseline.columns) if request.baseline else None
         watch = Watch()
         suffix = output_suffix(request.options.output_format)
@@ -296,10 +298,10 @@ class _Run:
             )
 
 
-def _column_checks(request: ScoringRequest, opened: Dataset, model: LoadedModel) -> Iterator[Callable[[], object]]:
+def _column_checks(request: ScoringRequest, opened: Dataset, models: LoadedModels) -> Iterator[Callable[[], object]]:
     """Yield all checks that need no row; each raises for itself."""
     options, record, names = request.options, request.record, opened.schema.names
-    last = model.steps[-1].model if isinstance(model, LoadedLineup) else model
+    last = models.last.model
     for method in (*options.methods, *(("contributions",) if options.explain is not None else ())):
         yield lambda method=method: require_method(method, last.methods)  # type: ignore[misc]  # bound early
     yield lambda: require_threshold(last, options.decision_threshold)
@@ -318,14 +320,14 @@ def _column_checks(request: ScoringRequest, opened: Dataset, model: LoadedModel)
     with contextlib.suppress(BatchInferenceError):
         words = dict(policies(options.on_mismatch, inputs, is_tolerant=tolerant))
     yield lambda: policies(options.on_mismatch, inputs, is_tolerant=tolerant)
-    mended = {name for name, word in words.items() if word in ("null", "quarantine")}
+    coerced = {name for name, word in words.items() if word in ("null", "quarantine")}
     for some, columns in _separately(record.inputs, kept):
         yield lambda some=some, columns=columns: match_columns(  # type: ignore[misc]  # bound early
             opened.select(columns),
             replace(record, inputs=some),
-            model,
+            models.first.model,
             tolerant=tolerant,
-            mended=mended,
+            coerced=coerced,
         )
 
 
@@ -350,10 +352,10 @@ def _nearest(root: str) -> Path:
     return next(each for each in (place, *place.parents) if each.exists())
 
 
-def _isolator(request: ScoringRequest, job: PreparedJob, model: LoadedModel) -> Isolator:
+def _isolator(request: ScoringRequest, job: PreparedJob, models: LoadedModels) -> Isolator:
     """Return what scores rows and sets bad ones aside, however many may be."""
     return Isolator(
-        predictor=job.predictor(request, model),
+        predictor=job.predictor(request, models),
         allowed=None,
         allow_nan=request.policy.allow_nan,
         is_secret=bool(request.policy.redact_columns),
@@ -367,18 +369,18 @@ def _assembled(job: PreparedJob, scored: ScoredRows) -> Any:  # noqa: ANN401  # 
 
 def _as_written(job: PreparedJob, table: Any, scored: ScoredRows) -> Any:  # noqa: ANN401  # pyarrow has no annotations
     """Return it with the columns that are written."""
-    if job.shape is None:
+    if job.layout is None:
         return table
-    return job.shape.table(table, job.shape.mark(_readable(job, scored).table, scored.predicted))
+    return job.layout.table(table, job.layout.mark(_readable(job, scored).table, scored.predicted))
 
 
 def _readable(job: PreparedJob, scored: ScoredRows) -> MiniBatch:
     rows = scored.rows
-    return rows if job.screen is None else replace(rows, table=job.screen.readable(rows.table))
+    return rows if job.validation is None else replace(rows, table=job.validation.readable(rows.table))
 
 
 def _model_line(request: ScoringRequest) -> str:
     record = request.record
-    golden = ", its golden set holds" if record.golden_uri is not None and request.model is None else ""
+    golden = ", its golden set holds" if record.golden_uri is not None and request.models.first.model is None else ""
     size = in_bytes(record.size_bytes)
     return f"model {record.name}: {record.flavor} ({record.format}), sha256 {record.sha256[:12]}…, {size}{golden}"

@@ -1,6 +1,6 @@
 """The scoring job: plan, score the parts that are missing, reconcile, commit.
 
-What must not be relaxed: memory does not grow with the rows; what was scored before a crash is not scored again; and
+Invariants: memory does not grow with the rows; what was scored before a crash is not scored again; and
 every input row is in the output or among the rejects, exactly once, or nothing is committed.
 """
 
@@ -10,32 +10,25 @@ import contextlib
 import json
 import logging
 import time
-from collections import Counter
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from airflow_batch_inference import __version__
 from airflow_batch_inference.checks.checks import added, describe, judged, require_passed
 from airflow_batch_inference.drift.profile import merged
 from airflow_batch_inference.engines.processes.pool import WorkerPool
 from airflow_batch_inference.exceptions import (
-    ArtifactIntegrityError,
     CheckFailedError,
     ConfigurationError,
     TooManyRejectedRowsError,
 )
-from airflow_batch_inference.formats.written_types import written_type
-from airflow_batch_inference.jobs.acceleration import drop_suspects, of_all_parts
+from airflow_batch_inference.jobs.acceleration import drop_suspects
 from airflow_batch_inference.jobs.leftovers import sweep_job, sweep_task
-from airflow_batch_inference.jobs.model_statistics import added_lines, challenger_results, used_models
 from airflow_batch_inference.jobs.part import PartScorer
-from airflow_batch_inference.jobs.plan import plan_parts, versions_of
+from airflow_batch_inference.jobs.plan import plan_parts
 from airflow_batch_inference.jobs.prepare import open_input, prepare
 from airflow_batch_inference.jobs.progress import Progress
 from airflow_batch_inference.jobs.resume import finished_parts
-from airflow_batch_inference.ledger.accounting import as_text, row_hash
 from airflow_batch_inference.ledger.commit import commit, committed
 from airflow_batch_inference.ledger.retries import retrying
 from airflow_batch_inference.models.loading import is_vouched
@@ -43,14 +36,11 @@ from airflow_batch_inference.models.process import CALL_TIMEOUT_S
 from airflow_batch_inference.predictors.input_contract import warn_of_nulls
 from airflow_batch_inference.processes.threads import limited_blas, usable_cores
 from airflow_batch_inference.records import (
-    Certificate,
-    ChallengersRecord,
-    ColumnSpec,
     PredictionSetRecord,
     ProfileRecord,
 )
 from airflow_batch_inference.storage.handover import require_portable
-from airflow_batch_inference.storage.uris import plain_uris
+from airflow_batch_inference.workflows.prediction_set import make_record, with_models
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -58,7 +48,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.jobs.plan import PartPlan
     from airflow_batch_inference.jobs.prepare import PreparedJob
     from airflow_batch_inference.jobs.request import ScoringRequest
-    from airflow_batch_inference.records import CheckCount, CheckResult, Receipt
+    from airflow_batch_inference.records import ChallengersRecord, CheckCount, CheckResult, Receipt
     from airflow_batch_inference.sources.dataset import Dataset
     from airflow_batch_inference.storage.store import Storage
 
@@ -150,63 +140,68 @@ def score_dataset(
     resources = resources or Resources()
     if request.environment:
         resources = replace(resources, isolate=True)
-
-    def check() -> None:
-        if stopped():
-            message = "The task was stopped before its prediction set was committed; nothing of it is visible."
-            raise InterruptedError(message)
-
+    raise_if_stopped = partial(_raise_if_stopped, stopped)
     storage.require_writable(folder)
     sweep_task(folder, storage)
     opened = open_input(request, replace(data_storage or storage, max_memory=resources.max_memory))
     plans = plan_parts(opened.units)
-    with _scorers(request, opened, plans, storage, resources, check) as scorers:
-        job = scorers.prepare()
+    with _engine(request, opened, plans, storage, resources, raise_if_stopped) as engine:
+        job = engine.prepare()
         done = committed(folder, job.key, storage)
         if done is not None:
             log.info("This very job is committed already: %s", done[0])
             sweep_job(folder, job.key, storage)
             return done
         receipts = finished_parts(job, request, storage)
-        progress = Progress(plans, receipts, workers=scorers.number, started=started)
-        _score_missing(scorers, request, plans, receipts, progress)
-        check()
+        progress = Progress(plans, receipts, workers=engine.number, started=started)
+        _score_missing(engine, request, plans, receipts, progress)
+        raise_if_stopped()
     wrong = drop_suspects(receipts, folder, storage)
-    if wrong:
+    if wrong:  # the kernel for trees gave other bits somewhere
         slowly = replace(request, accelerate="off")
-        with _scorers(slowly, opened, plans, storage, resources, check) as scorers:
-            scorers.prepare()
-            _score_missing(scorers, request, plans, receipts, progress)
-            check()
+        with _engine(slowly, opened, plans, storage, resources, raise_if_stopped) as engine:
+            engine.prepare()
+            _score_missing(engine, request, plans, receipts, progress)
+            raise_if_stopped()
     progress.finish()
     results = _judged(request, plans, receipts, storage)
     profile_uri = _put_profile(request, receipts.values(), storage)
-    record = _record(job, request, opened, plans, receipts, progress, profile_uri, results)
+    record = make_record(job, request, opened, plans, receipts, progress, profile_uri, results)
+    record = with_models(record, request, receipts.values(), storage, report)
     record = replace(record, tree_kernel=record.tree_kernel | wrong)
-    record = _with_models(record, request, receipts.values(), storage, report)
     uri, kept = retrying("The commit", lambda: commit(folder, record, storage, fence))
     sweep_job(folder, job.key, storage)
     return uri, kept
 
 
+def _raise_if_stopped(stopped: Callable[[], bool]) -> None:
+    if stopped():
+        message = "The task was stopped before its prediction set was committed; nothing of it is visible."
+        raise InterruptedError(message)
+
+
 @dataclass
-class _Here:
+class _InProcessEngine:
     """Scores in this process, one part after the other."""
 
     request: ScoringRequest
     opened: Dataset
     storage: Storage
-    check: Callable[[], None]
+    raise_if_stopped: Callable[[], None]
     number: int = 0
 
     def prepare(self) -> PreparedJob:
-        self.model = self.request.load_model(self.storage)
-        self.job = prepare(self.request, self.opened, self.model)
+        self.models = self.request.models.load(self.storage, self.request.accelerate)
+        self.job = prepare(self.request, self.opened, self.models)
         return self.job
 
     def run(self, plans: Sequence[PartPlan], allowed: Callable[[], int | None]) -> Iterator[Receipt]:
         scorer = PartScorer(
-            job=self.job, request=self.request, model=self.model, storage=self.storage, check=self.check
+            job=self.job,
+            request=self.request,
+            models=self.models,
+            storage=self.storage,
+            raise_if_stopped=self.raise_if_stopped,
         )
         with limited_blas():
             for plan in plans:
@@ -214,23 +209,23 @@ class _Here:
 
 
 @contextlib.contextmanager
-def _scorers(
+def _engine(
     request: ScoringRequest,
     opened: Dataset,
     plans: Sequence[PartPlan],
     storage: Storage,
     resources: Resources,
-    check: Callable[[], None],
-) -> Iterator[_Here | WorkerPool]:
+    raise_if_stopped: Callable[[], None],
+) -> Iterator[_InProcessEngine | WorkerPool]:
     limit_s = None if resources.timeout_s is not None else _default_limit(request)
     workers = resources.workers(len(plans)) or (0 if limit_s is None else 1)
-    if request.environment and not request.can_travel:
+    if request.environment and not request.models.is_serializable:
         message = (
             "environment_variables are set in worker processes, and the model cannot be handed to one. Leave them out, "
             "or give a model that has a file."
         )
         raise ConfigurationError(message)
-    if workers and request.can_travel:
+    if workers and request.models.is_serializable:
         try:
             shared = _shared(request, opened, storage)
             require_portable(shared)
@@ -243,38 +238,38 @@ def _scorers(
                 raise ConfigurationError(message) from error
             log.warning("Scoring in this process alone: its file systems cannot be handed to another (%s)", error)
         else:
-            request.release()
+            request.models.release()
             timeout_s = resources.timeout_s if limit_s is None else limit_s
             with WorkerPool(
-                *shared, workers=workers, check=check, timeout_s=timeout_s, is_default=limit_s is not None
+                *shared,
+                workers=workers,
+                raise_if_stopped=raise_if_stopped,
+                timeout_s=timeout_s,
+                is_default=limit_s is not None,
             ) as pool:
                 yield pool
             return
-    yield _Here(request, opened, storage, check)
+    yield _InProcessEngine(request, opened, storage, raise_if_stopped)
 
 
 def _default_limit(request: ScoringRequest) -> float | None:
     """Return the limit of a mini-batch where a file that nobody vouches for may compute without end; else None."""
-    others = () if request.lineup is None else request.lineup.sources()
-    records = (request.record, *(source.record for source in others))
-    return None if all(map(is_vouched, records)) else CALL_TIMEOUT_S
+    are_vouched = all(is_vouched(source.record) for source in request.models.sources())
+    return None if are_vouched else CALL_TIMEOUT_S
 
 
 def _shared(request: ScoringRequest, opened: Dataset, storage: Storage) -> tuple[ScoringRequest, Dataset, Storage]:
     """Replace what finds file systems by the file systems themselves: other processes know no connections."""
-    reached = None if request.model_storage is None else request.model_storage.resolved(request.record.model_uri)
-    others = () if request.lineup is None else request.lineup.sources()
-    golden = [request.record.golden_uri, *(source.record.golden_uri for source in others)]
-    lineup = None if request.lineup is None else request.lineup.portable()
+    golden = [source.record.golden_uri for source in request.models.sources()]
     return (
-        replace(request, model=None, model_storage=reached, lineup=lineup),
+        replace(request, models=request.models.for_transport()),
         opened.for_transport(),
         storage.resolved(request.destination.root, *filter(None, golden)),
     )
 
 
 def _score_missing(
-    scorers: _Here | WorkerPool,
+    engine: _InProcessEngine | WorkerPool,
     request: ScoringRequest,
     plans: Sequence[PartPlan],
     receipts: dict[int, Receipt],
@@ -283,10 +278,10 @@ def _score_missing(
     """Score the parts that have no receipt, and add theirs."""
     missing = [plan for plan in plans if plan.index not in receipts]
     most = request.policy.most(sum(plan.rows for plan in plans))
-    for receipt in scorers.run(missing, lambda: _left(most, receipts.values())):
+    for receipt in engine.run(missing, lambda: _left(most, receipts.values())):
         receipts[receipt.index] = receipt
         _require_allowed(most, receipts.values())
-        progress.tell(receipt)
+        progress.report(receipt)
 
 
 def _left(most: int | None, receipts: Iterable[Receipt]) -> int | None:
@@ -322,65 +317,6 @@ def _put_profile(request: ScoringRequest, receipts: Iterable[Receipt], storage: 
     return retrying("The profile", lambda: storage.put_record(request.destination.folder, "profile", record))
 
 
-def _record(
-    job: PreparedJob,
-    request: ScoringRequest,
-    opened: Dataset,
-    plans: Sequence[PartPlan],
-    receipts: dict[int, Receipt],
-    progress: Progress,
-    profile_uri: str | None,
-    results: tuple[CheckResult, ...],
-) -> PredictionSetRecord:
-    """Reconcile the receipts with the plan, and make the commit of them."""
-    options, destination = request.options, request.destination
-    answering, record = request.answering, request.answering.record
-    ordered = [receipts[plan.index] for plan in plans]
-    certificate = _certificate(opened, plans, ordered)
-    names = {name: name for name in job.base.names} if job.shape is None else job.shape.written_as
-    return PredictionSetRecord(
-        name=options.name,
-        batch_id=destination.batch_id,
-        job_key=job.key,
-        task=destination.task,
-        model_uri=record.model_uri,
-        model_sha256=record.sha256,
-        model_flavor=record.flavor,
-        model_record_uri=answering.record_uri,
-        baseline_uri=request.record.baseline_uri,
-        profile_uri=profile_uri,
-        dataset=opened.identity,
-        dataset_uris=() if opened.source.is_inline else _uris(request.dataset),
-        reading=opened.options,
-        dataset_rows=tuple(sum(unit.rows for unit in units) for units in opened.units),
-        output_format=options.output_format,
-        columns=tuple(
-            ColumnSpec(name=column.name, type=str(written_type(column.type, options.output_format)))
-            for column in job.schema
-        ),
-        feature_columns=tuple(names.get(name, name) for name in job.features),
-        label_columns=tuple(names[label] for label in job.labels if label in names),
-        rows_in=certificate.rows_in,
-        rows_out=certificate.rows_out,
-        rows_rejected=certificate.rows_rejected,
-        predict_methods=options.methods,
-        decision_threshold=options.decision_threshold,
-        kept=options.keep,
-        parts=tuple(receipt.part for receipt in ordered if receipt.part is not None),
-        quarantine=tuple(receipt.quarantine for receipt in ordered if receipt.quarantine is not None),
-        certificate=certificate,
-        try_id=destination.try_id,
-        seconds=progress.seconds(),
-        versions={"airflow-batch-inference": __version__, "pyarrow": pa.__version__, **job.versions},
-        nulled=_nulled(ordered),
-        checks=results,
-        rows_set_aside=sum(receipt.rows_set_aside for receipt in ordered),
-        input_names={written: name for name, written in names.items() if written != name},
-        added_columns=tuple(names[name] for name in job.added if name in names),
-        tree_kernel=of_all_parts(ordered),
-    )
-
-
 def _judged(
     request: ScoringRequest, plans: Sequence[PartPlan], receipts: dict[int, Receipt], storage: Storage
 ) -> tuple[CheckResult, ...]:
@@ -408,86 +344,3 @@ def _judged(
         message = f"{error} All checks: {uri}"
         raise CheckFailedError(message, results=results, rows=rows, uri=uri) from None
     return results
-
-
-def _with_models(
-    record: PredictionSetRecord,
-    request: ScoringRequest,
-    receipts: Iterable[Receipt],
-    storage: Storage,
-    report: Callable[[ChallengersRecord, str], ChallengersRecord],
-) -> PredictionSetRecord:
-    """Add what each of several models has done; store how challengers differ from the champion."""
-    if request.lineup is None:
-        return record
-    lines = added_lines(receipts)
-    scored = record.rows_out + record.rows_set_aside
-    models = used_models(request, lines, scored, record.rows_rejected - record.rows_set_aside)
-    uri = None
-    if request.lineup.challengers:
-        found = ChallengersRecord(
-            task=record.task,
-            batch_id=record.batch_id,
-            dataset_uris=record.dataset_uris,
-            rows=scored,
-            champion=tuple(model for model in models if model.role == "champion"),
-            threshold=request.lineup.flips.threshold,
-            tolerance=request.lineup.flips.tolerance,
-            challengers=challenger_results(request.lineup, lines, models),
-        )
-        folder = request.destination.folder
-        uri = retrying("The report", lambda: storage.put_record(folder, "challengers", report(found, folder)))
-    return replace(record, models=models, challengers_uri=uri)
-
-
-def _nulled(receipts: Sequence[Receipt]) -> dict[str, int]:
-    """Add up what became null for the model, and say so."""
-    counts: Counter[str] = Counter()
-    for receipt in receipts:
-        counts.update(receipt.nulled)
-    for column, count in sorted(counts.items()):
-        log.warning("%s values of column %r did not fit and became null for the model", f"{count:,}", column)
-    return dict(sorted(counts.items()))
-
-
-def _certificate(opened: Dataset, plans: Sequence[PartPlan], receipts: Sequence[Receipt]) -> Certificate:
-    """Prove that what went in came out or was rejected.
-
-    Raises
-    ------
-    ArtifactIntegrityError
-        It did not.
-    """
-    for plan, receipt in zip(plans, receipts, strict=True):
-        if receipt.rows_in != plan.rows or receipt.rows_out + receipt.rows_rejected != plan.rows:
-            message = (
-                f"Part {plan.index} was planned with {plan.rows} rows; {receipt.rows_in} were read, "
-                f"{receipt.rows_out} scored and {receipt.rows_rejected} rejected. Nothing was committed."
-            )
-            raise ArtifactIntegrityError(message)
-        planned = set(versions_of(opened, plan))
-        if planned != set(receipt.read):
-            other = next(iter(planned ^ set(receipt.read))).uri
-            message = (
-                f"Part {plan.index} was made from another version of {other} than the one that this run has found. "
-                "Nothing was committed. Run the task again when its writer is done."
-            )
-            raise ArtifactIntegrityError(message)
-    counts = [sum(unit.rows for unit in units) for units in opened.units]
-    try:
-        return Certificate(
-            rows_in=sum(counts),
-            rows_out=sum(receipt.rows_out for receipt in receipts),
-            rows_rejected=sum(receipt.rows_rejected for receipt in receipts),
-            row_hash_in=as_text(sum(row_hash(opened.label_of(split), 0, rows) for split, rows in enumerate(counts))),
-            row_hash_out=as_text(sum(int(receipt.row_hash_out, 16) for receipt in receipts)),
-            row_hash_rejected=as_text(sum(int(receipt.row_hash_rejected, 16) for receipt in receipts)),
-        )
-    except ValueError as error:
-        message = f"The rows of this job do not reconcile: {error}. Nothing was committed."
-        raise ArtifactIntegrityError(message) from error
-
-
-def _uris(dataset: object) -> tuple[str, ...]:
-    dataset = plain_uris(dataset)
-    return (dataset,) if isinstance(dataset, str) else tuple(map(str, dataset))  # type: ignore[call-overload]  # a list

@@ -1,6 +1,6 @@
 """Checking a committed prediction set again, offline: from the commit's URI alone, or also against its inputs.
 
-What must not be relaxed: nothing that a receipt or the commit says is believed where the files can be asked.
+Invariants: nothing that a receipt or the commit says is believed where the files can be asked.
 """
 
 from __future__ import annotations
@@ -144,18 +144,18 @@ def _verify_profile(found: Verification, storage: Storage) -> None:
 def _verify_models(found: Verification, storage: Storage) -> None:
     """Check that each row of a split says which model scored it, and that every challenger's rows add up."""
     record = found.record
-    arms = {model.name: model.rows for model in record.models if model.role == "arm"}
+    by_model = {model.name: model.rows for model in record.models if model.role == "arm"}
     named = {record.input_names.get(name, name): name for name in record.added_columns}
-    if arms and record.kept and record.parts and SCORED_BY in named:
+    if by_model and record.kept and record.parts and SCORED_BY in named:
         counts: Counter[str] = Counter()
         output = open_written(record, storage).select([named[SCORED_BY]])
         for block in _blocks(output, [SCORED_BY]):
             found_here = pc.value_counts(block.column(SCORED_BY))
             counts.update({each["values"].as_py(): each["counts"].as_py() for each in found_here})
-        if counts == {name: rows for name, rows in arms.items() if rows}:
-            found.checks.append(f"each row was scored by one of {', '.join(arms)}, as often as the commit says")
+        if counts == {name: rows for name, rows in by_model.items() if rows}:
+            found.checks.append(f"each row was scored by one of {', '.join(by_model)}, as often as the commit says")
         else:
-            found.problems.append(f"the column {SCORED_BY} counts {dict(counts)}, the commit {arms}")
+            found.problems.append(f"the column {SCORED_BY} counts {dict(counts)}, the commit {by_model}")
     if record.challengers_uri is not None:
         try:
             storage.read_record(record.challengers_uri)

@@ -18,7 +18,7 @@ from airflow_batch_inference.checks.checks import (
     set_aside,
 )
 from airflow_batch_inference.exceptions import CheckFailedError, ConfigurationError
-from airflow_batch_inference.predictors.isolation import RejectedRow, ScoredRows
+from airflow_batch_inference.predictors.scored_rows import RejectedRow, ScoredRows
 from airflow_batch_inference.records import CheckCount
 from airflow_batch_inference.sources.batches import MiniBatch, Origin
 

@@ -15,10 +15,9 @@ from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.jobs.acceleration import drop_suspects, of_all_parts, tree_kernel
 from airflow_batch_inference.jobs.part import PartScorer
 from airflow_batch_inference.ledger.receipts import put_receipt, receipt_uri
-from airflow_batch_inference.predictors.chain import StepModel
+from airflow_batch_inference.predictors.call import StepModel
 from airflow_batch_inference.predictors.explanations import Explain
-from airflow_batch_inference.predictors.lineup import Lineup
-from airflow_batch_inference.predictors.loaded_lineup import LoadedLine, LoadedLineup
+from airflow_batch_inference.predictors.graphs.loaded import LoadedChain, LoadedModels
 from airflow_batch_inference.records import Receipt
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.trees import fast_model, lightgbm_reader
@@ -95,7 +94,7 @@ def test_parts_of_a_kernel_that_was_found_wrong_elsewhere_are_scored_again(bench
     """The first part goes through; in the second, as in another process, the kernel is found to differ."""
     monkeypatch.setattr(plan, "_PART_ROWS", 1500)
     told = iter([{"fake": ""}, {"fake": f"{fast_model.DIFFERS} on the first rows: row 3"}, {}])
-    monkeypatch.setattr("airflow_batch_inference.jobs.part.tree_kernel", lambda model, record: next(told))
+    monkeypatch.setattr("airflow_batch_inference.jobs.part.tree_kernel", lambda models: next(told))
     pq.write_table(pq.read_table(dataset), bench.folder / "rows.parquet", row_group_size=1500)
     scored, original = [], PartScorer.score
 
@@ -153,18 +152,13 @@ def test_two_models_of_one_name_keep_their_reasons_apart(bench, dataset, model, 
         fast._problem, fast._has_scored = reason, True
         return StepModel(model=fast, record=record, method="predict")
 
-    def lineup(champion, challenger):
-        return LoadedLineup(
-            lineup=Lineup(),
-            steps=(walked(champion),),
-            challengers=(LoadedLine("new", (walked(challenger),)),),
-            arms=(),
-            tell=lambda name: None,
-        )
+    def loaded(champion, challenger):
+        main, other = (LoadedChain(steps=(walked(reason),)) for reason in (champion, challenger))
+        return LoadedModels(main=main, beside=(other,), compose=None)
 
     record = bench.request(dataset, model=model).record
     differs = f"{fast_model.DIFFERS} here"
-    told = [tree_kernel(lineup(None, None), record), tree_kernel(lineup(differs, None), record)]
+    told = [tree_kernel(loaded(None, None)), tree_kernel(loaded(differs, None))]
     receipts = {index: receipt(index, **kernel) for index, kernel in enumerate(told)}
 
     assert told == [{"fake": "", "fake (2)": ""}, {"fake": differs, "fake (2)": ""}]

@@ -273,7 +273,7 @@ def test_two_tries_that_read_other_rows_of_one_version_do_not_agree(bench, sourc
 
     def zombie():
         try:
-            bench.score(source, model=make_model(answer=waits), parity_rows=0)
+            bench.score(source, model=make_model(answer=waits), alignment_check_rows=0)
         except ArtifactIntegrityError as error:
             failed.append(str(error))
 

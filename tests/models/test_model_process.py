@@ -66,8 +66,8 @@ def test_it_says_and_answers_what_the_model_does(network, apart):
     here = construct(*ONNX, network, trusted=(), where="here")
     for name in ("feature_names", "n_features", "inputs", "output_names", "methods", "versions", "only_output"):
         assert getattr(apart, name) == getattr(here, name), name
-    for name in (*model_process._FACTS, "example", "predict_all", "blamed", "no_such"):
-        assert hasattr(apart, name) == (hasattr(here, name) and name != "blamed"), name
+    for name in (*model_process._FACTS, "example", "predict_all", "describe_failure", "no_such"):
+        assert hasattr(apart, name) == (hasattr(here, name) and name != "describe_failure"), name
     batch = rows(1.5, -2.0, 3.25)
     np.testing.assert_array_equal(apart.predict(batch), here.predict(batch))
     both = {"methods": ("predict",), "kwargs": {}}

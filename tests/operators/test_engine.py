@@ -61,7 +61,7 @@ def test_rejects_are_counted_by_xcom_and_limits_may_be_templates(runner, tmp_pat
         ("error_threshold", "some"),
         ("max_rejected_fraction", 1.5),
         ("allow_nan", "maybe"),
-        ("parity_rows", -1),
+        ("alignment_check_rows", -1),
         ("max_workers", 0),
         ("max_workers", 1.5),
         ("max_memory", "lots"),

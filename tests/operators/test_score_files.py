@@ -75,8 +75,8 @@ def test_a_function_that_always_raises_fails_with_its_own_line(runner, files):
 
 
 def test_options_of_rows_and_what_no_process_can_take_are_refused(runner, files):
-    with pytest.raises(AirflowFailException, match="parity_rows cannot be given here: the function takes files"):
-        runner(operator_of(task.score(dataset=str(files), parity_rows=1)(sizes)()))
+    with pytest.raises(AirflowFailException, match="alignment_check_rows cannot be given here"):
+        runner(operator_of(task.score(dataset=str(files), alignment_check_rows=1)(sizes)()))
     with pytest.raises(AirflowFailException, match=r"cannot be handed to them .*Make what it holds"):
         runner(operator_of(task.score(dataset=str(files))(held)()))
 

@@ -140,7 +140,7 @@ def test_a_dict_of_models_and_a_split(runner, batch, models, as_text):
 def test_a_model_of_a_split_may_be_steps(runner, batch, models):
     named = {"a": [models["first"], models["then"]], "b": models["other"]}
     uri = predict(
-        runner, batch, model=named, split={"weights": {"a": 1, "b": 1}}, label_columns="points", parity_rows=2
+        runner, batch, model=named, split={"weights": {"a": 1, "b": 1}}, label_columns="points", alignment_check_rows=2
     )
     rows, record = rows_of(uri), STORE.read_record(uri)
     assert [(each.role, each.name, each.step) for each in record.models] == [

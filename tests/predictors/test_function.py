@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import os
 import threading
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from airflow_batch_inference.exceptions import ConfigurationError, OutOfStepError
+from airflow_batch_inference.exceptions import ConfigurationError, RowAlignmentError
 from airflow_batch_inference.jobs.request import RowPolicy
 from airflow_batch_inference.predictors.function import FunctionModel, frame, function_record, pickled, predictions
+from airflow_batch_inference.predictors.graphs.chain import single_model
 from airflow_batch_inference.workflows.score import Resources, score_dataset
 
 LOCK = threading.Lock()
@@ -28,12 +28,9 @@ def score(bench):
     def score(function, columns, *, form="pandas", resources=None, function_kwargs=None, **arguments):
         model = FunctionModel(function=function, form=form, kwargs=function_kwargs or {})
         dataset = columns if isinstance(columns, str) else bench.write("in.parquet", columns)
-        request = replace(
-            bench.request(dataset, model=bench.model, **arguments),
-            model=model,
-            record=function_record(model, where="nightly.risk"),
-            function=pickled(model),
-        )
+        record = function_record(model, where="nightly.risk")
+        models = single_model(record, model=model, function=pickled(model))
+        request = bench.request(dataset, models=models, **arguments)
         _, record = score_dataset(request, storage=bench.storage, resources=resources)
         return record, bench.output(record)
 
@@ -125,13 +122,13 @@ def test_what_it_does_to_its_mini_batch_does_not_reach_the_output(score):
 
 
 def test_rows_that_it_leaves_out_are_an_error_whatever_is_allowed(score):
-    with pytest.raises(OutOfStepError, match="for 3 rows"):
+    with pytest.raises(RowAlignmentError, match="for 3 rows"):
         score(lambda batch: batch["a"][batch["a"] > 1], {"a": [1.0, 2.0, 3.0]}, policy=RowPolicy(error_threshold=-1))
 
 
 def test_predictions_that_depend_on_the_other_rows_are_noticed(score):
-    with pytest.raises(OutOfStepError, match="it depends on the rows around it"):
-        score(lambda batch: batch["a"] / batch["a"].mean(), {"a": [1.0, 2.0, 3.0]}, parity_rows=4)
+    with pytest.raises(RowAlignmentError, match="it depends on the rows around it"):
+        score(lambda batch: batch["a"] / batch["a"].mean(), {"a": [1.0, 2.0, 3.0]}, alignment_check_rows=4)
 
 
 def test_a_row_that_it_raises_on_is_set_aside(score):

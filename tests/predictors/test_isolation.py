@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from airflow_batch_inference.exceptions import (
     ConfigurationError,
     DataError,
-    OutOfStepError,
     PredictionError,
+    RowAlignmentError,
     SignatureMismatchError,
     TooManyRejectedRowsError,
 )
 from airflow_batch_inference.jobs.request import RowPolicy
 from airflow_batch_inference.predictors.isolation import Isolator
-from airflow_batch_inference.predictors.single import Predictor
+from airflow_batch_inference.predictors.single import SinglePredictor
 from airflow_batch_inference.schema.signature import plan_inputs
 from airflow_batch_inference.sources.batches import MiniBatch, Origin
 from airflow_batch_inference.workflows.score import score_dataset
@@ -59,7 +59,7 @@ def test_any_bad_rows_are_found_and_all_others_scored(make_model, rows, data):
     model = make_model(answer=fails_on(bad))
     table = numbers(rows)
     inputs = plan_inputs(table.schema, inputs=model.inputs, n_features=2, where="the test")
-    predictor = Predictor(model=model, inputs=inputs, methods=("predict",), kwargs={})
+    predictor = SinglePredictor(model=model, inputs=inputs, methods=("predict",), kwargs={})
     batch = MiniBatch(table, (Origin("file:///1", 10, rows // 2), Origin("file:///2", 0, rows - rows // 2)))
     isolator = Isolator(predictor=predictor, allowed=len(bad))
     scored = isolator.score(batch, 0)
@@ -80,7 +80,9 @@ def test_one_bad_row_in_8192_takes_twice_its_logarithm(make_model):
     model = make_model(answer=fails_on({5000}))
     table = numbers(8192)
     inputs = plan_inputs(table.schema, inputs=model.inputs, n_features=2, where="the test")
-    isolator = Isolator(predictor=Predictor(model=model, inputs=inputs, methods=("predict",), kwargs={}), allowed=1)
+    isolator = Isolator(
+        predictor=SinglePredictor(model=model, inputs=inputs, methods=("predict",), kwargs={}), allowed=1
+    )
     isolator.score(MiniBatch(table, (Origin("file:///1", 0, 8192),)), 0)
     assert len(model.calls) == 1 + 2 * 13
 
@@ -184,7 +186,7 @@ def test_all_rows_may_be_rejected_where_any_number_may(bench, make_model):
 
 @pytest.mark.parametrize("answer", [lambda batch: np.zeros(batch.num_rows + 1), lambda batch: np.zeros((1, 1, 1))])
 def test_a_wrong_number_of_rows_is_never_a_matter_of_single_rows(bench, make_model, answer):
-    with pytest.raises(OutOfStepError, match="returned an array of shape"):
+    with pytest.raises(RowAlignmentError, match="returned an array of shape"):
         bench.score(bench.write("in.parquet", numbers(5)), model=make_model(answer=answer), policy=ANY)
 
 
@@ -233,7 +235,7 @@ def test_a_column_named_as_the_quarantines_own_is_refused_only_where_rows_may_be
         bench.score(source, policy=ANY)
 
 
-# -- rows out of step -----------------------------------------------------------------------------------------
+# -- row alignment --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -249,8 +251,8 @@ def test_a_column_named_as_the_quarantines_own_is_refused_only_where_rows_may_be
 def test_predictions_that_depend_on_other_rows_are_noticed(bench, make_model, answer):
     rng = np.random.default_rng(1)
     source = bench.write("in.parquet", {"a": rng.normal(size=200), "b": rng.normal(size=200)})
-    with pytest.raises(OutOfStepError, match="depends on the rows around it, or belongs to another row"):
-        bench.score(source, model=make_model(answer=answer), parity_rows=4)
+    with pytest.raises(RowAlignmentError, match="depends on the rows around it, or belongs to another row"):
+        bench.score(source, model=make_model(answer=answer), alignment_check_rows=4)
 
 
 def test_a_model_in_step_passes_and_rounding_is_no_fault(bench, make_model):
@@ -259,7 +261,7 @@ def test_a_model_in_step_passes_and_rounding_is_no_fault(bench, make_model):
 
     rng = np.random.default_rng(1)
     source = bench.write("in.parquet", {"a": rng.normal(size=200), "b": rng.normal(size=200)})
-    assert bench.score(source, model=make_model(answer=rounds), parity_rows=8)[1].rows_out == 200
+    assert bench.score(source, model=make_model(answer=rounds), alignment_check_rows=8)[1].rows_out == 200
 
 
 @pytest.mark.slow
@@ -430,7 +432,7 @@ def test_redacted_values_are_in_no_error(bench, make_model, caplog):
     assert "secret" not in caplog.text
 
 
-def test_rows_that_are_probed_first_count_once(bench, make_model):
+def test_rows_that_are_tried_first_count_once(bench, make_model):
     source = bench.write("in.parquet", numbers(1_064))
     model = make_model(answer=fails_on(set(range(64))))
     assert bench.score(source, model=model, policy=RowPolicy(error_threshold=64))[1].rows_rejected == 64

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from airflow_batch_inference.exceptions import OutOfStepError, PredictionError
+from airflow_batch_inference.exceptions import PredictionError, RowAlignmentError
 from airflow_batch_inference.predictors.explanations import EXPLANATION_TYPE
 from airflow_batch_inference.predictors.outputs import MOST_COLUMNS, equal_rows, missing_rows, output_columns
 
@@ -69,7 +69,7 @@ def test_a_tensor_is_a_column_of_nested_lists():
     "predicted", [np.zeros(3), np.zeros((1, 2)), np.float64(1.0), {"a": np.zeros(2), "b": np.zeros(1)}]
 )
 def test_another_number_of_rows_is_an_error(predicted):
-    with pytest.raises(OutOfStepError, match=r"for 2 rows of here; it must be \(2,\)"):
+    with pytest.raises(RowAlignmentError, match=r"for 2 rows of here; it must be \(2,\)"):
         output_columns(predicted, method="predict", rows=2, where="here")
 
 

@@ -21,6 +21,7 @@ from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.flavors import sandbox
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.predictors.function import FunctionModel, function_record, pickled
+from airflow_batch_inference.predictors.graphs.chain import single_model
 from airflow_batch_inference.processes import surroundings
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.workflows.score import Resources, score_dataset
@@ -47,9 +48,14 @@ def score(bench, monkeypatch):
             bench.write("in.parquet", {"a": np.arange(ROWS, dtype=float)})
         source = source or f"file://{bench.folder / 'in.parquet'}"
         request = replace(
-            bench.request(source), model=model, record=function_record(model, where="here"),
-            function=pickled(model) if function_is_portable else None, model_storage=None, **changes,
-        )  # fmt: skip
+            bench.request(source),
+            models=single_model(
+                function_record(model, where="here"),
+                model=model,
+                function=pickled(model) if function_is_portable else None,
+            ),
+            **changes,
+        )
         return score_dataset(request, storage=bench.storage, resources=Resources(max_workers=workers))
 
     return run

@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from airflow_batch_inference.predictors.disagreement_counts import judged
-from airflow_batch_inference.predictors.disagreements import Compared, FlipCounter, FlipRule
+from airflow_batch_inference.predictors.challengers.disagreement_counts import judged
+from airflow_batch_inference.predictors.challengers.disagreements import Compared, DisagreementCounter
+from airflow_batch_inference.predictors.challengers.rule import DisagreementRule
 from airflow_batch_inference.records import ChallengerResult, ChallengersRecord, TaskKey, UsedModel, decode_record
 from airflow_batch_inference.reports.challengers_html import render_challengers
 from airflow_batch_inference.sources.batches import MiniBatch, Origin
@@ -48,9 +49,9 @@ def used(name, role="challenger", **changes):
 
 
 def compared(ours, theirs, name="risk", uri="file:///in.parquet", rule=None):
-    rule = rule or FlipRule()
+    rule = rule or DisagreementRule()
     places = Compared(output=name, challenger_output=name, champion=(0,), challenger=(0,))
-    counter = FlipCounter(compared=places, rule=rule)
+    counter = DisagreementCounter(compared=places, rule=rule)
     batch = MiniBatch(pa.table({"_": range(len(ours))}), (Origin(uri, 0, len(ours)),))
     counter.add(batch, [pa.array(ours)], [pa.array(theirs)])
     return judged(counter.pairs(), rule)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from airflow_batch_inference.jobs.request import Destination, RowPolicy, ScoringOptions, ScoringRequest
+from airflow_batch_inference.predictors.graphs.chain import ChainGraph, single_model
+from airflow_batch_inference.predictors.graphs.source import ModelChain
 from airflow_batch_inference.records import ColumnSpec, ModelRecord, TaskKey
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.workflows.score import score_dataset
@@ -74,6 +76,13 @@ def model_record(model: FakeModel, **changed) -> ModelRecord:
     return ModelRecord(**(fields | changed))
 
 
+def with_record(request: ScoringRequest, **changed) -> ScoringRequest:
+    """Return a request for one model with another record of it."""
+    source = request.models.first
+    source = replace(source, record=replace(source.record, **changed))
+    return replace(request, models=ChainGraph(main=ModelChain(sources=(source,))))
+
+
 class Bench:
     """Scores with a fake model, and looks at what lies in the artifact store afterwards."""
 
@@ -89,18 +98,17 @@ class Bench:
         dataset,
         *,
         model=None,
+        models=None,
         attempt="1",
         rows_per_batch="auto",
         on_empty="fail",
         policy=None,
-        parity_rows=0,
+        alignment_check_rows=0,
         **options,
     ):
         model = model or self.model
         return ScoringRequest(
-            model=model,
-            record=model_record(model),
-            model_record_uri=None,
+            models=models or single_model(model_record(model), model=model),
             dataset=dataset,
             options=ScoringOptions(**options),
             destination=Destination(
@@ -109,7 +117,7 @@ class Bench:
             rows_per_batch=rows_per_batch,
             on_empty=on_empty,
             policy=policy or RowPolicy(),
-            parity_rows=parity_rows,
+            alignment_check_rows=alignment_check_rows,
         )
 
     def score(self, dataset, *, stopped=lambda: False, storage=None, **arguments):

@@ -25,6 +25,7 @@ from airflow_batch_inference.exceptions import BatchInferenceError, DataError
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.jobs.request import Destination, RowPolicy, ScoringOptions, ScoringRequest
 from airflow_batch_inference.ledger.commit import latest_commit
+from airflow_batch_inference.predictors.graphs.chain import single_model
 from airflow_batch_inference.records import ColumnSpec, ModelRecord, PredictionSetRecord, TaskKey
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.workflows.score import score_dataset
@@ -120,7 +121,7 @@ class Campaign:
             baseline_uri="file:///baseline", golden_uri=None, tag=None,
         )  # fmt: skip
         request = ScoringRequest(
-            model=model, record=record, model_record_uri=None, dataset=str(self.source), options=ScoringOptions(),
+            models=single_model(record, model=model), dataset=str(self.source), options=ScoringOptions(),
             destination=Destination(
                 root=root, task=task, attempt=attempt,
                 try_id=f"{int(attempt):06d}", batch_id=batch_id,

@@ -26,6 +26,7 @@ from airflow_batch_inference.exceptions import BatchInferenceError
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.jobs.request import Destination, ScoringOptions, ScoringRequest
 from airflow_batch_inference.ledger.commit import latest_commit
+from airflow_batch_inference.predictors.graphs.chain import single_model
 from airflow_batch_inference.records import ModelRecord, PredictionSetRecord, TaskKey
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.workflows.score import score_dataset
@@ -145,7 +146,7 @@ class Rewrites:
             baseline_uri=None, golden_uri=None, tag=None,
         )  # fmt: skip
         request = ScoringRequest(
-            model=model, record=record, model_record_uri=None, dataset=self.place, options=ScoringOptions(),
+            models=single_model(record, model=model), dataset=self.place, options=ScoringOptions(),
             destination=Destination(
                 root=root, task=TaskKey(dag_id="d", run_id="r", task_id="t"), attempt=str(attempt),
                 try_id=f"{attempt:06d}", batch_id="b",

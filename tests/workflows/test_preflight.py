@@ -202,7 +202,7 @@ def test_a_model_that_fails_everywhere_is_a_problem(tried, dataset, make_model):
 
 def test_predictions_that_depend_on_other_rows_are_a_problem(tried, dataset, make_model):
     model = make_model(answer=lambda batch: np.cumsum(batch.column("a").to_numpy()))
-    assert "it depends on the rows around it" in tried(dataset, model=model, parity_rows=4).problems[0]
+    assert "it depends on the rows around it" in tried(dataset, model=model, alignment_check_rows=4).problems[0]
 
 
 def test_a_place_that_cannot_be_written_to_is_a_problem(bench, dataset):

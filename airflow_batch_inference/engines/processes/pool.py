@@ -1,6 +1,6 @@
 """Worker processes, and the parent that watches them: what they score, where they died, when they hang.
 
-What must not be relaxed: no worker outlives the parent; a death is taken for a row's fault only where the same rows
+Invariants: no worker outlives the parent; a death is taken for a row's fault only where the same rows
 killed twice; and the number of replacements is limited.
 """
 
@@ -104,7 +104,7 @@ class WorkerPool:
         What to score, the opened dataset, and what reaches the artifact store; all must be picklable.
     workers
         How many processes.
-    check
+    raise_if_stopped
         Called a few times a second; raises to stop.
     timeout_s
         After so many seconds without a sign of life in a part, a worker is killed; None: never.
@@ -119,7 +119,7 @@ class WorkerPool:
         storage: Storage,
         *,
         workers: int,
-        check: Callable[[], None],
+        raise_if_stopped: Callable[[], None],
         timeout_s: float | None = None,
         is_default: bool = False,
     ) -> None:
@@ -127,7 +127,7 @@ class WorkerPool:
         self._opened = opened
         self._storage = storage
         self.number = workers
-        self._check = check
+        self._raise_if_stopped = raise_if_stopped
         self._timeout_s = timeout_s
         self._is_default = is_default
         self._hung: set[tuple[int, Rows | None]] = set()
@@ -223,7 +223,7 @@ class WorkerPool:
             "airflow_batch_inference.engines.processes.worker",
             workers=self.number,
             environment=self._request.environment,
-            reaches_stores=is_remote(self._storage, self._opened.source.storage, *self._request.model_storages),
+            reaches_stores=is_remote(self._storage, self._opened.source.storage, *self._request.models.storages()),
         )
         worker = _Worker(process, pipe)
         self._workers.append(worker)
@@ -246,7 +246,7 @@ class WorkerPool:
 
     def _messages(self) -> Iterator[tuple[_Worker, tuple[Any, ...] | None]]:
         """Yield what workers say within a moment; None for one that has died. Errors are raised."""
-        self._check()
+        self._raise_if_stopped()
         self._kill_hanging()
         by_pipe = {worker.pipe: worker for worker in self._workers}
         for pipe in connection.wait(list(by_pipe), timeout=_POLL_S):
@@ -313,8 +313,8 @@ class WorkerPool:
 
     def _blame_challenger(self, worker: _Worker) -> bool:
         """Leave out a challenger that has ended a process: in that part, or after some of them in whatever comes."""
-        name, lineup = worker.challenger, self._request.lineup
-        if not name or lineup is None:
+        name = worker.challenger
+        if not name:
             return False
         how = worker.how_it_ended()
         log.warning("The challenger %s ended a worker process (%s); its columns are null from here", name, how)
@@ -323,7 +323,7 @@ class WorkerPool:
         parts = sum(name in excluded for excluded in self._excluded.values())
         if worker.plan is None or not worker.is_ready or parts >= _MOST_DEATHS_OF_A_CHALLENGER:
             error = f"It ended worker processes: {how}"
-            self._request = replace(self._request, lineup=lineup.without(name, error))
+            self._request = replace(self._request, models=self._request.models.exclude(name, error))
         return True
 
     def _note_starting_death(self, worker: _Worker) -> None:

@@ -1,6 +1,6 @@
 """A worker process: loads the model once, then scores the parts that it is sent, until its parent closes the pipe.
 
-What must not be relaxed: it dies with its parent, and it never commits. Messages to it: ``("prepare", dataset)``,
+Invariants: it dies with its parent, and it never commits. Messages to it: ``("prepare", dataset)``,
 ``("job", job)``, ``("part", plan, allowed, failing, excluded)``. Messages from it: ``("ready",)``,
 ``("prepared", job)``, ``("rows", start, stop)``, ``("challenger", name)``, ``("done", receipt)``,
 ``("error", exception)``.
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         borrowed, (request, storage, read) = received_first(pipe)
         with lent(borrowed):
-            connect(storage, read, *request.model_storages)
+            connect(storage, read, *request.models.storages())
         _serve(pipe, request, storage)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass  # the parent is done, or gone
@@ -45,31 +45,37 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
+def _unused(request: ScoringRequest) -> frozenset[str]:
+    """Return what none of the models' libraries needs to import."""
+    flavors = {source.record.flavor for source in request.models.sources()}
+    return frozenset.intersection(*(frozenset(_UNUSED.get(flavor, ())) for flavor in flavors))
+
+
 def _serve(pipe: Any, request: ScoringRequest, storage: Storage) -> None:  # noqa: ANN401  # a Connection
     from airflow_batch_inference.jobs.part import PartScorer
     from airflow_batch_inference.jobs.prepare import prepare
     from airflow_batch_inference.processes.threads import limited_blas
 
-    for name in frozenset.intersection(*(frozenset(_UNUSED.get(flavor, ())) for flavor in request.flavors)):
+    for name in _unused(request):
         sys.modules[name] = None  # type: ignore[assignment]  # importing it fails, as if it were not installed
     gc.disable()  # what is imported and loaded stays
-    model = request.load_model(storage, lambda name: pipe.send(("challenger", name)))
+    models = request.models.load(storage, request.accelerate, lambda name: pipe.send(("challenger", name)))
     gc.freeze()
     gc.enable()
     pipe.send(("ready",))
     scorers: list[PartScorer] = []
 
     def take(job: PreparedJob) -> None:
-        def tell(start: int, stop: int) -> None:
+        def on_progress(start: int, stop: int) -> None:
             pipe.send(("rows", start, stop))
 
-        scorers.append(PartScorer(job=job, request=request, model=model, storage=storage, tell=tell))
+        scorers.append(PartScorer(job=job, request=request, models=models, storage=storage, on_progress=on_progress))
 
     with limited_blas():
         while True:
             command, *values = pipe.recv()
             if command == "prepare":
-                job = prepare(request, values[0], model)
+                job = prepare(request, values[0], models)
                 take(job)
                 pipe.send(("prepared", job))
             elif command == "job":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_batch_inference.exceptions import OutOfStepError
+from airflow_batch_inference.exceptions import RowAlignmentError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +28,7 @@ def require_shape(answer: np.ndarray, rows: int, outputs: int | None) -> None:
 
     Raises
     ------
-    OutOfStepError
+    RowAlignmentError
         It has another shape.
 
     Examples
@@ -45,4 +45,4 @@ def require_shape(answer: np.ndarray, rows: int, outputs: int | None) -> None:
             f"The model returned an array of shape {shape} for {rows} rows; it must be {wanted}. The model is damaged, "
             "or another version of its library wrote it: save it again."
         )
-        raise OutOfStepError(message)
+        raise RowAlignmentError(message)

@@ -10,6 +10,7 @@ from endless_network import spinning
 
 from airflow_batch_inference.exceptions import PredictionError
 from airflow_batch_inference.models.describe import ModelRequest
+from airflow_batch_inference.predictors.graphs.chain import single_model
 from airflow_batch_inference.workflows import score as job
 from airflow_batch_inference.workflows.register_model import register_model
 from airflow_batch_inference.workflows.score import Resources, score_dataset
@@ -23,9 +24,8 @@ def score(bench, tmp_path, monkeypatch):
 
     def run(values, *, by=None):
         source = bench.write("in.parquet", {"x": np.asarray(values, dtype=np.float32)})
-        asked = replace(
-            bench.request(source), model=None, record=replace(record, trusted_by=by), model_storage=bench.storage
-        )
+        models = single_model(replace(record, trusted_by=by), storage=bench.storage)
+        asked = bench.request(source, models=models)
         return score_dataset(replace(asked, rows_per_batch=64), storage=bench.storage, resources=Resources())[1]
 
     return run

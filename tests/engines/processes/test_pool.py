@@ -23,6 +23,7 @@ from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.jobs.request import RowPolicy
 from airflow_batch_inference.models.describe import ModelRequest
 from airflow_batch_inference.models.loading import TrustRequest
+from airflow_batch_inference.predictors.graphs.chain import single_model
 from airflow_batch_inference.workflows.register_model import register_model
 from airflow_batch_inference.workflows.score import Resources, score_dataset
 
@@ -79,7 +80,7 @@ def score(bench, monkeypatch):
             ModelRequest(model_uri=str(model), trust=TrustRequest(sha256=digest)),
             root=str(bench.root), sample_set=None, storage=bench.storage, model_storage=bench.storage,
         )  # fmt: skip
-        request = replace(bench.request(source), model=None, record=record, model_storage=bench.storage, **changes)
+        request = replace(bench.request(source, models=single_model(record, storage=bench.storage)), **changes)
         return score_dataset(
             request, storage=bench.storage, stopped=stopped,
             resources=Resources(max_workers=workers, timeout_s=timeout_s),
@@ -210,7 +211,7 @@ digest = hashlib.sha256(Path({str(poisoned)!r}).read_bytes()).hexdigest()
 trust = TrustRequest(sha256=digest)
 _, record = register_model(ModelRequest(model_uri={str(poisoned)!r}, trust=trust), root=str(bench.root),
                            sample_set=None, storage=bench.storage, model_storage=bench.storage)
-request = replace(bench.request({source(row_100=-2)!r}), model=None, record=record, model_storage=bench.storage)
+request = bench.request({source(row_100=-2)!r}, models=single_model(record, storage=bench.storage))
 score_dataset(request, storage=bench.storage, resources=Resources(max_workers=2))
 """
     )

@@ -203,7 +203,7 @@ def test_a_retry_takes_the_counts_of_finished_parts(bench, monkeypatch):
     model.calls.clear()
     _, record = bench.score(path, checks=given, attempt="2")
     assert (record.rows_out, record.rows_set_aside, record.checks[0].rows) == (50, 50, 50)
-    assert sum(call[0].num_rows for call in model.calls) < 164  # the probe's 64, and not all rows again
+    assert sum(call[0].num_rows for call in model.calls) < 164  # the sample's 64, and not all rows again
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """A row that nobody gave, for a model to tell what it returns where a dataset has no rows.
 
-What must not be relaxed: such a row is scored by the ways of all others and never written; what it holds comes from
+Invariants: such a row is scored by the ways of all others and never written; what it holds comes from
 the model where the model says what it takes, because a value that it refuses tells nothing.
 """
 
@@ -24,16 +24,16 @@ _NO_COLUMN = "no column"
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
-class MadeUpRow(MiniBatch):
+class PlaceholderRow(MiniBatch):
     """A mini-batch of one row that nobody gave."""
 
 
-def made_up_row(schema: pa.Schema, where: str) -> MadeUpRow:
+def placeholder_row(schema: pa.Schema, where: str) -> PlaceholderRow:
     """Return a row of zeros, and of nulls where a column holds no numbers.
 
     Examples
     --------
-    >>> made_up_row(pa.schema([("a", pa.int64()), ("b", pa.string())]), "nothing").table.to_pylist()
+    >>> placeholder_row(pa.schema([("a", pa.int64()), ("b", pa.string())]), "nothing").table.to_pylist()
     [{'a': 0, 'b': None}]
     """
     row = {
@@ -42,11 +42,11 @@ def made_up_row(schema: pa.Schema, where: str) -> MadeUpRow:
         else pa.array([0]).cast(column.type)
         for column in schema
     }
-    return MadeUpRow(pa.table(row or {_NO_COLUMN: pa.nulls(1)}), (Origin(where, 0, 1),))
+    return PlaceholderRow(pa.table(row or {_NO_COLUMN: pa.nulls(1)}), (Origin(where, 0, 1),))
 
 
-def tries(inputs: pa.Table, model: LoadedModel) -> Iterator[pa.Table]:
-    """Yield a made-up row's inputs with values that the model may take, the likeliest ones first.
+def inputs_to_try(inputs: pa.Table, model: LoadedModel) -> Iterator[pa.Table]:
+    """Yield a placeholder row's inputs with values that the model may take, the likeliest ones first.
 
     Parameters
     ----------

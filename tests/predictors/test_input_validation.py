@@ -10,12 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from bench import with_record
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_batch_inference.exceptions import ConfigurationError, SignatureMismatchError, TooManyRejectedRowsError
 from airflow_batch_inference.jobs.request import RowPolicy
-from airflow_batch_inference.predictors.input_validation import make_screen, policies
+from airflow_batch_inference.predictors.input_validation import make_input_validation, policies
 from airflow_batch_inference.records import ColumnContract, ColumnSpec
 from airflow_batch_inference.schema.signature import plan_inputs
 from airflow_batch_inference.storage.store import Storage
@@ -39,8 +40,8 @@ def score(bench, make_model):
     def run(table, on_mismatch, contract=(), policy=None, kind="double", **changes):
         model = make_model(answer=sum_of, inputs=(ColumnSpec(name="a", type=kind), ColumnSpec(name="b", type="double")))
         source = table if isinstance(table, (str, dict)) else bench.write("in.parquet", table)
-        request = bench.request(source, model=model, on_mismatch=on_mismatch, policy=policy, parity_rows=2)
-        request = replace(request, record=replace(request.record, contract=tuple(contract)), **changes)
+        request = bench.request(source, model=model, on_mismatch=on_mismatch, policy=policy, alignment_check_rows=2)
+        request = replace(with_record(request, contract=tuple(contract)), **changes)
         return score_dataset(request, storage=bench.storage)[1]
 
     return run
@@ -154,7 +155,7 @@ def test_the_model_is_called_once_a_mini_batch_however_many_rows_are_set_aside(b
     values = np.where(np.arange(10_000) % 10 == 0, 500, 20)
     source = bench.write("in.parquet", numbers(values))
     request = bench.request(source, model=model, on_mismatch={"a": "quarantine"}, policy=ANY)
-    request = replace(request, record=replace(request.record, contract=(AGE,)), rows_per_batch=5_000)
+    request = replace(with_record(request, contract=(AGE,)), rows_per_batch=5_000)
     _, record = score_dataset(request, storage=bench.storage)
     assert record.rows_rejected == 1_000
     assert [call[0].num_rows for call in model.calls[-2:]] == [4_500, 4_500]
@@ -172,14 +173,14 @@ def test_a_screen_goes_to_worker_processes_and_is_none_where_nothing_could_be_wr
     table = numbers([18, 214])
     plan = plan_inputs(table.schema, inputs=None, n_features=2, where="the batch")
 
-    def screen(words, contract):
-        return make_screen(plan, words, contract, table.schema, has_names=True)
+    def validation(words, contract):
+        return make_input_validation(plan, words, contract, table.schema, has_names=True)
 
-    made = screen({"a": "null", "b": "cast"}, [AGE])
+    made = validation({"a": "null", "b": "cast"}, [AGE])
     assert pickle.loads(pickle.dumps(made)) == made
     assert made.nulled(table) == {"a": 1}
-    assert screen({"a": "cast", "b": "cast"}, [AGE]) is None
-    assert screen({"a": "fail", "b": "fail"}, []) is None  # positions take any type
+    assert validation({"a": "cast", "b": "cast"}, [AGE]) is None
+    assert validation({"a": "fail", "b": "fail"}, []) is None  # positions take any type
 
 
 def test_a_contract_binds_no_column_that_is_cast(score):
@@ -198,7 +199,7 @@ def test_a_model_without_names_has_its_contract_by_position(bench, make_model):
     source = bench.write("in.parquet", pa.table({"x": [18, 214], "y": [0.0, 0.0]}))
     request = bench.request(source, model=model, on_mismatch={"x": "fail"})
     other = replace(AGE, name="b", minimum=0.0, maximum=0.0, type="double")
-    request = replace(request, record=replace(request.record, contract=(AGE, other)))
+    request = with_record(request, contract=(AGE, other))
     with pytest.raises(SignatureMismatchError, match="x is 214"):
         score_dataset(request, storage=bench.storage)
 
@@ -240,8 +241,7 @@ def test_a_rows_fate_does_not_depend_on_its_mini_batch(bench, make_model, values
         {"a": [*values, 18], "b": [1.0] * (len(values) + 1)}, model=model, on_mismatch={"a": word}, policy=ANY
     )
     request = replace(
-        request,
-        record=replace(request.record, contract=(AGE,)),
+        with_record(request, contract=(AGE,)),
         rows_per_batch=rows,
         destination=replace(request.destination, batch_id=f"{values} {rows} {word}"),
     )

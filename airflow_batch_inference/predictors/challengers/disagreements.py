@@ -1,12 +1,11 @@
 """Champion against challenger, counted while both score: flips of labels and decisions, distances of numbers.
 
-A row is compared where both gave a value. What must not be relaxed: what two parts have counted can be added, in any
+A row is compared where both gave a value. Invariants: what two parts have counted can be added, in any
 order of the mini-batches within them, with the same counts; and what is kept does not grow with the rows or the labels.
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
-from airflow_batch_inference.predictors.disagreement_counts import (
+from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.predictors.challengers.disagreement_counts import (
     MOST_EXAMPLES,
     added_numbers,
     bounded,
@@ -24,69 +23,17 @@ from airflow_batch_inference.predictors.disagreement_counts import (
     relative_differences,
 )
 from airflow_batch_inference.predictors.outputs import DEFAULT_LABEL
-from airflow_batch_inference.records import FlippedRow, Flips, NumberPairs, OutputPairs
+from airflow_batch_inference.records import DisagreeingRow, Disagreements, NumberPairs, OutputPairs
 from airflow_batch_inference.schema.column_types import is_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from airflow_batch_inference.predictors.challengers.rule import DisagreementRule
     from airflow_batch_inference.sources.batches import MiniBatch
 
 _SHOWN_CHARACTERS = 100
-_KEYS = ("threshold", "tolerance")
 _SHARES = ("predict_proba", "decision_function")
-_MIDDLE = 0.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlipRule:
-    """What a flip is of numbers.
-
-    Attributes
-    ----------
-    threshold
-        A flip is that one number is at or over it and the other is not. None: 0.5, where all numbers of both lie
-        between 0 and 1; for others see ``tolerance``.
-    tolerance
-        A flip is that they are farther apart than this share of the larger one.
-    """
-
-    threshold: float | None = None
-    tolerance: float = 0.05
-
-    @property
-    def cut(self) -> float:
-        """Where decisions are made."""
-        return _MIDDLE if self.threshold is None else self.threshold
-
-
-def parse_flips(given: Mapping[str, Any]) -> FlipRule:
-    """Return what ``flips={"threshold": 0.5}`` or ``flips={"tolerance": 0.1}`` asks for.
-
-    Raises
-    ------
-    ConfigurationError
-        An unknown key, or what is no number.
-
-    Examples
-    --------
-    >>> parse_flips({"tolerance": "0.1"})
-    FlipRule(threshold=None, tolerance=0.1)
-    """
-    found = {}
-    for key, value in given.items():
-        if key not in _KEYS:
-            message = f"flips has {key!r}{did_you_mean(str(key), _KEYS)}; it takes {', '.join(_KEYS)}."
-            raise ConfigurationError(message)
-        try:
-            number = math.nan if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError):
-            number = math.nan
-        if not math.isfinite(number) or (key == "tolerance" and number < 0):
-            message = f"flips has {key}={value!r}; it must be a number{' from 0' if key == 'tolerance' else ''}."
-            raise ConfigurationError(message)
-        found[key] = number
-    return FlipRule(**found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +144,7 @@ def _is_label(kind: pa.DataType) -> bool:
 
 
 @dataclass(slots=True, kw_only=True)
-class FlipCounter:
+class DisagreementCounter:
     """Counts one output, mini-batch after mini-batch.
 
     Attributes
@@ -209,9 +156,9 @@ class FlipCounter:
     """
 
     compared: Compared
-    rule: FlipRule
-    _labels: _Flipped = field(default_factory=lambda: _Flipped())
-    _beyond: _Flipped = field(default_factory=lambda: _Flipped())
+    rule: DisagreementRule
+    _labels: _Disagreeing = field(default_factory=lambda: _Disagreeing())
+    _beyond: _Disagreeing = field(default_factory=lambda: _Disagreeing())
     _numbers: NumberPairs | None = None
     _has_numbers: bool = False
 
@@ -254,20 +201,20 @@ class FlipCounter:
         return OutputPairs(
             output=self.compared.output,
             challenger_output=self.compared.challenger_output,
-            labels=self._labels.flips(),
+            labels=self._labels.counted(),
             numbers=self._numbers,
-            beyond=self._beyond.flips() if self._has_numbers else None,
+            beyond=self._beyond.counted() if self._has_numbers else None,
         )
 
 
 @dataclass(slots=True)
-class _Flipped:
+class _Disagreeing:
     """Rows that were compared, by their two labels, and the first that differ."""
 
     rows: int = 0
     number: int = 0
     pairs: Counter[tuple[str, str]] = field(default_factory=Counter)
-    examples: list[FlippedRow] = field(default_factory=list)
+    examples: list[DisagreeingRow] = field(default_factory=list)
 
     def add(
         self, batch: MiniBatch, ours: pa.Array, theirs: pa.Array, shown: tuple[np.ndarray, np.ndarray] | None = None
@@ -291,12 +238,12 @@ class _Flipped:
         for row in flipped[: MOST_EXAMPLES - len(self.examples)].tolist():
             uri, number = batch.locate(row)
             left, right = (_shown(values[row]) for values in shown)
-            self.examples.append(FlippedRow(uri=uri, row=number, champion=left, challenger=right))
+            self.examples.append(DisagreeingRow(uri=uri, row=number, champion=left, challenger=right))
 
-    def flips(self) -> Flips:
-        """Return them as a record."""
+    def counted(self) -> Disagreements:
+        """Return what was counted, as a record."""
         pairs = tuple((left, right, rows) for (left, right), rows in sorted(self.pairs.items()))
-        return Flips(rows=self.rows, flips=self.number, pairs=pairs, examples=tuple(self.examples))
+        return Disagreements(rows=self.rows, flips=self.number, pairs=pairs, examples=tuple(self.examples))
 
 
 def _largest(columns: Sequence[pa.Array], classes: Sequence[str]) -> pa.Array:

@@ -163,12 +163,12 @@ def test_a_folder_without_files_gives_the_predictions_types(bench, tmp_path, mak
     assert found[0] == found[1]
 
 
-def test_a_model_that_takes_no_made_up_row_is_an_error_and_no_guess(bench, make_model):
+def test_a_model_that_takes_no_placeholder_row_is_an_error_and_no_guess(bench, make_model):
     def picky(batch):
         raise ValueError("no such row")
 
     dataset = bench.write("none.parquet", pa.schema({"a": pa.float64(), "b": pa.float64()}).empty_table())
-    with pytest.raises(EmptyDatasetError, match=r"does not take a made-up one \(.*no such row"):
+    with pytest.raises(EmptyDatasetError, match=r"does not take a placeholder row \(.*no such row"):
         bench.score(dataset, model=make_model(answer=picky), on_empty="succeed")
 
 

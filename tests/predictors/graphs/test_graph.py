@@ -28,7 +28,10 @@ from airflow_batch_inference.jobs.request import RowPolicy
 from airflow_batch_inference.models.describe import ModelRequest
 from airflow_batch_inference.models.loading import TrustRequest
 from airflow_batch_inference.predictors.explanations import Explain
-from airflow_batch_inference.predictors.lineup import Line, Lineup, ModelSource
+from airflow_batch_inference.predictors.graphs.chain import ChainGraph
+from airflow_batch_inference.predictors.graphs.shadow import ShadowGraph
+from airflow_batch_inference.predictors.graphs.source import ModelChain, ModelSource
+from airflow_batch_inference.predictors.graphs.split import SplitGraph
 from airflow_batch_inference.predictors.shares import parse_split
 from airflow_batch_inference.records import ColumnSpec
 from airflow_batch_inference.workflows.register_model import GoldenRequest, register_model
@@ -68,7 +71,7 @@ class Crashes:
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """Three boosters, of which one takes what another returns, and a challenger that can end its process."""
-    folder = tmp_path_factory.mktemp("lineup")
+    folder = tmp_path_factory.mktemp("graphs")
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.normal(size=(400, 2)), columns=["a", "b"])
 
@@ -123,50 +126,50 @@ def model_source(bench, files):
 
 
 @pytest.fixture
-def lineups(model_source):
-    """The three kinds of several models."""
-
-    def make(kind):
-        if kind == "steps":
-            return Lineup(later=(model_source("next.txt"),))
-        if kind == "challengers":
-            steps = (model_source("first.txt"), model_source("next.txt"))
-            return Lineup(
-                challengers=(
-                    Line(name="b", sources=(model_source("other.txt"),)),
-                    Line(name="chain", sources=steps),
-                    Line(name="gone", sources=(), error="Nothing lies there."),
-                )
-            )
-        split = parse_split({"weights": {"a": 0.6, "b": 0.4}, "key": "key"}, ["a", "b"])
-        return Lineup(name="a", arms=(Line(name="b", sources=(model_source("other.txt"),)),), split=split)
+def chain(model_source):
+    def make(*names, name="", **changes):
+        return ModelChain(name=name, sources=tuple(model_source(each, **changes) for each in names))
 
     return make
 
 
 @pytest.fixture
-def asked(bench, model_source):
-    """``asked(dataset, lineup, …)``: a request with a main model that is loaded where it is needed."""
+def graphs(chain):
+    """The three kinds of several models."""
 
-    def make(dataset, lineup, *, main="first.txt", **arguments):
-        main = model_source(main) if isinstance(main, str) else main
-        return replace(
-            bench.request(dataset, **arguments),
-            model=None,
-            record=main.record,
-            model_storage=main.storage,
-            model_record_uri=main.record_uri,
-            lineup=lineup,
-        )
+    def make(kind):
+        if kind == "steps":
+            return ChainGraph(main=chain("first.txt", "next.txt"))
+        if kind == "challengers":
+            return ShadowGraph(
+                main=chain("first.txt"),
+                challengers=(
+                    chain("other.txt", name="b"),
+                    chain("first.txt", "next.txt", name="chain"),
+                    ModelChain(name="gone", sources=(), error="Nothing lies there."),
+                ),
+            )
+        split = parse_split({"weights": {"a": 0.6, "b": 0.4}, "key": "key"}, ["a", "b"])
+        return SplitGraph(main=chain("first.txt", name="a"), others=(chain("other.txt", name="b"),), split=split)
+
+    return make
+
+
+@pytest.fixture
+def asked(bench):
+    """``asked(dataset, graph, …)``: a request whose models are loaded where they are needed."""
+
+    def make(dataset, graph, **arguments):
+        return bench.request(dataset, models=graph, **arguments)
 
     return make
 
 
 @pytest.fixture
 def score(bench, asked):
-    def run(dataset, lineup, *, root=None, resources=None, **arguments):
+    def run(dataset, graph, *, root=None, resources=None, **arguments):
         bench.root = root or bench.root
-        return score_dataset(asked(dataset, lineup, **arguments), storage=bench.storage, resources=resources)[1]
+        return score_dataset(asked(dataset, graph, **arguments), storage=bench.storage, resources=resources)[1]
 
     return run
 
@@ -215,20 +218,19 @@ score_dataset(request, storage=Storage(), resources=Resources(max_workers=1))
 
 @pytest.mark.parametrize("kind", ["challengers", "split"])
 def test_a_job_that_is_killed_goes_on_to_the_same_bytes_and_counts(
-    bench, score, asked, source, lineups, kind, tmp_path, caplog
+    bench, score, asked, source, graphs, kind, tmp_path, caplog
 ):
-    given, lineup = source(), lineups(kind)
-    expected = score(given, lineup, root=tmp_path / "whole", parity_rows=2)
+    given, graph = source(), graphs(kind)
+    expected = score(given, graph, root=tmp_path / "whole", alignment_check_rows=2)
     bench.root = tmp_path / "killed"
-    request = asked(given, lineup.portable(), parity_rows=2)
-    request = replace(request, model_storage=request.model_storage.resolved(given))
+    request = asked(given, graph.for_transport(), alignment_check_rows=2)
     (tmp_path / "request").write_bytes(pickle.dumps(request))
     command = [sys.executable, "-c", KILLED, str(tmp_path / "request"), str(PART)]
     killed = subprocess.run(command, env={"PYTHONPATH": ":".join(sys.path)}, check=False, capture_output=True)
     assert killed.returncode == -9, killed.stderr
     assert bench.visible() == []
     with caplog.at_level("INFO"):
-        record = score(given, lineup, parity_rows=2, attempt="2")
+        record = score(given, graph, alignment_check_rows=2, attempt="2")
     assert "Resumed 3 of 8 parts" in caplog.text
     assert (digests(record), counts(record)) == (digests(expected), counts(expected))
     assert record.certificate == expected.certificate
@@ -237,42 +239,42 @@ def test_a_job_that_is_killed_goes_on_to_the_same_bytes_and_counts(
 
 
 @pytest.mark.parametrize("kind", ["challengers", "split"])
-def test_worker_processes_write_the_same_bytes_and_count_the_same(bench, score, source, lineups, kind, tmp_path):
-    given, lineup = source(), lineups(kind)
-    alone = score(given, lineup, root=tmp_path / "alone")
-    record = score(given, lineup, root=tmp_path / "many", resources=Resources(max_workers=2))
+def test_worker_processes_write_the_same_bytes_and_count_the_same(bench, score, source, graphs, kind, tmp_path):
+    given, graph = source(), graphs(kind)
+    alone = score(given, graph, root=tmp_path / "alone")
+    record = score(given, graph, root=tmp_path / "many", resources=Resources(max_workers=2))
     assert (digests(record), counts(record)) == (digests(alone), counts(alone))
     if kind == "challengers":
         assert results(bench, record) == results(bench, alone)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_certificate_and_all_else_that_verify_checks_hold(bench, asked, source, lineups, kind):
-    uri, _ = score_dataset(asked(source(), lineups(kind)), storage=bench.storage)
+def test_the_certificate_and_all_else_that_verify_checks_hold(bench, asked, source, graphs, kind):
+    uri, _ = score_dataset(asked(source(), graphs(kind)), storage=bench.storage)
     found = verify(uri, bench.storage, inputs=bench.storage)
     assert found.problems == []
     assert any("output rows have the columns of their input rows" in check for check in found.checks)
 
 
-def test_the_same_job_again_is_the_commit_that_is_there(bench, asked, source, lineups):
+def test_the_same_job_again_is_the_commit_that_is_there(bench, asked, source, graphs):
     given = source()
-    first = score_dataset(asked(given, lineups("challengers")), storage=bench.storage)
-    assert score_dataset(asked(given, lineups("challengers"), attempt="2"), storage=bench.storage) == first
+    first = score_dataset(asked(given, graphs("challengers")), storage=bench.storage)
+    assert score_dataset(asked(given, graphs("challengers"), attempt="2"), storage=bench.storage) == first
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda lineup, other: replace(lineup, split=replace(lineup.split, seed="1")),
-        lambda lineup, other: replace(lineup, split=replace(lineup.split, weights=(0.5, 0.5))),
-        lambda lineup, other: replace(lineup, arms=(replace(lineup.arms[0], sources=(other,)),)),
+        lambda graph, other: replace(graph, split=replace(graph.split, seed="1")),
+        lambda graph, other: replace(graph, split=replace(graph.split, weights=(0.5, 0.5))),
+        lambda graph, other: replace(graph, others=(other,)),
     ],
 )
-def test_another_model_or_seed_or_weight_is_another_job(bench, asked, source, lineups, model_source, change):
-    given, lineup = source(), lineups("split")
+def test_another_model_or_seed_or_weight_is_another_job(bench, asked, source, graphs, chain, change):
+    given, graph = source(), graphs("split")
     keys = {
         score_dataset(asked(given, each), storage=bench.storage)[1].job_key
-        for each in (lineup, change(lineup, model_source("first.txt")))
+        for each in (graph, change(graph, chain("first.txt", name="b")))
     }
     assert len(keys) == 2
 
@@ -281,19 +283,18 @@ def test_another_model_or_seed_or_weight_is_another_job(bench, asked, source, li
 
 
 @pytest.fixture
-def shadowed(model_source):
+def shadowed(chain):
     def make(name):
-        lines = (Line(name="b", sources=(model_source(name),)), Line(name="c", sources=(model_source("other.txt"),)))
-        return Lineup(challengers=lines)
+        return ShadowGraph(main=chain("first.txt"), challengers=(chain(name, name="b"), chain("other.txt", name="c")))
 
     return make
 
 
 def test_a_challenger_that_ends_or_hangs_its_process_is_left_out_of_that_part_alone(
-    bench, score, source, shadowed, tmp_path
+    bench, score, source, shadowed, chain, tmp_path
 ):
     given = source(row_300=-1, row_1999=-2)
-    expected = score(given, None, root=tmp_path / "alone")
+    expected = score(given, ChainGraph(main=chain("first.txt")), root=tmp_path / "alone")
     resources = Resources(max_workers=1, timeout_s=5.0)
     record = score(given, shadowed("crashes.joblib"), root=tmp_path / "shadowed", resources=resources)
     output = bench.output(record)
@@ -324,8 +325,8 @@ def test_a_challenger_that_ends_the_process_while_it_loads_takes_no_part(bench, 
 # -- real models ----------------------------------------------------------------------------------------------
 
 
-def test_steps_give_what_calling_them_by_hand_gives(bench, score, source, lineups, files):
-    record = score(source(), lineups("steps"), parity_rows=4)
+def test_steps_give_what_calling_them_by_hand_gives(bench, score, source, graphs, files):
+    record = score(source(), graphs("steps"), alignment_check_rows=4)
     output = bench.output(record).to_pandas()
     first, second = (lightgbm.Booster(model_file=files / name) for name in ("first.txt", "next.txt"))
     between = pd.DataFrame({"predicted_label": first.predict(output[["a", "b"]]), "b": output["b"]})
@@ -334,28 +335,28 @@ def test_steps_give_what_calling_them_by_hand_gives(bench, score, source, lineup
     assert (record.model_uri, record.feature_columns) == (f"file://{files / 'next.txt'}", ("a", "b"))
 
 
-def test_the_part_s_footer_names_the_model_that_made_the_predictions(score, source, lineups):
-    record = score(source(), lineups("steps"))
+def test_the_part_s_footer_names_the_model_that_made_the_predictions(score, source, graphs):
+    record = score(source(), graphs("steps"))
     footer = pq.read_schema(record.parts[0].uri.removeprefix("file://")).metadata
     assert footer[b"batch_inference.model_sha256"].decode() == record.model_sha256
 
 
-def test_explanations_of_steps_are_those_of_the_last_one(bench, score, source, lineups):
-    record = score(source(), lineups("steps"), explain=Explain(top_k=1))
+def test_explanations_of_steps_are_those_of_the_last_one(bench, score, source, graphs):
+    record = score(source(), graphs("steps"), explain=Explain(top_k=1))
     explained = bench.output(record).column("explanation")[0].as_py()
     assert explained[0]["feature"] in ("predicted_label", "b")
 
 
-def test_values_that_do_not_fit_are_mended_for_all_models(bench, score, source, lineups, model_source):
+def test_values_that_do_not_fit_are_coerced_for_all_models(bench, score, graphs):
     given = bench.write("in.parquet", {"a": ["1.5", "odd", "2.5"], "b": [1.0, 2.0, 3.0], "key": [1, 2, 3]})
     for kind in KINDS:
-        record = score(given, lineups(kind), on_mismatch={"*": "null"}, root=bench.folder / kind)
+        record = score(given, graphs(kind), on_mismatch={"*": "null"}, root=bench.folder / kind)
         assert (record.rows_out, record.nulled) == (3, {"a": 1})
         if kind == "challengers":
             assert bench.output(record).column("b.predicted_label").null_count == 0
 
 
-def test_bad_rows_are_found_behind_a_first_step(bench, score, make_model, make_record, source):
+def test_bad_rows_are_found_behind_a_first_step(score, make_model, make_record, model_source, source):
     def fails(batch):
         if (batch.column("key").to_numpy() % 500 == 3).any():
             raise ValueError("no such leaf")
@@ -364,49 +365,50 @@ def test_bad_rows_are_found_behind_a_first_step(bench, score, make_model, make_r
     inputs = (ColumnSpec(name="predicted_label", type="double"), ColumnSpec(name="key", type="int64"))
     model = make_model(answer=fails, inputs=inputs)
     second = ModelSource(record=make_record(model, name="second"), model=model)
-    record = score(source(), Lineup(later=(second,)), policy=RowPolicy(error_threshold=4))
+    graph = ChainGraph(main=ModelChain(sources=(model_source("first.txt"), second)))
+    record = score(source(), graph, policy=RowPolicy(error_threshold=4))
     (part, *_) = record.quarantine
     (row,) = pq.read_table(part.uri.removeprefix("file://")).to_pylist()
     assert (row["_row"], record.rows_rejected) == (3, 4)
     assert row["_error"].startswith("Step 2 (second): ")
 
 
-def test_a_golden_set_of_any_model_is_checked_when_it_is_loaded(bench, score, source, files, model_source):
+def test_a_golden_set_of_any_model_is_checked_when_it_is_loaded(bench, score, source, chain):
     rows = {"a": [0.1, 0.2], "b": [0.3, 0.4]}
-    other = model_source("other.txt", golden=GoldenRequest(dataset=rows))
+    other = chain("other.txt", name="b", golden=GoldenRequest(dataset=rows))
     split = parse_split({"weights": {"a": 1, "b": 1}}, ["a", "b"])
-    lineup = Lineup(name="a", arms=(Line(name="b", sources=(other,)),), split=split)
-    assert score(source(), lineup, resources=Resources(isolate=True)).rows_out == ROWS
-    golden = bench.storage.read_record(other.record.golden_uri)
+    graph = SplitGraph(main=chain("first.txt", name="a"), others=(other,), split=split)
+    assert score(source(), graph, resources=Resources(isolate=True)).rows_out == ROWS
+    golden = bench.storage.read_record(other.sources[0].record.golden_uri)
     Path(golden.data_uri.removeprefix("file://")).unlink()
-    lineup = Lineup(name="a", arms=lineup.arms, split=replace(split, seed="1"))
+    graph = replace(graph, split=replace(split, seed="1"))
     with pytest.raises(ArtifactNotFoundError, match="Nothing lies at"):
-        score(source(), lineup)
+        score(source(), graph)
 
 
-def test_a_step_that_cannot_be_loaded_fails_the_job(score, source, lineups):
-    lineup = lineups("steps")
-    wrong = replace(lineup.later[0], record=replace(lineup.later[0].record, sha256="0" * 64))
+def test_a_step_that_cannot_be_loaded_fails_the_job(score, source, graphs):
+    first, second = graphs("steps").sources()
+    wrong = replace(second, record=replace(second.record, sha256="0" * 64))
     with pytest.raises(ArtifactIntegrityError, match="was replaced since load_model ran"):
-        score(source(), replace(lineup, later=(wrong,)))
+        score(source(), ChainGraph(main=ModelChain(sources=(first, wrong))))
 
 
-def test_a_model_that_is_nowhere_cannot_be_loaded(score, source, lineups):
-    lineup = lineups("steps")
-    nowhere = replace(lineup.later[0], storage=None)
+def test_a_model_that_is_nowhere_cannot_be_loaded(score, source, graphs):
+    first, second = graphs("steps").sources()
+    nowhere = replace(second, storage=None)
     with pytest.raises(ConfigurationError, match="The model next is needed"):
-        score(source(), replace(lineup, later=(nowhere,)))
+        score(source(), ChainGraph(main=ModelChain(sources=(first, nowhere))))
 
 
 # -- what comes after -----------------------------------------------------------------------------------------
 
 
-def test_a_partition_of_another_arm_s_version_is_not_mixed(bench, score, source, lineups, model_source, tmp_path):
-    split = lineups("split")
+def test_a_partition_of_another_version_of_a_split_s_model_is_not_mixed(bench, score, source, graphs, chain, tmp_path):
+    split = graphs("split")
     first = score(source(), split)
     target = tmp_path / "out" / "day=1"
     publish(first, str(target / "1.parquet"), storage=bench.storage, target_storage=bench.storage)
-    other = replace(split, arms=(replace(split.arms[0], sources=(model_source("first.txt"),)),))
+    other = replace(split, others=(chain("first.txt", name="b"),))
     second = score(source(), other)
     with pytest.raises(ArtifactConflictError, match="another version of the model"):
         publish(second, str(target / "2.parquet"), storage=bench.storage, target_storage=bench.storage)

@@ -1,4 +1,4 @@
-"""Flips are what a plain computation over all rows says, in whatever pieces they were counted."""
+"""Disagreements are what a plain computation over all rows says, in whatever pieces they were counted."""
 
 from __future__ import annotations
 
@@ -13,16 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.jobs.model_statistics import added_lines
-from airflow_batch_inference.predictors.disagreement_counts import MOST_LABELS, added_pairs, judged
-from airflow_batch_inference.predictors.disagreements import (
-    Compared,
-    FlipCounter,
-    FlipRule,
-    compared_outputs,
-    parse_flips,
-)
-from airflow_batch_inference.records import OTHER_LABELS, LineRows, Receipt
+from airflow_batch_inference.jobs.model_statistics import added_chains
+from airflow_batch_inference.predictors.challengers.disagreement_counts import MOST_LABELS, added_pairs, judged
+from airflow_batch_inference.predictors.challengers.disagreements import Compared, DisagreementCounter, compared_outputs
+from airflow_batch_inference.predictors.challengers.rule import DisagreementRule, parse_disagreements
+from airflow_batch_inference.records import OTHER_LABELS, ChainRows, Receipt
 from airflow_batch_inference.sources.batches import MiniBatch, Origin
 
 ONE = Compared(output="p", challenger_output="q", champion=(0,), challenger=(0,))
@@ -30,14 +25,14 @@ ONE = Compared(output="p", challenger_output="q", champion=(0,), challenger=(0,)
 
 def counted(ours, theirs, *, cuts=(), rule=None, compared=ONE):
     """Count two columns (or lists of columns) in pieces; return the sum."""
-    rule = rule or FlipRule()
+    rule = rule or DisagreementRule()
     ours, theirs = (
         [pa.array(each) for each in (side if isinstance(side, list) else [side])] for side in (ours, theirs)
     )
     rows = len(ours[0])
     parts = []
     for start, stop in zip((0, *cuts), (*cuts, rows), strict=True):
-        counter = FlipCounter(compared=compared, rule=rule)
+        counter = DisagreementCounter(compared=compared, rule=rule)
         batch = MiniBatch(pa.table({"_": range(stop - start)}), (Origin("file:///in", start, stop - start),))
         counter.add(batch, *([each.slice(start, stop - start) for each in side] for side in (ours, theirs)))
         parts.append(counter.pairs())
@@ -115,7 +110,7 @@ def test_numbers_are_compared_as_a_plain_computation_says_in_any_pieces(data):
     tolerance = data.draw(st.sampled_from([0.0, 0.05, 0.5]))
     ours, theirs = (np.array([math.nan if row[side] is None else row[side] for row in rows]) for side in (0, 1))
     columns = [pa.array([row[side] for row in rows], pa.float64()) for side in (0, 1)]
-    found = counted(*columns, cuts=cuts_of(data, len(rows)), rule=FlipRule(tolerance=tolerance))
+    found = counted(*columns, cuts=cuts_of(data, len(rows)), rule=DisagreementRule(tolerance=tolerance))
     both = np.isfinite(ours) & np.isfinite(theirs)
     a, b = ours[both], theirs[both]
     assert found.rows == both.sum()
@@ -153,7 +148,7 @@ def test_a_constant_number_has_no_correlation():
 
 
 def test_a_threshold_makes_decisions_of_any_numbers():
-    found = counted(np.array([1.0, 5.0, 9.0]), np.array([4.0, 4.0, 8.0]), rule=FlipRule(threshold=5))
+    found = counted(np.array([1.0, 5.0, 9.0]), np.array([4.0, 4.0, 8.0]), rule=DisagreementRule(threshold=5))
     assert (found.kind, found.flips, found.labels) == ("decisions", 1, ("< 5", "≥ 5"))
     assert found.matrix == ((1, 0), (1, 1))
 
@@ -232,20 +227,20 @@ def test_what_cannot_be_compared_says_why(theirs, match):
 # -- adding up, and arguments ---------------------------------------------------------------------------------
 
 
-def receipt(index, *lines):
+def receipt(index, *chains):
     return Receipt(
         job_key="k", index=index, rows_in=1, rows_out=1, part=None, quarantine=None, rejections=(),
-        row_hash_out="0", row_hash_rejected="0", profile=None, seconds={}, lines=lines,
+        row_hash_out="0", row_hash_rejected="0", profile=None, seconds={}, chains=chains,
     )  # fmt: skip
 
 
-def line(name, rows, outputs=(), **changes):
+def chain(name, rows, outputs=(), **changes):
     fields = {"name": name, "rows": rows, "rows_failed": 1, "seconds": 0.5, "error": None, "outputs": outputs}
-    return LineRows(**(fields | changes))
+    return ChainRows(**(fields | changes))
 
 
 def pairs_of(ours, theirs, start=0):
-    counter = FlipCounter(compared=ONE, rule=FlipRule())
+    counter = DisagreementCounter(compared=ONE, rule=DisagreementRule())
     batch = MiniBatch(pa.table({"_": range(len(ours))}), (Origin("file:///in", start, len(ours)),))
     counter.add(batch, [pa.array(ours)], [pa.array(theirs)])
     return counter.pairs()
@@ -256,23 +251,23 @@ def pairs_of(ours, theirs, start=0):
 def test_receipts_add_up_to_the_same_in_any_order(order):
     rng = np.random.default_rng(0)
     receipts = [
-        receipt(at, line("b", 50, (pairs_of(rng.random(50), rng.random(50), 50 * at),), error=f"{at}"))
+        receipt(at, chain("b", 50, (pairs_of(rng.random(50), rng.random(50), 50 * at),), error=f"{at}"))
         for at in range(4)
     ]
-    expected = added_lines(receipts)
-    assert added_lines([receipts[at] for at in order]) == expected
+    expected = added_chains(receipts)
+    assert added_chains([receipts[at] for at in order]) == expected
     assert (expected["b"].rows, expected["b"].rows_failed, expected["b"].error) == (200, 4, "0")
 
 
 def test_a_part_that_could_not_be_compared_leaves_no_half_comparison():
-    whole = line("b", 3, (pairs_of([1.0], [2.0]),))
-    broken = line("b", 3, (), not_compared="TypeError: odd")
-    found = added_lines([receipt(0, whole), receipt(1, broken)])["b"]
+    whole = chain("b", 3, (pairs_of([1.0], [2.0]),))
+    broken = chain("b", 3, (), not_compared="TypeError: odd")
+    found = added_chains([receipt(0, whole), receipt(1, broken)])["b"]
     assert (found.outputs, found.not_compared) == ((), "TypeError: odd")
 
 
 def test_a_part_without_scored_rows_takes_nothing_from_the_others():
-    found = added_lines([receipt(0, line("b", 0)), receipt(1, line("b", 1, (pairs_of([1.0], [2.0]),)))])["b"]
+    found = added_chains([receipt(0, chain("b", 0)), receipt(1, chain("b", 1, (pairs_of([1.0], [2.0]),)))])["b"]
     assert len(found.outputs) == 1
 
 
@@ -287,4 +282,4 @@ def test_a_part_without_scored_rows_takes_nothing_from_the_others():
 )
 def test_flips_that_cannot_be_are_refused(given_flips, match):
     with pytest.raises(ConfigurationError, match=match):
-        parse_flips(given_flips)
+        parse_disagreements(given_flips)

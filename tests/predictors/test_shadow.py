@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.jobs.request import RowPolicy
-from airflow_batch_inference.predictors.lineup import Line, Lineup, ModelSource
-from airflow_batch_inference.predictors.shadow import MOST_FAILURES, challenger_column
+from airflow_batch_inference.predictors.challengers.challenger import MOST_FAILURES
+from airflow_batch_inference.predictors.graphs.shadow import ShadowGraph
+from airflow_batch_inference.predictors.graphs.source import ModelChain, ModelSource
+from airflow_batch_inference.predictors.shadow import challenger_column
 from airflow_batch_inference.records import ColumnSpec
 from airflow_batch_inference.workflows.score import score_dataset
 
@@ -45,19 +47,25 @@ def source(bench):
 def shadow(bench, make_model, make_record, source):
     """Score with the bench's model and challengers; return the record, the output and what came of each challenger."""
 
-    def line(name, model):
-        if isinstance(model, Line):
+    def chain(name, model):
+        if isinstance(model, ModelChain):
             return model
         if isinstance(model, str):
-            return Line(name=name, sources=(), error=model)
-        return Line(name=name, sources=(ModelSource(record=make_record(model, name=name), model=model),))
+            return ModelChain(name=name, sources=(), error=model)
+        return ModelChain(name=name, sources=(ModelSource(record=make_record(model, name=name), model=model),))
 
-    def run(dataset=None, *, policy=None, parity_rows=0, on_empty="fail", rows_per_batch="auto", **challengers):
-        lineup = Lineup(challengers=tuple(line(name, model) for name, model in challengers.items()))
+    def run(
+        dataset=None, *, policy=None, alignment_check_rows=0, on_empty="fail", rows_per_batch="auto", **challengers
+    ):
         request = bench.request(
-            dataset or source, policy=policy, parity_rows=parity_rows, on_empty=on_empty, rows_per_batch=rows_per_batch
+            dataset or source,
+            policy=policy,
+            alignment_check_rows=alignment_check_rows,
+            on_empty=on_empty,
+            rows_per_batch=rows_per_batch,
         )
-        request = replace(request, lineup=lineup)
+        chains = tuple(chain(name, model) for name, model in challengers.items())
+        request = replace(request, models=ShadowGraph(main=request.models.main, challengers=chains))
         _, record = score_dataset(request, storage=bench.storage)
         found = bench.storage.read_record(record.challengers_uri)
         return record, bench.output(record), {each.name: each for each in found.challengers}
@@ -66,7 +74,7 @@ def shadow(bench, make_model, make_record, source):
 
 
 def test_a_challenger_s_predictions_stand_in_columns_of_its_own(shadow, make_model):
-    record, output, results = shadow(b=make_model(answer=lambda t: right(t) + 1), parity_rows=4)
+    record, output, results = shadow(b=make_model(answer=lambda t: right(t) + 1), alignment_check_rows=4)
     assert output.column_names == ["a", "b", "c", "predicted_label", "b.predicted_label"]
     np.testing.assert_array_equal(output.column("b.predicted_label"), output.column("predicted_label").to_numpy() + 1)
     assert (record.label_columns, record.added_columns) == (("predicted_label",), ("b.predicted_label",))
@@ -79,8 +87,10 @@ def test_a_challenger_s_predictions_stand_in_columns_of_its_own(shadow, make_mod
 
 def test_its_outputs_have_the_names_that_its_own_record_gives(shadow, make_model, make_record):
     model = make_model(answer=right)
-    line = Line(name="b", sources=(ModelSource(record=make_record(model, label_columns=("risk",)), model=model),))
-    _, output, _ = shadow(b=line)
+    chain = ModelChain(
+        name="b", sources=(ModelSource(record=make_record(model, label_columns=("risk",)), model=model),)
+    )
+    _, output, _ = shadow(b=chain)
     assert output.column_names[-1] == "b.risk"
     assert (challenger_column("b", "x"), challenger_column("b", "x", as_wallaroo=True)) == ("b.x", "out_b.x")
 
@@ -147,7 +157,7 @@ def test_a_challenger_that_fails_fails_nobody_else(bench, shadow, make_model, so
     bench.root = bench.folder / "alone"
     _, alone = bench.score(source)
     bench.root = bench.folder / "shadowed"
-    record, output, results = shadow(b=make_model(answer=answer), good=make_model(answer=right), parity_rows=4)
+    record, output, results = shadow(b=make_model(answer=answer), good=make_model(answer=right), alignment_check_rows=4)
     assert output.drop_columns(["b.predicted_label", "good.predicted_label"]).equals(bench.output(alone))
     assert (record.rows_rejected, record.certificate) == (0, alone.certificate)
     missing = output.column("b.predicted_label").is_null().to_numpy()
@@ -189,7 +199,7 @@ def test_one_that_cannot_be_loaded_takes_no_part(bench, shadow, make_record, mak
         "airflow_batch_inference.predictors.golden.load_checked", raising_load(ModelLoadError("It is damaged."))
     )
     record = make_record(make_model(), name="b")
-    _, output, results = shadow(b=Line(name="b", sources=(ModelSource(record=record, storage=bench.storage),)))
+    _, output, results = shadow(b=ModelChain(name="b", sources=(ModelSource(record=record, storage=bench.storage),)))
     assert output.column("b.predicted_label").null_count == ROWS
     assert results["b"].error == "It could not be loaded: ModelLoadError: It is damaged."
     assert results["b"].models[0].model_sha256 == record.sha256
@@ -217,7 +227,7 @@ def test_one_that_does_not_fit_the_dataset_takes_no_part(shadow, make_model, cha
 
 
 def test_one_out_of_step_does_not_stop_the_champion(shadow, make_model):
-    record, _, _ = shadow(b=make_model(answer=lambda t: np.arange(float(t.num_rows))), parity_rows=4)
+    record, _, _ = shadow(b=make_model(answer=lambda t: np.arange(float(t.num_rows))), alignment_check_rows=4)
     assert record.rows_out == ROWS
 
 
@@ -294,7 +304,7 @@ def test_the_comparison_itself_fails_nobody(shadow, make_model, monkeypatch):
     def fails(self, *_):
         raise TypeError("odd")
 
-    monkeypatch.setattr("airflow_batch_inference.predictors.disagreements.FlipCounter.add", fails)
+    monkeypatch.setattr("airflow_batch_inference.predictors.challengers.disagreements.DisagreementCounter.add", fails)
     record, _, results = shadow(b=make_model(answer=right))
     assert record.rows_out == ROWS
     assert results["b"].not_compared == "TypeError: odd"

@@ -24,6 +24,7 @@ from airflow_batch_inference.jobs.request import Destination, RowPolicy, Scoring
 from airflow_batch_inference.models.describe import ModelRequest
 from airflow_batch_inference.models.loading import TrustRequest
 from airflow_batch_inference.operators.drift_data import DriftData
+from airflow_batch_inference.predictors.graphs.chain import single_model
 from airflow_batch_inference.records import TaskKey
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.workflows.build_baseline import ReferenceOptions
@@ -99,10 +100,7 @@ class Bench:
     def scored(self, record, dataset, policy=None, **options):
         baseline = STORE.read_record(record.baseline_uri) if record.baseline_uri else None
         request = ScoringRequest(
-            model=None,
-            record=record,
-            model_storage=STORE,
-            model_record_uri=None,
+            models=single_model(record, storage=STORE),
             dataset=str(dataset),
             options=ScoringOptions(**options),
             destination=Destination(

@@ -10,7 +10,8 @@ from airflow_batch_inference.exceptions import (
     PredictionError,
     SignatureMismatchError,
 )
-from airflow_batch_inference.predictors.single import Predictor, assemble, default_names, label_names, require_new_names
+from airflow_batch_inference.predictors.output_table import assemble, default_names, label_names, require_new_names
+from airflow_batch_inference.predictors.single import SinglePredictor
 from airflow_batch_inference.schema.signature import plan_inputs
 from airflow_batch_inference.sources.batches import MiniBatch, Origin
 
@@ -29,7 +30,7 @@ def predict(make_model):
     def run(answer, table=TABLE):
         model = make_model(answer=answer)
         inputs = plan_inputs(table.schema, inputs=model.inputs, n_features=2, where="the test")
-        return Predictor(model=model, inputs=inputs, methods=("predict",), kwargs={}).predict(batch_of(table))
+        return SinglePredictor(model=model, inputs=inputs, methods=("predict",), kwargs={}).predict(batch_of(table))
 
     return run
 
@@ -71,7 +72,7 @@ def test_text_that_a_framework_could_not_convert_is_found_again(make_model):
     model = make_model(answer=lambda batch: batch.column("a").to_pandas().map(float).to_numpy(), inputs=None)
     inputs = plan_inputs(table.schema, inputs=None, n_features=3, where="the test")
     with pytest.raises(PredictionError, match=r"Column 'a' of file:///2\.csv holds text: row 1 \(from 0\) is 'n/a'"):
-        Predictor(model=model, inputs=inputs, methods=("predict",), kwargs={}).predict(batch_of(table))
+        SinglePredictor(model=model, inputs=inputs, methods=("predict",), kwargs={}).predict(batch_of(table))
 
 
 @pytest.mark.parametrize("error", [ConfigurationError("no such method"), DataError("bad"), MemoryError()])

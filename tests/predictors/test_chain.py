@@ -15,7 +15,8 @@ from sklearn.linear_model import LinearRegression
 
 from airflow_batch_inference.exceptions import ConfigurationError, PredictionError, SignatureMismatchError
 from airflow_batch_inference.models.describe import ModelRequest, describe_model
-from airflow_batch_inference.predictors.chain import Call, StepModel, steps_predictor
+from airflow_batch_inference.predictors.call import Call, StepModel
+from airflow_batch_inference.predictors.chain import chain_predictor
 from airflow_batch_inference.records import ColumnSpec
 from airflow_batch_inference.sources.batches import MiniBatch, Origin
 from airflow_batch_inference.storage.store import Storage
@@ -52,7 +53,7 @@ def add(table):
 
 
 def predicted(models, table=TABLE, **call):
-    return steps_predictor(models, table.schema, call=Call(**call)).predict(batch_of(table))
+    return chain_predictor(models, table.schema, call=Call(**call)).predict(batch_of(table))
 
 
 # -- what goes where ------------------------------------------------------------------------------------------
@@ -167,7 +168,7 @@ def test_rows_that_fail_in_a_step_name_the_step_and_the_rows(step):
 
 def test_rows_whose_outputs_have_another_type_are_row_errors_once_others_fitted(step):
     first = step(lambda t: np.array(["odd"] if t.num_rows == 1 else t.column("a")))
-    predictor = steps_predictor([first, step(lambda t: t.column("a").to_numpy(), doubles("a"))], TABLE.schema)
+    predictor = chain_predictor([first, step(lambda t: t.column("a").to_numpy(), doubles("a"))], TABLE.schema)
     predictor.predict(batch_of(TABLE))
     with pytest.raises(PredictionError, match="Step 2"):
         predictor.predict(batch_of(TABLE.slice(0, 1)))
@@ -175,12 +176,12 @@ def test_rows_whose_outputs_have_another_type_are_row_errors_once_others_fitted(
 
 def test_the_first_step_is_matched_with_the_dataset_at_once(step):
     with pytest.raises(SignatureMismatchError, match="the data lacks 1 column"):
-        steps_predictor([step(add), step(add, doubles("a"))], pa.schema([("a", pa.float64())]))
+        chain_predictor([step(add), step(add, doubles("a"))], pa.schema([("a", pa.float64())]))
 
 
 def test_a_method_that_a_step_lacks_is_refused_before_any_row(step):
     with pytest.raises(ConfigurationError, match="predict_proba"):
-        steps_predictor([step(add), step(add, doubles("a"))], TABLE.schema, call=Call(methods=("predict_proba",)))
+        chain_predictor([step(add), step(add, doubles("a"))], TABLE.schema, call=Call(methods=("predict_proba",)))
 
 
 # -- real models, and the contract's numbered cases -----------------------------------------------------------
@@ -222,14 +223,14 @@ def test_conformance_7_two_steps_give_the_same_numbers_as_calling_the_two_models
     folder, frame, scaled, booster = files
     table = pa.Table.from_pandas(frame)
     models = [loaded(folder / "scale.onnx"), loaded(folder / "score.txt")]
-    (found,) = steps_predictor(models, table.schema).predict(batch_of(table))
+    (found,) = chain_predictor(models, table.schema).predict(batch_of(table))
     np.testing.assert_array_equal(found, booster.predict(scaled.astype(np.float64)))
 
 
 def test_conformance_4_each_step_has_its_time_and_they_sum_to_no_more_than_the_wall_time(files):
     folder, frame, _, _ = files
     table = pa.Table.from_pandas(frame)
-    predictor = steps_predictor([loaded(folder / "scale.onnx"), loaded(folder / "score.txt")], table.schema)
+    predictor = chain_predictor([loaded(folder / "scale.onnx"), loaded(folder / "score.txt")], table.schema)
     for rows in (500, 1):
         began = time.perf_counter_ns()
         predictor.predict(batch_of(table.slice(0, rows)))
@@ -242,7 +243,7 @@ def test_conformance_4_each_step_has_its_time_and_they_sum_to_no_more_than_the_w
 def test_one_model_is_one_step_with_its_time(files):
     folder, frame, _, _ = files
     table = pa.Table.from_pandas(frame)
-    predictor = steps_predictor([loaded(folder / "scale.onnx")], table.schema)
+    predictor = chain_predictor([loaded(folder / "scale.onnx")], table.schema)
     assert len(predictor.predict(batch_of(table))) == 3
     assert len(predictor.elapsed) == 1
 
@@ -272,6 +273,6 @@ def test_a_scikit_learn_model_feeds_a_booster(tmp_path):
     )
     table = pa.Table.from_pandas(frame)
     models = [StepModel(model=model, record=record), loaded(tmp_path / "score.txt")]
-    (found,) = steps_predictor(models, table.schema).predict(batch_of(table))
+    (found,) = chain_predictor(models, table.schema).predict(batch_of(table))
     expected = booster.predict(pd.DataFrame(between, columns=names).assign(b=frame["b"]))
     np.testing.assert_array_equal(found, expected)

@@ -1,6 +1,6 @@
 """What is counted of two models' predictions, in forms that can be added, and what they say in the end.
 
-What must not be relaxed: adding is the same in any order and any grouping, to the last row (sums of numbers to the
+Invariants: adding is the same in any order and any grouping, to the last row (sums of numbers to the
 last few digits, which are dropped); and a sum takes no more room than a label or a bin needs.
 """
 
@@ -14,17 +14,17 @@ import numpy as np
 
 from airflow_batch_inference.records import (
     OTHER_LABELS,
-    Flips,
+    Disagreements,
     NumberDifferences,
     NumberPairs,
-    OutputFlips,
+    OutputDisagreements,
     OutputPairs,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow_batch_inference.predictors.disagreements import FlipRule
+    from airflow_batch_inference.predictors.challengers.rule import DisagreementRule
 
 MOST_LABELS = 50
 """So many labels of each side are counted by themselves, the first by their text; all others as one."""
@@ -143,8 +143,8 @@ def added_pairs(parts: Iterable[OutputPairs]) -> OutputPairs:
     first, *others = parts
     numbers, labels, beyond = first.numbers, first.labels, first.beyond
     for each in others:
-        labels = _added_flips(labels, each.labels)
-        beyond = each.beyond if beyond is None else beyond if each.beyond is None else _added_flips(beyond, each.beyond)
+        labels = _added(labels, each.labels)
+        beyond = each.beyond if beyond is None else beyond if each.beyond is None else _added(beyond, each.beyond)
         if numbers is None or each.numbers is None:
             numbers = numbers or each.numbers
         else:
@@ -158,10 +158,10 @@ def added_pairs(parts: Iterable[OutputPairs]) -> OutputPairs:
     )
 
 
-def _added_flips(one: Flips, other: Flips) -> Flips:
+def _added(one: Disagreements, other: Disagreements) -> Disagreements:
     pairs = Counter({(left, right): rows for left, right, rows in one.pairs})
     pairs.update({(left, right): rows for left, right, rows in other.pairs})
-    return Flips(
+    return Disagreements(
         rows=one.rows + other.rows,
         flips=one.flips + other.flips,
         pairs=tuple((left, right, rows) for (left, right), rows in sorted(bounded(pairs).items())),
@@ -169,7 +169,7 @@ def _added_flips(one: Flips, other: Flips) -> Flips:
     )
 
 
-def judged(pairs: OutputPairs, rule: FlipRule) -> OutputFlips:
+def judged(pairs: OutputPairs, rule: DisagreementRule) -> OutputDisagreements:
     """Say what flipped: labels, decisions of numbers between 0 and 1 (or with a threshold), or else distances."""
     numbers = pairs.numbers
     is_unit = numbers is not None and numbers.low >= 0 and numbers.high <= 1
@@ -177,7 +177,7 @@ def judged(pairs: OutputPairs, rule: FlipRule) -> OutputFlips:
     counted = pairs.beyond if by_distance and pairs.beyond is not None else pairs.labels
     labels = sorted({label for left, right, _ in counted.pairs for label in (left, right)}, key=_label_order)
     cells = {(left, right): rows for left, right, rows in counted.pairs}
-    return OutputFlips(
+    return OutputDisagreements(
         output=pairs.output,
         challenger_output=pairs.challenger_output,
         kind="numbers" if by_distance else "labels" if pairs.beyond is None else "decisions",

@@ -1,0 +1,1 @@
+"""Challengers, and how their predictions differ from the champion's."""

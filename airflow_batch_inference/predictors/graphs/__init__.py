@@ -1,0 +1,1 @@
+"""The models of a job: as they are asked for, and in the memory of a process."""

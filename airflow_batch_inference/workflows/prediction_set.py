@@ -1,0 +1,171 @@
+"""The commit's record, made of the receipts of all parts.
+
+Invariants: every input row is in the output or among the rejects, exactly once, or there is no record.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from airflow_batch_inference import __version__
+from airflow_batch_inference.exceptions import ArtifactIntegrityError
+from airflow_batch_inference.formats.written_types import written_type
+from airflow_batch_inference.jobs.acceleration import of_all_parts
+from airflow_batch_inference.jobs.model_statistics import added_chains
+from airflow_batch_inference.jobs.plan import versions_of
+from airflow_batch_inference.ledger.accounting import as_text, row_hash
+from airflow_batch_inference.ledger.retries import retrying
+from airflow_batch_inference.records import Certificate, ChainRows, ColumnSpec, PredictionSetRecord
+from airflow_batch_inference.storage.uris import plain_uris
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from airflow_batch_inference.jobs.plan import PartPlan
+    from airflow_batch_inference.jobs.prepare import PreparedJob
+    from airflow_batch_inference.jobs.progress import Progress
+    from airflow_batch_inference.jobs.request import ScoringRequest
+    from airflow_batch_inference.records import ChallengersRecord, CheckResult, Receipt
+    from airflow_batch_inference.sources.dataset import Dataset
+    from airflow_batch_inference.storage.store import Storage
+
+log = logging.getLogger(__name__)
+
+
+def make_record(
+    job: PreparedJob,
+    request: ScoringRequest,
+    opened: Dataset,
+    plans: Sequence[PartPlan],
+    receipts: dict[int, Receipt],
+    progress: Progress,
+    profile_uri: str | None,
+    results: tuple[CheckResult, ...],
+) -> PredictionSetRecord:
+    """Reconcile the receipts with the plan, and make the commit of them."""
+    options, destination = request.options, request.destination
+    source, record = request.models.output_model, request.models.output_model.record
+    ordered = [receipts[plan.index] for plan in plans]
+    certificate = _certificate(opened, plans, ordered)
+    names = {name: name for name in job.base.names} if job.layout is None else job.layout.written_as
+    return PredictionSetRecord(
+        name=options.name,
+        batch_id=destination.batch_id,
+        job_key=job.key,
+        task=destination.task,
+        model_uri=record.model_uri,
+        model_sha256=record.sha256,
+        model_flavor=record.flavor,
+        model_record_uri=source.record_uri,
+        baseline_uri=request.record.baseline_uri,
+        profile_uri=profile_uri,
+        dataset=opened.identity,
+        dataset_uris=() if opened.source.is_inline else _uris(request.dataset),
+        reading=opened.options,
+        dataset_rows=tuple(sum(unit.rows for unit in units) for units in opened.units),
+        output_format=options.output_format,
+        columns=tuple(
+            ColumnSpec(name=column.name, type=str(written_type(column.type, options.output_format)))
+            for column in job.schema
+        ),
+        feature_columns=tuple(names.get(name, name) for name in job.features),
+        label_columns=tuple(names[label] for label in job.labels if label in names),
+        rows_in=certificate.rows_in,
+        rows_out=certificate.rows_out,
+        rows_rejected=certificate.rows_rejected,
+        predict_methods=options.methods,
+        decision_threshold=options.decision_threshold,
+        kept=options.keep,
+        parts=tuple(receipt.part for receipt in ordered if receipt.part is not None),
+        quarantine=tuple(receipt.quarantine for receipt in ordered if receipt.quarantine is not None),
+        certificate=certificate,
+        try_id=destination.try_id,
+        seconds=progress.seconds(),
+        versions={"airflow-batch-inference": __version__, "pyarrow": pa.__version__, **job.versions},
+        nulled=_nulled(ordered),
+        checks=results,
+        rows_set_aside=sum(receipt.rows_set_aside for receipt in ordered),
+        input_names={written: name for name, written in names.items() if written != name},
+        added_columns=tuple(names[name] for name in job.added if name in names),
+        tree_kernel=of_all_parts(ordered),
+    )
+
+
+def with_models(
+    record: PredictionSetRecord,
+    request: ScoringRequest,
+    receipts: Iterable[Receipt],
+    storage: Storage,
+    report: Callable[[ChallengersRecord, str], ChallengersRecord],
+) -> PredictionSetRecord:
+    """Add what each of several models has done; store how challengers differ from the champion."""
+    counts = added_chains(receipts)
+    scored = record.rows_out + record.rows_set_aside
+    rejected = record.rows_rejected - record.rows_set_aside
+    name = request.models.main.name
+    whole = ChainRows(name=name, rows=scored, rows_failed=rejected, seconds=0.0, error=None)
+    models = request.models.used_models(counts, whole)
+    about = {"task": record.task, "batch_id": record.batch_id, "dataset_uris": record.dataset_uris, "rows": scored}
+    found, uri = request.models.compare(counts, models, **about), None
+    if found is not None:
+        folder = request.destination.folder
+        uri = retrying("The report", lambda: storage.put_record(folder, "challengers", report(found, folder)))
+    return replace(record, models=models, challengers_uri=uri)
+
+
+def _nulled(receipts: Sequence[Receipt]) -> dict[str, int]:
+    """Add up what became null for the model, and say so."""
+    counts: Counter[str] = Counter()
+    for receipt in receipts:
+        counts.update(receipt.nulled)
+    for column, count in sorted(counts.items()):
+        log.warning("%s values of column %r did not fit and became null for the model", f"{count:,}", column)
+    return dict(sorted(counts.items()))
+
+
+def _certificate(opened: Dataset, plans: Sequence[PartPlan], receipts: Sequence[Receipt]) -> Certificate:
+    """Prove that what went in came out or was rejected.
+
+    Raises
+    ------
+    ArtifactIntegrityError
+        It did not.
+    """
+    for plan, receipt in zip(plans, receipts, strict=True):
+        if receipt.rows_in != plan.rows or receipt.rows_out + receipt.rows_rejected != plan.rows:
+            message = (
+                f"Part {plan.index} was planned with {plan.rows} rows; {receipt.rows_in} were read, "
+                f"{receipt.rows_out} scored and {receipt.rows_rejected} rejected. Nothing was committed."
+            )
+            raise ArtifactIntegrityError(message)
+        planned = set(versions_of(opened, plan))
+        if planned != set(receipt.read):
+            other = next(iter(planned ^ set(receipt.read))).uri
+            message = (
+                f"Part {plan.index} was made from another version of {other} than the one that this run has found. "
+                "Nothing was committed. Run the task again when its writer is done."
+            )
+            raise ArtifactIntegrityError(message)
+    counts = [sum(unit.rows for unit in units) for units in opened.units]
+    try:
+        return Certificate(
+            rows_in=sum(counts),
+            rows_out=sum(receipt.rows_out for receipt in receipts),
+            rows_rejected=sum(receipt.rows_rejected for receipt in receipts),
+            row_hash_in=as_text(sum(row_hash(opened.label_of(split), 0, rows) for split, rows in enumerate(counts))),
+            row_hash_out=as_text(sum(int(receipt.row_hash_out, 16) for receipt in receipts)),
+            row_hash_rejected=as_text(sum(int(receipt.row_hash_rejected, 16) for receipt in receipts)),
+        )
+    except ValueError as error:
+        message = f"The rows of this job do not reconcile: {error}. Nothing was committed."
+        raise ArtifactIntegrityError(message) from error
+
+
+def _uris(dataset: object) -> tuple[str, ...]:
+    dataset = plain_uris(dataset)
+    return (dataset,) if isinstance(dataset, str) else tuple(map(str, dataset))  # type: ignore[call-overload]  # a list
