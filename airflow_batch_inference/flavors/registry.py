@@ -7,6 +7,7 @@ file's flavor reads bytes and imports no framework, and a file whose name and co
 
 from __future__ import annotations
 
+import contextlib
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,13 @@ from airflow_batch_inference.exceptions import (
     FlavorNotInstalledError,
     did_you_mean,
 )
+from airflow_batch_inference.flavors.base import Flavor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from airflow_batch_inference.flavors.base import Flavor, ModelFormat
+    from airflow_batch_inference.flavors.base import ModelFormat
 
 GROUP = "airflow_batch_inference.flavors"
 
@@ -80,12 +82,31 @@ def get_flavor(name: str) -> Flavor:
             raise FlavorNotFoundError(message)
         point = others[name]
     try:
-        flavor: Flavor = point.load()()
+        flavor = point.load()()
     except ImportError as error:
         package = point.dist.name if point.dist else "airflow-batch-inference"
         message = f"The flavor {name!r} of the package {package} cannot be imported: {error}. Install what it needs."
         raise FlavorNotInstalledError(message) from error
+    if not isinstance(flavor, Flavor):
+        message = f"The flavor {name!r} ({point.value}) is none: derive its class from {Flavor.__module__}.Flavor."
+        raise FlavorNotFoundError(message)
     return flavor
+
+
+def flavor_of(model: object) -> Flavor | None:
+    """Return the flavor that makes a loaded model of an object in memory; None where none does.
+
+    Examples
+    --------
+    >>> flavor_of("model.txt") is None
+    True
+    """
+    for name in _names():
+        with contextlib.suppress(FlavorNotFoundError, FlavorNotInstalledError):  # then it accepts nothing
+            flavor = get_flavor(name)
+            if flavor.accepts(model):
+                return flavor
+    return None
 
 
 def recognise(
@@ -118,9 +139,8 @@ def recognise(
         candidate = get_flavor(name)
         try:
             found = candidate.recognise(path, head)
-            choose = getattr(candidate, "with_options", None)
-            if found is not None and choose is not None:
-                found = choose(path, found, options or {})
+            if found is not None:
+                found = candidate.with_options(path, found, options or {})
         except BatchInferenceError as error:
             message = f"{where}: {error}"
             raise type(error)(message) from error
@@ -137,7 +157,7 @@ def _by_content(path: Path, head: bytes, flavor: str | None) -> tuple[Flavor, Mo
     """Tell a file by its content alone, where its name says nothing: people call their pickles as they like."""
     for name in _names() if flavor is None else (flavor,):
         candidate = get_flavor(name)
-        found = getattr(candidate, "recognise_content", lambda *_: None)(path, head)
+        found = candidate.recognise_content(path, head)
         if found is not None:
             return candidate, found
     return None

@@ -139,9 +139,8 @@ def construct(
     """
     known, adapter = find_format(flavor, model_format, where=where), get_flavor(flavor)
     try:
-        check = getattr(adapter, "require_followable", None) if is_trial else None
-        if check is not None:
-            check(path, known, options or {})
+        if is_trial:
+            adapter.require_followable(path, known, options or {})
         return adapter.load(path, model_format=known, trusted=tuple(trusted), options=options or {})
     except BatchInferenceError as error:
         message = f"{where} ({flavor}, {model_format}) cannot be loaded. {error}"
@@ -398,7 +397,7 @@ def probe(
     types = [spec.type for spec in model.inputs] if model.inputs else ["any"] * len(names)
     columns = [pa.array(_PROBE) if kind in ("any", "double", "float") else _nulls(kind) for kind in types]
     batch = pa.table(columns, names=list(names))
-    for method in ("predict", *(each for each in getattr(model, "methods", ()) if each != "predict")):
+    for method in ("predict", *(each for each in model.methods if each != "predict")):
         chosen: dict[str, Any] = {} if method == "predict" else {"method": method}
         for more in (chosen, chosen | {"kwargs": dict(kwargs)}) if kwargs else (chosen,):
             begin(method)
@@ -480,9 +479,8 @@ def _look(request: Mapping[str, Any], path: Path, tell: Callable[..., None]) -> 
     adapter, found = recognise(path, flavor=request["flavor"], where=where, options=request["options"])
     require_format(found.name, expected or found.name, where=where)
     imports: tuple[str, ...] = ()
-    listing = getattr(adapter, "imported_names", None)
-    if found.trust == "code" and listing is not None:
-        imports = tuple(listing(path, found))[:_MOST_IMPORTS]
+    if found.trust == "code":
+        imports = adapter.imported_names(path, found)[:_MOST_IMPORTS]
     tell(flavor=adapter.name, format=found.name, imports=imports)
     return (adapter.name, found.name), found.trust == "code"
 

@@ -332,8 +332,8 @@ def match_columns(
         where=dataset.name,
         parses_text=tolerant,
         mended=mended,
-        takes_lists=getattr(model, "takes_lists", True),
-        tensor=getattr(model, "tensor", None),
+        takes_lists=model.takes_lists,
+        tensor=model.tensor,
     )
     _require_everywhere(dataset, plan.columns)
     return plan

@@ -87,11 +87,11 @@ def describe_model(request: ModelRequest, *, storage: Storage, apart: bool = Tru
         kwargs=request.predict_kwargs,
         apart=apart,
     )
-    unnamed = getattr(verified.model, "unnamed", None)
+    unnamed = verified.model.unnamed
     if unnamed is not None and verified.model.inputs is None and not request.signature:
         raise ConfigurationError(f"{request.model_uri}: {unnamed_columns(unnamed)}")
     uri = normalize_uri(request.model_uri)
-    classes = getattr(verified.model, "classes", None)
+    classes = verified.model.classes
     return verified.model, ModelRecord(
         name=request.name or posixpath.basename(uri).split(".", 1)[0],
         model_uri=uri,

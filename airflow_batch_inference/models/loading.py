@@ -355,7 +355,7 @@ def _decide_trust(
 
 
 def _safer(flavor: str) -> str:
-    return str(getattr(get_flavor(flavor), "safer", "in a format that cannot hold code"))
+    return get_flavor(flavor).safer
 
 
 def _refusal(found: ModelFormat, copy: ModelCopy, adapter: Flavor, names: tuple[str, ...], where: str) -> str:

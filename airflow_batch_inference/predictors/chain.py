@@ -352,8 +352,8 @@ def step_inputs(
         n_features=step.record.n_features,
         where=where,
         parses_text=parses_text,
-        takes_lists=takes_lists(step.model),
-        tensor=getattr(step.model, "tensor", None) if by_name else None,
+        takes_lists=step.model.takes_lists,
+        tensor=step.model.tensor if by_name else None,
     )
 
 
@@ -366,7 +366,7 @@ def _by_position(before: StepModel, step: StepModel, schema: pa.Schema, outputs:
     spread = None
     if len(given) == 1 and pa.types.is_fixed_size_list(given[0].type) and width != 1:
         only = given[0]
-        if inputs is None and takes_lists(step.model):
+        if inputs is None and step.model.takes_lists:
             return Wiring(plan=InputPlan(columns=outputs, names=outputs, types=(None,), ignored=()))
         spread = (only.name, tuple(f"{only.name}_{place}" for place in range(only.type.list_size)))
         given = [pa.field(name, only.type.value_type) for name in spread[1]]
@@ -390,11 +390,6 @@ def _misfit(before: StepModel, step: StepModel, outputs: tuple[str, ...], number
         "the number fits. Name the outputs as the next model's inputs (label_columns of the LoadModelOperator), or "
         "choose another predict_method for the step."
     )
-
-
-def takes_lists(model: LoadedModel) -> bool:
-    """Say whether a model's input of unknown type may be a list."""
-    return bool(getattr(model, "takes_lists", True))
 
 
 def _spread(table: pa.Table, column: str, names: Sequence[str]) -> pa.Table:

@@ -139,8 +139,8 @@ def _inputs(rows: pa.Table, record: ModelRecord, model: LoadedModel, where: str)
         inputs=record.inputs,
         n_features=record.n_features,
         where=where,
-        takes_lists=getattr(model, "takes_lists", True),
-        tensor=getattr(model, "tensor", None),
+        takes_lists=model.takes_lists,
+        tensor=model.tensor,
     )
     try:
         return cast_inputs(rows, plan)

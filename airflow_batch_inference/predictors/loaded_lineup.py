@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.flavors.base import LoadedModel
 from airflow_batch_inference.predictors.chain import (
     Call,
     StepModel,
@@ -19,7 +20,6 @@ from airflow_batch_inference.predictors.chain import (
     Wiring,
     chained,
     inner_call,
-    takes_lists,
 )
 from airflow_batch_inference.predictors.shadow import Challenger, ChallengerOutputs, ShadowedPredictor
 from airflow_batch_inference.predictors.split import SplitPredictor
@@ -28,7 +28,7 @@ from airflow_batch_inference.schema.signature import InputPlan, plan_inputs
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from airflow_batch_inference.flavors.base import LoadedModel, Prediction
+    from airflow_batch_inference.flavors.base import Prediction
     from airflow_batch_inference.predictors.base import BatchPredictor
     from airflow_batch_inference.predictors.input_validation import Screen
     from airflow_batch_inference.predictors.lineup import Lineup
@@ -68,7 +68,7 @@ class Learned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LoadedLineup:
+class LoadedLineup(LoadedModel):
     """All models of a job in memory; to whoever asks for one model, the main one.
 
     Attributes
@@ -122,7 +122,7 @@ class LoadedLineup:
     @property
     def takes_lists(self) -> bool:
         """The main model's."""
-        return takes_lists(self.main)
+        return self.main.takes_lists
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -283,8 +283,8 @@ def _wire_dataset(columns: tuple[str, ...], *, is_tolerant: bool) -> Callable[[S
                 n_features=step.record.n_features,
                 where=f"the dataset, for the model {step.record.name},",
                 parses_text=is_tolerant,
-                takes_lists=takes_lists(step.model),
-                tensor=getattr(step.model, "tensor", None),
+                takes_lists=step.model.takes_lists,
+                tensor=step.model.tensor,
             )
             return Wiring(plan=plan)
 

@@ -123,8 +123,8 @@ class FilewiseRunner:
             inputs=self.record.inputs,
             n_features=self.record.n_features,
             where=dataset.name,
-            takes_lists=getattr(self._model, "takes_lists", True),
-            tensor=getattr(self._model, "tensor", None),
+            takes_lists=self._model.takes_lists,
+            tensor=self._model.tensor,
         )
         predictor = Predictor(
             model=self._model,

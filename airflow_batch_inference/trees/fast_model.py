@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
+from airflow_batch_inference.flavors.wrapped import WrappedModel
 from airflow_batch_inference.trees.compiled import EXTRA, NotCompiledError, is_installed
 from airflow_batch_inference.trees.forest import NotCoveredError
 from airflow_batch_inference.trees.scorer import TreeScorer, ask, first_difference
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from airflow_batch_inference.flavors.base import LoadedModel, Prediction
-    from airflow_batch_inference.records import ColumnSpec
     from airflow_batch_inference.trees.sources import Readable
 
 log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ def for_call(model: LoadedModel, methods: Sequence[str], kwargs: Mapping[str, An
 
     So explanations, and golden sets of other methods, are neither refused nor taken for what the job is scored by.
     """
-    return model.library if isinstance(model, FastModel) and model.problem_of(methods, kwargs) else model
+    return model.inner if isinstance(model, FastModel) and model.problem_of(methods, kwargs) else model
 
 
 def why_slow(model: object) -> str | None:
@@ -103,7 +103,7 @@ class _UnableError(Exception):
     """The kernel must not score the model; the message says why."""
 
 
-class FastModel:
+class FastModel(WrappedModel):
     """A tree ensemble; see :class:`~airflow_batch_inference.flavors.base.LoadedModel`.
 
     Parameters
@@ -122,7 +122,7 @@ class FastModel:
     """
 
     def __init__(self, model: LoadedModel, readable: Readable, *, is_required: bool) -> None:
-        self._model = model
+        self._library = model
         self._readable = readable
         self._is_required = is_required
         self._lock = threading.Lock()
@@ -145,9 +145,9 @@ class FastModel:
         return "" if self._has_scored else self._reason
 
     @property
-    def library(self) -> LoadedModel:
-        """The model as its flavor loaded it."""
-        return self._model
+    def inner(self) -> LoadedModel:
+        """The model as its flavor loaded it: its versions too, as the same bits come of the same packages."""
+        return self._library
 
     def problem_of(self, methods: Sequence[str], kwargs: Mapping[str, Any] | None) -> str | None:
         """Say why the kernel has no part in a call, whatever its rows are; None: it has."""
@@ -157,49 +157,13 @@ class FastModel:
             return f"no method that it covers was asked for ({', '.join(methods)})"
         return None
 
-    @property
-    def feature_names(self) -> tuple[str, ...] | None:
-        """The library's."""
-        return self._model.feature_names
-
-    @property
-    def n_features(self) -> int | None:
-        """The library's."""
-        return self._model.n_features
-
-    @property
-    def inputs(self) -> tuple[ColumnSpec, ...] | None:
-        """The library's."""
-        return self._model.inputs
-
-    @property
-    def output_names(self) -> tuple[str, ...] | None:
-        """The library's."""
-        return self._model.output_names
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """The library's."""
-        return self._model.methods
-
-    @property
-    def versions(self) -> Mapping[str, str]:
-        """The library's: the same bits come of the same packages, whoever walks the trees."""
-        return self._model.versions
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # whatever the flavor's model has beside the contract
-        if name.startswith("_"):
-            raise AttributeError(name)
-        found = getattr(self._model, name)
-        return self._all if name == "predict_all" else found
-
     def predict(
         self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
     ) -> Prediction:
         """Score one mini-batch; see :meth:`~airflow_batch_inference.flavors.base.LoadedModel.predict`."""
-        return self._all(batch, methods=(method,), kwargs=kwargs)[method]
+        return self.predict_all(batch, methods=(method,), kwargs=kwargs)[method]
 
-    def _all(
+    def predict_all(
         self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
     ) -> dict[str, Prediction]:
         """Return what several methods give: the covered ones from one walk, the others from the library.
@@ -214,11 +178,11 @@ class FastModel:
             if self._is_required:
                 raise _cannot(problem)
             self._reason = problem
-            return ask(self._model, batch, methods, kwargs)
+            return ask(self.inner, batch, methods, kwargs)
         covered = tuple(method for method in methods if method in self._readable.methods)
         found = dict(self._walked(batch, covered) or {})
         others = tuple(method for method in methods if method not in found)
-        return found | (ask(self._model, batch, others) if others else {})
+        return found | (ask(self.inner, batch, others) if others else {})
 
     def _walked(self, batch: pa.Table, methods: tuple[str, ...]) -> Mapping[str, np.ndarray] | None:
         """Return what the kernel gives; None where the library is to be asked: for no rows, some raise."""

@@ -132,9 +132,8 @@ def ask(
     model: LoadedModel, batch: pa.Table, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
 ) -> dict[str, Prediction]:
     """Return what a model gives, from one pass where it can."""
-    several = getattr(model, "predict_all", None)
-    if several is not None and len(methods) > 1:
-        return dict(several(batch, methods=methods, kwargs=kwargs))
+    if model.is_one_pass and len(methods) > 1:
+        return dict(model.predict_all(batch, methods=methods, kwargs=kwargs))
     return {method: model.predict(batch, method=method, kwargs=kwargs) for method in methods}
 
 

@@ -214,8 +214,8 @@ def _scorer(sample: Dataset, record: ModelRecord, model: LoadedModel, options: R
             inputs=record.inputs,
             n_features=record.n_features,
             where=sample.name,
-            takes_lists=getattr(model, "takes_lists", True),
-            tensor=getattr(model, "tensor", None),
+            takes_lists=model.takes_lists,
+            tensor=model.tensor,
         )
         predictor = Predictor(
             model=model,
@@ -258,7 +258,7 @@ def matching(wanted: Sequence[str] | None, names: Sequence[str]) -> tuple[str, .
 
 def _importances(model: LoadedModel, sample: Dataset) -> dict[str, float] | None:
     """Return the model's importances as shares, under the sample set's names."""
-    found: Mapping[str, float] | None = getattr(model, "importances", None)
+    found = model.importances
     total = sum(found.values()) if found else 0.0
     if not found or not total > 0:
         return None

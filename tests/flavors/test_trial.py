@@ -28,10 +28,10 @@ from airflow_batch_inference.storage.store import Storage
 X = np.random.default_rng(5).normal(size=(60, 3))
 FLAVOR = """
 import os, signal, sys, time
-from airflow_batch_inference.flavors.base import ModelFormat
-class Odd:
-    name, extra, formats = "odd", None, (ModelFormat(name="odd", suffixes=(".odd",), trust="data"),)
-    feature_names, n_features, inputs, methods = None, 1, None, ("predict", "contributions")
+from airflow_batch_inference.flavors.base import Flavor, LoadedModel, ModelFormat
+class Odd(Flavor, LoadedModel):
+    name, formats = "odd", (ModelFormat(name="odd", suffixes=(".odd",), trust="data"),)
+    n_features, methods = 1, ("predict", "contributions")
     def recognise(self, path, head):
         return self.formats[0] if head == b"odd" else None
     def load(self, path, *, model_format, trusted, options):

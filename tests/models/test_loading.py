@@ -26,6 +26,7 @@ from airflow_batch_inference.exceptions import (
     WorkerError,
 )
 from airflow_batch_inference.flavors import sandbox
+from airflow_batch_inference.flavors.base import LoadedModel
 from airflow_batch_inference.models.loading import TrustRequest, load_model, load_recorded
 from airflow_batch_inference.records import ColumnSpec, ModelRecord
 from airflow_batch_inference.storage.store import Storage
@@ -185,10 +186,11 @@ def test_a_model_that_only_does_harm_when_it_predicts_is_refused_too(tmp_path, m
     (site / "late.py").write_text(
         "import os, signal\n"
         "import numpy as np\n"
-        "from airflow_batch_inference.flavors.base import ModelFormat\n"
-        "class Late:\n"
-        "    name, extra, formats = 'late', None, (ModelFormat(name='late', suffixes=('.late',), trust='data'),)\n"
-        "    feature_names, n_features, inputs = None, 1, None\n"
+        "from airflow_batch_inference.flavors.base import Flavor, LoadedModel, ModelFormat\n"
+        "class Late(Flavor, LoadedModel):\n"
+        "    name, formats = 'late', (ModelFormat(name='late', suffixes=('.late',), trust='data'),)\n"
+        "    n_features = 1\n"
+        "    recognise = None\n"
         "    def load(self, path, *, model_format, trusted, options):\n"
         "        return self\n"
         "    def predict(self, batch):\n"
@@ -226,9 +228,10 @@ def test_the_child_of_a_trial_sees_no_secret_of_this_process(tmp_path, monkeypat
     (info / "entry_points.txt").write_text("[airflow_batch_inference.flavors]\nspy = spy:Spy\n")
     (site / "spy.py").write_text(
         "import os\n"
-        "from airflow_batch_inference.flavors.base import ModelFormat\n"
-        "class Spy:\n"
-        "    name, extra, formats = 'spy', None, (ModelFormat(name='spy', suffixes=('.spy',), trust='data'),)\n"
+        "from airflow_batch_inference.flavors.base import Flavor, LoadedModel, ModelFormat\n"
+        "class Spy(Flavor, LoadedModel):\n"
+        "    name, formats = 'spy', (ModelFormat(name='spy', suffixes=('.spy',), trust='data'),)\n"
+        "    recognise = None\n"
         "    def load(self, path, *, model_format, trusted, options):\n"
         "        raise ValueError(sorted(os.environ))\n"
     )
@@ -240,9 +243,7 @@ def test_the_child_of_a_trial_sees_no_secret_of_this_process(tmp_path, monkeypat
 
 
 def test_a_probe_asks_for_every_column_and_forgives_a_model_that_refuses():
-    class Picky:
-        feature_names = ("a", "town")
-        n_features = 2
+    class Picky(LoadedModel):
         inputs = (ColumnSpec(name="a", type="double"), ColumnSpec(name="town", type="string"))
 
         def predict(self, batch):
@@ -348,9 +349,10 @@ def test_a_small_file_that_unfolds_into_all_memory_is_refused_by_its_trial(tmp_p
     (info / "entry_points.txt").write_text("[airflow_batch_inference.flavors]\nbomb = bomb:Bomb\n")
     (site / "bomb.py").write_text(
         "import numpy as np\n"
-        "from airflow_batch_inference.flavors.base import ModelFormat\n"
-        "class Bomb:\n"
-        "    name, extra, formats = 'bomb', None, (ModelFormat(name='bomb', suffixes=('.bomb',), trust='data'),)\n"
+        "from airflow_batch_inference.flavors.base import Flavor, LoadedModel, ModelFormat\n"
+        "class Bomb(Flavor, LoadedModel):\n"
+        "    name, formats = 'bomb', (ModelFormat(name='bomb', suffixes=('.bomb',), trust='data'),)\n"
+        "    recognise = None\n"
         "    def load(self, path, *, model_format, trusted, options):\n"
         "        np.ones(2**31)\n"
     )

@@ -24,7 +24,7 @@ from airflow_batch_inference.exceptions import (
     UntrustedModelError,
 )
 from airflow_batch_inference.flavors.archives import ZIP, members, read_member, require_sound
-from airflow_batch_inference.flavors.base import ModelFormat, require, take_options
+from airflow_batch_inference.flavors.base import Flavor, ModelFormat, require, take_options
 from airflow_batch_inference.flavors.keras.config import foreign_names
 from airflow_batch_inference.flavors.keras.weights import WEIGHTS, require_plain_weights
 from airflow_batch_inference.flavors.network_outputs import OUTPUT_OPTIONS, NetworkOutputs, network_outputs, plain
@@ -75,13 +75,14 @@ class KerasModel(NetworkModel):
         return flat[0] if len(flat) == 1 else dict(zip(self.all_output_names, flat, strict=True))
 
 
-class KerasFlavor:
+class KerasFlavor(Flavor):
     """Loads ``.keras`` files of Keras 3 (``model.save("model.keras")``)."""
 
     name = "keras"
     formats = (KERAS, KERAS_CODE)
     extra = "tensorflow"
     safer = "with Keras' own layers only (no Lambda, no custom class, no vocabulary file)"
+    packages = ("keras", "tensorflow", "tensorflow-cpu")
 
     def recognise(self, path: Path, head: bytes) -> ModelFormat | None:
         """Recognise the archive by its name and members, and by its configuration whether it can carry code.

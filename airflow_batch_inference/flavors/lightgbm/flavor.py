@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from airflow_batch_inference.exceptions import ModelLoadError
-from airflow_batch_inference.flavors.base import CATEGORY_COLUMNS, ModelFormat, require, take_options
+from airflow_batch_inference.flavors.base import CATEGORY_COLUMNS, Flavor, ModelFormat, require, take_options
 from airflow_batch_inference.flavors.boosters.lightgbm_text import read_header, require_followable, trees_an_iteration
 from airflow_batch_inference.flavors.boosters.shapes import require_shape
 from airflow_batch_inference.flavors.categories import (
@@ -99,12 +99,14 @@ def _is_score(arguments: Mapping[str, Any]) -> bool:
     return not (arguments.get("pred_leaf") or arguments.get("pred_contrib"))
 
 
-class LightGBMFlavor:
+class LightGBMFlavor(Flavor):
     """Loads LightGBM's text models (``Booster.save_model``)."""
 
     name = "lightgbm"
     formats = (TEXT,)
     extra = None
+    packages = ("lightgbm",)
+    releases_gil = True  # lightgbm/basic.py calls its library by ctypes.cdll, which releases it (Python, "ctypes")
 
     def recognise(self, path: Path, head: bytes) -> ModelFormat | None:  # noqa: ARG002  # any name will do
         """Recognise the text by its first line, whatever the file is called.
@@ -137,9 +139,19 @@ class LightGBMFlavor:
 
         ``options`` may have ``category_columns``, see :mod:`~.categories`.
         """
+        return self._model_of(path.read_text(encoding="utf-8"), options)
+
+    def accepts(self, model: object) -> bool:
+        """Accept a ``lightgbm.Booster``; see :class:`~.base.Flavor`."""
+        return type(model).__module__.startswith("lightgbm") and hasattr(model, "model_to_string")
+
+    def wrap(self, model: Any) -> LightGBMModel:  # noqa: ANN401  # untyped
+        """Build a booster of this one's text, so that nobody trains on while it scores."""
+        return self._model_of(model.model_to_string(), {})
+
+    def _model_of(self, text: str, options: Mapping[str, Any]) -> LightGBMModel:
         chosen = take_options(options, (CATEGORY_COLUMNS,), flavor=self.name)
         lightgbm = require("lightgbm", extra=self.extra)
-        text = path.read_text(encoding="utf-8")
         _require_complete(text)
         header = read_header(text)
         booster = lightgbm.Booster(model_str=text)

@@ -13,13 +13,13 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 
 from airflow_batch_inference.exceptions import ConfigurationError, UntrustedModelError
-from airflow_batch_inference.flavors.base import ModelFormat, require, require_method, take_options
+from airflow_batch_inference.flavors.base import Flavor, LoadedModel, ModelFormat, require, require_method, take_options
 from airflow_batch_inference.flavors.frames import frame
 from airflow_batch_inference.flavors.keywords import require_keywords
 from airflow_batch_inference.flavors.mlflow.folder import (
@@ -35,6 +35,7 @@ from airflow_batch_inference.flavors.mlflow.folder import (
 from airflow_batch_inference.flavors.mlflow.signature import Signature, read_signature
 from airflow_batch_inference.flavors.pickled import imported_by_file
 from airflow_batch_inference.flavors.tensors import TensorInputs
+from airflow_batch_inference.flavors.wrapped import WrappedModel
 from airflow_batch_inference.schema.columns import replace_columns
 from airflow_batch_inference.storage.temporary import HeldFolder
 
@@ -42,9 +43,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from airflow_batch_inference.flavors.base import LoadedModel, Prediction
+    from airflow_batch_inference.flavors.base import Prediction
     from airflow_batch_inference.records import ColumnSpec
-    from airflow_batch_inference.schema.signature import OnlyTensor
 
 DATA = ModelFormat(name="mlflow", suffixes=(), trust="data", is_folder=True)
 ALLOW_LIST = ModelFormat(name="mlflow-allow-list", suffixes=(), trust="allow-list", is_folder=True)
@@ -55,7 +55,7 @@ _FLAVOR_OPTION = "mlflow_flavor"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MlflowModel:
+class MlflowModel(WrappedModel):
     """A model from an MLflow folder: that of another flavor, with the names and types that the signature adds."""
 
     inner: LoadedModel
@@ -64,56 +64,12 @@ class MlflowModel:
     output_names: tuple[str, ...] | None
     predict_by: str = "predict"
     """The method of the model within that ``predict`` calls: ``predict_fn`` in ``MLmodel``."""
+    is_one_pass: ClassVar[bool] = True
 
     @property
     def n_features(self) -> int | None:
         """How many columns are taken."""
         return self.inner.n_features if self.feature_names is None else len(self.feature_names)
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """The methods of the model within."""
-        return self.inner.methods
-
-    @property
-    def versions(self) -> Mapping[str, str]:
-        """Installed versions of all packages that determine the predictions."""
-        return self.inner.versions
-
-    @property
-    def classes(self) -> tuple[Any, ...] | None:
-        """The class labels, if it has any."""
-        return getattr(self.inner, "classes", None)
-
-    @property
-    def tensor(self) -> OnlyTensor | None:
-        """The only input of a network within, where nobody says what its columns are called."""
-        return getattr(self.inner, "tensor", None)
-
-    @property
-    def only_output(self) -> str | None:
-        """What a network within calls its only output."""
-        return getattr(self.inner, "only_output", None)
-
-    def example(self, batch: pa.Table) -> Mapping[str, object]:
-        """Return what the model within takes, as far as it says."""
-        found: Mapping[str, object] = getattr(self.inner, "example", lambda _: {})(batch)
-        return found
-
-    @property
-    def unnamed(self) -> str | None:
-        """The first step of the model within, where that does not say which columns it takes."""
-        return getattr(self.inner, "unnamed", None)
-
-    @property
-    def takes_lists(self) -> bool:
-        """Whether an input of unknown type may be a list."""
-        return bool(getattr(self.inner, "takes_lists", True))
-
-    @property
-    def importances(self) -> Mapping[str, float] | None:
-        """The importance of each input, if it tells."""
-        return getattr(self.inner, "importances", None)
 
     def predict(
         self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
@@ -129,15 +85,12 @@ class MlflowModel:
     ) -> Mapping[str, Prediction]:
         """Return what several methods give, in one pass where the model within can."""
         called = tuple(dict.fromkeys(map(self._called, methods)))
-        if hasattr(self.inner, "predict_all"):
-            found: Mapping[str, Prediction] = self.inner.predict_all(batch, methods=called, kwargs=kwargs)
-        else:
-            found = {method: self.inner.predict(batch, method=method, kwargs=kwargs) for method in called}
+        found = self.inner.predict_all(batch, methods=called, kwargs=kwargs)
         return {method: found[self._called(method)] for method in methods}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PyfuncModel:
+class PyfuncModel(LoadedModel):
     """A ``python_function``: it gets a data frame, or arrays where its signature says tensors.
 
     ``kwargs`` of :meth:`predict` are the model's ``params``.
@@ -202,7 +155,7 @@ class PyfuncModel:
         return frame(replace_columns(batch, cast))
 
 
-class MlflowFlavor:
+class MlflowFlavor(Flavor):
     """Loads folders that hold an ``MLmodel`` file."""
 
     name = "mlflow"
@@ -235,10 +188,10 @@ class MlflowFlavor:
         """Return what the pickle within would import, as far as can be told without loading it."""
         document = read_mlmodel(path)
         inner = choose_inner(path, document, None)
-        listing = getattr(inner.flavor, "imported_names", None)
-        if listing is not None:
-            return tuple(listing(inner.path, inner.model_format))
-        return tuple(name for file in pickles_of(path, document) for name in imported_by_file(file))
+        names: tuple[str, ...] = ()
+        if inner.flavor is not None and inner.model_format is not None:
+            names = inner.flavor.imported_names(inner.path, inner.model_format)
+        return names or tuple(name for file in pickles_of(path, document) for name in imported_by_file(file))
 
     def require_followable(
         self,
@@ -248,9 +201,8 @@ class MlflowFlavor:
     ) -> None:
         """Let the flavor of the model within look at it; see :class:`~.base.Flavor`."""
         inner = choose_inner(path, read_mlmodel(path), options.get(_FLAVOR_OPTION))
-        check = getattr(inner.flavor, "require_followable", None)
-        if check is not None:
-            check(inner.path, inner.model_format, options)
+        if inner.flavor is not None and inner.model_format is not None:
+            inner.flavor.require_followable(inner.path, inner.model_format, options)
 
     def load(
         self, path: Path, *, model_format: ModelFormat, trusted: tuple[str, ...], options: Mapping[str, Any]

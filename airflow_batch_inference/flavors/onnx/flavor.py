@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError
-from airflow_batch_inference.flavors.base import ModelFormat, require, take_options
+from airflow_batch_inference.flavors.base import Flavor, ModelFormat, require, take_options
 from airflow_batch_inference.flavors.network_outputs import OUTPUT_OPTIONS, NetworkOutputs, network_outputs
 from airflow_batch_inference.flavors.networks import TensorModel
 from airflow_batch_inference.flavors.onnx.files import read_onnx
@@ -126,12 +126,13 @@ class OnnxModel(TensorModel):
         return [np.concatenate(each)[:rows] for each in zip(*parts, strict=True)]
 
 
-class OnnxFlavor:
+class OnnxFlavor(Flavor):
     """Loads ``.onnx`` files, and folders with one ``.onnx`` file and its data."""
 
     name = "onnx"
     formats = (FILE, FOLDER)
     extra = "onnx"
+    packages = ("onnx", "onnxruntime", "onnxruntime-gpu")
 
     def recognise(self, path: Path, head: bytes) -> ModelFormat | None:
         """Recognise the name with the first fields of the message, or a folder with one such file at its top."""

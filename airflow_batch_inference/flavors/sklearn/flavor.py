@@ -19,7 +19,7 @@ import numpy as np
 
 from airflow_batch_inference.exceptions import ModelLoadError, UntrustedModelError
 from airflow_batch_inference.flavors.archives import ZIP, members, require_sound
-from airflow_batch_inference.flavors.base import ModelFormat, require, require_method, take_options
+from airflow_batch_inference.flavors.base import Flavor, LoadedModel, ModelFormat, require, require_method, take_options
 from airflow_batch_inference.flavors.frames import has_large_integers, in_one_form
 from airflow_batch_inference.flavors.keywords import require_taken
 from airflow_batch_inference.flavors.pickled import PICKLES, imported_by_file, starts_as_pickle
@@ -123,7 +123,7 @@ _NUMERIC_PACKAGES = ("sklearn", "lightgbm", "xgboost")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SklearnModel:
+class SklearnModel(LoadedModel):
     """An estimator with ``predict``; it gets what it was fitted on (:mod:`~.estimator_inputs`)."""
 
     estimator: Any
@@ -186,13 +186,14 @@ class SklearnModel:
         return in_one_form(batch, score) if self.tells_forms or has_large_integers(batch) else score(batch)
 
 
-class SklearnFlavor:
+class SklearnFlavor(Flavor):
     """Loads joblib, pickle and skops files that hold an object with ``predict``."""
 
     name = "sklearn"
     formats = (JOBLIB, PICKLE, SKOPS)
     extra = None
     safer = "as skops (or a LightGBM or XGBoost model in its own format)"
+    packages = ("scikit-learn", "skops", "lightgbm", "xgboost")
 
     def recognise(self, path: Path, head: bytes) -> ModelFormat | None:
         """Recognise by name and content: a zip with a schema for skops, else a pickle (protocol 2 to 5) or compressed.
@@ -255,6 +256,14 @@ class SklearnFlavor:
                 raise ModelLoadError(message) from warning
         hold_threads(estimator)
         return describe(estimator, chosen)
+
+    def accepts(self, model: object) -> bool:
+        """Accept an estimator with scikit-learn's interface; see :class:`~.base.Flavor`."""
+        return hasattr(model, "predict") and hasattr(model, "get_params")
+
+    def wrap(self, model: object) -> SklearnModel:
+        """Describe an estimator in memory; see :class:`~.base.Flavor`."""
+        return describe(model)
 
 
 def _load_pickle(path: Path) -> object:

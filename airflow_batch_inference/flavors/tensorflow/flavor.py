@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError
-from airflow_batch_inference.flavors.base import ModelFormat, take_options
+from airflow_batch_inference.flavors.base import Flavor, ModelFormat, take_options
 from airflow_batch_inference.flavors.network_outputs import OUTPUT_OPTIONS, network_outputs, plain
 from airflow_batch_inference.flavors.networks import NetworkModel
 from airflow_batch_inference.flavors.runtimes import tensorflow_runtime
@@ -53,7 +53,7 @@ class TensorFlowModel(NetworkModel):
         return next(iter(found.values())) if len(found) == 1 else found
 
 
-class TensorFlowFlavor:
+class TensorFlowFlavor(Flavor):
     """Loads SavedModel folders, to score with one of their signatures."""
 
     name = "tensorflow"

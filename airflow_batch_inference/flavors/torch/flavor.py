@@ -26,7 +26,7 @@ import numpy as np
 
 from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError, PredictionError
 from airflow_batch_inference.flavors.archives import require_sound
-from airflow_batch_inference.flavors.base import ModelFormat, require, take_options
+from airflow_batch_inference.flavors.base import Flavor, ModelFormat, require, take_options
 from airflow_batch_inference.flavors.network_outputs import OUTPUT_OPTIONS, network_outputs
 from airflow_batch_inference.flavors.networks import NetworkModel
 from airflow_batch_inference.flavors.runtimes import torch_runtime
@@ -118,13 +118,14 @@ class TorchModel(NetworkModel):
         return found
 
 
-class TorchFlavor:
+class TorchFlavor(Flavor):
     """Loads PyTorch's formats and safetensors."""
 
     name = "torch"
     formats = (SAFETENSORS, STATE_DICT, TORCHSCRIPT, EXPORTED, PICKLED)
     extra = "torch"
     safer = "as safetensors (with load_options model_class), or as ONNX"
+    packages = ("torch", "safetensors")
 
     def recognise(self, path: Path, head: bytes) -> ModelFormat | None:
         """Recognise by the archive's members or the first bytes; the name must be one that the format has."""

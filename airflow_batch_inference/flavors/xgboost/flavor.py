@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError
-from airflow_batch_inference.flavors.base import ModelFormat, require, take_options
+from airflow_batch_inference.flavors.base import Flavor, ModelFormat, require, take_options
 from airflow_batch_inference.flavors.boosters.shapes import require_shape
 from airflow_batch_inference.flavors.boosters.xgboost_categories import Categories, find_categories, stored_lists
 from airflow_batch_inference.flavors.boosters.xgboost_trees import require_followable
@@ -162,12 +162,14 @@ class XGBoostModel(OnePass):
         return predicted
 
 
-class XGBoostFlavor:
+class XGBoostFlavor(Flavor):
     """Loads what ``Booster.save_model`` and the wrappers' ``save_model`` write."""
 
     name = "xgboost"
     formats = (JSON, UBJ)
     extra = "xgboost"
+    packages = ("xgboost",)
+    releases_gil = True  # xgboost/core.py calls its library by ctypes.cdll, which releases it (Python, "ctypes")
 
     def recognise(self, path: Path, head: bytes) -> ModelFormat | None:  # noqa: ARG002  # any name will do
         """Recognise an object whose first key is ``learner``, whatever the file is called.
