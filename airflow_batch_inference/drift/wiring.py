@@ -12,7 +12,7 @@ import numpy as np
 
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.records import CategoricalBaseline
-from airflow_batch_inference.schema.signature import known_names
+from airflow_batch_inference.schema.names import known_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

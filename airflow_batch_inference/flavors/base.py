@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_batch_inference.records import ColumnSpec
-    from airflow_batch_inference.schema.signature import OnlyTensor
+    from airflow_batch_inference.schema.inputs import OnlyTensor
 else:
     from airflow_batch_inference.flavors.overridable import overridable
 

@@ -22,7 +22,7 @@ from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadErro
 from airflow_batch_inference.flavors.base import CATEGORY_COLUMNS
 from airflow_batch_inference.records import ColumnSpec
 from airflow_batch_inference.schema.columns import replace_columns
-from airflow_batch_inference.schema.signature import known_names, require_known
+from airflow_batch_inference.schema.names import known_names, require_known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

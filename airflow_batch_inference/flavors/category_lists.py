@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from airflow_batch_inference.flavors.boosters.xgboost_categories import find_categories, require_seen, stored_lists
 from airflow_batch_inference.flavors.categories import category_columns_option, pandas_categories
-from airflow_batch_inference.schema.signature import is_text
+from airflow_batch_inference.schema.column_types import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_batch_inference.flavors.base import LoadedModel, require_method
-from airflow_batch_inference.schema.signature import OnlyTensor
+from airflow_batch_inference.schema.inputs import OnlyTensor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -21,7 +21,8 @@ import pyarrow.compute as pc
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.flavors.frames import matrix
 from airflow_batch_inference.records import ColumnSpec
-from airflow_batch_inference.schema.signature import LossyCastError, cast, is_text
+from airflow_batch_inference.schema.casts import LossyCastError, cast
+from airflow_batch_inference.schema.column_types import is_text
 
 _MATRIX = 2
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.flavors.base import Prediction
     from airflow_batch_inference.records import ColumnSpec
-    from airflow_batch_inference.schema.signature import OnlyTensor
+    from airflow_batch_inference.schema.inputs import OnlyTensor
 else:
     from airflow_batch_inference.flavors.overridable import overridable
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from airflow_batch_inference.records import CsvOptions, ReadOptions
 from airflow_batch_inference.schema.column_types import arrow_type, is_number, is_text
-from airflow_batch_inference.schema.signature import plain_name
+from airflow_batch_inference.schema.names import plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -18,13 +18,13 @@ from airflow_batch_inference.flavors.registry import flavor_of
 from airflow_batch_inference.inference.arrays import ArrayInputs
 from airflow_batch_inference.inference.files import located
 from airflow_batch_inference.models.describe import ModelRequest, describe_model
-from airflow_batch_inference.models.loading import TrustRequest
+from airflow_batch_inference.models.trust import TrustRequest
 from airflow_batch_inference.predictors.chain import Call, StepModel, output_names, step_inputs, steps_predictor
 from airflow_batch_inference.predictors.golden import load_checked
 from airflow_batch_inference.predictors.input_validation import make_screen
 from airflow_batch_inference.predictors.single import Predictor, label_names
 from airflow_batch_inference.records import ModelRecord
-from airflow_batch_inference.schema.signature import plan_inputs
+from airflow_batch_inference.schema.inputs import plan_inputs
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.storage.uris import is_record_uri
 from airflow_batch_inference.trees.fast_model import accelerated
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.predictors.base import BatchPredictor
     from airflow_batch_inference.predictors.input_validation import Screen
     from airflow_batch_inference.records import ColumnSpec
-    from airflow_batch_inference.schema.signature import InputPlan
+    from airflow_batch_inference.schema.inputs import InputPlan
     from airflow_batch_inference.sources.dataset import MiniBatch
     from airflow_batch_inference.trees.fast_model import Accelerate
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from airflow_batch_inference.inference.models import Steps
-    from airflow_batch_inference.schema.signature import InputPlan
+    from airflow_batch_inference.schema.inputs import InputPlan
 
 OnError = Literal["raise", "null"]
 

@@ -21,7 +21,7 @@ from airflow_batch_inference.predictors.disagreements import FlipCounter, compar
 from airflow_batch_inference.predictors.shadow import Challenger, ShadowedPredictor
 from airflow_batch_inference.predictors.split import SplitPredictor
 from airflow_batch_inference.records import ChallengerResult, LineRows, UsedModel
-from airflow_batch_inference.wording import told_by
+from airflow_batch_inference.wording.errors import told_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -35,7 +35,9 @@ from airflow_batch_inference.predictors.single import (
     require_new_names,
 )
 from airflow_batch_inference.records import ColumnSpec, ModelRecord, fingerprint
-from airflow_batch_inference.schema.signature import InputPlan, is_number, is_text, plan_inputs, require_known
+from airflow_batch_inference.schema.column_types import is_number, is_text
+from airflow_batch_inference.schema.inputs import InputPlan, plan_inputs
+from airflow_batch_inference.schema.names import require_known
 from airflow_batch_inference.sources.dataset import Dataset, open_dataset
 
 if TYPE_CHECKING:

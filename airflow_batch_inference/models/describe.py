@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.flavors.base import unnamed_columns
-from airflow_batch_inference.models.loading import TrustRequest, load_model
+from airflow_batch_inference.models.loading import load_model
+from airflow_batch_inference.models.trust import TrustRequest
 from airflow_batch_inference.records import ModelRecord
 from airflow_batch_inference.schema.signature import stated_inputs
 from airflow_batch_inference.storage.uris import normalize_uri

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from airflow_batch_inference.exceptions import ArtifactNotFoundError, ConfigurationError
 from airflow_batch_inference.flavors.base import require
 from airflow_batch_inference.models.local_copy import tree_digest
-from airflow_batch_inference.storage.store import private_folder, sha256_of
+from airflow_batch_inference.storage.digests import sha256_of
+from airflow_batch_inference.storage.temporary import private_folder
 from airflow_batch_inference.storage.uris import encode_segment, join_uri, model_folder, redact
 
 if TYPE_CHECKING:

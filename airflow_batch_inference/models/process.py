@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import BatchInferenceError, ModelLoadError, WorkerError
 from airflow_batch_inference.flavors.base import LoadedModel
-from airflow_batch_inference.flavors.sandbox import construct
-from airflow_batch_inference.processes.child import pipe_to_parent, portable, received_first, send, start_process
+from airflow_batch_inference.flavors.construction import construct
+from airflow_batch_inference.processes.child import for_transport, pipe_to_parent, received_first, send, start_process
 from airflow_batch_inference.processes.limited_child import CRASHES, ending
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.flavors.base import Prediction
     from airflow_batch_inference.records import ColumnSpec
-    from airflow_batch_inference.schema.signature import OnlyTensor
+    from airflow_batch_inference.schema.inputs import OnlyTensor
     from airflow_batch_inference.storage.handover import Pipe
 
 CALL_TIMEOUT_S = 300.0
@@ -47,7 +47,8 @@ class ModelProcess(LoadedModel):
     Parameters
     ----------
     flavor, model_format, path, trusted, options
-        As for :func:`~airflow_batch_inference.flavors.sandbox.construct`; the path is needed while this is made only.
+        As for :func:`~airflow_batch_inference.flavors.construction.construct`; the path is needed while this is made
+        only.
     where
         The file's URI, for messages.
     timeout_s
@@ -251,7 +252,7 @@ def _serve(pipe: Pipe, load: Any) -> None:  # noqa: ANN401  # returns the model
         model = load()
         answer: tuple[bool, Any] = (False, _facts_of(model))
     except Exception as error:  # noqa: BLE001  # told to the parent, which raises it
-        pipe.send((True, portable(error)))
+        pipe.send((True, for_transport(error)))
         return
     while True:
         pipe.send(answer)
@@ -259,7 +260,7 @@ def _serve(pipe: Pipe, load: Any) -> None:  # noqa: ANN401  # returns the model
         try:
             answer = (False, (getattr(model, name)(*args, **kwargs), _facts_of(model, _LEARNED)))
         except Exception as error:  # noqa: BLE001
-            answer = (True, portable(error))
+            answer = (True, for_transport(error))
 
 
 if __name__ == "__main__":

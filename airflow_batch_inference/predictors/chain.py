@@ -18,7 +18,8 @@ from airflow_batch_inference.exceptions import ConfigurationError, DataError, Pr
 from airflow_batch_inference.flavors.base import require_method
 from airflow_batch_inference.predictors.single import Predictor, label_names, require_threshold
 from airflow_batch_inference.schema.columns import append_columns
-from airflow_batch_inference.schema.signature import InputPlan, known_names, plan_inputs
+from airflow_batch_inference.schema.inputs import InputPlan, plan_inputs
+from airflow_batch_inference.schema.names import known_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

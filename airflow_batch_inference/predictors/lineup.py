@@ -16,9 +16,9 @@ from airflow_batch_inference.predictors.chain import StepModel
 from airflow_batch_inference.predictors.disagreements import FlipRule
 from airflow_batch_inference.predictors.loaded_lineup import LoadedLine, LoadedLineup
 from airflow_batch_inference.predictors.outputs import DEFAULT_LABEL
-from airflow_batch_inference.schema.signature import known_names
+from airflow_batch_inference.schema.names import known_names
 from airflow_batch_inference.trees.fast_model import accelerated
-from airflow_batch_inference.wording import told_by
+from airflow_batch_inference.wording.errors import told_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

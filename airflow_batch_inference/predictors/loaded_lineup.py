@@ -23,7 +23,7 @@ from airflow_batch_inference.predictors.chain import (
 )
 from airflow_batch_inference.predictors.shadow import Challenger, ChallengerOutputs, ShadowedPredictor
 from airflow_batch_inference.predictors.split import SplitPredictor
-from airflow_batch_inference.schema.signature import InputPlan, plan_inputs
+from airflow_batch_inference.schema.inputs import InputPlan, plan_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

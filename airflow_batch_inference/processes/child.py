@@ -30,7 +30,7 @@ from airflow_batch_inference.processes.surroundings import (
 )
 from airflow_batch_inference.processes.threads import worker_environment
 from airflow_batch_inference.storage.handover import Pipe
-from airflow_batch_inference.wording import harmless
+from airflow_batch_inference.wording.errors import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -120,7 +120,7 @@ def send(pipe: Pipe, message: tuple[Any, ...]) -> None:
         pipe.send(message)
 
 
-def portable(error: BaseException) -> BaseException:
+def for_transport(error: BaseException) -> BaseException:
     """Return an exception that survives the way to another process, with its traceback as a note; without secrets."""
     error = harmless(error)
     note = "In a worker process:\n" + "".join(traceback.format_exception(error))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.drift.rules import SEVERITY
-from airflow_batch_inference.wording import without_secrets
+from airflow_batch_inference.wording.texts import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

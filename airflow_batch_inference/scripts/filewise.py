@@ -113,7 +113,7 @@ class FilewiseRunner:
         import pandas as pd
 
         from airflow_batch_inference.predictors.single import Predictor
-        from airflow_batch_inference.schema.signature import plan_inputs
+        from airflow_batch_inference.schema.inputs import plan_inputs
 
         rows = dataset.count_rows()
         if self._model is None or not rows:

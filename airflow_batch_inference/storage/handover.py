@@ -73,7 +73,7 @@ def packed(message: object) -> tuple[bytes, dict[str, AbstractFileSystem]]:
         _NEEDED.reset(token)
 
 
-def require_portable(message: object) -> None:
+def require_serializable(message: object) -> None:
     """Try whether a message, and the file systems that it names, can go to another process.
 
     Raises

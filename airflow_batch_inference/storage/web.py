@@ -20,7 +20,9 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.storage.temporary import HeldFolder
 from airflow_batch_inference.storage.uris import redact
-from airflow_batch_inference.wording import remember, said, told_by
+from airflow_batch_inference.wording.errors import told_by
+from airflow_batch_inference.wording.secrets import remember
+from airflow_batch_inference.wording.texts import said
 
 if TYPE_CHECKING:
     import ssl

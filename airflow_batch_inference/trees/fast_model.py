@@ -20,7 +20,7 @@ from airflow_batch_inference.flavors.wrapped import WrappedModel
 from airflow_batch_inference.trees.compiled import EXTRA, NotCompiledError, is_installed
 from airflow_batch_inference.trees.forest import NotCoveredError
 from airflow_batch_inference.trees.scorer import TreeScorer, ask, first_difference
-from airflow_batch_inference.wording import said
+from airflow_batch_inference.wording.texts import said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -29,7 +29,8 @@ from airflow_batch_inference.predictors.isolation import Isolator
 from airflow_batch_inference.predictors.single import Predictor, default_names, label_names
 from airflow_batch_inference.records import CsvOptions
 from airflow_batch_inference.schema.columns import append_columns
-from airflow_batch_inference.schema.signature import known_names, plain_name, plan_inputs
+from airflow_batch_inference.schema.inputs import plan_inputs
+from airflow_batch_inference.schema.names import known_names, plain_name
 from airflow_batch_inference.sources.dataset import Dataset, MiniBatch, open_dataset
 
 if TYPE_CHECKING:

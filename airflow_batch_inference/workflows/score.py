@@ -38,8 +38,8 @@ from airflow_batch_inference.jobs.resume import finished_parts
 from airflow_batch_inference.ledger.accounting import as_text, row_hash
 from airflow_batch_inference.ledger.commit import commit, committed
 from airflow_batch_inference.ledger.retries import retrying
-from airflow_batch_inference.models.loading import is_vouched
 from airflow_batch_inference.models.process import CALL_TIMEOUT_S
+from airflow_batch_inference.models.trust import is_vouched
 from airflow_batch_inference.predictors.input_contract import warn_of_nulls
 from airflow_batch_inference.processes.threads import limited_blas, usable_cores
 from airflow_batch_inference.records import (
@@ -49,7 +49,7 @@ from airflow_batch_inference.records import (
     PredictionSetRecord,
     ProfileRecord,
 )
-from airflow_batch_inference.storage.handover import require_portable
+from airflow_batch_inference.storage.handover import require_serializable
 from airflow_batch_inference.storage.uris import plain_uris
 
 if TYPE_CHECKING:
@@ -233,7 +233,7 @@ def _scorers(
     if workers and request.can_travel:
         try:
             shared = _shared(request, opened, storage)
-            require_portable(shared)
+            require_serializable(shared)
         except Exception as error:  # a file system's own pickling may fail in any way
             if request.environment:
                 message = (

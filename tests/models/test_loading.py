@@ -25,9 +25,11 @@ from airflow_batch_inference.exceptions import (
     UntrustedModelError,
     WorkerError,
 )
-from airflow_batch_inference.flavors import sandbox
 from airflow_batch_inference.flavors.base import LoadedModel
-from airflow_batch_inference.models.loading import TrustRequest, load_model, load_recorded
+from airflow_batch_inference.flavors.sandbox import load as sandbox
+from airflow_batch_inference.flavors.sandbox.probe import probe
+from airflow_batch_inference.models.loading import load_model, load_recorded
+from airflow_batch_inference.models.trust import TrustRequest
 from airflow_batch_inference.records import ColumnSpec, ModelRecord
 from airflow_batch_inference.storage.store import Storage
 
@@ -200,10 +202,10 @@ def test_a_model_that_only_does_harm_when_it_predicts_is_refused_too(tmp_path, m
     (tmp_path / "m.late").write_bytes(b"x")
     arguments = {"trusted": (), "where": "here"}
     if said is None:
-        sandbox.try_in_child("late", "late", tmp_path / "m.late", **arguments)  # a model may refuse nulls
+        sandbox.load_in_subprocess("late", "late", tmp_path / "m.late", **arguments)  # a model may refuse nulls
     else:
         with pytest.raises(ModelLoadError, match=said):
-            sandbox.try_in_child("late", "late", tmp_path / "m.late", **arguments)
+            sandbox.load_in_subprocess("late", "late", tmp_path / "m.late", **arguments)
 
 
 def test_a_truncated_lightgbm_text_is_refused(tmp_path, booster_text):
@@ -217,7 +219,7 @@ def test_a_trial_that_takes_too_long_is_ended(tmp_path, booster_text):
     path = tmp_path / "m.txt"
     path.write_text(booster_text)
     with pytest.raises(WorkerError, match=r"not loaded after 0.01 s .*says nothing of the file.* pin its digest"):
-        sandbox.try_in_child("lightgbm", "lightgbm-text", path, trusted=(), where="here", timeout_s=0.01)
+        sandbox.load_in_subprocess("lightgbm", "lightgbm-text", path, trusted=(), where="here", timeout_s=0.01)
 
 
 def test_the_child_of_a_trial_sees_no_secret_of_this_process(tmp_path, monkeypatch):
@@ -238,7 +240,7 @@ def test_the_child_of_a_trial_sees_no_secret_of_this_process(tmp_path, monkeypat
     monkeypatch.syspath_prepend(site)
     monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", "secret")
     with pytest.raises(ModelLoadError, match=r"ValueError: .*'PYTHONPATH'") as caught:
-        sandbox.try_in_child("spy", "spy", tmp_path, trusted=(), where="here")
+        sandbox.load_in_subprocess("spy", "spy", tmp_path, trusted=(), where="here")
     assert "AIRFLOW" not in str(caught.value)
 
 
@@ -251,7 +253,7 @@ def test_a_probe_asks_for_every_column_and_forgives_a_model_that_refuses():
             raise ValueError
 
     model = Picky()
-    sandbox.probe(model, where="here")
+    probe(model, where="here")
     assert model.asked == pa.schema({"a": pa.float64(), "town": pa.string()})
 
 
@@ -359,4 +361,4 @@ def test_a_small_file_that_unfolds_into_all_memory_is_refused_by_its_trial(tmp_p
     monkeypatch.syspath_prepend(site)
     (tmp_path / "m.bomb").write_bytes(b"x")
     with pytest.raises(ModelLoadError, match=r"Unable to allocate 16\.0 GiB"):
-        sandbox.try_in_child("bomb", "bomb", tmp_path / "m.bomb", trusted=(), where="here")
+        sandbox.load_in_subprocess("bomb", "bomb", tmp_path / "m.bomb", trusted=(), where="here")

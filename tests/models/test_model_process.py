@@ -14,12 +14,14 @@ import pytest
 from endless_network import spinning
 
 from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError, WorkerError
-from airflow_batch_inference.flavors.sandbox import construct
+from airflow_batch_inference.flavors.construction import construct
 from airflow_batch_inference.models import process as model_process
 from airflow_batch_inference.models.describe import ModelRequest
-from airflow_batch_inference.models.loading import TrustRequest, load_model, load_recorded
+from airflow_batch_inference.models.loading import load_model, load_recorded
 from airflow_batch_inference.models.process import ModelProcess
-from airflow_batch_inference.storage.store import Storage, sha256_of
+from airflow_batch_inference.models.trust import TrustRequest
+from airflow_batch_inference.storage.digests import sha256_of
+from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.workflows.register_model import GoldenRequest, register_model
 
 ONNX = ("onnx", "onnx")

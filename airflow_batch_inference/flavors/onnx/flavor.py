@@ -22,7 +22,7 @@ from airflow_batch_inference.flavors.networks import TensorModel
 from airflow_batch_inference.flavors.onnx.files import read_onnx
 from airflow_batch_inference.flavors.tensors import TensorInput, TensorInputs, feature_names_option
 from airflow_batch_inference.processes.threads import native_threads
-from airflow_batch_inference.schema.signature import OnlyTensor
+from airflow_batch_inference.schema.inputs import OnlyTensor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from airflow_batch_inference.exceptions import ModelLoadError, UntrustedModelError
-from airflow_batch_inference.flavors.sklearn.native_arrays import late_fault, native_fault
+from airflow_batch_inference.flavors.sklearn.arrays.native import late_fault, native_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

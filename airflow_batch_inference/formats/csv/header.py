@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import DataError
 from airflow_batch_inference.formats.csv.options import NULL_WORDS
-from airflow_batch_inference.schema.signature import known_names
+from airflow_batch_inference.schema.names import known_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

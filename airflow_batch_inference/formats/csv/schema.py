@@ -25,7 +25,7 @@ from airflow_batch_inference.formats.csv.source import CsvSource
 from airflow_batch_inference.formats.reading import is_time
 from airflow_batch_inference.formats.streams import open_stream
 from airflow_batch_inference.schema.casting import loses_digits
-from airflow_batch_inference.schema.signature import large_numbers
+from airflow_batch_inference.schema.casts import large_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -28,10 +28,11 @@ from airflow_batch_inference.exceptions import (
 from airflow_batch_inference.flavors.mlflow.flavor import ALLOW_LIST, CODE, DATA, MlflowFlavor
 from airflow_batch_inference.flavors.mlflow.signature import read_signature
 from airflow_batch_inference.flavors.registry import recognise
-from airflow_batch_inference.models.loading import TrustRequest, load_model, load_recorded
+from airflow_batch_inference.models.loading import load_model, load_recorded
 from airflow_batch_inference.models.local_copy import private_copy
+from airflow_batch_inference.models.trust import TrustRequest
 from airflow_batch_inference.records import ModelRecord
-from airflow_batch_inference.schema.signature import plan_inputs
+from airflow_batch_inference.schema.inputs import plan_inputs
 from airflow_batch_inference.storage.store import Storage
 
 PYFUNC = {"mlflow_flavor": "python_function"}

@@ -13,24 +13,17 @@ import pytest
 from hostile_names import CONTROLS, NAMES, is_harmless
 from secret_forms import FORMS, WITH_SCHEME, A, B, S, leaks
 
-from airflow_batch_inference import exceptions, wording
+from airflow_batch_inference import exceptions
 from airflow_batch_inference.cli.command import show, show_json, show_table
 from airflow_batch_inference.exceptions import BatchInferenceError, ConfigurationError, DataError, ScriptError
-from airflow_batch_inference.processes.child import portable
+from airflow_batch_inference.processes.child import for_transport
 from airflow_batch_inference.scripts.failures import Failure
 from airflow_batch_inference.storage.uris import FoundUri, join_uri, normalize_uri
-from airflow_batch_inference.wording import (
-    GuardedLogger,
-    Lines,
-    guard_logs,
-    has_secret,
-    hidden_in,
-    redact,
-    said,
-    visible,
-    visible_page,
-    without_logins,
-)
+from airflow_batch_inference.wording.logs import GuardedLogger, Lines, guard_logs
+from airflow_batch_inference.wording.secrets import remember
+from airflow_batch_inference.wording.signs import visible, visible_page
+from airflow_batch_inference.wording.texts import hidden_in, said, without_logins
+from airflow_batch_inference.wording.uris import has_secret, redact
 
 
 def test_there_are_fifty_names_and_each_would_do_harm():
@@ -46,7 +39,7 @@ def test_no_name_gets_through_an_error_of_this_package_its_notes_or_its_copy(kin
     for name in NAMES:
         error = kind(f"The column {name} of {name!r}")
         error.add_note(f"seen in {name}")
-        for each in (error, pickle.loads(pickle.dumps(error)), portable(error)):
+        for each in (error, pickle.loads(pickle.dumps(error)), for_transport(error)):
             assert is_harmless(str(each), lines=kind.has_lines)
             assert all(is_harmless(note, lines=True) for note in each.__notes__)
             assert "\nERROR" not in str(each)
@@ -246,7 +239,7 @@ def test_an_address_without_its_host_shows_no_signature_and_a_path_is_shown():
 
 
 def test_words_are_no_known_secrets():
-    wording.remember("s3://admin:password@bucket/x?format=parquet")
+    remember("s3://admin:password@bucket/x?format=parquet")
     assert said("the password of admin is for parquet") == "the password of admin is for parquet"
 
 

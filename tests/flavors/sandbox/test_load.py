@@ -17,10 +17,13 @@ import pytest
 from onnx import TensorProto, helper
 
 from airflow_batch_inference.exceptions import ModelLoadError, UntrustedModelError, WorkerError
-from airflow_batch_inference.flavors import sandbox, tried
+from airflow_batch_inference.flavors import tried
 from airflow_batch_inference.flavors.onnx.files import read_onnx
 from airflow_batch_inference.flavors.pickled import imported_names
-from airflow_batch_inference.models.loading import TrustRequest, load_model, load_recorded, look_at
+from airflow_batch_inference.flavors.sandbox import load as sandbox
+from airflow_batch_inference.models.loading import load_model, load_recorded
+from airflow_batch_inference.models.recognition import look_at
+from airflow_batch_inference.models.trust import TrustRequest
 from airflow_batch_inference.processes import limited_child
 from airflow_batch_inference.records import ModelRecord
 from airflow_batch_inference.storage.store import Storage
@@ -97,7 +100,7 @@ def test_a_trial_that_ends_by_what_the_file_makes_it_do_is_the_files_fault(odd, 
 def test_a_trial_that_waits_and_does_not_compute_is_tried_again(odd):
     path = odd(load="time.sleep(600)")
     with pytest.raises(WorkerError, match=r"not loaded after 2 s .* got \d\.\d s of processor time"):
-        sandbox.try_in_child("odd", "odd", path, trusted=(), where="here", timeout_s=2)
+        sandbox.load_in_subprocess("odd", "odd", path, trusted=(), where="here", timeout_s=2)
 
 
 @pytest.mark.slow  # the processor time of a load
@@ -275,9 +278,9 @@ def trials(monkeypatch):
 
     def counted(*arguments, **words):
         made.append(arguments[:2])
-        return sandbox.try_in_child(*arguments, **words)
+        return sandbox.load_in_subprocess(*arguments, **words)
 
-    monkeypatch.setattr("airflow_batch_inference.models.loading.try_in_child", counted)
+    monkeypatch.setattr("airflow_batch_inference.models.loading.load_in_subprocess", counted)
     return made
 
 
