@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+    from airflow_batch_inference.flavors.forests.source import Trees
     from airflow_batch_inference.records import ColumnSpec
     from airflow_batch_inference.schema.inputs import OnlyTensor
 else:
@@ -113,7 +114,8 @@ class LoadedModel:
     @overridable
     def versions(self) -> Mapping[str, str]:
         """Installed versions of all packages that determine the predictions."""
-        raise NotImplementedError
+        message = f"{type(self).__name__} does not say which packages' versions determine its predictions"
+        raise NotImplementedError(message)
 
     @overridable
     def classes(self) -> tuple[Any, ...] | None:
@@ -272,6 +274,10 @@ class Flavor(ABC):
 
         Called in the trial of a file that nobody vouches for, before the framework is imported.
         """
+
+    def trees(self, model: LoadedModel) -> Trees | None:  # noqa: ARG002  # few have any
+        """Return the trees of a model of this flavor, for the kernel; None where it is no tree ensemble."""
+        return None
 
     def accepts(self, model: object) -> bool:  # noqa: ARG002  # few can
         """Say whether :meth:`wrap` makes a loaded model of this object, which is in memory."""

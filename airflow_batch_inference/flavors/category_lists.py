@@ -1,9 +1,10 @@
 """Lists of categories that boosters keep within an estimator, and the pandas categories that are made of them.
 
-LightGBM and XGBoost do not see a category but its position in training's list, and their wrappers take pandas'
-category dtype alone. What must not be relaxed: a column is given training's list in training's order, whatever
-categories a mini-batch has; and past a step of somebody's own no value is lost, for that step may turn it into one
-that is on the list.
+LightGBM and XGBoost do not see a category but its position in training's list, and their wrappers take pandas' category
+dtype alone.
+
+Invariants: a column is given training's list in training's order, whatever categories a mini-batch has; and past a step
+of somebody's own no value is lost, for that step may turn it into one that is on the list.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What models have in common whose inputs are tensors, or whose methods come from one pass.
 
-What must not be relaxed: a method that the model does not have is refused before anything is computed.
+Invariants: a method that the model does not have is refused before anything is computed.
 """
 
 from __future__ import annotations

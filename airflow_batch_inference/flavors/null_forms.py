@@ -1,8 +1,10 @@
 """Which null a model's columns had in training, told by its fitted encoders and imputers.
 
 Arrow has one null. scikit-learn has two: an encoder that was fitted on None takes NaN for a category that it does not
-know, and the other way round, and says nothing. What must not be relaxed: a null goes in as the one that was fitted;
-where both were, nobody can tell which one a null is, so its row fails.
+know, and the other way round, and says nothing.
+
+Invariants: a null goes in as the one that was fitted; where both were, nobody can tell which one a null is, so its row
+fails.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
 """Which flavors there are, and which of them a file belongs to.
 
 Built-in flavors stand in a table of strings, others register under the entry-point group
-``airflow_batch_inference.flavors``. What must not be relaxed: nothing is imported before it is asked for, telling a
-file's flavor reads bytes and imports no framework, and a file whose name and content disagree is refused.
+``airflow_batch_inference.flavors``.
+
+Invariants: nothing is imported before it is asked for, telling a file's flavor reads bytes and imports no framework,
+and a file whose name and content disagree is refused.
 """
 
 from __future__ import annotations
 
-import contextlib
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from airflow_batch_inference.flavors.base import ModelFormat
+    from airflow_batch_inference.flavors.base import LoadedModel, ModelFormat
+    from airflow_batch_inference.flavors.forests.source import Trees
 
 GROUP = "airflow_batch_inference.flavors"
 
@@ -101,12 +103,22 @@ def flavor_of(model: object) -> Flavor | None:
     >>> flavor_of("model.txt") is None
     True
     """
+    return next((flavor for flavor in _usable() if flavor.accepts(model)), None)
+
+
+def trees_of(model: LoadedModel) -> Trees | None:
+    """Return the trees of a model as its flavor reads them; None where it is no tree ensemble that is known."""
+    return next((trees for flavor in _usable() if (trees := flavor.trees(model)) is not None), None)
+
+
+def _usable() -> Iterator[Flavor]:
+    """Yield all flavors that can be imported."""
     for name in _names():
-        with contextlib.suppress(FlavorNotFoundError, FlavorNotInstalledError):  # then it accepts nothing
+        try:
             flavor = get_flavor(name)
-            if flavor.accepts(model):
-                return flavor
-    return None
+        except (FlavorNotFoundError, FlavorNotInstalledError):
+            continue
+        yield flavor
 
 
 def recognise(

@@ -1,8 +1,9 @@
 """Numbers of threads that were saved with a model, held to the share that this process was given.
 
-A model that was fitted with ``n_jobs=-1`` would take all of the machine's cores in each of several worker processes,
-or start processes of its own. What must not be relaxed: numbers are only ever lowered, so nothing that says one thread
-gets more.
+A model that was fitted with ``n_jobs=-1`` would take all of the machine's cores in each of several worker processes, or
+start processes of its own.
+
+Invariants: numbers are only ever lowered, so nothing that says one thread gets more.
 """
 
 from __future__ import annotations

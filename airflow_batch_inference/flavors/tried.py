@@ -1,9 +1,10 @@
 """Which model files have been tried out on this machine: marks in a folder that is this user's alone.
 
 A record says nothing of its file's trial that whoever can write records could not say too. So each machine remembers
-for itself what it has tried, and a job of many processes tries a file once. What must not be relaxed: a mark is made
-after a whole trial only, it is of the very bytes and of all that the trial was made with, and a folder in which
-anybody else could make one is not believed.
+for itself what it has tried, and a job of many processes tries a file once.
+
+Invariants: a mark is made after a whole trial only, it is of the very bytes and of all that the trial was made with,
+and a folder in which anybody else could make one is not believed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One reader a format: what a file holds and where it can be cut, and its rows as Arrow tables, with bounded memory.
 
-What must not be relaxed: a file's errors name the file; memory does not grow with the file; and a reader never
-guesses a type from the first rows only, since a later row would then fail or change.
+Invariants: a file's errors name the file; memory does not grow with the file; and a reader never guesses a type from
+the first rows only, since a later row would then fail or change.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """What is known of a dataset's columns before its files are looked at: types that somebody wants, and names.
 
-What must not be relaxed: a type that a model takes decides how text is read, and only where nobody knows one do the
-values decide.
+Invariants: a type that a model takes decides how text is read, and only where nobody knows one do the values decide.
 """
 
 from __future__ import annotations

@@ -123,17 +123,14 @@ def load_model(
     with private_copy(uri, storage) as copy:
         where = redact(normalize_uri(uri))
         _require_pinned(copy, pinned, where)
-        signer = None
-        if asked.signature is not None:
-            signer = verify_signature(copy.path, asked.signature, storage=storage, where=where)
+        signer = _signer(copy, asked, storage, where)
         is_pinned = pinned is not None or signer is not None or copy.sha256 in asked.config_sha256
+        imports: tuple[str, ...] = ()
         if is_pinned:
             adapter, found = recognise(copy.path, flavor=flavor, where=where, options=options)
-            imports: tuple[str, ...] = ()
         else:
-            told = recognise_in_subprocess(
-                copy.path, flavor=flavor, where=where, options=options, tries=True, trusted=types, kwargs=kwargs
-            )
+            more: dict[str, Any] = {"tries": True, "trusted": types, "kwargs": kwargs}
+            told = recognise_in_subprocess(copy.path, flavor=flavor, where=where, options=options, **more)
             adapter, found = get_flavor(told.flavor), find_format(told.flavor, told.format, where=where)
             imports = told.imports
         _require_types_named(types, found, where)
@@ -152,6 +149,13 @@ def load_model(
         trusted_by=trusted_by(reason, copy.sha256, asked, signer),
         trusted_types=types,
         options=dict(options or {}),
+    )
+
+
+def _signer(copy: ModelCopy, asked: TrustRequest, storage: Storage, where: str) -> str | None:
+    """Return whose signature the file has, where it must have one."""
+    return (
+        None if asked.signature is None else verify_signature(copy.path, asked.signature, storage=storage, where=where)
     )
 
 

@@ -1,7 +1,7 @@
 """A private copy of a model's file or folder, and the digest of the bytes that were copied.
 
-What must not be relaxed: the bytes that are hashed are the bytes that are loaded; and nothing that lies outside of
-the model gets into the copy, neither by a link nor by a name such as ``../x``.
+Invariants: the bytes that are hashed are the bytes that are loaded; and nothing that lies outside of the model gets
+into the copy, neither by a link nor by a name such as ``../x``.
 """
 
 from __future__ import annotations

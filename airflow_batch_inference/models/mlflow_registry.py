@@ -1,8 +1,10 @@
 """Models in MLflow's registry or runs (``models:/churn@champion``, ``models:/churn/3``, ``runs:/<id>/model``).
 
 An MLflow URI is resolved once: the files are copied into the artifact store under their digest, and every later task
-loads that copy. What must not be relaxed: an alias that is moved while a run goes on changes nothing for that run, and
-tasks that score need no MLflow server.
+loads that copy.
+
+Invariants: an alias that is moved while a run goes on changes nothing for that run, and tasks that score need no MLflow
+server.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A model in a process of its own, for files that nobody vouches for: what they do on some rows no trial can find.
 
-What must not be relaxed: however such a model ends its process, or if it never answers, this process only hears of it;
-and a call that got no answer is an error, never a result.
+Invariants: however such a model ends its process, or if it never answers, this process only hears of it; and a call
+that got no answer is an error, never a result.
 """
 
 from __future__ import annotations

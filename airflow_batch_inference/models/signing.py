@@ -1,8 +1,8 @@
 """Signatures of models, as OpenSSF's ``model-signing`` makes and verifies them.
 
-What must not be relaxed: the key comes from the DAG or the config, never from beside the model; what is verified
-is the private copy that is loaded afterwards; and every file of a folder must be covered by the signature, whatever its
-maker has left out: a file that is not could be put there by anybody.
+Invariants: the key comes from the DAG or the config, never from beside the model; what is verified is the private copy
+that is loaded afterwards; and every file of a folder must be covered by the signature, whatever its maker has left out:
+a file that is not could be put there by anybody.
 """
 
 from __future__ import annotations

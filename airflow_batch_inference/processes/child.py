@@ -1,7 +1,7 @@
 """Worker processes: started fresh, never forked, with a pipe to the parent, whom they never outlive.
 
-What must not be relaxed: a worker dies with its parent; and nothing but the interpreter's own start has run in it
-before its first line, so that no lock or thread of a native library is copied half-way.
+Invariants: a worker dies with its parent; and nothing but the interpreter's own start has run in it before its first
+line, so that no lock or thread of a native library is copied half-way.
 """
 
 from __future__ import annotations

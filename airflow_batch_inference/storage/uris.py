@@ -1,7 +1,7 @@
 """URIs: their one form, the segments of their paths, and the folders that the artifact store has.
 
-What must not be relaxed: a URI never carries credentials, and no name can lead out of the folder that it is put in.
-What a URI may show of itself says :mod:`.wording`.
+Invariants: a URI never carries credentials, and no name can lead out of the folder that it is put in. What a URI may
+show of itself says :mod:`.wording`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """A loaded model whose trees the kernel walks, once it has been shown to give the bits that the library gives.
 
-Behind the contract of a loaded model, so that whatever scores sees no difference. What must not be relaxed: until the
-kernel has answered as the library did for rows made from the trees, for all rows that came before and for the first
-mini-batch, what is returned is the library's answer; the first bit that differs turns the kernel off for good; and
-whatever the kernel does not cover goes to the library.
+Behind the contract of a loaded model, so that whatever scores sees no difference.
+
+Invariants: until the kernel has answered as the library did for rows made from the trees, for all rows that came before
+and for the first mini-batch, what is returned is the library's answer; the first bit that differs turns the kernel off
+for good; and whatever the kernel does not cover goes to the library.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import numpy as np
 import pyarrow as pa
 
 from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
+from airflow_batch_inference.flavors.forests.forest import NotCoveredError
+from airflow_batch_inference.flavors.registry import trees_of
 from airflow_batch_inference.flavors.wrapped import WrappedModel
-from airflow_batch_inference.trees.compiled import EXTRA, NotCompiledError, is_installed
-from airflow_batch_inference.trees.forest import NotCoveredError
+from airflow_batch_inference.trees.compiled import EXTRA, NotCompiledError, apply_link, is_installed
 from airflow_batch_inference.trees.scorer import TreeScorer, ask, first_difference
 from airflow_batch_inference.wording.texts import said
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from airflow_batch_inference.flavors.base import LoadedModel, Prediction
-    from airflow_batch_inference.trees.sources import Readable
+    from airflow_batch_inference.flavors.forests.source import Trees
 
 log = logging.getLogger(__name__)
 
@@ -77,13 +79,11 @@ def accelerated(model: LoadedModel, choice: Accelerate) -> LoadedModel:
     """
     if choice == "off" or isinstance(model, FastModel):
         return model
-    from airflow_batch_inference.trees.sources import readable_of
-
-    readable = readable_of(model)
-    if readable is None and choice == "require":
+    trees = trees_of(model)
+    if trees is None and choice == "require":
         message = "accelerate is 'require', but the model is no tree ensemble that is known. Choose 'auto'."
         raise ConfigurationError(message)
-    return model if readable is None else FastModel(model, readable, is_required=choice == "require")
+    return model if trees is None else FastModel(model, trees, is_required=choice == "require")
 
 
 def for_call(model: LoadedModel, methods: Sequence[str], kwargs: Mapping[str, Any]) -> LoadedModel:
@@ -110,8 +110,8 @@ class FastModel(WrappedModel):
     ----------
     model
         As its flavor loaded it.
-    readable
-        How its trees are read.
+    trees
+        Its trees, to be read.
     is_required
         Whether it is an error where the kernel cannot score it.
 
@@ -121,9 +121,9 @@ class FastModel(WrappedModel):
         The kernel is required, and cannot score this model.
     """
 
-    def __init__(self, model: LoadedModel, readable: Readable, *, is_required: bool) -> None:
+    def __init__(self, model: LoadedModel, trees: Trees, *, is_required: bool) -> None:
         self._library = model
-        self._readable = readable
+        self._trees = trees
         self._is_required = is_required
         self._lock = threading.Lock()
         self._scorer: TreeScorer | None = None
@@ -153,7 +153,7 @@ class FastModel(WrappedModel):
         """Say why the kernel has no part in a call, whatever its rows are; None: it has."""
         if kwargs:
             return f"predict_kwargs were given ({', '.join(sorted(kwargs))})"
-        if not set(methods) & set(self._readable.methods):
+        if not set(methods) & set(self._trees.methods):
             return f"no method that it covers was asked for ({', '.join(methods)})"
         return None
 
@@ -179,7 +179,7 @@ class FastModel(WrappedModel):
                 raise _cannot(problem)
             self._reason = problem
             return ask(self.inner, batch, methods, kwargs)
-        covered = tuple(method for method in methods if method in self._readable.methods)
+        covered = tuple(method for method in methods if method in self._trees.methods)
         found = dict(self._walked(batch, covered) or {})
         others = tuple(method for method in methods if method not in found)
         return found | (ask(self.inner, batch, others) if others else {})
@@ -210,7 +210,7 @@ class FastModel(WrappedModel):
     def _is_worth(self, batch: pa.Table, methods: tuple[str, ...]) -> bool:
         """Say whether there have been rows enough; remember the first of them, to compare them later."""
         self._seen += batch.num_rows
-        if self._seen * self._readable.trees >= _WORTH:
+        if self._seen * self._trees.number >= _WORTH:
             return True
         if self._seen <= _KEPT_ROWS:  # copied: a slice would keep the mini-batch that it is of
             self._kept.append((batch.take(pa.array(np.arange(batch.num_rows))), methods))
@@ -245,9 +245,9 @@ class FastModel(WrappedModel):
         """Read the trees, and compare on rows made from them."""
         if not is_installed():
             raise _UnableError(_NOT_INSTALLED)
-        source = self._readable.read()
+        source = self._trees.read(apply_link)
         scorer = TreeScorer.of(source)
-        problem = scorer.difference(source, self._readable.methods)
+        problem = scorer.difference(source, self._trees.methods)
         if problem is not None:
             message = f"{DIFFERS} on rows made from its trees: {problem}"
             raise _UnableError(message)

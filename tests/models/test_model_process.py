@@ -125,7 +125,7 @@ def test_the_library_is_never_imported_by_the_task(network, tmp_path):
 import sys
 from airflow_batch_inference.models.describe import ModelRequest
 from airflow_batch_inference.workflows.register_model import GoldenRequest, register_model
-from airflow_batch_inference.storage.store import Storage, sha256_of
+from airflow_batch_inference.storage.store import Storage
 rows = [{{"x": 1.0}}, {{"x": 2.0}}]
 register_model(ModelRequest(model_uri={str(network)!r}), root={str(tmp_path / "root")!r}, sample_set=rows,
     golden=GoldenRequest(dataset=rows), storage=Storage(), model_storage=Storage())

@@ -1,6 +1,6 @@
 """The first row of a CSV file: names, or data that somebody would lose; and what it tells of the separator.
 
-What must not be relaxed: where the first row may be data, the file is refused until somebody says what it is.
+Invariants: where the first row may be data, the file is refused until somebody says what it is.
 """
 
 from __future__ import annotations

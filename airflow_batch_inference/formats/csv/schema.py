@@ -1,7 +1,7 @@
 """The types of a CSV file's columns, which hold for every row, and how many rows there are.
 
-What must not be relaxed: a type is never guessed from the first rows only; an integer keeps its digits, and a code its
-form; and text that a model takes as text is read as it stands there.
+Invariants: a type is never guessed from the first rows only; an integer keeps its digits, and a code its form; and text
+that a model takes as text is read as it stands there.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ import os, signal, sys, time
 from airflow_batch_inference.flavors.base import Flavor, LoadedModel, ModelFormat
 class Odd(Flavor, LoadedModel):
     name, formats = "odd", (ModelFormat(name="odd", suffixes=(".odd",), trust="data"),)
-    n_features, methods = 1, ("predict", "contributions")
+    n_features, versions, methods = 1, {{}}, ("predict", "contributions")
     def recognise(self, path, head):
         return self.formats[0] if head == b"odd" else None
     def load(self, path, *, model_format, trusted, options):

@@ -1,8 +1,9 @@
 """Transformers that make an array without filling it, and then fill as much of it as they have numbers for.
 
-What stays unfilled is what lay in memory there before. What must not be relaxed: a transformer that makes an array by
-one number of a file and fills it by another has a place here, or comes off the list of types that a skops file may
-hold.
+What stays unfilled is what lay in memory there before.
+
+Invariants: a transformer that makes an array by one number of a file and fills it by another has a place here, or comes
+off the list of types that a skops file may hold.
 """
 
 from __future__ import annotations

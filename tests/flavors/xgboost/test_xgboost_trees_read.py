@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from same_bits import difference, difference_on, scorer_of
 
-from airflow_batch_inference.trees import forest
-from airflow_batch_inference.trees.forest import NotCoveredError
-from airflow_batch_inference.trees.sources import readable_of
+from airflow_batch_inference.flavors.forests import forest
+from airflow_batch_inference.flavors.forests.forest import NotCoveredError
+from airflow_batch_inference.flavors.registry import trees_of
 
 SEEDS = range(14)
 LONG_SEEDS = range(1000, 1300)
@@ -87,7 +87,7 @@ def test_a_linear_booster_is_no_tree_ensemble(tmp_path):
     given = {"booster": "gblinear", "objective": "reg:squarederror"}
     model = models.load(xgboost.train(given, xgboost.DMatrix(data, data.sum(axis=1)), 2), tmp_path)
 
-    assert readable_of(model) is None
+    assert trees_of(model) is None
 
 
 def test_leaves_of_several_numbers_are_refused_by_name(tmp_path):

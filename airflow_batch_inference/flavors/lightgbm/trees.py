@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from airflow_batch_inference.trees.compiled import apply_link
-from airflow_batch_inference.trees.forest import NotCoveredError
-from airflow_batch_inference.trees.lightgbm_reader import read_header, read_trees, sigmoid_of
-from airflow_batch_inference.trees.links import EXPONENTIAL, LOG_EXPONENTIAL, SIGMOID, SOFTMAX
-from airflow_batch_inference.trees.scorer import TreeSource
+from airflow_batch_inference.flavors.forests.forest import NotCoveredError
+from airflow_batch_inference.flavors.forests.links import EXPONENTIAL, LOG_EXPONENTIAL, SIGMOID, SOFTMAX
+from airflow_batch_inference.flavors.forests.source import SUMMED_METHODS, Trees, TreeSource
+from airflow_batch_inference.flavors.lightgbm.forest import read_header, read_trees, sigmoid_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_batch_inference.flavors.lightgbm.flavor import LightGBMModel
+    from airflow_batch_inference.flavors.forests.source import ApplyLink
+    from airflow_batch_inference.flavors.lightgbm.model import LightGBMModel
 
 _LINKS = {
     "binary": SIGMOID,
@@ -32,7 +32,13 @@ _LINKS = {
 }
 
 
-def lightgbm_source(model: LightGBMModel) -> TreeSource:
+def trees_of(model: LightGBMModel) -> Trees:
+    """Return a booster's trees, to be read."""
+    methods = tuple(method for method in model.methods if method in SUMMED_METHODS)
+    return Trees(number=model.booster.num_trees(), methods=methods, read=lambda link: lightgbm_source(model, link))
+
+
+def lightgbm_source(model: LightGBMModel, apply_link: ApplyLink) -> TreeSource:
     """Read a booster's trees.
 
     Raises

@@ -1,7 +1,7 @@
 """scikit-learn's trees, forests and gradient boosting behind their flavor, read for the kernel.
 
 Its trees compare float32 inputs with float64 thresholds, histogram gradient boosting float64 ones. What comes after the
-sum is the estimator's own code, run on a copy of it whose sum is given. What must not be relaxed: only these very
+sum is the estimator's own code, run on a copy of it whose sum is given. Invariants: only these very
 classes are read, since a class derived from one may predict in another way; and a value that the estimator would
 refuse goes to the estimator.
 """
@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from airflow_batch_inference.trees.forest import NAN_LEFT, NAN_RIGHT, Forest, NotCoveredError
-from airflow_batch_inference.trees.scorer import TreeSource, ask, is_plain
+from airflow_batch_inference.flavors.forests.forest import NAN_LEFT, NAN_RIGHT, Forest, NotCoveredError
+from airflow_batch_inference.flavors.forests.source import SUMMED_METHODS, Trees, TreeSource, is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from airflow_batch_inference.flavors.sklearn.flavor import SklearnModel
+    from airflow_batch_inference.flavors.sklearn.model import SklearnModel
 
     Answers = Callable[[np.ndarray, Sequence[str]], dict[str, np.ndarray]]
 
@@ -35,6 +35,13 @@ _MODULES = {
     **dict.fromkeys(_BOOSTING, "sklearn.ensemble._gb"),
     **dict.fromkeys(_HISTOGRAMS, "sklearn.ensemble._hist_gradient_boosting.gradient_boosting"),
 }
+
+
+def trees_of(model: SklearnModel) -> Trees | None:
+    """Return an estimator's trees, to be read; None where it is no tree ensemble that is read here."""
+    trees = number_of_trees(model.estimator)
+    methods = tuple(method for method in model.methods if method in SUMMED_METHODS)
+    return None if trees is None else Trees(number=trees, methods=methods, read=lambda _: sklearn_source(model))
 
 
 def number_of_trees(estimator: Any) -> int | None:  # noqa: ANN401  # any estimator
@@ -76,7 +83,7 @@ def sklearn_source(model: SklearnModel) -> TreeSource:
     def library(rows: np.ndarray, methods: Sequence[str]) -> dict[str, np.ndarray]:
         names = model.feature_names or [str(place) for place in range(rows.shape[1])]
         table = pa.table([np.ascontiguousarray(column) for column in rows.T], names=list(names))
-        return {method: np.asarray(found) for method, found in ask(reference, table, methods).items()}
+        return {method: np.asarray(found) for method, found in reference.predict_all(table, methods=methods).items()}
 
     return TreeSource(
         forest=forest,

@@ -1,8 +1,9 @@
 """An XGBoost booster behind its flavor, read for the kernel.
 
 What XGBoost does (its ``src/predictor`` and ``src/objective`` folders): float32 inputs, ``<`` against float32, sums in
-float32 that begin with the base score, tree by tree; a split by categories sends those of its set to the right. What
-must not be relaxed: the base score is asked of XGBoost itself, which turns it into a margin in its own way.
+float32 that begin with the base score, tree by tree; a split by categories sends those of its set to the right.
+
+Invariants: the base score is asked of XGBoost itself, which turns it into a margin in its own way.
 """
 
 from __future__ import annotations
@@ -12,9 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from airflow_batch_inference.flavors.xgboost.flavor import softmax
-from airflow_batch_inference.trees.compiled import apply_link
-from airflow_batch_inference.trees.forest import (
+from airflow_batch_inference.flavors.forests.forest import (
     CATEGORY_NAN_IN,
     CATEGORY_NAN_OUT,
     NAN_LEFT,
@@ -23,13 +22,15 @@ from airflow_batch_inference.trees.forest import (
     NotCoveredError,
     require_few_words,
 )
-from airflow_batch_inference.trees.links import EXPONENTIAL, SINGLE_SIGMOID, SOFTMAX
-from airflow_batch_inference.trees.scorer import TreeSource
+from airflow_batch_inference.flavors.forests.links import EXPONENTIAL, SINGLE_SIGMOID, SOFTMAX
+from airflow_batch_inference.flavors.forests.source import SUMMED_METHODS, Trees, TreeSource
+from airflow_batch_inference.flavors.xgboost.model import softmax
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_batch_inference.flavors.xgboost.flavor import XGBoostModel
+    from airflow_batch_inference.flavors.forests.source import ApplyLink
+    from airflow_batch_inference.flavors.xgboost.model import XGBoostModel
 
 _SOFTMAX_CLASS = "multi:softmax"
 _LINKS = {
@@ -72,7 +73,14 @@ _NOTHING = {
 """A tree of one leaf that adds nothing; its parameters are those of the model's own trees."""
 
 
-def xgboost_source(model: XGBoostModel) -> TreeSource:
+def trees_of(model: XGBoostModel) -> Trees | None:
+    """Return a booster's trees, to be read; None where it has none."""
+    trees = 0 if model.is_linear else model.booster.num_boosted_rounds()
+    methods = tuple(method for method in model.methods if method in SUMMED_METHODS)
+    return Trees(number=trees, methods=methods, read=lambda link: xgboost_source(model, link)) if trees else None
+
+
+def xgboost_source(model: XGBoostModel, apply_link: ApplyLink) -> TreeSource:
     """Read a booster's trees.
 
     Raises

@@ -1,7 +1,7 @@
 """What an estimator is given for a mini-batch: a data frame, an array or texts, as it was fitted on.
 
-What must not be relaxed: what a column is in training's data frame is told by the fitted steps, not by what a
-mini-batch happens to hold, so that a row has the same prediction in any of them.
+Invariants: what a column is in training's data frame is told by the fitted steps, not by what a mini-batch happens to
+hold, so that a row has the same prediction in any of them.
 """
 
 from __future__ import annotations

@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from same_bits import difference, difference_on, scorer_of
 
-from airflow_batch_inference.trees import forest
-from airflow_batch_inference.trees.forest import NotCoveredError
-from airflow_batch_inference.trees.lightgbm_reader import read_trees
-from airflow_batch_inference.trees.lightgbm_source import lightgbm_source
+from airflow_batch_inference.flavors.forests import forest
+from airflow_batch_inference.flavors.forests.forest import NotCoveredError
+from airflow_batch_inference.flavors.lightgbm.forest import read_trees
+from airflow_batch_inference.flavors.lightgbm.trees import lightgbm_source
+from airflow_batch_inference.trees.compiled import apply_link
 
 SEEDS = range(12)
 LONG_SEEDS = range(1000, 1300)
@@ -110,7 +111,7 @@ def test_an_objective_that_is_not_known_is_refused_by_name(tmp_path):
     model = models.load(models.random_booster(5, "fair")[0], tmp_path)
     text = model.booster.model_to_string().replace("objective=fair", "objective=theirs")
     with pytest.raises(NotCoveredError, match="objective is 'theirs'"):
-        lightgbm_source(replace(model, booster=FakeBooster(text)))
+        lightgbm_source(replace(model, booster=FakeBooster(text)), apply_link)
 
 
 @dataclass

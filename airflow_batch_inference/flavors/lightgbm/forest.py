@@ -1,8 +1,9 @@
 """LightGBM's text model as a neutral forest, and its outputs of the sum.
 
 What LightGBM does (its ``include/LightGBM/tree.h`` and ``objective`` folder): numbers up to 1e-35 are zeros; a split
-knows whether NaN, zero or nothing is missing, and where that goes; a category is the whole part of a number. What must
-not be relaxed: a key of the text that could change the sum and is not known here refuses the model.
+knows whether NaN, zero or nothing is missing, and where that goes; a category is the whole part of a number.
+
+Invariants: a key of the text that could change the sum and is not known here refuses the model.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 
 from airflow_batch_inference.exceptions import ModelLoadError
 from airflow_batch_inference.flavors.boosters import lightgbm_text
-from airflow_batch_inference.trees.forest import (
+from airflow_batch_inference.flavors.forests.forest import (
     WHOLE_CATEGORY,
     ZERO_FOR_NAN,
     ZERO_MISSING_LEFT,

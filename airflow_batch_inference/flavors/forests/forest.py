@@ -1,8 +1,9 @@
 """Trees in one neutral form: what a reader makes of any library's model.
 
 Each split asks ``value <= threshold`` of an input, or whether a category is in a set, and has a rule for missing
-values, zeros and tiny numbers. What must not be relaxed: a reader says nothing that it does not know for certain; it
-refuses with :class:`NotCoveredError`.
+values, zeros and tiny numbers.
+
+Invariants: a reader says nothing that it does not know for certain; it refuses with :class:`NotCoveredError`.
 """
 
 from __future__ import annotations

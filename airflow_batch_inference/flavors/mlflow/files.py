@@ -1,7 +1,7 @@
 """An MLflow model's folder: its ``MLmodel`` file, and which of the models in it is loaded.
 
-What must not be relaxed: the file is data (YAML without tags, bounded, no aliases to multiply it), no path in it leads
-out of the folder, and a folder with code of its own (``code``) is code, whatever its model is.
+Invariants: the file is data (YAML without tags, bounded, no aliases to multiply it), no path in it leads out of the
+folder, and a folder with code of its own (``code``) is code, whatever its model is.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from same_bits import difference, difference_on, scorer_of
 from sklearn import ensemble, linear_model, tree
 
-from airflow_batch_inference.trees.forest import NotCoveredError
-from airflow_batch_inference.trees.sources import readable_of
+from airflow_batch_inference.flavors.forests.forest import NotCoveredError
+from airflow_batch_inference.flavors.registry import trees_of
 
 SEEDS = range(12)
 LONG_SEEDS = range(1000, 1300)
@@ -102,7 +102,7 @@ class TheirForest(ensemble.RandomForestRegressor):
 def test_only_the_very_classes_are_read(estimator):
     data = np.random.default_rng(0).normal(size=(30, 2))
 
-    assert readable_of(models.load(estimator.fit(data, data[:, 0]))) is None
+    assert trees_of(models.load(estimator.fit(data, data[:, 0]))) is None
 
 
 @settings(max_examples=30, deadline=None)
