@@ -22,8 +22,8 @@ from airflow_batch_inference.flavors.sklearn.model import SklearnModel, describe
 from airflow_batch_inference.flavors.sklearn.objects import require_harmless
 from airflow_batch_inference.flavors.sklearn.skops_boosters import load_skops
 from airflow_batch_inference.flavors.sklearn.skops_schema import SCHEMA, called_names
+from airflow_batch_inference.flavors.sklearn.thread_counts import hold_threads
 from airflow_batch_inference.flavors.sklearn.trees import trees_of
-from airflow_batch_inference.flavors.thread_counts import hold_threads
 from airflow_batch_inference.flavors.torch_files import TORCH_LEGACY
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from airflow_batch_inference.flavors.base import unnamed_columns
-from airflow_batch_inference.flavors.category_lists import CategoryList, category_lists
 from airflow_batch_inference.flavors.frames import array, frame, is_all_double
-from airflow_batch_inference.flavors.null_forms import Form, known_values, null_forms, with_nulls
+from airflow_batch_inference.flavors.sklearn.category_lists import CategoryList, category_lists
 from airflow_batch_inference.flavors.sklearn.encoders import encoded_types, require_encoded
 from airflow_batch_inference.flavors.sklearn.fitted_steps import columns_read, fitted_steps, input_names, input_width
+from airflow_batch_inference.flavors.sklearn.null_forms import Form, known_values, null_forms, with_nulls
 from airflow_batch_inference.records import ColumnSpec
 from airflow_batch_inference.schema.column_types import is_named, is_text
 from airflow_batch_inference.schema.columns import replace_columns
