@@ -9,6 +9,8 @@ and a file whose name and content disagree is refused.
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +51,10 @@ def _third_party() -> dict[str, EntryPoint]:
     return {point.name: point for point in points if point.name not in _BUILT_IN}
 
 
+def _built_in(name: str) -> EntryPoint:
+    return EntryPoint(name=name, value=_BUILT_IN[name], group=GROUP)
+
+
 def _names() -> Iterator[str]:
     yield from _BUILT_IN
     yield from _third_party()
@@ -75,7 +81,7 @@ def get_flavor(name: str) -> Flavor:
     'data'
     """
     if name in _BUILT_IN:
-        point = EntryPoint(name=name, value=_BUILT_IN[name], group=GROUP)
+        point = _built_in(name)
     else:
         others = _third_party()
         if name not in others:
@@ -103,22 +109,22 @@ def flavor_of(model: object) -> Flavor | None:
     >>> flavor_of("model.txt") is None
     True
     """
-    return next((flavor for flavor in _usable() if flavor.accepts(model)), None)
+    for name in _names():
+        with contextlib.suppress(FlavorNotFoundError, FlavorNotInstalledError):  # then it accepts nothing
+            flavor = get_flavor(name)
+            if flavor.accepts(model):
+                return flavor
+    return None
 
 
 def trees_of(model: LoadedModel) -> Trees | None:
-    """Return the trees of a model as its flavor reads them; None where it is no tree ensemble that is known."""
-    return next((trees for flavor in _usable() if (trees := flavor.trees(model)) is not None), None)
+    """Return the trees of a model as its flavor reads them; None where it is no tree ensemble that is known.
 
-
-def _usable() -> Iterator[Flavor]:
-    """Yield all flavors that can be imported."""
-    for name in _names():
-        try:
-            flavor = get_flavor(name)
-        except (FlavorNotFoundError, FlavorNotInstalledError):
-            continue
-        yield flavor
+    Flavors that nobody has imported are not asked: the model is of none of them.
+    """
+    points = (*map(_built_in, _BUILT_IN), *_third_party().values())
+    made = (get_flavor(point.name) for point in points if point.module in sys.modules)
+    return next((trees for flavor in made if (trees := flavor.trees(model)) is not None), None)
 
 
 def recognise(

@@ -88,7 +88,7 @@ def test_it_looks_like_the_model_behind_it(model):
     for name in ("feature_names", "n_features", "inputs", "output_names", "methods", "versions", "classes"):
         assert getattr(fast, name) == getattr(model, name)
     assert fast.importances == model.importances
-    assert not hasattr(fast, "names_outputs")
+    assert not fast.names_outputs
 
 
 def test_a_wrong_reading_is_seen_on_rows_made_from_the_trees(model, data, wrong_reader, caplog):
