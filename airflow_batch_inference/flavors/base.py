@@ -1,7 +1,7 @@
 """What a flavor is: the contract between a framework's adapter and everything else.
 
-Invariants: a flavor recognises a file by its name AND its content without importing its framework,
-states honestly whether the format can carry code, and row i of what a model returns belongs to row i of the batch.
+Invariants: a flavor recognises a file by its name AND its content without importing its framework, states honestly
+whether the format can carry code, and row i of what a model returns belongs to row i of the batch.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """From a URI to a model in memory: resolve, verify the digest, decide trust, construct; in that order.
 
-Invariants: the file is copied once into a private folder and that copy is hashed, judged and loaded,
-so nobody can change it in between; trust comes from the caller's arguments, never from a file beside the model; a
-format that can run code is refused unless the caller pinned its digest; what nobody vouches for is read in a child
-process only, until it has been tried out there, and loaded in processes that may end of it afterwards too; and no
-refusal falls back to another way of loading.
+Invariants: the file is copied once into a private folder and that copy is hashed, judged and loaded, so nobody can
+change it in between; trust comes from the caller's arguments, never from a file beside the model; a format that can run
+code is refused unless the caller pinned its digest; what nobody vouches for is read in a child process only, until it
+has been tried out there, and loaded in processes that may end of it afterwards too; and no refusal falls back to
+another way of loading.
 """
 
 from __future__ import annotations

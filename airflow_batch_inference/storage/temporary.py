@@ -1,8 +1,8 @@
 """Temporary folders that go with their process: at its end, or, where it was killed, before the next task.
 
-Invariants: a folder is removed by nobody but its owner while that lives, be it in another container or
-under another user. The owner holds a lock on the folder itself, which the system takes from it when it dies, however it
-dies; a process id would say nothing across containers.
+Invariants: a folder is removed by nobody but its owner while that lives, be it in another container or under another
+user. The owner holds a lock on the folder itself, which the system takes from it when it dies, however it dies; a
+process id would say nothing across containers.
 """
 
 from __future__ import annotations

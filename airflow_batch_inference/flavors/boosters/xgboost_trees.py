@@ -3,9 +3,8 @@
 XGBoost reads UBJSON's lengths without a check, so a few bytes can ask for all memory; and it follows whatever nodes,
 outputs and parents a tree names (``RegTree::LoadModel``, ``GBTreeModel::LoadModel``).
 
-Invariants: no
-length in the file is larger than what is left of it, no name is there twice, and every number that is a place among
-others lies among them.
+Invariants: no length in the file is larger than what is left of it, no name is there twice, and every number that is a
+place among others lies among them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """LightGBM's own text format: trees and numbers, nothing that could run.
 
-Invariants: LightGBM predicts without complaint on reordered columns, so a batch comes aligned by name;
-and its parser is not memory-safe (damaged text aborts the process), so a file that nobody vouches for is first
-loaded in a child process (:mod:`~airflow_batch_inference.flavors.sandbox`).
+Invariants: LightGBM predicts without complaint on reordered columns, so a batch comes aligned by name; and its parser
+is not memory-safe (damaged text aborts the process), so a file that nobody vouches for is first loaded in a child
+process (:mod:`~airflow_batch_inference.flavors.sandbox`).
 """
 
 from __future__ import annotations

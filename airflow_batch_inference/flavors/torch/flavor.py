@@ -11,8 +11,8 @@ What each can do when it is loaded was read in PyTorch 2.13:
   ``weights_only=False``), and compiled code (AOTInductor) is a shared library that is loaded.
 - a whole pickled module: whatever the pickle says.
 
-Invariants: the last three are ``code``; the first two need a class that the DAG's author named, and take
-no code from the file.
+Invariants: the last three are ``code``; the first two need a class that the DAG's author named, and take no code from
+the file.
 """
 
 from __future__ import annotations

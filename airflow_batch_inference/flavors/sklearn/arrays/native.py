@@ -6,8 +6,7 @@ boosting, libsvm, nearest neighbours, k-means, encoders that write sparse column
 What fills a part of a new array has a module of its own (:mod:`~.unfilled`). All others compute with NumPy, or
 hand arrays to compiled code whose shapes they compare first.
 
-Invariants: an estimator that has no place
-here and hands numbers of its own to compiled code comes off the list.
+Invariants: an estimator that has no place here and hands numbers of its own to compiled code comes off the list.
 """
 
 from __future__ import annotations
