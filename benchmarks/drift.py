@@ -65,7 +65,7 @@ def analyse_ours(reference: Path, current: Path) -> dict[str, Any]:
     from airflow_batch_inference.drift.monitor import Current, monitor
     from airflow_batch_inference.drift.rules import DriftRule
     from airflow_batch_inference.records import DriftStatus
-    from airflow_batch_inference.sources.dataset import open_dataset
+    from airflow_batch_inference.sources.registry import open_dataset
     from airflow_batch_inference.storage.store import Storage
     from airflow_batch_inference.workflows.build_baseline import plain_baseline
 

@@ -70,7 +70,7 @@ def row(name: str, model: Path, data: Path, reference: Path, workers: str, repea
 
 def run_once(model: str, data: str, reference: str, workers: str) -> None:
     """Score once and print CPU and wall seconds."""
-    from airflow_batch_inference.sources.dataset import open_dataset
+    from airflow_batch_inference.sources.registry import open_dataset
     from airflow_batch_inference.storage.store import Storage
     from airflow_batch_inference.workflows.build_baseline import plain_baseline
 

@@ -25,7 +25,7 @@ from airflow_batch_inference.records import CheckCount, CheckResult
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from airflow_batch_inference.sources.dataset import MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
 
 Action = Literal["fail", "alert", "quarantine"]
 ACTIONS = ("fail", "alert", "quarantine")

@@ -26,7 +26,7 @@ from airflow_batch_inference.evaluation.measuring import mean_of
 from airflow_batch_inference.evaluation.regression import evaluate_numbers
 from airflow_batch_inference.exceptions import EmptyDatasetError
 from airflow_batch_inference.records import EvaluationRecord, fingerprint
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 
 if TYPE_CHECKING:
     from airflow_batch_inference.evaluation.labelled_predictions import Answers

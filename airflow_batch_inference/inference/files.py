@@ -12,8 +12,8 @@ import pandas as pd
 from airflow_batch_inference.exceptions import ConfigurationError, DataError, did_you_mean
 from airflow_batch_inference.formats.json.array import orient_of
 from airflow_batch_inference.records import ReadOptions
-from airflow_batch_inference.sources.dataset import open_dataset
 from airflow_batch_inference.sources.recorded import prediction_set_at
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.temporary import private_folder
 from airflow_batch_inference.storage.uris import normalize_uri
 

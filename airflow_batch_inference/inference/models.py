@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.predictors.input_validation import Screen
     from airflow_batch_inference.records import ColumnSpec
     from airflow_batch_inference.schema.inputs import InputPlan
-    from airflow_batch_inference.sources.dataset import MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
     from airflow_batch_inference.trees.fast_model import Accelerate
 
 THE_DATA = "the data"

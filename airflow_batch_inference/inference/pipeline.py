@@ -35,7 +35,7 @@ from airflow_batch_inference.inference.threads import InTime, seconds
 from airflow_batch_inference.jobs.output_layout import Provenance, marks_column, pipeline_version
 from airflow_batch_inference.jobs.result_columns import ERROR, INPUT, OUTPUT, leaves
 from airflow_batch_inference.records import CheckCount, ReadOptions
-from airflow_batch_inference.sources.dataset import Origin
+from airflow_batch_inference.sources.batches import Origin
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.trees.fast_model import require_choice
 

@@ -25,7 +25,7 @@ from airflow_batch_inference.predictors.made_up import made_up_row
 from airflow_batch_inference.schema.casting import fitted, unfit
 from airflow_batch_inference.schema.column_types import is_number, is_text
 from airflow_batch_inference.schema.columns import replace_columns
-from airflow_batch_inference.sources.dataset import MiniBatch, Origin
+from airflow_batch_inference.sources.batches import MiniBatch, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

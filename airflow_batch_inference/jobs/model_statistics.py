@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.predictors.lineup import Line, Lineup, ModelSource
     from airflow_batch_inference.records import ModelRecord, Receipt
     from airflow_batch_inference.records.challengers import Role
-    from airflow_batch_inference.sources.dataset import MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
 
 log = logging.getLogger(__name__)
 

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from airflow_batch_inference.predictors.base import BatchPredictor
     from airflow_batch_inference.predictors.lineup import Lineup
     from airflow_batch_inference.records import ModelRecord
-    from airflow_batch_inference.sources.dataset import Dataset, MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
+    from airflow_batch_inference.sources.dataset import Dataset
 
 _PROBE_ROWS = 64
 _MOST_PROBED_ROWS = 128

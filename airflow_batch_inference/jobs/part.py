@@ -38,7 +38,7 @@ from airflow_batch_inference.predictors.shadow import ShadowedPredictor
 from airflow_batch_inference.predictors.single import assemble, require_in_step
 from airflow_batch_inference.records import Part, Receipt, Rejection
 from airflow_batch_inference.schema.columns import append_columns
-from airflow_batch_inference.sources.dataset import Cursor
+from airflow_batch_inference.sources.cursor import Cursor
 from airflow_batch_inference.sources.read_digest import ReadDigest
 from airflow_batch_inference.storage.digests import sha256_of
 from airflow_batch_inference.storage.uris import encode_segment, join_uri
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.jobs.request import ScoringRequest
     from airflow_batch_inference.predictors.isolation import RejectedRow, ScoredRows
     from airflow_batch_inference.records import CheckCount, Profile
-    from airflow_batch_inference.sources.dataset import MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
     from airflow_batch_inference.storage.store import Storage
 
 _SHOWN_REJECTIONS = 5

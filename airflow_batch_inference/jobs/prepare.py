@@ -38,7 +38,7 @@ from airflow_batch_inference.records import ColumnSpec, ModelRecord, fingerprint
 from airflow_batch_inference.schema.column_types import is_number, is_text
 from airflow_batch_inference.schema.inputs import InputPlan, plan_inputs
 from airflow_batch_inference.schema.names import require_known
-from airflow_batch_inference.sources.dataset import Dataset, open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.predictors.explanations import Explain
     from airflow_batch_inference.predictors.lineup import Lineup
     from airflow_batch_inference.records import DataFile
+    from airflow_batch_inference.sources.dataset import Dataset
     from airflow_batch_inference.storage.store import Storage
 
 log = logging.getLogger(__name__)
@@ -100,7 +101,7 @@ def open_input(request: ScoringRequest, storage: Storage) -> Dataset:
     Raises
     ------
     DataError, ConfigurationError, ArtifactNotFoundError
-        As :func:`~airflow_batch_inference.sources.dataset.open_dataset` says.
+        As :func:`~airflow_batch_inference.sources.registry.open_dataset` says.
     """
     options, record = request.options, request.record
     output_suffix(options.output_format)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_batch_inference.predictors.isolation import RejectedRow
-    from airflow_batch_inference.sources.dataset import MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
 
 QUARANTINE_FORMAT = "parquet"
 QUARANTINE_COLUMNS = ("_file", "_row", "_stage", "_error")

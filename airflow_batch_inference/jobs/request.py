@@ -153,7 +153,7 @@ class ScoringRequest:
     model_record_uri
         Where the record lies, for provenance; None for a model that was given by its own URI.
     dataset
-        What :func:`~airflow_batch_inference.sources.dataset.open_dataset` takes.
+        What :func:`~airflow_batch_inference.sources.registry.open_dataset` takes.
     rows_per_batch
         Rows a predict call, or ``"auto"``; the output does not depend on it.
     on_empty

@@ -25,7 +25,7 @@ from airflow_batch_inference.records import (
     PredictionSetRecord,
     ProfileRecord,
 )
-from airflow_batch_inference.sources.dataset import Dataset, open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.uris import is_record_uri
 from airflow_batch_inference.workflows.build_baseline import input_names, matching, open_sample_set, plain_baseline
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_batch_inference.records import DriftResult, Profile
+    from airflow_batch_inference.sources.dataset import Dataset
     from airflow_batch_inference.storage.store import Storage
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.predictors.explanations import Explain
     from airflow_batch_inference.predictors.input_validation import Screen
     from airflow_batch_inference.records import ModelRecord
-    from airflow_batch_inference.sources.dataset import MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
 
 _NOTHING = InputPlan(columns=(), names=(), types=(), ignored=())
 _SHOWN = 12

@@ -30,7 +30,7 @@ from airflow_batch_inference.schema.column_types import is_text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_batch_inference.sources.dataset import MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
 
 _SHOWN_CHARACTERS = 100
 _KEYS = ("threshold", "tolerance")

@@ -29,7 +29,7 @@ from airflow_batch_inference.records import GoldenRecord, fingerprint
 from airflow_batch_inference.schema.casts import LossyCastError, cast_inputs
 from airflow_batch_inference.schema.columns import append_columns
 from airflow_batch_inference.schema.inputs import InputPlan, plan_inputs
-from airflow_batch_inference.sources.dataset import MiniBatch, Origin
+from airflow_batch_inference.sources.batches import MiniBatch, Origin
 from airflow_batch_inference.storage.digests import sha256_of_bytes
 from airflow_batch_inference.storage.uris import join_uri, model_folder, normalize_uri
 from airflow_batch_inference.trees.fast_model import accelerated, for_call

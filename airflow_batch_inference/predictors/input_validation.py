@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.records import ColumnContract
     from airflow_batch_inference.schema.inputs import InputPlan
-    from airflow_batch_inference.sources.dataset import MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
 
 Policy = Literal["cast", "fail", "null", "quarantine"]
 POLICIES = ("cast", "fail", "null", "quarantine")

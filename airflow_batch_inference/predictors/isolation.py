@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_batch_inference.predictors.base import BatchPredictor
-    from airflow_batch_inference.sources.dataset import MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
 
 _SAMPLED_ROWS = 8
 _HINT = "To set such rows aside and score the rest, give error_threshold or max_rejected_fraction."

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_batch_inference.sources.dataset import flattened, open_dataset
+from airflow_batch_inference.sources.nested import flattened
+from airflow_batch_inference.sources.registry import open_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.predictors.input_validation import Screen
     from airflow_batch_inference.predictors.isolation import ScoredRows
     from airflow_batch_inference.records import ModelRecord
-    from airflow_batch_inference.sources.dataset import MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
 
 MOST_FAILURES = 100
 """After so many rows of a part that fail by themselves, a mini-batch that fails is null as a whole: to find its bad

@@ -26,7 +26,7 @@ from airflow_batch_inference.schema.column_types import is_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_batch_inference.sources.dataset import MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
 
 _KEYS = ("weights", "key", "values", "default", "seed")
 _LARGEST = 2.0**63

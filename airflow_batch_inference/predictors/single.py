@@ -27,7 +27,7 @@ from airflow_batch_inference.predictors.made_up import MadeUpRow, tries
 from airflow_batch_inference.predictors.outputs import DEFAULT_LABEL, equal_rows, output_columns, whole_outputs
 from airflow_batch_inference.schema.casts import LossyCastError, cast, cast_inputs
 from airflow_batch_inference.schema.column_types import is_text
-from airflow_batch_inference.sources.dataset import Origin
+from airflow_batch_inference.sources.batches import Origin
 from airflow_batch_inference.trees.fast_model import for_call
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.predictors.explanations import Explain
     from airflow_batch_inference.predictors.input_validation import Screen
     from airflow_batch_inference.schema.inputs import InputPlan
-    from airflow_batch_inference.sources.dataset import MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
 
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 from airflow_batch_inference.exceptions import ConfigurationError, PredictionError
 from airflow_batch_inference.predictors.isolation import Isolator
 from airflow_batch_inference.schema.column_types import is_text
-from airflow_batch_inference.sources.dataset import MiniBatch
+from airflow_batch_inference.sources.batches import MiniBatch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

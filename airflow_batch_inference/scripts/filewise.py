@@ -91,7 +91,7 @@ class FilewiseRunner:
         import pandas as pd
 
         from airflow_batch_inference.jobs.input_types import model_reading
-        from airflow_batch_inference.sources.dataset import open_dataset
+        from airflow_batch_inference.sources.registry import open_dataset
         from airflow_batch_inference.storage.store import Storage
 
         if not path.lower().endswith(SUFFIXES):

@@ -11,7 +11,7 @@ from airflow_batch_inference.exceptions import ArtifactIntegrityError, Configura
 from airflow_batch_inference.formats.names import output_suffix
 from airflow_batch_inference.formats.writers import PartWriter, csv_header_bytes
 from airflow_batch_inference.sinks.manifest import MANIFEST, SPARE, Content
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.digests import sha256_of
 from airflow_batch_inference.storage.local_files import sync_file
 from airflow_batch_inference.storage.store import Storage

@@ -31,7 +31,7 @@ from airflow_batch_inference.records import CsvOptions
 from airflow_batch_inference.schema.columns import append_columns
 from airflow_batch_inference.schema.inputs import plan_inputs
 from airflow_batch_inference.schema.names import known_names, plain_name
-from airflow_batch_inference.sources.dataset import Dataset, MiniBatch, open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.predictors.isolation import ScoredRows
     from airflow_batch_inference.records import BaselineRecord, Calibration, ModelRecord, ReadOptions
+    from airflow_batch_inference.sources.batches import MiniBatch
+    from airflow_batch_inference.sources.dataset import Dataset
     from airflow_batch_inference.storage.store import Storage
 
 log = logging.getLogger(__name__)

@@ -31,7 +31,7 @@ from airflow_batch_inference.processes.surroundings import lent
 from airflow_batch_inference.processes.threads import limited_blas
 from airflow_batch_inference.records import CsvOptions, ReadOptions
 from airflow_batch_inference.schema.names import known_names
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.temporary import private_folder
 from airflow_batch_inference.storage.uris import normalize_uri
 from airflow_batch_inference.workflows.findings import Estimate, Finding, Preflight, in_bytes
@@ -46,7 +46,8 @@ if TYPE_CHECKING:
     from airflow_batch_inference.jobs.request import ScoringRequest
     from airflow_batch_inference.predictors.isolation import ScoredRows
     from airflow_batch_inference.records import ColumnSpec
-    from airflow_batch_inference.sources.dataset import Dataset, MiniBatch
+    from airflow_batch_inference.sources.batches import MiniBatch
+    from airflow_batch_inference.sources.dataset import Dataset
     from airflow_batch_inference.storage.store import Storage
     from airflow_batch_inference.workflows.findings import Level
 

@@ -18,7 +18,7 @@ from airflow_batch_inference.predictors.golden import put_golden
 from airflow_batch_inference.predictors.input_contract import contract_of
 from airflow_batch_inference.records import BaselineRecord, ModelRecord, ReadOptions, fingerprint
 from airflow_batch_inference.schema.signature import refine_inputs
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.uris import join_uri, model_folder, normalize_uri
 from airflow_batch_inference.workflows.build_baseline import (
     ReferenceOptions,
@@ -189,7 +189,7 @@ def register_baseline(
     Parameters
     ----------
     dataset
-        The reference, as :func:`~airflow_batch_inference.sources.dataset.open_dataset` takes it.
+        The reference, as :func:`~airflow_batch_inference.sources.registry.open_dataset` takes it.
     model
         It scores the dataset; None: the data alone.
     options

@@ -21,7 +21,7 @@ from airflow_batch_inference.records import PredictionSetRecord, ProfileRecord
 from airflow_batch_inference.schema.casting import converted
 from airflow_batch_inference.schema.column_types import is_number, is_text
 from airflow_batch_inference.schema.columns import replace_columns
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.temporary import private_folder
 from airflow_batch_inference.storage.uris import is_record_uri
 from airflow_batch_inference.storage.versions import is_touched_only
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from airflow_batch_inference.records import Part
-    from airflow_batch_inference.sources.dataset import Dataset, Origin
+    from airflow_batch_inference.sources.batches import Origin
+    from airflow_batch_inference.sources.dataset import Dataset
     from airflow_batch_inference.storage.store import Storage
 
 _BLOCK_ROWS = 65_536

@@ -20,7 +20,7 @@ from airflow_batch_inference.checks.checks import (
 from airflow_batch_inference.exceptions import CheckFailedError, ConfigurationError
 from airflow_batch_inference.predictors.isolation import RejectedRow, ScoredRows
 from airflow_batch_inference.records import CheckCount
-from airflow_batch_inference.sources.dataset import MiniBatch, Origin
+from airflow_batch_inference.sources.batches import MiniBatch, Origin
 
 COLUMNS = {"in.a": pa.array([1.0, -1.0, 5.0]), "out.risk": pa.array([0.2, 0.95, 0.99])}
 GIVEN = {"negative": "in.a < 0", "high": {"when": "out.risk > 0.9", "max_rate": 0.5, "action": "fail"}}

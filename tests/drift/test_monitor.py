@@ -9,7 +9,7 @@ import pytest
 from airflow_batch_inference.drift.monitor import Current, count, monitor
 from airflow_batch_inference.drift.rules import DriftRule
 from airflow_batch_inference.records import DriftStatus
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.workflows.build_baseline import plain_baseline
 

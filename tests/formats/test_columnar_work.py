@@ -10,7 +10,7 @@ from airflow_batch_inference.formats import readers
 from airflow_batch_inference.formats.reading import Reading
 from airflow_batch_inference.records import ColumnSpec, CsvOptions, ReadOptions
 from airflow_batch_inference.sources import dataset as dataset_module
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 
 STORE = Storage()

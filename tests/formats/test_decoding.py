@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from airflow_batch_inference.formats.decoding import decoded, read_type
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 
 

@@ -15,7 +15,7 @@ from airflow_batch_inference.exceptions import DataError
 from airflow_batch_inference.formats.csv import reader
 from airflow_batch_inference.formats.readers import inspect_file
 from airflow_batch_inference.formats.writers import PartWriter
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 
 STORE = Storage()

@@ -9,8 +9,8 @@ import pytest
 
 from airflow_batch_inference.exceptions import DataError
 from airflow_batch_inference.formats.table_folders import refuse_target
-from airflow_batch_inference.sources.dataset import open_dataset
 from airflow_batch_inference.sources.listing import list_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.storage.uris import normalize_uri
 

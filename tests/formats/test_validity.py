@@ -15,7 +15,7 @@ import pytest
 
 from airflow_batch_inference.exceptions import DataError
 from airflow_batch_inference.formats import streams
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 
 STORE = Storage()
@@ -172,7 +172,7 @@ def wide():
 READ = """
 import resource, sys
 import numpy, pyarrow.compute, pyarrow.parquet, pyarrow.csv, pyarrow.json
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.exceptions import DataError
 from airflow_batch_inference.storage.store import Storage
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()

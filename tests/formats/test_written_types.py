@@ -15,7 +15,7 @@ import pytest
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.formats.writers import PartWriter
 from airflow_batch_inference.formats.written_types import as_written, require_writable, written_type
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 
 ID = uuid.UUID("12345678-1234-5678-1234-567812345678")
@@ -191,7 +191,7 @@ def test_a_file_of_periods_is_read_alike_before_and_after_pandas_is_there(tmp_pa
 
     pd.DataFrame({"x": pd.period_range("2024-01", periods=2, freq="M")}).to_parquet(tmp_path / "a.parquet")
     code = (
-        "import sys; from airflow_batch_inference.sources.dataset import open_dataset; "
+        "import sys; from airflow_batch_inference.sources.registry import open_dataset; "
         "from airflow_batch_inference.storage.store import Storage; "
         "assert 'pandas' not in sys.modules; "
         f"print(open_dataset({str(tmp_path / 'a.parquet')!r}, Storage()).schema.field('x').type)"

@@ -28,7 +28,7 @@ from airflow_batch_inference.operators import (
     LoadModelOperator,
     PredictOperator,
 )
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 
 STORE = Storage()

@@ -16,7 +16,7 @@ from airflow_batch_inference.operators import (
     PredictOperator,
 )
 from airflow_batch_inference.predictors.nesting import open_written
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.workflows.verify import verify
 

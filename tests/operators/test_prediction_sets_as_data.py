@@ -23,7 +23,7 @@ from airflow_batch_inference.operators import (
     LogArtifactsOperator,
     PredictOperator,
 )
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.storage.uris import normalize_uri
 

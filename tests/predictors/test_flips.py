@@ -23,7 +23,7 @@ from airflow_batch_inference.predictors.disagreements import (
     parse_flips,
 )
 from airflow_batch_inference.records import OTHER_LABELS, LineRows, Receipt
-from airflow_batch_inference.sources.dataset import MiniBatch, Origin
+from airflow_batch_inference.sources.batches import MiniBatch, Origin
 
 ONE = Compared(output="p", challenger_output="q", champion=(0,), challenger=(0,))
 

@@ -19,7 +19,7 @@ from airflow_batch_inference.exceptions import (
     SignatureMismatchError,
 )
 from airflow_batch_inference.predictors.golden import MOST_ROWS, check_golden, put_golden
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 
 STORE = Storage()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.predictors.shares import Split, key_shares, key_texts, parse_split
-from airflow_batch_inference.sources.dataset import MiniBatch, Origin
+from airflow_batch_inference.sources.batches import MiniBatch, Origin
 
 NAMES = ("a", "b", "c")
 
@@ -121,7 +121,7 @@ def test_another_seed_and_another_file_give_another_split():
 def test_another_process_with_another_hash_seed_routes_alike():
     code = (
         "import pyarrow as pa; from airflow_batch_inference.predictors.shares import Split; "
-        "from airflow_batch_inference.sources.dataset import MiniBatch, Origin; "
+        "from airflow_batch_inference.sources.batches import MiniBatch, Origin; "
         "batch = MiniBatch(pa.table({'key': list('abcdefgh')}), (Origin('file:///1', 0, 8),)); "
         "print([Split(arms=('a', 'b'), weights=(0.5, 0.5), key=key).route(batch).tolist() for key in ('key', None)])"
     )

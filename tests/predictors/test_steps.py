@@ -17,7 +17,7 @@ from airflow_batch_inference.exceptions import ConfigurationError, PredictionErr
 from airflow_batch_inference.models.describe import ModelRequest, describe_model
 from airflow_batch_inference.predictors.chain import Call, StepModel, steps_predictor
 from airflow_batch_inference.records import ColumnSpec
-from airflow_batch_inference.sources.dataset import MiniBatch, Origin
+from airflow_batch_inference.sources.batches import MiniBatch, Origin
 from airflow_batch_inference.storage.store import Storage
 
 TABLE = pa.table({"a": [1.0, 2.0, 3.0], "b": [10.0, 20.0, 30.0], "key": ["x", "y", "z"]})

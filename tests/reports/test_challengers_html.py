@@ -13,7 +13,7 @@ from airflow_batch_inference.predictors.disagreement_counts import judged
 from airflow_batch_inference.predictors.disagreements import Compared, FlipCounter, FlipRule
 from airflow_batch_inference.records import ChallengerResult, ChallengersRecord, TaskKey, UsedModel, decode_record
 from airflow_batch_inference.reports.challengers_html import render_challengers
-from airflow_batch_inference.sources.dataset import MiniBatch, Origin
+from airflow_batch_inference.sources.batches import MiniBatch, Origin
 
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "a' b&c", "\u202eevil", "{{ 7*7 }}", ""]
 ROWS = 2000

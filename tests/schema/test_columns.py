@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from airflow_batch_inference.schema.columns import append_columns, repeated, replace_columns
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 
 TABLE = pa.table({"a": [1, 2], "b": ["x", "y"]}, metadata={"kept": "yes"})

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 
 from airflow_batch_inference.exceptions import ConfigurationError, DataError
-from airflow_batch_inference.sources.dataset import open_dataset
 from airflow_batch_inference.sources.digest import digest_of
 from airflow_batch_inference.sources.inline import MAX_INLINE_ROWS, inline_table, is_inline
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 
 FRAME = pd.DataFrame(

@@ -14,7 +14,7 @@ import pytest
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError, ConfigurationError
 from airflow_batch_inference.records import CatalogEntry, TaskKey
 from airflow_batch_inference.scripts.plan import list_items
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.storage.uris import is_record_uri, normalize_uri
 from airflow_batch_inference.workflows.build_baseline import open_sample_set

@@ -13,8 +13,8 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_batch_inference.exceptions import InputChangedError
-from airflow_batch_inference.sources.dataset import open_dataset
 from airflow_batch_inference.sources.listing import list_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.storage.versions import asked_version, is_touched_only, told_version, wait_until_told_apart
 

@@ -21,7 +21,7 @@ from airflow_batch_inference.exceptions import (
     DataError,
 )
 from airflow_batch_inference.models.local_copy import private_copy
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.storage.uris import normalize_uri, redact
 from airflow_batch_inference.storage.web import WebFiles

@@ -12,7 +12,8 @@ import pytest
 
 from airflow_batch_inference.exceptions import DataError
 from airflow_batch_inference.formats.units import RowRange
-from airflow_batch_inference.sources.dataset import Cursor, open_dataset
+from airflow_batch_inference.sources.cursor import Cursor
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 
 STORAGE = Storage()

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from airflow_batch_inference.formats.csv import borders as module
 from airflow_batch_inference.formats.csv.borders import csv_borders
 from airflow_batch_inference.formats.units import RowRange
-from airflow_batch_inference.sources.dataset import Cursor, open_dataset
+from airflow_batch_inference.sources.cursor import Cursor
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 
 

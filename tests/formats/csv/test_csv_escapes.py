@@ -7,7 +7,7 @@ import pytest
 from airflow_batch_inference.exceptions import DataError
 from airflow_batch_inference.formats.csv.escapes import EscapeWatch
 from airflow_batch_inference.records import CsvOptions, ReadOptions
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 
 SPARK = ReadOptions(csv=CsvOptions(escape="\\"))

@@ -10,7 +10,7 @@ import pytest
 from airflow_batch_inference.exceptions import DataError
 from airflow_batch_inference.formats.csv.options import parse_csv_options
 from airflow_batch_inference.records import ReadOptions
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 
 STORE = Storage()

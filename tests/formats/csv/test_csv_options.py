@@ -13,7 +13,7 @@ from pandas._libs.parsers import STR_NA_VALUES
 from airflow_batch_inference.exceptions import ConfigurationError, DataError
 from airflow_batch_inference.formats.csv.options import NULL_WORDS, given_options, parse_csv_options
 from airflow_batch_inference.records import ColumnSpec, CsvOptions, ReadOptions
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 
 STORE = Storage()

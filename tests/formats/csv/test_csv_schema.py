@@ -8,7 +8,7 @@ import pytest
 
 from airflow_batch_inference.formats.csv import reader, schema
 from airflow_batch_inference.records import CsvOptions, ReadOptions
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 
 STORE = Storage()

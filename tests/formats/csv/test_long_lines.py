@@ -13,7 +13,7 @@ from airflow_batch_inference.formats.csv.options import parse_csv_options
 from airflow_batch_inference.formats.csv.reader import BLOCK_BYTES
 from airflow_batch_inference.formats.readers import inspect_file
 from airflow_batch_inference.records import ReadOptions
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 
 STORE = Storage()

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from airflow_batch_inference.records import ColumnSpec, ReadOptions
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 
 STORE = Storage()

@@ -12,7 +12,7 @@ import pytest
 from airflow_batch_inference.exceptions import DataError
 from airflow_batch_inference.formats.json import array
 from airflow_batch_inference.formats.units import RowRange
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 
 FRAME = pd.DataFrame(

@@ -16,13 +16,13 @@ from airflow_batch_inference.exceptions import BatchInferenceError, DataError
 from airflow_batch_inference.formats.json.limits import MOST_FIELDS, MOST_LEVELS, deep_line, has_many_fields, is_deep
 from airflow_batch_inference.inference.files import read_request
 from airflow_batch_inference.records import decode_record
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 
 STORE = Storage()
 READ = """
 import sys
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.exceptions import DataError
 from airflow_batch_inference.storage.store import Storage
 for path in sys.argv[2:]:

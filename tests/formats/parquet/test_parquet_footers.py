@@ -10,13 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from airflow_batch_inference.exceptions import DataError
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 
 STORE = Storage()
 READ = """
 import sys
-from airflow_batch_inference.sources.dataset import open_dataset
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.exceptions import DataError
 from airflow_batch_inference.plugin.preview import first_rows
 from airflow_batch_inference.storage.store import Storage
