@@ -38,7 +38,7 @@ def columns(*entries):
 def load(path, *, pinned=False, **options):
     with private_copy(str(path), Storage()) as copy:
         trust = TrustRequest(sha256=copy.sha256 if pinned else None)
-    return load_model(str(path), storage=Storage(), trust=trust, options=options)
+    return load_model(str(path), storage=Storage(), trust=trust, options=options, apart=False)
 
 
 def sklearn_folder(path, predict_fn=None, **more):
