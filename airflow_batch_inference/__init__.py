@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.wording import guard_logs
+from airflow_batch_inference.wording.logs import guard_logs
 
 if TYPE_CHECKING:
     from airflow_batch_inference.inference.pipeline import Pipeline

@@ -45,7 +45,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_batch_inference.wording import said
+from airflow_batch_inference.wording.texts import said
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -24,7 +24,7 @@ from airflow_batch_inference.records import (
     TaskKey,
 )
 from airflow_batch_inference.storage.uris import task_of
-from airflow_batch_inference.wording import has_secret
+from airflow_batch_inference.wording.uris import has_secret
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator

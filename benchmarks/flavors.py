@@ -165,8 +165,10 @@ def own(name: str, path: Path) -> Callable[[pa.Table], np.ndarray]:
 
 def ours(path: Path, options: dict[str, Any]) -> Callable[[pa.Table], np.ndarray]:
     """Return what scores a table with our flavor, mini-batch by mini-batch."""
-    from airflow_batch_inference.models.loading import TrustRequest, load_model
-    from airflow_batch_inference.storage.store import Storage, sha256_of
+    from airflow_batch_inference.models.loading import load_model
+    from airflow_batch_inference.models.trust import TrustRequest
+    from airflow_batch_inference.storage.digests import sha256_of
+    from airflow_batch_inference.storage.store import Storage
 
     trust = TrustRequest(sha256=sha256_of(path))
     model = load_model(str(path), storage=Storage(), trust=trust, options=options).model

@@ -114,7 +114,7 @@ def load(folder: Path, threads: int) -> tuple[Any, Callable[[np.ndarray], np.nda
         return model, model.booster.inplace_predict
     import joblib
 
-    from airflow_batch_inference.flavors.sklearn.flavor import describe
+    from airflow_batch_inference.flavors.sklearn.model import describe
 
     estimator = joblib.load(path)
     if hasattr(estimator, "n_jobs"):
@@ -132,22 +132,23 @@ def native(folder: Path, x: np.ndarray) -> np.ndarray:
 
 def measure(folder: Path, rows: int, repeats: int, threads: int) -> dict[str, Any]:
     """Score with both, alternating."""
+    from airflow_batch_inference.flavors.registry import trees_of
+    from airflow_batch_inference.trees.compiled import apply_link
     from airflow_batch_inference.trees.scorer import TreeScorer
-    from airflow_batch_inference.trees.sources import readable_of
 
     model, library = load(folder, threads)
     x, _ = data(rows, 1)
     array = native(folder, x)
     batch = pa.table([np.ascontiguousarray(column) for column in x.T], names=COLUMNS)
     method = "predict_proba" if folder.suffix == ".sklearn" else "predict"
-    readable = readable_of(model)
-    if readable is None:
+    trees = trees_of(model)
+    if trees is None:
         raise SystemExit(f"{folder.name} is no tree ensemble that is known")
-    TreeScorer.of(readable.read()).score(batch.slice(0, 8), (method,))  # warm
+    TreeScorer.of(trees.read(apply_link)).score(batch.slice(0, 8), (method,))  # warm
     started = time.perf_counter()
-    source = readable.read()
+    source = trees.read(apply_link)
     scorer = TreeScorer.of(source)
-    problem = scorer.difference(source, readable.methods)
+    problem = scorer.difference(source, trees.methods)
     ready = time.perf_counter() - started
     if problem:
         raise SystemExit(f"{folder.name}: {problem}")
@@ -186,14 +187,15 @@ def memory(folder: Path, rows: int, threads: int, who: str) -> dict[str, Any]:
 
 def start(folder: Path) -> dict[str, Any]:
     """Say how long the kernel takes to be there, beside the model."""
+    from airflow_batch_inference.flavors.registry import trees_of
+    from airflow_batch_inference.trees.compiled import apply_link
     from airflow_batch_inference.trees.scorer import TreeScorer
-    from airflow_batch_inference.trees.sources import readable_of
 
     model, _ = load(folder, 1)
-    readable = readable_of(model)
+    trees = trees_of(model)
     x, _ = data(8, 1)
     batch = pa.table([np.ascontiguousarray(column) for column in x.T], names=COLUMNS)
-    source = readable.read()  # type: ignore[union-attr]  # it is one
+    source = trees.read(apply_link)  # type: ignore[union-attr]  # it is one
     started = time.perf_counter()
     TreeScorer.of(source).score(batch, ("predict",))
     return {"seconds": time.perf_counter() - started}

@@ -52,16 +52,17 @@ BY_COLUMN: dict[str, Form] = {
 
 def ours(model: Any, folder: Path, cache: Path, threads: int) -> Engine:  # noqa: ANN401, ARG001  # one signature for all
     """Read, pack and compare, as trees.py does."""
+    from airflow_batch_inference.flavors.registry import trees_of
+    from airflow_batch_inference.trees.compiled import apply_link
     from airflow_batch_inference.trees.scorer import TreeScorer
-    from airflow_batch_inference.trees.sources import readable_of
 
-    readable = readable_of(model)
-    if readable is None:
+    forest = trees_of(model)
+    if forest is None:
         raise SystemExit(f"{folder.name} is no tree ensemble that is known")
     method = "predict_proba" if folder.suffix == ".sklearn" else "predict"
-    source = readable.read()
+    source = forest.read(apply_link)
     scorer = TreeScorer.of(source)
-    problem = scorer.difference(source, readable.methods)
+    problem = scorer.difference(source, forest.methods)
     if problem:
         raise SystemExit(problem)
     return lambda batch: (scorer.score(batch, (method,)) or {})[method], {"Arrow columns": arrow}

@@ -44,8 +44,9 @@ def make_models(folder: Path) -> dict[str, Path]:
     from sklearn.tree import DecisionTreeClassifier
 
     from airflow_batch_inference.models.describe import ModelRequest, describe_model
-    from airflow_batch_inference.models.loading import TrustRequest
-    from airflow_batch_inference.storage.store import Storage, sha256_of
+    from airflow_batch_inference.models.trust import TrustRequest
+    from airflow_batch_inference.storage.digests import sha256_of
+    from airflow_batch_inference.storage.store import Storage
 
     rng = np.random.default_rng(1)
     names = [f"f{i:02d}" for i in range(FEATURES)]

@@ -11,7 +11,7 @@ import argparse
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_batch_inference.cli import alias, baseline, drift, inspect, preflight, score, sweep, verify
-from airflow_batch_inference.wording import said
+from airflow_batch_inference.wording.texts import said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ import getpass
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.cli.command import ARTIFACT_ROOT, Command, absolute
-from airflow_batch_inference.wording import said
+from airflow_batch_inference.wording.texts import said
 
 if TYPE_CHECKING:
     import argparse

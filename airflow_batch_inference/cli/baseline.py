@@ -6,7 +6,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.cli.command import CSV_OPTIONS, Command, absolute, listed, require_alone
-from airflow_batch_inference.wording import said, visible
+from airflow_batch_inference.wording.signs import visible
+from airflow_batch_inference.wording.texts import said
 
 if TYPE_CHECKING:
     import argparse
@@ -17,7 +18,7 @@ _OF_A_MODEL = ("sha256", "label_columns", "target_column", "decision_threshold",
 def _run(arguments: argparse.Namespace) -> int:
     """Make a baseline, store it, and print its URI."""
     from airflow_batch_inference.models.describe import ModelRequest
-    from airflow_batch_inference.models.loading import TrustRequest
+    from airflow_batch_inference.models.trust import TrustRequest
     from airflow_batch_inference.operators.arguments import csv_options, names, number
     from airflow_batch_inference.operators.base import storage_for
     from airflow_batch_inference.workflows.build_baseline import ReferenceOptions

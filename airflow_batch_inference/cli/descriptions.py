@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.cli.command import show, show_table, shown
-from airflow_batch_inference.wording import said, without_secrets
+from airflow_batch_inference.wording.texts import said, without_secrets
 from airflow_batch_inference.workflows.findings import in_bytes
 
 if TYPE_CHECKING:

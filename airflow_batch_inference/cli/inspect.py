@@ -50,7 +50,8 @@ def _run(arguments: argparse.Namespace) -> int:
 def _model_file(uri: str, arguments: argparse.Namespace, storage: Storage) -> dict[str, Any]:
     """Describe a model's file: loaded, where that is safe or somebody vouches for it."""
     from airflow_batch_inference.models.describe import ModelRequest, describe_model
-    from airflow_batch_inference.models.loading import TrustRequest, look_at
+    from airflow_batch_inference.models.recognition import look_at
+    from airflow_batch_inference.models.trust import TrustRequest
     from airflow_batch_inference.operators.base import trusted_digests
     from airflow_batch_inference.storage.uris import normalize_uri
 

@@ -84,7 +84,7 @@ def model_of(
         As :func:`~airflow_batch_inference.models.loading.load_model` says.
     """
     from airflow_batch_inference.models.describe import ModelRequest, describe_model
-    from airflow_batch_inference.models.loading import TrustRequest
+    from airflow_batch_inference.models.trust import TrustRequest
     from airflow_batch_inference.operators.base import trusted_digests
     from airflow_batch_inference.operators.inputs import read_model, resolve_model
 

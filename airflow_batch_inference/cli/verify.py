@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.cli.command import Command, absolute
-from airflow_batch_inference.wording import said
+from airflow_batch_inference.wording.texts import said
 
 if TYPE_CHECKING:
     import argparse

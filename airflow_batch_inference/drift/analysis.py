@@ -19,7 +19,7 @@ from airflow_batch_inference.drift.rules.base import Context
 from airflow_batch_inference.drift.wiring import few_compared
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.records import DriftResult, DriftStatus
-from airflow_batch_inference.schema.signature import known_names
+from airflow_batch_inference.schema.names import known_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

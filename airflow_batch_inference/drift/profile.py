@@ -30,7 +30,7 @@ from airflow_batch_inference.records import (
     NumericProfile,
     Profile,
 )
-from airflow_batch_inference.schema.signature import known_names
+from airflow_batch_inference.schema.names import known_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_batch_inference.schema.signature import known_names
+from airflow_batch_inference.schema.names import known_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

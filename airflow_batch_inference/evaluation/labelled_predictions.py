@@ -23,7 +23,7 @@ from airflow_batch_inference.evaluation.labels import (
     values_of,
 )
 from airflow_batch_inference.exceptions import ConfigurationError, SignatureMismatchError
-from airflow_batch_inference.schema.signature import is_number
+from airflow_batch_inference.schema.column_types import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

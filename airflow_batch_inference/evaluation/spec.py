@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from airflow_batch_inference.evaluation.labelled_predictions import Classes
 from airflow_batch_inference.evaluation.names import names_of, require_known
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.schema.signature import plain_name
+from airflow_batch_inference.schema.names import plain_name
 
 if TYPE_CHECKING:
     from airflow_batch_inference.evaluation.labels import ClassLabel

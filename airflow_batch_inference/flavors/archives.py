@@ -1,7 +1,7 @@
 """Zip archives that hold a model, looked at before a framework opens them.
 
-What must not be relaxed: a member is known by its exact name, there is one of each, none leads out of the archive,
-and none is read that would unpack to far more than the archive holds.
+Invariants: a member is known by its exact name, there is one of each, none leads out of the archive, and none is read
+that would unpack to far more than the archive holds.
 """
 
 from __future__ import annotations

@@ -1,18 +1,20 @@
 """What a flavor is: the contract between a framework's adapter and everything else.
 
-What must not be relaxed: a flavor recognises a file by its name AND its content without importing its framework,
-states honestly whether the format can carry code, and row i of what a model returns belongs to row i of the batch.
+Invariants: a flavor recognises a file by its name AND its content without importing its framework, states honestly
+whether the format can carry code, and row i of what a model returns belongs to row i of the batch.
 """
 
 from __future__ import annotations
 
 import importlib
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from airflow_batch_inference.exceptions import ConfigurationError, FlavorNotInstalledError, did_you_mean
 
 if TYPE_CHECKING:
+    from builtins import property as overridable
     from collections.abc import Mapping, Sequence
     from pathlib import Path
     from types import ModuleType
@@ -20,7 +22,11 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+    from airflow_batch_inference.flavors.forests.source import Trees
     from airflow_batch_inference.records import ColumnSpec
+    from airflow_batch_inference.schema.inputs import OnlyTensor
+else:
+    from airflow_batch_inference.flavors.overridable import overridable
 
 Trust = Literal["data", "allow-list", "code"]
 """``data``: cannot carry code. ``allow-list``: names types, which are audited first. ``code``: can run anything."""
@@ -72,44 +78,84 @@ class ModelFormat:
 Prediction: TypeAlias = "np.ndarray | pa.Array | Mapping[str, np.ndarray | pa.Array]"
 
 
-class LoadedModel(Protocol):
-    """A model in memory.
+class LoadedModel:
+    """A model in memory. Flavors' models derive from it, and say only what is not as here.
 
-    A model whose methods come from one pass may have ``predict_all(batch, *, methods, kwargs)``, which returns a
-    mapping of each method to what ``predict`` returns for it. It may have further properties: ``importances``, input
-    name to a number that is not negative (drift of unimportant columns weighs less); ``classes``, the class labels in
-    the order of ``predict_proba``'s columns; and ``takes_lists``, whether an input of unknown type may be a list, a
-    struct or a map (where it is not there, it may); ``names_outputs``, whether one output by name keeps its name;
-    ``only_output``, what a network calls its only output, and ``tensor``, its only input
-    (:class:`~airflow_batch_inference.schema.signature.OnlyTensor`);
-    ``example(inputs)``, a value that it takes for those columns of which it knows one;
-    ``unnamed``, the name of a first step of which nobody can tell which columns it takes unless somebody names them;
-    and ``describe_failure(error)``, which says what failed and where, for a message.
+    What is read here like a property may be an attribute, a dataclass's field or a property of a derived class.
     """
 
-    @property
-    def feature_names(self) -> tuple[str, ...] | None:
-        """The input columns in the model's order; None where the model takes them by position."""
+    __slots__ = ()
 
-    @property
-    def n_features(self) -> int | None:
-        """How many input columns there are, where the model knows."""
-
-    @property
+    @overridable
     def inputs(self) -> tuple[ColumnSpec, ...] | None:
         """The input columns with Arrow type names, ``any`` where unknown; None where ``feature_names`` is."""
+        return None
 
-    @property
+    @overridable
+    def feature_names(self) -> tuple[str, ...] | None:
+        """The input columns in the model's order; None where the model takes them by position."""
+        return None if self.inputs is None else tuple(spec.name for spec in self.inputs)
+
+    @overridable
+    def n_features(self) -> int | None:
+        """How many input columns there are, where the model knows."""
+        return None if self.feature_names is None else len(self.feature_names)
+
+    @overridable
     def output_names(self) -> tuple[str, ...] | None:
-        """The names of what ``predict`` returns, where the model knows."""
+        """The names of what ``predict`` returns, where the model knows; it may learn them when it first predicts."""
+        return None
 
-    @property
+    @overridable
     def methods(self) -> tuple[str, ...]:
         """Those of :data:`METHODS` that the model has."""
+        return ("predict",)
 
-    @property
+    @overridable
     def versions(self) -> Mapping[str, str]:
         """Installed versions of all packages that determine the predictions."""
+        message = f"{type(self).__name__} does not say which packages' versions determine its predictions"
+        raise NotImplementedError(message)
+
+    @overridable
+    def classes(self) -> tuple[Any, ...] | None:
+        """The class labels in the order of ``predict_proba``'s columns; None where there are none."""
+        return None
+
+    @overridable
+    def importances(self) -> Mapping[str, float] | None:
+        """A number that is not negative for each input, if known: drift of unimportant columns weighs less."""
+        return None
+
+    @overridable
+    def takes_lists(self) -> bool:
+        """Whether an input of unknown type may be a list, a struct or a map."""
+        return True
+
+    @overridable
+    def tensor(self) -> OnlyTensor | None:
+        """A network's only input, where nobody says what its columns are called."""
+        return None
+
+    @overridable
+    def only_output(self) -> str | None:
+        """What a network calls its only output."""
+        return None
+
+    @overridable
+    def names_outputs(self) -> bool:
+        """Whether one output by name keeps its name."""
+        return False
+
+    @overridable
+    def unnamed(self) -> str | None:
+        """The name of a first step of which nobody can tell which columns it takes unless somebody names them."""
+        return None
+
+    @overridable
+    def is_one_pass(self) -> bool:
+        """Whether several methods come from one pass, so that :meth:`predict_all` saves time."""
+        return False
 
     def predict(
         self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
@@ -136,31 +182,40 @@ class LoadedModel(Protocol):
         ConfigurationError
             The model does not have the method.
         """
+        raise NotImplementedError
+
+    def predict_all(
+        self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
+    ) -> Mapping[str, Prediction]:
+        """Return what :meth:`predict` returns for each of several methods."""
+        return {method: self.predict(batch, method=method, kwargs=kwargs) for method in methods}
+
+    def example(self, inputs: pa.Table) -> Mapping[str, object]:  # noqa: ARG002  # for those that know
+        """Return a value that the model takes for those columns of which it knows one."""
+        return {}
+
+    def describe_failure(self, error: Exception, method: str) -> str:  # noqa: ARG002  # for those that know
+        """Say what failed when a method raised an error, and where, as the subject of a message."""
+        return f"The model's {method}"
 
 
-class Flavor(Protocol):
-    """One framework's adapter; made without arguments, importing nothing of its framework.
+class Flavor(ABC):
+    """One framework's adapter; made without arguments, importing nothing of its framework."""
 
-    It may have further members: ``recognise_content(path, head)``, which tells a file by its content alone where its
-    name says nothing; ``imported_names(path, model_format)``, what a file that can run code would import;
-    ``safer``, how else to save such a model, for the message that refuses it; ``with_options(path, model_format,
-    options)``, the format of what the load options ask for, where they choose among several models in a folder; and
-    ``require_followable(path, model_format, options)``, called in the trial of a file that nobody vouches for, which
-    refuses damage before the framework is imported, and what it would follow into other memory or without end.
-    """
+    name: ClassVar[str]
+    """What ``flavor=`` takes."""
+    formats: ClassVar[tuple[ModelFormat, ...]]
+    """The formats that it loads."""
+    extra: ClassVar[str | None] = None
+    """The pip extra of this package that installs the framework; None where it is always there."""
+    safer: ClassVar[str] = "in a format that cannot hold code"
+    """How else to save such a model, for the message that refuses it."""
+    packages: ClassVar[tuple[str, ...] | None] = None
+    """The distributions that decide what a file is loaded as; None where it may be any flavor's."""
+    releases_gil: ClassVar[bool] = False
+    """Whether threads of one process can predict side by side; only where the library says so, or it was measured."""
 
-    @property
-    def name(self) -> str:
-        """The name that ``flavor=`` takes."""
-
-    @property
-    def formats(self) -> tuple[ModelFormat, ...]:
-        """The formats that it loads."""
-
-    @property
-    def extra(self) -> str | None:
-        """The pip extra of this package that installs the framework; None where it is always there."""
-
+    @abstractmethod
     def recognise(self, path: Path, head: bytes) -> ModelFormat | None:
         """Return the format if both the name and the first bytes (at least 64, if there are) agree on it.
 
@@ -168,6 +223,7 @@ class Flavor(Protocol):
         can be larger than memory is not read whole.
         """
 
+    @abstractmethod
     def load(
         self, path: Path, *, model_format: ModelFormat, trusted: tuple[str, ...], options: Mapping[str, Any]
     ) -> LoadedModel:
@@ -193,6 +249,43 @@ class Flavor(Protocol):
         ModelLoadError, Exception
             The file is damaged or from another version; any exception is reported as such.
         """
+
+    def recognise_content(self, path: Path, head: bytes) -> ModelFormat | None:  # noqa: ARG002  # few can
+        """Tell a file by its content alone, where its name says nothing."""
+        return None
+
+    def with_options(
+        self,
+        path: Path,  # noqa: ARG002  # few need it
+        model_format: ModelFormat,
+        options: Mapping[str, Any],  # noqa: ARG002
+    ) -> ModelFormat:
+        """Return the format of what the load options ask for, where they choose among several models in a folder."""
+        return model_format
+
+    def imported_names(self, path: Path, model_format: ModelFormat) -> tuple[str, ...]:  # noqa: ARG002  # few can
+        """Return what a file that can run code would import, as far as can be told without loading it."""
+        return ()
+
+    def require_followable(  # noqa: B027  # there may be nothing to refuse
+        self, path: Path, model_format: ModelFormat, options: Mapping[str, Any]
+    ) -> None:
+        """Refuse what would crash the framework's parser, or lead it into other memory or on without end.
+
+        Called in the trial of a file that nobody vouches for, before the framework is imported.
+        """
+
+    def trees(self, model: LoadedModel) -> Trees | None:  # noqa: ARG002  # few have any
+        """Return the trees of a model of this flavor, for the kernel; None where it is no tree ensemble."""
+        return None
+
+    def accepts(self, model: object) -> bool:  # noqa: ARG002  # few can
+        """Say whether :meth:`wrap` makes a loaded model of this object, which is in memory."""
+        return False
+
+    def wrap(self, model: object) -> LoadedModel:
+        """Return an object in memory as a loaded model."""
+        raise NotImplementedError
 
 
 def require(module: str, *, extra: str | None) -> ModuleType:

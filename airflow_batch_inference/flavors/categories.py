@@ -1,10 +1,10 @@
 """Columns that a LightGBM model was trained on as pandas categories, found in the model's own text.
 
-LightGBM does not see a category but its position in the list of categories seen in training; a missing or unseen
-one is NaN (``lightgbm.basic._data_from_pandas``). The text ends with those lists, one a category column, in the
-order of the columns; which columns they are stands in the parameters, unless ``categorical_feature=`` named others.
-What must not be relaxed: where the two do not match for certain, the model is refused, because a wrong guess scores
-silently wrong.
+LightGBM does not see a category but its position in the list of categories seen in training; a missing or unseen one is
+NaN (``lightgbm.basic._data_from_pandas``). The text ends with those lists, one a category column, in the order of the
+columns; which columns they are stands in the parameters, unless ``categorical_feature=`` named others.
+
+Invariants: where the two do not match for certain, the model is refused, because a wrong guess scores silently wrong.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadErro
 from airflow_batch_inference.flavors.base import CATEGORY_COLUMNS
 from airflow_batch_inference.records import ColumnSpec
 from airflow_batch_inference.schema.columns import replace_columns
-from airflow_batch_inference.schema.signature import known_names, require_known
+from airflow_batch_inference.schema.names import known_names, require_known
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

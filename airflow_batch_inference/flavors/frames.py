@@ -1,8 +1,8 @@
 """A mini-batch in the form that a framework takes: one contiguous matrix, or a data frame.
 
-What must not be relaxed: columns keep their order and rows theirs, and a null is a NaN, never a zero. Memory order is
-part of the result: BLAS sums a row in another order for another layout, so an array is row-major and a frame's block
-column-major, as NumPy's and pandas' own are; then linear models give the same bits as they do outside.
+Invariants: columns keep their order and rows theirs, and a null is a NaN, never a zero. Memory order is part of the
+result: BLAS sums a row in another order for another layout, so an array is row-major and a frame's block column-major,
+as NumPy's and pandas' own are; then linear models give the same bits as they do outside.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Keyword arguments of a model's own predict: what a library would ignore in silence is refused.
 
-What must not be relaxed: a misspelled ``num_iteration`` must not score with all trees; and XGBoost, which believes an
+Invariants: a misspelled ``num_iteration`` must not score with all trees; and XGBoost, which believes an
 ``iteration_range``, gets none that begins or ends before its first tree.
 """
 

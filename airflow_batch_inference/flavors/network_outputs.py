@@ -1,8 +1,10 @@
 """What a network's outputs mean, which no file says: the load options that tell it, the same for all networks.
 
 ``{"outputs": "probabilities"}`` or ``{"outputs": "logits"}`` gives ``predict_proba``; ``{"output": name}`` keeps one of
-several outputs. What must not be relaxed: without those options nothing is called a probability, and ``predict`` is
-what the network returns, whatever the options say.
+several outputs.
+
+Invariants: without those options nothing is called a probability, and ``predict`` is what the network returns, whatever
+the options say.
 """
 
 from __future__ import annotations

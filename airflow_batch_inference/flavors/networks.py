@@ -1,6 +1,6 @@
 """What models have in common whose inputs are tensors, or whose methods come from one pass.
 
-What must not be relaxed: a method that the model does not have is refused before anything is computed.
+Invariants: a method that the model does not have is refused before anything is computed.
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_batch_inference.flavors.base import require_method
-from airflow_batch_inference.schema.signature import OnlyTensor
+from airflow_batch_inference.flavors.base import LoadedModel, require_method
+from airflow_batch_inference.schema.inputs import OnlyTensor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,22 +28,14 @@ _NUMBERED = re.compile(r"(keras_tensor|input_layer|inputs?|args?|x)([_.]\d+)?")
 """Names that frameworks give inputs of which nobody said what they are called."""
 
 
-class _Answers(Protocol):
-    @property
-    def methods(self) -> tuple[str, ...]: ...
-
-    def predict_all(
-        self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
-    ) -> Mapping[str, Prediction]: ...
-
-
-class OnePass:
+class OnePass(LoadedModel):
     """A model that answers several methods from one pass, and so one of them as well."""
 
     __slots__ = ()
+    is_one_pass: ClassVar[bool] = True
 
     def predict(
-        self: _Answers, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
+        self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
     ) -> Prediction:
         """Score one mini-batch; see :meth:`~.base.LoadedModel.predict`."""
         require_method(method, self.methods)

@@ -1,8 +1,8 @@
 """What a pickle would import if it were loaded, read from its opcodes; nothing of it is run.
 
-What must not be relaxed: this is advice for the person who decides whether to trust a file, never the decision. A
-hostile file can hide names from it. And reading it takes time in proportion to the file, whatever is in it: each search
-below looks at a byte a few times at most.
+Invariants: this is advice for the person who decides whether to trust a file, never the decision. A hostile file can
+hide names from it. And reading it takes time in proportion to the file, whatever is in it: each search below looks at a
+byte a few times at most.
 """
 
 from __future__ import annotations

@@ -1,12 +1,16 @@
 """Which flavors there are, and which of them a file belongs to.
 
 Built-in flavors stand in a table of strings, others register under the entry-point group
-``airflow_batch_inference.flavors``. What must not be relaxed: nothing is imported before it is asked for, telling a
-file's flavor reads bytes and imports no framework, and a file whose name and content disagree is refused.
+``airflow_batch_inference.flavors``.
+
+Invariants: nothing is imported before it is asked for, telling a file's flavor reads bytes and imports no framework,
+and a file whose name and content disagree is refused.
 """
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +20,14 @@ from airflow_batch_inference.exceptions import (
     FlavorNotInstalledError,
     did_you_mean,
 )
+from airflow_batch_inference.flavors.base import Flavor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from airflow_batch_inference.flavors.base import Flavor, ModelFormat
+    from airflow_batch_inference.flavors.base import LoadedModel, ModelFormat
+    from airflow_batch_inference.flavors.forests.source import Trees
 
 GROUP = "airflow_batch_inference.flavors"
 
@@ -43,6 +49,10 @@ def _third_party() -> dict[str, EntryPoint]:
     """Return the registered flavors by name; nobody can take a built-in's name. Reads every package's metadata."""
     points = sorted(entry_points(group=GROUP), key=lambda point: point.name)
     return {point.name: point for point in points if point.name not in _BUILT_IN}
+
+
+def _built_in(name: str) -> EntryPoint:
+    return EntryPoint(name=name, value=_BUILT_IN[name], group=GROUP)
 
 
 def _names() -> Iterator[str]:
@@ -71,7 +81,7 @@ def get_flavor(name: str) -> Flavor:
     'data'
     """
     if name in _BUILT_IN:
-        point = EntryPoint(name=name, value=_BUILT_IN[name], group=GROUP)
+        point = _built_in(name)
     else:
         others = _third_party()
         if name not in others:
@@ -80,12 +90,41 @@ def get_flavor(name: str) -> Flavor:
             raise FlavorNotFoundError(message)
         point = others[name]
     try:
-        flavor: Flavor = point.load()()
+        flavor = point.load()()
     except ImportError as error:
         package = point.dist.name if point.dist else "airflow-batch-inference"
         message = f"The flavor {name!r} of the package {package} cannot be imported: {error}. Install what it needs."
         raise FlavorNotInstalledError(message) from error
+    if not isinstance(flavor, Flavor):
+        message = f"The flavor {name!r} ({point.value}) is none: derive its class from {Flavor.__module__}.Flavor."
+        raise FlavorNotFoundError(message)
     return flavor
+
+
+def flavor_of(model: object) -> Flavor | None:
+    """Return the flavor that makes a loaded model of an object in memory; None where none does.
+
+    Examples
+    --------
+    >>> flavor_of("model.txt") is None
+    True
+    """
+    for name in _names():
+        with contextlib.suppress(FlavorNotFoundError, FlavorNotInstalledError):  # then it accepts nothing
+            flavor = get_flavor(name)
+            if flavor.accepts(model):
+                return flavor
+    return None
+
+
+def trees_of(model: LoadedModel) -> Trees | None:
+    """Return the trees of a model as its flavor reads them; None where it is no tree ensemble that is known.
+
+    Flavors that nobody has imported are not asked: the model is of none of them.
+    """
+    points = (*map(_built_in, _BUILT_IN), *_third_party().values())
+    made = (get_flavor(point.name) for point in points if point.module in sys.modules)
+    return next((trees for flavor in made if (trees := flavor.trees(model)) is not None), None)
 
 
 def recognise(
@@ -118,9 +157,8 @@ def recognise(
         candidate = get_flavor(name)
         try:
             found = candidate.recognise(path, head)
-            choose = getattr(candidate, "with_options", None)
-            if found is not None and choose is not None:
-                found = choose(path, found, options or {})
+            if found is not None:
+                found = candidate.with_options(path, found, options or {})
         except BatchInferenceError as error:
             message = f"{where}: {error}"
             raise type(error)(message) from error
@@ -137,7 +175,7 @@ def _by_content(path: Path, head: bytes, flavor: str | None) -> tuple[Flavor, Mo
     """Tell a file by its content alone, where its name says nothing: people call their pickles as they like."""
     for name in _names() if flavor is None else (flavor,):
         candidate = get_flavor(name)
-        found = getattr(candidate, "recognise_content", lambda *_: None)(path, head)
+        found = candidate.recognise_content(path, head)
         if found is not None:
             return candidate, found
     return None

@@ -1,8 +1,8 @@
 """TensorFlow and PyTorch, imported with the settings that make their predictions repeatable; several flavors need them.
 
-What must not be relaxed: the number of threads is set before the first operation, because a framework keeps it from
-then on and sums in another order with another number; and a GPU's memory is taken as it is needed, not all at once,
-because other tasks of the worker need it too.
+Invariants: the number of threads is set before the first operation, because a framework keeps it from then on and sums
+in another order with another number; and a GPU's memory is taken as it is needed, not all at once, because other tasks
+of the worker need it too.
 """
 
 from __future__ import annotations

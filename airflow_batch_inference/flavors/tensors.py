@@ -3,8 +3,10 @@
 A network with one input takes columns of numbers, as many as a row has values, in their order or by name where
 ``feature_names`` says which; or one column of lists, which a single name in ``feature_names`` declares. One with
 several inputs takes a column for each, by the input's name: numbers, text, or lists for inputs with several values a
-row. What must not be relaxed: a value that the input's type cannot hold is an error, never a wrapped, truncated or
-infinite number; lists are never arranged in another shape than they are nested in; and rows keep their order.
+row.
+
+Invariants: a value that the input's type cannot hold is an error, never a wrapped, truncated or infinite number; lists
+are never arranged in another shape than they are nested in; and rows keep their order.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ import pyarrow.compute as pc
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.flavors.frames import matrix
 from airflow_batch_inference.records import ColumnSpec
-from airflow_batch_inference.schema.signature import LossyCastError, cast, is_text
+from airflow_batch_inference.schema.casts import LossyCastError, cast
+from airflow_batch_inference.schema.column_types import is_text
 
 _MATRIX = 2
 

@@ -1,7 +1,7 @@
 """Which of PyTorch's formats a file is, told from its first bytes and the names in its archive; PyTorch is not asked.
 
-What must not be relaxed: a file is called a plain state dict only if its pickle asks for tensors and nothing else; and
-that is advice too, for PyTorch's restricted unpickler (``weights_only``) reads it in any case.
+Invariants: a file is called a plain state dict only if its pickle asks for tensors and nothing else; and that is advice
+too, for PyTorch's restricted unpickler (``weights_only``) reads it in any case.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Which model files have been tried out on this machine: marks in a folder that is this user's alone.
 
 A record says nothing of its file's trial that whoever can write records could not say too. So each machine remembers
-for itself what it has tried, and a job of many processes tries a file once. What must not be relaxed: a mark is made
-after a whole trial only, it is of the very bytes and of all that the trial was made with, and a folder in which
-anybody else could make one is not believed.
+for itself what it has tried, and a job of many processes tries a file once.
+
+Invariants: a mark is made after a whole trial only, it is of the very bytes and of all that the trial was made with,
+and a folder in which anybody else could make one is not believed.
 """
 
 from __future__ import annotations
@@ -22,20 +23,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_batch_inference.flavors.registry import flavor_names, get_flavor
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 log = logging.getLogger(__name__)
 
 _OF_ALL = ("airflow-batch-inference", "numpy")
-_OF_FLAVOR = {
-    "lightgbm": ("lightgbm",),
-    "xgboost": ("xgboost",),
-    "sklearn": ("scikit-learn", "skops", "lightgbm", "xgboost"),
-    "onnx": ("onnx", "onnxruntime", "onnxruntime-gpu"),
-    "keras": ("keras", "tensorflow", "tensorflow-cpu"),
-    "torch": ("torch", "safetensors"),
-}
 _MOST_MARKS = 10_000
 
 
@@ -83,8 +78,10 @@ def _key(sha256: str, flavor: str, model_format: str, types: Sequence[str], opti
 @functools.cache
 def _versions(flavor: str) -> list[str | None]:
     """Return the versions of what a flavor loads with; of all flavors, where it may be any of them."""
-    every = [package for packages in _OF_FLAVOR.values() for package in packages]
-    return [_version(package) for package in (*_OF_ALL, *_OF_FLAVOR.get(flavor, every))]
+    packages = get_flavor(flavor).packages
+    if packages is None:
+        packages = tuple(package for name in flavor_names() for package in get_flavor(name).packages or ())
+    return [_version(package) for package in (*_OF_ALL, *packages)]
 
 
 def _version(package: str) -> str | None:

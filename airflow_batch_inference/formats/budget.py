@@ -1,7 +1,7 @@
 """How much memory one step of reading may take: a file of few bytes can unpack to any number of them.
 
-What must not be relaxed: what is too large is refused, with the file, the column and what to do, before memory is
-asked for; nobody learns of it from a process that was killed.
+Invariants: what is too large is refused, with the file, the column and what to do, before memory is asked for; nobody
+learns of it from a process that was killed.
 """
 
 from __future__ import annotations

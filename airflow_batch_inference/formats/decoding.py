@@ -1,6 +1,6 @@
 """Columns in the types that the rest computes with: no encodings, views, or extensions that only rename a type.
 
-What must not be relaxed: values stay what they are, and a file's columns have the same types in every process.
+Invariants: values stay what they are, and a file's columns have the same types in every process.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One reader a format: what a file holds and where it can be cut, and its rows as Arrow tables, with bounded memory.
 
-What must not be relaxed: a file's errors name the file; memory does not grow with the file; and a reader never
-guesses a type from the first rows only, since a later row would then fail or change.
+Invariants: a file's errors name the file; memory does not grow with the file; and a reader never guesses a type from
+the first rows only, since a later row would then fail or change.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from airflow_batch_inference.formats.arrow.reader import (
 from airflow_batch_inference.formats.budget import require_columns
 from airflow_batch_inference.formats.csv.reader import csv_tables, inspect_csv
 from airflow_batch_inference.formats.decoding import decoded, read_type
-from airflow_batch_inference.formats.json.reader import inspect_jsonl, jsonl_tables, line_of
+from airflow_batch_inference.formats.json.blocks import line_of
+from airflow_batch_inference.formats.json.reader import jsonl_tables
+from airflow_batch_inference.formats.json.schema import inspect_jsonl
 from airflow_batch_inference.formats.names import format_of
 from airflow_batch_inference.formats.parquet.int96 import Int96Unit, choose_int96_unit
 from airflow_batch_inference.formats.parquet.pandas_index import index_names

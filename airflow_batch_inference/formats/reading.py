@@ -1,7 +1,6 @@
 """What is known of a dataset's columns before its files are looked at: types that somebody wants, and names.
 
-What must not be relaxed: a type that a model takes decides how text is read, and only where nobody knows one do the
-values decide.
+Invariants: a type that a model takes decides how text is read, and only where nobody knows one do the values decide.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import pyarrow.compute as pc
 
 from airflow_batch_inference.records import CsvOptions, ReadOptions
 from airflow_batch_inference.schema.column_types import arrow_type, is_number, is_text
-from airflow_batch_inference.schema.signature import plain_name
+from airflow_batch_inference.schema.names import plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

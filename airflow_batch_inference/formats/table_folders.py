@@ -1,7 +1,8 @@
 """Folders that are tables: Delta Lake, Iceberg, Hudi and others like them, told by what they keep beside their files.
 
-Such a folder also keeps files whose rows were replaced or deleted; only its log says which files count. What must not
-be relaxed: no file of such a table is read as if it were a loose one, from wherever it is named; and no message leads
+Such a folder also keeps files whose rows were replaced or deleted; only its log says which files count.
+
+Invariants: no file of such a table is read as if it were a loose one, from wherever it is named; and no message leads
 into the table's folder.
 """
 

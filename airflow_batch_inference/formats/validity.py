@@ -1,7 +1,9 @@
 """Whether Arrow's data are what they say: offsets within their buffers, text that is text, indices that are there.
 
-Arrow's kernels trust all of it. What must not be relaxed: nothing that came from outside is computed with before it
-was looked at whole; and nothing is unfolded (dictionaries, runs, views) before it is known how much that gives.
+Arrow's kernels trust all of it.
+
+Invariants: nothing that came from outside is computed with before it was looked at whole; and nothing is unfolded
+(dictionaries, runs, views) before it is known how much that gives.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """What a format writes of each column type: as it is, as text of one defined form, or not at all.
 
-CSV and JSON have no bytes, durations or extension types: those are written as text. What must not be relaxed: a value
-is never written as Python happens to show it; and a column that a format cannot hold is known before the first row.
+CSV and JSON have no bytes, durations or extension types: those are written as text.
+
+Invariants: a value is never written as Python happens to show it; and a column that a format cannot hold is known
+before the first row.
 """
 
 from __future__ import annotations

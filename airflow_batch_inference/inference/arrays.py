@@ -54,7 +54,7 @@ class ArrayInputs:
     @classmethod
     def of(cls, model: LoadedModel, specs: Sequence[ColumnSpec] | None) -> ArrayInputs:
         """Return what a model takes, whose inputs are described by ``specs``."""
-        takes_lists = getattr(model, "takes_lists", True)
+        takes_lists = model.takes_lists
         if specs is not None:
             names = tuple(spec.name for spec in specs)
             is_one = len(names) == 1 and takes_lists and ("list" in specs[0].type or specs[0].type == ANY)

@@ -14,7 +14,7 @@ from airflow_batch_inference.formats.json.array import orient_of
 from airflow_batch_inference.records import ReadOptions
 from airflow_batch_inference.sources.recorded import prediction_set_at
 from airflow_batch_inference.sources.registry import open_dataset
-from airflow_batch_inference.storage.store import private_folder
+from airflow_batch_inference.storage.temporary import private_folder
 from airflow_batch_inference.storage.uris import normalize_uri
 
 if TYPE_CHECKING:

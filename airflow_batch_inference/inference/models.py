@@ -12,13 +12,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.flavors.base import require_method
-from airflow_batch_inference.flavors.lightgbm.flavor import TEXT, LightGBMFlavor
-from airflow_batch_inference.flavors.sklearn.flavor import describe
+from airflow_batch_inference.flavors.base import LoadedModel, require_method
+from airflow_batch_inference.flavors.registry import flavor_of
 from airflow_batch_inference.inference.arrays import ArrayInputs
 from airflow_batch_inference.inference.files import located
 from airflow_batch_inference.models.describe import ModelRequest, describe_model
-from airflow_batch_inference.models.loading import TrustRequest
+from airflow_batch_inference.models.trust import TrustRequest
 from airflow_batch_inference.predictors.call import Call, StepModel
 from airflow_batch_inference.predictors.chain import chain_predictor
 from airflow_batch_inference.predictors.golden import load_checked
@@ -28,8 +27,8 @@ from airflow_batch_inference.predictors.single import SinglePredictor
 from airflow_batch_inference.predictors.timed import TimedPredictor
 from airflow_batch_inference.predictors.wiring import output_names, step_inputs
 from airflow_batch_inference.records import ModelRecord
-from airflow_batch_inference.schema.signature import plan_inputs
-from airflow_batch_inference.storage.store import Storage, private_folder
+from airflow_batch_inference.schema.inputs import plan_inputs
+from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.storage.uris import is_record_uri
 from airflow_batch_inference.trees.fast_model import accelerated
 
@@ -38,10 +37,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.predictors.base import Predictor
     from airflow_batch_inference.records import ColumnSpec
-    from airflow_batch_inference.schema.signature import InputPlan
+    from airflow_batch_inference.schema.inputs import InputPlan
     from airflow_batch_inference.trees.fast_model import Accelerate
 
 THE_DATA = "the data"
@@ -151,8 +149,8 @@ class OneModel:
             n_features=self.model.n_features,
             where=THE_DATA,
             parses_text=tolerant,
-            takes_lists=getattr(self.model, "takes_lists", True),
-            tensor=getattr(self.model, "tensor", None),
+            takes_lists=self.model.takes_lists,
+            tensor=self.model.tensor,
         )
         plan = plan if self.inputs is not None else replace(plan, by_name=self.sha256 is None)
         validation = None
@@ -333,18 +331,13 @@ def _from_storage(uri: str, options: ModelOptions) -> tuple[LoadedModel, ModelRe
 
 def _in_memory(given: object) -> LoadedModel:
     """Return a model that is in memory, as its flavor describes it."""
-    if all(hasattr(given, name) for name in ("predict", "methods", "inputs", "n_features", "versions")):
-        return cast("LoadedModel", given)
-    kind = type(given)
-    if kind.__module__.startswith("lightgbm") and hasattr(given, "model_to_string"):
-        with private_folder() as folder:
-            path = folder / "model.txt"
-            path.write_text(given.model_to_string(), encoding="utf-8")
-            return LightGBMFlavor().load(path, model_format=TEXT, trusted=(), options={})
-    if hasattr(given, "predict") and hasattr(given, "get_params"):
-        return describe(given)
+    if isinstance(given, LoadedModel):
+        return given
+    flavor = flavor_of(given)
+    if flavor is not None:
+        return flavor.wrap(given)
     message = (
         f"A model is a path or URI of its file or record, a loaded model, an estimator with scikit-learn's interface, "
-        f"or a LightGBM booster; not a {kind.__name__}."
+        f"or a LightGBM booster; not a {type(given).__name__}."
     )
     raise TypeError(message)

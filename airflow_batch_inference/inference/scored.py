@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.inference.models import RequestPredictor
     from airflow_batch_inference.predictors.base import Predictor
-    from airflow_batch_inference.schema.signature import InputPlan
+    from airflow_batch_inference.schema.inputs import InputPlan
 
 OnError = Literal["raise", "null"]
 

@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from airflow_batch_inference.exceptions import ConfigurationError, SignatureMismatchError
 from airflow_batch_inference.formats.csv.numbers import number_hint
-from airflow_batch_inference.schema.signature import InputPlan, is_text, plan_inputs
+from airflow_batch_inference.schema.column_types import is_text
+from airflow_batch_inference.schema.inputs import InputPlan, plan_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -40,8 +41,8 @@ def match_columns(
         where=dataset.name,
         parses_text=tolerant,
         mended=coerced,
-        takes_lists=getattr(model, "takes_lists", True),
-        tensor=getattr(model, "tensor", None),
+        takes_lists=model.takes_lists,
+        tensor=model.tensor,
     )
     require_everywhere(dataset, plan.columns)
     return plan

@@ -20,7 +20,7 @@ from airflow_batch_inference.exceptions import BatchInferenceError
 from airflow_batch_inference.records import PredictionSetRecord
 from airflow_batch_inference.sinks.lock import ASIDE, TARGET_PREFIX, is_locked
 from airflow_batch_inference.storage.liveness import STALE_S, is_leftover
-from airflow_batch_inference.storage.store import TEMPORARY_PREFIX
+from airflow_batch_inference.storage.temporary import TEMPORARY_PREFIX
 from airflow_batch_inference.storage.uris import join_uri, normalize_uri
 
 if TYPE_CHECKING:

@@ -33,13 +33,14 @@ from airflow_batch_inference.jobs.result_columns import (
 )
 from airflow_batch_inference.predictors.nesting import nested
 from airflow_batch_inference.records import fingerprint
+from airflow_batch_inference.schema.casts import cast
 from airflow_batch_inference.schema.column_types import is_number, is_text
-from airflow_batch_inference.schema.signature import InputPlan, cast
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from airflow_batch_inference.jobs.request import ScoringRequest
+    from airflow_batch_inference.schema.inputs import InputPlan
 
 MODEL_TYPE = pa.struct([("model_name", pa.string()), ("model_sha", pa.string())])
 ELAPSED_TYPE = pa.list_(pa.int64())

@@ -40,7 +40,7 @@ from airflow_batch_inference.records import Part, Receipt, Rejection
 from airflow_batch_inference.schema.columns import append_columns
 from airflow_batch_inference.sources.cursor import Cursor
 from airflow_batch_inference.sources.read_digest import ReadDigest
-from airflow_batch_inference.storage.store import sha256_of
+from airflow_batch_inference.storage.digests import sha256_of
 from airflow_batch_inference.storage.uris import encode_segment, join_uri
 
 if TYPE_CHECKING:

@@ -31,7 +31,8 @@ from airflow_batch_inference.predictors.graphs.loaded import PredictorSetup
 from airflow_batch_inference.predictors.input_validation import InputValidation, make_input_validation, policies
 from airflow_batch_inference.predictors.output_table import label_names, require_new_names
 from airflow_batch_inference.records import ModelRecord, fingerprint
-from airflow_batch_inference.schema.signature import InputPlan, is_number, is_text, require_known
+from airflow_batch_inference.schema.column_types import is_number, is_text
+from airflow_batch_inference.schema.names import require_known
 from airflow_batch_inference.sources.registry import open_dataset
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.predictors.graphs.base import ModelGraph
     from airflow_batch_inference.predictors.graphs.loaded import LoadedModels
     from airflow_batch_inference.records import DataFile
+    from airflow_batch_inference.schema.inputs import InputPlan
     from airflow_batch_inference.sources.dataset import Dataset
     from airflow_batch_inference.storage.store import Storage
 

@@ -1,8 +1,10 @@
 """Aliases of models (``models/churn@champion``): which version an alias meant, and since when.
 
 Layout: ``models/<name>/aliases/<alias>/<number>.json`` in the artifact store, one immutable entry each time the alias
-was moved. What must not be relaxed: nothing that was once true is changed, so that a backfill finds the version that
-was live on its day; and of two who move an alias at once both are kept, one after the other. No heavy import here.
+was moved.
+
+Invariants: nothing that was once true is changed, so that a backfill finds the version that was live on its day; and of
+two who move an alias at once both are kept, one after the other. No heavy import here.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.flavors.base import unnamed_columns
-from airflow_batch_inference.models.loading import TrustRequest, load_model
+from airflow_batch_inference.models.loading import load_model
+from airflow_batch_inference.models.trust import TrustRequest
 from airflow_batch_inference.records import ModelRecord
 from airflow_batch_inference.schema.signature import stated_inputs
 from airflow_batch_inference.storage.uris import normalize_uri
@@ -87,11 +88,11 @@ def describe_model(request: ModelRequest, *, storage: Storage, apart: bool = Tru
         kwargs=request.predict_kwargs,
         apart=apart,
     )
-    unnamed = getattr(verified.model, "unnamed", None)
+    unnamed = verified.model.unnamed
     if unnamed is not None and verified.model.inputs is None and not request.signature:
         raise ConfigurationError(f"{request.model_uri}: {unnamed_columns(unnamed)}")
     uri = normalize_uri(request.model_uri)
-    classes = getattr(verified.model, "classes", None)
+    classes = verified.model.classes
     return verified.model, ModelRecord(
         name=request.name or posixpath.basename(uri).split(".", 1)[0],
         model_uri=uri,

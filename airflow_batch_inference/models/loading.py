@@ -1,10 +1,10 @@
 """From a URI to a model in memory: resolve, verify the digest, decide trust, construct; in that order.
 
-What must not be relaxed: the file is copied once into a private folder and that copy is hashed, judged and loaded,
-so nobody can change it in between; trust comes from the caller's arguments, never from a file beside the model; a
-format that can run code is refused unless the caller pinned its digest; what nobody vouches for is read in a child
-process only, until it has been tried out there, and loaded in processes that may end of it afterwards too; and no
-refusal falls back to another way of loading.
+Invariants: the file is copied once into a private folder and that copy is hashed, judged and loaded, so nobody can
+change it in between; trust comes from the caller's arguments, never from a file beside the model; a format that can run
+code is refused unless the caller pinned its digest; what nobody vouches for is read in a child process only, until it
+has been tried out there, and loaded in processes that may end of it afterwards too; and no refusal falls back to
+another way of loading.
 """
 
 from __future__ import annotations
@@ -13,60 +13,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError, UntrustedModelError
+from airflow_batch_inference.flavors.construction import construct, find_format, require_format
 from airflow_batch_inference.flavors.registry import get_flavor, recognise
-from airflow_batch_inference.flavors.sandbox import (
-    construct,
-    find_format,
-    look_in_child,
-    require_format,
-    try_in_child,
-)
+from airflow_batch_inference.flavors.sandbox.load import load_in_subprocess, recognise_in_subprocess
 from airflow_batch_inference.flavors.tried import note_tried, trying
 from airflow_batch_inference.models.local_copy import private_copy
 from airflow_batch_inference.models.process import ModelProcess
-from airflow_batch_inference.models.signing import SignatureCheck, verify_signature
+from airflow_batch_inference.models.signing import verify_signature
+from airflow_batch_inference.models.trust import TrustRequest, decide_trust, is_vouched, parse_trusted, trusted_by
 from airflow_batch_inference.processes.child import is_worker
-from airflow_batch_inference.storage.store import parse_sha256
+from airflow_batch_inference.storage.digests import parse_sha256
 from airflow_batch_inference.storage.uris import normalize_uri, redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
-    from airflow_batch_inference.flavors.base import Flavor, LoadedModel, ModelFormat, Trust
+    from airflow_batch_inference.flavors.base import LoadedModel, ModelFormat
     from airflow_batch_inference.models.local_copy import ModelCopy
     from airflow_batch_inference.records import ModelRecord
     from airflow_batch_inference.records.scoring import TrustReason
     from airflow_batch_inference.storage.store import Storage
-
-_SHOWN_NAMES = 12
-_BY_PIN, _BY_SIGNATURE, BY_CONFIG = "sha256= in ", "signature by ", "[batch_inference] trusted_sha256"
-_VOUCHING = (_BY_PIN, _BY_SIGNATURE, BY_CONFIG)
-"""How a record's ``trusted_by`` begins where somebody vouched for the file's very bytes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrustRequest:
-    """What the caller says about a model file: why it may be loaded, if its format can run code.
-
-    Attributes
-    ----------
-    sha256
-        The digest that it must have (64 hex digits, ``sha256:`` before them allowed).
-    trusted
-        Types that a skops file may hold beyond our own list, by full name.
-    signature
-        The signature that it must have.
-    config_sha256
-        Digests that the deployment's config trusts.
-    asked_by
-        Who says so, for the record.
-    """
-
-    sha256: str | None = None
-    trusted: Sequence[str] | None = None
-    signature: SignatureCheck | None = None
-    config_sha256: Collection[str] = ()
-    asked_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,58 +67,6 @@ class VerifiedModel:
     trusted_by: str | None
     trusted_types: tuple[str, ...]
     options: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundModel:
-    """What a model file is, told without loading it.
-
-    Attributes
-    ----------
-    flavor, format, trust
-        What the file is, by name, and what such a file can do when it is loaded.
-    sha256, size_bytes
-        Of its bytes.
-    imports
-        What it would import, as far as that can be told; of files that can run code only.
-    safer
-        How else such a model is saved.
-    """
-
-    flavor: str
-    format: str
-    trust: Trust
-    sha256: str
-    size_bytes: int
-    imports: tuple[str, ...]
-    safer: str
-
-
-def look_at(uri: str, *, storage: Storage, flavor: str | None = None) -> FoundModel:
-    """Tell what a model file or folder is without loading it: nothing in it is run.
-
-    Parameters
-    ----------
-    uri, storage, flavor
-        As for :func:`load_model`.
-
-    Raises
-    ------
-    ArtifactError, FlavorNotFoundError, FlavorNotInstalledError
-        As :func:`load_model` says.
-    """
-    with private_copy(uri, storage) as copy:
-        where = redact(normalize_uri(uri))
-        told = look_in_child(copy.path, flavor=flavor, where=where)
-        return FoundModel(
-            flavor=told.flavor,
-            format=told.format,
-            trust=find_format(told.flavor, told.format, where=where).trust,
-            sha256=copy.sha256,
-            size_bytes=copy.size_bytes,
-            imports=told.imports,
-            safer=_safer(told.flavor),
-        )
 
 
 def load_model(
@@ -205,34 +119,22 @@ def load_model(
     """
     asked = trust or TrustRequest()
     pinned = None if asked.sha256 is None else parse_sha256(asked.sha256)
-    types = _parse_trusted(asked.trusted)
+    types = parse_trusted(asked.trusted)
     with private_copy(uri, storage) as copy:
         where = redact(normalize_uri(uri))
-        if pinned is not None and copy.sha256 != pinned:
-            message = (
-                f"{where} is not the file that was pinned: its SHA-256 is {copy.sha256}, sha256= says {pinned}. Find "
-                "out who replaced it before you pin another."
-            )
-            raise ArtifactIntegrityError(message)
-        signer = None
-        if asked.signature is not None:
-            signer = verify_signature(copy.path, asked.signature, storage=storage, where=where)
+        _require_pinned(copy, pinned, where)
+        signer = _signer(copy, asked, storage, where)
         is_pinned = pinned is not None or signer is not None or copy.sha256 in asked.config_sha256
+        imports: tuple[str, ...] = ()
         if is_pinned:
             adapter, found = recognise(copy.path, flavor=flavor, where=where, options=options)
-            imports: tuple[str, ...] = ()
         else:
-            told = look_in_child(
-                copy.path, flavor=flavor, where=where, options=options, tries=True, trusted=types, kwargs=kwargs
-            )
+            more: dict[str, Any] = {"tries": True, "trusted": types, "kwargs": kwargs}
+            told = recognise_in_subprocess(copy.path, flavor=flavor, where=where, options=options, **more)
             adapter, found = get_flavor(told.flavor), find_format(told.flavor, told.format, where=where)
             imports = told.imports
-        if types and found.trust != "allow-list":
-            message = (
-                f"trusted= is for skops files, whose types can be named, but {where} is {found.name}. Leave it out."
-            )
-            raise ConfigurationError(message)
-        reason = _decide_trust(found, copy, asked, adapter, imports, where=where)
+        _require_types_named(types, found, where)
+        reason = decide_trust(found, copy, asked, adapter, imports, where=where)
         if not is_pinned:
             note_tried(copy.sha256, adapter.name, found.name, types, options or {})
         load = construct if is_pinned else _loader(apart=apart)
@@ -244,10 +146,46 @@ def load_model(
         flavor=adapter.name,
         format=found.name,
         trust=reason,
-        trusted_by=_trusted_by(reason, copy.sha256, asked, signer),
+        trusted_by=trusted_by(reason, copy.sha256, asked, signer),
         trusted_types=types,
         options=dict(options or {}),
     )
+
+
+def _signer(copy: ModelCopy, asked: TrustRequest, storage: Storage, where: str) -> str | None:
+    """Return whose signature the file has, where it must have one."""
+    return (
+        None if asked.signature is None else verify_signature(copy.path, asked.signature, storage=storage, where=where)
+    )
+
+
+def _require_pinned(copy: ModelCopy, pinned: str | None, where: str) -> None:
+    """Refuse another file than the one that was pinned.
+
+    Raises
+    ------
+    ArtifactIntegrityError
+        It has another digest.
+    """
+    if pinned is not None and copy.sha256 != pinned:
+        message = (
+            f"{where} is not the file that was pinned: its SHA-256 is {copy.sha256}, sha256= says {pinned}. Find "
+            "out who replaced it before you pin another."
+        )
+        raise ArtifactIntegrityError(message)
+
+
+def _require_types_named(types: tuple[str, ...], found: ModelFormat, where: str) -> None:
+    """Refuse ``trusted=`` for a format that names no types.
+
+    Raises
+    ------
+    ConfigurationError
+        It does not.
+    """
+    if types and found.trust != "allow-list":
+        message = f"trusted= is for skops files, whose types can be named, but {where} is {found.name}. Leave it out."
+        raise ConfigurationError(message)
 
 
 def load_recorded(record: ModelRecord, *, storage: Storage, apart: bool = True) -> LoadedModel:
@@ -291,7 +229,7 @@ def load_recorded(record: ModelRecord, *, storage: Storage, apart: bool = True) 
         if not is_vouched(record):
             with trying(record.sha256, record.flavor, record.format, record.trusted_types, options) as is_tried:
                 if not is_tried:
-                    try_in_child(
+                    load_in_subprocess(
                         record.flavor,
                         record.format,
                         copy.path,
@@ -311,70 +249,3 @@ def load_recorded(record: ModelRecord, *, storage: Storage, apart: bool = True) 
 def _loader(*, apart: bool) -> Callable[..., LoadedModel]:
     """Return what loads a file that nobody vouches for: into this process, if it may end of it, or one of its own."""
     return ModelProcess if apart and not is_worker() else construct
-
-
-def is_vouched(record: ModelRecord) -> bool:
-    """Say whether a record names somebody who vouched for the very bytes of its file, whatever their format."""
-    by = record.trusted_by or ""
-    return record.trust in ("sha256", "signature", "config", "dag") or by.startswith(_VOUCHING)
-
-
-def _parse_trusted(trusted: Sequence[str] | None) -> tuple[str, ...]:
-    names = () if trusted is None else trusted
-    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
-        message = f"trusted must be a list of full type names (['package.module.Type']), got {trusted!r}."
-        raise ConfigurationError(message)
-    return tuple(names)
-
-
-def _decide_trust(
-    found: ModelFormat,
-    copy: ModelCopy,
-    asked: TrustRequest,
-    adapter: Flavor,
-    imports: tuple[str, ...],
-    *,
-    where: str,
-) -> TrustReason:
-    """Say why the file may be loaded, or refuse it.
-
-    Raises
-    ------
-    UntrustedModelError
-        It can run code, and nobody vouches for it.
-    """
-    if found.trust != "code":
-        return found.trust
-    if asked.sha256 is not None:
-        return "sha256"
-    if asked.signature is not None:
-        return "signature"
-    if copy.sha256 in asked.config_sha256:
-        return "config"
-    raise UntrustedModelError(_refusal(found, copy, adapter, imports, where))
-
-
-def _safer(flavor: str) -> str:
-    return str(getattr(get_flavor(flavor), "safer", "in a format that cannot hold code"))
-
-
-def _refusal(found: ModelFormat, copy: ModelCopy, adapter: Flavor, names: tuple[str, ...], where: str) -> str:
-    more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
-    imports = f" It would import at least {', '.join(names[:_SHOWN_NAMES])}{more}." if names else ""
-    return (
-        f"{where} is {found.name}, which can run any code when it is loaded.{imports} Only if you trust where it came "
-        f'from, pin these very bytes with LoadModelOperator(sha256="{copy.sha256}"), or --sha256 on the command line; '
-        f"or save the model {_safer(adapter.name)}, which needs no pin."
-    )
-
-
-def _trusted_by(reason: TrustReason, sha256: str, asked: TrustRequest, signer: str | None) -> str | None:
-    """Say who vouched for the file, also where its format asks for nobody: it is not tried out then."""
-    by = asked.asked_by or "the caller"
-    if signer is not None:
-        return f"{_BY_SIGNATURE}{signer}"
-    if asked.sha256 is not None:
-        return f"{_BY_PIN}{by}"
-    if sha256 in asked.config_sha256:
-        return BY_CONFIG
-    return f"trusted= in {by}" if asked.trusted and reason == "allow-list" else None

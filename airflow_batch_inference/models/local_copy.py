@@ -1,7 +1,7 @@
 """A private copy of a model's file or folder, and the digest of the bytes that were copied.
 
-What must not be relaxed: the bytes that are hashed are the bytes that are loaded; and nothing that lies outside of
-the model gets into the copy, neither by a link nor by a name such as ``../x``.
+Invariants: the bytes that are hashed are the bytes that are loaded; and nothing that lies outside of the model gets
+into the copy, neither by a link nor by a name such as ``../x``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError, UntrustedModelError
-from airflow_batch_inference.storage.store import private_folder
+from airflow_batch_inference.storage.temporary import private_folder
 from airflow_batch_inference.storage.uris import normalize_uri, redact
 
 if TYPE_CHECKING:

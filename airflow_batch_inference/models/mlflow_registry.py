@@ -1,8 +1,10 @@
 """Models in MLflow's registry or runs (``models:/churn@champion``, ``models:/churn/3``, ``runs:/<id>/model``).
 
 An MLflow URI is resolved once: the files are copied into the artifact store under their digest, and every later task
-loads that copy. What must not be relaxed: an alias that is moved while a run goes on changes nothing for that run, and
-tasks that score need no MLflow server.
+loads that copy.
+
+Invariants: an alias that is moved while a run goes on changes nothing for that run, and tasks that score need no MLflow
+server.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from typing import TYPE_CHECKING
 from airflow_batch_inference.exceptions import ArtifactNotFoundError, ConfigurationError
 from airflow_batch_inference.flavors.base import require
 from airflow_batch_inference.models.local_copy import tree_digest
-from airflow_batch_inference.storage.store import private_folder, sha256_of
+from airflow_batch_inference.storage.digests import sha256_of
+from airflow_batch_inference.storage.temporary import private_folder
 from airflow_batch_inference.storage.uris import encode_segment, join_uri, model_folder, redact
 
 if TYPE_CHECKING:

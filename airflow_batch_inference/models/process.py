@@ -1,7 +1,7 @@
 """A model in a process of its own, for files that nobody vouches for: what they do on some rows no trial can find.
 
-What must not be relaxed: however such a model ends its process, or if it never answers, this process only hears of it;
-and a call that got no answer is an error, never a result.
+Invariants: however such a model ends its process, or if it never answers, this process only hears of it; and a call
+that got no answer is an error, never a result.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import BatchInferenceError, ModelLoadError, WorkerError
-from airflow_batch_inference.flavors.sandbox import construct
-from airflow_batch_inference.processes.child import pipe_to_parent, portable, received_first, send, start_process
+from airflow_batch_inference.flavors.base import LoadedModel
+from airflow_batch_inference.flavors.construction import construct
+from airflow_batch_inference.processes.child import for_transport, pipe_to_parent, received_first, send, start_process
 from airflow_batch_inference.processes.limited_child import CRASHES, ending
 
 if TYPE_CHECKING:
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from airflow_batch_inference.flavors.base import LoadedModel, Prediction
+    from airflow_batch_inference.flavors.base import Prediction
     from airflow_batch_inference.records import ColumnSpec
+    from airflow_batch_inference.schema.inputs import OnlyTensor
     from airflow_batch_inference.storage.handover import Pipe
 
 CALL_TIMEOUT_S = 300.0
@@ -35,20 +37,20 @@ _LOAD_TIMEOUT_S = 300.0
 _POLL_S = 1.0
 _FACTS = (
     *("feature_names", "n_features", "inputs", "output_names", "methods", "versions"),
-    *("classes", "importances", "names_outputs", "only_output", "takes_lists", "tensor", "unnamed"),
+    *("classes", "importances", "is_one_pass", "names_outputs", "only_output", "takes_lists", "tensor", "unnamed"),
 )
 _LEARNED = ("output_names", "classes", "only_output")
 """What a model may tell only once it has predicted."""
-_CALLS = ("predict", "predict_all", "example")
 
 
-class ModelProcess:
+class ModelProcess(LoadedModel):
     """A :class:`~airflow_batch_inference.flavors.base.LoadedModel` that is loaded, and called, in another process.
 
     Parameters
     ----------
     flavor, model_format, path, trusted, options
-        As for :func:`~airflow_batch_inference.flavors.sandbox.construct`; the path is needed while this is made only.
+        As for :func:`~airflow_batch_inference.flavors.construction.construct`; the path is needed while this is made
+        only.
     where
         The file's URI, for messages.
     timeout_s
@@ -80,7 +82,7 @@ class ModelProcess:
         self._end = weakref.finalize(self, _end, process, pipe)
         send(pipe, (flavor, model_format, path, tuple(trusted), where, dict(options)))
         try:
-            self._facts, self._calls = self._answer("was loaded", max(self._timeout_s, _LOAD_TIMEOUT_S))
+            self._facts = self._answer("was loaded", max(self._timeout_s, _LOAD_TIMEOUT_S))
         except BaseException:
             self._end()
             raise
@@ -115,6 +117,46 @@ class ModelProcess:
         """As the model says."""
         return self._facts["versions"]  # type: ignore[no-any-return]
 
+    @property
+    def classes(self) -> tuple[Any, ...] | None:
+        """As the model says."""
+        return self._facts["classes"]  # type: ignore[no-any-return]
+
+    @property
+    def importances(self) -> Mapping[str, float] | None:
+        """As the model says."""
+        return self._facts["importances"]  # type: ignore[no-any-return]
+
+    @property
+    def takes_lists(self) -> bool:
+        """As the model says."""
+        return self._facts["takes_lists"]  # type: ignore[no-any-return]
+
+    @property
+    def tensor(self) -> OnlyTensor | None:
+        """As the model says."""
+        return self._facts["tensor"]  # type: ignore[no-any-return]
+
+    @property
+    def only_output(self) -> str | None:
+        """As the model says."""
+        return self._facts["only_output"]  # type: ignore[no-any-return]
+
+    @property
+    def names_outputs(self) -> bool:
+        """As the model says."""
+        return self._facts["names_outputs"]  # type: ignore[no-any-return]
+
+    @property
+    def unnamed(self) -> str | None:
+        """As the model says."""
+        return self._facts["unnamed"]  # type: ignore[no-any-return]
+
+    @property
+    def is_one_pass(self) -> bool:
+        """As the model says."""
+        return self._facts["is_one_pass"]  # type: ignore[no-any-return]
+
     def predict(
         self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
     ) -> Prediction:
@@ -131,14 +173,15 @@ class ModelProcess:
         """
         return self._call("predict", batch, method=method, kwargs=kwargs)
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # whatever the model's optional member is
-        """Return an optional member that the model has."""
-        if name in _FACTS and name in self._facts:
-            return self._facts[name]
-        if name in _CALLS and name in self._calls:
-            return lambda *args, **kwargs: self._call(name, *args, **kwargs)
-        message = f"The model has no {name!r}."
-        raise AttributeError(message)
+    def predict_all(
+        self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
+    ) -> Mapping[str, Prediction]:
+        """Score one mini-batch there by several methods, as :meth:`predict` does by one."""
+        return self._call("predict_all", batch, methods=methods, kwargs=kwargs)  # type: ignore[no-any-return]
+
+    def example(self, inputs: pa.Table) -> Mapping[str, object]:
+        """As the model says."""
+        return self._call("example", inputs)  # type: ignore[no-any-return]
 
     def close(self) -> None:
         """End the process; a call of the model is an error from now on."""
@@ -208,7 +251,7 @@ def _end(process: subprocess.Popen[bytes], pipe: Pipe) -> None:
 
 
 def _facts_of(model: LoadedModel, names: Sequence[str] = _FACTS) -> dict[str, Any]:
-    return {name: getattr(model, name) for name in names if hasattr(model, name)}
+    return {name: getattr(model, name) for name in names}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -227,9 +270,9 @@ def main(arguments: Sequence[str]) -> int:
 def _serve(pipe: Pipe, load: Any) -> None:  # noqa: ANN401  # returns the model
     try:
         model = load()
-        answer: tuple[bool, Any] = (False, (_facts_of(model), tuple(name for name in _CALLS if hasattr(model, name))))
+        answer: tuple[bool, Any] = (False, _facts_of(model))
     except Exception as error:  # noqa: BLE001  # told to the parent, which raises it
-        pipe.send((True, portable(error)))
+        pipe.send((True, for_transport(error)))
         return
     while True:
         pipe.send(answer)
@@ -237,7 +280,7 @@ def _serve(pipe: Pipe, load: Any) -> None:  # noqa: ANN401  # returns the model
         try:
             answer = (False, (getattr(model, name)(*args, **kwargs), _facts_of(model, _LEARNED)))
         except Exception as error:  # noqa: BLE001
-            answer = (True, portable(error))
+            answer = (True, for_transport(error))
 
 
 if __name__ == "__main__":

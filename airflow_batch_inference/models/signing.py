@@ -1,8 +1,8 @@
 """Signatures of models, as OpenSSF's ``model-signing`` makes and verifies them.
 
-What must not be relaxed: the key comes from the DAG or the config, never from beside the model; what is verified
-is the private copy that is loaded afterwards; and every file of a folder must be covered by the signature, whatever its
-maker has left out: a file that is not could be put there by anybody.
+Invariants: the key comes from the DAG or the config, never from beside the model; what is verified is the private copy
+that is loaded afterwards; and every file of a folder must be covered by the signature, whatever its maker has left out:
+a file that is not could be put there by anybody.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ConfigurationError, UntrustedModelError
 from airflow_batch_inference.flavors.base import require
-from airflow_batch_inference.storage.store import private_folder, sha256_of
+from airflow_batch_inference.storage.digests import sha256_of
+from airflow_batch_inference.storage.temporary import private_folder
 from airflow_batch_inference.storage.uris import normalize_uri, redact
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from airflow_batch_inference.exceptions import ArtifactNotFoundError
 from airflow_batch_inference.records import Record
-from airflow_batch_inference.storage.store import sha256_of_bytes
+from airflow_batch_inference.storage.digests import sha256_of_bytes
 from airflow_batch_inference.storage.uris import encode_segment, join_uri, normalize_uri
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from airflow_batch_inference.notifications.subject import message_of
 from airflow_batch_inference.operators.alerts import MOST_SECONDS
 from airflow_batch_inference.operators.arguments import names, number, optional_text
 from airflow_batch_inference.operators.base import artifact_root, artifact_storage
-from airflow_batch_inference.wording import harmless
+from airflow_batch_inference.wording.errors import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence

@@ -33,20 +33,16 @@ from airflow_batch_inference.operators.alerts import MOST_SECONDS, Cooldown, dri
 from airflow_batch_inference.operators.arguments import number, optional_text, structure
 from airflow_batch_inference.operators.asset_state import keep_state
 from airflow_batch_inference.records import DriftStatus, TaskKey
-from airflow_batch_inference.storage.store import Storage, parse_sha256
+from airflow_batch_inference.storage.digests import parse_sha256
+from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.storage.temporary import sweep_temporary_folders
 from airflow_batch_inference.storage.uris import normalize_uri, not_absolute
 from airflow_batch_inference.storage.web import WebFiles
-from airflow_batch_inference.wording import (
-    GuardedLogger,
-    harmless,
-    has_secret,
-    is_remote,
-    on_secret,
-    redact,
-    remember,
-    said_of,
-)
+from airflow_batch_inference.wording.errors import harmless
+from airflow_batch_inference.wording.logs import GuardedLogger
+from airflow_batch_inference.wording.secrets import on_secret, remember
+from airflow_batch_inference.wording.texts import said_of
+from airflow_batch_inference.wording.uris import has_secret, is_remote, redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.operators.arguments import mapping, names, optional_text
 from airflow_batch_inference.operators.base import push, run_date, tell
-from airflow_batch_inference.wording import said_of
+from airflow_batch_inference.wording.texts import said_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -37,7 +37,7 @@ from airflow_batch_inference.operators.drift_gate import drift_error
 from airflow_batch_inference.operators.inputs import resolve_model
 from airflow_batch_inference.records import DriftStatus, HistoryEntry
 from airflow_batch_inference.storage.uris import task_folder
-from airflow_batch_inference.wording import Lines
+from airflow_batch_inference.wording.logs import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -91,7 +91,7 @@ def read_model(argument: str, uri: str, *, root: str, storage: Storage) -> Model
         It says that somebody trusted the model, but lies elsewhere; or the digest in the config that trusted it is
         not there any more.
     """
-    from airflow_batch_inference.models.loading import BY_CONFIG, is_vouched
+    from airflow_batch_inference.models.trust import BY_CONFIG, is_vouched
 
     record = read(ModelRecord, argument, uri, storage)
     in_store = any(

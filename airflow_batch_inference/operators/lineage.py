@@ -23,7 +23,8 @@ from airflow_batch_inference.records import (
     StatisticsRecord,
 )
 from airflow_batch_inference.storage.uris import is_record_uri, normalize_uri
-from airflow_batch_inference.wording import said, visible
+from airflow_batch_inference.wording.signs import visible
+from airflow_batch_inference.wording.texts import said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

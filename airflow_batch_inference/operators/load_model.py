@@ -249,7 +249,7 @@ class LoadModelOperator(BatchInferenceOperator):
 
     def _request(self, by: str) -> ModelRequest:
         from airflow_batch_inference.models.describe import ModelRequest
-        from airflow_batch_inference.models.loading import TrustRequest
+        from airflow_batch_inference.models.trust import TrustRequest
 
         uri, name = self._model_uri()
         return ModelRequest(

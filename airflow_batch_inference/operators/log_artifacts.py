@@ -30,7 +30,7 @@ from airflow_batch_inference.records import (
 )
 from airflow_batch_inference.storage.catalog import register
 from airflow_batch_inference.storage.uris import is_record_uri, normalize_uri, task_folder
-from airflow_batch_inference.wording import visible
+from airflow_batch_inference.wording.signs import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,7 +18,7 @@ from airflow_batch_inference.operators.base import storage_for
 from airflow_batch_inference.operators.inputs import resolve_model
 from airflow_batch_inference.operators.task_context import model_of
 from airflow_batch_inference.records import ChallengersRecord
-from airflow_batch_inference.wording import told_by
+from airflow_batch_inference.wording.errors import told_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

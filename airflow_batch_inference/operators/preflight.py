@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from airflow_batch_inference.exceptions import ConfigurationError, PreflightFailedError
 from airflow_batch_inference.operators.arguments import csv_options, structure
 from airflow_batch_inference.operators.base import push
-from airflow_batch_inference.wording import Lines
+from airflow_batch_inference.wording.logs import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -33,7 +33,7 @@ def model_of(
         The artifact store, and what reaches it.
     """
     from airflow_batch_inference.models.describe import ModelRequest, describe_model
-    from airflow_batch_inference.models.loading import TrustRequest
+    from airflow_batch_inference.models.trust import TrustRequest
 
     if not is_record_uri(uri):
         trust = TrustRequest(config_sha256=trusted_digests())

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError, BatchInferenceError
 from airflow_batch_inference.plugin.plain_files import LinkedError, PlainFiles
-from airflow_batch_inference.storage.store import sha256_of_bytes
+from airflow_batch_inference.storage.digests import sha256_of_bytes
 from airflow_batch_inference.storage.uris import (
     beginning_of,
     decode_segment,

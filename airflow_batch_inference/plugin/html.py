@@ -14,7 +14,8 @@ from urllib.parse import urlencode
 
 from airflow_batch_inference.plugin.style import STYLE
 from airflow_batch_inference.plugin.values import as_text, number_in
-from airflow_batch_inference.wording import visible_page, without_secrets
+from airflow_batch_inference.wording.signs import visible_page
+from airflow_batch_inference.wording.texts import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

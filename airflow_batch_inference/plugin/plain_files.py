@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from fsspec import AbstractFileSystem
 
-from airflow_batch_inference.storage.store import TEMPORARY_PREFIX
+from airflow_batch_inference.storage.temporary import TEMPORARY_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.flavors.base import require_method
 from airflow_batch_inference.predictors.single import SinglePredictor, require_threshold
-from airflow_batch_inference.schema.signature import InputPlan
+from airflow_batch_inference.schema.inputs import InputPlan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -22,6 +22,7 @@ import pandas as pd
 import pyarrow as pa
 
 from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.flavors.base import LoadedModel
 from airflow_batch_inference.predictors.function_digest import function_digest
 from airflow_batch_inference.records import ModelRecord
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_batch_inference.flavors.base import Prediction
-    from airflow_batch_inference.records import ColumnSpec
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ _STABLE = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FunctionModel:
+class FunctionModel(LoadedModel):
     """A function as a loaded model (:class:`~airflow_batch_inference.flavors.base.LoadedModel`).
 
     Attributes
@@ -73,28 +73,6 @@ class FunctionModel:
     def name(self) -> str:
         """The function's name."""
         return str(getattr(self.function, "__name__", type(self.function).__name__))
-
-    @property
-    def feature_names(self) -> None:
-        """It takes what there is."""
-
-    @property
-    def n_features(self) -> None:
-        """As many as there are."""
-
-    @property
-    def inputs(self) -> tuple[ColumnSpec, ...] | None:
-        """Any."""
-        return None
-
-    @property
-    def output_names(self) -> None:
-        """They are known once it has returned something."""
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """It is called."""
-        return ("predict",)
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -119,7 +97,7 @@ class FunctionModel:
         given = batch if self.form == "arrow" else frame(batch)
         return predictions(self.function(given, *self.args, **self.kwargs), self.name)
 
-    def describe_failure(self, error: Exception) -> str:
+    def describe_failure(self, error: Exception, method: str) -> str:  # noqa: ARG002  # there is one
         """Return the function's name, and its own line that raised an error, where it was one of them."""
         code = getattr(self.function, "__code__", None)
         lines = [

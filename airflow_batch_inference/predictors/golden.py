@@ -27,10 +27,11 @@ from airflow_batch_inference.predictors.output_table import label_names
 from airflow_batch_inference.predictors.outputs import equal_rows
 from airflow_batch_inference.predictors.single import SinglePredictor
 from airflow_batch_inference.records import GoldenRecord, fingerprint
+from airflow_batch_inference.schema.casts import LossyCastError, cast_inputs
 from airflow_batch_inference.schema.columns import append_columns
-from airflow_batch_inference.schema.signature import InputPlan, LossyCastError, cast_inputs, plan_inputs
+from airflow_batch_inference.schema.inputs import InputPlan, plan_inputs
 from airflow_batch_inference.sources.batches import MiniBatch, Origin
-from airflow_batch_inference.storage.store import sha256_of_bytes
+from airflow_batch_inference.storage.digests import sha256_of_bytes
 from airflow_batch_inference.storage.uris import join_uri, model_folder, normalize_uri
 from airflow_batch_inference.trees.fast_model import accelerated, for_call
 
@@ -140,8 +141,8 @@ def _inputs(rows: pa.Table, record: ModelRecord, model: LoadedModel, where: str)
         inputs=record.inputs,
         n_features=record.n_features,
         where=where,
-        takes_lists=getattr(model, "takes_lists", True),
-        tensor=getattr(model, "tensor", None),
+        takes_lists=model.takes_lists,
+        tensor=model.tensor,
     )
     try:
         return cast_inputs(rows, plan)

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from airflow_batch_inference.drift.values import MAX_CATEGORY_CHARACTERS, as_doubles, family
 from airflow_batch_inference.records import CategoricalBaseline, ColumnContract
 from airflow_batch_inference.schema.column_types import is_text
-from airflow_batch_inference.schema.signature import known_names
+from airflow_batch_inference.schema.names import known_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -16,7 +16,7 @@ from airflow_batch_inference.predictors.input_contract import Breach, breaches, 
 from airflow_batch_inference.schema.casting import fitted, unfit, without
 from airflow_batch_inference.schema.column_types import is_number, is_text
 from airflow_batch_inference.schema.columns import replace_columns
-from airflow_batch_inference.schema.signature import require_known
+from airflow_batch_inference.schema.names import require_known
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_batch_inference.records import ColumnContract
-    from airflow_batch_inference.schema.signature import InputPlan
+    from airflow_batch_inference.schema.inputs import InputPlan
     from airflow_batch_inference.sources.batches import MiniBatch
 
 Policy = Literal["cast", "fail", "null", "quarantine"]

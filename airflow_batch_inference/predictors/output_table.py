@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from airflow_batch_inference.exceptions import ConfigurationError, PredictionError
 from airflow_batch_inference.predictors.outputs import DEFAULT_LABEL
-from airflow_batch_inference.schema.signature import cast
+from airflow_batch_inference.schema.casts import cast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -58,18 +58,16 @@ def inputs_to_try(inputs: pa.Table, model: LoadedModel) -> Iterator[pa.Table]:
     if not inputs.num_columns:
         yield from _without_columns(model)
         return
-    example = getattr(model, "example", None)
-    known: dict[str, Any] = {} if example is None else dict(example(inputs))
+    known = dict(model.example(inputs))
     for for_unknown in (0.0, ""):
         yield _filled(inputs, known, for_unknown)
     yield inputs
 
 
 def _without_columns(model: LoadedModel) -> Iterator[pa.Table]:
-    tensor = getattr(model, "tensor", None)
-    if tensor is not None:
-        unknown = pa.table({tensor.name: pa.nulls(1)})
-        yield _filled(unknown, dict(model.example(unknown)), 0.0)  # type: ignore[attr-defined]  # it has a tensor
+    if model.tensor is not None:
+        unknown = pa.table({model.tensor.name: pa.nulls(1)})
+        yield _filled(unknown, dict(model.example(unknown)), 0.0)
     yield pa.table({str(place): [0.0] for place in range(model.n_features or 1)})
     yield pa.table({"0": [""]})
 

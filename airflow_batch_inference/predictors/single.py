@@ -25,7 +25,8 @@ from airflow_batch_inference.predictors.base import LonePredictor
 from airflow_batch_inference.predictors.explanations import EXPLANATION, explanations
 from airflow_batch_inference.predictors.outputs import output_columns, whole_outputs
 from airflow_batch_inference.predictors.placeholder import PlaceholderRow, inputs_to_try
-from airflow_batch_inference.schema.signature import InputPlan, LossyCastError, cast_inputs, is_text
+from airflow_batch_inference.schema.casts import LossyCastError, cast_inputs
+from airflow_batch_inference.schema.column_types import is_text
 from airflow_batch_inference.trees.fast_model import for_call
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.flavors.base import LoadedModel, Prediction
     from airflow_batch_inference.predictors.explanations import Explain
     from airflow_batch_inference.predictors.input_validation import InputValidation
+    from airflow_batch_inference.schema.inputs import InputPlan
     from airflow_batch_inference.sources.batches import MiniBatch
 
 T = TypeVar("T")
@@ -133,7 +135,7 @@ class SinglePredictor(LonePredictor):
             where=where,
             is_alone=is_alone,
             endings=self._endings(method),
-            keeps_name=getattr(self.model, "names_outputs", False),
+            keeps_name=self.model.names_outputs,
         )
 
     def _explained(
@@ -156,7 +158,7 @@ class SinglePredictor(LonePredictor):
 
     def _predicted(self, method: str, table: pa.Table, batch: MiniBatch, known: dict[str, Prediction]) -> Prediction:
         """Call a method, once a mini-batch."""
-        if not known and len(self.methods) > 1 and hasattr(self.model, "predict_all"):
+        if not known and len(self.methods) > 1 and self.model.is_one_pass:
             known |= self._called(lambda: self._all(table), ", ".join(self.methods), table, batch)
         if method not in known:
             needed = "predict_proba" if method == "predict" and self.threshold is not None else method
@@ -170,7 +172,7 @@ class SinglePredictor(LonePredictor):
 
     def _decided(self, probabilities: Prediction) -> np.ndarray:
         """Return the class of each row by the threshold."""
-        classes = np.asarray(self.model.classes)  # type: ignore[attr-defined]  # require_threshold saw them
+        classes = np.asarray(self.model.classes)  # require_threshold saw them
         if np.asarray(probabilities).shape[1:] != (_TWO,):
             message = (
                 f"decision_threshold is {self.threshold:g}, but predict_proba returned the shape "
@@ -183,7 +185,7 @@ class SinglePredictor(LonePredictor):
 
     def _named(self, method: str, predicted: Prediction) -> Prediction:
         """Replace predicted classes by their names."""
-        classes = getattr(self.model, "classes", None)
+        classes = self.model.classes
         if method != "predict" or self.class_names is None or classes is None or isinstance(predicted, Mapping):
             return predicted
         values = np.asarray(predicted)
@@ -203,9 +205,7 @@ class SinglePredictor(LonePredictor):
         methods = dict.fromkeys(self.methods)
         if self.threshold is not None and "predict" in methods:
             methods = {"predict_proba": None} | {method: None for method in methods if method != "predict"}
-        found: Mapping[str, Prediction] = self.model.predict_all(  # type: ignore[attr-defined]  # it has it
-            table, methods=tuple(methods), kwargs=self.kwargs
-        )
+        found = self.model.predict_all(table, methods=tuple(methods), kwargs=self.kwargs)
         return {method: self._named(method, values) for method, values in found.items()}
 
     def _call(self, method: str, table: pa.Table, batch: MiniBatch) -> Prediction:
@@ -232,8 +232,7 @@ class SinglePredictor(LonePredictor):
                     "name, or leave it out."
                 )
                 raise ConfigurationError(message) from error
-            describe = getattr(self.model, "describe_failure", None)
-            who = f"The model's {method}" if describe is None else describe(error)
+            who = self.model.describe_failure(error, method)
             message = (
                 f"{who} failed on {batch.describe()}: {type(error).__name__}: {error}. "
                 f"{_text_for_number(error, table, self.inputs, batch) or 'Look at these rows, or score them alone.'}"
@@ -258,7 +257,7 @@ def only_output(model: LoadedModel) -> str | None:
     names = model.output_names
     if names is not None:
         return names[0] if len(names) == 1 else None
-    return getattr(model, "only_output", None)
+    return model.only_output
 
 
 def require_threshold(model: LoadedModel, threshold: float | None) -> None:
@@ -269,7 +268,7 @@ def require_threshold(model: LoadedModel, threshold: float | None) -> None:
     ConfigurationError
         The model has no probabilities of two classes.
     """
-    classes = getattr(model, "classes", None)
+    classes = model.classes
     has_two = "predict_proba" in model.methods and classes is not None and len(classes) == _TWO
     if threshold is not None and not has_two:
         there = "no classes" if classes is None else f"{len(classes)} classes"

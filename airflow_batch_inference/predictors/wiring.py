@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.predictors.output_table import label_names
 from airflow_batch_inference.schema.columns import append_columns
-from airflow_batch_inference.schema.signature import InputPlan, known_names, plan_inputs
+from airflow_batch_inference.schema.inputs import InputPlan, plan_inputs
+from airflow_batch_inference.schema.names import known_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,7 +1,7 @@
 """Worker processes: started fresh, never forked, with a pipe to the parent, whom they never outlive.
 
-What must not be relaxed: a worker dies with its parent; and nothing but the interpreter's own start has run in it
-before its first line, so that no lock or thread of a native library is copied half-way.
+Invariants: a worker dies with its parent; and nothing but the interpreter's own start has run in it before its first
+line, so that no lock or thread of a native library is copied half-way.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from airflow_batch_inference.processes.surroundings import (
 )
 from airflow_batch_inference.processes.threads import worker_environment
 from airflow_batch_inference.storage.handover import Pipe
-from airflow_batch_inference.wording import harmless
+from airflow_batch_inference.wording.errors import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -120,7 +120,7 @@ def send(pipe: Pipe, message: tuple[Any, ...]) -> None:
         pipe.send(message)
 
 
-def portable(error: BaseException) -> BaseException:
+def for_transport(error: BaseException) -> BaseException:
     """Return an exception that survives the way to another process, with its traceback as a note; without secrets."""
     error = harmless(error)
     note = "In a worker process:\n" + "".join(traceback.format_exception(error))

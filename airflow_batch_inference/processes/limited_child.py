@@ -1,7 +1,7 @@
 """A child process with limits of memory and time, and how it ended.
 
-What must not be relaxed: the child gets none of this process's environment beyond what Python needs to start; it is
-killed whatever ends the wait for it; and however much it prints, little of it is kept.
+Invariants: the child gets none of this process's environment beyond what Python needs to start; it is killed whatever
+ends the wait for it; and however much it prints, little of it is kept.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The environment variables of child processes: what they need, and no secret of the task's own.
 
-What must not be relaxed: a variable is passed on because it is known to be needed, never because nobody has thought of
-it; and a value that lets somebody into a store is in no child's environment, but comes by the pipe, is used to connect,
-and is gone before a model or a script is loaded.
+Invariants: a variable is passed on because it is known to be needed, never because nobody has thought of it; and a
+value that lets somebody into a store is in no child's environment, but comes by the pipe, is used to connect, and is
+gone before a model or a script is loaded.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from airflow_batch_inference.reports.axes import Axes
 from airflow_batch_inference.reports.evaluation_chart import name, shaded_cells
 from airflow_batch_inference.reports.markup import escape
 from airflow_batch_inference.reports.style import EVALUATION_STYLE
-from airflow_batch_inference.wording import visible_page
+from airflow_batch_inference.wording.signs import visible_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

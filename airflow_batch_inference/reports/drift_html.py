@@ -16,7 +16,7 @@ from airflow_batch_inference.reports.drift_history import history_map
 from airflow_batch_inference.reports.drift_text import by_severity
 from airflow_batch_inference.reports.markup import escape
 from airflow_batch_inference.reports.style import STYLE
-from airflow_batch_inference.wording import visible_page
+from airflow_batch_inference.wording.signs import visible_page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

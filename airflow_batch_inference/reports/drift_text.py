@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from airflow_batch_inference.drift.metrics.registry import all_metrics
 from airflow_batch_inference.drift.rules.registry import rule_of
-from airflow_batch_inference.wording import without_secrets
+from airflow_batch_inference.wording.texts import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

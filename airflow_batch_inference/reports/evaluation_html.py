@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from airflow_batch_inference.reports.evaluation_chart import figures, name
 from airflow_batch_inference.reports.markup import escape
 from airflow_batch_inference.reports.style import EVALUATION_STYLE
-from airflow_batch_inference.wording import visible_page
+from airflow_batch_inference.wording.signs import visible_page
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape as _escape
 
-from airflow_batch_inference.wording import without_secrets
+from airflow_batch_inference.wording.texts import without_secrets
 
 
 def escape(text: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference import exceptions
-from airflow_batch_inference.wording import without_secrets
+from airflow_batch_inference.wording.texts import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

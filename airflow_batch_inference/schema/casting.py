@@ -1,7 +1,7 @@
 """Which values of a column fit another type, found for a whole column at once.
 
-What must not be relaxed: a value fits only if the cast changes nothing of it (a decimal fraction excepted, which has
-no exact double: the nearest one is meant), and what :func:`unfit` passes, :func:`converted` converts.
+Invariants: a value fits only if the cast changes nothing of it (a decimal fraction excepted, which has no exact double:
+the nearest one is meant), and what :func:`unfit` passes, :func:`converted` converts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Column types: their names, their families, and which type a column is cast to for a model's input.
 
-What must not be relaxed: no cast is chosen that changes what a value means: text is no number, a moment without a
-zone is no instant, a list is no single value.
+Invariants: no cast is chosen that changes what a value means: text is no number, a moment without a zone is no instant,
+a list is no single value.
 """
 
 from __future__ import annotations

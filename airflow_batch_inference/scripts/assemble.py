@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ScriptError
 from airflow_batch_inference.formats.names import OUTPUT_SUFFIXES
 from airflow_batch_inference.records import ColumnSpec, Part
-from airflow_batch_inference.storage.store import private_folder, sha256_of
+from airflow_batch_inference.storage.digests import sha256_of
+from airflow_batch_inference.storage.temporary import private_folder
 from airflow_batch_inference.storage.uris import encode_segment, join_uri
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from airflow_batch_inference.scripts.hosted.script import described
-from airflow_batch_inference.wording import said
+from airflow_batch_inference.wording.texts import said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

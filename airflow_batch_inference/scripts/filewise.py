@@ -113,7 +113,7 @@ class FilewiseRunner:
         import pandas as pd
 
         from airflow_batch_inference.predictors.single import SinglePredictor
-        from airflow_batch_inference.schema.signature import plan_inputs
+        from airflow_batch_inference.schema.inputs import plan_inputs
 
         rows = dataset.count_rows()
         if self._model is None or not rows:
@@ -123,8 +123,8 @@ class FilewiseRunner:
             inputs=self.record.inputs,
             n_features=self.record.n_features,
             where=dataset.name,
-            takes_lists=getattr(self._model, "takes_lists", True),
-            tensor=getattr(self._model, "tensor", None),
+            takes_lists=self._model.takes_lists,
+            tensor=self._model.tensor,
         )
         predictor = SinglePredictor(
             model=self._model,

@@ -33,8 +33,8 @@ from airflow_batch_inference.scripts.plan import MiniBatch, file_hash, list_item
 from airflow_batch_inference.scripts.pool import Outcome, ScriptPool
 from airflow_batch_inference.scripts.settings import ScriptSettings
 from airflow_batch_inference.scripts.worker import WorkerSetup
-from airflow_batch_inference.storage.handover import require_portable
-from airflow_batch_inference.storage.store import private_folder
+from airflow_batch_inference.storage.handover import require_serializable
+from airflow_batch_inference.storage.temporary import private_folder
 from airflow_batch_inference.storage.uris import join_uri, plain_uris
 
 if TYPE_CHECKING:
@@ -290,7 +290,7 @@ def _setup(job: _Job) -> WorkerSetup:
         code=job.opened.code,
     )
     try:
-        require_portable(setup)
+        require_serializable(setup)
     except Exception as error:
         message = (
             f"The file systems of this job cannot be handed to worker processes, which a script runs in ({error}). Use "

@@ -22,7 +22,7 @@ from airflow_batch_inference.scripts.hosted_runner import HostedRunner
 from airflow_batch_inference.scripts.interpreter import ask, find_python
 from airflow_batch_inference.scripts.model_folder import ModelFolder, model_folder
 from airflow_batch_inference.scripts.runner import ScriptRunner
-from airflow_batch_inference.storage.store import sha256_of_bytes
+from airflow_batch_inference.storage.digests import sha256_of_bytes
 from airflow_batch_inference.storage.uris import join_uri, normalize_uri, redact
 
 if TYPE_CHECKING:

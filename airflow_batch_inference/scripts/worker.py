@@ -28,7 +28,7 @@ from airflow_batch_inference.formats.names import OUTPUT_SUFFIXES
 from airflow_batch_inference.ledger.accounting import as_text
 from airflow_batch_inference.ledger.receipts import put_receipt
 from airflow_batch_inference.ledger.retries import retrying
-from airflow_batch_inference.processes.child import pipe_to_parent, portable, received_first
+from airflow_batch_inference.processes.child import for_transport, pipe_to_parent, received_first
 from airflow_batch_inference.processes.surroundings import connect, lent
 from airflow_batch_inference.records import ColumnSpec, MiniBatchReceipt, Part
 from airflow_batch_inference.scripts.advice import advice_on
@@ -39,7 +39,8 @@ from airflow_batch_inference.scripts.output_folder import OutputFolder, overwrit
 from airflow_batch_inference.scripts.plan import file_hash
 from airflow_batch_inference.scripts.run_result import as_frame, complex_values, count_elements, write_rows
 from airflow_batch_inference.scripts.settings import OUTPUT
-from airflow_batch_inference.storage.store import private_folder, sha256_of
+from airflow_batch_inference.storage.digests import sha256_of
+from airflow_batch_inference.storage.temporary import private_folder
 from airflow_batch_inference.storage.tree import local_file
 from airflow_batch_inference.storage.uris import encode_segment, join_uri
 
@@ -123,7 +124,7 @@ def main(arguments: Sequence[str]) -> int:
                 connect(setup.storage, setup.data_storage, *setup.runner.storages, alone=True)
             worker.prepare()
         except BaseException as error:  # noqa: BLE001  # told to the parent, which raises it
-            pipe.send(("unready", portable(error)))
+            pipe.send(("unready", for_transport(error)))
             return 0
         worker.serve()
     return 0
@@ -171,7 +172,7 @@ class _Worker:
             except _FailedError as error:
                 answer = ("failed", error.failure, None)
             except BaseException as error:  # noqa: BLE001  # told to the parent, which raises it
-                answer = ("error", portable(error))
+                answer = ("error", for_transport(error))
             finally:
                 self.outputs.discard()
             self.pipe.send(answer)

@@ -12,7 +12,10 @@ from airflow_batch_inference.formats.names import output_suffix
 from airflow_batch_inference.formats.writers import PartWriter, csv_header_bytes
 from airflow_batch_inference.sinks.manifest import MANIFEST, SPARE, Content
 from airflow_batch_inference.sources.registry import open_dataset
-from airflow_batch_inference.storage.store import Storage, private_folder, sha256_of, sync_file
+from airflow_batch_inference.storage.digests import sha256_of
+from airflow_batch_inference.storage.local_files import sync_file
+from airflow_batch_inference.storage.store import Storage
+from airflow_batch_inference.storage.temporary import private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

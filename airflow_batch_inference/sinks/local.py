@@ -30,7 +30,8 @@ from airflow_batch_inference.sinks.manifest import (
     next_of,
     require_only,
 )
-from airflow_batch_inference.storage.store import sha256_of, sync_file, sync_folder
+from airflow_batch_inference.storage.digests import sha256_of
+from airflow_batch_inference.storage.local_files import sync_file, sync_folder
 from airflow_batch_inference.storage.versions import local_version
 
 if TYPE_CHECKING:

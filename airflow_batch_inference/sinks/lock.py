@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from airflow_batch_inference.exceptions import ArtifactBusyError
 from airflow_batch_inference.sinks.manifest import MANIFEST
 from airflow_batch_inference.storage.liveness import is_leftover
-from airflow_batch_inference.storage.store import TEMPORARY_PREFIX
+from airflow_batch_inference.storage.temporary import TEMPORARY_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

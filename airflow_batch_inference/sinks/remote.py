@@ -42,7 +42,7 @@ from airflow_batch_inference.sinks.manifest import (
 )
 from airflow_batch_inference.sinks.swap import Cell
 from airflow_batch_inference.storage.liveness import is_alive, this_process
-from airflow_batch_inference.storage.store import private_folder
+from airflow_batch_inference.storage.temporary import private_folder
 from airflow_batch_inference.storage.uris import join_uri
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from airflow_batch_inference.exceptions import DataError, InputChangedError
-from airflow_batch_inference.formats.json.reader import merge_types
+from airflow_batch_inference.formats.json.parsing import merge_types
 from airflow_batch_inference.formats.names import format_of
 from airflow_batch_inference.formats.parquet.pandas_index import without_index
 from airflow_batch_inference.formats.readers import inspect_file, read_tables

@@ -1,7 +1,7 @@
 """Private copies of remote files whose stores tell no versions: one set of bytes for all who read a dataset.
 
-What must not be relaxed: a file is copied once, and whoever reads it afterwards, in whatever process, reads the copy;
-so its version is the digest of the bytes that are read, and no row is of another one.
+Invariants: a file is copied once, and whoever reads it afterwards, in whatever process, reads the copy; so its version
+is the digest of the bytes that are read, and no row is of another one.
 """
 
 from __future__ import annotations

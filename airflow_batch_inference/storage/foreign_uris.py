@@ -1,6 +1,6 @@
 """URIs of other products: what they name there, and what this product has in their place.
 
-What must not be relaxed: such a URI may hold a password in any place of it, so that only its scheme is shown.
+Invariants: such a URI may hold a password in any place of it, so that only its scheme is shown.
 """
 
 from __future__ import annotations

@@ -2,8 +2,10 @@
 
 A file system has the keys of a connection in it, and a worker process cannot ask Airflow for connections. So what is
 pickled of a job has names in their place, and the file systems themselves go through the pipe to the worker, before
-what names them. What must not be relaxed: no pickle but a pipe's own holds a file system, and nothing of one gets onto
-a disk, into a command line or into an environment.
+what names them.
+
+Invariants: no pickle but a pipe's own holds a file system, and nothing of one gets onto a disk, into a command line or
+into an environment.
 """
 
 from __future__ import annotations
@@ -73,7 +75,7 @@ def packed(message: object) -> tuple[bytes, dict[str, AbstractFileSystem]]:
         _NEEDED.reset(token)
 
 
-def require_portable(message: object) -> None:
+def require_serializable(message: object) -> None:
     """Try whether a message, and the file systems that it names, can go to another process.
 
     Raises

@@ -1,7 +1,7 @@
 """Who writes: a token that names a running process, and whether that process still runs.
 
-What must not be relaxed: a process is called dead only where this machine can know it; of another machine (or
-container) nothing is said. No heavy import here.
+Invariants: a process is called dead only where this machine can know it; of another machine (or container) nothing is
+said. No heavy import here.
 """
 
 from __future__ import annotations

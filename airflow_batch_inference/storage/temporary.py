@@ -1,8 +1,8 @@
 """Temporary folders that go with their process: at its end, or, where it was killed, before the next task.
 
-What must not be relaxed: a folder is removed by nobody but its owner while that lives, be it in another container or
-under another user. The owner holds a lock on the folder itself, which the system takes from it when it dies, however it
-dies; a process id would say nothing across containers.
+Invariants: a folder is removed by nobody but its owner while that lives, be it in another container or under another
+user. The owner holds a lock on the folder itself, which the system takes from it when it dies, however it dies; a
+process id would say nothing across containers.
 """
 
 from __future__ import annotations
@@ -11,13 +11,21 @@ import contextlib
 import fcntl
 import logging
 import os
+import secrets
 import shutil
 import tempfile
 import weakref
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_batch_inference.storage.liveness import this_process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 log = logging.getLogger(__name__)
 
+TEMPORARY_PREFIX = ".tmp-"
 _PREFIX = "airflow-batch-inference-held-"
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LOCAL = frozenset(
@@ -127,3 +135,18 @@ def _is_local(folder: Path) -> bool:
         return False
     kinds = {line.partition(" - ")[2].split(" ", 1)[0] for line in mounts if line.split(" ", 3)[2:3] == [wanted]}
     return bool(kinds) and kinds <= _LOCAL
+
+
+def temporary_name(suffix: str = "") -> str:
+    """Return a name for an unfinished file: readers pass over it, and it says who writes (:mod:`.liveness`)."""
+    return f"{TEMPORARY_PREFIX}{this_process()}-{secrets.token_hex(8)}{suffix}"
+
+
+@contextlib.contextmanager
+def private_folder() -> Iterator[Path]:
+    """Give a temporary folder that only this user can read, removed afterwards."""
+    held = HeldFolder()
+    try:
+        yield held.path
+    finally:
+        held.remove()

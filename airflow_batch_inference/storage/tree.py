@@ -1,8 +1,7 @@
 """What lies below a folder; below a local one with links followed, as ``open`` and the shell follow them.
 
-What must not be relaxed: one file has one size and one version however it is reached, which are those of the bytes and
-never of a link; no loop of links is followed; and what cannot be looked into is an error, never a folder with fewer
-files.
+Invariants: one file has one size and one version however it is reached, which are those of the bytes and never of a
+link; no loop of links is followed; and what cannot be looked into is an error, never a folder with fewer files.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """URIs: their one form, the segments of their paths, and the folders that the artifact store has.
 
-What must not be relaxed: a URI never carries credentials, and no name can lead out of the folder that it is put in.
-What a URI may show of itself says :mod:`.wording`.
+Invariants: a URI never carries credentials, and no name can lead out of the folder that it is put in. What a URI may
+show of itself says :mod:`.wording`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from urllib.parse import quote, unquote
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.records import TaskKey
 from airflow_batch_inference.storage.foreign_uris import advice_for, scheme_of
-from airflow_batch_inference.wording import LOGIN_BEGUN, QUERY, folded, has_secret, remember
-from airflow_batch_inference.wording import redact as redact
+from airflow_batch_inference.wording.secrets import remember
+from airflow_batch_inference.wording.signs import folded
+from airflow_batch_inference.wording.uris import LOGIN_BEGUN, QUERY, has_secret
+from airflow_batch_inference.wording.uris import redact as redact
 
 _LONGEST_SEGMENT = 200
 _KEPT_OF_LONG = 100

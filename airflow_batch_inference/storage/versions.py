@@ -1,7 +1,7 @@
 """Which version of a file lies there: what a file system says that no rewriting of the file can leave as it was.
 
-What must not be relaxed: a time that a writer can set, and a size, tell no versions apart; where a store says nothing
-better, a file's version is the digest of its bytes.
+Invariants: a time that a writer can set, and a size, tell no versions apart; where a store says nothing better, a
+file's version is the digest of its bytes.
 """
 
 from __future__ import annotations

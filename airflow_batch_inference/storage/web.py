@@ -1,8 +1,9 @@
 """Files behind http and https: read whole, once, and from then on from a private copy.
 
 A web server has no folders that can be listed, may send other bytes each time, and says more or less of what it sends.
-What must not be relaxed: all readers of one opened dataset read the same bytes; a page that explains something is
-never taken for data; and no address that was signed, nor what is sent to be let in, gets into a message or a log.
+
+Invariants: all readers of one opened dataset read the same bytes; a page that explains something is never taken for
+data; and no address that was signed, nor what is sent to be let in, gets into a message or a log.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.storage.temporary import HeldFolder
 from airflow_batch_inference.storage.uris import redact
-from airflow_batch_inference.wording import remember, said, told_by
+from airflow_batch_inference.wording.errors import told_by
+from airflow_batch_inference.wording.secrets import remember
+from airflow_batch_inference.wording.texts import said
 
 if TYPE_CHECKING:
     import ssl

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from airflow_batch_inference.trees.forest import (
+from airflow_batch_inference.flavors.forests.forest import (
     CATEGORY_NAN_IN,
     CATEGORY_NAN_OUT,
     NAN_LEFT,
@@ -27,7 +27,7 @@ from airflow_batch_inference.trees.forest import (
 )
 
 if TYPE_CHECKING:
-    from airflow_batch_inference.trees.forest import Forest
+    from airflow_batch_inference.flavors.forests.forest import Forest
 
 RANKED, SINGLE, WHOLE, CODE = range(4)
 """The number of thresholds below; a float32's bits; LightGBM's whole part, which is a category; a category."""
@@ -113,7 +113,7 @@ def columns_of(forest: Forest, splits: np.ndarray) -> Columns:
 
     Examples
     --------
-    >>> from airflow_batch_inference.trees.forest import Forest
+    >>> from airflow_batch_inference.flavors.forests.forest import Forest
     >>> stump = Forest(left=np.array([1, -1, -1]), right=np.array([2, -1, -1]), feature=np.array([3, 0, 0]),
     ...     rule=np.zeros(3, int), threshold=np.array([0.5, 0, 0]), value=np.array([0.0, 1.0, 2.0]),
     ...     roots=np.array([0]), groups=np.array([0]), width=4, outputs=1)

@@ -1,8 +1,9 @@
 """The kernel, compiled by LLVM on first use, and called by as many threads as the process may use.
 
 ``kernel.ll`` is what a C compiler made of ``kernel.c``, for no processor in particular; llvmlite makes machine code for
-this one of it, in about a tenth of a second, so nothing is kept on disk. What must not be relaxed: arrays live as long
-as the call that has their addresses, and the layouts are those of ``kernel.c``.
+this one of it, in about a tenth of a second, so nothing is kept on disk.
+
+Invariants: arrays live as long as the call that has their addresses, and the layouts are those of ``kernel.c``.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from airflow_batch_inference.flavors.forests.links import EXPONENTIAL, LOG_EXPONENTIAL, SIGMOID, SINGLE_SIGMOID, SOFTMAX
 from airflow_batch_inference.flavors.runtimes import version_numbers
 from airflow_batch_inference.processes.threads import native_threads
 from airflow_batch_inference.trees.ensemble import LANES, Masks
-from airflow_batch_inference.trees.links import EXPONENTIAL, LOG_EXPONENTIAL, SIGMOID, SINGLE_SIGMOID, SOFTMAX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,8 +1,9 @@
 """A forest, packed for the kernel, which has two ways to a leaf.
 
 Trees of few leaves are asked all of their splits, each of which strikes out leaves ("masks"); large ones are walked.
-What must not be relaxed: what is packed leads from each root to a leaf, in the number of steps that is kept, and the
-kernel checks nothing; ``kernel.c`` has the layouts of this module.
+
+Invariants: what is packed leads from each root to a leaf, in the number of steps that is kept, and the kernel checks
+nothing; ``kernel.c`` has the layouts of this module.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from airflow_batch_inference.flavors.forests.forest import NotCoveredError
 from airflow_batch_inference.trees.columns import columns_of
-from airflow_batch_inference.trees.forest import NotCoveredError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow_batch_inference.flavors.forests.forest import Forest
     from airflow_batch_inference.trees.columns import Columns
-    from airflow_batch_inference.trees.forest import Forest
 
 LANES = 16
 """The rows of a tile."""
@@ -173,7 +174,7 @@ def pack(forest: Forest) -> Ensemble:
 
     Examples
     --------
-    >>> from airflow_batch_inference.trees.forest import Forest
+    >>> from airflow_batch_inference.flavors.forests.forest import Forest
     >>> stump = Forest(left=np.array([1, -1, -1]), right=np.array([2, -1, -1]), feature=np.array([0, 0, 0]),
     ...     rule=np.zeros(3, int), threshold=np.array([0.5, 0, 0]), value=np.array([0.0, 1.0, 2.0]),
     ...     roots=np.array([0]), groups=np.array([0]), width=1, outputs=1)

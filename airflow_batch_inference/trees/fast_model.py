@@ -1,9 +1,10 @@
 """A loaded model whose trees the kernel walks, once it has been shown to give the bits that the library gives.
 
-Behind the contract of a loaded model, so that whatever scores sees no difference. What must not be relaxed: until the
-kernel has answered as the library did for rows made from the trees, for all rows that came before and for the first
-mini-batch, what is returned is the library's answer; the first bit that differs turns the kernel off for good; and
-whatever the kernel does not cover goes to the library.
+Behind the contract of a loaded model, so that whatever scores sees no difference.
+
+Invariants: until the kernel has answered as the library did for rows made from the trees, for all rows that came before
+and for the first mini-batch, what is returned is the library's answer; the first bit that differs turns the kernel off
+for good; and whatever the kernel does not cover goes to the library.
 """
 
 from __future__ import annotations
@@ -16,17 +17,18 @@ import numpy as np
 import pyarrow as pa
 
 from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
-from airflow_batch_inference.trees.compiled import EXTRA, NotCompiledError, is_installed
-from airflow_batch_inference.trees.forest import NotCoveredError
+from airflow_batch_inference.flavors.forests.forest import NotCoveredError
+from airflow_batch_inference.flavors.registry import trees_of
+from airflow_batch_inference.flavors.wrapped import WrappedModel
+from airflow_batch_inference.trees.compiled import EXTRA, NotCompiledError, apply_link, is_installed
 from airflow_batch_inference.trees.scorer import TreeScorer, ask, first_difference
-from airflow_batch_inference.wording import said
+from airflow_batch_inference.wording.texts import said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from airflow_batch_inference.flavors.base import LoadedModel, Prediction
-    from airflow_batch_inference.records import ColumnSpec
-    from airflow_batch_inference.trees.sources import Readable
+    from airflow_batch_inference.flavors.forests.source import Trees
 
 log = logging.getLogger(__name__)
 
@@ -77,13 +79,11 @@ def accelerated(model: LoadedModel, choice: Accelerate) -> LoadedModel:
     """
     if choice == "off" or isinstance(model, FastModel):
         return model
-    from airflow_batch_inference.trees.sources import readable_of
-
-    readable = readable_of(model)
-    if readable is None and choice == "require":
+    trees = trees_of(model)
+    if trees is None and choice == "require":
         message = "accelerate is 'require', but the model is no tree ensemble that is known. Choose 'auto'."
         raise ConfigurationError(message)
-    return model if readable is None else FastModel(model, readable, is_required=choice == "require")
+    return model if trees is None else FastModel(model, trees, is_required=choice == "require")
 
 
 def for_call(model: LoadedModel, methods: Sequence[str], kwargs: Mapping[str, Any]) -> LoadedModel:
@@ -91,7 +91,7 @@ def for_call(model: LoadedModel, methods: Sequence[str], kwargs: Mapping[str, An
 
     So explanations, and golden sets of other methods, are neither refused nor taken for what the job is scored by.
     """
-    return model.library if isinstance(model, FastModel) and model.problem_of(methods, kwargs) else model
+    return model.inner if isinstance(model, FastModel) and model.problem_of(methods, kwargs) else model
 
 
 def why_slow(model: object) -> str | None:
@@ -103,15 +103,15 @@ class _UnableError(Exception):
     """The kernel must not score the model; the message says why."""
 
 
-class FastModel:
+class FastModel(WrappedModel):
     """A tree ensemble; see :class:`~airflow_batch_inference.flavors.base.LoadedModel`.
 
     Parameters
     ----------
     model
         As its flavor loaded it.
-    readable
-        How its trees are read.
+    trees
+        Its trees, to be read.
     is_required
         Whether it is an error where the kernel cannot score it.
 
@@ -121,9 +121,9 @@ class FastModel:
         The kernel is required, and cannot score this model.
     """
 
-    def __init__(self, model: LoadedModel, readable: Readable, *, is_required: bool) -> None:
-        self._model = model
-        self._readable = readable
+    def __init__(self, model: LoadedModel, trees: Trees, *, is_required: bool) -> None:
+        self._library = model
+        self._trees = trees
         self._is_required = is_required
         self._lock = threading.Lock()
         self._scorer: TreeScorer | None = None
@@ -145,61 +145,25 @@ class FastModel:
         return "" if self._has_scored else self._reason
 
     @property
-    def library(self) -> LoadedModel:
-        """The model as its flavor loaded it."""
-        return self._model
+    def inner(self) -> LoadedModel:
+        """The model as its flavor loaded it: its versions too, as the same bits come of the same packages."""
+        return self._library
 
     def problem_of(self, methods: Sequence[str], kwargs: Mapping[str, Any] | None) -> str | None:
         """Say why the kernel has no part in a call, whatever its rows are; None: it has."""
         if kwargs:
             return f"predict_kwargs were given ({', '.join(sorted(kwargs))})"
-        if not set(methods) & set(self._readable.methods):
+        if not set(methods) & set(self._trees.methods):
             return f"no method that it covers was asked for ({', '.join(methods)})"
         return None
-
-    @property
-    def feature_names(self) -> tuple[str, ...] | None:
-        """The library's."""
-        return self._model.feature_names
-
-    @property
-    def n_features(self) -> int | None:
-        """The library's."""
-        return self._model.n_features
-
-    @property
-    def inputs(self) -> tuple[ColumnSpec, ...] | None:
-        """The library's."""
-        return self._model.inputs
-
-    @property
-    def output_names(self) -> tuple[str, ...] | None:
-        """The library's."""
-        return self._model.output_names
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """The library's."""
-        return self._model.methods
-
-    @property
-    def versions(self) -> Mapping[str, str]:
-        """The library's: the same bits come of the same packages, whoever walks the trees."""
-        return self._model.versions
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # whatever the flavor's model has beside the contract
-        if name.startswith("_"):
-            raise AttributeError(name)
-        found = getattr(self._model, name)
-        return self._all if name == "predict_all" else found
 
     def predict(
         self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
     ) -> Prediction:
         """Score one mini-batch; see :meth:`~airflow_batch_inference.flavors.base.LoadedModel.predict`."""
-        return self._all(batch, methods=(method,), kwargs=kwargs)[method]
+        return self.predict_all(batch, methods=(method,), kwargs=kwargs)[method]
 
-    def _all(
+    def predict_all(
         self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
     ) -> dict[str, Prediction]:
         """Return what several methods give: the covered ones from one walk, the others from the library.
@@ -214,11 +178,11 @@ class FastModel:
             if self._is_required:
                 raise _cannot(problem)
             self._reason = problem
-            return ask(self._model, batch, methods, kwargs)
-        covered = tuple(method for method in methods if method in self._readable.methods)
+            return ask(self.inner, batch, methods, kwargs)
+        covered = tuple(method for method in methods if method in self._trees.methods)
         found = dict(self._walked(batch, covered) or {})
         others = tuple(method for method in methods if method not in found)
-        return found | (ask(self._model, batch, others) if others else {})
+        return found | (ask(self.inner, batch, others) if others else {})
 
     def _walked(self, batch: pa.Table, methods: tuple[str, ...]) -> Mapping[str, np.ndarray] | None:
         """Return what the kernel gives; None where the library is to be asked: for no rows, some raise."""
@@ -246,7 +210,7 @@ class FastModel:
     def _is_worth(self, batch: pa.Table, methods: tuple[str, ...]) -> bool:
         """Say whether there have been rows enough; remember the first of them, to compare them later."""
         self._seen += batch.num_rows
-        if self._seen * self._readable.trees >= _WORTH:
+        if self._seen * self._trees.number >= _WORTH:
             return True
         if self._seen <= _KEPT_ROWS:  # copied: a slice would keep the mini-batch that it is of
             self._kept.append((batch.take(pa.array(np.arange(batch.num_rows))), methods))
@@ -281,9 +245,9 @@ class FastModel:
         """Read the trees, and compare on rows made from them."""
         if not is_installed():
             raise _UnableError(_NOT_INSTALLED)
-        source = self._readable.read()
+        source = self._trees.read(apply_link)
         scorer = TreeScorer.of(source)
-        problem = scorer.difference(source, self._readable.methods)
+        problem = scorer.difference(source, self._trees.methods)
         if problem is not None:
             message = f"{DIFFERS} on rows made from its trees: {problem}"
             raise _UnableError(message)

@@ -1,9 +1,10 @@
 """Rows made from a model itself, that ask each of its splits where a wrong comparison would show.
 
 A row for a split takes the path that leads to it, and has there the threshold itself, or the next number to one side;
-its other inputs are thresholds of their own, missing, zero, tiny, infinite, or categories that no split knows. What
-must not be relaxed: the same model always gives the same rows; and where it has too many splits for all of them, each
-input's least and largest thresholds are among the rows.
+its other inputs are thresholds of their own, missing, zero, tiny, infinite, or categories that no split knows.
+
+Invariants: the same model always gives the same rows; and where it has too many splits for all of them, each input's
+least and largest thresholds are among the rows.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from airflow_batch_inference.trees.forest import CATEGORY_NAN_IN, CATEGORY_NAN_OUT, WHOLE_CATEGORY
+from airflow_batch_inference.flavors.forests.forest import CATEGORY_NAN_IN, CATEGORY_NAN_OUT, WHOLE_CATEGORY
 
 if TYPE_CHECKING:
-    from airflow_batch_inference.trees.forest import Forest
+    from airflow_batch_inference.flavors.forests.forest import Forest
 
 _SEED = 20_240_229
 _MOST_ROWS, _LEAST_ROWS = 4096, 256

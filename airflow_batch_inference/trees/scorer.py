@@ -1,7 +1,4 @@
-"""What a source gives: trees that the kernel walks, and how their sums become what the library's methods return.
-
-What must not be relaxed: what is asked of :attr:`TreeScorer.library` is the library itself, untouched by anything here.
-"""
+"""Packed trees, ready to score, and what the library says beside them."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from airflow_batch_inference.flavors.forests.source import is_plain
 from airflow_batch_inference.schema.column_types import as_doubles
 from airflow_batch_inference.trees.compiled import raw_scores
 from airflow_batch_inference.trees.ensemble import pack
@@ -19,43 +17,13 @@ from airflow_batch_inference.trees.probes import probe_rows
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from airflow_batch_inference.flavors.base import LoadedModel, Prediction
+    from airflow_batch_inference.flavors.base import Prediction
+    from airflow_batch_inference.flavors.forests.source import Library, TreeSource
     from airflow_batch_inference.trees.ensemble import Ensemble
-    from airflow_batch_inference.trees.forest import Forest
 
     Answers = Mapping[str, np.ndarray]
 
 _LARGEST, _LARGEST_DOUBLE = float(np.finfo(np.float32).max), float(np.finfo(np.float64).max)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TreeSource:
-    """A model's trees, as a reader found them, and how they answer.
-
-    Attributes
-    ----------
-    forest
-        The trees.
-    encode
-        Makes one numeric column an input of a mini-batch, as the flavor does before it calls the library.
-    answers
-        Makes of sums, shape (rows, outputs), what each of some methods returns.
-    library
-        What the library's own predict returns for a float64 matrix of encoded rows, by method.
-    reference
-        The model whose answers are the right ones.
-    takes_infinite, takes_missing
-        Whether the library takes infinite values (where it compares in float32, those that are too large for it are),
-        and missing ones, and not only raises.
-    """
-
-    forest: Forest
-    encode: Callable[[pa.Table], pa.Table]
-    answers: Callable[[np.ndarray, Sequence[str]], Answers]
-    library: Callable[[np.ndarray, Sequence[str]], Answers]
-    reference: LoadedModel
-    takes_infinite: bool = True
-    takes_missing: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,7 +39,7 @@ class TreeScorer:
     ensemble: Ensemble
     encode: Callable[[pa.Table], pa.Table]
     answers: Callable[[np.ndarray, Sequence[str]], Answers]
-    reference: LoadedModel
+    reference: Library
     takes_infinite: bool
     takes_missing: bool
 
@@ -129,18 +97,12 @@ class TreeScorer:
 
 
 def ask(
-    model: LoadedModel, batch: pa.Table, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
+    model: Library, batch: pa.Table, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
 ) -> dict[str, Prediction]:
     """Return what a model gives, from one pass where it can."""
-    several = getattr(model, "predict_all", None)
-    if several is not None and len(methods) > 1:
-        return dict(several(batch, methods=methods, kwargs=kwargs))
+    if model.is_one_pass and len(methods) > 1:
+        return dict(model.predict_all(batch, methods=methods, kwargs=kwargs))
     return {method: model.predict(batch, method=method, kwargs=kwargs) for method in methods}
-
-
-def is_plain(kind: pa.DataType) -> bool:
-    """Say whether a column holds numbers or booleans as Arrow has them."""
-    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind))
 
 
 def _doubles(column: pa.ChunkedArray) -> np.ndarray:

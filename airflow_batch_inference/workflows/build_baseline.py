@@ -30,7 +30,8 @@ from airflow_batch_inference.predictors.output_table import default_names, label
 from airflow_batch_inference.predictors.single import SinglePredictor
 from airflow_batch_inference.records import CsvOptions
 from airflow_batch_inference.schema.columns import append_columns
-from airflow_batch_inference.schema.signature import known_names, plain_name, plan_inputs
+from airflow_batch_inference.schema.inputs import plan_inputs
+from airflow_batch_inference.schema.names import known_names, plain_name
 from airflow_batch_inference.sources.registry import open_dataset
 
 if TYPE_CHECKING:
@@ -217,8 +218,8 @@ def _scorer(sample: Dataset, record: ModelRecord, model: LoadedModel, options: R
             inputs=record.inputs,
             n_features=record.n_features,
             where=sample.name,
-            takes_lists=getattr(model, "takes_lists", True),
-            tensor=getattr(model, "tensor", None),
+            takes_lists=model.takes_lists,
+            tensor=model.tensor,
         )
         predictor = SinglePredictor(
             model=model,
@@ -261,7 +262,7 @@ def matching(wanted: Sequence[str] | None, names: Sequence[str]) -> tuple[str, .
 
 def _importances(model: LoadedModel, sample: Dataset) -> dict[str, float] | None:
     """Return the model's importances as shares, under the sample set's names."""
-    found: Mapping[str, float] | None = getattr(model, "importances", None)
+    found = model.importances
     total = sum(found.values()) if found else 0.0
     if not found or not total > 0:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
-from airflow_batch_inference.wording import said
+from airflow_batch_inference.wording.texts import said
 
 Level: TypeAlias = Literal["ok", "warning", "problem"]
 

@@ -32,9 +32,9 @@ from airflow_batch_inference.predictors.single import require_threshold
 from airflow_batch_inference.processes.surroundings import lent
 from airflow_batch_inference.processes.threads import limited_blas
 from airflow_batch_inference.records import CsvOptions, ReadOptions
-from airflow_batch_inference.schema.signature import known_names
+from airflow_batch_inference.schema.names import known_names
 from airflow_batch_inference.sources.registry import open_dataset
-from airflow_batch_inference.storage.store import private_folder
+from airflow_batch_inference.storage.temporary import private_folder
 from airflow_batch_inference.storage.uris import normalize_uri
 from airflow_batch_inference.workflows.findings import Estimate, Finding, Preflight, in_bytes
 from airflow_batch_inference.workflows.score import Resources

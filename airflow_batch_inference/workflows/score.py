@@ -31,15 +31,15 @@ from airflow_batch_inference.jobs.progress import Progress
 from airflow_batch_inference.jobs.resume import finished_parts
 from airflow_batch_inference.ledger.commit import commit, committed
 from airflow_batch_inference.ledger.retries import retrying
-from airflow_batch_inference.models.loading import is_vouched
 from airflow_batch_inference.models.process import CALL_TIMEOUT_S
+from airflow_batch_inference.models.trust import is_vouched
 from airflow_batch_inference.predictors.input_contract import warn_of_nulls
 from airflow_batch_inference.processes.threads import limited_blas, usable_cores
 from airflow_batch_inference.records import (
     PredictionSetRecord,
     ProfileRecord,
 )
-from airflow_batch_inference.storage.handover import require_portable
+from airflow_batch_inference.storage.handover import require_serializable
 from airflow_batch_inference.workflows.prediction_set import make_record, with_models
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ def _engine(
     if workers and request.models.is_serializable:
         try:
             shared = _shared(request, opened, storage)
-            require_portable(shared)
+            require_serializable(shared)
         except Exception as error:  # a file system's own pickling may fail in any way
             if request.environment:
                 message = (

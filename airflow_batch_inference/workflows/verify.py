@@ -22,7 +22,7 @@ from airflow_batch_inference.schema.casting import converted
 from airflow_batch_inference.schema.column_types import is_number, is_text
 from airflow_batch_inference.schema.columns import replace_columns
 from airflow_batch_inference.sources.registry import open_dataset
-from airflow_batch_inference.storage.store import private_folder
+from airflow_batch_inference.storage.temporary import private_folder
 from airflow_batch_inference.storage.uris import is_record_uri
 from airflow_batch_inference.storage.versions import is_touched_only
 from airflow_batch_inference.workflows.verify_items import rows_of_table, verify_files, verify_items

@@ -10,8 +10,9 @@ import pytest
 
 from airflow_batch_inference.models.aliases import set_alias
 from airflow_batch_inference.models.describe import ModelRequest
-from airflow_batch_inference.models.loading import TrustRequest
-from airflow_batch_inference.storage.store import Storage, sha256_of
+from airflow_batch_inference.models.trust import TrustRequest
+from airflow_batch_inference.storage.digests import sha256_of
+from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.workflows.build_baseline import ReferenceOptions
 from airflow_batch_inference.workflows.register_model import GoldenRequest, register_model
 

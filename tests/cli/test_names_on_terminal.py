@@ -13,7 +13,7 @@ from airflow_batch_inference.cli import inspect
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.models.aliases import set_alias
 from airflow_batch_inference.models.describe import ModelRequest
-from airflow_batch_inference.models.loading import TrustRequest
+from airflow_batch_inference.models.trust import TrustRequest
 from airflow_batch_inference.records import AliasRecord, EvaluationRecord, MetricVerdict, TaskKey, UsedModel
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.storage.uris import normalize_uri

@@ -75,7 +75,7 @@ def world(tmp_path, churn, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AIRFLOW__BATCH_INFERENCE__ARTIFACT_ROOT", str(tmp_path / "artifacts"))
     # A model is loaded in a child process first: seconds each time, and tests/models/test_loading.py tells of it.
-    monkeypatch.setattr("airflow_batch_inference.models.loading.try_in_child", lambda *_, **__: None)
+    monkeypatch.setattr("airflow_batch_inference.models.loading.load_in_subprocess", lambda *_, **__: None)
     frame, churned, text = churn
     for name in ("churn", "risk"):
         (tmp_path / f"{name}.txt").write_text(text)

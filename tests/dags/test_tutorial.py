@@ -93,7 +93,7 @@ def test_a_new_user_gets_from_a_model_to_a_drift_report(load_dags, tmp_path, mon
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AIRFLOW__BATCH_INFERENCE__ARTIFACT_ROOT", str(tmp_path / "artifacts"))
     # A model is loaded in a child process first: seconds each time, and tests/models/test_loading.py tells of it.
-    monkeypatch.setattr("airflow_batch_inference.models.loading.try_in_child", lambda *_, **__: None)
+    monkeypatch.setattr("airflow_batch_inference.models.loading.load_in_subprocess", lambda *_, **__: None)
     reader = Reader(monkeypatch)
     for block in blocks_of("docs/tutorial.md"):
         reader.follow(block)

@@ -24,7 +24,7 @@ from airflow_batch_inference.exceptions import (
     UntrustedModelError,
 )
 from airflow_batch_inference.flavors.registry import flavor_names, get_flavor, recognise
-from airflow_batch_inference.schema.signature import plan_inputs
+from airflow_batch_inference.schema.inputs import plan_inputs
 
 FRAMEWORKS = (
     *("sklearn", "skops", "joblib", "lightgbm", "xgboost", "onnx", "onnxruntime", "mlflow"),

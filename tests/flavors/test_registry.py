@@ -8,9 +8,10 @@ import textwrap
 
 import joblib
 import pytest
+from sklearn.dummy import DummyRegressor
 
 from airflow_batch_inference.exceptions import FlavorNotFoundError, FlavorNotInstalledError
-from airflow_batch_inference.flavors.registry import _BUILT_IN, flavor_names, get_flavor, recognise
+from airflow_batch_inference.flavors.registry import _BUILT_IN, flavor_names, flavor_of, get_flavor, recognise
 from airflow_batch_inference.flavors.torch_files import TORCH_LEGACY
 
 TREE = b"tree\nversion=v4\n"
@@ -129,20 +130,24 @@ def third_party(tmp_path, monkeypatch):
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-models\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
-        "[airflow_batch_inference.flavors]\nacme = acme:Acme\nbroken = acme_broken:Broken\nsklearn = acme:Acme\n"
+        "[airflow_batch_inference.flavors]\nacme = acme:Acme\nbroken = acme_broken:Broken\nplain = acme:Plain\n"
+        "sklearn = acme:Acme\n"
     )
     (site / "acme.py").write_text(
         textwrap.dedent(
             """
-            from airflow_batch_inference.flavors.base import ModelFormat
+            from airflow_batch_inference.flavors.base import Flavor, ModelFormat
 
-            class Acme:
+            class Acme(Flavor):
                 name = "acme"
                 formats = (ModelFormat(name="acme", suffixes=(".acme",), trust="data"),)
-                extra = None
+                load = None
 
                 def recognise(self, path, head):
                     return self.formats[0] if head.startswith(b"ACME") and self.formats[0].names(path) else None
+
+            class Plain:
+                name = "plain"
             """
         )
     )
@@ -154,8 +159,16 @@ def third_party(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("third_party")
 def test_other_packages_add_flavors_by_entry_point_but_replace_none(tmp_path):
-    assert flavor_names() == (*_BUILT_IN, "acme", "broken")
+    assert flavor_names() == (*_BUILT_IN, "acme", "broken", "plain")
     assert recognise(write(tmp_path, "m.acme", b"ACME1"))[0].name == "acme"
     assert get_flavor("sklearn").name == "sklearn"
     with pytest.raises(FlavorNotInstalledError, match=r"'broken' of the package acme-models .*acme_runtime"):
         get_flavor("broken")
+    with pytest.raises(FlavorNotFoundError, match=r"'plain' \(acme:Plain\) is none: derive .*base\.Flavor"):
+        get_flavor("plain")
+
+
+@pytest.mark.usefixtures("third_party")
+def test_a_flavor_wraps_the_objects_in_memory_that_it_accepts():
+    assert flavor_of(DummyRegressor()).name == "sklearn"
+    assert flavor_of(object()) is None

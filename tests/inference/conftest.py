@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from sklearn.tree import DecisionTreeRegressor
 
+from airflow_batch_inference.flavors.base import LoadedModel
 from airflow_batch_inference.records import ColumnSpec
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def doubled_sum(batch):
 
 
 @dataclass
-class FakeModel:
+class FakeModel(LoadedModel):
     """Takes the doubles a and b and returns 2 (a + b), or whatever ``answer`` makes of the batch."""
 
     answer: Callable[[Any], Any] = doubled_sum

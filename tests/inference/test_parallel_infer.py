@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import airflow_batch_inference as abi
 from airflow_batch_inference.exceptions import ConfigurationError, PredictionError, TooManyRejectedRowsError
+from airflow_batch_inference.flavors.base import LoadedModel
 
 COLUMNS = {"dataset_exclude": ["time"]}
 
@@ -125,12 +126,7 @@ def test_requests_of_different_forms_and_schemas_keep_their_places(make_model):
 
 
 def test_wide_requests_are_not_joined_beyond_some_megabytes(make_model):
-    class Wide:
-        inputs = None
-        n_features = None
-        feature_names = None
-        output_names = None
-        methods = ("predict",)
+    class Wide(LoadedModel):
         versions: dict = {}  # noqa: RUF012  # a fake
         sizes: list = []  # noqa: RUF012  # a fake
 

@@ -77,7 +77,7 @@ def test_a_file_that_can_run_code_needs_its_pin(tmp_path, tree, frame):
 def test_a_model_record_says_all_of_the_model(tmp_path, tree, frame):
     path = tmp_path / "trees.pkl"
     path.write_bytes(pickle.dumps(tree))
-    from airflow_batch_inference.models.loading import TrustRequest
+    from airflow_batch_inference.models.trust import TrustRequest
 
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     request = ModelRequest(model_uri=str(path), trust=TrustRequest(sha256=digest), label_columns=("price",))

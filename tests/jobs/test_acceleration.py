@@ -10,7 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.flavors.forests.forest import ZERO_NAN_RIGHT
+from airflow_batch_inference.flavors.lightgbm import forest as lightgbm_forest
 from airflow_batch_inference.flavors.lightgbm.flavor import TEXT, LightGBMFlavor
+from airflow_batch_inference.flavors.registry import trees_of
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.jobs.acceleration import drop_suspects, of_all_parts, tree_kernel
 from airflow_batch_inference.jobs.part import PartScorer
@@ -20,11 +23,9 @@ from airflow_batch_inference.predictors.explanations import Explain
 from airflow_batch_inference.predictors.graphs.loaded import LoadedChain, LoadedModels
 from airflow_batch_inference.records import Receipt
 from airflow_batch_inference.storage.store import Storage
-from airflow_batch_inference.trees import fast_model, lightgbm_reader
+from airflow_batch_inference.trees import fast_model
 from airflow_batch_inference.trees.fast_model import FastModel
-from airflow_batch_inference.trees.forest import ZERO_NAN_RIGHT
 from airflow_batch_inference.trees.scorer import TreeScorer
-from airflow_batch_inference.trees.sources import readable_of
 from airflow_batch_inference.workflows.score import score_dataset
 
 ROWS = 3000
@@ -54,9 +55,9 @@ def _few_rows_are_worth_it(monkeypatch):
 
 @pytest.fixture
 def wrong_reader(monkeypatch):
-    rules = lightgbm_reader._RULES.copy()
+    rules = lightgbm_forest._RULES.copy()
     rules[2] = ZERO_NAN_RIGHT
-    monkeypatch.setattr(lightgbm_reader, "_RULES", rules)
+    monkeypatch.setattr(lightgbm_forest, "_RULES", rules)
 
 
 def score(bench, dataset, model, accelerate, **options):
@@ -148,7 +149,7 @@ def test_required_trees_that_no_method_asks_for_are_refused(bench, dataset, mode
 
 def test_two_models_of_one_name_keep_their_reasons_apart(bench, dataset, model, tmp_path):
     def walked(reason):
-        fast = FastModel(model, readable_of(model), is_required=False)
+        fast = FastModel(model, trees_of(model), is_required=False)
         fast._problem, fast._has_scored = reason, True
         return StepModel(model=fast, record=record, method="predict")
 

@@ -22,7 +22,7 @@ from airflow_batch_inference.exceptions import SignatureMismatchError
 from airflow_batch_inference.formats.csv.options import parse_csv_options
 from airflow_batch_inference.jobs.request import Destination, RowPolicy, ScoringOptions, ScoringRequest
 from airflow_batch_inference.models.describe import ModelRequest
-from airflow_batch_inference.models.loading import TrustRequest
+from airflow_batch_inference.models.trust import TrustRequest
 from airflow_batch_inference.operators.drift_data import DriftData
 from airflow_batch_inference.predictors.graphs.chain import single_model
 from airflow_batch_inference.records import TaskKey

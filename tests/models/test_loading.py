@@ -25,8 +25,11 @@ from airflow_batch_inference.exceptions import (
     UntrustedModelError,
     WorkerError,
 )
-from airflow_batch_inference.flavors import sandbox
-from airflow_batch_inference.models.loading import TrustRequest, load_model, load_recorded
+from airflow_batch_inference.flavors.base import LoadedModel
+from airflow_batch_inference.flavors.sandbox import load as sandbox
+from airflow_batch_inference.flavors.sandbox.probe.probe import probe
+from airflow_batch_inference.models.loading import load_model, load_recorded
+from airflow_batch_inference.models.trust import TrustRequest
 from airflow_batch_inference.records import ColumnSpec, ModelRecord
 from airflow_batch_inference.storage.store import Storage
 
@@ -185,10 +188,11 @@ def test_a_model_that_only_does_harm_when_it_predicts_is_refused_too(tmp_path, m
     (site / "late.py").write_text(
         "import os, signal\n"
         "import numpy as np\n"
-        "from airflow_batch_inference.flavors.base import ModelFormat\n"
-        "class Late:\n"
-        "    name, extra, formats = 'late', None, (ModelFormat(name='late', suffixes=('.late',), trust='data'),)\n"
-        "    feature_names, n_features, inputs = None, 1, None\n"
+        "from airflow_batch_inference.flavors.base import Flavor, LoadedModel, ModelFormat\n"
+        "class Late(Flavor, LoadedModel):\n"
+        "    name, formats = 'late', (ModelFormat(name='late', suffixes=('.late',), trust='data'),)\n"
+        "    n_features = 1\n"
+        "    recognise = None\n"
         "    def load(self, path, *, model_format, trusted, options):\n"
         "        return self\n"
         "    def predict(self, batch):\n"
@@ -198,10 +202,10 @@ def test_a_model_that_only_does_harm_when_it_predicts_is_refused_too(tmp_path, m
     (tmp_path / "m.late").write_bytes(b"x")
     arguments = {"trusted": (), "where": "here"}
     if said is None:
-        sandbox.try_in_child("late", "late", tmp_path / "m.late", **arguments)  # a model may refuse nulls
+        sandbox.load_in_subprocess("late", "late", tmp_path / "m.late", **arguments)  # a model may refuse nulls
     else:
         with pytest.raises(ModelLoadError, match=said):
-            sandbox.try_in_child("late", "late", tmp_path / "m.late", **arguments)
+            sandbox.load_in_subprocess("late", "late", tmp_path / "m.late", **arguments)
 
 
 def test_a_truncated_lightgbm_text_is_refused(tmp_path, booster_text):
@@ -215,7 +219,7 @@ def test_a_trial_that_takes_too_long_is_ended(tmp_path, booster_text):
     path = tmp_path / "m.txt"
     path.write_text(booster_text)
     with pytest.raises(WorkerError, match=r"not loaded after 0.01 s .*says nothing of the file.* pin its digest"):
-        sandbox.try_in_child("lightgbm", "lightgbm-text", path, trusted=(), where="here", timeout_s=0.01)
+        sandbox.load_in_subprocess("lightgbm", "lightgbm-text", path, trusted=(), where="here", timeout_s=0.01)
 
 
 def test_the_child_of_a_trial_sees_no_secret_of_this_process(tmp_path, monkeypatch):
@@ -226,23 +230,22 @@ def test_the_child_of_a_trial_sees_no_secret_of_this_process(tmp_path, monkeypat
     (info / "entry_points.txt").write_text("[airflow_batch_inference.flavors]\nspy = spy:Spy\n")
     (site / "spy.py").write_text(
         "import os\n"
-        "from airflow_batch_inference.flavors.base import ModelFormat\n"
-        "class Spy:\n"
-        "    name, extra, formats = 'spy', None, (ModelFormat(name='spy', suffixes=('.spy',), trust='data'),)\n"
+        "from airflow_batch_inference.flavors.base import Flavor, LoadedModel, ModelFormat\n"
+        "class Spy(Flavor, LoadedModel):\n"
+        "    name, formats = 'spy', (ModelFormat(name='spy', suffixes=('.spy',), trust='data'),)\n"
+        "    recognise = None\n"
         "    def load(self, path, *, model_format, trusted, options):\n"
         "        raise ValueError(sorted(os.environ))\n"
     )
     monkeypatch.syspath_prepend(site)
     monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", "secret")
     with pytest.raises(ModelLoadError, match=r"ValueError: .*'PYTHONPATH'") as caught:
-        sandbox.try_in_child("spy", "spy", tmp_path, trusted=(), where="here")
+        sandbox.load_in_subprocess("spy", "spy", tmp_path, trusted=(), where="here")
     assert "AIRFLOW" not in str(caught.value)
 
 
 def test_a_probe_asks_for_every_column_and_forgives_a_model_that_refuses():
-    class Picky:
-        feature_names = ("a", "town")
-        n_features = 2
+    class Picky(LoadedModel):
         inputs = (ColumnSpec(name="a", type="double"), ColumnSpec(name="town", type="string"))
 
         def predict(self, batch):
@@ -250,7 +253,7 @@ def test_a_probe_asks_for_every_column_and_forgives_a_model_that_refuses():
             raise ValueError
 
     model = Picky()
-    sandbox.probe(model, where="here")
+    probe(model, where="here")
     assert model.asked == pa.schema({"a": pa.float64(), "town": pa.string()})
 
 
@@ -348,13 +351,14 @@ def test_a_small_file_that_unfolds_into_all_memory_is_refused_by_its_trial(tmp_p
     (info / "entry_points.txt").write_text("[airflow_batch_inference.flavors]\nbomb = bomb:Bomb\n")
     (site / "bomb.py").write_text(
         "import numpy as np\n"
-        "from airflow_batch_inference.flavors.base import ModelFormat\n"
-        "class Bomb:\n"
-        "    name, extra, formats = 'bomb', None, (ModelFormat(name='bomb', suffixes=('.bomb',), trust='data'),)\n"
+        "from airflow_batch_inference.flavors.base import Flavor, LoadedModel, ModelFormat\n"
+        "class Bomb(Flavor, LoadedModel):\n"
+        "    name, formats = 'bomb', (ModelFormat(name='bomb', suffixes=('.bomb',), trust='data'),)\n"
+        "    recognise = None\n"
         "    def load(self, path, *, model_format, trusted, options):\n"
         "        np.ones(2**31)\n"
     )
     monkeypatch.syspath_prepend(site)
     (tmp_path / "m.bomb").write_bytes(b"x")
     with pytest.raises(ModelLoadError, match=r"Unable to allocate 16\.0 GiB"):
-        sandbox.try_in_child("bomb", "bomb", tmp_path / "m.bomb", trusted=(), where="here")
+        sandbox.load_in_subprocess("bomb", "bomb", tmp_path / "m.bomb", trusted=(), where="here")

@@ -11,7 +11,8 @@ import pytest
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError, UntrustedModelError
 from airflow_batch_inference.models import local_copy
 from airflow_batch_inference.models.local_copy import private_copy
-from airflow_batch_inference.storage.store import Storage, sha256_of
+from airflow_batch_inference.storage.digests import sha256_of
+from airflow_batch_inference.storage.store import Storage
 
 STORE = Storage()
 FILES = {"MLmodel": b"flavors: {}", "data/model.txt": b"tree", "data/größe 1.bin": b"\0", "data.json": b"{}"}

@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 from airflow.sdk.exceptions import AirflowException
 
+from airflow_batch_inference.flavors.forests.forest import ZERO_NAN_RIGHT
+from airflow_batch_inference.flavors.lightgbm import forest as lightgbm_forest
 from airflow_batch_inference.operators import LoadModelOperator, PredictOperator
 from airflow_batch_inference.storage.store import Storage
-from airflow_batch_inference.trees import fast_model, lightgbm_reader
-from airflow_batch_inference.trees.forest import ZERO_NAN_RIGHT
+from airflow_batch_inference.trees import fast_model
 
 STORE = Storage()
 
@@ -65,9 +66,9 @@ def with_gaps(tmp_path):
 
 @pytest.fixture
 def wrong_reader(monkeypatch):
-    rules = lightgbm_reader._RULES.copy()
+    rules = lightgbm_forest._RULES.copy()
     rules[2] = ZERO_NAN_RIGHT
-    monkeypatch.setattr(lightgbm_reader, "_RULES", rules)
+    monkeypatch.setattr(lightgbm_forest, "_RULES", rules)
 
 
 def test_a_model_that_the_kernel_gets_wrong_is_scored_by_its_library(predict, with_gaps, wrong_reader):

@@ -238,7 +238,7 @@ def test_the_target_of_a_model_without_names_is_not_gone(runner, place, tmp_path
     import joblib
     from sklearn.linear_model import LogisticRegression
 
-    from airflow_batch_inference.storage.store import sha256_of
+    from airflow_batch_inference.storage.digests import sha256_of
 
     data = frame(400)[["a", "b"]]
     truth = (data["a"] + data["b"] > 0).astype(int)

@@ -22,7 +22,8 @@ from airflow_batch_inference.operators import (
     PredictOperator,
 )
 from airflow_batch_inference.operators.base import tell
-from airflow_batch_inference.storage.store import Storage, sha256_of
+from airflow_batch_inference.storage.digests import sha256_of
+from airflow_batch_inference.storage.store import Storage
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from airflow_batch_inference.operators import LoadModelOperator, PredictOperator
-from airflow_batch_inference.storage.store import Storage, sha256_of
+from airflow_batch_inference.storage.digests import sha256_of
+from airflow_batch_inference.storage.store import Storage
 
 STORE = Storage()
 TRAINING = pd.DataFrame(

@@ -17,7 +17,8 @@ from airflow_batch_inference.exceptions import ArtifactNotFoundError
 from airflow_batch_inference.operators import LoadModelOperator, PredictOperator
 from airflow_batch_inference.operators.inputs import read_model
 from airflow_batch_inference.records import ModelRecord
-from airflow_batch_inference.storage.store import Storage, sha256_of
+from airflow_batch_inference.storage.digests import sha256_of
+from airflow_batch_inference.storage.store import Storage
 
 STORE = Storage()
 

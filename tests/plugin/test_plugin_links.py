@@ -15,7 +15,7 @@ from test_plugin_paths import PLACE, SECRET, artifacts, stored
 from airflow_batch_inference.plugin.artifacts import NotShownError
 from airflow_batch_inference.plugin.plain_files import LinkedError, PlainFiles
 from airflow_batch_inference.plugin.preview import first_rows
-from airflow_batch_inference.storage.store import sha256_of_bytes
+from airflow_batch_inference.storage.digests import sha256_of_bytes
 from airflow_batch_inference.storage.uris import encode_segment
 
 MINE, THEIRS = f"dag_id={DAG}", "dag_id=payroll"

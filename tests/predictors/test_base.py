@@ -19,7 +19,7 @@ from airflow_batch_inference.predictors.graphs.split import SplitGraph
 from airflow_batch_inference.predictors.isolation import Isolator
 from airflow_batch_inference.predictors.shares import parse_split
 from airflow_batch_inference.records import ColumnSpec
-from airflow_batch_inference.schema.signature import plan_inputs
+from airflow_batch_inference.schema.inputs import plan_inputs
 from airflow_batch_inference.sources.batches import MiniBatch, Origin
 from airflow_batch_inference.storage.store import Storage
 

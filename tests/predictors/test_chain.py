@@ -253,7 +253,7 @@ def test_a_scikit_learn_model_feeds_a_booster(tmp_path):
 
     import joblib
 
-    from airflow_batch_inference.models.loading import TrustRequest
+    from airflow_batch_inference.models.trust import TrustRequest
 
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.normal(size=(300, 2)), columns=["a", "b"])

@@ -18,7 +18,7 @@ from airflow_batch_inference.exceptions import ConfigurationError, SignatureMism
 from airflow_batch_inference.jobs.request import RowPolicy
 from airflow_batch_inference.predictors.input_validation import make_input_validation, policies
 from airflow_batch_inference.records import ColumnContract, ColumnSpec
-from airflow_batch_inference.schema.signature import plan_inputs
+from airflow_batch_inference.schema.inputs import plan_inputs
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.workflows.score import score_dataset
 from airflow_batch_inference.workflows.verify import verify

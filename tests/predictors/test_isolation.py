@@ -24,7 +24,7 @@ from airflow_batch_inference.exceptions import (
 from airflow_batch_inference.jobs.request import RowPolicy
 from airflow_batch_inference.predictors.isolation import Isolator
 from airflow_batch_inference.predictors.single import SinglePredictor
-from airflow_batch_inference.schema.signature import plan_inputs
+from airflow_batch_inference.schema.inputs import plan_inputs
 from airflow_batch_inference.sources.batches import MiniBatch, Origin
 from airflow_batch_inference.workflows.score import score_dataset
 from airflow_batch_inference.workflows.verify import verify

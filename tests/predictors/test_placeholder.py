@@ -18,7 +18,7 @@ from sklearn.tree import DecisionTreeClassifier
 import airflow_batch_inference as abi
 from airflow_batch_inference.exceptions import EmptyDatasetError
 from airflow_batch_inference.flavors.onnx.flavor import FILE, OnnxFlavor
-from airflow_batch_inference.flavors.sklearn.flavor import describe
+from airflow_batch_inference.flavors.sklearn.model import describe
 from airflow_batch_inference.flavors.xgboost.flavor import JSON, XGBoostFlavor
 
 ROWS = 30

@@ -12,7 +12,7 @@ from airflow_batch_inference.exceptions import (
 )
 from airflow_batch_inference.predictors.output_table import assemble, default_names, label_names, require_new_names
 from airflow_batch_inference.predictors.single import SinglePredictor
-from airflow_batch_inference.schema.signature import plan_inputs
+from airflow_batch_inference.schema.inputs import plan_inputs
 from airflow_batch_inference.sources.batches import MiniBatch, Origin
 
 TABLE = pa.table({"b": [10.0, 20.0, 30.0], "id": ["x", "y", "z"], "a": [1.0, 2.0, 3.0]})

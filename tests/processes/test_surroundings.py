@@ -18,7 +18,7 @@ from s3_server import s3_bucket
 from secrets_of_task import CANARY, SECRETS, TELL
 
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.flavors import sandbox
+from airflow_batch_inference.flavors.sandbox import load as sandbox
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.predictors.function import FunctionModel, function_record, pickled
 from airflow_batch_inference.predictors.graphs.chain import single_model
@@ -210,7 +210,9 @@ def test_load_options_stand_in_no_command_line(tmp_path, monkeypatch):
     monkeypatch.setattr(subprocess.Popen, "__init__", noting)
     options = {"feature_names": [CANARY]}
     with pytest.raises(Exception, match="feature_names"):  # the child read them
-        sandbox.try_in_child("lightgbm", "lightgbm-text", tmp_path / "m.txt", trusted=(), where="here", options=options)
+        sandbox.load_in_subprocess(
+            "lightgbm", "lightgbm-text", tmp_path / "m.txt", trusted=(), where="here", options=options
+        )
     assert len(commands) == 2
     assert CANARY not in repr(commands)
 

@@ -18,8 +18,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from airflow_batch_inference.flavors.thread_counts import hold_threads
-from airflow_batch_inference.models.loading import TrustRequest, load_model
+from airflow_batch_inference.flavors.sklearn.thread_counts import hold_threads
+from airflow_batch_inference.models.loading import load_model
+from airflow_batch_inference.models.trust import TrustRequest
 from airflow_batch_inference.processes.threads import native_threads
 from airflow_batch_inference.storage.store import Storage
 

@@ -9,14 +9,9 @@ import pytest
 
 from airflow_batch_inference.exceptions import ConfigurationError, SignatureMismatchError
 from airflow_batch_inference.records import ColumnSpec
-from airflow_batch_inference.schema.signature import (
-    LossyCastError,
-    OnlyTensor,
-    cast_inputs,
-    plan_inputs,
-    refine_inputs,
-    stated_inputs,
-)
+from airflow_batch_inference.schema.casts import LossyCastError, cast_inputs
+from airflow_batch_inference.schema.inputs import OnlyTensor, plan_inputs
+from airflow_batch_inference.schema.signature import refine_inputs, stated_inputs
 
 
 def specs(**types):

@@ -17,8 +17,8 @@ import pytest
 
 from airflow_batch_inference.models.local_copy import private_copy
 from airflow_batch_inference.storage import temporary
-from airflow_batch_inference.storage.store import Storage, private_folder
-from airflow_batch_inference.storage.temporary import HeldFolder, sweep_temporary_folders
+from airflow_batch_inference.storage.store import Storage
+from airflow_batch_inference.storage.temporary import HeldFolder, private_folder, sweep_temporary_folders
 from airflow_batch_inference.storage.web import WebFile, WebFiles
 
 OWNER = """

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from airflow_batch_inference.flavors.base import LoadedModel
 from airflow_batch_inference.jobs.request import Destination, RowPolicy, ScoringOptions, ScoringRequest
 from airflow_batch_inference.predictors.graphs.chain import ChainGraph, single_model
 from airflow_batch_inference.predictors.graphs.source import ModelChain
@@ -29,7 +30,7 @@ def weighted_sum(batch):
 
 
 @dataclass
-class FakeModel:
+class FakeModel(LoadedModel):
     """Takes the numbers a and b and returns a + 2 b, or whatever ``answer`` makes of the batch."""
 
     answer: Callable[[pa.Table], np.ndarray] = weighted_sum
@@ -39,10 +40,6 @@ class FakeModel:
     methods: tuple[str, ...] = ("predict",)
     versions: dict[str, str] = field(default_factory=lambda: {"fake": "1"})
     calls: list[tuple[pa.Table, str, dict]] = field(default_factory=list)
-
-    @property
-    def feature_names(self):
-        return None if self.inputs is None else tuple(spec.name for spec in self.inputs)
 
     def predict(self, batch, *, method="predict", kwargs=None):
         self.calls.append((batch, method, dict(kwargs or {})))

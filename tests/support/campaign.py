@@ -22,6 +22,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_batch_inference.drift.baseline import make_baseline
 from airflow_batch_inference.exceptions import BatchInferenceError, DataError
+from airflow_batch_inference.flavors.base import LoadedModel
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.jobs.request import Destination, RowPolicy, ScoringOptions, ScoringRequest
 from airflow_batch_inference.ledger.commit import latest_commit
@@ -41,7 +42,7 @@ BAD = (33, 34, 150)
 NAMES = ("a", "b")
 
 
-class Model:
+class Model(LoadedModel):
     """a + 2 b, but for three rows that it refuses."""
 
     inputs = tuple(ColumnSpec(name=name, type="double") for name in NAMES)

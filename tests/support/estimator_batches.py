@@ -7,7 +7,9 @@ import numpy as np
 import pyarrow as pa
 
 from airflow_batch_inference.flavors.sklearn.flavor import JOBLIB, SklearnFlavor
-from airflow_batch_inference.schema.signature import cast_inputs, plan_inputs, stated_inputs
+from airflow_batch_inference.schema.casts import cast_inputs
+from airflow_batch_inference.schema.inputs import plan_inputs
+from airflow_batch_inference.schema.signature import stated_inputs
 
 
 def through_a_file(estimator, folder, options=None):

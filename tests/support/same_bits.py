@@ -7,14 +7,15 @@ from unittest import mock
 
 import numpy as np
 
+from airflow_batch_inference.flavors.registry import trees_of
 from airflow_batch_inference.trees import ensemble
+from airflow_batch_inference.trees.compiled import apply_link
 from airflow_batch_inference.trees.scorer import TreeScorer, ask, first_difference
-from airflow_batch_inference.trees.sources import readable_of
 
 
 def scorer_of(model):
     """Return a model's packed trees, and what they were read as."""
-    source = readable_of(model).read()
+    source = trees_of(model).read(apply_link)
     return TreeScorer.of(source), source
 
 
@@ -34,7 +35,7 @@ def difference(model, batch=None):
 def difference_of_way(model, batch):
     """Compare what the packing chooses."""
     scorer, source = scorer_of(model)
-    methods = readable_of(model).methods
+    methods = trees_of(model).methods
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # the library's own checks of very large numbers overflow
         found = scorer.difference(source, methods)

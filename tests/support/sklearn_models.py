@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from sklearn import ensemble, tree
 
-from airflow_batch_inference.flavors.sklearn.flavor import describe
+from airflow_batch_inference.flavors.sklearn.model import describe
 
 TREES = ("DecisionTree", "ExtraTree")
 FORESTS = ("RandomForest", "ExtraTrees")

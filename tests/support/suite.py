@@ -13,8 +13,9 @@ import cases_tensorflow
 import cases_torch
 import cases_xgboost
 
-from airflow_batch_inference.models.loading import TrustRequest, load_model
+from airflow_batch_inference.models.loading import load_model
 from airflow_batch_inference.models.local_copy import private_copy
+from airflow_batch_inference.models.trust import TrustRequest
 from airflow_batch_inference.storage.store import Storage
 
 if TYPE_CHECKING:

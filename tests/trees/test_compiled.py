@@ -19,9 +19,9 @@ import pytest
 from llvmlite import binding as llvm
 from same_bits import scorer_of
 
+from airflow_batch_inference.flavors.forests.links import SOFTMAX
 from airflow_batch_inference.trees import compiled, ensemble
 from airflow_batch_inference.trees.columns import COLUMN
-from airflow_batch_inference.trees.links import SOFTMAX
 
 ROOT = Path(__file__).parents[2]
 TEXT = compiled.CODE.with_suffix(".c")

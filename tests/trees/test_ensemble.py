@@ -9,10 +9,7 @@ import numpy as np
 import pytest
 from same_bits import scorer_of
 
-from airflow_batch_inference.trees import ensemble
-from airflow_batch_inference.trees.compiled import raw_scores
-from airflow_batch_inference.trees.ensemble import LANES, Masks, Walk, pack
-from airflow_batch_inference.trees.forest import (
+from airflow_batch_inference.flavors.forests.forest import (
     NAN_LEFT,
     NAN_RIGHT,
     ZERO_FOR_NAN,
@@ -22,6 +19,9 @@ from airflow_batch_inference.trees.forest import (
     Forest,
     NotCoveredError,
 )
+from airflow_batch_inference.trees import ensemble
+from airflow_batch_inference.trees.compiled import raw_scores
+from airflow_batch_inference.trees.ensemble import LANES, Masks, Walk, pack
 from airflow_batch_inference.trees.probes import probe_rows
 
 WAYS = [pytest.param(1 << 20, id="masks"), pytest.param(0, id="walk")]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-from dataclasses import replace
 
 import lightgbm
 import lightgbm_models as models
@@ -14,10 +13,12 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.flavors.sklearn.flavor import describe
-from airflow_batch_inference.trees import compiled, fast_model, lightgbm_reader, scorer
+from airflow_batch_inference.flavors.forests.forest import ZERO_NAN_RIGHT
+from airflow_batch_inference.flavors.lightgbm import forest as lightgbm_forest
+from airflow_batch_inference.flavors.registry import trees_of
+from airflow_batch_inference.flavors.sklearn.model import describe
+from airflow_batch_inference.trees import compiled, fast_model, scorer
 from airflow_batch_inference.trees.fast_model import FastModel, accelerated, for_call, require_choice, why_slow
-from airflow_batch_inference.trees.forest import ZERO_NAN_RIGHT
 from airflow_batch_inference.trees.scorer import TreeScorer
 
 
@@ -41,9 +42,9 @@ def _few_rows_are_worth_it(monkeypatch):
 @pytest.fixture
 def wrong_reader(monkeypatch):
     """Let the reader take missing values to the right, wherever the library takes them."""
-    rules = lightgbm_reader._RULES.copy()
+    rules = lightgbm_forest._RULES.copy()
     rules[2] = ZERO_NAN_RIGHT
-    monkeypatch.setattr(lightgbm_reader, "_RULES", rules)
+    monkeypatch.setattr(lightgbm_forest, "_RULES", rules)
 
 
 def test_few_rows_are_left_to_the_library(model, data, monkeypatch):
@@ -87,7 +88,7 @@ def test_it_looks_like_the_model_behind_it(model):
     for name in ("feature_names", "n_features", "inputs", "output_names", "methods", "versions", "classes"):
         assert getattr(fast, name) == getattr(model, name)
     assert fast.importances == model.importances
-    assert not hasattr(fast, "names_outputs")
+    assert not fast.names_outputs
 
 
 def test_a_wrong_reading_is_seen_on_rows_made_from_the_trees(model, data, wrong_reader, caplog):
@@ -297,12 +298,6 @@ def test_several_callers_at_once_get_the_same_bits(model, data):
 
 
 def test_a_failing_encoder_is_the_flavors_to_report(model, data):
-    fast = FastModel(model, replace(fast_readable(model)), is_required=True)
+    fast = FastModel(model, trees_of(model), is_required=True)
     with pytest.raises(pa.ArrowInvalid):
         fast.predict(pa.table([pa.array(["x"])] * 4, names=list("abcd")))
-
-
-def fast_readable(model):
-    from airflow_batch_inference.trees.sources import readable_of
-
-    return readable_of(model)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from airflow_batch_inference.flavors.forests.forest import CATEGORY_NAN_OUT, Forest
 from airflow_batch_inference.trees import probes
-from airflow_batch_inference.trees.forest import CATEGORY_NAN_OUT, Forest
 
 TOP = 2_000_000
 

@@ -12,9 +12,10 @@ from sklearn.tree import DecisionTreeClassifier
 from airflow_batch_inference.drift.packing import unpack_counts
 from airflow_batch_inference.exceptions import ConfigurationError, EmptyDatasetError
 from airflow_batch_inference.models.describe import ModelRequest, describe_model
-from airflow_batch_inference.models.loading import TrustRequest
+from airflow_batch_inference.models.trust import TrustRequest
 from airflow_batch_inference.sources.registry import open_dataset
-from airflow_batch_inference.storage.store import Storage, sha256_of
+from airflow_batch_inference.storage.digests import sha256_of
+from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.workflows.build_baseline import (
     ReferenceOptions,
     model_baseline,

@@ -17,8 +17,10 @@ from sklearn.pipeline import make_pipeline
 
 from airflow_batch_inference.exceptions import ConfigurationError, UncertainColumnsError, UntrustedModelError
 from airflow_batch_inference.models.describe import ModelRequest
-from airflow_batch_inference.models.loading import TrustRequest, load_model, load_recorded
-from airflow_batch_inference.schema.signature import cast_inputs, plan_inputs
+from airflow_batch_inference.models.loading import load_model, load_recorded
+from airflow_batch_inference.models.trust import TrustRequest
+from airflow_batch_inference.schema.casts import cast_inputs
+from airflow_batch_inference.schema.inputs import plan_inputs
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.workflows.register_model import GoldenRequest, register_model
 

@@ -82,7 +82,7 @@ def test_other_rejected_rows_than_the_certificates_are_found(bench, committed):
     table = pq.read_table(path)
     pq.write_table(table.set_column(1, "_row", [[14]]), path)
     commit = Path(uri.removeprefix("file://"))
-    from airflow_batch_inference.storage.store import sha256_of
+    from airflow_batch_inference.storage.digests import sha256_of
 
     text = commit.read_text().replace(part.sha256, sha256_of(path))
     commit.write_text(text)
@@ -123,7 +123,7 @@ def test_an_output_whose_rows_are_not_its_inputs_rows_is_found(bench, committed)
     path = Path(part.uri.removeprefix("file://"))
     table = pq.read_table(path)
     pq.write_table(table.take(np.arange(table.num_rows)[::-1]), path)
-    from airflow_batch_inference.storage.store import sha256_of
+    from airflow_batch_inference.storage.digests import sha256_of
 
     commit = Path(uri.removeprefix("file://"))
     text = commit.read_text().replace(part.sha256, sha256_of(path))

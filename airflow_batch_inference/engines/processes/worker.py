@@ -12,7 +12,7 @@ import gc
 import sys
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.processes.child import pipe_to_parent, portable, received_first
+from airflow_batch_inference.processes.child import for_transport, pipe_to_parent, received_first
 from airflow_batch_inference.processes.surroundings import connect, lent
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass  # the parent is done, or gone
     except BaseException as error:  # noqa: BLE001  # told to the parent, which raises it
-        pipe.send(("error", portable(error)))
+        pipe.send(("error", for_transport(error)))
     return 0
 
 

@@ -1,9 +1,10 @@
 """LightGBM's text read strictly: by the flavor before LightGBM sees it, and by the kernel for its trees.
 
 LightGBM believes the counts of a text (``GBDT::LoadModelFromString``, ``Tree::Tree(const char*)``): with a class or a
-leaf too many it reads and writes beyond its arrays, and may answer with what lies there. What must not be relaxed: only
-lines that LightGBM writes are taken, each once; every count is compared with what it counts, and every number that is
-a place among others lies among them; all trees are looked at, as LightGBM would read them.
+leaf too many it reads and writes beyond its arrays, and may answer with what lies there.
+
+Invariants: only lines that LightGBM writes are taken, each once; every count is compared with what it counts, and every
+number that is a place among others lies among them; all trees are looked at, as LightGBM would read them.
 """
 
 from __future__ import annotations

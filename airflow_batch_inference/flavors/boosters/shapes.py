@@ -1,7 +1,7 @@
 """The shape of what a native library returned, compared with what its model must return before it is used.
 
-What must not be relaxed: a library that believes a damaged model can return an array whose numbers are other memory;
-an array of another shape than asked for is no prediction.
+Invariants: a library that believes a damaged model can return an array whose numbers are other memory; an array of
+another shape than asked for is no prediction.
 """
 
 from __future__ import annotations

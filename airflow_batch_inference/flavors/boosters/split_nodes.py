@@ -1,8 +1,10 @@
 """Whether the nodes of a decision tree lead from its root to a leaf, checked before a native library follows them.
 
 LightGBM and XGBoost follow the numbers of a file without a check: a node that points beyond the arrays reads other
-memory, one that points back never ends. What must not be relaxed: each node has one parent at most and the root none,
-so every path ends; and no split asks for an input that there is not.
+memory, one that points back never ends.
+
+Invariants: each node has one parent at most and the root none, so every path ends; and no split asks for an input that
+there is not.
 """
 
 from __future__ import annotations

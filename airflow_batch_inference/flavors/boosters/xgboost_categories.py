@@ -1,9 +1,10 @@
 """Columns that an XGBoost model was trained on as categories: their lists, and codes for a mini-batch.
 
 A tree does not see a category but its position in training's list, which XGBoost 3.1 and later keep in the model.
-What must not be relaxed, because XGBoost 3.2 says nothing and scores such rows as another category: a category that
-training never saw is an error (or missing, if the user says so), a code is a whole number that is not negative, and
-a list that cannot be read back for certain is refused.
+
+Invariants: a category that training never saw is an error (or missing, if the user says so), a code is a whole number
+that is not negative, and a list that cannot be read back for certain is refused. XGBoost 3.2 says nothing, and scores
+such rows as another category.
 """
 
 from __future__ import annotations

@@ -2,8 +2,10 @@
 
 Keras builds whatever class or function the configuration names (``deserialize_keras_object`` in
 ``keras/src/saving/serialization_lib.py``), and its safe mode has been passed by more than once: CVE-2025-1550,
-CVE-2025-9906, CVE-2026-1462. What must not be relaxed: a name is fine only if it is on our list; and what runs code
-(``Lambda``), loads another framework's model, or reads a file of the worker is never on it.
+CVE-2025-9906, CVE-2026-1462.
+
+Invariants: a name is fine only if it is on our list; and what runs code (``Lambda``), loads another framework's model,
+or reads a file of the worker is never on it.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A ``.keras`` file is a zip of ``config.json`` (which classes to build), ``model.weights.h5`` and assets. Where it names
 Keras' own classes only it loads by default; else it is ``keras-code``: Keras runs what such a file says once its safe
-mode is off, so the digest must be pinned. What must not be relaxed: our own reading of the configuration, the archive
+mode is off, so the digest must be pinned. Invariants: our own reading of the configuration, the archive
 and the weights comes before Keras', because its safe mode alone was not safe (see ``keras_config`` and
 ``keras_weights``); and legacy ``.h5`` files are refused, as safe mode does not look at them (CVE-2025-9905).
 """
@@ -12,7 +12,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,11 +23,11 @@ from airflow_batch_inference.exceptions import (
     UntrustedModelError,
 )
 from airflow_batch_inference.flavors.archives import ZIP, members, read_member, require_sound
-from airflow_batch_inference.flavors.base import ModelFormat, require, take_options
+from airflow_batch_inference.flavors.base import Flavor, ModelFormat, require, take_options
 from airflow_batch_inference.flavors.keras.config import foreign_names
+from airflow_batch_inference.flavors.keras.model import KerasModel
 from airflow_batch_inference.flavors.keras.weights import WEIGHTS, require_plain_weights
-from airflow_batch_inference.flavors.network_outputs import OUTPUT_OPTIONS, NetworkOutputs, network_outputs, plain
-from airflow_batch_inference.flavors.networks import NetworkModel
+from airflow_batch_inference.flavors.network_outputs import OUTPUT_OPTIONS, NetworkOutputs, network_outputs
 from airflow_batch_inference.flavors.runtimes import require_version, tensorflow_runtime, torch_runtime
 from airflow_batch_inference.flavors.tensors import TensorInput, TensorInputs, feature_names_option
 
@@ -37,12 +36,11 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
-    from airflow_batch_inference.flavors.base import Prediction
     from airflow_batch_inference.flavors.runtimes import FrameworkObject
+
 
 KERAS = ModelFormat(name="keras", suffixes=(".keras",), trust="allow-list")
 KERAS_CODE = ModelFormat(name="keras-code", suffixes=(".keras",), trust="code")
-
 _LEAST_KERAS = "3.15.1"  # the first with the fixes of all faults in loading that are known; 3.12.4 apart
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _LEGACY = (".h5", ".hdf5")
@@ -52,36 +50,14 @@ _MOST_CONFIG_BYTES = 16 << 20  # nested lists take 20 times as much in memory
 _BACKENDS = ("tensorflow", "torch", "jax")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KerasModel(NetworkModel):
-    """A Keras model, scored by ``predict_on_batch``: the compiled function that ``Model.predict`` calls as well.
-
-    It is traced for two sizes of a mini-batch and then for any size at once, so the last, smaller one costs nothing.
-    ``structure`` holds the inputs as the network takes them: alone, in a list or in a dict.
-    """
-
-    network: Any
-    keras: Any
-    structure: Any
-    all_output_names: tuple[str, ...]
-
-    def run(self, feeds: Mapping[str, np.ndarray], kwargs: Mapping[str, Any]) -> Prediction:
-        """Call the network; there are no ``kwargs``. See :meth:`~.networks.NetworkModel.run`."""
-        if kwargs:
-            message = f"Keras' predict_on_batch takes no arguments, but predict has {sorted(kwargs)}. Leave them out."
-            raise ConfigurationError(message)
-        given = self.keras.tree.map_structure(lambda tensor: feeds[tensor.name], self.structure)
-        flat = [plain(np.asarray(values)) for values in self.keras.tree.flatten(self.network.predict_on_batch(given))]
-        return flat[0] if len(flat) == 1 else dict(zip(self.all_output_names, flat, strict=True))
-
-
-class KerasFlavor:
+class KerasFlavor(Flavor):
     """Loads ``.keras`` files of Keras 3 (``model.save("model.keras")``)."""
 
     name = "keras"
     formats = (KERAS, KERAS_CODE)
     extra = "tensorflow"
     safer = "with Keras' own layers only (no Lambda, no custom class, no vocabulary file)"
+    packages = ("keras", "tensorflow", "tensorflow-cpu")
 
     def recognise(self, path: Path, head: bytes) -> ModelFormat | None:
         """Recognise the archive by its name and members, and by its configuration whether it can carry code.

@@ -1,8 +1,9 @@
 """A Keras model's HDF5 weights, looked through before Keras reads them.
 
 An HDF5 file can keep a data set's bytes in other files of the machine (external storage, links, virtual data sets:
-CVE-2026-1669), and declare shapes that no memory holds (CVE-2026-0897, CVE-2026-12570). What must not be relaxed: each
-object is reached by a plain link within the file, and no more is declared than the file can hold.
+CVE-2026-1669), and declare shapes that no memory holds (CVE-2026-0897, CVE-2026-12570).
+
+Invariants: each object is reached by a plain link within the file, and no more is declared than the file can hold.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """MLflow's model folders: an ``MLmodel`` file, and within it a model in a format of its own.
 
 The model is handed to the flavor that loads such files, so MLflow is needed for ``python_function`` alone
-(``mlflow.pyfunc.load_model``, which unpickles and imports whatever the folder says). What must not be relaxed: the
+(``mlflow.pyfunc.load_model``, which unpickles and imports whatever the folder says). Invariants: the
 folder is trusted as little as the model within it; ``python_function`` and folders with modules of their own are code.
 """
 
@@ -12,17 +12,14 @@ import difflib
 import os
 import shutil
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from airflow_batch_inference.exceptions import ConfigurationError, UntrustedModelError
-from airflow_batch_inference.flavors.base import ModelFormat, require, require_method, take_options
-from airflow_batch_inference.flavors.frames import frame
-from airflow_batch_inference.flavors.keywords import require_keywords
-from airflow_batch_inference.flavors.mlflow.folder import (
+from airflow_batch_inference.flavors.base import Flavor, LoadedModel, ModelFormat, require, take_options
+from airflow_batch_inference.flavors.mlflow.files import (
     MLMODEL,
     Inner,
     choose_inner,
@@ -32,177 +29,26 @@ from airflow_batch_inference.flavors.mlflow.folder import (
     warn_of_params,
     warn_of_versions,
 )
+from airflow_batch_inference.flavors.mlflow.model import MlflowModel, PyfuncModel
 from airflow_batch_inference.flavors.mlflow.signature import Signature, read_signature
 from airflow_batch_inference.flavors.pickled import imported_by_file
-from airflow_batch_inference.flavors.tensors import TensorInputs
-from airflow_batch_inference.schema.columns import replace_columns
 from airflow_batch_inference.storage.temporary import HeldFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from airflow_batch_inference.flavors.base import LoadedModel, Prediction
     from airflow_batch_inference.records import ColumnSpec
-    from airflow_batch_inference.schema.signature import OnlyTensor
+
 
 DATA = ModelFormat(name="mlflow", suffixes=(), trust="data", is_folder=True)
 ALLOW_LIST = ModelFormat(name="mlflow-allow-list", suffixes=(), trust="allow-list", is_folder=True)
 CODE = ModelFormat(name="mlflow-code", suffixes=(), trust="code", is_folder=True)
-
 _BY_TRUST = {known.trust: known for known in (DATA, ALLOW_LIST, CODE)}
 _FLAVOR_OPTION = "mlflow_flavor"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MlflowModel:
-    """A model from an MLflow folder: that of another flavor, with the names and types that the signature adds."""
-
-    inner: LoadedModel
-    feature_names: tuple[str, ...] | None
-    inputs: tuple[ColumnSpec, ...] | None
-    output_names: tuple[str, ...] | None
-    predict_by: str = "predict"
-    """The method of the model within that ``predict`` calls: ``predict_fn`` in ``MLmodel``."""
-
-    @property
-    def n_features(self) -> int | None:
-        """How many columns are taken."""
-        return self.inner.n_features if self.feature_names is None else len(self.feature_names)
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """The methods of the model within."""
-        return self.inner.methods
-
-    @property
-    def versions(self) -> Mapping[str, str]:
-        """Installed versions of all packages that determine the predictions."""
-        return self.inner.versions
-
-    @property
-    def classes(self) -> tuple[Any, ...] | None:
-        """The class labels, if it has any."""
-        return getattr(self.inner, "classes", None)
-
-    @property
-    def tensor(self) -> OnlyTensor | None:
-        """The only input of a network within, where nobody says what its columns are called."""
-        return getattr(self.inner, "tensor", None)
-
-    @property
-    def only_output(self) -> str | None:
-        """What a network within calls its only output."""
-        return getattr(self.inner, "only_output", None)
-
-    def example(self, batch: pa.Table) -> Mapping[str, object]:
-        """Return what the model within takes, as far as it says."""
-        found: Mapping[str, object] = getattr(self.inner, "example", lambda _: {})(batch)
-        return found
-
-    @property
-    def unnamed(self) -> str | None:
-        """The first step of the model within, where that does not say which columns it takes."""
-        return getattr(self.inner, "unnamed", None)
-
-    @property
-    def takes_lists(self) -> bool:
-        """Whether an input of unknown type may be a list."""
-        return bool(getattr(self.inner, "takes_lists", True))
-
-    @property
-    def importances(self) -> Mapping[str, float] | None:
-        """The importance of each input, if it tells."""
-        return getattr(self.inner, "importances", None)
-
-    def predict(
-        self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
-    ) -> Prediction:
-        """Score one mini-batch; see :meth:`~.base.LoadedModel.predict`."""
-        return self.inner.predict(batch, method=self._called(method), kwargs=kwargs)
-
-    def _called(self, method: str) -> str:
-        return self.predict_by if method == "predict" else method
-
-    def predict_all(
-        self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
-    ) -> Mapping[str, Prediction]:
-        """Return what several methods give, in one pass where the model within can."""
-        called = tuple(dict.fromkeys(map(self._called, methods)))
-        if hasattr(self.inner, "predict_all"):
-            found: Mapping[str, Prediction] = self.inner.predict_all(batch, methods=called, kwargs=kwargs)
-        else:
-            found = {method: self.inner.predict(batch, method=method, kwargs=kwargs) for method in called}
-        return {method: found[self._called(method)] for method in methods}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PyfuncModel:
-    """A ``python_function``: it gets a data frame, or arrays where its signature says tensors.
-
-    ``kwargs`` of :meth:`predict` are the model's ``params``.
-    """
-
-    model: Any
-    signature: Signature
-    versions: Mapping[str, str]
-    kept: object
-    """The folder that it was loaded from, removed with it."""
-    methods: tuple[str, ...] = ("predict",)
-
-    @property
-    def tensors(self) -> TensorInputs | None:
-        """The tensors that it takes; None where it takes a data frame."""
-        return TensorInputs(self.signature.tensors) if self.signature.tensors else None
-
-    @property
-    def inputs(self) -> tuple[ColumnSpec, ...] | None:
-        """The input columns with their types; None where the signature does not say."""
-        return self.tensors.specs if self.tensors else self.signature.columns
-
-    @property
-    def feature_names(self) -> tuple[str, ...] | None:
-        """The input columns; None where the signature does not say, then it gets all."""
-        return None if self.inputs is None else tuple(spec.name for spec in self.inputs)
-
-    @property
-    def n_features(self) -> int | None:
-        """How many columns are taken, where the signature says."""
-        if self.tensors:
-            return self.tensors.n_features
-        return None if self.inputs is None else len(self.inputs)
-
-    @property
-    def output_names(self) -> tuple[str, ...] | None:
-        """None: the signature's are added outside."""
-        return None
-
-    def predict(
-        self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
-    ) -> Prediction:
-        """Score one mini-batch; see :meth:`~.base.LoadedModel.predict`."""
-        require_method(method, self.methods)
-        if kwargs:
-            schema = self.model.metadata.get_params_schema()
-            known = [] if schema is None else [each.name for each in schema.params]
-            require_keywords(kwargs, known, "MLflow, whose model's signature has no such parameter,")
-        return _arrays(self.model.predict(self._data(batch), params=dict(kwargs) if kwargs else None))
-
-    def example(self, batch: pa.Table) -> dict[str, object]:
-        """Return zeros of the tensors' shapes."""
-        return self.tensors.example(batch) if self.tensors else {}
-
-    def _data(self, batch: pa.Table) -> Any:  # noqa: ANN401  # a frame, an array, or arrays by name
-        if self.tensors is not None:
-            feeds = self.tensors.feeds(batch)
-            return feeds if self.signature.named_tensors else next(iter(feeds.values()))
-        # MLflow refuses wider types, such as int64 for its integer.
-        stated = {place: spec.type for place, spec in enumerate(self.signature.columns or ()) if spec.type != "any"}
-        cast = {place: batch.column(place).cast(pa.type_for_alias(kind)) for place, kind in stated.items()}
-        return frame(replace_columns(batch, cast))
-
-
-class MlflowFlavor:
+class MlflowFlavor(Flavor):
     """Loads folders that hold an ``MLmodel`` file."""
 
     name = "mlflow"
@@ -235,10 +81,10 @@ class MlflowFlavor:
         """Return what the pickle within would import, as far as can be told without loading it."""
         document = read_mlmodel(path)
         inner = choose_inner(path, document, None)
-        listing = getattr(inner.flavor, "imported_names", None)
-        if listing is not None:
-            return tuple(listing(inner.path, inner.model_format))
-        return tuple(name for file in pickles_of(path, document) for name in imported_by_file(file))
+        names: tuple[str, ...] = ()
+        if inner.flavor is not None and inner.model_format is not None:
+            names = inner.flavor.imported_names(inner.path, inner.model_format)
+        return names or tuple(name for file in pickles_of(path, document) for name in imported_by_file(file))
 
     def require_followable(
         self,
@@ -248,9 +94,8 @@ class MlflowFlavor:
     ) -> None:
         """Let the flavor of the model within look at it; see :class:`~.base.Flavor`."""
         inner = choose_inner(path, read_mlmodel(path), options.get(_FLAVOR_OPTION))
-        check = getattr(inner.flavor, "require_followable", None)
-        if check is not None:
-            check(inner.path, inner.model_format, options)
+        if inner.flavor is not None and inner.model_format is not None:
+            inner.flavor.require_followable(inner.path, inner.model_format, options)
 
     def load(
         self, path: Path, *, model_format: ModelFormat, trusted: tuple[str, ...], options: Mapping[str, Any]
@@ -353,13 +198,3 @@ def _outputs(model: LoadedModel, signature: Signature, inputs: tuple[ColumnSpec,
     if "raw_score" in model.methods and not all(spec.type in ("double", "float") for spec in outputs):
         return None
     return tuple(spec.name for spec in outputs)
-
-
-def _arrays(predicted: object) -> Prediction:
-    """Return what a ``python_function`` returned as arrays: a frame's columns, a dictionary's values."""
-    if hasattr(predicted, "columns") and hasattr(predicted, "to_numpy"):
-        columns = {str(name): predicted[name].to_numpy() for name in predicted.columns}  # type: ignore[index]  # a frame
-        return columns if len(columns) > 1 else next(iter(columns.values()))
-    if isinstance(predicted, dict):
-        return {str(name): np.asarray(values) for name, values in predicted.items()}
-    return np.asarray(predicted)

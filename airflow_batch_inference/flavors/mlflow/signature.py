@@ -1,7 +1,8 @@
 """The signature in an ``MLmodel`` file as column types: what MLflow says a model takes and gives.
 
-Read from the JSON that MLflow writes (``mlflow.types.schema``): named columns, or tensors. What must not be relaxed:
-a type that has no exact counterpart is ``any``, never a near one.
+Read from the JSON that MLflow writes (``mlflow.types.schema``): named columns, or tensors.
+
+Invariants: a type that has no exact counterpart is ``any``, never a near one.
 """
 
 from __future__ import annotations

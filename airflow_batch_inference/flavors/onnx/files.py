@@ -1,8 +1,9 @@
 """An ONNX file as a message: what lies outside of it, and what its outputs mean.
 
-Read with the ``onnx`` package, which parses protobuf and loads no data. What must not be relaxed: every tensor
-anywhere in the message is looked at (graphs within nodes, functions, sparse and training tensors), because ONNX
-Runtime would read whatever file, or even memory address, a tensor names as its data.
+Read with the ``onnx`` package, which parses protobuf and loads no data.
+
+Invariants: every tensor anywhere in the message is looked at (graphs within nodes, functions, sparse and training
+tensors), because ONNX Runtime would read whatever file, or even memory address, a tensor names as its data.
 """
 
 from __future__ import annotations

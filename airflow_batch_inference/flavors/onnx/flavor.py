@@ -2,7 +2,7 @@
 
 An ONNX file can name operators and other files as its tensors' data, and nothing else (onnx.proto; ONNX's
 "ExternalData"); operators outside of ONNX Runtime need a library that only a caller could register, which this module
-never does. What must not be relaxed: the message is checked (:mod:`~.onnx_files`) before the runtime sees it, and the
+never does. Invariants: the message is checked (:mod:`~.files`) before the runtime sees it, and the
 runtime gets the bytes that were checked.
 """
 
@@ -10,40 +10,32 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError
-from airflow_batch_inference.flavors.base import ModelFormat, require, take_options
-from airflow_batch_inference.flavors.network_outputs import OUTPUT_OPTIONS, NetworkOutputs, network_outputs
-from airflow_batch_inference.flavors.networks import TensorModel
+from airflow_batch_inference.flavors.base import Flavor, ModelFormat, require, take_options
+from airflow_batch_inference.flavors.network_outputs import OUTPUT_OPTIONS, network_outputs
 from airflow_batch_inference.flavors.onnx.files import read_onnx
+from airflow_batch_inference.flavors.onnx.model import OnnxModel
 from airflow_batch_inference.flavors.tensors import TensorInput, TensorInputs, feature_names_option
 from airflow_batch_inference.processes.threads import native_threads
-from airflow_batch_inference.schema.signature import OnlyTensor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
     from types import ModuleType
 
-    import pyarrow as pa
-
-    from airflow_batch_inference.flavors.base import Prediction
 
 log = logging.getLogger(__name__)
-
 FILE = ModelFormat(name="onnx", suffixes=(".onnx",), trust="data")
 FOLDER = ModelFormat(name="onnx-folder", suffixes=(), trust="data", is_folder=True)
-
 _VERSION_TAG = 0x08
 # The fields that may follow the version: names, texts, numbers, the graph, operator sets, metadata (onnx.proto).
 _NEXT_TAGS = frozenset({0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42, 0x72})
 _HEAD = 3
 _NEWEST_VERSION = 0x7F
-
 _DTYPES = {
     "tensor(float)": "float32",
     "tensor(double)": "float64",
@@ -55,83 +47,16 @@ _DTYPES = {
 _OPTIONS = ("providers", "feature_names", *OUTPUT_OPTIONS)
 _GPU, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 _MATRIX = 2
-_CLASSIFIER = NetworkOutputs("probabilities")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnnxModel(TensorModel):
-    """A session, fed with one array an input.
-
-    ``predict`` gives what the graph returns: one array, or a dictionary of them by the outputs' names. A classifier in
-    the way of scikit-learn (labels and probabilities) has ``predict_proba``; another network has it where the load
-    option ``outputs`` says what its output is.
-    """
-
-    session: Any
-    batch_size: int | None
-    """The number of rows that the graph was made for; None where any will do."""
-    meaning: NetworkOutputs
-    """What the user says of the outputs; nothing of a classifier's."""
-    probability_output: str | None
-    outputs: tuple[str, ...]
-    """The names of those that ``predict`` returns."""
-    methods: tuple[str, ...]
-    classes: tuple[str | int, ...] | None = None
-
-    @property
-    def tensor(self) -> OnlyTensor | None:
-        """The only input, where its columns have no names: whoever writes an ONNX file names its inputs."""
-        return None if self.feature_names is not None else OnlyTensor(self.tensors.inputs[0].name, is_chosen=True)
-
-    @property
-    def only_output(self) -> str | None:
-        """The name of what ``predict`` returns, where that is one array."""
-        return self.outputs[0] if len(self.outputs) == 1 else None
-
-    @property
-    def output_names(self) -> tuple[str, ...] | None:
-        """The outputs' names, where ``predict`` returns several."""
-        return self.outputs if len(self.outputs) > 1 else None
-
-    def predict_all(
-        self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
-    ) -> dict[str, Prediction]:
-        """Return what several methods give, from one run of the graph."""
-        if kwargs:
-            message = f"An ONNX model's predict takes no arguments, but got {', '.join(kwargs)}. Leave them out."
-            raise ConfigurationError(message)
-        with_probabilities = "predict_proba" in methods and self.probability_output is not None
-        only_those = with_probabilities and tuple(methods) == ("predict_proba",)
-        wanted = [] if only_those else list(self.outputs)
-        wanted += [str(self.probability_output)] if with_probabilities else []
-        found = dict(zip(wanted, self._run(wanted, self.tensors.feeds(batch), batch.num_rows), strict=True))
-        return {method: self._answer(method, found) for method in methods}
-
-    def _answer(self, method: str, found: Mapping[str, np.ndarray]) -> Prediction:
-        if method == "predict_proba":
-            if self.probability_output is not None:
-                return _CLASSIFIER.probabilities(found[self.probability_output])
-            return self.meaning.probabilities(found[self.outputs[0]])
-        return found[self.outputs[0]] if len(self.outputs) == 1 else {name: found[name] for name in self.outputs}
-
-    def _run(self, outputs: list[str], feeds: dict[str, np.ndarray], rows: int) -> list[np.ndarray]:
-        """Run the graph; one that was made for a number of rows gets just that many, the last ones repeated."""
-        size = self.batch_size
-        if size is None or size == rows:
-            return [np.asarray(values) for values in self.session.run(outputs, feeds)]
-        parts = []
-        for start in range(0, rows, size):
-            taken = np.minimum(np.arange(start, start + size), rows - 1)
-            parts.append(self.session.run(outputs, {name: values[taken] for name, values in feeds.items()}))
-        return [np.concatenate(each)[:rows] for each in zip(*parts, strict=True)]
-
-
-class OnnxFlavor:
+class OnnxFlavor(Flavor):
     """Loads ``.onnx`` files, and folders with one ``.onnx`` file and its data."""
 
     name = "onnx"
     formats = (FILE, FOLDER)
     extra = "onnx"
+    packages = ("onnx", "onnxruntime", "onnxruntime-gpu")
+    releases_gil = True  # InferenceSession.run does; measured: another thread goes on within a call of seconds
 
     def recognise(self, path: Path, head: bytes) -> ModelFormat | None:
         """Recognise the name with the first fields of the message, or a folder with one such file at its top."""

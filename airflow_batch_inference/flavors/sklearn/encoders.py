@@ -1,7 +1,7 @@
 """What the fitted encoders of an estimator tell of its columns: whether they hold text, numbers, booleans or times.
 
-What must not be relaxed: a type is told only of a column that reaches the encoder as it is; one that another step has
-changed before is not known.
+Invariants: a type is told only of a column that reaches the encoder as it is; one that another step has changed before
+is not known.
 """
 
 from __future__ import annotations

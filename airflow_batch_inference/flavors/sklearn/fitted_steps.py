@@ -1,9 +1,10 @@
 """Where each fitted step of a scikit-learn estimator sits, and which of the model's columns it is given.
 
 A pipeline, a search, a vote or a calibration hides the step that knows what a column was in training: an encoder's
-categories, an imputer's missing value, a booster's lists. What must not be relaxed: a position is told only for a
-column that comes to the step as the model gets it; past a step of somebody's own it is the name at most, because that
-step may have made another column of it.
+categories, an imputer's missing value, a booster's lists.
+
+Invariants: a position is told only for a column that comes to the step as the model gets it; past a step of somebody's
+own it is the name at most, because that step may have made another column of it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """What an estimator from a skops file holds, looked through before it predicts.
 
 skops lets types through, not values, and two kinds of values do harm: text vectorizers that open the files that their
-input names, and arrays that compiled code follows without a check (:mod:`~.native_arrays`). What must not
-be relaxed: everything that can be reached from the estimator is looked at, not only what its parameters name.
+input names, and arrays that compiled code follows without a check (:mod:`~.native_arrays`).
+
+Invariants: everything that can be reached from the estimator is looked at, not only what its parameters name.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from airflow_batch_inference.exceptions import ModelLoadError, UntrustedModelError
-from airflow_batch_inference.flavors.sklearn.native_arrays import late_fault, native_fault
+from airflow_batch_inference.flavors.sklearn.arrays.native import late_fault, native_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

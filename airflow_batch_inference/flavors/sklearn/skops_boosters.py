@@ -1,8 +1,10 @@
 """Boosters within a skops file, looked at before their libraries read them.
 
 skops gives a booster its saved state, and the booster hands the text or the bytes in it to LightGBM or XGBoost, which
-believe them. What must not be relaxed: what is looked at is the very object that the booster is given, however the file
-names it: skops makes each once.
+believe them.
+
+Invariants: what is looked at is the very object that the booster is given, however the file names it: skops makes each
+once.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 skops compares the names of types with those that are trusted, whatever is done with them: one node gives an instance
 its saved state, another calls the type with arguments of the file, or hands the type itself to whoever calls it. A
-``Booster`` that is called opens the file that its arguments name. What must not be relaxed: a type of our list is
-built from its state only.
+``Booster`` that is called opens the file that its arguments name.
+
+Invariants: a type of our list is built from its state only.
 """
 
 from __future__ import annotations

@@ -1,59 +1,36 @@
 """TensorFlow SavedModels: folders with ``saved_model.pb``, as ``tf.saved_model.save`` and Keras' ``export`` write them.
 
 A graph is a program: it may read and write files, use the network and start processes (TensorFlow's ``SECURITY.md``:
-"TensorFlow models are programs, and need to be treated as such"). What must not be relaxed: such a folder is loaded
+"TensorFlow models are programs, and need to be treated as such"). Invariants: such a folder is loaded
 only once somebody vouches for its digest.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError
-from airflow_batch_inference.flavors.base import ModelFormat, take_options
-from airflow_batch_inference.flavors.network_outputs import OUTPUT_OPTIONS, network_outputs, plain
-from airflow_batch_inference.flavors.networks import NetworkModel
+from airflow_batch_inference.flavors.base import Flavor, ModelFormat, take_options
+from airflow_batch_inference.flavors.network_outputs import OUTPUT_OPTIONS, network_outputs
 from airflow_batch_inference.flavors.runtimes import tensorflow_runtime
+from airflow_batch_inference.flavors.tensorflow.model import TensorFlowModel
 from airflow_batch_inference.flavors.tensors import TensorInput, TensorInputs, feature_names_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from airflow_batch_inference.flavors.base import Prediction
     from airflow_batch_inference.flavors.runtimes import FrameworkObject
 
-SAVED_MODEL = ModelFormat(name="saved-model", suffixes=(), trust="code", is_folder=True)
 
+SAVED_MODEL = ModelFormat(name="saved-model", suffixes=(), trust="code", is_folder=True)
 _SIGNATURE = "serving_default"
 _GRAPH = "saved_model.pb"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TensorFlowModel(NetworkModel):
-    """One signature of a SavedModel, called with tensors by their names.
-
-    ``saved`` is the whole model: the signature does not keep its variables alive.
-    """
-
-    saved: Any
-    signature: Any
-    tensorflow: Any
-
-    def run(self, feeds: Mapping[str, np.ndarray], kwargs: Mapping[str, Any]) -> Prediction:
-        """Call the signature; there are no ``kwargs``. See :meth:`~.networks.NetworkModel.run`."""
-        if kwargs:
-            message = f"A SavedModel's signature takes tensors only, but predict has {sorted(kwargs)}. Leave them out."
-            raise ConfigurationError(message)
-        given = {name: self.tensorflow.constant(values) for name, values in feeds.items()}
-        found = {name: plain(tensor.numpy()) for name, tensor in sorted(self.signature(**given).items())}
-        return next(iter(found.values())) if len(found) == 1 else found
-
-
-class TensorFlowFlavor:
+class TensorFlowFlavor(Flavor):
     """Loads SavedModel folders, to score with one of their signatures."""
 
     name = "tensorflow"

@@ -11,27 +11,27 @@ What each can do when it is loaded was read in PyTorch 2.13:
   ``weights_only=False``), and compiled code (AOTInductor) is a shared library that is loaded.
 - a whole pickled module: whatever the pickle says.
 
-What must not be relaxed: the last three are ``code``; the first two need a class that the DAG's author named, and take
-no code from the file.
+Invariants: the last three are ``code``; the first two need a class that the DAG's author named, and take no code from
+the file.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError, PredictionError
+from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError
 from airflow_batch_inference.flavors.archives import require_sound
-from airflow_batch_inference.flavors.base import ModelFormat, require, take_options
+from airflow_batch_inference.flavors.base import Flavor, ModelFormat, require, take_options
 from airflow_batch_inference.flavors.network_outputs import OUTPUT_OPTIONS, network_outputs
-from airflow_batch_inference.flavors.networks import NetworkModel
 from airflow_batch_inference.flavors.runtimes import torch_runtime
 from airflow_batch_inference.flavors.tensors import TensorInput, TensorInputs, feature_names_option
 from airflow_batch_inference.flavors.torch.inputs import exported_inputs, inputs_option, module_inputs
+from airflow_batch_inference.flavors.torch.model import TorchModel
 from airflow_batch_inference.flavors.torch.modules import (
     Placement,
     pickled_module,
@@ -49,12 +49,12 @@ if TYPE_CHECKING:
     from airflow_batch_inference.flavors.base import Prediction
     from airflow_batch_inference.flavors.runtimes import FrameworkObject
 
+
 SAFETENSORS = ModelFormat(name="safetensors", suffixes=(".safetensors",), trust="data")
 STATE_DICT = ModelFormat(name="torch-state-dict", suffixes=(".pt", ".pth"), trust="allow-list")
 TORCHSCRIPT = ModelFormat(name="torchscript", suffixes=(".pt", ".pth", ".ts"), trust="code")
 EXPORTED = ModelFormat(name="torch-export", suffixes=(".pt2",), trust="code")
 PICKLED = ModelFormat(name="torch-pickle", suffixes=(".pt", ".pth"), trust="code")
-
 _BY_KIND = {
     "safetensors": SAFETENSORS,
     "state-dict": STATE_DICT,
@@ -71,60 +71,14 @@ _LOADERS = {
 _OPTIONS = ("inputs", "feature_names", "device", "dtype", "model_class", "model_kwargs", *OUTPUT_OPTIONS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TorchModel(NetworkModel):
-    """A module in evaluation mode, scored in inference mode on its device.
-
-    ``dtype`` is what floating inputs are cast to; None: they stay what ``tensors`` says.
-    """
-
-    module: Any
-    torch: Any
-    device: str
-    dtype: str | None
-
-    def run(self, feeds: Mapping[str, np.ndarray], kwargs: Mapping[str, Any]) -> Prediction:
-        """Call the module with one array an input; its outputs by name where there are several.
-
-        Raises
-        ------
-        PredictionError
-            It returned something else than tensors.
-        """
-        with self.torch.inference_mode():
-            found = self.module(*(self._tensor(feeds[each.name]) for each in self.tensors.inputs), **kwargs)
-        if isinstance(found, self.torch.Tensor):
-            return self._array("", found)
-        named = _named(found)
-        name = self.outputs.name
-        wanted = {name: named[name]} if name in named else named
-        arrays = {each: self._array(each, value) for each, value in wanted.items() if value is not None}
-        return next(iter(arrays.values())) if len(named) == 1 and name in (None, *named) else arrays
-
-    def _tensor(self, values: np.ndarray) -> FrameworkObject:
-        # PyTorch shares the array's memory and warns where that must not be written; most arrays are ours alone.
-        tensor = self.torch.from_numpy(np.require(values, requirements=["C", "W"])).to(self.device)
-        return tensor.to(getattr(self.torch, self.dtype)) if self.dtype and tensor.is_floating_point() else tensor
-
-    def _array(self, name: str, value: FrameworkObject) -> np.ndarray:
-        if not isinstance(value, self.torch.Tensor):
-            message = (
-                f"The model's output {name!r} is a {type(value).__name__}, not a tensor. Name the output that counts "
-                'with load_options={"output": …}, or save a model that returns tensors.'
-            )
-            raise PredictionError(message)
-        value = value.float() if value.dtype == self.torch.bfloat16 else value  # NumPy has no such type
-        found: np.ndarray = value.detach().cpu().contiguous().numpy()
-        return found
-
-
-class TorchFlavor:
+class TorchFlavor(Flavor):
     """Loads PyTorch's formats and safetensors."""
 
     name = "torch"
     formats = (SAFETENSORS, STATE_DICT, TORCHSCRIPT, EXPORTED, PICKLED)
     extra = "torch"
     safer = "as safetensors (with load_options model_class), or as ONNX"
+    packages = ("torch", "safetensors")
 
     def recognise(self, path: Path, head: bytes) -> ModelFormat | None:
         """Recognise by the archive's members or the first bytes; the name must be one that the format has."""
@@ -241,22 +195,6 @@ def _probed(model: TorchModel) -> TorchModel:
         return replace(model, output_names=names)
     only = found[names[0]] if isinstance(found, Mapping) else found
     return replace(model, classes=model.outputs.classes(only.shape[-1] if only.ndim > 1 else 1))
-
-
-def _named(found: FrameworkObject) -> dict[str, Any]:
-    """Return the several outputs that ``forward`` gave by name.
-
-    Raises
-    ------
-    PredictionError
-        It gave neither a dict nor a sequence of them, or none.
-    """
-    if isinstance(found, Mapping) and found:
-        return {str(name): value for name, value in found.items()}
-    if isinstance(found, (tuple, list)) and found:
-        return {f"output_{position}": value for position, value in enumerate(found)}
-    message = f"The model's forward returned a {type(found).__name__}; it must be a tensor, or a tuple or dict of them."
-    raise PredictionError(message)
 
 
 def _versions(torch: ModuleType, model_format: ModelFormat) -> dict[str, str]:

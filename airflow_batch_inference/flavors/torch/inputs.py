@@ -1,6 +1,6 @@
 """What tensors a PyTorch module takes: as the user says, else as far as the module tells.
 
-What must not be relaxed: where it is not certain which column belongs to which argument, the user must say it.
+Invariants: where it is not certain which column belongs to which argument, the user must say it.
 """
 
 from __future__ import annotations

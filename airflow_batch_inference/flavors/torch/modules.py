@@ -1,8 +1,8 @@
 """PyTorch modules from files: each format by the way of loading that can do least.
 
-What must not be relaxed: a state dict is read by the restricted unpickler or by safetensors, into a class that the
-DAG's author named, and every tensor must fit it; a module is put into evaluation mode; and only formats of which trust
-was decided are read by a way that can run code.
+Invariants: a state dict is read by the restricted unpickler or by safetensors, into a class that the DAG's author
+named, and every tensor must fit it; a module is put into evaluation mode; and only formats of which trust was decided
+are read by a way that can run code.
 """
 
 from __future__ import annotations

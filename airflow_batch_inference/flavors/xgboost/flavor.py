@@ -1,7 +1,7 @@
 """XGBoost's own formats, JSON and UBJSON: trees and numbers, nothing that could run.
 
 Both are parsed by libxgboost into numbers and strings (its documentation, "Introduction to Model IO"); a custom
-objective is not stored. What must not be relaxed: XGBoost predicts from an array without looking at names, so a batch
+objective is not stored. Invariants: XGBoost predicts from an array without looking at names, so a batch
 comes aligned by name; and its parser is not memory-safe, so a file that nobody vouches for is first loaded in a
 child process (:mod:`~airflow_batch_inference.flavors.sandbox`).
 """
@@ -12,162 +12,47 @@ import json
 import logging
 import math
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError
-from airflow_batch_inference.flavors.base import ModelFormat, require, take_options
-from airflow_batch_inference.flavors.boosters.shapes import require_shape
+from airflow_batch_inference.flavors.base import Flavor, ModelFormat, require, take_options
 from airflow_batch_inference.flavors.boosters.xgboost_categories import Categories, find_categories, stored_lists
 from airflow_batch_inference.flavors.boosters.xgboost_trees import require_followable
-from airflow_batch_inference.flavors.frames import matrix, single_column
-from airflow_batch_inference.flavors.keywords import require_range
-from airflow_batch_inference.flavors.networks import OnePass
+from airflow_batch_inference.flavors.xgboost.model import BINARY, OTHER_OUTPUTS, XGBoostModel, dmatrix
+from airflow_batch_inference.flavors.xgboost.trees import trees_of
 from airflow_batch_inference.processes.threads import native_threads
 from airflow_batch_inference.records import ColumnSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
     from types import ModuleType
 
-log = logging.getLogger(__name__)
+    from airflow_batch_inference.flavors.base import LoadedModel
+    from airflow_batch_inference.flavors.forests.source import Trees
 
+
+log = logging.getLogger(__name__)
 JSON = ModelFormat(name="xgboost-json", suffixes=(".json", ".xgb", ".model"), trust="data")
 UBJ = ModelFormat(name="xgboost-ubj", suffixes=(".ubj", ".xgb", ".model"), trust="data")
-
 _JSON_START = re.compile(rb'\s*\{\s*"learner"\s*:\s*\{')
 # An object whose first key has its length as an 8, 4, 2 or 1 byte number (ubjson.org, "Type Reference").
 _UBJ_START = re.compile(rb"\{(?:L.{7}\x07|l.{3}\x07|I\x00\x07|[iU]\x07)learner\{", re.DOTALL)
-
 _ARROW_TYPES = {"int": "int64", "i": "bool", "c": "int64"}
-_OTHER_OUTPUTS = {"raw_score": "output_margin", "leaf_index": "pred_leaf", "contributions": "pred_contribs"}
-_BINARY = "binary:logistic"
 _OPTIONS = ("categories", "missing", "unseen_categories")
 _TWO = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class XGBoostModel(OnePass):
-    """A booster, scored in place from one contiguous float32 matrix, the type that XGBoost itself compares in.
-
-    ``iteration_range`` is what ``predict`` uses unless it is told otherwise: all trees as ``Booster.predict`` does,
-    or those up to the best iteration for a model that scikit-learn's wrapper stopped early, as the wrapper does.
-    """
-
-    booster: Any
-    framework: ModuleType = field(repr=False)
-    objective: str
-    is_linear: bool
-    iteration_range: tuple[int, int]
-    categories: Categories
-    types: tuple[str, ...] | None
-    feature_names: tuple[str, ...] | None
-    n_features: int
-    inputs: tuple[ColumnSpec, ...] | None
-    methods: tuple[str, ...]
-    versions: Mapping[str, str]
-    takes_lists: ClassVar[bool] = False
-    outputs: int = 1
-    """How many numbers a row's raw score has."""
-    missing: float = math.nan
-    """The number that stands for a missing value, beside NaN."""
-    classes: tuple[int, ...] | None = None
-    output_names: tuple[str, ...] | None = None
-
-    @property
-    def importances(self) -> dict[str, float] | None:
-        """The mean gain of each named input's splits; None for linear boosters."""
-        if self.feature_names is None or self.is_linear:
-            return None
-        gains = self.booster.get_score(importance_type="gain")
-        return {name: float(gains.get(name, 0.0)) for name in self.feature_names}
-
-    def example(self, batch: pa.Table) -> dict[str, object]:
-        """Return a category of each column that has a list of them."""
-        names = batch.schema.names
-        return {names[place]: values[0].as_py() for place, values in self.categories.lists.columns.items()}
-
-    def predict_all(
-        self, batch: pa.Table, *, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
-    ) -> dict[str, np.ndarray]:
-        """Return what several methods give; predictions and probabilities come from one pass through the trees.
-
-        ``predict_proba`` gives (n, 2) for a binary and (n, k) for a multiclass objective. ``kwargs`` are those of
-        ``Booster.predict`` (``iteration_range``, ``pred_leaf``, ``pred_interactions``, …).
-        """
-        return self.predict_matrix(matrix(self.encode(batch), single=True), methods, kwargs)
-
-    def encode(self, batch: pa.Table) -> pa.Table:
-        """Make numbers of a mini-batch: categories by their positions, missing values as nulls.
-
-        XGBoost compares with its ``missing`` in float32, and takes NaN for missing whatever that is; of a category it
-        compares the position.
-
-        Raises
-        ------
-        ValueError
-            A category that training never saw, or a code that is none.
-        """
-        encoded = self.categories.encode(batch)
-        if math.isnan(self.missing):
-            return encoded
-        columns = [without(column, self.missing) for column in encoded.columns]
-        return pa.Table.from_arrays(columns, names=encoded.schema.names)
-
-    def predict_matrix(
-        self, data: np.ndarray, methods: Sequence[str], kwargs: Mapping[str, Any] | None = None
-    ) -> dict[str, np.ndarray]:
-        """Return what several methods give for encoded rows, float32 of shape (rows, inputs)."""
-        require_range(kwargs or {})
-        found: dict[str, np.ndarray] = {}
-        passes: dict[str | None, np.ndarray] = {}
-        for method in methods:
-            with_margins = method == "predict_proba" and self.objective == "multi:softmax"
-            other = _OTHER_OUTPUTS.get("raw_score" if with_margins else method)
-            if other not in passes:
-                arguments = {"iteration_range": self.iteration_range, **dict(kwargs or {})}
-                arguments = arguments if other is None else {**arguments, other: True}
-                passes[other] = self._scored(data, arguments)
-                require_shape(passes[other], len(data), self._numbers(arguments))
-            predicted = passes[other]
-            if with_margins:
-                predicted = softmax(predicted)
-            elif method == "predict_proba" and self.objective == _BINARY:
-                predicted = np.column_stack([1.0 - predicted, predicted])
-            found[method] = predicted
-        return found
-
-    def _numbers(self, arguments: Mapping[str, Any]) -> int | None:
-        """Return how many numbers come out for a row; None where that is not those of its outputs."""
-        if any(value for name, value in arguments.items() if name not in ("iteration_range", "output_margin")):
-            return None
-        return 1 if self.objective == "multi:softmax" and not arguments.get("output_margin") else self.outputs
-
-    def _scored(self, data: np.ndarray, arguments: dict[str, Any]) -> np.ndarray:
-        """Predict in place where XGBoost can: it is faster, and gives the same bits as a DMatrix."""
-        in_place = not self.is_linear and set(arguments) <= {"iteration_range", "output_margin"}
-        if in_place:
-            kind = "margin" if arguments.get("output_margin") else "value"
-            found: np.ndarray = self.booster.inplace_predict(
-                data, iteration_range=arguments["iteration_range"], predict_type=kind
-            )
-            return found
-        wrapped = _dmatrix(self.framework, data, self.feature_names, self.types)
-        predicted: np.ndarray = self.booster.predict(wrapped, **arguments)
-        return predicted
-
-
-class XGBoostFlavor:
+class XGBoostFlavor(Flavor):
     """Loads what ``Booster.save_model`` and the wrappers' ``save_model`` write."""
 
     name = "xgboost"
     formats = (JSON, UBJ)
     extra = "xgboost"
+    packages = ("xgboost",)
+    releases_gil = True  # its library is called by ctypes.cdll, which releases it (Python, "ctypes"); measured, too
 
     def recognise(self, path: Path, head: bytes) -> ModelFormat | None:  # noqa: ARG002  # any name will do
         """Recognise an object whose first key is ``learner``, whatever the file is called.
@@ -187,6 +72,10 @@ class XGBoostFlavor:
     ) -> None:
         """Refuse trees that point beyond themselves, or back; see :class:`~.base.Flavor`."""
         require_followable(_terminated(path, model_format), is_json=model_format is JSON)
+
+    def trees(self, model: LoadedModel) -> Trees | None:
+        """Return the trees; see :class:`~.base.Flavor`."""
+        return trees_of(model) if isinstance(model, XGBoostModel) else None
 
     def load(
         self,
@@ -272,19 +161,6 @@ def _missing(given: object) -> float:
     return float(given)
 
 
-def without(column: pa.ChunkedArray, missing: float) -> pa.ChunkedArray:
-    """Return a column of numbers as float32 with nulls where a number stands for a missing value.
-
-    Examples
-    --------
-    >>> without(pa.chunked_array([[1, -999, None]]), -999.0).to_pylist()
-    [1.0, None, None]
-    """
-    single = single_column(column)
-    is_missing = pc.equal(single, pa.scalar(np.float32(missing), pa.float32()))
-    return pc.if_else(is_missing, pa.scalar(None, pa.float32()), single)
-
-
 def _require_width(number: int, names: tuple[str, ...] | None, types: tuple[str, ...] | None) -> None:
     for what, given in (("names", names), ("types", types)):
         if given is not None and len(given) != number:
@@ -303,7 +179,7 @@ def _inputs(names: tuple[str, ...], types: tuple[str, ...] | None, categories: C
 
 def _classes(objective: str, classes: int, targets: int) -> tuple[int, ...] | None:
     """Return the class labels, which XGBoost numbers from 0; None where there are no probabilities."""
-    if objective == _BINARY and targets == 1:
+    if objective == BINARY and targets == 1:
         return (0, 1)
     return tuple(range(classes)) if objective.startswith("multi:") and classes >= _TWO else None
 
@@ -316,9 +192,9 @@ def _supported(
     number: int,
 ) -> tuple[str, ...]:
     """Return those other outputs that the booster has: linear ones have no leaves, some trees no contributions."""
-    row = _dmatrix(xgboost, np.full((1, number), np.nan, dtype=np.float32), names, types)
+    row = dmatrix(xgboost, np.full((1, number), np.nan, dtype=np.float32), names, types)
     found = []
-    for method, argument in _OTHER_OUTPUTS.items():
+    for method, argument in OTHER_OUTPUTS.items():
         try:
             booster.predict(row, **{argument: True})
         except xgboost.core.XGBoostError:
@@ -343,23 +219,3 @@ def _iterations(booster: Any) -> tuple[int, int]:  # noqa: ANN401  # untyped
         int(best) + 1,
     )
     return 0, 0
-
-
-def _dmatrix(
-    xgboost: ModuleType, data: np.ndarray, names: tuple[str, ...] | None, types: tuple[str, ...] | None
-) -> Any:  # noqa: ANN401  # untyped
-    return xgboost.DMatrix(
-        data,
-        feature_names=None if names is None else list(names),
-        feature_types=None if types is None else list(types),
-        enable_categorical=True,
-        nthread=native_threads(),
-    )
-
-
-def softmax(margins: np.ndarray) -> np.ndarray:
-    """Return the probabilities of margins, for a model whose own predictions are classes."""
-    from scipy import special
-
-    probabilities: np.ndarray = special.softmax(margins, axis=1)
-    return probabilities

@@ -1,7 +1,8 @@
 """What an Arrow message says of itself: how long its buffers are once they are decompressed.
 
-Arrow's reader takes the length in front of each compressed buffer for memory to ask for. What must not be relaxed: no
-number of a message is used before it is seen to lie within the file.
+Arrow's reader takes the length in front of each compressed buffer for memory to ask for.
+
+Invariants: no number of a message is used before it is seen to lie within the file.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Arrow's two forms: the file (also Feather), which has an index of its record batches, and the stream, which has none.
 
 A stream is read message by message. To begin in its middle, its schema and the dictionaries that were sent before are
-read first. What must not be relaxed: at most one record batch is held in memory; and no byte of a stream is left
-unread in silence.
+read first.
+
+Invariants: at most one record batch is held in memory; and no byte of a stream is left unread in silence.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Where a CSV file can be cut into ranges of whole records, by one pass over its bytes.
 
-What must not be relaxed: a file is cut only where every quote in it stands as RFC 4180 has it, so that a line end
-inside a quoted value is never taken for a record's; all other files are read as one range.
+Invariants: a file is cut only where every quote in it stands as RFC 4180 has it, so that a line end inside a quoted
+value is never taken for a record's; all other files are read as one range.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Escapes outside of quotes in a CSV file: the parser takes them for such, and who wrote them meant a character.
 
-Spark puts a backslash before a quote within quotes, and leaves one that stands in a plain value as it is. What must
-not be relaxed: no value loses a character, so such a file is refused.
+Spark puts a backslash before a quote within quotes, and leaves one that stands in a plain value as it is.
+
+Invariants: no value loses a character, so such a file is refused.
 """
 
 from __future__ import annotations

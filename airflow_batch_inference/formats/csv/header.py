@@ -1,6 +1,6 @@
 """The first row of a CSV file: names, or data that somebody would lose; and what it tells of the separator.
 
-What must not be relaxed: where the first row may be data, the file is refused until somebody says what it is.
+Invariants: where the first row may be data, the file is refused until somebody says what it is.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import DataError
 from airflow_batch_inference.formats.csv.options import NULL_WORDS
-from airflow_batch_inference.schema.signature import known_names
+from airflow_batch_inference.schema.names import known_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,7 +1,6 @@
 """Which texts of a CSV file are numbers: codes that a number would change, and numbers with thousands marks.
 
-What must not be relaxed: an identifier never loses a digit; and a mark of thousands counts only between groups of three
-digits.
+Invariants: an identifier never loses a digit; and a mark of thousands counts only between groups of three digits.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """``csv_options``: what CSV files look like, from what a user gives, parsed strictly.
 
-What must not be relaxed: a word that is not known is refused, and nothing is guessed from the file: what it tells by
-itself only ends in an error that names the option.
+Invariants: a word that is not known is refused, and nothing is guessed from the file: what it tells by itself only ends
+in an error that names the option.
 """
 
 from __future__ import annotations

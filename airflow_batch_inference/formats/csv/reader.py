@@ -1,6 +1,6 @@
 """CSV: byte ranges that can be read alone, and lines that are no rows, by number.
 
-What must not be relaxed: a line of too few or too many values keeps its row number, and that of every row after it.
+Invariants: a line of too few or too many values keeps its row number, and that of every row after it.
 """
 
 from __future__ import annotations

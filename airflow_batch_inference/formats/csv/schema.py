@@ -1,7 +1,7 @@
 """The types of a CSV file's columns, which hold for every row, and how many rows there are.
 
-What must not be relaxed: a type is never guessed from the first rows only; an integer keeps its digits, and a code its
-form; and text that a model takes as text is read as it stands there.
+Invariants: a type is never guessed from the first rows only; an integer keeps its digits, and a code its form; and text
+that a model takes as text is read as it stands there.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from airflow_batch_inference.formats.csv.source import CsvSource
 from airflow_batch_inference.formats.reading import is_time
 from airflow_batch_inference.formats.streams import open_stream
 from airflow_batch_inference.schema.casting import loses_digits
-from airflow_batch_inference.schema.signature import large_numbers
+from airflow_batch_inference.schema.casts import large_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

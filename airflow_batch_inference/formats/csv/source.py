@@ -1,8 +1,8 @@
 """A CSV file's bytes on their way to the parser: decoded to UTF-8, and looked at for what the parser would not tell.
 
-What must not be relaxed: bytes of another encoding end in an error that names the option, never in other names or
-values; and a file is looked at whole, since a later row may be the one that tells. A quote that is never closed makes
-one value of all the rows behind it, and the parser says nothing: so it is asked for a line behind the last one.
+Invariants: bytes of another encoding end in an error that names the option, never in other names or values; and a file
+is looked at whole, since a later row may be the one that tells. A quote that is never closed makes one value of all the
+rows behind it, and the parser says nothing: so it is asked for a line behind the last one.
 """
 
 from __future__ import annotations

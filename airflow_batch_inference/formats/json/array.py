@@ -1,7 +1,7 @@
 """A JSON list of objects, as pandas and Wallaroo write frames (``orient="records"``), read as JSON lines.
 
-What must not be relaxed: memory holds some rows, never the file; each row's text goes on as it is, digit for digit;
-and other forms of JSON are refused by name, since one of them would be read as a single row.
+Invariants: memory holds some rows, never the file; each row's text goes on as it is, digit for digit; and other forms
+of JSON are refused by name, since one of them would be read as a single row.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """How deep JSON may be nested, and how many different fields its objects may have: known before a parser sees it.
 
 Parsers call themselves for each level, until the process has no stack left; and they make a column of each field, for
-all the rows that they parse at once. What must not be relaxed: both are bounded on the bytes, in linear time.
+all the rows that they parse at once.
+
+Invariants: both are bounded on the bytes, in linear time.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Lines of JSON one by one, where they do not go together: which kind a field has in most, and what is wrong with one.
 
-What must not be relaxed: what a model takes decides, before what most lines hold.
+Invariants: what a model takes decides, before what most lines hold.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """Timestamps of 96 bits, as Hive, Impala and older Spark write them to Parquet: days and nanoseconds of the day.
 
 No 64 bits hold all of them. In nanoseconds they reach from 1677 to 2262, and what lies outside wraps round to another
-date without a word; in microseconds all dates fit, and the last three digits do not. What must not be relaxed: neither
-is lost in silence, so the unit is chosen by a look at every value of these columns (others are not read).
+date without a word; in microseconds all dates fit, and the last three digits do not.
+
+Invariants: neither is lost in silence, so the unit is chosen by a look at every value of these columns (others are not
+read).
 """
 
 from __future__ import annotations

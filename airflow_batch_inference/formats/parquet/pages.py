@@ -1,6 +1,8 @@
 """What the pages of a Parquet file say of themselves: how many bytes each unpacks to, and how many values.
 
-The footer says it too, but the reader believes the pages. What must not be relaxed: no page is unpacked here.
+The footer says it too, but the reader believes the pages.
+
+Invariants: no page is unpacked here.
 """
 
 from __future__ import annotations

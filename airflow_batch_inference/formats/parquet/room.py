@@ -1,7 +1,9 @@
 """How much memory the rows of a Parquet file take once they are unpacked, by what the file says before it is read.
 
-A list of zeros, or one long text in every row, takes no room in a file. What must not be relaxed: what would not fit
-is refused by row group and column, before it is unpacked; and what fits is read as before.
+A list of zeros, or one long text in every row, takes no room in a file.
+
+Invariants: what would not fit is refused by row group and column, before it is unpacked; and what fits is read as
+before.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from airflow_batch_inference.predictors.base import ChallengerOutputs
 from airflow_batch_inference.predictors.isolation import Isolator
 from airflow_batch_inference.predictors.outputs import missing_rows
 from airflow_batch_inference.predictors.wiring import output_names
-from airflow_batch_inference.wording import told_by
+from airflow_batch_inference.wording.errors import told_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

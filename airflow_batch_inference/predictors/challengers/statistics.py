@@ -16,7 +16,7 @@ import numpy as np
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.predictors.challengers.disagreements import DisagreementCounter, compared_outputs
 from airflow_batch_inference.records import ChainRows
-from airflow_batch_inference.wording import told_by
+from airflow_batch_inference.wording.errors import told_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_batch_inference.predictors.graphs.loaded import LoadedModels
 from airflow_batch_inference.predictors.outputs import DEFAULT_LABEL
 from airflow_batch_inference.records import ChainRows
-from airflow_batch_inference.schema.signature import known_names
+from airflow_batch_inference.schema.names import known_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

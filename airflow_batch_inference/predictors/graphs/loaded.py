@@ -14,7 +14,7 @@ import pyarrow as pa
 from airflow_batch_inference.predictors.call import Call, StepModel, inner_call
 from airflow_batch_inference.predictors.chain import WiredPredictor, chain_behind
 from airflow_batch_inference.predictors.wiring import Wiring, takes_lists
-from airflow_batch_inference.schema.signature import InputPlan, plan_inputs
+from airflow_batch_inference.schema.inputs import InputPlan, plan_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

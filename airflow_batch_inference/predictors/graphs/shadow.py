@@ -18,7 +18,7 @@ from airflow_batch_inference.predictors.graphs.loaded import LoadedChain
 from airflow_batch_inference.predictors.graphs.source import ModelChain
 from airflow_batch_inference.predictors.shadow import ShadowPredictor
 from airflow_batch_inference.records import ChallengerResult, ChallengersRecord
-from airflow_batch_inference.wording import told_by
+from airflow_batch_inference.wording.errors import told_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -22,7 +22,7 @@ from airflow_batch_inference.exceptions import PredictionError, WorkerError
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.jobs.request import RowPolicy
 from airflow_batch_inference.models.describe import ModelRequest
-from airflow_batch_inference.models.loading import TrustRequest
+from airflow_batch_inference.models.trust import TrustRequest
 from airflow_batch_inference.predictors.graphs.chain import single_model
 from airflow_batch_inference.workflows.register_model import register_model
 from airflow_batch_inference.workflows.score import Resources, score_dataset

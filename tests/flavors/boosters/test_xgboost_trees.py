@@ -9,7 +9,8 @@ import xgboost as xgb
 from suite import CASES
 
 from airflow_batch_inference.exceptions import ModelLoadError
-from airflow_batch_inference.flavors.boosters.xgboost_trees import _Reader, require_followable, require_state_followable
+from airflow_batch_inference.flavors.boosters.ubjson import Reader
+from airflow_batch_inference.flavors.boosters.xgboost_trees import require_followable, require_state_followable
 
 
 @pytest.mark.parametrize(
@@ -19,11 +20,11 @@ def test_what_xgboost_writes_can_be_followed(library, case):
     content = library.saved(case.name).path.read_bytes()
     require_followable(content, is_json=case.format == "xgboost-json")
     if case.format == "xgboost-ubj":
-        assert "learner" in _Reader(content).value(0)
+        assert "learner" in Reader(content).value(0)
 
 
 def test_both_formats_say_the_same(library):
-    ubj = _Reader(library.saved("xgb-classifier-ubj").path.read_bytes()).value(0)
+    ubj = Reader(library.saved("xgb-classifier-ubj").path.read_bytes()).value(0)
     plain = json.loads(library.saved("xgb-classifier").path.read_bytes())
     for one, other in zip(trees(ubj), trees(plain), strict=True):
         assert {name: list(one[name]) for name in ("left_children", "split_indices")} == {
@@ -332,7 +333,7 @@ def test_what_follows_the_end_is_refused():
     ],
 )
 def test_a_pickled_booster_is_looked_at_whole(change, said):
-    state = as_json(_Reader(bytes(trained("multi:softprob")[0].__getstate__()["handle"])).value(0))
+    state = as_json(Reader(bytes(trained("multi:softprob")[0].__getstate__()["handle"])).value(0))
     require_state_followable(json.dumps(state).encode())
     change(state)
     with pytest.raises(ModelLoadError, match=said):
@@ -369,5 +370,5 @@ def test_ubjson_of_every_kind_is_read():
     name = b"L" + (1).to_bytes(8, "big") + b"a"
     numbers = b"[$i#L" + (2).to_bytes(8, "big") + b"\x01\xff"
     content = b"{" + name + b"[TFZ" + numbers + b"S" + name + b"[#L" + (1).to_bytes(8, "big") + b"U\x07]}"
-    yes, no, nothing, array, text, more = _Reader(content).value(0)["a"]
+    yes, no, nothing, array, text, more = Reader(content).value(0)["a"]
     assert (yes, no, nothing, array.tolist(), text, more) == (True, False, None, [1, -1], "a", [7])

@@ -24,7 +24,8 @@ from airflow_batch_inference.exceptions import (
 )
 from airflow_batch_inference.flavors.keras.flavor import KERAS, KERAS_CODE, KerasFlavor
 from airflow_batch_inference.flavors.registry import recognise
-from airflow_batch_inference.models.loading import TrustRequest, load_model
+from airflow_batch_inference.models.loading import load_model
+from airflow_batch_inference.models.trust import TrustRequest
 from airflow_batch_inference.predictors.single import only_output
 from airflow_batch_inference.storage.store import Storage
 

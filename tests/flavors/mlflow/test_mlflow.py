@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import logging
 import os
 import pickle
@@ -11,27 +10,23 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import sklearn
-import xgboost as xgb
-import yaml
 from cases import numbers, table
 from cases_mlflow import in_mlflow
 from cases_onnx import network, with_folder_data
+from mlflow_folders import booster_bytes, folder_of, load, sklearn_folder
 from sklearn.linear_model import LogisticRegression
 
 from airflow_batch_inference.exceptions import (
     ConfigurationError,
     FlavorNotFoundError,
     ModelLoadError,
-    SignatureMismatchError,
     UntrustedModelError,
 )
 from airflow_batch_inference.flavors.mlflow.flavor import ALLOW_LIST, CODE, DATA, MlflowFlavor
-from airflow_batch_inference.flavors.mlflow.signature import read_signature
 from airflow_batch_inference.flavors.registry import recognise
-from airflow_batch_inference.models.loading import TrustRequest, load_model, load_recorded
-from airflow_batch_inference.models.local_copy import private_copy
+from airflow_batch_inference.models.loading import load_model, load_recorded
+from airflow_batch_inference.models.trust import TrustRequest
 from airflow_batch_inference.records import ModelRecord
-from airflow_batch_inference.schema.signature import plan_inputs
 from airflow_batch_inference.storage.store import Storage
 
 PYFUNC = {"mlflow_flavor": "python_function"}
@@ -45,31 +40,6 @@ class Payload:
 
     def __reduce__(self):
         return os.mkdir, (str(self.trace),)
-
-
-def folder_of(path, flavors, files=(), **more):
-    """Write a model's folder as MLflow would."""
-    path.mkdir(exist_ok=True)
-    (path / "MLmodel").write_text(yaml.safe_dump({"flavors": flavors, **more}))
-    for name, content in dict(files).items():
-        (path / name).parent.mkdir(parents=True, exist_ok=True)
-        (path / name).write_bytes(content)
-    return path
-
-
-def booster_bytes(data=None, kind="json"):
-    data = numbers() if data is None else data
-    return bytes(xgb.train({"nthread": 1}, xgb.DMatrix(data, data.iloc[:, 0]), 3).save_raw(kind))
-
-
-def columns(*entries):
-    return {"inputs": json.dumps([{"type": kind, "name": name, "required": True} for name, kind in entries])}
-
-
-def load(path, *, pinned=False, **options):
-    with private_copy(str(path), Storage()) as copy:
-        trust = TrustRequest(sha256=copy.sha256 if pinned else None)
-    return load_model(str(path), storage=Storage(), trust=trust, options=options, apart=False)
 
 
 @pytest.fixture
@@ -211,85 +181,6 @@ def test_a_folder_without_mlmodel_is_none_of_mlflows(tmp_path):
         recognise(tmp_path, flavor="mlflow")
 
 
-@pytest.mark.parametrize("kind", ["json", "ubj"])
-def test_the_models_own_names_come_first_and_the_signature_adds_what_it_does_not_say(tmp_path, kind):
-    unnamed = pd.DataFrame(numbers().to_numpy())
-    content = bytes(xgb.train({}, xgb.DMatrix(unnamed.to_numpy(), unnamed[0]), 2).save_raw(kind))
-    files = {f"model.{kind}": content}
-    flavors = {"xgboost": {"data": f"model.{kind}"}}
-    signature = columns(*((name, "double") for name in "abcd"))
-    model = load(folder_of(tmp_path / "m", flavors, files, signature=signature)).model
-    assert (model.feature_names, model.n_features) == (("a", "b", "c", "d"), 4)
-    assert {spec.type for spec in model.inputs} == {"double"}
-    batch = table(numbers()).select(["d", "c", "b", "a"])
-    plan = plan_inputs(batch.schema, inputs=model.inputs, n_features=4, where="here")
-    assert plan.columns == ("a", "b", "c", "d")
-    with pytest.raises(SignatureMismatchError):
-        plan_inputs(batch.drop(["a"]).schema, inputs=model.inputs, n_features=4, where="here")
-    short = columns(("a", "double"), ("b", "double"))
-    assert load(folder_of(tmp_path / "n", flavors, files, signature=short)).model.feature_names is None
-    own = {f"model.{kind}": booster_bytes(kind=kind)}
-    other = columns(*((name, "double") for name in "wxyz"))
-    assert load(folder_of(tmp_path / "o", flavors, own, signature=other)).model.feature_names == ("a", "b", "c", "d")
-
-
-def test_output_names_are_the_signatures_where_they_mean_what_is_predicted(tmp_path):
-    flavors, files = {"xgboost": {"data": "model.json"}}, {"model.json": booster_bytes()}
-
-    def named(position, *outputs):
-        signature = columns(*((name, "double") for name in "abcd"))
-        signature["outputs"] = columns(*outputs)["inputs"]
-        return load(folder_of(tmp_path / str(position), flavors, files, signature=signature)).model.output_names
-
-    assert named(1, ("price", "double")) == ("price",)
-    assert named(2, ("label", "long")) is None, "a booster gives a probability, no label"
-    assert named(3, ("a", "double")) is None, "an input has this name"
-
-
-def test_every_kind_of_signature_is_read():
-    kinds = ["boolean", "integer", "long", "float", "double", "string", "binary", "datetime"]
-    found = read_signature({"signature": columns(*((kind, kind) for kind in kinds))})
-    expected = ["bool", "int32", "int64", "float", "double", "string", "any", "any"]
-    assert [spec.type for spec in found.columns] == expected
-    nested = [{"name": "a", "type": "array", "items": {"type": "double"}, "required": False}]
-    assert read_signature({"signature": {"inputs": json.dumps(nested)}}).columns[0].type == "any"
-    unnamed = [{"type": "double", "required": True}]
-    assert read_signature({"signature": {"inputs": json.dumps(unnamed)}}).columns is None
-    assert read_signature({}).columns is None
-    tensors = [{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 28, -1]}, "name": "image"}]
-    (tensor,) = read_signature({"signature": {"inputs": json.dumps(tensors)}}).tensors
-    assert (tensor.name, tensor.dtype, tensor.shape) == ("image", "float32", (28, None))
-    text = [{"type": "tensor", "tensor-spec": {"dtype": "str", "shape": [-1]}}]
-    assert read_signature({"signature": {"inputs": json.dumps(text)}}).tensors[0].dtype == "str"
-
-
-@pytest.mark.parametrize(
-    "signature",
-    [
-        "x",
-        {"inputs": 3},
-        *(
-            {"inputs": text}
-            for text in (
-                "[",
-                "{}",
-                "[3]",
-                '[{"name": "a"}]',
-                '[{"type": "tensor"}]',
-                '[{"type": "tensor", "tensor-spec": {"dtype": "?x", "shape": [1]}}]',
-            )
-        ),
-    ],
-    ids=range(8),
-)
-def test_a_damaged_signature_is_refused(tmp_path, signature):
-    folder = folder_of(
-        tmp_path / "m", {"xgboost": {"data": "model.json"}}, {"model.json": booster_bytes()}, signature=signature
-    )
-    with pytest.raises(ModelLoadError, match="signature in MLmodel cannot be read"):
-        load(folder)
-
-
 def test_requirements_in_another_version_are_logged_with_both(boosted, caplog):
     lines = [
         f"scikit-learn=={sklearn.__version__}+cpu",
@@ -418,16 +309,6 @@ def test_an_option_that_was_meant_for_this_flavor_is_named(boosted):
         load(boosted, mlflow_flavour="xgboost")
 
 
-def sklearn_folder(path, predict_fn=None, **more):
-    data = numbers(gaps=False)
-    model = LogisticRegression().fit(data, data["a"] > 0)
-    function = {"loader_module": "mlflow.sklearn", "model_path": "model.pkl"}
-    if predict_fn is not None:
-        function["predict_fn"] = predict_fn
-    flavors = {"python_function": function, "sklearn": {"pickled_model": "model.pkl"}}
-    return folder_of(path, flavors, {"model.pkl": pickle.dumps(model)}, **more), model, data
-
-
 @pytest.mark.parametrize("named", ["predict", "predict_proba", "decision_function"])
 def test_predict_is_what_the_folder_says_it_is(tmp_path, named):
     path, estimator, data = sklearn_folder(tmp_path / "m", named)
@@ -453,11 +334,3 @@ def test_what_predict_is_and_cannot_be_scored_with_is_refused_with_what_to_do(tm
     with pytest.raises(ModelLoadError, match=r"predict is 'predict_log_proba' \(predict_fn\).*mlflow_flavor"):
         load(path, pinned=True)
     assert load(path, pinned=True, mlflow_flavor="sklearn").model.methods[0] == "predict"
-
-
-def test_params_of_the_signature_are_told(tmp_path, caplog):
-    params = json.dumps([{"name": "output_margin", "type": "boolean", "default": True, "shape": None}])
-    path, _, _ = sklearn_folder(tmp_path / "m", signature={"inputs": None, "outputs": None, "params": params})
-    with caplog.at_level(logging.WARNING):
-        load(path, pinned=True)
-    assert "has params (output_margin), which only python_function gives" in caplog.text

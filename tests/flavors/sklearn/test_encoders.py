@@ -18,7 +18,7 @@ from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, OneHotE
 from airflow_batch_inference.exceptions import SignatureMismatchError
 from airflow_batch_inference.flavors.sklearn.encoders import encoded_types
 from airflow_batch_inference.flavors.sklearn.fitted_steps import fitted_steps
-from airflow_batch_inference.flavors.sklearn.flavor import describe
+from airflow_batch_inference.flavors.sklearn.model import describe
 
 DATA = pd.DataFrame(
     {

@@ -9,8 +9,9 @@ from cases_tensorflow import Linear
 
 from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadError, UntrustedModelError
 from airflow_batch_inference.flavors.tensorflow.flavor import SAVED_MODEL, TensorFlowFlavor
-from airflow_batch_inference.models.loading import TrustRequest, load_model
+from airflow_batch_inference.models.loading import load_model
 from airflow_batch_inference.models.local_copy import private_copy
+from airflow_batch_inference.models.trust import TrustRequest
 from airflow_batch_inference.predictors.single import only_output
 from airflow_batch_inference.storage.store import Storage
 

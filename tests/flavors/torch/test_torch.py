@@ -21,7 +21,8 @@ from airflow_batch_inference.exceptions import (
 )
 from airflow_batch_inference.flavors.registry import recognise
 from airflow_batch_inference.flavors.torch.flavor import EXPORTED, PICKLED, STATE_DICT, TORCHSCRIPT, TorchFlavor
-from airflow_batch_inference.models.loading import TrustRequest, load_model
+from airflow_batch_inference.models.loading import load_model
+from airflow_batch_inference.models.trust import TrustRequest
 from airflow_batch_inference.storage.store import Storage
 
 VALUES = rows()

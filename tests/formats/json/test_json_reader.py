@@ -8,7 +8,7 @@ import json
 import pytest
 
 from airflow_batch_inference.exceptions import DataError
-from airflow_batch_inference.formats.json import reader
+from airflow_batch_inference.formats.json import blocks, schema
 from airflow_batch_inference.records import ColumnSpec, ReadOptions
 from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
@@ -69,7 +69,7 @@ def test_what_the_model_takes_decides_before_what_most_lines_hold(tmp_path, type
 
 
 def test_kinds_that_change_from_one_block_to_the_next_are_told_apart_too(tmp_path, monkeypatch):
-    monkeypatch.setattr(reader, "BLOCK_BYTES", 100)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 100)
     rows = [{"x": row, "t": "2024-01-01"} for row in range(100)] + [{"x": "last", "t": "soon"}]
     path = lines(tmp_path, *rows)
     with pytest.raises(DataError, match=r"line 101, row 100 \(from 0\): field 'x' holds text"):
@@ -80,7 +80,7 @@ def test_kinds_that_change_from_one_block_to_the_next_are_told_apart_too(tmp_pat
 
 
 def test_each_part_of_a_cut_file_finds_its_own_broken_lines(tmp_path, monkeypatch):
-    monkeypatch.setattr(reader, "BLOCK_BYTES", 64)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 64)
     path = lines(tmp_path, *({"x": "odd" if row % 7 == 3 else row} for row in range(50)))
     dataset = opened(path, tolerant=True)
     (batch,) = dataset.mini_batches(1000)
@@ -119,7 +119,7 @@ def test_a_line_longer_than_the_parser_s_block_is_read(tmp_path, name):
 
 
 def test_a_line_longer_than_the_limit_is_refused_with_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(reader, "MOST_LINE_BYTES", 5 << 20)
+    monkeypatch.setattr(schema, "MOST_LINE_BYTES", 5 << 20)
     path = lines(tmp_path, {"v": "x"}, {"v": "y" * (12 << 20)})
     with pytest.raises(DataError, match="a line is longer than 5,242,880 bytes, the limit"):
         opened(path)

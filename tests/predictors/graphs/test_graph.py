@@ -26,7 +26,7 @@ from airflow_batch_inference.exceptions import (
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.jobs.request import RowPolicy
 from airflow_batch_inference.models.describe import ModelRequest
-from airflow_batch_inference.models.loading import TrustRequest
+from airflow_batch_inference.models.trust import TrustRequest
 from airflow_batch_inference.predictors.explanations import Explain
 from airflow_batch_inference.predictors.graphs.chain import ChainGraph
 from airflow_batch_inference.predictors.graphs.shadow import ShadowGraph

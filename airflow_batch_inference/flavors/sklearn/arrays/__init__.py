@@ -1,0 +1,1 @@
+"""The arrays of fitted estimators that compiled code reads without looking at their bounds."""
