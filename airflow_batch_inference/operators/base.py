@@ -30,8 +30,9 @@ from airflow_batch_inference.exceptions import (
 )
 from airflow_batch_inference.models.aliases import parse_alias
 from airflow_batch_inference.operators.alerts import MOST_SECONDS, Cooldown, drifted_columns
-from airflow_batch_inference.operators.arguments import number, optional_text, structure
+from airflow_batch_inference.operators.arguments import is_known, number, optional_text, structure
 from airflow_batch_inference.operators.asset_state import keep_state
+from airflow_batch_inference.operators.groups.base import ArgumentGroup
 from airflow_batch_inference.records import DriftStatus, TaskKey
 from airflow_batch_inference.storage.store import Storage, parse_sha256
 from airflow_batch_inference.storage.temporary import sweep_temporary_folders
@@ -71,7 +72,7 @@ RECORD_URI = "record_uri"
 _MLFLOW = ("models:/", "runs:/")
 _FREE = frozenset({"environment_variables", "program_arguments", "requirements", "op_args", "op_kwargs"})
 """Arguments that go to a user's own code, or to pip, and into no record: what is secret in them is hidden."""
-_DATA = frozenset({"dataset", "sample_set", "golden_set", "baseline"})
+_DATA = frozenset({"dataset", "sample_set", "golden_set", "rows", "baseline"})
 """Arguments that may be rows, whose values are nobody's URIs."""
 _VERDICTS = (CheckFailedError, DriftDetectedError, EvaluationFailedError)
 
@@ -250,6 +251,24 @@ class BatchInferenceOperator(BaseOperator):
         """Airflow's logger of this operator, to which no control character and no secret goes."""
         return GuardedLogger(super().log)
 
+    def require_known(self, **parsers: Callable[[str, object], object]) -> None:
+        """Refuse arguments that can never work while the DAG is parsed; templates are parsed when they are rendered.
+
+        Parameters
+        ----------
+        parsers
+            Argument to what parses it.
+
+        Raises
+        ------
+        ConfigurationError
+            As the parser says.
+        """
+        for argument, parse in parsers.items():
+            value = getattr(self, argument)
+            if is_known(value):
+                parse(argument, value)
+
     def require_absolute(self, *arguments: str) -> None:
         """Refuse relative paths among some arguments while the DAG is parsed; templates show theirs when they run.
 
@@ -260,6 +279,7 @@ class BatchInferenceOperator(BaseOperator):
         """
         for argument in arguments:
             value = getattr(self, argument)
+            value = [each for _, each in value.given()] if isinstance(value, ArgumentGroup) else value
             for each in value if isinstance(value, (list, tuple)) else (value,):
                 if isinstance(each, str):
                     remember(each)
@@ -269,10 +289,13 @@ class BatchInferenceOperator(BaseOperator):
                     raise ConfigurationError(message)
 
     def render_template(self, content: Any, context: Context, *rest: Any, **more: Any) -> Any:  # noqa: ANN401  # Airflow's
-        """Render a template, also in a path (``pathlib.Path``), which is text from then on.
+        """Render a template, also in a path (``pathlib.Path``), which is text from then on, and in a group.
 
         Airflow keeps what is rendered to show it: what is secret in it is known before.
         """
+        if isinstance(content, ArgumentGroup):
+            with translated_errors():
+                return content.rendered(lambda each: self.render_template(each, context, *rest, **more))
         try:
             rendered = super().render_template(as_text(content), context, *rest, **more)
         except Exception as error:
@@ -290,12 +313,17 @@ class BatchInferenceOperator(BaseOperator):
         ConfigurationError
             Says which argument, and shows nothing of it.
         """
-        for argument in (*self.template_fields, "artifact_conn_id"):
-            value = getattr(self, argument, None)
+        for argument, value in self._given_arguments():
             for text in texts_in(value, in_rows=argument not in _DATA):
                 remember(text)
                 if argument not in _FREE and is_remote(text) and has_secret(text):
                     _refuse_secret(argument, text)
+
+    def _given_arguments(self) -> Iterator[tuple[str, Any]]:
+        """Yield each argument's name and value, those in groups by themselves."""
+        for argument in (*self.template_fields, "artifact_conn_id"):
+            value = getattr(self, argument, None)
+            yield from value.given() if isinstance(value, ArgumentGroup) else [(argument, value)]
 
     def execute(self, context: Context) -> str | None:
         """Do the task's work and return the URI of its record; push it where a verdict ends the task instead."""
@@ -401,9 +429,9 @@ def _refuse_secret(argument: str, uri: str) -> None:
     ConfigurationError
         Says why, and where such a thing belongs.
     """
-    if argument == "mlflow_tracking_uri":
+    if argument == "tracking_uri":
         message = (
-            f"mlflow_tracking_uri is {redact(uri)!r}, in which there may be a login. Give it without, and the login by "
+            f"tracking_uri is {redact(uri)!r}, in which there may be a login. Give it without, and the login by "
             "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD (or the whole by MLFLOW_TRACKING_URI) in the "
             "worker's environment."
         )
