@@ -51,7 +51,7 @@ def _model_file(uri: str, arguments: argparse.Namespace, storage: Storage) -> di
     """Describe a model's file: loaded, where that is safe or somebody vouches for it."""
     from airflow_batch_inference.models.describe import ModelRequest, describe_model
     from airflow_batch_inference.models.loading import TrustRequest, look_at
-    from airflow_batch_inference.operators.base import trusted_digests
+    from airflow_batch_inference.operators.stores import trusted_digests
     from airflow_batch_inference.storage.uris import normalize_uri
 
     found = look_at(uri, storage=storage, flavor=arguments.flavor)

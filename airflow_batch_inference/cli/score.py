@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def _run(arguments: argparse.Namespace) -> int:
     """Score, publish, and print the counts and where the output lies."""
-    from airflow_batch_inference.operators.base import storage_for
+    from airflow_batch_inference.operators.stores import storage_for
     from airflow_batch_inference.sinks import Publisher, publish
     from airflow_batch_inference.storage.uris import normalize_uri
     from airflow_batch_inference.workflows.score import score_dataset

@@ -8,8 +8,9 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.checks.asked import asked_of, require_mapping
+from airflow_batch_inference.operators.announcements import tell
 from airflow_batch_inference.operators.arguments import mapping
-from airflow_batch_inference.operators.base import push, run_date, tell
+from airflow_batch_inference.operators.base import push, run_date
 from airflow_batch_inference.wording import said_of
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.links import DriftReportLink
+from airflow_batch_inference.operators.announcements import alert, announce_drift
 from airflow_batch_inference.operators.arguments import (
     callables,
     choice,
@@ -27,8 +28,6 @@ from airflow_batch_inference.operators.arguments import (
 from airflow_batch_inference.operators.base import (
     RECORD_URI,
     BatchInferenceOperator,
-    alert,
-    announce_drift,
     push,
     run_date,
     task_key,

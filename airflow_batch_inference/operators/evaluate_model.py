@@ -10,6 +10,7 @@ from airflow.sdk import Asset
 
 from airflow_batch_inference.exceptions import ConfigurationError, EmptyDatasetError, EvaluationFailedError
 from airflow_batch_inference.links import EvaluationReportLink
+from airflow_batch_inference.operators.announcements import announce
 from airflow_batch_inference.operators.arguments import (
     choice,
     columns,
@@ -21,20 +22,14 @@ from airflow_batch_inference.operators.arguments import (
     require_csv_options,
     structure,
 )
-from airflow_batch_inference.operators.base import (
-    BatchInferenceOperator,
-    announce,
-    fence_of,
-    push,
-    storage_for,
-    task_key,
-)
+from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push, task_key
 from airflow_batch_inference.operators.groups.base import require_group
 from airflow_batch_inference.operators.groups.compare import EarlierEvaluation
 from airflow_batch_inference.operators.groups.engines import require_engine
 from airflow_batch_inference.operators.groups.models import Problem
 from airflow_batch_inference.operators.groups.rows import RowPolicy
 from airflow_batch_inference.operators.inputs import read, resolve_model
+from airflow_batch_inference.operators.stores import storage_for
 from airflow_batch_inference.operators.task_context import destination_of, model_of
 from airflow_batch_inference.records import EvaluationRecord, ModelRecord
 from airflow_batch_inference.storage.uris import task_folder

@@ -16,18 +16,12 @@ from airflow_batch_inference.operators.arguments import (
     structure,
     words,
 )
-from airflow_batch_inference.operators.base import (
-    BatchInferenceOperator,
-    push,
-    require_mlflow_allowed,
-    run_date,
-    storage_for,
-    trusted_digests,
-)
+from airflow_batch_inference.operators.base import BatchInferenceOperator, push, run_date
 from airflow_batch_inference.operators.baselines import given_baseline
 from airflow_batch_inference.operators.groups.base import require_group
 from airflow_batch_inference.operators.groups.models import GoldenSet, MlflowModel, SampleScoring, Trust
 from airflow_batch_inference.operators.inputs import read_model, resolve_model
+from airflow_batch_inference.operators.stores import require_mlflow_allowed, storage_for, trusted_digests
 from airflow_batch_inference.storage.uris import is_record_uri
 
 if TYPE_CHECKING:

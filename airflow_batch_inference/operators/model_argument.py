@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.models.aliases import parse_alias
 from airflow_batch_inference.operators.arguments import is_known, structure
-from airflow_batch_inference.operators.base import storage_for
 from airflow_batch_inference.operators.groups.compare import Challengers, Split
 from airflow_batch_inference.operators.inputs import resolve_model
+from airflow_batch_inference.operators.stores import storage_for
 from airflow_batch_inference.operators.task_context import model_of
 from airflow_batch_inference.records import ChallengersRecord
 from airflow_batch_inference.wording import told_by

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.operators.arguments import csv_options, optional_text, require_csv_options, structure
-from airflow_batch_inference.operators.base import environments_folder, storage_for
 from airflow_batch_inference.operators.groups.base import require_group
 from airflow_batch_inference.operators.groups.scripts import ErrorLimits, ScriptEnvironment, ScriptSettings
 from airflow_batch_inference.operators.inputs import read_model, resolve_model
 from airflow_batch_inference.operators.score_files import FileScoringOperator
+from airflow_batch_inference.operators.stores import environments_folder, storage_for
 from airflow_batch_inference.operators.task_context import model_of
 from airflow_batch_inference.storage.uris import is_record_uri
 

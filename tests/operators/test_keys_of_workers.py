@@ -24,7 +24,7 @@ from airflow_batch_inference.operators import (
     ScoringScriptOperator,
     ScriptSettings,
 )
-from airflow_batch_inference.operators.base import storage_for
+from airflow_batch_inference.operators.stores import storage_for
 from airflow_batch_inference.scripts import pool as script_pool
 from airflow_batch_inference.storage import handover
 

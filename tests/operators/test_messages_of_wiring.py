@@ -25,7 +25,7 @@ from airflow_batch_inference.operators import (
     RowPolicy,
     SampleScoring,
 )
-from airflow_batch_inference.operators.base import tell
+from airflow_batch_inference.operators.announcements import tell
 from airflow_batch_inference.storage.store import Storage, sha256_of
 
 

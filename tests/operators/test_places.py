@@ -25,7 +25,7 @@ from airflow_batch_inference.operators import (
     PredictOperator,
     Processes,
 )
-from airflow_batch_inference.operators.base import storage_for
+from airflow_batch_inference.operators.stores import storage_for
 from airflow_batch_inference.storage.store import Storage
 
 

@@ -129,7 +129,7 @@ def test_a_script_runs_in_a_python_of_its_own(runner, numbers, own_python):
 
 
 def test_environments_are_kept_where_the_config_says(monkeypatch, tmp_path):
-    from airflow_batch_inference.operators.base import environments_folder
+    from airflow_batch_inference.operators.stores import environments_folder
 
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     assert environments_folder() == tmp_path / "batch_inference_environments"

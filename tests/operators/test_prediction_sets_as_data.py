@@ -296,7 +296,7 @@ def test_the_way_to_the_artifact_store_is_taken_for_a_prediction_set(runner, mod
     """The dataset's connection may lead elsewhere, or nowhere: a prediction set lies in the artifact store."""
     import fsspec
 
-    from airflow_batch_inference.operators import base
+    from airflow_batch_inference.operators import stores
 
     def filesystem(protocol, *, conn_id):
         if conn_id == "data" and protocol == "file":
@@ -304,7 +304,7 @@ def test_the_way_to_the_artifact_store_is_taken_for_a_prediction_set(runner, mod
             raise ConnectionError(message)
         return fsspec.filesystem(protocol)
 
-    monkeypatch.setattr(base, "_filesystem", filesystem)
+    monkeypatch.setattr(stores, "_filesystem", filesystem)
     again = runner(
         PredictOperator(
             task_id="again", model=model, dataset=predicted, label_columns="second",
