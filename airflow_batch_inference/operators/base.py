@@ -1,7 +1,7 @@
 """What all operators share: the artifact store, who the task is, how errors become Airflow's, rendered arguments.
 
-Invariants: this is the one place that translates the package's errors: a retry can never mend one that is not ``retryable``,
-so it ends the task at once; all others, and the system's own errors, go through unchanged.
+Invariants: this is the one place that translates the package's errors: a retry can never mend one that is not
+``retryable``, so it ends the task at once; all others, and the system's own errors, go through unchanged.
 """
 
 from __future__ import annotations
