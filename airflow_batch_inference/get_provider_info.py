@@ -82,6 +82,8 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_batch_inference.operators.load_model",
                     "airflow_batch_inference.operators.evaluate_model",
                     "airflow_batch_inference.operators.predict",
+                    "airflow_batch_inference.operators.preflight",
+                    "airflow_batch_inference.operators.scoring_script",
                     "airflow_batch_inference.operators.drift_analysis",
                     "airflow_batch_inference.operators.log_artifacts",
                     "airflow_batch_inference.operators.drift_gate",

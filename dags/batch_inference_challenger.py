@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from airflow.sdk import DAG, Asset, Param, task
 
-from airflow_batch_inference.operators import LoadModelOperator, LogArtifactsOperator, PredictOperator
+from airflow_batch_inference.operators import Challengers, LoadModelOperator, LogArtifactsOperator, PredictOperator
 
 DOC = """
 ### A challenger beside the champion
@@ -20,7 +20,7 @@ of both decisions and the first rows that differ, under `prediction_challengers_
 **judge** fails where more rows flip than **most_flips**: look at the page before the challenger is promoted.
 
 To let the challenger score a part of the rows for real, give both as `model={"live": …, "next": …}` with
-`split={"weights": {"live": 0.9, "next": 0.1}, "key": "customer"}`.
+`compare=Split(weights={"live": 0.9, "next": 0.1}, key="customer")`.
 """
 
 with DAG(
@@ -42,7 +42,7 @@ with DAG(
     def example_data() -> dict[str, str]:
         """Write the example's models and batches below the artifact root, where they are not there."""
         from airflow_batch_inference.example_data import make_example_data
-        from airflow_batch_inference.operators.base import artifact_root
+        from airflow_batch_inference.operators.stores import artifact_root
 
         return make_example_data(f"{artifact_root()}/example-data")
 
@@ -64,9 +64,8 @@ with DAG(
     predict = PredictOperator(
         task_id="predict",
         model=live.output,
-        challengers={"next": following.output},
-        flips={"threshold": 0.5},
         dataset="{{ params.dataset or ti.xcom_pull(task_ids='example_data')[params.batch] }}",
+        compare=Challengers({"next": following.output}, flips={"threshold": 0.5}),
     )
     log = LogArtifactsOperator(
         task_id="log",

@@ -11,6 +11,7 @@ from airflow_batch_inference.operators import (
     LoadModelOperator,
     LogArtifactsOperator,
     PredictOperator,
+    Problem,
 )
 
 DOC = """
@@ -21,8 +22,8 @@ threshold, **evaluate** fails after its metrics and its report are written, and 
 **promote** lets the alias `champion` mean this model. Trigger the DAG with **least_roc_auc** = 1 to see: no model is
 that good.
 
-To compare with the model that is live, add `baseline_evaluation=` with the URI of its evaluation and
-`max_regression={"roc_auc": 0.01}`.
+To compare with the model that is live, add
+`compare=EarlierEvaluation(uri, max_regression={"roc_auc": 0.01})`, with the URI of its evaluation.
 """
 
 with DAG(
@@ -44,7 +45,7 @@ with DAG(
     def example_data() -> dict[str, str]:
         """Write the example's model, batches and labelled data below the artifact root, where they are not there."""
         from airflow_batch_inference.example_data import make_example_data
-        from airflow_batch_inference.operators.base import artifact_root
+        from airflow_batch_inference.operators.stores import artifact_root
 
         return make_example_data(f"{artifact_root()}/example-data")
 
@@ -55,8 +56,8 @@ with DAG(
         model=load.output,
         dataset=data["labelled"],
         label_columns="diagnosis",
-        classes=["benign", "malignant"],
         thresholds={"roc_auc": "{{ params.least_roc_auc }}", "recall": 0.8, "log_loss": {"max": 0.3}},
+        problem=Problem(classes=["benign", "malignant"]),
     )
     promote = LoadModelOperator(task_id="promote", model_uri=load.output, alias="champion")
     predict = PredictOperator(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import subprocess
 import sys
@@ -25,6 +26,8 @@ LIGHT_MODULES = [
     "airflow_batch_inference.get_provider_info",
     "airflow_batch_inference.operators.load_model",
     "airflow_batch_inference.operators.predict",
+    "airflow_batch_inference.operators.preflight",
+    "airflow_batch_inference.operators.scoring_script",
     "airflow_batch_inference.operators.evaluate_model",
     "airflow_batch_inference.operators.drift_analysis",
     "airflow_batch_inference.operators.log_artifacts",
@@ -82,11 +85,44 @@ def test_airflow_finds_the_provider_under_the_distributions_name():
 def test_every_rendered_argument_is_documented():
     from airflow_batch_inference import operators
 
-    for name in operators.__all__:
-        operator = getattr(operators, name)
-        for field in operator.template_fields:
-            documented = [base.__doc__ or "" for base in operator.__mro__]
-            assert any(f":param {field}:" in text for text in documented), (name, field)
+    for kind in (*operators.OPERATORS, *operators.GROUPS):
+        for field in kind.template_fields:
+            documented = [base.__doc__ or "" for base in kind.__mro__]
+            assert any(f":param {field}:" in text for text in documented), (kind, field)
+
+
+def test_no_constructor_of_an_operator_has_more_than_18_arguments():
+    from airflow_batch_inference import operators
+
+    kinds = {kind for operator in (*operators.OPERATORS, *operators.GROUPS) for kind in operator.__mro__}
+    for kind in kinds:
+        if "__init__" in vars(kind) and kind.__module__.startswith("airflow_batch_inference"):
+            own = [
+                name for name in inspect.signature(vars(kind)["__init__"]).parameters if name not in ("self", "kwargs")
+            ]
+            assert len(own) <= 18, kind
+
+
+def test_making_operators_and_groups_loads_nothing_heavy():
+    made = """
+from airflow_batch_inference.operators import *
+from airflow_batch_inference.operators import GROUPS
+given = {"challengers": {"b": "/m"}, "uri": "models:/m/1", "rows": "/golden", "evaluation": "/e"}
+for kind in GROUPS:
+    if kind is not Split:
+        kind(**{name: given[name] for name in kind.parsers if name in given})
+LoadModelOperator(task_id="l", model_uri="/m.txt", trust=Trust(trusted=["x"]), golden_set="/golden")
+PredictOperator(
+    task_id="p", model={"a": "/m", "b": "/n"}, dataset="/in", compare=Split(weights={"a": 1, "b": 1}),
+    rows=RowPolicy(on_mismatch="null"), checks={"high": "out.y > 1"}, layout=WallarooLayout(),
+    engine=Processes(max_memory="1GiB"),
+)
+ScoringScriptOperator(task_id="s", scoring_script="/s.py", dataset="/in", settings=ScriptSettings(header=False))
+DriftAnalysisOperator(task_id="d", dataset="/in", rule=EffectRule(), history=History("weekday"))
+EvaluateModelOperator(task_id="e", model="/m", dataset="/in", label_columns="y", problem=Problem("regression"))
+"""
+    alone = loaded_by("import airflow.sdk, airflow.providers.common.compat.sdk")
+    assert loaded_by(made) == alone
 
 
 @pytest.mark.slow

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 import pyarrow as pa
 
+from airflow_batch_inference.checks.asked import asked_of, require_mapping
 from airflow_batch_inference.checks.expressions import parse_expression
 from airflow_batch_inference.checks.polars_checks import is_polars, refuse_polars
-from airflow_batch_inference.exceptions import CheckFailedError, ConfigurationError, did_you_mean
+from airflow_batch_inference.exceptions import CheckFailedError, ConfigurationError
 from airflow_batch_inference.predictors.isolation import only
 from airflow_batch_inference.predictors.scored_rows import RejectedRow, ScoredRows
 from airflow_batch_inference.records import CheckCount, CheckResult
@@ -29,12 +30,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.sources.batches import MiniBatch
 
 Action = Literal["fail", "alert", "quarantine"]
-ACTIONS = ("fail", "alert", "quarantine")
-
-_KEYS = ("when", "max_rate", "action")
-_MOST = 127
 _SHOWN = 3
-_RESERVED = "count"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,54 +84,20 @@ def parse_checks(given: Mapping[str, Any] | None) -> tuple[Check, ...]:
     >>> parse_checks({"odd": {"when": "in.age < 0", "max_rate": "0.01"}})
     (Check(name='odd', when='in.age < 0', max_rate=0.01, action='alert'),)
     """
-    if not isinstance(given, Mapping | None):
-        message = f"checks is a {type(given).__name__}; give a dict of names to expressions, or to when and max_rate."
-        raise ConfigurationError(message)
-    found = tuple(_check(name, asked) for name, asked in (given or {}).items())
-    if len(found) > _MOST:
-        message = f"There are {len(found)} checks; the limit is {_MOST}. Join some of them with 'or'."
-        raise ConfigurationError(message)
-    return found
+    return tuple(_check(name, asked) for name, asked in require_mapping(given).items())
 
 
-def _check(name: object, asked: object) -> Check:
-    if not isinstance(name, str) or not name or name == _RESERVED:
-        message = f"A check is named {name!r}; give it a name of its own (not {_RESERVED!r}, which counts all checks)."
-        raise ConfigurationError(message)
-    parts: Mapping[str, Any] = asked if isinstance(asked, Mapping) else {"when": asked}
-    if is_polars(parts.get("when")):
-        refuse_polars(name, parts["when"])
-    unknown = [key for key in parts if key not in _KEYS]
-    if unknown or "when" not in parts:
-        what = f"{unknown[0]!r}{did_you_mean(str(unknown[0]), _KEYS)}" if unknown else "no 'when'"
-        message = f"The check {name!r} has {what}. It takes: {', '.join(_KEYS)}."
-        raise ConfigurationError(message)
+def _check(name: str, given: object) -> Check:
+    when = given.get("when") if isinstance(given, Mapping) else given
+    if is_polars(when):
+        refuse_polars(name, when)
+    when, rate, action = asked_of(name, given)
     try:
-        parse_expression(parts["when"])
+        parse_expression(when)
     except ConfigurationError as error:
         message = f"The check {name!r}: {error}"
         raise ConfigurationError(message) from None
-    rate = _rate(name, parts.get("max_rate"))
-    action = parts.get("action", None if rate is None else "alert")
-    if action is not None and action not in ACTIONS:
-        there = ", ".join(map(repr, ACTIONS))
-        message = f"The check {name!r} has the action {action!r}{did_you_mean(str(action), ACTIONS)}; it takes {there}."
-        raise ConfigurationError(message)
-    return Check(name=name, when=parts["when"], max_rate=rate, action=cast("Action | None", action))
-
-
-def _rate(name: str, given: object) -> float | None:
-    if given is None or given in ("", "None", "none", "null"):
-        return None
-    try:
-        rate = math.nan if isinstance(given, bool) else float(given)  # type: ignore[arg-type]  # refused below
-    except (TypeError, ValueError):
-        rate = math.nan
-    if not 0 <= rate <= 1:
-        share = f" For {given} % write {rate / 100:g}." if 1 < rate <= 100 else ""  # per cent
-        message = f"The check {name!r} has max_rate {given!r}; it must be a share of the rows, from 0 to 1.{share}"
-        raise ConfigurationError(message)
-    return rate
+    return Check(name=name, when=when, max_rate=rate, action=cast("Action | None", action))
 
 
 @dataclass(frozen=True, slots=True)

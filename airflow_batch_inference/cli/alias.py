@@ -17,7 +17,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from airflow_batch_inference.exceptions import ConfigurationError
     from airflow_batch_inference.models.aliases import alias_history, parse_alias, resolve_alias, set_alias
     from airflow_batch_inference.operators.arguments import moment
-    from airflow_batch_inference.operators.base import artifact_root, storage_for
+    from airflow_batch_inference.operators.stores import artifact_root, storage_for
 
     storage = storage_for(arguments.conn_id)
     root = absolute(arguments.artifact_root) if arguments.artifact_root else artifact_root()

@@ -20,7 +20,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from airflow_batch_inference.models.describe import ModelRequest
     from airflow_batch_inference.models.trust import TrustRequest
     from airflow_batch_inference.operators.arguments import csv_options, names, number
-    from airflow_batch_inference.operators.base import storage_for
+    from airflow_batch_inference.operators.stores import storage_for
     from airflow_batch_inference.workflows.build_baseline import ReferenceOptions
     from airflow_batch_inference.workflows.register_model import register_baseline
 

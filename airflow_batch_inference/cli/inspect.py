@@ -52,7 +52,7 @@ def _model_file(uri: str, arguments: argparse.Namespace, storage: Storage) -> di
     from airflow_batch_inference.models.describe import ModelRequest, describe_model
     from airflow_batch_inference.models.recognition import look_at
     from airflow_batch_inference.models.trust import TrustRequest
-    from airflow_batch_inference.operators.base import trusted_digests
+    from airflow_batch_inference.operators.stores import trusted_digests
     from airflow_batch_inference.storage.uris import normalize_uri
 
     found = look_at(uri, storage=storage, flavor=arguments.flavor)

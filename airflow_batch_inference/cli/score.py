@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def _run(arguments: argparse.Namespace) -> int:
     """Score, publish, and print the counts and where the output lies."""
-    from airflow_batch_inference.operators.base import storage_for
+    from airflow_batch_inference.operators.stores import storage_for
     from airflow_batch_inference.sinks.base import PublishRequest
     from airflow_batch_inference.sinks.manifest import Publisher
     from airflow_batch_inference.sinks.registry import publish

@@ -64,7 +64,7 @@ _ALIGNMENT_CHECK_ROWS = 4
 
 def artifact_store(arguments: argparse.Namespace) -> tuple[str, Storage]:
     """Return the artifact store's canonical URI, and what reaches it."""
-    from airflow_batch_inference.operators.base import artifact_root, storage_for
+    from airflow_batch_inference.operators.stores import artifact_root, storage_for
     from airflow_batch_inference.storage.uris import normalize_uri
 
     given = arguments.artifact_root
@@ -85,8 +85,8 @@ def model_of(
     """
     from airflow_batch_inference.models.describe import ModelRequest, describe_model
     from airflow_batch_inference.models.trust import TrustRequest
-    from airflow_batch_inference.operators.base import trusted_digests
     from airflow_batch_inference.operators.inputs import read_model, resolve_model
+    from airflow_batch_inference.operators.stores import trusted_digests
 
     uri = resolve_model(absolute(arguments.model), None, root=root, storage=storage)
     if is_record_uri(uri):
@@ -109,7 +109,7 @@ def scoring_request(arguments: argparse.Namespace, output_format: str) -> Scorin
     """
     from airflow_batch_inference.jobs.plan import batch_bytes
     from airflow_batch_inference.jobs.request import ScoringRequest
-    from airflow_batch_inference.operators.base import storage_for
+    from airflow_batch_inference.operators.stores import storage_for
     from airflow_batch_inference.predictors.graphs.chain import single_model
 
     root, storage = artifact_store(arguments)

@@ -15,7 +15,7 @@ def _run(arguments: argparse.Namespace) -> int:
     """Print what is left; with ``--remove``, remove it, and this machine's temporary folders of dead processes."""
     from airflow_batch_inference.jobs.leftovers import leftovers, remove
     from airflow_batch_inference.operators.arguments import number
-    from airflow_batch_inference.operators.base import artifact_root, artifact_storage, storage_for
+    from airflow_batch_inference.operators.stores import artifact_root, artifact_storage, storage_for
     from airflow_batch_inference.storage.temporary import sweep_temporary_folders
 
     hours = number("--older-than", arguments.older_than, low=1, high=24 * 366)

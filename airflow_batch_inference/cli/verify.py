@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def _run(arguments: argparse.Namespace) -> int:
     """Print what holds and what does not; 1 where something does not."""
-    from airflow_batch_inference.operators.base import storage_for
+    from airflow_batch_inference.operators.stores import storage_for
     from airflow_batch_inference.workflows.verify import verify
 
     storage = storage_for(arguments.conn_id)

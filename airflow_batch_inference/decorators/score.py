@@ -16,10 +16,9 @@ from airflow.sdk.definitions.context import KNOWN_CONTEXT_KEYS
 
 from airflow_batch_inference.decorators.annotations import batch_parameter, form_of
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.operators.arguments import optional_text
-from airflow_batch_inference.operators.base import task_key
-from airflow_batch_inference.operators.predict import PredictOperator
-from airflow_batch_inference.operators.predict_script import FILEWISE, OF_FILES, OF_ROWS, OF_TABLES, refuse
+from airflow_batch_inference.operators.base import BatchInferenceOperator, task_key
+from airflow_batch_inference.operators.score_files import FileScoringOperator
+from airflow_batch_inference.operators.score_rows import RowScoringOperator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -27,45 +26,21 @@ if TYPE_CHECKING:
     from airflow.sdk.bases.decorator import TaskDecorator
     from airflow.sdk.definitions.context import Context
 
-    from airflow_batch_inference.jobs.request import ScoringRequest
+    from airflow_batch_inference.predictors.function import FunctionModel
     from airflow_batch_inference.predictors.graphs.base import ModelGraph
     from airflow_batch_inference.scripts.function import FileFunction
 
 log = logging.getLogger(__name__)
 
-_OF_MODELS = (
-    "model",
-    "as_of",
-    "predict_method",
-    "predict_kwargs",
-    "decision_threshold",
-    "explain",
-    "profile",
-    "challengers",
-    "split",
-    "flips",
-    "scoring_script",
-    "code",
-    "python",
-    "requirements",
-    "program_arguments",
-)
-"""Arguments of PredictOperator that say something of a model, where there is a function."""
 
-
-class ScoreOperator(DecoratedOperator, PredictOperator):
-    """A function in the place of a model: :class:`PredictOperator` with a function.
+class ScoreOperator(DecoratedOperator, BatchInferenceOperator):
+    """A function in the place of a model; subclasses say what it is given.
 
     :param python_callable: the function.
     :param op_args: its positional arguments after the mini-batch. (templated)
     :param op_kwargs: its keyword arguments. (templated)
     """
 
-    template_fields: Sequence[str] = (
-        *(name for name in PredictOperator.template_fields if name not in _OF_MODELS),
-        "op_args",
-        "op_kwargs",
-    )
     custom_operator_name = "@task.score"
 
     def __init__(
@@ -74,7 +49,7 @@ class ScoreOperator(DecoratedOperator, PredictOperator):
         python_callable: Callable[..., object],
         op_args: Collection[Any] | None = None,
         op_kwargs: Mapping[str, Any] | None = None,
-        **kwargs: Any,  # noqa: ANN401  # PredictOperator's
+        **kwargs: Any,  # noqa: ANN401  # of the operator that scores
     ) -> None:
         # Airflow compares the arguments with a signature: that of the function whose mini-batch is given already.
         rest = functools.partial(python_callable, None)
@@ -82,7 +57,6 @@ class ScoreOperator(DecoratedOperator, PredictOperator):
             python_callable=rest,
             op_args=op_args,
             op_kwargs=op_kwargs,
-            kwargs_to_upstream={"model": ""},
             **kwargs,
         )
         self.python_callable = python_callable
@@ -98,45 +72,46 @@ class ScoreOperator(DecoratedOperator, PredictOperator):
         return {**wanted, **self.op_kwargs}
 
 
-class ScoreRowsOperator(ScoreOperator):
+class ScoreRowsOperator(ScoreOperator, RowScoringOperator):
     """A function that takes rows, a mini-batch at a time."""
 
-    def _file_scorer(self, context: Context) -> None:  # noqa: ARG002  # as its base
-        """Refuse what is for files, and a function that does not say what it takes."""
-        form_of(self.python_callable)
-        if optional_text(self.output_schema) == FILEWISE:
-            message = f'output_schema="{FILEWISE}" is for models; a function of files takes a list of paths.'
-            raise ConfigurationError(message)
-        refuse(self, OF_FILES, "the function takes rows, and they are for files")
+    template_fields: Sequence[str] = (*RowScoringOperator.template_fields, "op_args", "op_kwargs")
 
-    def _request(self, context: Context, on_empty: str) -> ScoringRequest:
-        from airflow_batch_inference.predictors.function import FunctionModel, function_record, pickled
+    def perform(self, context: Context) -> str | None:
+        """Score the rows; a function that does not say what it takes is refused."""
+        form_of(self.python_callable)
+        return super().perform(context)
+
+    def models(self, context: Context) -> ModelGraph:
+        """Return the function as a model, in a form that other processes can take too."""
+        from airflow_batch_inference.predictors.function import function_record, pickled
         from airflow_batch_inference.predictors.graphs.chain import single_model
 
-        model = FunctionModel(
+        model = self._model(context)
+        record = function_record(model, where=self._where(context))
+        return single_model(record, model=model, function=pickled(model))
+
+    def _model(self, context: Context) -> FunctionModel:
+        from airflow_batch_inference.predictors.function import FunctionModel
+
+        return FunctionModel(
             function=self.python_callable,
             form="arrow" if form_of(self.python_callable) == "arrow" else "pandas",
             args=tuple(self.op_args),
             kwargs=self._given(context),
         )
-        record = function_record(model, where=self._where(context))
-        self._graph = single_model(record, model=model, function=pickled(model))
-        return super()._request(context, on_empty)
-
-    def _models(self) -> ModelGraph:
-        return self._graph
 
 
-class ScoreFilesOperator(ScoreOperator):
+class ScoreFilesOperator(ScoreOperator, FileScoringOperator):
     """A function that takes files, a mini-batch at a time, in worker processes; by default none of them may fail."""
 
+    template_fields: Sequence[str] = (*FileScoringOperator.template_fields, "op_args", "op_kwargs")
     files_may_fail = False
 
-    def _file_scorer(self, context: Context) -> FileFunction:
+    def scorer(self, context: Context) -> FileFunction:
         """Return the function, as what scores files."""
         from airflow_batch_inference.scripts.function import FileFunction
 
-        refuse(self, (*OF_ROWS, *OF_TABLES, "output_schema"), "the function takes files, and they are for rows")
         return FileFunction(
             function=self.python_callable,
             as_paths=form_of(self.python_callable) == "paths",
@@ -173,8 +148,10 @@ def score_task(
 
     :param python_callable: the function.
     :param multiple_outputs: must not be set: the task returns one URI.
-    :param kwargs: arguments of :class:`~airflow_batch_inference.operators.PredictOperator` that say nothing of a model:
-        ``dataset``, ``error_threshold``, ``passthrough_columns``, ``label_columns``, …, and those of every operator.
+    :param kwargs: arguments of :class:`~airflow_batch_inference.operators.PredictOperator` that say nothing of a model
+        (``dataset``, ``rows``, ``passthrough_columns``, ``label_columns``, …), or, for files, those of
+        :class:`~airflow_batch_inference.operators.ScoringScriptOperator` that say nothing of a script (``dataset``,
+        ``settings``, ``limits``, …); and those of every operator.
     """
 
     def decorate(function: Callable[..., object]) -> Any:  # noqa: ANN401  # Airflow's own wrapper
@@ -182,11 +159,7 @@ def score_task(
             function, multiple_outputs=False, decorated_operator_class=operator_for(function), **kwargs
         )
 
-    taken = [name for name in _OF_MODELS if name in kwargs]
-    if taken or multiple_outputs:
-        message = (
-            f"@task.score does not take {', '.join(taken) or 'multiple_outputs'}: the function is the model, and the "
-            "task returns one prediction set."
-        )
+    if multiple_outputs:
+        message = "@task.score does not take multiple_outputs: the task returns one prediction set."
         raise ConfigurationError(message)
     return decorate if python_callable is None else decorate(python_callable)  # type: ignore[return-value]  # as Airflow's

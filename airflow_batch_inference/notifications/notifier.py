@@ -17,7 +17,7 @@ from airflow_batch_inference.notifications.cooldown import MessageCooldown
 from airflow_batch_inference.notifications.subject import message_of
 from airflow_batch_inference.operators.alerts import MOST_SECONDS
 from airflow_batch_inference.operators.arguments import names, number, optional_text
-from airflow_batch_inference.operators.base import artifact_root, artifact_storage
+from airflow_batch_inference.operators.stores import artifact_root, artifact_storage
 from airflow_batch_inference.wording.errors import harmless
 
 if TYPE_CHECKING:

@@ -1,17 +1,77 @@
-"""Operators: the thin layer that Airflow meets. Importing it loads no numerical package."""
+"""Operators and the groups of their arguments: what DAG files import. Importing it loads no numerical package."""
 
 from airflow_batch_inference.operators.drift_analysis import DriftAnalysisOperator
 from airflow_batch_inference.operators.drift_gate import DriftGateOperator
 from airflow_batch_inference.operators.evaluate_model import EvaluateModelOperator
+from airflow_batch_inference.operators.groups.compare import Challengers, EarlierEvaluation, Split
+from airflow_batch_inference.operators.groups.drift import EffectRule, History, MlrunRule
+from airflow_batch_inference.operators.groups.engines import Processes
+from airflow_batch_inference.operators.groups.models import GoldenSet, MlflowModel, Problem, SampleScoring, Trust
+from airflow_batch_inference.operators.groups.output import WallarooLayout
+from airflow_batch_inference.operators.groups.rows import RowPolicy
+from airflow_batch_inference.operators.groups.scripts import ErrorLimits, ScriptEnvironment, ScriptSettings
 from airflow_batch_inference.operators.load_model import LoadModelOperator
 from airflow_batch_inference.operators.log_artifacts import LogArtifactsOperator
 from airflow_batch_inference.operators.predict import PredictOperator
+from airflow_batch_inference.operators.preflight import PreflightOperator
+from airflow_batch_inference.operators.scoring_script import ScoringScriptOperator
+
+OPERATORS = (
+    LoadModelOperator,
+    EvaluateModelOperator,
+    PreflightOperator,
+    PredictOperator,
+    ScoringScriptOperator,
+    DriftAnalysisOperator,
+    LogArtifactsOperator,
+    DriftGateOperator,
+)
+GROUPS = (
+    Challengers,
+    EarlierEvaluation,
+    EffectRule,
+    ErrorLimits,
+    GoldenSet,
+    History,
+    MlflowModel,
+    MlrunRule,
+    Problem,
+    Processes,
+    RowPolicy,
+    SampleScoring,
+    ScriptEnvironment,
+    ScriptSettings,
+    Split,
+    Trust,
+    WallarooLayout,
+)
 
 __all__ = [
+    "GROUPS",
+    "OPERATORS",
+    "Challengers",
     "DriftAnalysisOperator",
     "DriftGateOperator",
+    "EarlierEvaluation",
+    "EffectRule",
+    "ErrorLimits",
     "EvaluateModelOperator",
+    "GoldenSet",
+    "History",
     "LoadModelOperator",
     "LogArtifactsOperator",
+    "MlflowModel",
+    "MlrunRule",
     "PredictOperator",
+    "PreflightOperator",
+    "Problem",
+    "Processes",
+    "RowPolicy",
+    "SampleScoring",
+    "ScoringScriptOperator",
+    "ScriptEnvironment",
+    "ScriptSettings",
+    "Split",
+    "Trust",
+    "WallarooLayout",
 ]

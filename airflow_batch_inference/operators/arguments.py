@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -115,6 +115,11 @@ def byte_size(name: str, value: object) -> int:
     return int(size)
 
 
+def optional_byte_size(name: str, value: object) -> int | None:
+    """Return a number of bytes, or None for None and the words that a template makes of it."""
+    return None if optional_text(value) is None else byte_size(name, value)
+
+
 def boolean(name: str, value: object) -> bool:
     """Return a boolean, also from the words true, false, yes, no, 1 and 0.
 
@@ -175,9 +180,15 @@ def choice(name: str, value: object, allowed: Collection[str]) -> str:
         Another word.
     """
     if not isinstance(value, str) or value not in allowed:
-        message = f"{name} is {value!r}; it must be one of {', '.join(map(repr, sorted(allowed)))}."
+        there = ", ".join(map(repr, sorted(allowed)))
+        message = f"{name} is {value!r}; it must be one of {there}{did_you_mean(str(value), allowed)}."
         raise ConfigurationError(message)
     return str(value)
+
+
+def optional_choice(name: str, value: object, allowed: Collection[str]) -> str | None:
+    """Return one of a few words, or None for None and the words that a template makes of it."""
+    return None if optional_text(value) is None else choice(name, value, allowed)
 
 
 def callables(name: str, value: Any) -> list[Any]:  # noqa: ANN401  # what a DAG gives
@@ -230,6 +241,44 @@ def mapping(name: str, value: Any) -> dict[str, Any]:  # noqa: ANN401  # what a 
     return value
 
 
+def given_names(name: str, given: dict[str, Any], allowed: Collection[str]) -> dict[str, Any]:
+    """Return a dict that has no other keys than some.
+
+    Raises
+    ------
+    ConfigurationError
+        It has one.
+    """
+    for key in given:
+        if key not in allowed:
+            message = f"{name} has {key!r}{did_you_mean(key, allowed)}; it takes {', '.join(allowed)}."
+            raise ConfigurationError(message)
+    return given
+
+
+def worker_variables(name: str, value: object) -> dict[str, str]:
+    """Return the worker processes' own environment variables; numbers are text there.
+
+    Raises
+    ------
+    ConfigurationError
+        A name or a value can be no environment variable's.
+
+    Examples
+    --------
+    >>> worker_variables("environment_variables", {"FACTOR": 2})
+    {'FACTOR': '2'}
+    """
+    from airflow_batch_inference.processes.surroundings import require_variables
+
+    found = {
+        key: str(each) if isinstance(each, (int, float)) and not isinstance(each, bool) else each
+        for key, each in mapping(name, value).items()
+    }
+    require_variables(found)
+    return found
+
+
 def words(name: str, value: Any) -> dict[str, str]:  # noqa: ANN401  # what a DAG or a template gives
     """Return a dict of names to words from a dict, or the text of one; {} for None.
 
@@ -262,6 +311,11 @@ def csv_options(value: Any) -> CsvOptions:  # noqa: ANN401  # what a DAG or a te
     from airflow_batch_inference.formats.csv.options import parse_csv_options
 
     return parse_csv_options(mapping("csv_options", value))
+
+
+def require_csv_options(name: str, value: object) -> CsvOptions:  # noqa: ARG001  # a parser
+    """Return what CSV files look like, as :func:`csv_options` does."""
+    return csv_options(value)
 
 
 def given_data(name: str, value: object) -> object:

@@ -1,25 +1,21 @@
-"""What all operators share: where artifacts lie, who the task is, how errors become Airflow's, how verdicts go out.
+"""What all operators share: the artifact store, who the task is, how errors become Airflow's, rendered arguments.
 
-This is the one place that translates the package's errors: a retry can never mend one that is not ``retryable``,
-so it ends the task at once; all others, and the system's own errors, go through unchanged.
+Invariants: this is the one place that translates the package's errors: a retry can never mend one that is not
+``retryable``, so it ends the task at once; all others, and the system's own errors, go through unchanged.
 """
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import copy
-import functools
 import logging
 import os
 from abc import abstractmethod
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, BaseHook, conf
-from airflow.sdk import Asset, AssetAlias, BaseNotifier, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+from airflow.sdk import BaseOperator
 
 from airflow_batch_inference.exceptions import (
     BatchInferenceError,
@@ -29,18 +25,16 @@ from airflow_batch_inference.exceptions import (
     EvaluationFailedError,
 )
 from airflow_batch_inference.models.aliases import parse_alias
-from airflow_batch_inference.operators.alerts import MOST_SECONDS, Cooldown, drifted_columns
-from airflow_batch_inference.operators.arguments import number, optional_text, structure
-from airflow_batch_inference.operators.asset_state import keep_state
-from airflow_batch_inference.records import DriftStatus, TaskKey
-from airflow_batch_inference.storage.digests import parse_sha256
-from airflow_batch_inference.storage.store import Storage
+from airflow_batch_inference.operators.alerts import MOST_SECONDS, Cooldown
+from airflow_batch_inference.operators.arguments import is_known, number, optional_text, structure
+from airflow_batch_inference.operators.groups.base import ArgumentGroup
+from airflow_batch_inference.operators.stores import artifact_root, artifact_storage, storage_for
+from airflow_batch_inference.records import TaskKey
 from airflow_batch_inference.storage.temporary import sweep_temporary_folders
 from airflow_batch_inference.storage.uris import normalize_uri, not_absolute
-from airflow_batch_inference.storage.web import WebFiles
 from airflow_batch_inference.wording.errors import harmless
 from airflow_batch_inference.wording.logs import GuardedLogger
-from airflow_batch_inference.wording.secrets import on_secret, remember
+from airflow_batch_inference.wording.secrets import remember
 from airflow_batch_inference.wording.texts import said_of
 from airflow_batch_inference.wording.uris import has_secret, is_remote, redact
 
@@ -48,152 +42,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from airflow.sdk.definitions.context import Context
-    from fsspec import AbstractFileSystem
 
-    from airflow_batch_inference.records import DriftResult, Record
+    from airflow_batch_inference.records import Record
+    from airflow_batch_inference.storage.store import Storage
 
 log = logging.getLogger(__name__)
 
-CONFIG_SECTION = "batch_inference"
-_PROVIDERS = {
-    "s3": "apache-airflow-providers-amazon[s3fs]",
-    "gs": "apache-airflow-providers-google",
-    "abfs": "apache-airflow-providers-microsoft-azure",
-    "abfss": "apache-airflow-providers-microsoft-azure",
-}
-"""Whose connections reach which stores."""
 RECORD_URI = "record_uri"
 """The XCom of what a task has recorded, where its verdict fails or skips it afterwards: it then returns nothing."""
-_MLFLOW = ("models:/", "runs:/")
 _FREE = frozenset({"environment_variables", "program_arguments", "requirements", "op_args", "op_kwargs"})
 """Arguments that go to a user's own code, or to pip, and into no record: what is secret in them is hidden."""
-_DATA = frozenset({"dataset", "sample_set", "golden_set", "baseline"})
+_DATA = frozenset({"dataset", "sample_set", "golden_set", "rows", "baseline"})
 """Arguments that may be rows, whose values are nobody's URIs."""
 _VERDICTS = (CheckFailedError, DriftDetectedError, EvaluationFailedError)
-
-
-def _mask(secret: str) -> None:
-    """Have Airflow's own masker hide a secret too: in rendered templates, and in what other code logs."""
-    from airflow.sdk.log import mask_secret
-
-    mask_secret(secret)
-
-
-on_secret(_mask)
-
-
-def artifact_root() -> str:
-    """Return the artifact store: ``[batch_inference] artifact_root``, else a folder in AIRFLOW_HOME."""
-    configured = conf.get(CONFIG_SECTION, "artifact_root", fallback=None)
-    if configured:
-        return normalize_uri(str(configured))
-    home = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser().absolute()
-    return normalize_uri(str(home / "batch_inference"))
-
-
-def environments_folder() -> Path:
-    """Return where environments of scripts are kept: ``[batch_inference] environments``, else in AIRFLOW_HOME.
-
-    Raises
-    ------
-    ConfigurationError
-        It is no local folder.
-    """
-    configured = str(conf.get(CONFIG_SECTION, "environments", fallback=None) or "")
-    if "://" in configured:
-        message = f"[batch_inference] environments is {configured!r}; it must be a folder of this machine."
-        raise ConfigurationError(message)
-    if configured:
-        return Path(configured).expanduser().absolute()
-    home = Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser().absolute()
-    return home / "batch_inference_environments"
-
-
-def trusted_digests() -> frozenset[str]:
-    """Return the digests of models that may run code: ``[batch_inference] trusted_sha256``.
-
-    Raises
-    ------
-    ConfigurationError
-        One of them is no SHA-256.
-    """
-    configured = str(conf.get(CONFIG_SECTION, "trusted_sha256", fallback=None) or "")
-    return frozenset(parse_sha256(text) for text in configured.replace(",", " ").split())
-
-
-def _filesystem(protocol: str, *, conn_id: str | None) -> AbstractFileSystem:
-    import fsspec
-    from airflow.sdk.io import get_fs, has_fs
-
-    if has_fs(protocol):
-        return get_fs(protocol, conn_id)
-    if conn_id is not None:
-        package = _PROVIDERS.get(protocol, "the Airflow provider of that store")
-        message = (
-            f"The connection {conn_id!r} cannot reach {protocol}://, for no Airflow provider that is installed knows "
-            f"such a store. Install {package}; or leave the connection out, and let the environment say how it is "
-            "reached."
-        )
-        raise ConfigurationError(message)
-    return fsspec.filesystem(protocol)
-
-
-def _allowed_roots() -> list[str]:
-    allowed = str(conf.get(CONFIG_SECTION, "allowed_roots", fallback=None) or "")
-    return [root.strip() for root in allowed.split(",") if root.strip()]
-
-
-def storage_for(conn_id: str | None) -> Storage:
-    """Return a storage that reaches remote file systems through an Airflow connection (None: fsspec's defaults).
-
-    It reaches nothing outside ``[batch_inference] allowed_roots`` and the artifact store.
-    """
-    allowed = _allowed_roots()
-    folders = tuple(normalize_uri(root) for root in allowed if not root.startswith(_MLFLOW))
-    roots = (*folders, artifact_root()) if allowed else ()
-    return Storage(
-        filesystem_for=functools.partial(_filesystem, conn_id=conn_id),
-        roots=roots,
-        web=None if conn_id is None else WebFiles(functools.partial(_web_headers, conn_id), roots=roots),
-    )
-
-
-def _web_headers(conn_id: str, host: str) -> dict[str, str]:
-    """Return what a connection of type HTTP sends to be let in: to its own host, and to no other."""
-    connection = BaseHook.get_connection(conn_id)
-    own = str(connection.host or "").partition("://")[2] or str(connection.host or "")
-    names = {own.partition("/")[0].lower(), f"{own.partition('/')[0]}:{connection.port}".lower()}
-    if connection.conn_type != "http" or host.lower() not in names:
-        return {}
-    headers = {name: value for name, value in connection.extra_dejson.get("headers", {}).items() if value}
-    if connection.login or connection.password:
-        pair = f"{connection.login or ''}:{connection.password or ''}".encode()
-        headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
-    return {str(name): str(value) for name, value in headers.items()}
-
-
-def artifact_storage(conn_id: str | None = None) -> Storage:
-    """Return what reaches the artifact store, by default through ``[batch_inference] artifact_conn_id``."""
-    return storage_for(conn_id or conf.get(CONFIG_SECTION, "artifact_conn_id", fallback=None) or None)
-
-
-def require_mlflow_allowed(uri: str) -> None:
-    """Refuse a model of MLflow's, whose files may lie anywhere, where ``allowed_roots`` does not name its kind.
-
-    Raises
-    ------
-    ConfigurationError
-        Says what to add.
-    """
-    allowed = _allowed_roots()
-    if allowed and not any(uri.startswith(root) for root in allowed if root.startswith(_MLFLOW)):
-        kind = uri.partition("/")[0]
-        message = (
-            f"{redact(uri)} is a model of MLflow's, whose files may lie anywhere, and allowed_roots in the "
-            f"[batch_inference] section of Airflow's config does not name it. Have {kind}/ added there, or "
-            f"{kind}/<name> for one model."
-        )
-        raise ConfigurationError(message)
 
 
 @contextlib.contextmanager
@@ -246,6 +107,24 @@ class BatchInferenceOperator(BaseOperator):
         """Airflow's logger of this operator, to which no control character and no secret goes."""
         return GuardedLogger(super().log)
 
+    def require_known(self, **parsers: Callable[[str, object], object]) -> None:
+        """Refuse arguments that can never work while the DAG is parsed; templates are parsed when they are rendered.
+
+        Parameters
+        ----------
+        parsers
+            Argument to what parses it.
+
+        Raises
+        ------
+        ConfigurationError
+            As the parser says.
+        """
+        for argument, parse in parsers.items():
+            value = getattr(self, argument)
+            if is_known(value):
+                parse(argument, value)
+
     def require_absolute(self, *arguments: str) -> None:
         """Refuse relative paths among some arguments while the DAG is parsed; templates show theirs when they run.
 
@@ -256,6 +135,7 @@ class BatchInferenceOperator(BaseOperator):
         """
         for argument in arguments:
             value = getattr(self, argument)
+            value = [each for _, each in value.given()] if isinstance(value, ArgumentGroup) else value
             for each in value if isinstance(value, (list, tuple)) else (value,):
                 if isinstance(each, str):
                     remember(each)
@@ -265,10 +145,13 @@ class BatchInferenceOperator(BaseOperator):
                     raise ConfigurationError(message)
 
     def render_template(self, content: Any, context: Context, *rest: Any, **more: Any) -> Any:  # noqa: ANN401  # Airflow's
-        """Render a template, also in a path (``pathlib.Path``), which is text from then on.
+        """Render a template, also in a path (``pathlib.Path``), which is text from then on, and in a group.
 
         Airflow keeps what is rendered to show it: what is secret in it is known before.
         """
+        if isinstance(content, ArgumentGroup):
+            with translated_errors():
+                return content.rendered(lambda each: self.render_template(each, context, *rest, **more))
         try:
             rendered = super().render_template(as_text(content), context, *rest, **more)
         except Exception as error:
@@ -286,12 +169,17 @@ class BatchInferenceOperator(BaseOperator):
         ConfigurationError
             Says which argument, and shows nothing of it.
         """
-        for argument in (*self.template_fields, "artifact_conn_id"):
-            value = getattr(self, argument, None)
+        for argument, value in self._given_arguments():
             for text in texts_in(value, in_rows=argument not in _DATA):
                 remember(text)
                 if argument not in _FREE and is_remote(text) and has_secret(text):
                     _refuse_secret(argument, text)
+
+    def _given_arguments(self) -> Iterator[tuple[str, Any]]:
+        """Yield each argument's name and value, those in groups by themselves."""
+        for argument in (*self.template_fields, "artifact_conn_id"):
+            value = getattr(self, argument, None)
+            yield from value.given() if isinstance(value, ArgumentGroup) else [(argument, value)]
 
     def execute(self, context: Context) -> str | None:
         """Do the task's work and return the URI of its record; push it where a verdict ends the task instead."""
@@ -397,9 +285,9 @@ def _refuse_secret(argument: str, uri: str) -> None:
     ConfigurationError
         Says why, and where such a thing belongs.
     """
-    if argument == "mlflow_tracking_uri":
+    if argument == "tracking_uri":
         message = (
-            f"mlflow_tracking_uri is {redact(uri)!r}, in which there may be a login. Give it without, and the login by "
+            f"tracking_uri is {redact(uri)!r}, in which there may be a login. Give it without, and the login by "
             "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD (or the whole by MLFLOW_TRACKING_URI) in the "
             "worker's environment."
         )
@@ -468,110 +356,3 @@ def push(context: Context, values: Mapping[str, Any]) -> None:
     """Push plain scalars by XCom, each under its own key."""
     for key, value in values.items():
         context["ti"].xcom_push(key=key, value=said_of(value))
-
-
-def alert(
-    result: DriftResult,
-    uri: str,
-    notifiers: Sequence[Any],
-    context: Context,
-    *,
-    cooldown: Cooldown | None = None,
-) -> None:
-    """Log a drift verdict at WARNING and hand it to notifiers, whose templates may use ``{{ drift.… }}``.
-
-    A notifier that fails is logged and does not change the task's outcome. Within a cooldown the notifiers are not
-    called again for the same drift; it begins when at least one of them has worked.
-    """
-    reasons = " ".join(result.reasons)
-    log.warning("%s: %s Report: %s", result.status, reasons, result.report_uri)
-    if cooldown is not None and notifiers and (sent_at := cooldown.last_sent(result)) is not None:
-        log.info(
-            "The notifiers are not called: the same drift was last alerted at %s and is held back until %s "
-            "(alert_cooldown_s is %g; see %s)",
-            sent_at.isoformat(timespec="seconds"),
-            cooldown.until(sent_at).isoformat(timespec="seconds"),
-            cooldown.seconds,
-            cooldown.uri,
-        )
-        return
-    from airflow_batch_inference.drift.reasons import reasons_without_values
-
-    drift = {
-        "status": str(result.status),
-        "metric": result.drift_metric,
-        "reasons": reasons,
-        "report_uri": result.report_uri,
-        "result_uri": uri,
-        "batch_id": result.batch_id,
-        "drifted_columns": list(drifted_columns(result)),
-        "summary": " ".join(reasons_without_values(result)),
-    }
-    drift = said_of(drift)
-    told = [tell(notifier, {**context, "drift": drift}) for notifier in notifiers]
-    if cooldown is not None and any(told):
-        cooldown.start(result)
-
-
-def tell(notifier: Any, context: Mapping[str, Any]) -> bool:  # noqa: ANN401  # any callable that takes a context
-    """Call a notifier, and say whether it worked; one that fails is logged."""
-    try:
-        # Airflow's notifiers render their templates in place: the next task or alert would get what this one got.
-        (copy.copy(notifier) if isinstance(notifier, BaseNotifier) else notifier)(context)
-    except Exception:
-        log.exception("The notifier %s failed; the alert above stands in this log", type(notifier).__name__)
-        return False
-    return True
-
-
-def verdict(result: DriftResult, uri: str) -> dict[str, Any]:
-    """Return a drift verdict as plain JSON types: what asset events carry.
-
-    Parameters
-    ----------
-    uri
-        The drift result's own.
-    """
-    return {
-        "drift_status": str(result.status),
-        "drift_metric": result.drift_metric,
-        "reasons": " ".join(result.reasons),
-        "report_uri": result.report_uri,
-        "drift_uri": uri,
-        "batch_id": result.batch_id,
-        "model_sha256": result.model_sha256,
-        "drifted_columns": list(drifted_columns(result)),
-    }
-
-
-def announce_drift(result: DriftResult, uri: str, outlets: Sequence[Any], context: Context) -> None:
-    """Attach a drift verdict to the asset events that Airflow emits if the task succeeds.
-
-    Every ``Asset`` gets the :func:`verdict` in its event's extra. An ``AssetAlias`` gets an event only where drift was
-    detected, of the asset that has the alias's name: one asset however many runs there are. So a DAG that is
-    scheduled on the alias runs after drift, and only then.
-    """
-    has_drifted = result.status == DriftStatus.DRIFT_DETECTED
-    told = verdict(result, uri)
-    announce("drift", told, outlets, context, lambda alias: Asset(alias.name) if has_drifted else None)
-
-
-def announce(
-    name: str,
-    extra: Mapping[str, Any],
-    outlets: Sequence[Any],
-    context: Context,
-    asset_of: Callable[[AssetAlias], Asset | None],
-) -> None:
-    """Attach values to the events of all assets among a task's outlets, and to those of aliases that get one.
-
-    They become the assets' state too, under their name (:mod:`.asset_state`).
-    """
-    extra = said_of(dict(extra))
-    events = context["outlet_events"]
-    for outlet in outlets:
-        if isinstance(outlet, Asset):
-            events[outlet].extra.update(extra)
-        elif isinstance(outlet, AssetAlias) and (asset := asset_of(outlet)) is not None:
-            events[outlet].add(asset, extra=dict(extra))
-    keep_state(name, extra, outlets, context)

@@ -7,8 +7,10 @@ import sys
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.operators.arguments import mapping, names, optional_text
-from airflow_batch_inference.operators.base import push, run_date, tell
+from airflow_batch_inference.checks.asked import asked_of, require_mapping
+from airflow_batch_inference.operators.announcements import tell
+from airflow_batch_inference.operators.arguments import mapping
+from airflow_batch_inference.operators.base import push, run_date
 from airflow_batch_inference.wording.texts import said_of
 
 if TYPE_CHECKING:
@@ -16,50 +18,47 @@ if TYPE_CHECKING:
 
     from airflow.sdk.definitions.context import Context
 
+    from airflow_batch_inference.operators.groups.output import WallarooLayout
     from airflow_batch_inference.records import CheckResult
 
 log = logging.getLogger(__name__)
 
 
-def shape_options(
-    context: Context, *, output_schema: object, columns: object, exclude: object, separator: object, checks: object
-) -> dict[str, Any]:
-    """Return the scoring options that an output schema and checks make.
+def layout_options(context: Context, layout: WallarooLayout | None, checks: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the scoring options that an output layout and checks make.
 
     Raises
     ------
     ConfigurationError
-        One of the arguments can never work, or columns are chosen of an output that has no choice.
+        One of them can never work.
     """
     from airflow_batch_inference.checks.checks import parse_checks
-    from airflow_batch_inference.exceptions import ConfigurationError
-    from airflow_batch_inference.jobs.request import require_output_schema
     from airflow_batch_inference.jobs.result_columns import ColumnChoice
 
-    word = require_output_schema(optional_text(output_schema))
-    choice = ColumnChoice(
-        include=names("result_columns", columns) or ColumnChoice().include,
-        exclude=names("result_exclude", exclude) or (),
-        separator=None if separator != "" and optional_text(separator) is None else str(separator),
-    )
-    if word != "wallaroo" and choice != ColumnChoice():
-        message = (
-            "result_columns, result_exclude and result_separator choose among Wallaroo's columns. Set "
-            "output_schema='wallaroo', or use passthrough_columns and label_columns."
-        )
-        raise ConfigurationError(message)
-    if choice.separator == "":
-        message = (
-            "result_separator is empty: the names of columns could not be told apart. Give '.' or another text, or "
-            "None for one column a parent."
-        )
-        raise ConfigurationError(message)
+    options: dict[str, Any] = {"checks": parse_checks(checks)}
+    if layout is None:
+        return options
+    asked = layout.parse_all()
     return {
-        "output_schema": word,
-        "result_columns": choice if word == "wallaroo" else None,
-        "checks": parse_checks(mapping("checks", checks)),
-        "time_ms": run_time_ms(context) if word == "wallaroo" else None,
+        **options,
+        "output_schema": "wallaroo",
+        "result_columns": ColumnChoice(
+            include=asked["columns"], exclude=asked["exclude"], separator=asked["separator"]
+        ),
+        "time_ms": run_time_ms(context),
     }
+
+
+def require_checks(name: str, value: object) -> None:
+    """Refuse checks that can never work, as far as that is known without their expressions.
+
+    Raises
+    ------
+    ConfigurationError
+        Names the check.
+    """
+    for each, asked in require_mapping(mapping(name, value)).items():
+        asked_of(each, asked)
 
 
 def refuse_expressions(checks: object) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.links import DriftReportLink
+from airflow_batch_inference.operators.announcements import alert, announce_drift
 from airflow_batch_inference.operators.arguments import (
     callables,
     choice,
@@ -20,20 +22,19 @@ from airflow_batch_inference.operators.arguments import (
     optional_boolean,
     optional_number,
     optional_text,
+    require_csv_options,
     structure,
-    whole_number,
 )
 from airflow_batch_inference.operators.base import (
     RECORD_URI,
     BatchInferenceOperator,
-    alert,
-    announce_drift,
     push,
     run_date,
     task_key,
     translated_errors,
 )
 from airflow_batch_inference.operators.drift_gate import drift_error
+from airflow_batch_inference.operators.groups.drift import EffectRule, History, MlrunRule
 from airflow_batch_inference.operators.inputs import resolve_model
 from airflow_batch_inference.records import DriftStatus, HistoryEntry
 from airflow_batch_inference.storage.uris import task_folder
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from airflow_batch_inference.drift.rules.base import Rule
     from airflow_batch_inference.drift.runs import Which
     from airflow_batch_inference.records import DriftResult, TaskKey
+
+ON_DRIFT = ("record", "alert", "fail")
 
 
 class DriftAnalysisOperator(BatchInferenceOperator):
@@ -70,7 +73,8 @@ class DriftAnalysisOperator(BatchInferenceOperator):
     :param perform_drift_analysis: True demands something to compare with; False analyses nothing; None: yes where
         there is something to compare with. (templated)
     :param rule: how the verdict is found. ``effect``: a column drifts where an effect is large enough to matter and
-        too large for chance; ``mlrun``: the mean over the columns of (TVD + Hellinger) / 2. (templated)
+        too large for chance; ``mlrun``: the mean over the columns of (TVD + Hellinger) / 2; or :class:`EffectRule` or
+        :class:`MlrunRule`, with what else they can be told. (templated)
     :param drift_threshold: ``DRIFT_DETECTED`` at or over it, from 0 to 1. None: 0.2 under ``effect`` (standard
         deviations of the reference, or Jensen-Shannon distance), 0.7 under ``mlrun``. (templated)
     :param possible_drift_threshold: ``POSSIBLE_DRIFT`` at or over it; None: 0.1, or 0.5. (templated)
@@ -80,19 +84,8 @@ class DriftAnalysisOperator(BatchInferenceOperator):
     :param watch_columns: columns whose drift alone is the dataset's; without them, those that make up 95 % of the
         model where it knows its importances, else all. (templated)
     :param ignore_columns: columns that are not judged. (templated)
-    :param significance: how likely any false alarm in a run may be at most. (templated)
-    :param correction: for the number of columns and checks: ``holm`` or ``bonferroni``. (templated)
-    :param max_drifted_fraction: a larger share of drifted columns is drift, important or not. (templated)
-    :param min_drift_runs: drift counts where it was found in so many of the last ``of_runs`` runs, this one included;
-        until then it is ``POSSIBLE_DRIFT``. (templated)
-    :param of_runs: see there. (templated)
-    :param history: which earlier runs this one is compared with: ``last``, ``weekday`` (the same weekday's) or
-        ``none``. With fewer than 4 of them nothing is said. (templated)
-    :param history_runs: how many of them. (templated)
-    :param inf_capping: stands for an infinite metric of MLRun's. (templated)
-    :param edges: of MLRun's numbers. ``padded``: values outside the reference's range count in bins of their own;
-        ``open``: they are left out, as MLRun before 1.5 did. (templated)
-    :param min_rows: below this number of rows the verdict is ``INSUFFICIENT``. (templated)
+    :param history: which earlier runs this one is compared with: ``last``, ``weekday`` (the same weekday's), ``none``,
+        or :class:`History`, which also says in how many runs drift must have lasted. (templated)
     :param on_drift: ``record``, ``alert`` (warn and notify), or ``fail`` the task. (templated)
     :param notifiers: Airflow notifiers that ``alert`` and ``fail`` call; their templates may use
         ``{{ drift.status }}``, ``drift.metric``, ``drift.reasons``, ``drift.report_uri``.
@@ -116,16 +109,7 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         "column_limits",
         "watch_columns",
         "ignore_columns",
-        "significance",
-        "correction",
-        "max_drifted_fraction",
-        "min_drift_runs",
-        "of_runs",
         "history",
-        "history_runs",
-        "inf_capping",
-        "edges",
-        "min_rows",
         "on_drift",
         "alert_cooldown_s",
         "conn_id",
@@ -143,22 +127,13 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         baseline: str | Mapping[str, Any] | None = None,
         target_column: str | Sequence[str] | None = None,
         perform_drift_analysis: bool | str | None = None,
-        rule: str = "effect",
+        rule: str | EffectRule | MlrunRule = "effect",
         drift_threshold: float | str | None = None,
         possible_drift_threshold: float | str | None = None,
         column_limits: Mapping[str, Mapping[str, float]] | None = None,
         watch_columns: str | Sequence[str] | None = None,
         ignore_columns: str | Sequence[str] | None = None,
-        significance: float | str = 0.01,
-        correction: str = "holm",
-        max_drifted_fraction: float | str = 0.3,
-        min_drift_runs: int | str = 1,
-        of_runs: int | str = 1,
-        history: str = "last",
-        history_runs: int | str = 8,
-        inf_capping: float | str = 10.0,
-        edges: str = "padded",
-        min_rows: int | str = 30,
+        history: str | History = "last",
         on_drift: str = "record",
         notifiers: Sequence[Any] = (),
         alert_cooldown_s: float | str = 0,
@@ -179,33 +154,34 @@ class DriftAnalysisOperator(BatchInferenceOperator):
         self.column_limits = column_limits
         self.watch_columns = watch_columns
         self.ignore_columns = ignore_columns
-        self.significance = significance
-        self.correction = correction
-        self.max_drifted_fraction = max_drifted_fraction
-        self.min_drift_runs = min_drift_runs
-        self.of_runs = of_runs
-        self.history = history
-        self.history_runs = history_runs
-        self.inf_capping = inf_capping
-        self.edges = edges
-        self.min_rows = min_rows
+        self.history = history if isinstance(history, History) else History(history)
         self.on_drift = on_drift
         self.notifiers = notifiers
         self.alert_cooldown_s = alert_cooldown_s
         self.conn_id = conn_id
         self.csv_options = csv_options
         self.require_absolute("dataset", "sample_set")
+        self.require_known(
+            csv_options=require_csv_options,
+            target_column=names,
+            perform_drift_analysis=optional_boolean,
+            watch_columns=names,
+            ignore_columns=names,
+            on_drift=partial(choice, allowed=ON_DRIFT),
+        )
+        callables("notifiers", notifiers)
         with translated_errors():
             self._require_limits()
 
     def _require_limits(self) -> None:
         """Refuse thresholds that can never work while the DAG is parsed, unless a template is yet to make them."""
-        given = (self.rule, self.drift_threshold, self.possible_drift_threshold, self.column_limits)
+        rule = _name_of(self.rule)
+        given = (rule, self.drift_threshold, self.possible_drift_threshold, self.column_limits)
         if not all(map(is_known, given)):
             return
         from airflow_batch_inference.drift.rules.registry import get_rule
 
-        get_rule(self.rule).require_limits(
+        get_rule(rule).require_limits(
             optional_number("drift_threshold", self.drift_threshold),
             optional_number("possible_drift_threshold", self.possible_drift_threshold),
             _column_limits(self.column_limits),
@@ -213,7 +189,7 @@ class DriftAnalysisOperator(BatchInferenceOperator):
 
     def perform(self, context: Context) -> str:
         """Compare, record, then alert or fail."""
-        on_drift = choice("on_drift", self.on_drift, {"record", "alert", "fail"})
+        on_drift = choice("on_drift", self.on_drift, ON_DRIFT)
         cooldown = self.cooldown(context, self.alert_cooldown_s)
         key, at = task_key(context), run_date(context) or datetime.now(UTC)
         notifiers = callables("notifiers", self.notifiers)
@@ -237,37 +213,28 @@ class DriftAnalysisOperator(BatchInferenceOperator):
     def _rule(self) -> Rule:
         from airflow_batch_inference.drift.rules.registry import make_rule
 
+        further = self.rule.parse_all() if isinstance(self.rule, (EffectRule, MlrunRule)) else {}
         return make_rule(
-            self.rule,
+            _name_of(self.rule),
             drift_threshold=optional_number("drift_threshold", self.drift_threshold, low=0),
             possible_drift_threshold=optional_number("possible_drift_threshold", self.possible_drift_threshold, low=0),
-            inf_capping=number("inf_capping", self.inf_capping, low=0),
-            edges=self.edges,  # the rule refuses other words
-            min_rows=int(number("min_rows", self.min_rows, low=0)),
-            significance=number("significance", self.significance, low=0, high=1),
-            correction=self.correction,
-            max_drifted_fraction=number("max_drifted_fraction", self.max_drifted_fraction, low=0, high=1),
             limits=_column_limits(self.column_limits),
             watch=names("watch_columns", self.watch_columns) or (),
             ignore=names("ignore_columns", self.ignore_columns) or (),
+            **further,
         )
 
     def _persistence(self) -> Persistence:
         from airflow_batch_inference.drift.monitor import Persistence
 
-        needed = whole_number("min_drift_runs", self.min_drift_runs, low=1)
-        of = whole_number("of_runs", self.of_runs, low=1)
-        if needed > of:
-            message = f"min_drift_runs is {needed}, more than of_runs, {of}: drift must be found in so many of so many."
-            raise ConfigurationError(message)
-        return Persistence(needed=needed, of=of)
+        return Persistence(needed=self.history.parse("min_drift_runs"), of=self.history.parse("of_runs"))
 
     def _runs(self, key: TaskKey, at: datetime) -> tuple[list[HistoryEntry], list[HistoryEntry]]:
         """Return the earlier runs that this one is compared with, and the last ones before it, for drift that lasts."""
         from airflow_batch_inference.drift.runs import earlier_runs, last_of
 
-        which = choice("history", self.history, {"last", "weekday", "none"})
-        number = whole_number("history_runs", self.history_runs, low=0) if which != "none" else 0
+        which = self.history.parse("which")
+        number = self.history.parse("runs") if which != "none" else 0
         needed = self._persistence().of - 1
         if not number and not needed:
             return [], []
@@ -360,6 +327,10 @@ class DriftAnalysisOperator(BatchInferenceOperator):
             self.log.info("%s", Lines(table))
         if result.performance:
             self.log.info("Estimated without labels: %s", performance_line(result))
+
+
+def _name_of(rule: str | EffectRule | MlrunRule) -> str:
+    return rule.name if isinstance(rule, (EffectRule, MlrunRule)) else rule
 
 
 def _column_limits(value: object) -> dict[str, dict[str, float]]:

@@ -333,7 +333,7 @@ def _require_alike(argument: str, sets: Sequence[PredictionSetRecord], given: in
     if renamed and (len(renamed) < given or len(set(written.values())) < len(written)):
         called, name = next(iter(written.items()))
         message = (
-            f"{argument} names a prediction set with an output_schema, whose columns have names of their own "
+            f"{argument} names a prediction set with a layout of its own, whose columns have names of their own "
             f"({called} is {name}), beside data that call them otherwise. Give data of one kind."
         )
         raise ConfigurationError(message)

@@ -15,15 +15,9 @@ from airflow.providers.standard.operators.branch import BranchMixIn
 
 from airflow_batch_inference.exceptions import ConfigurationError, DriftDetectedError
 from airflow_batch_inference.links import DriftReportLink
+from airflow_batch_inference.operators.announcements import alert, announce_drift, verdict
 from airflow_batch_inference.operators.arguments import callables, choice, mapping, structure
-from airflow_batch_inference.operators.base import (
-    BatchInferenceOperator,
-    alert,
-    announce_drift,
-    push,
-    task_key,
-    verdict,
-)
+from airflow_batch_inference.operators.base import BatchInferenceOperator, push, task_key
 from airflow_batch_inference.operators.inputs import read
 from airflow_batch_inference.records import DriftResult, DriftStatus
 

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 from airflow.sdk import Asset
 
 from airflow_batch_inference.exceptions import ConfigurationError, EmptyDatasetError, EvaluationFailedError
 from airflow_batch_inference.links import EvaluationReportLink
+from airflow_batch_inference.operators.announcements import announce
 from airflow_batch_inference.operators.arguments import (
-    byte_size,
     choice,
     columns,
     csv_options,
     given_data,
     mapping,
     names,
-    number,
     optional_text,
-    optional_whole_number,
+    require_csv_options,
     structure,
 )
-from airflow_batch_inference.operators.base import (
-    BatchInferenceOperator,
-    announce,
-    fence_of,
-    push,
-    storage_for,
-    task_key,
-)
+from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push, task_key
+from airflow_batch_inference.operators.groups.base import require_group
+from airflow_batch_inference.operators.groups.compare import EarlierEvaluation
+from airflow_batch_inference.operators.groups.engines import require_engine
+from airflow_batch_inference.operators.groups.models import Problem
+from airflow_batch_inference.operators.groups.rows import RowPolicy
 from airflow_batch_inference.operators.inputs import read, resolve_model
+from airflow_batch_inference.operators.stores import storage_for
 from airflow_batch_inference.operators.task_context import destination_of, model_of
 from airflow_batch_inference.records import EvaluationRecord, ModelRecord
 from airflow_batch_inference.storage.uris import task_folder
@@ -45,13 +44,15 @@ if TYPE_CHECKING:
     from airflow_batch_inference.evaluation.labelled import LabelledData
     from airflow_batch_inference.evaluation.limits import Limit
     from airflow_batch_inference.evaluation.spec import Question
-    from airflow_batch_inference.jobs.request import RowPolicy, ScoringRequest
-    from airflow_batch_inference.workflows.score import Resources
+    from airflow_batch_inference.jobs.request import ScoringRequest
+    from airflow_batch_inference.operators.groups.engines import Processes
 
 _PUSHED = {
     "classification": ("accuracy", "f1", "f1_macro", "roc_auc", "log_loss"),
     "regression": ("mae", "rmse", "r2"),
 }
+
+ON_FAILURE, ON_EMPTY = ("fail", "record"), ("fail", "skip")
 
 
 class EvaluateModelOperator(BatchInferenceOperator):
@@ -75,14 +76,11 @@ class EvaluateModelOperator(BatchInferenceOperator):
     :param thresholds: metric to what it must reach: a number (the least value where more is better, the most of a loss
         or an error), ``{"min": …, "max": …}``, ``">=0.9"`` or ``"<=3"``. A metric without a value misses it.
         (templated)
-    :param baseline_evaluation: URI of an earlier evaluation, of the model that is live, to compare with. (templated)
-    :param max_regression: metric to how much worse than there it may be. (templated)
+    :param compare: :class:`EarlierEvaluation`: one to compare with, and how much worse than there the model may be.
+        (templated)
     :param on_failure: what a missed limit does: ``fail`` the task without a retry, or ``record`` it only. (templated)
-    :param task: ``classification`` or ``regression``; None: told by the model and the labels. (templated)
-    :param classes: what the labels call the model's classes, in the order of its probabilities; None: as the model
-        does. (templated)
-    :param decision_threshold: the second of two classes is predicted for probabilities at or over it; None: the model's
-        own classes count, and 0.5 where it gives probabilities only. (templated)
+    :param problem: :class:`Problem`: classification or regression, the labels' classes, the decision threshold; None:
+        told by the model and the labels. (templated)
     :param drop_columns: further columns that are not the model's inputs: names or positions. (templated)
     :param feature_columns: column names for a list of lists or an array. (templated)
     :param passthrough_columns: columns that are kept beside labels and predictions, such as a key. (templated)
@@ -91,11 +89,10 @@ class EvaluateModelOperator(BatchInferenceOperator):
     :param conn_id: Airflow connection that reaches the dataset. (templated)
     :param csv_options: what CSV files look like: a dict of ``separator``, ``decimal``, ``thousands``, ``quote``,
         ``escape``, ``encoding``, ``header``, ``names`` and ``null_words``; see docs/types.md. (templated)
-    :param error_threshold: how many rows may be rejected, as :class:`PredictOperator` takes it; rejected rows are not
-        evaluated. (templated)
-    :param max_rejected_fraction: which share of the rows may be rejected. (templated)
-    :param max_workers: most worker processes. (templated)
-    :param max_memory: memory for all of them: bytes, or text such as ``"2GiB"``. (templated)
+    :param rows: :class:`RowPolicy`: what happens to rows that cannot be scored, or that do not fit; rejected rows are
+        not evaluated. (templated)
+    :param engine: how the rows are scored, on which the result does not depend: ``"auto"``, or :class:`Processes`.
+        (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -106,12 +103,9 @@ class EvaluateModelOperator(BatchInferenceOperator):
         "as_of",
         "metrics",
         "thresholds",
-        "baseline_evaluation",
-        "max_regression",
+        "compare",
         "on_failure",
-        "task",
-        "classes",
-        "decision_threshold",
+        "problem",
         "drop_columns",
         "feature_columns",
         "passthrough_columns",
@@ -119,10 +113,8 @@ class EvaluateModelOperator(BatchInferenceOperator):
         "on_empty",
         "conn_id",
         "csv_options",
-        "error_threshold",
-        "max_rejected_fraction",
-        "max_workers",
-        "max_memory",
+        "rows",
+        "engine",
     )
     operator_extra_links = (EvaluationReportLink(),)
     _stop_requested = False
@@ -136,12 +128,9 @@ class EvaluateModelOperator(BatchInferenceOperator):
         as_of: str | datetime | None = None,
         metrics: str | Sequence[str] | None = None,
         thresholds: Mapping[str, object] | str | None = None,
-        baseline_evaluation: str | None = None,
-        max_regression: Mapping[str, float] | str | None = None,
+        compare: EarlierEvaluation | None = None,
         on_failure: str = "fail",
-        task: str | None = None,
-        classes: Sequence[str | int | float | bool] | str | None = None,
-        decision_threshold: float | str | None = None,
+        problem: Problem | None = None,
         drop_columns: str | int | Sequence[str | int] | None = None,
         feature_columns: Sequence[str] | None = None,
         passthrough_columns: str | Sequence[str] | None = None,
@@ -149,10 +138,8 @@ class EvaluateModelOperator(BatchInferenceOperator):
         on_empty: str = "fail",
         conn_id: str | None = None,
         csv_options: Mapping[str, Any] | None = None,
-        error_threshold: int | str | None = None,
-        max_rejected_fraction: float | str | None = None,
-        max_workers: int | str | None = None,
-        max_memory: int | str | None = None,
+        rows: RowPolicy | None = None,
+        engine: str | Processes = "auto",
         **kwargs: Any,  # noqa: ANN401  # BaseOperator's own
     ) -> None:
         super().__init__(**kwargs)
@@ -162,12 +149,11 @@ class EvaluateModelOperator(BatchInferenceOperator):
         self.as_of = as_of
         self.metrics = metrics
         self.thresholds = thresholds
-        self.baseline_evaluation = baseline_evaluation
-        self.max_regression = max_regression
+        self.compare = compare
+        require_group("compare", compare, EarlierEvaluation)
         self.on_failure = on_failure
-        self.task = task
-        self.classes = classes
-        self.decision_threshold = decision_threshold
+        self.problem = problem
+        require_group("problem", problem, Problem)
         self.drop_columns = drop_columns
         self.feature_columns = feature_columns
         self.passthrough_columns = passthrough_columns
@@ -175,19 +161,36 @@ class EvaluateModelOperator(BatchInferenceOperator):
         self.on_empty = on_empty
         self.conn_id = conn_id
         self.csv_options = csv_options
-        self.error_threshold = error_threshold
-        self.max_rejected_fraction = max_rejected_fraction
-        self.max_workers = max_workers
-        self.max_memory = max_memory
+        self.rows = rows
+        require_group("rows", rows, RowPolicy)
+        self.engine = require_engine(engine)
         self.require_absolute("model", "dataset")
+        self.require_known(
+            csv_options=require_csv_options,
+            on_failure=partial(choice, allowed=ON_FAILURE),
+            on_empty=partial(choice, allowed=ON_EMPTY),
+            label_columns=names,
+            metrics=names,
+            thresholds=mapping,
+            drop_columns=columns,
+            feature_columns=names,
+            passthrough_columns=names,
+            predict_kwargs=mapping,
+        )
+        if self.engine.environment_variables:
+            message = (
+                "engine has environment_variables, which are set in worker processes, and an evaluation loads its "
+                "model in the task itself. Leave them out."
+            )
+            raise ConfigurationError(message)
 
     def perform(self, context: Context) -> str:
         """Score, measure, record, then pass or fail."""
         from airflow_batch_inference.evaluation.evaluate import evaluate
         from airflow_batch_inference.reports.evaluation_artifacts import store_evaluation
 
-        on_failure = choice("on_failure", self.on_failure, {"fail", "record"})
-        on_empty = choice("on_empty", self.on_empty, {"fail", "skip"})
+        on_failure = choice("on_failure", self.on_failure, ON_FAILURE)
+        on_empty = choice("on_empty", self.on_empty, ON_EMPTY)
         question = self._question()
         try:
             evaluation = evaluate(self._scored(question, context), question, self.storage)
@@ -210,27 +213,30 @@ class EvaluateModelOperator(BatchInferenceOperator):
     def _question(self) -> Question:
         from airflow_batch_inference.evaluation.spec import Question
 
-        problem, classes = optional_text(self.task), structure(self.classes)
-        decision = optional_text(self.decision_threshold)
-        baseline_uri = optional_text(self.baseline_evaluation)
+        problem, (baseline_uri, _) = (self.problem or Problem()).parse_all(), self._compared()
         return Question(
             label_columns=names("label_columns", self.label_columns) or (),
-            problem=None if problem is None else cast("Any", choice("task", problem, set(_PUSHED))),
-            classes=None if classes is None else _classes(classes),
-            decision_threshold=None if decision is None else number("decision_threshold", decision, low=0, high=1),
+            problem=problem["kind"],
+            classes=problem["classes"],
+            decision_threshold=problem["decision_threshold"],
             metrics=names("metrics", self.metrics),
             limits=self._limits(),
             baseline=None
             if baseline_uri is None
-            else (baseline_uri, read(EvaluationRecord, "baseline_evaluation", baseline_uri, self.storage)),
+            else (baseline_uri, read(EvaluationRecord, "compare", baseline_uri, self.storage)),
         )
+
+    def _compared(self) -> tuple[str | None, dict[str, Any]]:
+        """Return an earlier evaluation's URI, and how much worse each metric may be than there."""
+        asked = (self.compare or EarlierEvaluation(None)).parse_all()
+        return asked["evaluation"], asked["max_regression"]
 
     def _limits(self) -> tuple[Limit, ...]:
         from airflow_batch_inference.evaluation.limits import parse_regressions, parse_thresholds
 
         return (
             *parse_thresholds(mapping("thresholds", self.thresholds)),
-            *parse_regressions(mapping("max_regression", self.max_regression)),
+            *parse_regressions(self._compared()[1]),
         )
 
     def _scored(self, question: Question, context: Context) -> Scored:
@@ -247,7 +253,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
             storage=self.storage,
             data_storage=data_storage,
             stopped=lambda: self._stop_requested,
-            resources=self._resources(),
+            resources=self.engine.resources(),
             fence=fence_of(context),
         )
         self.log.info("Prediction set %s: %d rows, %s", record.name, record.rows_out, uri)
@@ -269,6 +275,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
         model_storage = storage_for(record.conn_id)
         model = model or load_checked(record, model_storage=model_storage, storage=self.storage)
         question.require_possible(model, record)
+        rows = self.rows or RowPolicy()
         request = scoring_request(
             question,
             self._data(),
@@ -276,10 +283,10 @@ class EvaluateModelOperator(BatchInferenceOperator):
             record=record,
             record_uri=record_uri,
             destination=destination_of(context, self.root, None),
-            policy=self._policy(),
+            policy=rows.policy(),
             model_storage=model_storage,
         )
-        return request, record
+        return self.engine.applied_to(rows.applied_to(request)), record
 
     def _data(self) -> LabelledData:
         from airflow_batch_inference.evaluation.labelled import LabelledData
@@ -291,26 +298,6 @@ class EvaluateModelOperator(BatchInferenceOperator):
             kept_columns=names("passthrough_columns", self.passthrough_columns) or (),
             predict_kwargs=mapping("predict_kwargs", self.predict_kwargs),
             csv=csv_options(self.csv_options),
-        )
-
-    def _policy(self) -> RowPolicy:
-        from airflow_batch_inference.jobs.request import RowPolicy
-
-        fraction = optional_text(self.max_rejected_fraction)
-        return RowPolicy(
-            error_threshold=optional_whole_number("error_threshold", self.error_threshold, low=-1),
-            max_rejected_fraction=None
-            if fraction is None
-            else number("max_rejected_fraction", fraction, low=0, high=1),
-        )
-
-    def _resources(self) -> Resources:
-        from airflow_batch_inference.workflows.score import Resources
-
-        memory = optional_text(self.max_memory)
-        return Resources(
-            max_workers=optional_whole_number("max_workers", self.max_workers, low=1),
-            max_memory=None if memory is None else byte_size("max_memory", memory),
         )
 
     def _tell(self, uri: str, evaluation: EvaluationRecord, context: Context) -> None:
@@ -346,13 +333,3 @@ def evaluation_error(evaluation: EvaluationRecord, uri: str) -> EvaluationFailed
         f"Evaluation: {uri}."
     )
     return EvaluationFailedError(message)
-
-
-def _classes(value: object) -> tuple[str | int | float | bool, ...]:
-    if not isinstance(value, (list, tuple)) or any(not isinstance(each, (str, int, float)) for each in value):
-        message = f"classes is {value!r}; it must be a list of text, numbers or booleans, one for each class."
-        raise ConfigurationError(message)
-    if len(value) < 2 or len(set(value)) != len(value):  # one class is no choice
-        message = f"classes is {value!r}; it must have two or more different values."
-        raise ConfigurationError(message)
-    return tuple(value)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError, UntrustedModelError
 from airflow_batch_inference.models.aliases import parse_alias, resolve_alias
 from airflow_batch_inference.operators.arguments import moment
-from airflow_batch_inference.operators.base import artifact_root, trusted_digests
+from airflow_batch_inference.operators.stores import artifact_root, trusted_digests
 from airflow_batch_inference.records import (
     BaselineRecord,
     DriftResult,

@@ -11,21 +11,17 @@ from airflow_batch_inference.operators.arguments import (
     given_data,
     mapping,
     names,
-    number,
     optional_text,
+    require_csv_options,
     structure,
     words,
 )
-from airflow_batch_inference.operators.base import (
-    BatchInferenceOperator,
-    push,
-    require_mlflow_allowed,
-    run_date,
-    storage_for,
-    trusted_digests,
-)
+from airflow_batch_inference.operators.base import BatchInferenceOperator, push, run_date
 from airflow_batch_inference.operators.baselines import given_baseline
+from airflow_batch_inference.operators.groups.base import require_group
+from airflow_batch_inference.operators.groups.models import GoldenSet, MlflowModel, SampleScoring, Trust
 from airflow_batch_inference.operators.inputs import read_model, resolve_model
+from airflow_batch_inference.operators.stores import require_mlflow_allowed, storage_for, trusted_digests
 from airflow_batch_inference.storage.uris import is_record_uri
 
 if TYPE_CHECKING:
@@ -46,14 +42,13 @@ class LoadModelOperator(BatchInferenceOperator):
     Returns the record's URI; pushes ``model_sha256`` and ``flavor`` by XCom.
 
     :param model_uri: the model's file or folder: a path, ``file://`` or any fsspec scheme; a model of MLflow's
-        (``models:/churn@champion``, ``models:/churn/3``, ``runs:/<id>/model``); or a model that was loaded before: its
-        record (``load.output``, to give it an alias once it has passed) or an alias (``models/churn@champion``).
-        (templated)
+        (``models:/churn@champion``, ``models:/churn/3``, ``runs:/<id>/model``; :class:`MlflowModel` names its server);
+        or a model that was loaded before: its record (``load.output``, to give it an alias once it has passed) or an
+        alias (``models/churn@champion``). (templated)
     :param as_of: with such an alias, the version that was live at this time, for backfills:
         ``"{{ logical_date | default(dag_run.run_after, true) }}"``; None: the newest. (templated)
     :param alias: from the run's logical date on (its start, where it has none) this alias of the model means this
         version; so an old run that is cleared does not bring its version back. (templated)
-    :param mlflow_tracking_uri: MLflow's server or database; None: as ``MLFLOW_TRACKING_URI`` says. (templated)
     :param flavor: its framework (``sklearn``, ``lightgbm``, ``xgboost``, ``onnx``, ``keras``, ``tensorflow``,
         ``torch``, ``mlflow``); None: told by the file. (templated)
     :param conn_id: Airflow connection that reaches the model and the sample set. (templated)
@@ -62,9 +57,7 @@ class LoadModelOperator(BatchInferenceOperator):
         docs/types.md. (templated)
     :param sha256: digest that the file must have. Formats that can run code when they are loaded (joblib, pickle)
         are refused without it. (templated)
-    :param trusted: types that a skops file may hold beyond the package's own list. (templated)
-    :param verify_signature: ``{"signature": URI, "public_key": URI}`` of an OpenSSF model signature that the model must
-        have; it takes the place of ``sha256``. Needs ``airflow-batch-inference[signing]``. (templated)
+    :param trust: :class:`Trust`: further types of a skops file, or a signature in the place of ``sha256``. (templated)
     :param load_options: what the flavor is given beside the file, such as the class of a PyTorch state dict; see
         docs/flavors.md. (templated)
     :param class_names: what the output calls a classifier's classes, in the model's order. (templated)
@@ -78,13 +71,9 @@ class LoadModelOperator(BatchInferenceOperator):
         file that holds them. (templated)
     :param golden_set: a few hundred rows (URIs, or inline records or frames) whose predictions are stored with the
         model at its first load, and compared at each later one, in every task and worker: an upgraded library that
-        predicts something else is caught before it scores a row. (templated)
-    :param golden_tolerance: how far a prediction may move, relative to its size; 0: not at all. (templated)
-    :param target_column: the sample set's column of true labels, of two classes: from it and the model's probabilities,
-        accuracy, F1 and ROC AUC of later batches are estimated without labels. (templated)
-    :param decision_threshold: the positive class is predicted for probabilities at or over it. (templated)
-    :param predict_method: how the sample set is scored, as ``PredictOperator`` takes it. (templated)
-    :param predict_kwargs: passed to it. (templated)
+        predicts something else is caught before it scores a row. :class:`GoldenSet` says how far they may move.
+        (templated)
+    :param scoring: :class:`SampleScoring`: how the sample set is scored, and its column of true labels. (templated)
     :param label_columns: names of the prediction columns. (templated)
     :param signature: input to the name of its Arrow type (``int64``, ``string``, ``timestamp[us, tz=UTC]``, …), where
         the model does not know it or is to be corrected; for a model without names, all its inputs in its order.
@@ -98,23 +87,17 @@ class LoadModelOperator(BatchInferenceOperator):
         "model_uri",
         "as_of",
         "alias",
-        "mlflow_tracking_uri",
         "flavor",
         "conn_id",
         "csv_options",
         "sha256",
-        "trusted",
-        "verify_signature",
+        "trust",
         "load_options",
         "class_names",
         "sample_set",
         "baseline",
         "golden_set",
-        "golden_tolerance",
-        "target_column",
-        "decision_threshold",
-        "predict_method",
-        "predict_kwargs",
+        "scoring",
         "label_columns",
         "signature",
         "name",
@@ -124,26 +107,20 @@ class LoadModelOperator(BatchInferenceOperator):
     def __init__(
         self,
         *,
-        model_uri: str,
+        model_uri: str | MlflowModel,
         as_of: str | datetime | None = None,
         alias: str | None = None,
-        mlflow_tracking_uri: str | None = None,
         flavor: str | None = None,
         conn_id: str | None = None,
         csv_options: Mapping[str, Any] | None = None,
         sha256: str | None = None,
-        trusted: Sequence[str] | None = None,
-        verify_signature: Mapping[str, str] | None = None,
+        trust: Trust | None = None,
         load_options: Mapping[str, Any] | None = None,
         class_names: Sequence[str] | None = None,
         sample_set: object = None,
         baseline: str | Mapping[str, Any] | None = None,
         golden_set: object = None,
-        golden_tolerance: float | str = 1e-6,
-        target_column: str | None = None,
-        decision_threshold: float | str = 0.5,
-        predict_method: str = "predict",
-        predict_kwargs: Mapping[str, Any] | None = None,
+        scoring: SampleScoring | None = None,
         label_columns: str | Sequence[str] | None = None,
         signature: Mapping[str, str] | None = None,
         name: str | None = None,
@@ -154,34 +131,38 @@ class LoadModelOperator(BatchInferenceOperator):
         self.model_uri = model_uri
         self.as_of = as_of
         self.alias = alias
-        self.mlflow_tracking_uri = mlflow_tracking_uri
         self.flavor = flavor
         self.conn_id = conn_id
         self.csv_options = csv_options
         self.sha256 = sha256
-        self.trusted = trusted
-        self.verify_signature = verify_signature
+        self.trust = trust
+        require_group("trust", trust, Trust)
         self.load_options = load_options
         self.class_names = class_names
         self.sample_set = given_data("sample_set", sample_set)
         self.baseline = baseline
-        self.golden_set = given_data("golden_set", golden_set)
-        self.golden_tolerance = golden_tolerance
-        self.target_column = target_column
-        self.decision_threshold = decision_threshold
-        self.predict_method = predict_method
-        self.predict_kwargs = predict_kwargs
+        # One form, so that all that reads it asks for rows and a tolerance.
+        self.golden_set = golden_set if isinstance(golden_set, GoldenSet | None) else GoldenSet(golden_set)
+        self.scoring = scoring
+        require_group("scoring", scoring, SampleScoring)
         self.label_columns = label_columns
         self.signature = signature
         self.name = name
         self.tag = tag
         self.require_absolute("model_uri", "sample_set", "golden_set")
+        self.require_known(
+            csv_options=require_csv_options,
+            class_names=names,
+            label_columns=names,
+            signature=words,
+            load_options=mapping,
+        )
 
     def perform(self, context: Context) -> str:
         """Verify, load, describe, store; or verify the version that an alias means."""
         by = f"{context['ti'].dag_id}, task {context['ti'].task_id}"
         alias = self._alias()
-        if parse_alias(self.model_uri) is not None or is_record_uri(self.model_uri):
+        if parse_alias(self.uri) is not None or is_record_uri(self.uri):
             uri, record = self._verified_version()
         else:
             uri, record = self._registered(by)
@@ -195,6 +176,11 @@ class LoadModelOperator(BatchInferenceOperator):
         push(context, {"model_sha256": record.sha256, "flavor": record.flavor})
         return uri
 
+    @property
+    def uri(self) -> str:
+        """The model's URI as it was given."""
+        return self.model_uri.uri if isinstance(self.model_uri, MlflowModel) else self.model_uri
+
     def _alias(self) -> str | None:
         """Return the alias to set, if it can be one."""
         alias = optional_text(self.alias)
@@ -207,17 +193,17 @@ class LoadModelOperator(BatchInferenceOperator):
         """Load the model of a record, or the one that an alias means, as every task will; return the record."""
         from airflow_batch_inference.predictors.golden import load_checked
 
-        fixed = ("flavor", "sha256", "trusted", "verify_signature", "load_options", "class_names", "sample_set",
-                 "baseline", "golden_set", "target_column", "label_columns", "name", "signature",
-                 "csv_options")  # fmt: skip
+        fixed = ("flavor", "sha256", "trust", "load_options", "class_names", "sample_set", "baseline", "scoring",
+                 "label_columns", "name", "signature", "csv_options")  # fmt: skip
         given = [name for name in fixed if structure(getattr(self, name)) not in (None, "", [], {}, ())]
+        given += ["golden_set"] if self._golden() is not None else []
         if given:
             message = (
-                f"{self.model_uri} is a version that was loaded before, and its record says all of it. Leave out "
+                f"{self.uri} is a version that was loaded before, and its record says all of it. Leave out "
                 f"{', '.join(given)} here, or give model_uri the model's file."
             )
             raise ConfigurationError(message)
-        uri = resolve_model(self.model_uri, self.as_of, root=self.root, storage=self.storage)
+        uri = resolve_model(self.uri, self.as_of, root=self.root, storage=self.storage)
         record = read_model("model_uri", uri, root=self.root, storage=self.storage)
         load_checked(record, model_storage=storage_for(record.conn_id), storage=self.storage)
         return uri, record
@@ -227,16 +213,13 @@ class LoadModelOperator(BatchInferenceOperator):
         from airflow_batch_inference.workflows.build_baseline import ReferenceOptions
         from airflow_batch_inference.workflows.register_model import register_model
 
-        request = self._request(by)
+        request, scoring = self._request(by), self._scoring()
         return register_model(
             request,
             root=self.root,
             sample_set=structure(self.sample_set),
             options=ReferenceOptions(
-                target_column=optional_text(self.target_column),
-                decision_threshold=number("decision_threshold", self.decision_threshold, low=0, high=1),
-                predict_method=self.predict_method,
-                predict_kwargs=mapping("predict_kwargs", self.predict_kwargs),
+                **scoring,
                 csv=csv_options(self.csv_options),
             ),
             baseline=given_baseline(
@@ -258,7 +241,7 @@ class LoadModelOperator(BatchInferenceOperator):
             flavor=optional_text(self.flavor),
             trust=TrustRequest(
                 sha256=optional_text(self.sha256),
-                trusted=names("trusted", self.trusted),
+                trusted=(self.trust or Trust()).parse("trusted"),
                 signature=self._signature_check(),
                 config_sha256=trusted_digests(),
                 asked_by=by,
@@ -269,42 +252,41 @@ class LoadModelOperator(BatchInferenceOperator):
             name=optional_text(self.name) or name,
             tag=optional_text(self.tag),
             signature=words("signature", self.signature),
-            predict_kwargs=mapping("predict_kwargs", self.predict_kwargs),
+            predict_kwargs=self._scoring()["predict_kwargs"],
         )
 
     def _model_uri(self) -> tuple[str, str | None]:
         """Return the URI of the model's files, and the name that a registry gives it."""
         from airflow_batch_inference.models.mlflow_registry import import_from_mlflow, is_mlflow_uri
 
-        resolve_model(
-            self.model_uri, self.as_of, root=self.root, storage=self.storage
-        )  # refuses as_of without an alias
-        if not is_mlflow_uri(self.model_uri):
-            return self.model_uri, None
-        require_mlflow_allowed(self.model_uri)
-        tracking_uri = optional_text(self.mlflow_tracking_uri)
-        return import_from_mlflow(self.model_uri, root=self.root, storage=self.storage, tracking_uri=tracking_uri)
+        resolve_model(self.uri, self.as_of, root=self.root, storage=self.storage)  # refuses as_of without an alias
+        server = self.model_uri.parse("tracking_uri") if isinstance(self.model_uri, MlflowModel) else None
+        if not is_mlflow_uri(self.uri):
+            if server is not None:
+                message = (
+                    f"model_uri is MlflowModel({self.uri!r}, …), which is no model of MLflow's. Give the URI alone."
+                )
+                raise ConfigurationError(message)
+            return self.uri, None
+        require_mlflow_allowed(self.uri)
+        return import_from_mlflow(self.uri, root=self.root, storage=self.storage, tracking_uri=server)
 
     def _golden(self) -> GoldenRequest | None:
         from airflow_batch_inference.workflows.register_model import GoldenRequest
 
-        dataset = structure(self.golden_set)
-        if dataset is None:
+        asked = None if self.golden_set is None else self.golden_set.parse_all()
+        if asked is None or asked["rows"] is None:
             return None
-        return GoldenRequest(
-            dataset=dataset, tolerance=number("golden_tolerance", self.golden_tolerance, low=0, high=1)
-        )
+        return GoldenRequest(dataset=asked["rows"], tolerance=asked["tolerance"])
+
+    def _scoring(self) -> dict[str, Any]:
+        """Return how the sample set is scored."""
+        return (self.scoring or SampleScoring()).parse_all()
 
     def _signature_check(self) -> SignatureCheck | None:
         from airflow_batch_inference.models.signing import SignatureCheck
 
-        given = mapping("verify_signature", self.verify_signature)
+        given = (self.trust or Trust()).parse("verify_signature")
         if not given:
             return None
-        if set(given) != {"signature", "public_key"}:
-            message = (
-                f"verify_signature has the keys {sorted(given)}; it must have 'signature' and 'public_key', each with "
-                "a URI."
-            )
-            raise ConfigurationError(message)
         return SignatureCheck(signature_uri=str(given["signature"]), public_key_uri=str(given["public_key"]))

@@ -10,16 +10,10 @@ from airflow.sdk import Asset
 
 from airflow_batch_inference.exceptions import ArtifactNotFoundError, ConfigurationError
 from airflow_batch_inference.links import PublishedArtifactsLink
+from airflow_batch_inference.operators.announcements import announce
 from airflow_batch_inference.operators.arguments import boolean, choice, optional_text, structure
-from airflow_batch_inference.operators.base import (
-    BatchInferenceOperator,
-    announce,
-    fence_of,
-    push,
-    run_began,
-    storage_for,
-    task_key,
-)
+from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push, run_began, task_key
+from airflow_batch_inference.operators.stores import storage_for
 from airflow_batch_inference.records import (
     ChallengersRecord,
     DriftResult,

@@ -1,4 +1,4 @@
-"""What a task's ``model``, ``challengers`` and ``split`` mean: one model, or the models of one pass, found and read.
+"""What a task's ``model`` and ``compare`` mean: one model, or the models of one pass, found and read.
 
 A model is a URI or an alias; a list of them is steps behind one another; a dict of names is the models of a split.
 """
@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.models.aliases import parse_alias
-from airflow_batch_inference.operators.arguments import mapping, structure
-from airflow_batch_inference.operators.base import storage_for
+from airflow_batch_inference.operators.arguments import is_known, structure
+from airflow_batch_inference.operators.groups.compare import Challengers, Split
 from airflow_batch_inference.operators.inputs import resolve_model
+from airflow_batch_inference.operators.stores import storage_for
 from airflow_batch_inference.operators.task_context import model_of
 from airflow_batch_inference.records import ChallengersRecord
 from airflow_batch_inference.wording.errors import told_by
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _STEP_KEYS = {"model", "predict_method"}
+_TWO = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,7 @@ class Models:
 
     Attributes
     ----------
-    model, challengers, split, flips, as_of
+    model, compare, as_of
         As :class:`~airflow_batch_inference.operators.predict.PredictOperator` takes them.
     conn_id
         The Airflow connection that reaches plain model files.
@@ -57,9 +59,7 @@ class Models:
     """
 
     model: Any
-    challengers: Any
-    split: Any
-    flips: Any
+    compare: Challengers | Split | None
     as_of: Any
     conn_id: str | None
     root: str
@@ -81,19 +81,19 @@ class Models:
         from airflow_batch_inference.predictors.graphs.split import SplitGraph
         from airflow_batch_inference.predictors.shares import parse_split
 
-        given = structure(self.model)
-        challengers, split = mapping("challengers", self.challengers), mapping("split", self.split)
-        rule = parse_disagreements(mapping("flips", self.flips))
+        given, compare = structure(self.model), self.compare
+        require_comparable(given, compare)
         chains = _chains("model", given) if isinstance(given, Mapping) else {"": _steps("model", given)}
-        _require_together(chains, challengers, split)
-        asked = _chains("challengers", challengers)
+        beside = compare.parse_all() if isinstance(compare, Challengers) else {"challengers": {}, "flips": {}}
+        rule = parse_disagreements(beside["flips"])
+        asked = _chains("challengers", beside["challengers"])
         self._require_alias([*chains.values(), *asked.values()])
         main, *others = (self._chain(name, steps) for name, steps in chains.items())
-        if split:
-            return SplitGraph(main=main, others=tuple(others), split=parse_split(split, [*chains]))
+        if isinstance(compare, Split):
+            return SplitGraph(main=main, others=tuple(others), split=parse_split(compare.asked(), [*chains]))
         if asked:
-            beside = tuple(self._challenger(name, steps) for name, steps in asked.items())
-            return ShadowGraph(main=main, challengers=beside, rule=rule)
+            challengers = tuple(self._challenger(name, steps) for name, steps in asked.items())
+            return ShadowGraph(main=main, challengers=challengers, rule=rule)
         return ChainGraph(main=main)
 
     def _require_alias(self, chains: Sequence[Sequence[_Step]]) -> None:
@@ -190,27 +190,24 @@ def _steps(argument: str, given: object) -> list[_Step]:
     return found
 
 
-def _require_together(chains: Mapping[str, Any], challengers: Mapping[str, Any], split: Mapping[str, Any]) -> None:
-    """Refuse arguments that do not go together.
+def require_comparable(model: object, compare: Challengers | Split | None) -> None:
+    """Refuse a model and what is compared with it where they do not go together, as far as the model is known.
 
     Raises
     ------
     ConfigurationError
-        Says which, and what to do.
+        Says what to do.
     """
-    is_split = "" not in chains
-    if is_split and not split:
+    given = structure(model) if is_known(model) else model
+    names = [*given] if isinstance(given, Mapping) else []
+    if isinstance(given, Mapping) and not isinstance(compare, Split):
         message = (
-            f"model names several models ({', '.join(chains) or 'none'}), but there is no split to say which of them "
-            'scores a row. Give split={"weights": {…}}; or a list, for steps behind one another; or challengers=.'
+            f"model names several models ({', '.join(map(str, names)) or 'none'}), but there is no Split to say which "
+            "of them scores a row. Give compare=Split(weights={…}); or a list, for steps behind one another; or "
+            "compare=Challengers({…})."
         )
-    elif split and (not is_split or len(chains) < 2):
-        message = 'split needs several models by name: model={"a": uri, "b": uri}.'
-    elif split and challengers:
-        message = (
-            "split and challengers were both given: a challenger is compared with one champion, which a split has not. "
-            "Leave one of them out."
-        )
-    else:
-        return
-    raise ConfigurationError(message)
+        raise ConfigurationError(message)
+    is_one = isinstance(given, (list, tuple)) or (isinstance(given, str) and is_known(given))
+    if isinstance(compare, Split) and (is_one or (isinstance(given, Mapping) and len(names) < _TWO)):
+        message = 'Split needs several models by name: model={"a": uri, "b": uri}.'
+        raise ConfigurationError(message)

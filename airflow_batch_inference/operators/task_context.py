@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_batch_inference.operators.base import storage_for, task_key, trusted_digests
+from airflow_batch_inference.operators.base import task_key
 from airflow_batch_inference.operators.inputs import read_model
+from airflow_batch_inference.operators.stores import storage_for, trusted_digests
 from airflow_batch_inference.records import fingerprint
 from airflow_batch_inference.storage.uris import is_record_uri
 

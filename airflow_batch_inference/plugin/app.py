@@ -20,7 +20,7 @@ from airflow.utils.session import create_session
 from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
-from airflow_batch_inference.operators.base import CONFIG_SECTION, artifact_root, artifact_storage
+from airflow_batch_inference.operators.stores import CONFIG_SECTION, artifact_root, artifact_storage
 from airflow_batch_inference.plugin import dag_page, overview_page, run_page, runs, task_page
 from airflow_batch_inference.plugin.artifacts import Artifacts, NotShownError
 from airflow_batch_inference.plugin.html import crumbs, empty, page, text

@@ -39,6 +39,8 @@ OPERATORS = frozenset(
     {
         "LoadModelOperator",
         "PredictOperator",
+        "PreflightOperator",
+        "ScoringScriptOperator",
         "EvaluateModelOperator",
         "DriftAnalysisOperator",
         "DriftGateOperator",

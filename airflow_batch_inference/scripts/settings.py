@@ -111,7 +111,7 @@ class ScriptSettings:
         _require_one_of("output_action", self.output_action, OUTPUT_ACTIONS)
         _require_one_of("logging_level", self.logging_level, LOGGING_LEVELS)
         table_format(self.output_file_name)
-        _require_variables(self.environment_variables)
+        require_script_variables(self.environment_variables)
         if any(not isinstance(each, str) or "\0" in each for each in self.program_arguments):
             message = f"program_arguments is {list(self.program_arguments)!r}; all of them must be text."
             raise ConfigurationError(message)
@@ -179,7 +179,14 @@ def _require_one_of(name: str, value: str, known: Collection[str]) -> None:
         raise ConfigurationError(message)
 
 
-def _require_variables(variables: Mapping[str, str]) -> None:
+def require_script_variables(variables: Mapping[str, str]) -> None:
+    """Refuse environment variables that no process can have, or that tell a script its folders.
+
+    Raises
+    ------
+    ConfigurationError
+        Names one.
+    """
     require_variables(variables)
     for name in variables:
         if name in RESERVED:

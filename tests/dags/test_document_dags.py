@@ -273,7 +273,7 @@ def test_the_script_of_its_page_scores_files(follower, churn):
     joblib.dump(LogisticRegression(max_iter=1000).fit(frame, churned), "churn.joblib")
     follower.follow(script)
     arguments = 'scoring_script="/data/score.py", model="/data/churn.joblib", dataset="/data/in"'
-    code = f'PredictOperator(task_id="predict", {arguments})'
+    code = f'ScoringScriptOperator(task_id="predict", {arguments})'
     follower.run_dags(follower.dag_of(follower.world.text(code)))
 
 

@@ -12,7 +12,9 @@ DAGS = Path(__file__).resolve().parents[2] / "dags"
 FILES = sorted(path.stem for path in DAGS.glob("*.py"))
 STARTED_BY_ASSETS = {"batch_inference_on_asset", "batch_inference_partitions"}
 """See test_event_driven.py."""
-NAMES = [name for name in FILES if name not in STARTED_BY_ASSETS]
+VARIANTS = {"batch_inference_drift_fails", "batch_inference_every_30_minutes"}
+"""Of batch_inference_basic, in its file."""
+NAMES = sorted({*FILES, *VARIANTS} - STARTED_BY_ASSETS)
 BESIDE = {"batch_inference_retrain", "batch_inference_features", "batch_inference_daily_features"}
 """DAGs that share a file with another."""
 
@@ -29,9 +31,9 @@ def run(dagbag, name, conf=None, **arguments):
     return str(dag_run.state), {ti.task_id: str(ti.state) for ti in dag_run.get_task_instances()}
 
 
-def test_there_are_the_eleven_examples_of_which_three_have_two_dags(dagbag):
-    assert set(dagbag.dags) == {*FILES, *BESIDE}
-    assert len(FILES) == 11
+def test_there_are_the_nine_examples_of_which_three_have_two_dags_and_one_has_three(dagbag):
+    assert set(dagbag.dags) == {*FILES, *VARIANTS, *BESIDE}
+    assert len(FILES) == 9
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 from airflow.sdk.exceptions import AirflowException
 
+from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.flavors.forests.forest import ZERO_NAN_RIGHT
 from airflow_batch_inference.flavors.lightgbm import forest as lightgbm_forest
-from airflow_batch_inference.operators import LoadModelOperator, PredictOperator
+from airflow_batch_inference.operators import LoadModelOperator, PredictOperator, Processes
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.trees import fast_model
 
@@ -27,7 +28,9 @@ def predict(runner, model_file, batch, monkeypatch):
         path = model or model_file
         pinned = hashlib.sha256(path.read_bytes()).hexdigest()
         model = runner(LoadModelOperator(task_id="load", model_uri=str(path), sha256=pinned))
-        operator = PredictOperator(task_id="predict", model=model, dataset=str(batch), accelerate=accelerate)
+        operator = PredictOperator(
+            task_id="predict", model=model, dataset=str(batch), engine=Processes(accelerate=accelerate)
+        )
         return STORE.read_record(runner(operator))
 
     return predict
@@ -49,7 +52,7 @@ def test_off_leaves_the_record_as_it_was(predict):
 
 
 def test_another_word_fails_with_the_choices(predict):
-    with pytest.raises(AirflowException, match="'auto', 'off' or 'require'"):
+    with pytest.raises(ConfigurationError, match="'auto', 'off', 'require'"):
         predict("always")
 
 

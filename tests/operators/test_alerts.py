@@ -12,7 +12,7 @@ import pytest
 
 from airflow_batch_inference.operators import DriftAnalysisOperator
 from airflow_batch_inference.operators.alerts import Cooldown, SentAlertsRecord
-from airflow_batch_inference.operators.base import alert
+from airflow_batch_inference.operators.announcements import alert
 from airflow_batch_inference.records import DriftStatus, TaskKey
 from airflow_batch_inference.storage.store import Storage
 

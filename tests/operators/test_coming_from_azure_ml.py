@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 import runpy
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from airflow_batch_inference.compat.azureml.deployment import _SETTINGS
-from airflow_batch_inference.operators import PredictOperator
-from airflow_batch_inference.operators.predict_script import OF_FILES, OF_SCRIPTS
+from airflow_batch_inference.operators import ErrorLimits, ScoringScriptOperator, ScriptEnvironment, ScriptSettings
 
 DOCS = Path(__file__).parents[2] / "docs"
 GUIDE = (DOCS / "coming-from-azure-ml.md").read_text()
@@ -47,18 +46,18 @@ def test_the_example_runs_from_the_deployments_file_to_the_published_one(runner,
 
 def test_the_other_blocks_can_be_executed(example):
     mapped = runpy.run_path(str(example / "mapped.py"))["predict"]
-    assert mapped.operator_class is PredictOperator
+    assert mapped.operator_class is ScoringScriptOperator
 
 
 def test_every_setting_of_a_deployment_and_every_argument_of_scripts_is_in_the_tables():
     rows = "".join(line for line in GUIDE.splitlines() if line.startswith("|"))
     for key in _SETTINGS:
         assert f"`{key}`" in rows
-    known = inspect.signature(PredictOperator.__init__).parameters
+    groups = (ScriptSettings, ErrorLimits, ScriptEnvironment)
+    known = {each.name: each.default for kind in groups for each in fields(kind)}
     table = (DOCS / "scripts.md").read_text().split("## Settings", 1)[1].split("\n## ", 1)[0]
     named = re.findall(r"^\| `(\w+)` \| (.*?) \|", table, re.MULTILINE)
-    assert {name for name, _ in named} >= {*OF_SCRIPTS, *OF_FILES}
+    assert {name for name, _ in named} >= {*known, "scoring_script", "code", "program_arguments"}
     for name, default in named:
-        assert name in known
-        if name in OF_FILES:
-            assert default.strip("`") in (str(known[name].default), "none")
+        if name in known:
+            assert default.strip("`") in (str(known[name]), "none", "the worker's")

@@ -8,7 +8,7 @@ from airflow.sdk.io import fs as airflow_fs
 
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.operators import LogArtifactsOperator
-from airflow_batch_inference.operators.base import artifact_storage, storage_for
+from airflow_batch_inference.operators.stores import artifact_storage, storage_for
 
 CONN_ID = "AIRFLOW__BATCH_INFERENCE__ARTIFACT_CONN_ID"
 

@@ -17,11 +17,15 @@ from airflow.sdk import task
 from sklearn.linear_model import LogisticRegression
 
 import airflow_batch_inference as abi
+from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.operators import (
     DriftAnalysisOperator,
     EvaluateModelOperator,
     LoadModelOperator,
     PredictOperator,
+    PreflightOperator,
+    ScoringScriptOperator,
+    ScriptSettings,
 )
 from airflow_batch_inference.storage.store import Storage
 
@@ -124,20 +128,19 @@ def test_every_operator_takes_the_options_and_renders_them(runner, named):
         task_id="evaluate", model=model, dataset=path, label_columns="label", csv_options=dict(options)
     )
     assert STORE.read_record(runner(evaluation)).metrics["accuracy"] == estimator.score(frame, np.arange(40) < 20)
-    preflight = PredictOperator(
-        task_id="preflight", model=model, dataset=path, csv_options=dict(options), preflight=True
-    )
+    preflight = PreflightOperator(task_id="preflight", model=model, dataset=path, csv_options=dict(options))
     assert runner(preflight) is None
     assert runner.xcoms["preflight"]["rows"] == 40
 
 
 @pytest.mark.parametrize("operator", [PredictOperator, DriftAnalysisOperator])
 def test_a_word_that_is_not_known_is_refused_with_the_one_that_is_meant(runner, model_file, batch, operator):
-    asked = operator(task_id="t", dataset=str(batch), csv_options={"sep": ";"})
-    if operator is PredictOperator:
-        asked.model = str(model_file)
+    asked = {"task_id": "t", "model": str(model_file), "dataset": str(batch)}
+    with pytest.raises(ConfigurationError, match=r"csv_options has the key 'sep', .*did you mean 'separator'"):
+        operator(csv_options={"sep": ";"}, **asked)
+    runner.params = {"options": {"sep": ";"}}
     with pytest.raises(AirflowFailException, match=r"csv_options has the key 'sep', .*did you mean 'separator'"):
-        runner(asked)
+        runner(operator(csv_options="{{ params.options }}", **asked))
 
 
 def test_a_function_gets_rows_that_are_read_with_them(runner, named):
@@ -152,13 +155,12 @@ def test_a_function_gets_rows_that_are_read_with_them(runner, named):
 def test_a_model_that_scores_file_by_file_reads_them_so(runner, named):
     estimator, frame, given, path = named
     model = runner(LoadModelOperator(task_id="load", **given))
-    options = PredictOperator(
+    options = ScoringScriptOperator(
         task_id="predict",
         model=model,
         dataset=path,
-        output_schema="azure",
         csv_options=GERMAN,
-        output_file_name="x.csv",
+        settings=ScriptSettings(output_file_name="x.csv"),
     )
     record = STORE.read_record(runner(options))
     found = pd.read_csv(record.parts[0].uri.removeprefix("file://"))
@@ -167,11 +169,9 @@ def test_a_model_that_scores_file_by_file_reads_them_so(runner, named):
 
 def test_a_scoring_script_reads_its_files_itself(runner, tmp_path):
     (tmp_path / "score.py").write_text("def init(): pass\ndef run(batch): return batch\n")
-    predict = PredictOperator(
-        task_id="t", dataset=str(tmp_path), scoring_script=str(tmp_path / "score.py"), csv_options={"separator": ";"}
-    )
-    with pytest.raises(AirflowFailException, match="csv_options cannot be given here"):
-        runner(predict)
+    script = str(tmp_path / "score.py")
+    with pytest.raises(ConfigurationError, match="csv_options cannot be given here"):
+        ScoringScriptOperator(task_id="t", dataset=str(tmp_path), scoring_script=script, csv_options={"separator": ";"})
 
 
 def test_a_request_from_a_file_is_read_with_them(named):

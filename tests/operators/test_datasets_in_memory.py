@@ -27,6 +27,7 @@ from airflow_batch_inference.operators import (
     EvaluateModelOperator,
     LoadModelOperator,
     PredictOperator,
+    RowPolicy,
 )
 from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
@@ -116,7 +117,7 @@ def test_a_bad_row_is_set_aside_with_its_place_in_the_frame(load, score, rng_fra
         score(load(estimator), frame)
     text = rng_frame.astype(str)
     text.iloc[7, 0] = "seven"
-    record, found = score(load(estimator), text, error_threshold=1)
+    record, found = score(load(estimator), text, rows=RowPolicy(error_threshold=1))
     assert len(found) == len(rng_frame) - 1
     rejected = open_dataset(record.quarantine[0].uri, STORE).whole().to_pylist()
     assert [(row["_file"], row["_row"]) for row in rejected] == [("the inline dataset", 7)]
@@ -226,6 +227,6 @@ def test_a_bad_row_of_a_list_is_named_and_may_be_set_aside(load, score, tmp_path
     model = load(LinearRegression().fit(frame, frame["a"]))
     with pytest.raises(AirflowFailException, match="two"):
         score(model, str(path))
-    record, found = score(model, str(path), error_threshold=1)
+    record, found = score(model, str(path), rows=RowPolicy(error_threshold=1))
     assert found["a"].astype(float).tolist() == [1.0, 3.0]
     assert open_dataset(record.quarantine[0].uri, STORE).whole()["_row"].to_pylist() == [1]

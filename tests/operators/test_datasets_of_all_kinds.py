@@ -15,7 +15,7 @@ import pytest
 from airflow_batch_inference.formats.csv import reader
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.jobs.part import PartScorer
-from airflow_batch_inference.operators import LoadModelOperator, PredictOperator
+from airflow_batch_inference.operators import LoadModelOperator, PredictOperator, Processes
 from airflow_batch_inference.storage.store import Storage
 
 SEMICOLONS = {"separator": ";", "decimal": ",", "encoding": "cp1252", "header": False, "names": ["a", "b", "key"]}
@@ -117,7 +117,7 @@ def test_the_bytes_are_the_same_after_a_kill_with_other_processes_and_once_more(
     dataset, more = made(kind)
     predict = functools.partial(PredictOperator, task_id="predict", model=model, dataset=dataset, **more)
 
-    whole = runner(predict(max_workers=1, artifact_root=str(tmp_path / "whole")))
+    whole = runner(predict(artifact_root=str(tmp_path / "whole"), engine=Processes(max_workers=1)))
     expected = Storage().read_record(whole)
     pd.testing.assert_frame_equal(rows_of(whole)[["a", "b", "key"]], frame, rtol=1e-15)
 
@@ -131,14 +131,14 @@ def test_the_bytes_are_the_same_after_a_kill_with_other_processes_and_once_more(
 
     monkeypatch.setattr(PartScorer, "score", killed)
     with pytest.raises(KilledError):
-        runner(predict(max_workers=1))
+        runner(predict(engine=Processes(max_workers=1)))
     monkeypatch.setattr(PartScorer, "score", score)
-    resumed = runner(predict(max_workers=2), try_number=2)
+    resumed = runner(predict(engine=Processes(max_workers=2)), try_number=2)
     found = Storage().read_record(resumed)
     assert [part.sha256 for part in found.parts] == [part.sha256 for part in expected.parts]
     assert found.job_key == expected.job_key
     assert len(list(runner.root.glob("**/task_id=predict/**/*.parquet"))) == len(expected.parts)
-    assert runner(predict(max_workers=1), try_number=3) == resumed
+    assert runner(predict(engine=Processes(max_workers=1)), try_number=3) == resumed
 
 
 @pytest.mark.parametrize(

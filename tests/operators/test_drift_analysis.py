@@ -9,9 +9,20 @@ import numpy as np
 import pandas as pd
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException
+from grouped import grouped
 
 from airflow_batch_inference.cli import main
-from airflow_batch_inference.operators import DriftAnalysisOperator, LoadModelOperator, PredictOperator
+from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.operators import (
+    DriftAnalysisOperator,
+    EffectRule,
+    History,
+    LoadModelOperator,
+    PredictOperator,
+    Processes,
+    RowPolicy,
+    SampleScoring,
+)
 from airflow_batch_inference.records import BaselineRecord, DriftStatus, HistoryEntry, PredictionSetRecord
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.workflows.verify import verify
@@ -45,7 +56,8 @@ def moved(tmp_path, rng_frame):
 
 
 @pytest.mark.parametrize(
-    "arguments", [{}, {"passthrough_columns": None}, {"log_result_set": False}, {"max_workers": 2, "isolate": True}]
+    "arguments",
+    [{}, {"passthrough_columns": None}, {"log_result_set": False}, {"engine": Processes(max_workers=2, isolate=True)}],
 )
 def test_rows_counted_while_they_are_scored_give_what_reading_them_again_gives(runner, model, moved, arguments):
     counted = runner(PredictOperator(task_id="counted", model=model, dataset=moved, **arguments))
@@ -67,7 +79,11 @@ def test_csv_text_that_is_parsed_is_counted_as_the_numbers_it_stands_for(runner,
     frame.to_csv(tmp_path / "batch.csv", index=False)
     for task, kept in (("kept", "all"), ("bare", None)):
         operator = PredictOperator(
-            task_id=task, model=model, dataset=str(tmp_path / "batch.csv"), error_threshold=1, passthrough_columns=kept
+            task_id=task,
+            model=model,
+            dataset=str(tmp_path / "batch.csv"),
+            passthrough_columns=kept,
+            rows=RowPolicy(error_threshold=1),
         )
         prediction = runner(operator)
         result = STORE.read_record(runner(DriftAnalysisOperator(task_id=f"drift_{task}", dataset=prediction)))
@@ -160,10 +176,10 @@ def test_performance_is_estimated_without_labels(runner, model_file, digest, rng
             model_uri=str(model_file),
             sha256=digest,
             sample_set=str(tmp_path / "labelled.parquet"),
-            target_column="y",
+            scoring=SampleScoring(target_column="y"),
         )
     )
-    prediction = runner(PredictOperator(task_id="predict", model=model, dataset=moved, allow_nan=True))
+    prediction = runner(PredictOperator(task_id="predict", model=model, dataset=moved, rows=RowPolicy(allow_nan=True)))
     result = STORE.read_record(runner(DriftAnalysisOperator(task_id="drift", dataset=prediction)))
     assert set(result.performance) == set(result.reference_performance) == {"accuracy", "f1", "roc_auc"}
     assert 0.5 < result.performance["accuracy"] < 1.0
@@ -187,9 +203,9 @@ def test_rejected_rows_among_inputs_that_were_not_kept_are_refused_with_the_cure
         task_id="predict",
         model=model,
         dataset=str(tmp_path / "batch.csv"),
-        error_threshold=1,
         log_result_set=False,
         profile=False,
+        rows=RowPolicy(error_threshold=1),
     )
     prediction = runner(operator)
     with pytest.raises(AirflowException, match=r"1 of its input were rejected.*profile=True"):
@@ -232,7 +248,11 @@ def test_the_same_baseline_is_not_made_twice(runner, model_file, digest, sample_
 
 def test_a_target_column_needs_a_sample_set(runner, model_file, digest):
     with pytest.raises(AirflowException, match="there is no sample_set to find it in"):
-        runner(LoadModelOperator(task_id="load", model_uri=str(model_file), sha256=digest, target_column="y"))
+        runner(
+            LoadModelOperator(
+                task_id="load", model_uri=str(model_file), sha256=digest, scoring=SampleScoring(target_column="y")
+            )
+        )
 
 
 def test_switched_off_it_needs_no_data_at_all(runner, model):
@@ -317,7 +337,7 @@ def test_history_may_be_switched_off_or_kept_to_the_weekday(nights):
         nights(number, night(number))
     assert nights(15, night(15, shift=0.2), history="none").status == DriftStatus.NOT_ANALYSED
     assert nights(16, night(16), history="weekday").previous_runs == 2
-    assert nights(16, night(16), history_runs="5").previous_runs == 5
+    assert nights(16, night(16), history=History(runs="5")).previous_runs == 5
 
 
 def test_after_a_week_of_drift_ordinary_data_are_not_odd(runner, model, moved, batch):
@@ -334,7 +354,11 @@ def test_drift_counts_only_where_it_lasts(runner, model, moved, batch):
     def run(number, dataset):
         runner.logical_date = FIRST + timedelta(days=number)
         operator = DriftAnalysisOperator(
-            task_id="drift", model=model, dataset=dataset, min_drift_runs="2", of_runs="3", on_drift="fail"
+            task_id="drift",
+            model=model,
+            dataset=dataset,
+            on_drift="fail",
+            history=History(min_drift_runs="2", of_runs="3"),
         )
         return STORE.read_record(runner(operator, run_id=f"run {number}"))
 
@@ -353,8 +377,8 @@ def test_drift_counts_only_where_it_lasts(runner, model, moved, batch):
     ("arguments", "said"),
     [
         ({"rule": "psi"}, "rule is 'psi'"),
-        ({"history": "month"}, "history is 'month'"),
-        ({"history_runs": "few"}, "history_runs is 'few'"),
+        ({"which": "month"}, "which is 'month'"),
+        ({"runs": "few"}, "runs is 'few'"),
         ({"min_drift_runs": 3, "of_runs": 2}, "min_drift_runs is 3, more than of_runs, 2"),
         ({"column_limits": {"a": 3}}, "column_limits of 'a' is 3"),
         ({"column_limits": {"a": {"missing": "much"}}}, "missing of column 'a' is 'much'"),
@@ -367,8 +391,12 @@ def test_drift_counts_only_where_it_lasts(runner, model, moved, batch):
     ],
 )
 def test_arguments_that_can_never_work_are_named(runner, model, moved, arguments, said):
-    with pytest.raises(AirflowException, match=said):
-        runner(DriftAnalysisOperator(task_id="drift", model=model, dataset=moved, **arguments))
+    with pytest.raises((AirflowException, ConfigurationError), match=said):
+        runner(
+            DriftAnalysisOperator(
+                task_id="drift", model=model, dataset=moved, **grouped(arguments, rule=EffectRule, history=History)
+            )
+        )
 
 
 def test_arguments_may_be_templates(runner, model, moved):
@@ -383,7 +411,7 @@ def test_arguments_may_be_templates(runner, model, moved):
         column_limits="{{ params.limits }}",
         drift_threshold="{{ params.none }}",
         ignore_columns="{{ ['b'] }}",
-        min_rows="{{ 30 }}",
+        rule=EffectRule(min_rows="{{ 30 }}"),
     )
     result = STORE.read_record(runner(operator))
     assert {column.name: column.status for column in result.columns if column.name != "score"} == {

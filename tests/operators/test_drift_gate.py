@@ -10,7 +10,7 @@ from airflow.sdk import DAG, Asset, AssetAlias, TaskGroup
 from airflow.sdk.bases.operator import BaseOperator, ExecutorSafeguard
 
 from airflow_batch_inference.operators import DriftGateOperator
-from airflow_batch_inference.operators.base import announce_drift
+from airflow_batch_inference.operators.announcements import announce_drift
 from airflow_batch_inference.storage.store import Storage
 
 STORE = Storage()

@@ -11,7 +11,15 @@ import pytest
 from airflow.exceptions import AirflowException
 from airflow.sdk import DAG, XComArg
 
-from airflow_batch_inference.operators import DriftAnalysisOperator, LoadModelOperator, PredictOperator
+from airflow_batch_inference.operators import (
+    DriftAnalysisOperator,
+    EffectRule,
+    LoadModelOperator,
+    MlrunRule,
+    PredictOperator,
+    SampleScoring,
+    WallarooLayout,
+)
 from airflow_batch_inference.storage.store import Storage
 
 
@@ -70,12 +78,12 @@ def test_few_rows_of_data_are_insufficient_and_no_error(drift, place, rows):
     assert (str(result.status), error) == ("INSUFFICIENT", None)
 
 
-@pytest.mark.parametrize("rule", ["effect", "mlrun"])
-def test_a_reference_of_few_rows_can_never_give_a_verdict(drift, place, rule):
+@pytest.mark.parametrize(("rule", "kind"), [("effect", EffectRule), ("mlrun", MlrunRule)])
+def test_a_reference_of_few_rows_can_never_give_a_verdict(drift, place, rule, kind):
     result, error = drift(place(frame(200, a=100)), sample_set=place(frame(10)), rule=rule)
     assert "The reference has 10 rows, and below 30 (min_rows)" in error
     assert str(result.status) == "INSUFFICIENT"
-    assert drift(place(frame(200)), sample_set=place(frame(10)), rule=rule, min_rows=10)[1] is None
+    assert drift(place(frame(200)), sample_set=place(frame(10)), rule=kind(min_rows=10))[1] is None
 
 
 def test_a_model_whose_inputs_were_not_kept_is_not_watched(runner, drift, model_file, digest, sample_set, batch):
@@ -252,9 +260,8 @@ def test_the_target_of_a_model_without_names_is_not_gone(runner, place, tmp_path
             model_uri=str(tmp_path / "model.joblib"),
             sha256=sha256_of(tmp_path / "model.joblib"),
             sample_set=place(sample),
-            target_column="churned",
             label_columns=names,
-            predict_method="predict_proba",
+            scoring=SampleScoring(target_column="churned", predict_method="predict_proba"),
         )
     )
     drift = runner(DriftAnalysisOperator(task_id="drift", dataset=place(data), model=load))
@@ -370,7 +377,7 @@ def sets(runner, model_file, digest, rng_frame, tmp_path):
     return make
 
 
-@pytest.mark.parametrize("more", [{}, {"output_schema": "wallaroo"}])
+@pytest.mark.parametrize("more", [{}, {"layout": WallarooLayout()}])
 def test_several_sets_are_compared_like_one(runner, sets, tmp_path, more):
     same, moved = sets(**more)
     plain = str(tmp_path / "same.parquet")
@@ -387,8 +394,8 @@ def test_several_sets_are_compared_like_one(runner, sets, tmp_path, more):
 
 
 def test_columns_that_are_called_otherwise_in_one_of_several_places_are_refused(runner, sets, tmp_path):
-    same, _ = sets(output_schema="wallaroo")
+    same, _ = sets(layout=WallarooLayout())
     plain = str(tmp_path / "same.parquet")
     for arguments in ({"dataset": [same, plain], "sample_set": plain}, {"dataset": plain, "sample_set": [same, plain]}):
-        with pytest.raises(AirflowException, match="output_schema"):
+        with pytest.raises(AirflowException, match="layout of its own"):
             runner(DriftAnalysisOperator(task_id="drift", perform_drift_analysis=True, **arguments))

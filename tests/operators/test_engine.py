@@ -6,9 +6,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
+from grouped import grouped
 
 from airflow_batch_inference.exceptions import ArtifactNotFoundError, ConfigurationError, WorkerError
-from airflow_batch_inference.operators import LoadModelOperator, PredictOperator
+from airflow_batch_inference.operators import LoadModelOperator, PredictOperator, Processes, RowPolicy
 from airflow_batch_inference.operators.arguments import byte_size, optional_whole_number, whole_number
 from airflow_batch_inference.operators.base import fence_of
 from airflow_batch_inference.records import PredictionSetRecord
@@ -46,7 +47,10 @@ def test_rejects_are_counted_by_xcom_and_limits_may_be_templates(runner, tmp_pat
     frame.to_parquet(path)
     runner.params = {"limit": 1}
     operator = PredictOperator(
-        task_id="predict", model=model, dataset=str(path), error_threshold="{{ params.limit }}", redact_columns="['b']"
+        task_id="predict",
+        model=model,
+        dataset=str(path),
+        rows=RowPolicy(error_threshold="{{ params.limit }}", redact_columns="['b']"),
     )
     record = read(runner(operator))
     assert (runner.xcoms["predict"]["rows"], runner.xcoms["predict"]["rows_rejected"]) == (2, 1)
@@ -71,8 +75,15 @@ def test_rejects_are_counted_by_xcom_and_limits_may_be_templates(runner, tmp_pat
     ],
 )
 def test_arguments_that_can_never_work_are_named(runner, model, batch, argument, value):
+    def predict(given):
+        groups = grouped({argument: given}, rows=RowPolicy, engine=Processes)
+        return PredictOperator(task_id="predict", model=model, dataset=str(batch), **groups)
+
+    with pytest.raises(ConfigurationError, match=argument):
+        predict(value)
+    runner.params = {"value": value}
     with pytest.raises(AirflowFailException, match=argument):
-        runner(PredictOperator(task_id="predict", model=model, dataset=str(batch), **{argument: value}))
+        runner(predict("{{ params.value }}"))
 
 
 def test_sizes_and_whole_numbers():
@@ -86,7 +97,9 @@ def test_sizes_and_whole_numbers():
 
 def test_isolate_scores_in_a_worker_process(runner, model, batch):
     alone = read(runner(PredictOperator(task_id="alone", model=model, dataset=str(batch))))
-    isolated = read(runner(PredictOperator(task_id="isolated", model=model, dataset=str(batch), isolate=True)))
+    isolated = read(
+        runner(PredictOperator(task_id="isolated", model=model, dataset=str(batch), engine=Processes(isolate=True)))
+    )
     columns = [pq.read_table(each.parts[0].uri.removeprefix("file://")) for each in (alone, isolated)]
     assert columns[0].equals(columns[1])
 

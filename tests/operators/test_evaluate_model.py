@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 from airflow.sdk import Asset, AssetAlias
+from grouped import grouped
 from sklearn import datasets, metrics
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -20,7 +21,15 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from airflow_batch_inference.operators import EvaluateModelOperator, LoadModelOperator, LogArtifactsOperator
+from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.operators import (
+    EarlierEvaluation,
+    EvaluateModelOperator,
+    LoadModelOperator,
+    LogArtifactsOperator,
+    Problem,
+    RowPolicy,
+)
 from airflow_batch_inference.records import EvaluationRecord, PredictionSetRecord
 from airflow_batch_inference.storage.store import Storage
 
@@ -208,7 +217,7 @@ def test_a_native_boosters_probabilities_are_classes_from_a_half_on(runner, eval
     assert found.metrics["accuracy"] == metrics.accuracy_score(truth, chance >= 0.5)
     assert found.metrics["roc_auc"] == pytest.approx(metrics.roc_auc_score(truth, chance))
     assert found.decision_threshold == 0.5
-    other = evaluate(str(model_file), write(rng_frame.assign(truth=truth)), decision_threshold="0.8")
+    other = evaluate(str(model_file), write(rng_frame.assign(truth=truth)), problem=Problem(decision_threshold="0.8"))
     assert other.metrics["recall"] == metrics.recall_score(truth, chance >= 0.8)
     assert other.metrics["recall"] < found.metrics["recall"]
     assert other.metrics["roc_auc"] == found.metrics["roc_auc"]
@@ -216,7 +225,7 @@ def test_a_native_boosters_probabilities_are_classes_from_a_half_on(runner, eval
 
 def test_labels_may_call_a_boosters_classes_by_names_of_their_own(evaluate, write, rng_frame, model_file):
     truth = np.where(rng_frame["a"] + rng_frame["b"] > 0.3, "yes", "no")
-    found = evaluate(str(model_file), write(rng_frame.assign(truth=truth)), classes=["no", "yes"])
+    found = evaluate(str(model_file), write(rng_frame.assign(truth=truth)), problem=Problem(classes=["no", "yes"]))
     assert found.outputs[0].positive_class == "yes"
     with pytest.raises(AirflowFailException, match=r"No value of the label column 'truth' is a class"):
         evaluate(str(model_file), write(rng_frame.assign(truth=truth)))
@@ -351,7 +360,7 @@ def test_rejected_rows_are_counted_and_not_evaluated(load, write, evaluate, tumo
     uri = load(model)
     with pytest.raises(AirflowFailException, match=r"row 3"):
         evaluate(uri, write(broken))
-    found = evaluate(uri, write(broken), error_threshold="1")
+    found = evaluate(uri, write(broken), rows=RowPolicy(error_threshold="1"))
     assert (found.rows, found.rows_rejected, found.outputs[0].rows) == (283, 1, 283)
 
 
@@ -404,14 +413,18 @@ def test_a_new_model_may_be_worse_than_the_live_one_by_so_much(load, write, eval
     champion = runner(EvaluateModelOperator(task_id="live", model=live, dataset=dataset, label_columns="truth"))
     stump = DecisionTreeClassifier(max_depth=1, random_state=0).fit(labelled.iloc[:, :5], labelled["truth"])
     weaker = load(stump, "weaker")
-    asked = {"baseline_evaluation": champion, "on_failure": "record"}
-    lost = evaluate(weaker, dataset, max_regression={"roc_auc": 0.01}, **asked)
+    asked = {"on_failure": "record"}
+    lost = evaluate(weaker, dataset, **asked, compare=EarlierEvaluation(champion, max_regression={"roc_auc": 0.01}))
     assert lost.verdicts[0].least == pytest.approx(record_of(champion).metrics["roc_auc"] - 0.01)
     assert not lost.passed
     assert lost.notes == ()
-    assert evaluate(weaker, dataset, max_regression={"roc_auc": 0.2}, **asked).passed
-    assert evaluate(live, dataset, max_regression={"roc_auc": 0, "log_loss": "0"}, **asked).passed
-    other = evaluate(weaker, write(labelled.iloc[::2], "other.parquet"), **asked)
+    assert evaluate(
+        weaker, dataset, **asked, compare=EarlierEvaluation(champion, max_regression={"roc_auc": 0.2})
+    ).passed
+    assert evaluate(
+        live, dataset, **asked, compare=EarlierEvaluation(champion, max_regression={"roc_auc": 0, "log_loss": "0"})
+    ).passed
+    other = evaluate(weaker, write(labelled.iloc[::2], "other.parquet"), **asked, compare=EarlierEvaluation(champion))
     assert "The earlier evaluation was made on other files" in other.notes[0]
 
 
@@ -429,9 +442,9 @@ def test_a_new_model_may_be_worse_than_the_live_one_by_so_much(load, write, eval
         ({"thresholds": {"f1": True}}, r"it must be a number"),
         ({"thresholds": {"f1": {"least": 1}}}, r"a dict must have the keys 'min', 'max' or both"),
         ({"thresholds": {"f1": {"min": 2, "max": 1}}}, r"no value is at least 2\.0 and at most 1\.0"),
-        ({"max_regression": {"f1": 0.1}}, r"there is no evaluation to compare with"),
-        ({"max_regression": {"f1": -0.1}}, r"at least 0"),
-        ({"task": "ranking"}, r"task is 'ranking'"),
+        ({"compare": EarlierEvaluation(None, max_regression={"f1": 0.1})}, r"there is no evaluation to compare with"),
+        ({"compare": EarlierEvaluation(None, max_regression={"f1": -0.1})}, r"at least 0"),
+        ({"kind": "ranking"}, r"kind is 'ranking'"),
         ({"classes": ["a"]}, r"two or more different values"),
         ({"classes": ["a", "b", "c"]}, r"classes has 3 values, but the model model has 2 classes: benign, malignant"),
         ({"classes": {"a": 1}}, r"it must be a list"),
@@ -443,15 +456,15 @@ def test_a_new_model_may_be_worse_than_the_live_one_by_so_much(load, write, eval
     ],
 )
 def test_what_can_never_work_is_refused_before_anything_is_scored(gate, runner, arguments, message):
-    with pytest.raises(AirflowFailException, match=message):
-        gate(**arguments)
+    with pytest.raises((AirflowFailException, ConfigurationError), match=message):
+        gate(**grouped(arguments, problem=Problem))
     assert not list(runner.root.rglob("task_id=evaluate"))
 
 
 def test_another_record_is_no_baseline(gate, load, tumours):
     model = load(tumours[0])
     with pytest.raises(AirflowFailException, match=r"is no evaluation\. Give the output of an EvaluateModelOperator"):
-        gate(baseline_evaluation=model)
+        gate(compare=EarlierEvaluation(model))
 
 
 def test_as_many_label_columns_as_outputs_are_needed(load, write, evaluate):

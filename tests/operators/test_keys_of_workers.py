@@ -17,8 +17,14 @@ from keyed_store import KeyedFileSystem
 from airflow_batch_inference.engines.processes import pool
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.jobs import plan
-from airflow_batch_inference.operators import LoadModelOperator, PredictOperator
-from airflow_batch_inference.operators.base import storage_for
+from airflow_batch_inference.operators import (
+    LoadModelOperator,
+    PredictOperator,
+    Processes,
+    ScoringScriptOperator,
+    ScriptSettings,
+)
+from airflow_batch_inference.operators.stores import storage_for
 from airflow_batch_inference.scripts import pool as script_pool
 from airflow_batch_inference.storage import handover
 
@@ -80,7 +86,11 @@ def test_workers_read_and_write_with_keys_that_are_nowhere_but_in_memory(
     monkeypatch.setattr(plan, "_PART_ROWS", 100)
     runner.root = f"keyed:/{tmp_path}/store"
     model = runner(LoadModelOperator(task_id="load", model_uri=f"keyed:/{model_file}", sha256=digest, conn_id="c"))
-    found = runner(PredictOperator(task_id="t", model=model, dataset=f"keyed:/{batch}", conn_id="c", max_workers=2))
+    found = runner(
+        PredictOperator(
+            task_id="t", model=model, dataset=f"keyed:/{batch}", conn_id="c", engine=Processes(max_workers=2)
+        )
+    )
     record = storage_for("c").read_record(found)
     parts = [pq.read_table(part.uri.removeprefix("keyed:/")).to_pandas() for part in record.parts]
     assert pd.concat(parts)["key"].tolist() == [f"k{place}" for place in range(400)]
@@ -95,12 +105,12 @@ def test_scripts_read_with_keys_that_are_nowhere_but_in_memory(runner, batch, ke
     script.write_text(SCRIPT)
     runner.root = f"keyed:/{tmp_path}/store"
     found = runner(
-        PredictOperator(
+        ScoringScriptOperator(
             task_id="t",
             scoring_script=f"keyed:/{script}",
             dataset=f"keyed:/{batch}",
             conn_id="c",
-            output_action="append_row",
+            settings=ScriptSettings(output_action="append_row"),
         )
     )
     assert storage_for("c").read_record(found).items.files_succeeded == 2

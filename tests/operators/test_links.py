@@ -137,9 +137,7 @@ def test_only_what_a_browser_can_open_is_linked_directly(published, expected):
 def test_every_link_of_an_operator_is_in_the_provider_description_under_a_key_of_its_own():
     from airflow_batch_inference import operators
 
-    used = [
-        link for name in operators.__all__ for link in getattr(getattr(operators, name), "operator_extra_links", ())
-    ]
+    used = [link for kind in operators.OPERATORS for link in getattr(kind, "operator_extra_links", ())]
     named = {f"{type(link).__module__}.{type(link).__qualname__}" for link in used}
     assert named == set(get_provider_info()["extra-links"])
     assert len({link.xcom_key for link in used}) == len({link.name for link in used}) == len(named)

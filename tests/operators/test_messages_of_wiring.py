@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import BaseNotifier
+from grouped import grouped
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -20,8 +21,11 @@ from airflow_batch_inference.operators import (
     EvaluateModelOperator,
     LoadModelOperator,
     PredictOperator,
+    Processes,
+    RowPolicy,
+    SampleScoring,
 )
-from airflow_batch_inference.operators.base import tell
+from airflow_batch_inference.operators.announcements import tell
 from airflow_batch_inference.storage.digests import sha256_of
 from airflow_batch_inference.storage.store import Storage
 
@@ -53,7 +57,7 @@ def test_a_keyword_that_the_model_does_not_take_is_no_bad_row(runner, loaded, ba
         model=loaded(ESTIMATORS[kind]()),
         dataset=str(batch),
         predict_kwargs={"return_sd": True},
-        **tolerant,
+        **grouped(tolerant, rows=RowPolicy),
     )
     with pytest.raises(
         AirflowFailException, match=r"ConfigurationError: predict_kwargs has 'return_sd', which the mod"
@@ -82,7 +86,7 @@ def test_a_keyword_that_lightgbm_would_ignore_is_refused(runner, loaded, model_f
 
 def test_a_keyword_is_refused_when_the_model_is_loaded_and_evaluated_too(runner, loaded, batch, sample_set):
     with pytest.raises(AirflowFailException, match="predict_kwargs has 'chekc'"):
-        loaded(LogisticRegression(), sample_set=str(sample_set), predict_kwargs={"chekc": 1})
+        loaded(LogisticRegression(), sample_set=str(sample_set), scoring=SampleScoring(predict_kwargs={"chekc": 1}))
     with pytest.raises(AirflowFailException, match="predict_kwargs has 'chekc'"):
         runner(
             EvaluateModelOperator(
@@ -144,8 +148,8 @@ def test_too_many_rejects_name_the_file_that_holds_them(runner, loaded, tmp_path
                 task_id="predict",
                 model=loaded(LogisticRegression()),
                 dataset=str(tmp_path / "broken.parquet"),
-                mini_batch_rows=mini_batch_rows,
-                **limit,
+                **grouped(limit, rows=RowPolicy),
+                engine=Processes(mini_batch_rows=mini_batch_rows),
             )
         )
     found = quarantine_in(error.value)
@@ -165,8 +169,7 @@ def test_secret_columns_are_secret_there_too(runner, loaded, tmp_path, rng_frame
                 task_id="predict",
                 model=loaded(LogisticRegression()),
                 dataset=str(tmp_path / "broken.parquet"),
-                error_threshold=3,
-                redact_columns="name",
+                rows=RowPolicy(error_threshold=3, redact_columns="name"),
             )
         )
     assert len(quarantine_in(error.value)) == 4

@@ -21,7 +21,8 @@ from airflow_batch_inference.operators import (
     LogArtifactsOperator,
     PredictOperator,
 )
-from airflow_batch_inference.operators.base import alert, announce_drift, push
+from airflow_batch_inference.operators.announcements import alert, announce_drift
+from airflow_batch_inference.operators.base import push
 from airflow_batch_inference.operators.checks import tell_of_checks
 from airflow_batch_inference.records import DriftStatus, TaskKey
 from airflow_batch_inference.storage.uris import normalize_uri

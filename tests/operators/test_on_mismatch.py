@@ -18,7 +18,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-from airflow_batch_inference.operators import LoadModelOperator, PredictOperator
+from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.operators import LoadModelOperator, PredictOperator, RowPolicy
 from airflow_batch_inference.storage.digests import sha256_of
 from airflow_batch_inference.storage.store import Storage
 
@@ -112,22 +113,22 @@ def test_a_record_of_before_has_no_contract(model):
 def test_what_does_not_fit_or_cannot_work_ends_the_task_without_a_retry(
     runner, model, predict, on_mismatch, dataset, match
 ):
-    with pytest.raises(AirflowException, match=match) as excinfo:
-        predict(model, dataset, on_mismatch=on_mismatch)
-    assert type(excinfo.value).__name__ == "AirflowFailException"
+    with pytest.raises((AirflowException, ConfigurationError), match=match) as excinfo:
+        predict(model, dataset, rows=RowPolicy(on_mismatch=on_mismatch))
+    assert type(excinfo.value).__name__ in ("AirflowFailException", "ConfigurationError")
     assert not list(runner.root.rglob("_commits/*"))
 
 
 def test_the_word_null_from_a_template_is_a_policy_and_not_nothing(runner, model, predict, pipeline):
     runner.params["policy"] = "null"
-    record, output = predict(model, rows(code=[270, 999]), on_mismatch="{{ params.policy }}")
+    record, output = predict(model, rows(code=[270, 999]), rows=RowPolicy(on_mismatch="{{ params.policy }}"))
     assert record.nulled == {"code": 1}
     assert output["code"].tolist() == [270, 999]
 
 
 def test_one_column_may_be_cast_and_another_quarantined(model, predict):
     dataset = rows(age=[500.0, 20.0], city=["Ulm", "Paris"])
-    record, output = predict(model, dataset, on_mismatch={"city": "quarantine"}, error_threshold=1)
+    record, output = predict(model, dataset, rows=RowPolicy(on_mismatch={"city": "quarantine"}, error_threshold=1))
     assert (record.rows_out, record.rows_rejected) == (1, 1)
     assert output["age"].tolist() == [500.0]
 

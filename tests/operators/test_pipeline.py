@@ -18,6 +18,7 @@ from airflow_batch_inference.operators import (
     LoadModelOperator,
     LogArtifactsOperator,
     PredictOperator,
+    Processes,
 )
 from airflow_batch_inference.records import DriftResult, DriftStatus, ModelRecord, PredictionSetRecord
 from airflow_batch_inference.storage.catalog import find_artifacts, latest_artifact
@@ -319,8 +320,8 @@ def test_templates_reach_every_argument(scored, batch):
         task_id="templated",
         model=model,
         dataset="{{ params.where }}",
-        mini_batch_rows="{{ params.rows }}",
         log_result_set="{{ params.keep }}",
+        engine=Processes(mini_batch_rows="{{ params.rows }}"),
     )
     record = STORE.read_record(runner(operator))
     assert isinstance(record, PredictionSetRecord)

@@ -23,8 +23,9 @@ from airflow_batch_inference.operators import (
     LoadModelOperator,
     LogArtifactsOperator,
     PredictOperator,
+    Processes,
 )
-from airflow_batch_inference.operators.base import storage_for
+from airflow_batch_inference.operators.stores import storage_for
 from airflow_batch_inference.storage.store import Storage
 
 
@@ -129,7 +130,7 @@ def test_a_model_and_its_data_come_from_web_addresses(
     keyed.to_csv(batch / "all.csv", index=False)
     model = runner(LoadModelOperator(task_id="load", model_uri=f"{site}/model.txt", sha256=digest))
     dataset = [f"{site}/batch/1.parquet", f"{site}/batch/2.parquet"]
-    found = runner(PredictOperator(task_id="predict", model=model, dataset=dataset, max_workers=2))
+    found = runner(PredictOperator(task_id="predict", model=model, dataset=dataset, engine=Processes(max_workers=2)))
     local = runner(PredictOperator(task_id="local", model=model, dataset=batch / "1.parquet"))
     assert rows(runner, found).iloc[:150].equals(rows(runner, local))
     assert [path for path, _ in asked].count("/batch/1.parquet") == 1
@@ -170,6 +171,6 @@ def test_a_model_that_not_everybody_is_given_reaches_other_processes(
     )
     model = runner(LoadModelOperator(task_id="load", model_uri=f"{site}/model.txt", sha256=digest, conn_id="site"))
     asked.clear()
-    found = runner(PredictOperator(task_id="predict", model=model, dataset=batch, max_workers=2))
+    found = runner(PredictOperator(task_id="predict", model=model, dataset=batch, engine=Processes(max_workers=2)))
     assert Storage().read_record(found).rows_out == 400
     assert {login for _, login in asked} == {"Basic bWU6c2VjcmV0"}

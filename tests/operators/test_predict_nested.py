@@ -10,10 +10,13 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_batch_inference.operators import (
+    Challengers,
     DriftAnalysisOperator,
     LoadModelOperator,
     LogArtifactsOperator,
     PredictOperator,
+    Split,
+    WallarooLayout,
 )
 from airflow_batch_inference.predictors.nesting import open_written
 from airflow_batch_inference.sources.registry import open_dataset
@@ -30,9 +33,10 @@ def predict(runner, model_file, digest, batch):
     runner.logical_date = dt.datetime(2026, 1, 2, 6, tzinfo=dt.UTC)
     model = runner(LoadModelOperator(task_id="load", model_uri=str(model_file), sha256=digest))
 
-    def run(separator, **arguments):
-        common = {"model": model, "dataset": str(batch), "checks": CHECKS, "output_schema": "wallaroo"}
-        operator = PredictOperator(task_id="predict", result_separator=separator, **(common | arguments))
+    def run(separator, columns=None, **arguments):
+        common = {"model": model, "dataset": str(batch), "checks": CHECKS}
+        layout = WallarooLayout(separator=separator, columns=columns)
+        operator = PredictOperator(task_id="predict", layout=layout, **(common | arguments))
         uri = runner(operator)
         return uri, STORE.read_record(uri)
 
@@ -61,7 +65,7 @@ def test_a_parent_is_one_column_that_holds_its_fields(predict, separator, output
 
 def test_a_template_of_none_never_becomes_part_of_a_name(predict, runner):
     runner.params = {"separator": None}
-    _, record = predict("{{ params.separator }}", result_columns=["in.key", "metadata.last_model"])
+    _, record = predict("{{ params.separator }}", columns=["in.key", "metadata.last_model"])
     names = pq.read_schema(record.parts[0].uri.removeprefix("file://")).names
     assert names == ["in", "metadata"]
 
@@ -100,21 +104,16 @@ def test_csv_cannot_hold_it(predict):
         predict(None, output_format="csv")
 
 
-def test_without_wallaroos_columns_there_is_nothing_to_nest(predict):
-    with pytest.raises(AirflowFailException, match="Set output_schema='wallaroo'"):
-        predict(None, output_schema=None, checks=None)
-
-
 def test_challengers_and_a_split_have_columns_of_their_own(predict, runner, model_file, digest):
     other = runner(LoadModelOperator(task_id="other", model_uri=str(model_file), sha256=digest))
-    uri, record = predict(None, challengers={"next": other})
+    uri, record = predict(None, compare=Challengers({"next": other}))
     table = rows(record)
     assert table.column_names == ["time", "in", "out", "out_next", "check_failures"]
     assert table["out_next"].to_pylist() == table["out"].to_pylist()
     assert not verify(uri, STORE, inputs=STORE).problems
     model = runner(LoadModelOperator(task_id="load", model_uri=str(model_file), sha256=digest))
     split = {"weights": {"a": 0.5, "b": 0.5}, "key": "key"}
-    uri, record = predict(None, model={"a": model, "b": other}, split=split)
+    uri, record = predict(None, model={"a": model, "b": other}, compare=Split(**split))
     assert {"a", "b"} == {row["scored_by"] for row in rows(record)["out"].to_pylist()}
     assert not verify(uri, STORE, inputs=STORE).problems
 

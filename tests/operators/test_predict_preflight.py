@@ -1,4 +1,4 @@
-"""``PredictOperator(preflight=True)``: reported, pushed, and failed where the job would fail; nothing is written."""
+"""``PreflightOperator``: reported, pushed, and failed where the job would fail; nothing is written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ import pandas as pd
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_batch_inference.operators import LoadModelOperator, PredictOperator
+from airflow_batch_inference.operators import (
+    LoadModelOperator,
+    PreflightOperator,
+    RowPolicy,
+    WallarooLayout,
+)
 
 
 @pytest.fixture
@@ -20,8 +25,7 @@ def model(runner, model_file, digest):
 
 def test_it_returns_nothing_pushes_its_numbers_and_writes_nothing(runner, model, batch, tmp_path, caplog):
     before = sorted(tmp_path.rglob("*"))
-    runner.params = {"preflight": True}
-    operator = PredictOperator(task_id="preflight", model=model, dataset=str(batch), preflight="{{ params.preflight }}")
+    operator = PreflightOperator(task_id="preflight", model=model, dataset=str(batch))
     with caplog.at_level(logging.INFO):
         assert runner(operator) is None
     assert sorted(tmp_path.rglob("*")) == before
@@ -32,12 +36,11 @@ def test_it_returns_nothing_pushes_its_numbers_and_writes_nothing(runner, model,
 
 def test_all_problems_are_in_the_error_which_no_retry_mends(runner, model, tmp_path, rng_frame):
     rng_frame.drop(columns="b").to_parquet(tmp_path / "less.parquet")
-    operator = PredictOperator(
+    operator = PreflightOperator(
         task_id="preflight",
         model=model,
         dataset=str(tmp_path / "less.parquet"),
         predict_method="guess",
-        preflight=True,
     )
     with pytest.raises(AirflowFailException, match=r"PreflightFailedError: .*2 problem\(s\).*\(1\).*guess.*\(2\).*'b'"):
         runner(operator)
@@ -45,38 +48,40 @@ def test_all_problems_are_in_the_error_which_no_retry_mends(runner, model, tmp_p
 
 
 def test_an_argument_that_can_never_work_is_one_of_the_problems(runner, model, batch):
-    operator = PredictOperator(task_id="p", model=model, dataset=str(batch), error_threshold="some", preflight=True)
+    operator = PreflightOperator(
+        task_id="p", model=model, dataset=str(batch), rows=RowPolicy(error_threshold="{{ 'some' }}")
+    )
     with pytest.raises(AirflowFailException, match="error_threshold is 'some'"):
         runner(operator)
 
 
 def test_a_model_that_is_not_trusted_is_a_problem(runner, tmp_path, batch):
     pd.to_pickle({"no": "model"}, tmp_path / "model.pkl")
-    operator = PredictOperator(task_id="p", model=str(tmp_path / "model.pkl"), dataset=str(batch), preflight=True)
+    operator = PreflightOperator(task_id="p", model=str(tmp_path / "model.pkl"), dataset=str(batch))
     with pytest.raises(AirflowFailException, match="UntrustedModelError"):
         runner(operator)
 
 
 def test_an_empty_dataset_that_is_to_be_skipped_is_no_problem(runner, model, tmp_path, rng_frame):
     rng_frame.head(0).to_parquet(tmp_path / "empty.parquet")
-    arguments = {"model": model, "dataset": str(tmp_path / "empty.parquet"), "preflight": True}
-    assert runner(PredictOperator(task_id="p", on_empty="skip", **arguments)) is None
+    arguments = {"model": model, "dataset": str(tmp_path / "empty.parquet")}
+    assert runner(PreflightOperator(task_id="p", on_empty="skip", **arguments)) is None
     with pytest.raises(AirflowFailException, match="has no rows to score"):
-        runner(PredictOperator(task_id="p", **arguments))
+        runner(PreflightOperator(task_id="p", **arguments))
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
-        {"output_schema": "wallaroo"},
+        {"layout": WallarooLayout()},
         {"checks": {"high": {"when": "out.predicted_label > 0.5", "action": "quarantine"}}},
-        {"output_schema": "wallaroo", "result_separator": "_", "checks": {"odd": "in.key is null"}},
-        {"output_schema": "wallaroo", "result_columns": ["time", "metadata"]},
+        {"layout": WallarooLayout(separator="_"), "checks": {"odd": "in.key is null"}},
+        {"layout": WallarooLayout(columns=["time", "metadata"])},
     ],
 )
 def test_the_output_may_have_another_shape(runner, model, batch, arguments):
     runner.logical_date = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
-    operator = PredictOperator(task_id="p", model=model, dataset=str(batch), preflight=True, **arguments)
+    operator = PreflightOperator(task_id="p", model=model, dataset=str(batch), **arguments)
     assert runner(operator) is None
     assert runner.xcoms["p"]["output_bytes"] > 0
 
@@ -89,5 +94,5 @@ def test_of_steps_the_last_one_is_asked_for_the_method(runner, model, batch, tmp
     first = LoadModelOperator(task_id="first", model_uri=str(tmp_path / "sum.txt"), label_columns="sum")
     steps = [runner(first), str(tmp_path / "last.txt")]
     for arguments in ({"predict_method": "predict_proba"}, {"decision_threshold": 0.3}):
-        operator = PredictOperator(task_id="p", model=steps, dataset=str(batch), preflight=True, **arguments)
+        operator = PreflightOperator(task_id="p", model=steps, dataset=str(batch), **arguments)
         assert runner(operator) is None

@@ -1,4 +1,4 @@
-"""PredictOperator with a scoring script, with a deployment's file, and with a model once a file."""
+"""Files that are scored with a scoring script, with a deployment's file, and with a model once a file."""
 
 from __future__ import annotations
 
@@ -11,10 +11,18 @@ import pandas as pd
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 from airflow.sdk import Asset
+from grouped import grouped
 
 from airflow_batch_inference.exceptions import ConfigurationError, TooManyFailedItemsError
-from airflow_batch_inference.operators import DriftAnalysisOperator, LoadModelOperator, LogArtifactsOperator
-from airflow_batch_inference.operators.predict import PredictOperator
+from airflow_batch_inference.operators import (
+    DriftAnalysisOperator,
+    ErrorLimits,
+    LoadModelOperator,
+    LogArtifactsOperator,
+    ScoringScriptOperator,
+    ScriptEnvironment,
+    ScriptSettings,
+)
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.workflows.verify import verify
 
@@ -68,13 +76,13 @@ def local(uri):
 
 def test_a_script_is_run_and_counts_are_pushed(runner, numbers):
     runner.params = {"size": 2, "factor": 3}
-    operator = PredictOperator(
+    operator = ScoringScriptOperator(
         task_id="predict",
         scoring_script="{{ params.script or '' }}" + str(numbers.parent / "score.py"),
         dataset=str(numbers),
-        mini_batch_size="{{ params.size }}",
-        environment_variables={"FACTOR": "{{ params.factor }}"},
-        header="false",
+        settings=ScriptSettings(
+            mini_batch_size="{{ params.size }}", environment_variables={"FACTOR": "{{ params.factor }}"}, header="false"
+        ),
     )
     uri = runner(operator)
     record = record_of(uri)
@@ -106,13 +114,13 @@ def run(mini_batch):
 def test_a_script_runs_in_a_python_of_its_own(runner, numbers, own_python):
     (numbers.parent / "bare.py").write_text(BARE)
     runner.params = {"python": str(own_python)}
-    operator = PredictOperator(
+    operator = ScoringScriptOperator(
         task_id="predict",
         scoring_script=str(numbers.parent / "bare.py"),
         dataset=str(numbers),
-        python="{{ params.python }}",
         program_arguments="--name 'a b' --top 3",
-        mini_batch_size="1kB",
+        environment=ScriptEnvironment(python="{{ params.python }}"),
+        settings=ScriptSettings(mini_batch_size="1kB"),
     )
     record = record_of(runner(operator))
     assert local(record.parts[0].uri).read_text().splitlines()[1] == f"{own_python.parents[1]} --name a b --top 3"
@@ -121,7 +129,7 @@ def test_a_script_runs_in_a_python_of_its_own(runner, numbers, own_python):
 
 
 def test_environments_are_kept_where_the_config_says(monkeypatch, tmp_path):
-    from airflow_batch_inference.operators.base import environments_folder
+    from airflow_batch_inference.operators.stores import environments_folder
 
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     assert environments_folder() == tmp_path / "batch_inference_environments"
@@ -134,14 +142,23 @@ def test_environments_are_kept_where_the_config_says(monkeypatch, tmp_path):
 
 def test_numbers_as_environment_variables_are_text(runner, numbers):
     arguments = {"scoring_script": str(numbers.parent / "score.py"), "dataset": str(numbers)}
-    record = record_of(runner(PredictOperator(task_id="p", environment_variables={"FACTOR": 2}, **arguments)))
+    record = record_of(
+        runner(
+            ScoringScriptOperator(
+                task_id="p", **arguments, settings=ScriptSettings(environment_variables={"FACTOR": 2})
+            )
+        )
+    )
     assert pd.read_csv(local(record.parts[0].uri))["score"].tolist() == [0.0, 2.0, 4.0, 6.0, 8.0]
 
 
 def test_failed_files_fail_the_task_so_that_airflow_tries_again(runner, numbers):
     (numbers / "3.txt").write_text("no number")
-    operator = PredictOperator(
-        task_id="p", scoring_script=str(numbers.parent / "score.py"), dataset=str(numbers), error_threshold=0
+    operator = ScoringScriptOperator(
+        task_id="p",
+        scoring_script=str(numbers.parent / "score.py"),
+        dataset=str(numbers),
+        limits=ErrorLimits(error_threshold=0),
     )
     with pytest.raises(TooManyFailedItemsError, match="ValueError: could not convert string to float"):
         runner(operator)
@@ -151,30 +168,28 @@ def test_no_files_skip_the_task_where_that_is_asked(runner, tmp_path, numbers):
     (tmp_path / "empty").mkdir()
     arguments = {"scoring_script": str(numbers.parent / "score.py"), "dataset": str(tmp_path / "empty")}
     with pytest.raises(AirflowSkipException):
-        runner(PredictOperator(task_id="p", on_empty="skip", **arguments))
+        runner(ScoringScriptOperator(task_id="p", on_empty="skip", **arguments))
     with pytest.raises(AirflowFailException, match="EmptyDatasetError"):
-        runner(PredictOperator(task_id="p", **arguments))
+        runner(ScoringScriptOperator(task_id="p", **arguments))
 
 
 @pytest.mark.parametrize(
     ("arguments", "named"),
-    [({"scoring_script": "/s.py", "feature_columns": ["a"], "explain": {"top_k": 1}}, "feature_columns, explain"),
-     ({"scoring_script": "/s.py", "max_workers": 2}, "max_workers"),
-     ({"model": ["/a", "/b"], "output_schema": "azure"}, r'model is .*output_schema="azure" takes one model'),
-        ({"model": {"a": "/a"}, "scoring_script": "/s.py"}, "a scoring_script takes one model"),
-        ({"scoring_script": "/s.py", "output_schema": "azure"}, "Leave one of them out"),
+    [({"model": ["/a", "/b"]}, r"model is .*it must be one model"),
+     ({"model": {"a": "/a"}, "scoring_script": "/s.py"}, "it must be one model"),
+     ({"scoring_script": "/s.py", "csv_options": {"separator": ";"}}, "csv_options cannot be given here"),
      ({"model": "/m", "code": "/c"}, "code cannot be given here"),
-     ({"model": "/m", "mini_batch_size": 5, "recursive": True}, "mini_batch_size, recursive"),
-     ({"model": "/m", "output_schema": "azure", "code": "/c", "profile": True}, "profile, code"),
-     ({}, "model is missing"),
+     ({}, "Neither scoring_script nor model is given"),
      ({"scoring_script": "/s.py", "mini_batch_size": "0"}, "mini_batch_size is '0'"),
      ({"scoring_script": "/s.py", "mini_batch_size": "some b"}, "mini_batch_size is 'some b'"),
      ({"scoring_script": "/s.py", "program_arguments": "--a 'b"}, "no line of a shell"),
      ({"scoring_script": "/s.py", "program_arguments": {"a": 1}}, "text as in a shell, or a list"),
      ({"scoring_script": "/s.py", "requirements": {"a": 1}}, "requirements is .*path of a requirements file"),
-     ({"model": "/m", "python": "/p", "requirements": "/r"}, "python, requirements cannot be given here"),
-     ({"model": "/m", "output_schema": "azure", "program_arguments": "x"}, "program_arguments cannot be given here"),
+     ({"model": "/m", "python": "/p", "requirements": "/r"}, "environment cannot be given here"),
+     ({"model": "/m", "program_arguments": "x"}, "program_arguments cannot be given here"),
+     ({"model": "/m", "label_columns": "x"}, "label_columns cannot be given here"),
      ({"scoring_script": "/s.py", "output_action": "append"}, "did you mean 'append_row'"),
+     ({"scoring_script": "/s.py", "output_file_name": "a/b.csv"}, "a file's name without a folder"),
      ({"scoring_script": "/s.py", "error_threshold": -2}, "error_threshold is -2"),
      ({"scoring_script": "/s.py", "environment_variables": {"A": True}}, "names and values must be text"),
      ({"scoring_script": "/s.py", "environment_variables": {"AZUREML_MODEL_DIR": "x"}}, "AZUREML_MODEL_DIR"),
@@ -183,13 +198,13 @@ def test_no_files_skip_the_task_where_that_is_asked(runner, tmp_path, numbers):
      ({"scoring_script": "/no/such/script.py"}, "Nothing lies at")],
 )  # fmt: skip
 def test_arguments_that_cannot_work_are_refused_by_name(runner, numbers, arguments, named):
-    operator = PredictOperator(task_id="p", dataset=str(numbers), **arguments)
+    groups = {"settings": ScriptSettings, "limits": ErrorLimits, "environment": ScriptEnvironment}
     with pytest.raises(Exception, match=named):
-        runner(operator)
+        runner(ScoringScriptOperator(task_id="p", dataset=str(numbers), **grouped(arguments, **groups)))
 
 
 def test_a_stop_reaches_the_script(runner, numbers):
-    operator = PredictOperator(task_id="p", scoring_script=str(numbers.parent / "score.py"), dataset=str(numbers))
+    operator = ScoringScriptOperator(task_id="p", scoring_script=str(numbers.parent / "score.py"), dataset=str(numbers))
     operator.on_kill()
     with pytest.raises(InterruptedError):
         runner(operator)
@@ -203,7 +218,7 @@ def test_a_model_record_gives_the_script_its_files(runner, numbers, model_file, 
         "def run(b):\n    return [os.listdir(os.environ['AZUREML_MODEL_DIR'])[0] for _ in b]\n"
     )
     record = record_of(
-        runner(PredictOperator(task_id="p", model=load, scoring_script=str(script), dataset=str(numbers)))
+        runner(ScoringScriptOperator(task_id="p", model=load, scoring_script=str(script), dataset=str(numbers)))
     )
     assert local(record.parts[0].uri).read_text().split() == ["predicted_label", *["model.txt"] * 5]
     assert (record.model_sha256, record.model_record_uri) == (digest, load)
@@ -211,7 +226,7 @@ def test_a_model_record_gives_the_script_its_files(runner, numbers, model_file, 
 
 def test_a_table_is_published_as_one_file_or_in_a_folder_and_verified(runner, numbers, tmp_path):
     script = str(numbers.parent / "score.py")
-    predict = runner(PredictOperator(task_id="p", scoring_script=script, dataset=str(numbers)))
+    predict = runner(ScoringScriptOperator(task_id="p", scoring_script=script, dataset=str(numbers)))
     out = tmp_path / "out"
     runner(LogArtifactsOperator(task_id="l1", artifacts=[predict], publish_to=str(out / "all.csv")))
     asset = Asset("scores")
@@ -227,11 +242,11 @@ def test_a_table_is_published_as_one_file_or_in_a_folder_and_verified(runner, nu
 
 
 def test_files_that_a_script_wrote_are_published_under_their_own_paths(runner, numbers, tmp_path):
-    operator = PredictOperator(
+    operator = ScoringScriptOperator(
         task_id="p",
         scoring_script=str(numbers.parent / "writing.py"),
         dataset=str(numbers),
-        output_action="summary_only",
+        settings=ScriptSettings(output_action="summary_only"),
     )
     predict = runner(operator)
     target = tmp_path / "out"
@@ -256,10 +271,10 @@ def test_drift_is_analysed_on_a_table_with_a_header_and_on_nothing_else(runner, 
     arguments = {"scoring_script": str(numbers.parent / "score.py"), "dataset": str(numbers)}
     sample = tmp_path / "sample.csv"
     pd.DataFrame({"score": range(50), "file": ["x"] * 50}).to_csv(sample, index=False)
-    predict = runner(PredictOperator(task_id="p", **arguments))
+    predict = runner(ScoringScriptOperator(task_id="p", **arguments))
     drift = record_of(runner(DriftAnalysisOperator(task_id="d", dataset=predict, sample_set=str(sample))))
     assert {column.name for column in drift.columns} == {"score", "file"}
-    bare = runner(PredictOperator(task_id="p2", header=False, **arguments))
+    bare = runner(ScoringScriptOperator(task_id="p2", settings=ScriptSettings(header=False), **arguments))
     with pytest.raises(AirflowFailException, match="no table with column names"):
         runner(DriftAnalysisOperator(task_id="d2", dataset=bare, sample_set=str(sample)))
 
@@ -302,10 +317,11 @@ def test_10_a_deployments_file_makes_an_operator_that_runs(runner, numbers, tmp_
     path = tmp_path / "deployment.yml"
     path.write_text(DEPLOYMENT)
     with caplog.at_level("INFO"):
-        operator = PredictOperator.from_azure_deployment(path, task_id="p", dataset=str(numbers), header=False)
+        operator = ScoringScriptOperator.from_azure_deployment(path, task_id="p", dataset=str(numbers), header=False)
     assert "resources.instance_count is 2" in caplog.text
     assert "ignored on Airflow: $schema, name, endpoint_name, environment, compute" in caplog.text
-    assert (operator.max_attempts, operator.mini_batch_timeout_s, operator.output_file_name) == (3, 300, "scores.csv")
+    assert (operator.limits.max_attempts, operator.limits.mini_batch_timeout_s) == (3, 300)
+    assert operator.settings.output_file_name == "scores.csv"
     record = record_of(runner(operator))
     assert local(record.parts[0].uri).read_text() == "0.txt,0.0\n1.txt,2.0\n2.txt,4.0\n3.txt,6.0\n4.txt,8.0\n"
     assert record.parts[0].name == "scores.csv"
@@ -315,8 +331,8 @@ def test_10_a_deployment_without_a_script_predicts_once_a_file(runner, tmp_path,
     path = tmp_path / "deployment.yml"
     path.write_text("model: azureml:churn@latest\nmini_batch_size: 1\n")
     with pytest.raises(ConfigurationError, match="only Azure ML can resolve"):
-        PredictOperator.from_azure_deployment(path, task_id="p", dataset=str(batch))
-    operator = PredictOperator.from_azure_deployment(path, task_id="p", dataset=str(batch), model=str(model_file))
+        ScoringScriptOperator.from_azure_deployment(path, task_id="p", dataset=str(batch))
+    operator = ScoringScriptOperator.from_azure_deployment(path, task_id="p", dataset=str(batch), model=str(model_file))
     record = record_of(runner(operator))
     frame = pd.read_csv(local(record.parts[0].uri))
     assert list(frame) == ["row", "prediction", "file_name"]
@@ -331,26 +347,26 @@ def test_10_a_deployment_without_a_script_predicts_once_a_file(runner, tmp_path,
 
 def test_a_file_that_cannot_be_read_fails_the_file_wise_job_with_its_path(runner, batch, model_file, digest):
     load = runner(LoadModelOperator(task_id="load", model_uri=str(model_file), sha256=digest))
-    arguments = {"model": load, "output_schema": "azure", "dataset": str(batch), "max_attempts": 3}
+    arguments = {"model": load, "dataset": str(batch)}
     (batch / "3.txt").write_text("no table")
     with pytest.raises(AirflowFailException, match=r"DataError: 3\.txt .* ends with none of \.csv"):
-        runner(PredictOperator(task_id="p", **arguments))
+        runner(ScoringScriptOperator(task_id="p", **arguments))
     (batch / "3.txt").rename(batch / "3.pqt")
     with pytest.raises(AirflowFailException, match=r"3\.pqt"):
-        runner(PredictOperator(task_id="p", **arguments))
+        runner(ScoringScriptOperator(task_id="p", **arguments))
     (batch / "3.pqt").unlink()
     pd.DataFrame({"a": ["x"], "b": [1.0]}).to_csv(batch / "3.csv", index=False)
     with pytest.raises(AirflowFailException, match=r"3\.csv"):
-        runner(PredictOperator(task_id="p", **arguments))
+        runner(ScoringScriptOperator(task_id="p", **arguments))
     pd.DataFrame({"a": [1], "b": [2]}).to_csv(batch / "3.csv", index=False)
     pd.DataFrame({"a": pd.Series([], dtype=float), "b": pd.Series([], dtype=float)}).to_parquet(batch / "4.parquet")
-    record = record_of(runner(PredictOperator(task_id="p", **arguments)))
+    record = record_of(runner(ScoringScriptOperator(task_id="p", **arguments)))
     assert (record.items.files_in, record.items.files_failed, record.rows_out) == (4, 0, 401)
 
 
 def test_the_record_of_the_mini_batches_is_an_artifact(runner, numbers):
     predict = runner(
-        PredictOperator(task_id="p", scoring_script=str(numbers.parent / "score.py"), dataset=str(numbers))
+        ScoringScriptOperator(task_id="p", scoring_script=str(numbers.parent / "score.py"), dataset=str(numbers))
     )
     log = record_of(runner(LogArtifactsOperator(task_id="l", artifacts=[predict])))
     (entry,) = [json.loads(line) for line in local(log.entries["mini_batches"]).read_text().splitlines()]

@@ -11,11 +11,15 @@ import pandas as pd
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.operators import (
+    Challengers,
     DriftAnalysisOperator,
     LoadModelOperator,
     LogArtifactsOperator,
     PredictOperator,
+    Processes,
+    WallarooLayout,
 )
 from airflow_batch_inference.operators.checks import run_time_ms
 from airflow_batch_inference.sources.registry import open_dataset
@@ -49,7 +53,7 @@ def predict(runner, load, batch):
 
 
 def test_wallaroos_columns(predict):
-    _, _, found = predict(output_schema="wallaroo", checks={"high": "out.predicted_label > 0.5"})
+    _, _, found = predict(checks={"high": "out.predicted_label > 0.5"}, layout=WallarooLayout())
     assert list(found) == ["time", "in.a", "in.b", "in.key", "out.predicted_label", "check_failures"]
     assert found["time"].unique().tolist() == [pd.Timestamp("2026-01-02 06:00")]
     assert found["check_failures"].tolist() == (found["out.predicted_label"] > 0.5).astype(int).tolist()
@@ -57,24 +61,21 @@ def test_wallaroos_columns(predict):
 
 def test_all_arguments_may_be_templates(runner, predict):
     runner.params = {
-        "schema": "wallaroo",
         "columns": ["*", "in.key", "metadata.pipeline_version"],
         "without": "in",
         "separator": "_",
         "checks": {"high": {"when": "out.predicted_label > 2", "max_rate": 0.5, "action": "fail"}},
     }
-    names = {"output_schema": "schema", "result_columns": "columns", "result_exclude": "without"}
-    names |= {"result_separator": "separator", "checks": "checks"}
-    arguments = {argument: f"{{{{ params.{name} }}}}" for argument, name in names.items()}
-    _, record, found = predict(**arguments)
+    layout = WallarooLayout("{{ params.columns }}", exclude="{{ params.without }}", separator="{{ params.separator }}")
+    _, record, found = predict(layout=layout, checks="{{ params.checks }}")
     assert list(found) == ["time", "in_key", "out_predicted_label", "check_failures", "metadata_pipeline_version"]
     assert record.checks[0].max_rate == 0.5
     assert record.input_names == {"in_key": "key", "out_predicted_label": "predicted_label"}
 
 
 def test_the_time_is_that_of_the_run_and_the_same_for_each_try(predict):
-    first, _, _ = predict(output_schema="wallaroo")
-    again, record, _ = predict(output_schema="wallaroo")
+    first, _, _ = predict(layout=WallarooLayout())
+    again, record, _ = predict(layout=WallarooLayout())
     assert first == again
     assert record.rows_out == 400
 
@@ -118,9 +119,8 @@ def test_a_folder_without_files_gives_the_columns_that_were_asked_for(runner, lo
                 model=load(),
                 dataset=str(tmp_path / "nothing"),
                 on_empty="succeed",
-                output_schema="wallaroo",
-                result_columns=columns,
                 checks={"old": "in.since > 2", "high": "out.predicted_label > 2"},
+                layout=WallarooLayout(columns=columns),
             )
         )
     )
@@ -157,17 +157,16 @@ def test_quarantine_is_counted_apart_from_rows_that_cannot_be_scored(predict, ru
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"output_schema": "walaroo"}, "output_schema is 'walaroo'"),
-        ({"result_columns": ["in"]}, "Set output_schema='wallaroo'"),
-        ({"output_schema": "wallaroo", "result_separator": ""}, "result_separator is empty"),
-        ({"output_schema": "wallaroo", "result_columns": ["in.z"]}, "names 'in.z'"),
+        ({"layout": "walaroo"}, "layout is 'walaroo'; it must be WallarooLayout"),
+        ({"layout": WallarooLayout(["in.z"])}, "names 'in.z'"),
+        ({"layout": WallarooLayout(separator="{{ '' }}")}, "separator is empty"),
         ({"checks": {"x": "in.a >"}}, "The check 'x': The expression"),
         ({"checks": "in.a > 1"}, "checks is 'in.a > 1'; it must be a dict"),
         ({"notifiers": ["mail"]}, "notifiers holds 'mail'"),
     ],
 )
 def test_what_can_never_work_is_named(predict, arguments, words):
-    with pytest.raises(AirflowFailException, match=words):
+    with pytest.raises((AirflowFailException, ConfigurationError), match=words):
         predict(**arguments)
 
 
@@ -175,9 +174,7 @@ def test_what_can_never_work_is_named(predict, arguments, words):
 
 
 @pytest.mark.parametrize("profile", [None, False])
-@pytest.mark.parametrize(
-    "options", [{"output_schema": "wallaroo"}, {"result_separator": "__", "output_schema": "wallaroo"}, {}]
-)
+@pytest.mark.parametrize("options", [{"layout": WallarooLayout()}, {"layout": WallarooLayout(separator="__")}, {}])
 def test_drift_is_analysed_as_on_the_ordinary_output(predict, load, runner, sample_set, options, profile):
     model = load(sample_set=str(sample_set))
     checks = {"high": "out.predicted_label > 0.5"}
@@ -196,20 +193,20 @@ def test_drift_is_analysed_as_on_the_ordinary_output(predict, load, runner, samp
 
 def test_drift_of_columns_that_were_not_written_is_seen_through_the_profile(predict, load, runner, sample_set):
     model = load(sample_set=str(sample_set))
-    uri, _, _ = predict(model, output_schema="wallaroo", result_exclude=["in"])
+    uri, _, _ = predict(model, layout=WallarooLayout(exclude=["in"]))
     found = STORE.read_record(runner(DriftAnalysisOperator(task_id="drift", dataset=uri)))
     assert {column.name for column in found.columns} >= {"a", "b"}
 
 
 def test_without_a_reference_the_statistics_have_the_plain_names(predict, runner):
-    uri, _, _ = predict(output_schema="wallaroo", result_columns=["*", "metadata"])
+    uri, _, _ = predict(layout=WallarooLayout(columns=["*", "metadata"]))
     found = STORE.read_record(runner(DriftAnalysisOperator(task_id="drift", dataset=uri)))
     statistics = STORE.read_record(found.statistics_uri)
     assert [column.name for column in statistics.columns] == ["a", "b", "key", "predicted_label"]
 
 
 def test_the_set_is_logged(predict, runner):
-    uri, _, _ = predict(output_schema="wallaroo", checks={"high": "out.predicted_label > 0.5"})
+    uri, _, _ = predict(checks={"high": "out.predicted_label > 0.5"}, layout=WallarooLayout())
     runner(LogArtifactsOperator(task_id="log", artifacts=[uri]))
 
 
@@ -217,7 +214,7 @@ def test_fields_and_outputs_may_be_called_as_columns_of_wallaroos_are(runner, tm
     odd = rng_frame.assign(time=1.5, check_failures=2, key="k")
     odd.to_parquet(tmp_path / "batch" / "1.parquet")
     odd.to_parquet(tmp_path / "batch" / "2.parquet")
-    uri, _, found = predict(output_schema="wallaroo", label_columns="out_b.y", checks={"c": "out.`out_b`.y > 2"})
+    uri, _, found = predict(label_columns="out_b.y", checks={"c": "out.`out_b`.y > 2"}, layout=WallarooLayout())
     assert list(found)[-2:] == ["out.out_b.y", "check_failures"]
     assert verify(uri, STORE, inputs=STORE).problems == []
 
@@ -225,18 +222,18 @@ def test_fields_and_outputs_may_be_called_as_columns_of_wallaroos_are(runner, tm
 def test_a_check_names_challengers_columns_as_the_output_does(runner, load, predict):
     model = load()
     checks = {"high": "out_b.predicted_label > 0.5"}
-    _, record, found = predict(model, challengers={"b": model}, output_schema="wallaroo", checks=checks)
+    _, record, found = predict(model, checks=checks, compare=Challengers({"b": model}), layout=WallarooLayout())
     assert record.checks[0].rows == (found["out_b.predicted_label"] > 0.5).sum() > 0
 
 
 def test_worker_processes_give_the_same_set(predict):
     options = {
-        "output_schema": "wallaroo",
+        "layout": WallarooLayout(),
         "explain": {"top_k": 1, "when": "predicted_label > 0.5"},
         "checks": {"low": {"when": "in.a < -1", "action": "quarantine", "max_rate": 0.9}, "high": "in.b > 0"},
     }
     _, record, found = predict(**options)
-    _, other, again = predict(**options, isolate=True, max_workers=2, batch_id="2")
+    _, other, again = predict(**options, batch_id="2", engine=Processes(isolate=True, max_workers=2))
     assert other.job_key != record.job_key
     pd.testing.assert_frame_equal(found, again)
     assert [(each.name, each.rows) for each in record.checks] == [(each.name, each.rows) for each in other.checks]
@@ -246,7 +243,7 @@ def test_worker_processes_give_the_same_set(predict):
 @pytest.mark.parametrize("output_format", ["csv", "jsonl", "arrow", "parquet"])
 def test_every_format_holds_the_columns_and_is_published(predict, runner, tmp_path, output_format):
     target = tmp_path / f"scores.{output_format}"
-    uri, record, _ = predict(output_schema="wallaroo", output_format=output_format)
+    uri, record, _ = predict(output_format=output_format, layout=WallarooLayout())
     runner(LogArtifactsOperator(task_id="log", artifacts=[uri], publish_to=str(target)))
     rows = open_dataset(str(target), STORE).whole()
     assert rows.column_names == ["time", "in.a", "in.b", "in.key", "out.predicted_label", "check_failures"]

@@ -18,10 +18,18 @@ from sklearn.base import BaseEstimator
 from airflow_batch_inference.decorators.score import score_task
 from airflow_batch_inference.operators import (
     DriftAnalysisOperator,
+    EarlierEvaluation,
     EvaluateModelOperator,
     LoadModelOperator,
     LogArtifactsOperator,
     PredictOperator,
+    PreflightOperator,
+    Problem,
+    Processes,
+    RowPolicy,
+    ScoringScriptOperator,
+    ScriptSettings,
+    WallarooLayout,
 )
 from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
@@ -111,7 +119,7 @@ def test_wallaroos_columns_are_compared_with_each_other(runner, model, batch, rn
     runner.logical_date = datetime(2026, 1, 1, tzinfo=UTC)
     (rng_frame * 100).to_parquet(tmp_path / "moved.parquet")
     sets = {
-        name: runner(PredictOperator(task_id=name, model=model, dataset=place, output_schema="wallaroo"))
+        name: runner(PredictOperator(task_id=name, model=model, dataset=place, layout=WallarooLayout()))
         for name, place in (("last", str(batch)), ("now", str(tmp_path / "moved.parquet")))
     }
     runner(DriftAnalysisOperator(task_id="moved", dataset=sets["now"], sample_set=sets["last"]))
@@ -145,7 +153,11 @@ def test_a_prediction_set_is_evaluated_where_it_has_labels(runner, model, rng_fr
     for name, dataset in (("by_set", made), ("by_file", str(tmp_path / "labelled.parquet"))):
         runner(
             EvaluateModelOperator(
-                task_id=name, model=model, dataset=dataset, label_columns="truth", task="classification"
+                task_id=name,
+                model=model,
+                dataset=dataset,
+                label_columns="truth",
+                problem=Problem(kind="classification"),
             )
         )
     assert runner.xcoms["by_set"]["roc_auc"] == runner.xcoms["by_file"]["roc_auc"]
@@ -161,15 +173,18 @@ def test_a_script_gets_the_files_of_a_prediction_set(runner, predicted, tmp_path
         "    return pd.concat([pd.read_parquet(path)[['key']] for path in mini_batch])\n"
     )
     made = runner(
-        PredictOperator(
-            task_id="script", dataset=predicted, scoring_script=str(script), output_file_name="keys.parquet"
+        ScoringScriptOperator(
+            task_id="script",
+            dataset=predicted,
+            scoring_script=str(script),
+            settings=ScriptSettings(output_file_name="keys.parquet"),
         )
     )
     assert written(made)["key"].tolist() == written(predicted)["key"].tolist()
 
 
 def test_preflight_counts_the_rows_of_a_prediction_set(runner, model, predicted):
-    runner(PredictOperator(task_id="preflight", model=model, dataset=predicted, label_columns="second", preflight=True))
+    runner(PreflightOperator(task_id="preflight", model=model, dataset=predicted, label_columns="second"))
     assert runner.xcoms["preflight"]["rows"] == 400
 
 
@@ -258,7 +273,7 @@ def test_json_of_somebody_elses_stays_data(runner, model, tmp_path, text):
         assert written(made)["a"].tolist() == [1.0] * text.count('"a"')
 
 
-@pytest.mark.parametrize("argument", ["drift", "model", "baseline", "baseline_evaluation", "artifacts"])
+@pytest.mark.parametrize("argument", ["drift", "model", "baseline", "compare", "artifacts"])
 def test_a_record_of_another_kind_is_named_with_the_kind_that_is_wanted(
     runner, model, predicted, model_file, argument, batch
 ):
@@ -268,8 +283,8 @@ def test_a_record_of_another_kind_is_named_with_the_kind_that_is_wanted(
         "drift": lambda: DriftGateOperator(task_id="x", drift=predicted),
         "model": lambda: PredictOperator(task_id="x", model=predicted, dataset=str(batch)),
         "baseline": lambda: LoadModelOperator(task_id="x", model_uri=str(model_file), baseline=predicted),
-        "baseline_evaluation": lambda: EvaluateModelOperator(
-            task_id="x", model=model, dataset=str(batch), label_columns="y", baseline_evaluation=predicted
+        "compare": lambda: EvaluateModelOperator(
+            task_id="x", model=model, dataset=str(batch), label_columns="y", compare=EarlierEvaluation(predicted)
         ),
         "artifacts": lambda: LoadModelOperator(task_id="x", model_uri=predicted),
     }[argument]
@@ -281,7 +296,7 @@ def test_the_way_to_the_artifact_store_is_taken_for_a_prediction_set(runner, mod
     """The dataset's connection may lead elsewhere, or nowhere: a prediction set lies in the artifact store."""
     import fsspec
 
-    from airflow_batch_inference.operators import base
+    from airflow_batch_inference.operators import stores
 
     def filesystem(protocol, *, conn_id):
         if conn_id == "data" and protocol == "file":
@@ -289,11 +304,11 @@ def test_the_way_to_the_artifact_store_is_taken_for_a_prediction_set(runner, mod
             raise ConnectionError(message)
         return fsspec.filesystem(protocol)
 
-    monkeypatch.setattr(base, "_filesystem", filesystem)
+    monkeypatch.setattr(stores, "_filesystem", filesystem)
     again = runner(
         PredictOperator(
-            task_id="again", model=model, dataset=predicted, label_columns="second", max_workers=2,
-            isolate=True,
+            task_id="again", model=model, dataset=predicted, label_columns="second",
+            engine=Processes(max_workers=2, isolate=True),
         )
     )  # fmt: skip
     assert len(written(again)) == 400
@@ -375,5 +390,11 @@ def test_too_many_rejects_in_worker_processes_name_their_file_too(runner, model,
     frame.to_csv(tmp_path / "in.csv", index=False)
     with pytest.raises(AirflowException, match=r"lie in file://.*/quarantine/.*\.parquet"):
         runner(
-            PredictOperator(task_id="x", model=model, dataset=str(tmp_path / "in.csv"), error_threshold=2, isolate=True)
+            PredictOperator(
+                task_id="x",
+                model=model,
+                dataset=str(tmp_path / "in.csv"),
+                rows=RowPolicy(error_threshold=2),
+                engine=Processes(isolate=True),
+            )
         )

@@ -13,7 +13,7 @@ from airflow.sdk import DAG, task
 
 from airflow_batch_inference.decorators.score import score_task
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.operators import DriftAnalysisOperator, LogArtifactsOperator
+from airflow_batch_inference.operators import DriftAnalysisOperator, LogArtifactsOperator, Processes, RowPolicy
 from airflow_batch_inference.storage.store import Storage
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def test_override_changes_the_operators_arguments(runner, batch):
 
 
 def test_rows_that_it_raises_on_are_set_aside(runner, batch):
-    @task.score(dataset=str(batch), error_threshold="-1")
+    @task.score(dataset=str(batch), rows=RowPolicy(error_threshold="-1"))
     def positive(batch: pd.DataFrame):
         if (batch["a"] < 0).any():
             message = "negative"
@@ -91,7 +91,7 @@ def test_the_same_task_again_returns_the_commit_that_is_there(runner, batch):
 def test_worker_processes_score_with_it(runner, batch):
     import os
 
-    @task.score(dataset=str(batch), isolate=True)
+    @task.score(dataset=str(batch), engine=Processes(isolate=True))
     def where(batch: pd.DataFrame):
         return [os.getpid()] * len(batch)
 
@@ -99,7 +99,7 @@ def test_worker_processes_score_with_it(runner, batch):
 
 
 def test_what_no_other_process_can_have_scores_here_and_says_so(runner, batch, caplog):
-    @task.score(dataset=str(batch), isolate=True)
+    @task.score(dataset=str(batch), engine=Processes(isolate=True))
     def locked(batch: pd.DataFrame):
         with LOCK:
             return batch["a"]
@@ -122,19 +122,9 @@ def test_drift_and_artifacts_take_what_it_returns(runner, batch, tmp_path):
     assert pq.read_table(tmp_path / "scores.parquet").num_rows == 400
 
 
-def test_it_can_be_tried_out_first(runner, batch):
-    @task.score(dataset=str(batch), preflight=True)
-    def broken(batch: pd.DataFrame):
-        return batch["nothing"]
-
-    with pytest.raises(AirflowFailException, match=r"PreflightFailedError: .*KeyError: 'nothing'"):
-        runner(operator_of(broken()))
-    assert runner(operator_of(task.score(dataset=str(batch), preflight=True)(risk)())) is None
-
-
 def test_what_says_something_of_a_model_is_refused_when_the_dag_is_parsed():
-    with pytest.raises(ConfigurationError, match="does not take model, predict_kwargs: the function is the model"):
-        task.score(dataset="/in", model="/m.txt", predict_kwargs={})
+    with pytest.raises(TypeError, match="model"):
+        task.score(dataset="/in", model="/m.txt", predict_kwargs={})(risk)()
     with pytest.raises(ConfigurationError, match="multiple_outputs"):
         task.score(dataset="/in", multiple_outputs=True)
 

@@ -14,9 +14,20 @@ from airflow.sdk.bases.operator import ExecutorSafeguard
 from secret_forms import FORMS, SCHEMELESS, WITH_SCHEME, S, leaks
 
 from airflow_batch_inference import operators as module
-from airflow_batch_inference.decorators.score import ScoreOperator
+from airflow_batch_inference.decorators.score import ScoreFilesOperator, ScoreRowsOperator
 from airflow_batch_inference.exceptions import ArtifactNotFoundError
-from airflow_batch_inference.operators import LoadModelOperator, LogArtifactsOperator, PredictOperator
+from airflow_batch_inference.operators import (
+    Challengers,
+    EarlierEvaluation,
+    GoldenSet,
+    LoadModelOperator,
+    LogArtifactsOperator,
+    MlflowModel,
+    PredictOperator,
+    Processes,
+    ScriptEnvironment,
+    Trust,
+)
 from airflow_batch_inference.operators.base import _DATA, _FREE, push, texts_in, translated_errors
 
 REQUIRED = {
@@ -26,16 +37,29 @@ REQUIRED = {
     "LoadModelOperator": {"model_uri": "/data/m.txt"},
     "LogArtifactsOperator": {"artifacts": ["/data/x"]},
     "PredictOperator": {"model": "/data/m.txt", "dataset": "/data/in"},
+    "PreflightOperator": {"model": "/data/m.txt", "dataset": "/data/in"},
+    "ScoringScriptOperator": {"scoring_script": "/data/s.py", "dataset": "/data/in"},
 }
+NAMES = sorted(kind.__name__ for kind in module.OPERATORS)
+IN_GROUPS = [
+    ("PredictOperator", "compare", lambda form: Challengers({"next": form})),
+    ("PreflightOperator", "compare", lambda form: Challengers({"next": [form]})),
+    ("EvaluateModelOperator", "compare", EarlierEvaluation),
+    ("LoadModelOperator", "trust", lambda form: Trust(verify_signature={"signature": form, "public_key": "/k"})),
+    ("LoadModelOperator", "model_uri", MlflowModel),
+    ("LoadModelOperator", "model_uri", lambda form: MlflowModel("models:/m/1", tracking_uri=form)),
+    ("LoadModelOperator", "golden_set", GoldenSet),
+    ("ScoringScriptOperator", "environment", ScriptEnvironment),
+]
+"""Groups with an argument that takes a URI or a path."""
 URIS = {
-    *("artifact_root", "artifacts", "baseline", "baseline_evaluation", "challengers", "code", "dataset", "drift"),
-    *("golden_set", "history", "mlflow_tracking_uri", "model", "model_uri", "publish_to", "sample_set"),
-    *("scoring_script", "verify_signature", "python"),
+    *("artifact_root", "artifacts", "baseline", "code", "dataset", "drift", "model", "model_uri", "publish_to"),
+    *("sample_set", "scoring_script"),
 }
 """Arguments that take URIs or paths: what has no scheme is one there, too."""
 ARGUMENTS = sorted(
-    {(name, argument) for name in module.__all__ for argument in getattr(module, name).template_fields}
-    | {(name, "artifact_conn_id") for name in module.__all__}
+    {(name, argument) for name in NAMES for argument in getattr(module, name).template_fields}
+    | {(name, "artifact_conn_id") for name in NAMES}
 )
 
 
@@ -65,9 +89,11 @@ def test_there_are_a_hundred_forms_and_each_has_a_secret():
 def test_every_argument_that_takes_a_uri_is_among_those_that_are_tried():
     """By what the operators' documentation and annotations say: whatever speaks of a URI, a path or a folder."""
     known = {argument for _, argument in ARGUMENTS}
-    for name in module.__all__:
+    for name in NAMES:
         operator = getattr(module, name)
-        parameters = inspect.signature(operator.__init__).parameters
+        kinds = [kind for kind in operator.__mro__ if "airflow_batch" in kind.__module__]
+        own = [vars(kind)["__init__"] for kind in kinds if "__init__" in vars(kind)]
+        parameters = {name: told for each in own for name, told in inspect.signature(each).parameters.items()}
         templated = set(operator.template_fields)
         assert templated <= set(parameters) | {"artifact_root"}
         for parameter, told in parameters.items():
@@ -100,7 +126,7 @@ def test_a_secret_in_a_uri_is_refused_in_every_argument_and_comes_through_nowher
     assert not leaks(caplog.text)
 
 
-@pytest.mark.parametrize(("name", "argument"), [each for each in ARGUMENTS if each[1] in URIS - {"history", "python"}])
+@pytest.mark.parametrize(("name", "argument"), [each for each in ARGUMENTS if each[1] in URIS])
 def test_what_has_no_scheme_is_refused_where_a_uri_is_taken(runner, caplog, tmp_path, name, argument):
     caplog.set_level(logging.DEBUG)
     for form in SCHEMELESS:
@@ -114,15 +140,30 @@ def test_what_has_no_scheme_is_refused_where_a_uri_is_taken(runner, caplog, tmp_
     assert not leaks(json.dumps(runner.xcoms, default=str))
 
 
+@pytest.mark.parametrize(("name", "argument", "group"), IN_GROUPS)
+def test_a_secret_within_a_group_is_refused_as_well(monkeypatch, name, argument, group):
+    operator = with_value(name, argument, None)
+    sentinel = {f"{type(operator).__name__}__sentinel": ExecutorSafeguard.sentinel_value}
+    monkeypatch.setattr(type(operator), "perform", lambda *_: None)
+    for form in WITH_SCHEME[::3]:
+        object.__setattr__(operator, argument, group(form))
+        with pytest.raises(AirflowFailException, match="ConfigurationError") as error:
+            operator.execute({}, **sentinel)
+        assert not leaks(said_of(error.value)), form
+
+
 @pytest.mark.parametrize("form", [f"s3://user:{S}@host/x", f"https://host/x?token={S}", f"jdbc:x;password={S}"])
 def test_what_goes_to_a_users_code_is_taken_and_hidden_where_airflow_shows_it(form):
     operator = PredictOperator(
-        task_id="t", model="/data/m.txt", dataset="/data", environment_variables={"DATABASE": form, "PLAIN": "x"}
+        task_id="t",
+        model="/data/m.txt",
+        dataset="/data",
+        engine=Processes(environment_variables={"DATABASE": form, "PLAIN": "x"}),
     )
     operator.render_template_fields({"ti": SimpleNamespace(), "params": {}})
-    assert operator.environment_variables["DATABASE"] == form
+    assert operator.engine.environment_variables["DATABASE"] == form
     if not form.startswith("jdbc"):
-        assert not leaks(str(masked(operator.environment_variables)))
+        assert not leaks(str(masked(operator.engine.environment_variables)))
     operator.require_no_secrets()
 
 
@@ -173,8 +214,9 @@ def test_an_xcom_keeps_uris_that_others_read_and_no_login():
 
 
 def test_operators_of_the_decorator_check_theirs_as_well():
-    assert ScoreOperator.require_no_secrets is PredictOperator.require_no_secrets
-    assert set(ScoreOperator.template_fields) >= {"dataset", "artifact_root"}
+    for kind in (ScoreRowsOperator, ScoreFilesOperator):
+        assert kind.require_no_secrets is PredictOperator.require_no_secrets
+        assert set(kind.template_fields) >= {"dataset", "artifact_root"}
 
 
 def test_a_dag_file_with_a_secret_in_a_relative_path_fails_without_it():

@@ -11,11 +11,16 @@ import pandas as pd
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
+from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.operators import (
+    Challengers,
     DriftAnalysisOperator,
     LoadModelOperator,
     LogArtifactsOperator,
     PredictOperator,
+    Processes,
+    RowPolicy,
+    Split,
 )
 from airflow_batch_inference.records import DriftStatus
 from airflow_batch_inference.storage.store import Storage
@@ -90,7 +95,7 @@ def test_a_step_may_say_how_it_is_called(runner, batch, models):
 def test_challengers_get_columns_a_record_a_page_and_xcoms(runner, batch, models, as_text):
     challengers = {"b": models["other"], "chain": [models["first"], models["then"]], "gone": "/nowhere/m.txt"}
     given = str(challengers) if as_text else challengers
-    uri = predict(runner, batch, model="models/churn@live", challengers=given, flips='{"threshold": 0.5}')
+    uri = predict(runner, batch, model="models/churn@live", compare=Challengers(given, flips='{"threshold": 0.5}'))
     rows, xcoms = rows_of(uri), runner.xcoms["predict"]
     assert list(rows.columns[-4:]) == ["score", "b.score", "chain.predicted_label", "gone.score"]
     record = STORE.read_record(xcoms["challengers_uri"])
@@ -119,7 +124,7 @@ def test_steps_take_a_folder_without_files(runner, tmp_path, models):
 def test_rows_that_a_check_sets_aside_were_scored_by_the_models_of_a_split(runner, batch, models):
     named, split = {"a": models["first"], "b": models["other"]}, {"weights": {"a": 1, "b": 1}, "key": "key"}
     checks = {"low": {"when": "in.a < 0", "action": "quarantine"}}
-    record = STORE.read_record(predict(runner, batch, model=named, split=split, checks=checks))
+    record = STORE.read_record(predict(runner, batch, model=named, checks=checks, compare=Split(**split)))
     assert record.rows_set_aside > 0
     assert sum(each.rows for each in record.models) == 400
     assert [each.rows_failed for each in record.models] == [0, 0]
@@ -127,8 +132,13 @@ def test_rows_that_a_check_sets_aside_were_scored_by_the_models_of_a_split(runne
 
 @pytest.mark.parametrize("as_text", [False, True])
 def test_a_dict_of_models_and_a_split(runner, batch, models, as_text):
-    named, split = {"a": models["first"], "b": models["other"]}, {"weights": {"a": 3, "b": 1}, "key": "key"}
-    uri = predict(runner, batch, model=str(named) if as_text else named, split=str(split) if as_text else split)
+    named, split = {"a": models["first"], "b": models["other"]}, {"weights": {"a": 3, "b": 1}}
+    uri = predict(
+        runner,
+        batch,
+        model=str(named) if as_text else named,
+        compare=Split(weights=str(split["weights"]) if as_text else split["weights"], key="key"),
+    )
     rows = rows_of(uri)
     assert 0.1 < (rows["scored_by"] == "b").mean() < 0.4
     assert {each.name: each.rows for each in STORE.read_record(uri).models} == rows[
@@ -140,7 +150,12 @@ def test_a_dict_of_models_and_a_split(runner, batch, models, as_text):
 def test_a_model_of_a_split_may_be_steps(runner, batch, models):
     named = {"a": [models["first"], models["then"]], "b": models["other"]}
     uri = predict(
-        runner, batch, model=named, split={"weights": {"a": 1, "b": 1}}, label_columns="points", alignment_check_rows=2
+        runner,
+        batch,
+        model=named,
+        label_columns="points",
+        compare=Split(weights={"a": 1, "b": 1}),
+        rows=RowPolicy(alignment_check_rows=2),
     )
     rows, record = rows_of(uri), STORE.read_record(uri)
     assert [(each.role, each.name, each.step) for each in record.models] == [
@@ -160,13 +175,13 @@ def test_a_template_may_make_any_of_them(runner, batch, models):
         runner,
         batch,
         model={"a": "{{ params.first }}", "b": "{{ params.other }}"},
-        split={"weights": {"a": 0.5, "b": "{{ params.share }}"}},
+        compare=Split(weights={"a": 0.5, "b": "{{ params.share }}"}),
     )
     assert set(rows_of(uri)["scored_by"]) == {"a", "b"}
 
 
 def test_each_model_may_be_an_alias_and_as_of_is_for_those_that_are(runner, batch, models):
-    arguments = {"model": models["other"], "challengers": {"live": "models/churn@live"}}
+    arguments = {"model": models["other"], "compare": Challengers({"live": "models/churn@live"})}
     rows = rows_of(predict(runner, batch, as_of="2999-01-01", **arguments))
     assert rows["live.score"].notna().all()
     uri = predict(runner, batch, task="before", as_of="2001-01-01", **arguments)
@@ -175,45 +190,42 @@ def test_each_model_may_be_an_alias_and_as_of_is_for_those_that_are(runner, batc
 
 
 def test_challengers_in_a_worker_process_do_the_same(runner, batch, models):
-    arguments = {"model": models["first"], "challengers": {"b": models["other"]}}
+    arguments = {"model": models["first"], "compare": Challengers({"b": models["other"]})}
     alone = rows_of(predict(runner, batch, **arguments))
-    isolated = rows_of(predict(runner, batch, task="isolated", isolate=True, **arguments))
+    isolated = rows_of(predict(runner, batch, task="isolated", **arguments, engine=Processes(isolate=True)))
     pd.testing.assert_frame_equal(alone, isolated)
 
 
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
-        ({"model": {"a": "/m.txt", "b": "/n.txt"}}, "there is no split to say which"),
-        ({"model": {}}, "model names several models .none., but there is no split"),
-        ({"model": {"a": "/m.txt"}, "split": {"weights": {"a": 1}}}, "split needs several models by name"),
-        ({"model": "/m.txt", "split": {"weights": {"a": 1}}}, "split needs several models by name"),
-        (
-            {"model": {"a": "/m", "b": "/n"}, "split": {"weights": {"a": 1, "b": 1}}, "challengers": {"c": "/m"}},
-            "split and challengers were both given",
-        ),
+        ({"model": {"a": "/m.txt", "b": "/n.txt"}}, "there is no Split to say which"),
+        ({"model": {}}, "model names several models .none., but there is no Split"),
+        ({"model": {"a": "/m.txt"}, "compare": Split(weights={"a": 1})}, "Split needs several models by name"),
+        ({"model": "/m.txt", "compare": Split(weights={"a": 1})}, "Split needs several models by name"),
+        ({"model": "/m.txt", "compare": {"c": "/m"}}, r"it must be Challengers\(…\) or Split\(…\)"),
         ({"model": []}, "model is an empty list"),
         ({"model": ["/m.txt", 3]}, r"model is \['/m.txt', 3\]; it must be a model's URI"),
         ({"model": [{"model": "/m.txt", "method": "predict"}]}, "it must be a model's URI"),
-        ({"model": "/m.txt", "challengers": {"b.c": "/m"}}, "challengers names a model 'b.c'"),
-        ({"model": "/m.txt", "challengers": {"b": None}}, "challengers 'b' is None"),
-        ({"model": "/m.txt", "challengers": "b"}, "challengers is 'b'; it must be a dict"),
-        ({"model": "/m.txt", "flips": {"treshold": 1}}, "flips has 'treshold'"),
-        ({"model": "/m.txt", "challengers": {"b": "/m"}, "as_of": "2026-01-01"}, "is no alias"),
+        ({"model": "/m.txt", "compare": Challengers({"b.c": "/m"})}, "challengers names a model 'b.c'"),
+        ({"model": "/m.txt", "compare": Challengers({"b": None})}, "challengers 'b' is None"),
+        ({"model": "/m.txt", "compare": Challengers("{{ 'b' }}")}, "challengers is 'b'; it must be a dict"),
+        (
+            {"model": "/m.txt", "compare": Challengers({"b": "/m"}, flips="{{ {'treshold': 1} }}")},
+            "flips has 'treshold'",
+        ),
+        ({"model": "/m.txt", "compare": Challengers({"b": "/m"}), "as_of": "2026-01-01"}, "is no alias"),
     ],
 )
 def test_arguments_that_do_not_go_together_are_refused(runner, batch, arguments, match):
-    with pytest.raises(AirflowFailException, match=match):
+    with pytest.raises((AirflowFailException, ConfigurationError), match=match):
         predict(runner, batch, **arguments)
 
 
 def test_a_model_of_a_split_that_is_nowhere_fails_the_task(runner, batch, models):
     with pytest.raises(Exception, match="Nothing lies at /nowhere"):
         predict(
-            runner,
-            batch,
-            model={"a": models["first"], "b": "/nowhere/m.txt"},
-            split={"weights": {"a": 1, "b": 1}},
+            runner, batch, model={"a": models["first"], "b": "/nowhere/m.txt"}, compare=Split(weights={"a": 1, "b": 1})
         )
 
 
@@ -225,7 +237,7 @@ def drift(runner, uri, task="drift"):
 
 
 def test_drift_goes_by_the_champion_and_challengers_do_not_count(runner, batch, models):
-    uri = predict(runner, batch, model=models["first"], challengers={"b": models["other"]})
+    uri = predict(runner, batch, model=models["first"], compare=Challengers({"b": models["other"]}))
     found = drift(runner, uri)
     assert found.status == DriftStatus.NO_DRIFT
     assert {column.name for column in found.columns} == {"a", "b", "score"}
@@ -246,12 +258,12 @@ def test_predictions_of_a_split_are_not_compared_with_those_of_one_model(
     rng_frame.to_parquet(sample)  # without predictions: the model makes them
     first = runner(LoadModelOperator(task_id="again", model_uri=str(model_file), sha256=digest, sample_set=str(sample)))
     arguments = {"model": {"a": first, "b": models["other"]}, "label_columns": "predicted_label"}
-    uri = predict(runner, batch, split={"weights": {"a": 1, "b": 1}}, **arguments)
+    uri = predict(runner, batch, **arguments, compare=Split(weights={"a": 1, "b": 1}))
     assert any("several models made them (a, b)" in reason for reason in drift(runner, uri).reasons)
 
 
 def test_what_challengers_did_is_logged_with_the_set(runner, batch, models, tmp_path):
-    uri = predict(runner, batch, model=models["first"], challengers={"b": models["other"]})
+    uri = predict(runner, batch, model=models["first"], compare=Challengers({"b": models["other"]}))
     logged = runner(LogArtifactsOperator(task_id="log", artifacts=[uri], publish_to=str(tmp_path / "out")))
     entries = STORE.read_record(logged).entries
     assert entries["prediction_challengers"] == runner.xcoms["predict"]["challengers_uri"]
@@ -261,7 +273,7 @@ def test_what_challengers_did_is_logged_with_the_set(runner, batch, models, tmp_
 
 def test_a_split_is_published_like_any_other_set(runner, batch, models, tmp_path):
     uri = predict(
-        runner, batch, model={"a": models["first"], "b": models["other"]}, split={"weights": {"a": 1, "b": 1}}
+        runner, batch, model={"a": models["first"], "b": models["other"]}, compare=Split(weights={"a": 1, "b": 1})
     )
     runner(LogArtifactsOperator(task_id="log", artifacts=[uri], publish_to=str(tmp_path / "out")))
     assert set(pd.read_parquet(tmp_path / "out")["scored_by"]) == {"a", "b"}

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from sklearn.tree import DecisionTreeClassifier
 
-from airflow_batch_inference.exceptions import ArtifactNotFoundError
-from airflow_batch_inference.operators import LoadModelOperator, PredictOperator
+from airflow_batch_inference.exceptions import ArtifactNotFoundError, ConfigurationError
+from airflow_batch_inference.operators import LoadModelOperator, MlflowModel, PredictOperator, Trust
 from airflow_batch_inference.operators.inputs import read_model
 from airflow_batch_inference.records import ModelRecord
 from airflow_batch_inference.storage.digests import sha256_of
@@ -83,7 +83,7 @@ def test_a_signature_takes_the_place_of_a_pin_and_the_signer_is_recorded(runner,
     private, public = key
     signature = signed(tree, private)
     check = {"signature": str(signature), "public_key": str(public)}
-    uri = runner(LoadModelOperator(task_id="load", model_uri=str(tree), verify_signature=check))
+    uri = runner(LoadModelOperator(task_id="load", model_uri=str(tree), trust=Trust(verify_signature=check)))
     record = STORE.read_record(uri)
     assert record.trust == "signature"
     assert record.trusted_by == f"signature by key sha256:{sha256_of(public)[:16]}"
@@ -96,7 +96,7 @@ def test_a_signature_of_other_bytes_is_refused(runner, tree, key):
     signature = signed(tree, private)
     tree.write_bytes(tree.read_bytes() + b"\0")
     with pytest.raises(AirflowException, match=r"UntrustedModelError.*does not prove"):
-        load(runner, tree, verify_signature={"signature": str(signature), "public_key": str(public)})
+        load(runner, tree, trust=Trust(verify_signature={"signature": str(signature), "public_key": str(public)}))
 
 
 def test_a_signature_by_another_key_is_refused(runner, tree, key, tmp_path):
@@ -107,19 +107,27 @@ def test_a_signature_by_another_key_is_refused(runner, tree, key, tmp_path):
         other.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     )
     with pytest.raises(AirflowException, match=r"UntrustedModelError.*does not prove"):
-        load(runner, tree, verify_signature={"signature": str(signature), "public_key": str(tmp_path / "other.pub")})
+        load(
+            runner,
+            tree,
+            trust=Trust(verify_signature={"signature": str(signature), "public_key": str(tmp_path / "other.pub")}),
+        )
 
 
 def test_a_key_that_is_none_is_named(runner, tree, key, tmp_path):
     signature = signed(tree, key[0])
     (tmp_path / "text.pub").write_text("hello")
     with pytest.raises(AirflowException, match=r"ConfigurationError.*text\.pub is no public key"):
-        load(runner, tree, verify_signature={"signature": str(signature), "public_key": str(tmp_path / "text.pub")})
+        load(
+            runner,
+            tree,
+            trust=Trust(verify_signature={"signature": str(signature), "public_key": str(tmp_path / "text.pub")}),
+        )
 
 
 def test_both_uris_of_a_signature_are_needed(runner, tree):
-    with pytest.raises(AirflowException, match=r"verify_signature has the keys \['signature'\]"):
-        load(runner, tree, verify_signature={"signature": "/x"})
+    with pytest.raises(ConfigurationError, match=r"verify_signature has the keys \['signature'\]"):
+        load(runner, tree, trust=Trust(verify_signature={"signature": "/x"}))
 
 
 def test_models_outside_of_the_allowed_roots_are_refused(runner, tree, tmp_path, monkeypatch):
@@ -158,7 +166,7 @@ def test_a_record_beside_the_model_vouches_for_nothing(runner, tree, tmp_path):
 def test_models_of_mlflow_need_a_place_among_the_allowed_roots(runner, tmp_path, monkeypatch):
     monkeypatch.setenv("AIRFLOW__BATCH_INFERENCE__ARTIFACT_ROOT", str(runner.root))
     load_model = LoadModelOperator(
-        task_id="load", model_uri="models:/churn/1", mlflow_tracking_uri=f"sqlite:///{tmp_path}/mlflow.db"
+        task_id="load", model_uri=MlflowModel("models:/churn/1", tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
     )
     monkeypatch.setenv("AIRFLOW__BATCH_INFERENCE__ALLOWED_ROOTS", str(tmp_path))
     with pytest.raises(AirflowException, match=r"ConfigurationError.*allowed_roots .*does not name it.*models:/ added"):

@@ -7,7 +7,14 @@ from datetime import UTC, datetime
 import pyarrow.parquet as pq
 import pytest
 
-from airflow_batch_inference.operators import DriftAnalysisOperator, LoadModelOperator, PredictOperator
+from airflow_batch_inference.operators import (
+    Challengers,
+    DriftAnalysisOperator,
+    LoadModelOperator,
+    PredictOperator,
+    Split,
+    WallarooLayout,
+)
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.workflows.verify import verify
 
@@ -28,9 +35,9 @@ def test_challengers_have_columns_of_their_own_behind_the_champions(runner, load
         task_id="predict",
         model=loaded,
         dataset=str(batch),
-        challengers={"next": loaded},
-        output_schema="wallaroo",
         checks={"any": "out.predicted_label is not null"},
+        compare=Challengers({"next": loaded}),
+        layout=WallarooLayout(),
     )
     uri = runner(predict)
     table = columns_of(uri)
@@ -47,9 +54,8 @@ def test_a_challengers_group_can_be_left_out(runner, loaded, batch):
             task_id="predict",
             model=loaded,
             dataset=str(batch),
-            challengers={"next": loaded},
-            output_schema="wallaroo",
-            result_exclude=["in", "out_next"],
+            compare=Challengers({"next": loaded}),
+            layout=WallarooLayout(exclude=["in", "out_next"]),
         )
     )
     assert columns_of(uri).column_names == ["time", "out.predicted_label", "check_failures"]
@@ -60,9 +66,9 @@ def test_a_split_says_which_model_it_was_and_verify_counts_them(runner, loaded, 
         PredictOperator(
             task_id="predict",
             model={"old": loaded, "new": loaded},
-            split={"weights": {"old": 1, "new": 1}},
             dataset=str(batch),
-            output_schema="wallaroo",
+            compare=Split(weights={"old": 1, "new": 1}),
+            layout=WallarooLayout(),
         )
     )
     assert set(columns_of(uri)["out.scored_by"].to_pylist()) == {"old", "new"}
@@ -79,8 +85,8 @@ def test_drift_is_analysed_on_such_a_set(runner, model_file, batch):
             task_id="predict",
             model=loaded,
             dataset=str(batch),
-            challengers={"next": loaded},
-            output_schema="wallaroo",
+            compare=Challengers({"next": loaded}),
+            layout=WallarooLayout(),
         )
     )
     result = Storage().read_record(runner(DriftAnalysisOperator(task_id="drift", model=loaded, dataset=predicted)))

@@ -11,11 +11,13 @@ import pytest
 from airflow_runs import OPERATORS, Results, Runs
 
 from airflow_batch_inference.operators import (
+    Challengers,
     DriftAnalysisOperator,
     EvaluateModelOperator,
     LoadModelOperator,
     LogArtifactsOperator,
     PredictOperator,
+    RowPolicy,
 )
 
 
@@ -110,9 +112,9 @@ def results(tmp_path_factory):
             model=model,
             dataset=str(folder / "batch.csv"),
             passthrough_columns="all",
-            error_threshold=5,
             output_format="parquet",
-            challengers={"next": model},
+            rows=RowPolicy(error_threshold=5),
+            compare=Challengers({"next": model}),
         )
     )
     drift = found.run(DriftAnalysisOperator(task_id="drift", dataset=scored))

@@ -1,4 +1,4 @@
-"""An Azure ML batch deployment's YAML file, or a parallel job's, read into the arguments of ``PredictOperator``.
+"""An Azure ML batch deployment's YAML file, or a parallel job's, read into the arguments of ``ScoringScriptOperator``.
 
 Light to import, and to use: a DAG file may read its deployment while it is parsed. What must not be relaxed: every key
 is taken, said to be ignored, or refused by name; none is passed over in silence; and a value that can never work is
@@ -66,7 +66,6 @@ _OF_RESOURCES = (
     "max_instance_count",
 )
 _OF_MODELS = ("path", "name", "version", "type", "description", "tags", "properties", "flavors", "stage", "$schema")
-_FILEWISE = "azure"
 _WORDS = ("output_action", "logging_level")
 
 
@@ -77,7 +76,7 @@ class Deployment:
     Attributes
     ----------
     arguments
-        Of ``PredictOperator``.
+        Of ``ScoringScriptOperator`` and of its groups, by their own names.
     instance_count
         How many machines it asks for: mapped task instances on Airflow.
     instance_key
@@ -232,8 +231,6 @@ class Reader:
         if code and "scoring_script" not in code:
             raise self.refuse("code_configuration has no scoring_script. Name the file with init() and run().")
         self.place_code()
-        if not code:
-            self.arguments["output_schema"] = _FILEWISE
 
     def place_code(self) -> None:
         """Make the paths of the code absolute."""
@@ -313,7 +310,7 @@ def read_deployment(path: str | Path, given: Collection[str] = ()) -> Deployment
 
 
 def arguments_of(path: str | Path, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of ``PredictOperator`` that a deployment's file and what is given beside it make.
+    """Return the arguments of ``ScoringScriptOperator`` that a deployment's file and what is given beside it make.
 
     Parameters
     ----------
@@ -347,7 +344,7 @@ def arguments_of(path: str | Path, overrides: Mapping[str, Any]) -> dict[str, An
     if found.instance_count > 1:
         log.info(
             "%s: %s is %d: on Airflow these are mapped task instances, such as "
-            "PredictOperator.partial(…).expand(dataset=[…]), each with a share of the files",
+            "ScoringScriptOperator.partial(…).expand(dataset=[…]), each with a share of the files",
             *(path, found.instance_key, found.instance_count),
         )
     return arguments

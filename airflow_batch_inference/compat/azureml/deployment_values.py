@@ -29,7 +29,7 @@ _PERCENT = 100
 _WORDS: dict[str, Sequence[str]] = {"output_action": OUTPUT_ACTIONS, "logging_level": LOGGING_LEVELS}
 PARTITIONS = (
     " Give the rows of each key files of their own, and map the task over them: "
-    "PredictOperator.partial(…).expand(dataset=[…])."
+    "ScoringScriptOperator.partial(…).expand(dataset=[…])."
 )
 """What to do in the place of ``partition_keys``."""
 _BYTES = re.compile(r"\s*\d+(\.\d+)?\s*[kmgt]i?b\s*", re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""A parallel job of Azure ML (``type: parallel``), read into the arguments of ``PredictOperator``.
+"""A parallel job of Azure ML (``type: parallel``), read into the arguments of ``ScoringScriptOperator``.
 
 Its script is that of a batch deployment, with a ``shutdown()`` and with arguments. What must not be relaxed: what has
 no counterpart here (mini-batches of rows as DataFrames, ``partition_keys``) is refused by name.

@@ -28,7 +28,6 @@ def test_settings_stand_at_the_top_or_in_their_section(read):
         "output_action": "summary_only",
         "max_attempts": 2,
         "mini_batch_timeout_s": 60,
-        "output_schema": "azure",
     }
     assert top.arguments == nested.arguments == expected
 

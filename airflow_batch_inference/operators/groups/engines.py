@@ -1,0 +1,111 @@
+"""How a job is run: on how many processes, with how much memory. What it computes does not depend on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.operators.arguments import (
+    boolean,
+    choice,
+    optional_byte_size,
+    optional_number,
+    optional_text,
+    optional_whole_number,
+    whole_number,
+    worker_variables,
+)
+from airflow_batch_inference.operators.groups.base import ArgumentGroup
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_batch_inference.jobs.request import ScoringRequest
+    from airflow_batch_inference.workflows.score import Resources
+
+AUTO = "auto"
+
+
+def _mini_batch_rows(name: str, value: object) -> int | str:
+    """Return rows a predict call, or ``"auto"``."""
+    return AUTO if value == AUTO else whole_number(name, value, low=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Processes(ArgumentGroup):
+    """Worker processes of this machine.
+
+    :param max_workers: most worker processes; None: one a core, where there are some million rows or more. (templated)
+    :param max_memory: memory for all of them: bytes, or text such as ``"2GiB"``. (templated)
+    :param mini_batch_timeout_s: after so many seconds without a sign of life, a worker process is killed and its
+        mini-batch tried again, then bisected. Models that nobody has pinned have a limit of 300 s without it.
+        (templated)
+    :param isolate: score in a worker process even where one is enough, for models that may crash. (templated)
+    :param mini_batch_rows: rows a predict call, or ``"auto"``. (templated)
+    :param accelerate: whether a compiled kernel scores tree ensembles (LightGBM, XGBoost, scikit-learn) in place of
+        their own library: ``auto``, where the extra ``fast`` is installed, the ensemble is covered and there are rows
+        enough (40,000 of 100 trees); ``require``: or the task fails; ``off``. It is compared with the library first,
+        and left out at the first bit that differs. (templated)
+    :param environment_variables: set in every worker process before the model is loaded, which then is loaded nowhere
+        else. A worker gets none of the task's own variables but those that programs need: no connections, no Airflow
+        settings, no keys. (templated)
+    """
+
+    max_workers: int | str | None = None
+    max_memory: int | str | None = None
+    mini_batch_timeout_s: float | str | None = None
+    isolate: bool | str = False
+    mini_batch_rows: int | str = AUTO
+    accelerate: str = AUTO
+    environment_variables: Mapping[str, str] | None = None
+
+    parsers: ClassVar[Mapping[str, Any]] = {
+        "max_workers": partial(optional_whole_number, low=1),
+        "max_memory": optional_byte_size,
+        "mini_batch_timeout_s": partial(optional_number, low=0.001),
+        "isolate": boolean,
+        "mini_batch_rows": _mini_batch_rows,
+        "accelerate": partial(choice, allowed=(AUTO, "require", "off")),
+        "environment_variables": worker_variables,
+    }
+
+    def resources(self) -> Resources:
+        """Return the processes and memory that a job may use."""
+        from airflow_batch_inference.workflows.score import Resources
+
+        return Resources(
+            max_workers=self.parse("max_workers"),
+            max_memory=self.parse("max_memory"),
+            timeout_s=self.parse("mini_batch_timeout_s"),
+            isolate=self.parse("isolate"),
+        )
+
+    def applied_to(self, request: ScoringRequest) -> ScoringRequest:
+        """Return a scoring job that is run in this way."""
+        from airflow_batch_inference.jobs.plan import batch_bytes
+
+        return replace(
+            request,
+            rows_per_batch=self.parse("mini_batch_rows"),
+            batch_bytes=batch_bytes(self.parse("max_memory")),
+            accelerate=self.parse("accelerate"),
+            environment=self.parse("environment_variables"),
+        )
+
+
+def require_engine(engine: object) -> Processes:
+    """Return the engine that an argument means.
+
+    Raises
+    ------
+    ConfigurationError
+        It is none.
+    """
+    if isinstance(engine, Processes):
+        return engine
+    if optional_text(engine) not in (None, AUTO):
+        message = f'engine is {engine!r}; it must be "{AUTO}" or Processes(…).'
+        raise ConfigurationError(message)
+    return Processes()

@@ -1,0 +1,51 @@
+"""What the columns of an output are, where they are not the input's and then the predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.operators.arguments import names, optional_text
+from airflow_batch_inference.operators.groups.base import ArgumentGroup
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_EVERYTHING = ("*",)
+
+
+def _columns(name: str, value: object) -> tuple[str, ...]:
+    return names(name, value) or _EVERYTHING
+
+
+def _exclude(name: str, value: object) -> tuple[str, ...]:
+    return names(name, value) or ()
+
+
+def _separator(name: str, value: object) -> str | None:
+    if value == "":
+        message = (
+            f"{name} is empty: the names of columns could not be told apart. Give '.' or another text, or None for one "
+            "column a parent."
+        )
+        raise ConfigurationError(message)
+    return None if optional_text(value) is None else str(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WallarooLayout(ArgumentGroup):
+    """Wallaroo's columns: ``time``, ``in.<field>``, ``out.<output>`` and ``check_failures``.
+
+    :param columns: which of them, as its ``dataset``: ``*``, ``in``, ``out.<output>``, ``anomaly``, ``metadata``, …;
+        None: ``*``. (templated)
+    :param exclude: which of them not, as its ``dataset_exclude``. (templated)
+    :param separator: between ``in`` and the field, as its ``dataset_separator``; None: the columns ``in`` and ``out``
+        hold their fields (not in CSV). (templated)
+    """
+
+    columns: str | Sequence[str] | None = field(default=None, kw_only=False)
+    exclude: str | Sequence[str] | None = None
+    separator: str | None = "."
+
+    parsers: ClassVar[Mapping[str, Any]] = {"columns": _columns, "exclude": _exclude, "separator": _separator}
