@@ -62,9 +62,12 @@ def test_the_defaults_that_the_table_tells_are_the_operators():
     from airflow_batch_inference.drift.rules.effect import EffectRule
     from airflow_batch_inference.drift.rules.mlrun import MlrunRule
     from airflow_batch_inference.operators import DriftAnalysisOperator, PredictOperator
+    from airflow_batch_inference.operators import MlrunRule as MlrunArguments
 
     drift = DriftAnalysisOperator(task_id="d", dataset="/d")
     predict = PredictOperator(task_id="p", model="/m", dataset="/d")
-    assert (drift.rule, drift.inf_capping, drift.edges, drift.min_rows) == ("effect", 10.0, "padded", 30)
+    assert (drift.rule, drift.drift_threshold, drift.possible_drift_threshold) == ("effect", None, None)
+    for rule in (MlrunArguments(), MlrunRule()):
+        assert (rule.inf_capping, rule.edges, rule.min_rows) == (10.0, "padded", 30)
     assert (predict.log_result_set, predict.result_set_name, predict.batch_id) == (True, "prediction", None)
     assert (MlrunRule().thresholds(), EffectRule().thresholds()) == ((0.5, 0.7), (0.1, 0.2))

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import DAG, task
 
-from airflow_batch_inference.operators import DriftAnalysisOperator, LogArtifactsOperator
+from airflow_batch_inference.operators import DriftAnalysisOperator, LogArtifactsOperator, Processes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +39,7 @@ with DAG("functions", schedule=None, params={{"factor": 2.0}}):
     def find() -> str:
         return "{folder}/in/*.parquet"
 
-    @task.score(dataset=find(), isolate=True, artifact_root="{folder}/artifacts")
+    @task.score(dataset=find(), engine=Processes(isolate=True), artifact_root="{folder}/artifacts")
     def risk(batch: pd.DataFrame, factor: str):
         return clipped(batch["a"]) * float(factor)
 
