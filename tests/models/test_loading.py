@@ -27,7 +27,7 @@ from airflow_batch_inference.exceptions import (
 )
 from airflow_batch_inference.flavors.base import LoadedModel
 from airflow_batch_inference.flavors.sandbox import load as sandbox
-from airflow_batch_inference.flavors.sandbox.probe.probe import probe
+from airflow_batch_inference.flavors.sandbox.probe import probe
 from airflow_batch_inference.models.loading import load_model, load_recorded
 from airflow_batch_inference.models.trust import TrustRequest
 from airflow_batch_inference.records import ColumnSpec, ModelRecord
