@@ -30,7 +30,7 @@ from airflow_batch_inference.exceptions import (
 )
 from airflow_batch_inference.models.aliases import parse_alias
 from airflow_batch_inference.operators.alerts import MOST_SECONDS, Cooldown, drifted_columns
-from airflow_batch_inference.operators.arguments import number, optional_text, structure
+from airflow_batch_inference.operators.arguments import is_known, number, optional_text, structure
 from airflow_batch_inference.operators.asset_state import keep_state
 from airflow_batch_inference.records import DriftStatus, TaskKey
 from airflow_batch_inference.storage.digests import parse_sha256
@@ -247,7 +247,9 @@ class BatchInferenceOperator(BaseOperator):
         return GuardedLogger(super().log)
 
     def require_absolute(self, *arguments: str) -> None:
-        """Refuse relative paths among some arguments while the DAG is parsed; templates show theirs when they run.
+        """Refuse relative paths, and URIs with a secret, while the DAG is parsed; templates show theirs when they run.
+
+        Airflow keeps what an operator is given in its database, for all who may read the DAG.
 
         Raises
         ------
@@ -263,6 +265,8 @@ class BatchInferenceOperator(BaseOperator):
                     given = redact(str(each))
                     message = f"{argument} of the task {self.task_id!r} is {given!r}: {not_absolute(given)}."
                     raise ConfigurationError(message)
+                if isinstance(each, str) and is_known(each) and is_remote(each) and has_secret(each):
+                    _refuse_secret(argument, each)
 
     def render_template(self, content: Any, context: Context, *rest: Any, **more: Any) -> Any:  # noqa: ANN401  # Airflow's
         """Render a template, also in a path (``pathlib.Path``), which is text from then on.
