@@ -57,11 +57,12 @@ test: $(INSTALLED) $(FRAMEWORKS) ## run the whole test suite
 	@$(BIN)/python -m pytest -m stack tests/stack
 	@$(BIN)/python -m pytest -m "not stack" --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
-check: $(INSTALLED) ## ruff, mypy --strict and the import contracts
+check: $(INSTALLED) ## ruff, mypy --strict, the import contracts and the sizes
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --cache-dir .cache/import-linter
+	@$(BIN)/python tools/structure.py
 
 docs: $(DOCS)/.installed ## build the documentation's site into build/site
 	@$(DOCS)/bin/python docs/_site/build.py

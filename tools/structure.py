@@ -22,7 +22,79 @@ AT_HOME = ("compat/", "operators/", "decorators/", "cli/", "drift/rules/mlrun.py
 OWN_TESTS = ("dags", "data", "ports", "stack", "support")
 """Folders of tests that mirror nothing: whole DAGs, the ports' suites, services, helpers."""
 
-KNOWN: dict[str, frozenset[str]] = {}
+KNOWN: dict[str, frozenset[str]] = {
+    "lines a file": frozenset(
+        (
+            "airflow_batch_inference/checks/expressions.py",
+            "airflow_batch_inference/operators/base.py",
+            "airflow_batch_inference/operators/predict.py",
+            "airflow_batch_inference/records/drift.py",
+            "airflow_batch_inference/scripts/job.py",
+            "tests/drift/rules/test_effect.py",
+            "tests/drift/rules/test_mlrun.py",
+            "tests/flavors/sklearn/arrays/test_hostile_arrays.py",
+            "tests/operators/test_drift_analysis.py",
+            "tests/operators/test_evaluate_model.py",
+            "tests/predictors/graphs/test_graph.py",
+            "tests/predictors/test_isolation.py",
+            "tests/reports/test_drift_html.py",
+            "tests/scripts/test_script_job.py",
+            "tests/sinks/test_publishing.py",
+            "tests/support/campaign.py",
+            "tests/support/publishing_campaign.py",
+            "tests/workflows/test_job.py",
+        )
+    ),
+    "lines a function": frozenset(("airflow_batch_inference/operators/predict.py:__init__",)),
+    "arguments of a constructor": frozenset(
+        (
+            "airflow_batch_inference/operators/drift_analysis.py:DriftAnalysisOperator",
+            "airflow_batch_inference/operators/evaluate_model.py:EvaluateModelOperator",
+            "airflow_batch_inference/operators/load_model.py:LoadModelOperator",
+            "airflow_batch_inference/operators/predict.py:PredictOperator",
+        )
+    ),
+    "cycle of imports": frozenset(
+        (
+            "compat.azureml.deployment compat.azureml.parallel_job",
+            "operators.base operators.lineage",
+            "operators.predict operators.predict_script operators.preflight",
+        )
+    ),
+    "name of another platform": frozenset(
+        (
+            "checks/polars_checks.py",
+            "drift/metrics/registry.py",
+            "drift/rules/registry.py",
+            "formats/json/array.py",
+            "inference/__init__.py",
+            "inference/pieces.py",
+            "jobs/output_layout.py",
+            "jobs/prepare.py",
+            "jobs/request.py",
+            "jobs/result_columns.py",
+            "predictors/graphs/loaded.py",
+            "predictors/graphs/shadow.py",
+            "predictors/nesting.py",
+            "predictors/shadow.py",
+            "processes/surroundings.py",
+            "records/scoring.py",
+            "scripts/advice.py",
+            "scripts/filewise.py",
+            "scripts/hosted/main.py",
+            "scripts/mltable.py",
+            "scripts/model_folder.py",
+            "scripts/output_consistency.py",
+            "scripts/pool.py",
+            "scripts/run_result.py",
+            "scripts/settings.py",
+            "scripts/source.py",
+            "scripts/worker.py",
+            "storage/foreign_uris.py",
+            "storage/versions.py",
+        )
+    ),
+}
 
 
 def measure() -> dict[str, Counter[str]]:
@@ -139,7 +211,8 @@ def unmirrored() -> list[str]:
 def main() -> int:
     """Print what is over a limit and not known, and what is known and not there any more."""
     found = {kind: {place: f"{place}: {size}" for place, size in sizes.items()} for kind, sizes in measure().items()}
-    found["cycle of imports"] = {" ".join(group): " ".join(group) for group in cycles(imports())}
+    groups = [" ".join(name.removeprefix(f"{NAME}.") for name in group) for group in cycles(imports())]
+    found["cycle of imports"] = {group: group for group in groups}
     found["name of another platform"] = {where: where for where in strangers()}
     found["folder of tests that mirrors nothing"] = {where: where for where in unmirrored()}
     problems = []

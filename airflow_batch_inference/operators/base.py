@@ -126,7 +126,9 @@ class BatchInferenceOperator(BaseOperator):
                 parse(argument, value)
 
     def require_absolute(self, *arguments: str) -> None:
-        """Refuse relative paths among some arguments while the DAG is parsed; templates show theirs when they run.
+        """Refuse relative paths, and URIs with a secret, while the DAG is parsed; templates show theirs when they run.
+
+        Airflow keeps what an operator is given in its database, for all who may read the DAG.
 
         Raises
         ------
@@ -143,6 +145,8 @@ class BatchInferenceOperator(BaseOperator):
                     given = redact(str(each))
                     message = f"{argument} of the task {self.task_id!r} is {given!r}: {not_absolute(given)}."
                     raise ConfigurationError(message)
+                if isinstance(each, str) and is_known(each) and is_remote(each) and has_secret(each):
+                    _refuse_secret(argument, each)
 
     def render_template(self, content: Any, context: Context, *rest: Any, **more: Any) -> Any:  # noqa: ANN401  # Airflow's
         """Render a template, also in a path (``pathlib.Path``), which is text from then on, and in a group.

@@ -6,7 +6,6 @@ Invariants: nothing that a receipt or the commit says is believed where the file
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -25,6 +24,7 @@ from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.temporary import private_folder
 from airflow_batch_inference.storage.uris import is_record_uri
 from airflow_batch_inference.storage.versions import is_touched_only
+from airflow_batch_inference.workflows.verification import Verification
 from airflow_batch_inference.workflows.verify_items import rows_of_table, verify_files, verify_items
 
 if TYPE_CHECKING:
@@ -36,25 +36,6 @@ if TYPE_CHECKING:
     from airflow_batch_inference.storage.store import Storage
 
 _BLOCK_ROWS = 65_536
-
-
-@dataclass(slots=True)
-class Verification:
-    """What was checked, and what is wrong.
-
-    Attributes
-    ----------
-    record
-        The commit.
-    checks
-        What was found to be right, in words.
-    problems
-        What was found to be wrong; empty for a set that holds.
-    """
-
-    record: PredictionSetRecord
-    checks: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
 
 
 def verify(uri: str, storage: Storage, *, inputs: Storage | None = None) -> Verification:

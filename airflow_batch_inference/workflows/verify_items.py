@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.records import ItemAccount, PredictionSetRecord
     from airflow_batch_inference.storage.store import Storage
-    from airflow_batch_inference.workflows.verify import Verification
+    from airflow_batch_inference.workflows.verification import Verification
 
 _MOST_FIELD_BYTES = 1 << 30
 

@@ -15,7 +15,7 @@ from secret_forms import FORMS, SCHEMELESS, WITH_SCHEME, S, leaks
 
 from airflow_batch_inference import operators as module
 from airflow_batch_inference.decorators.score import ScoreFilesOperator, ScoreRowsOperator
-from airflow_batch_inference.exceptions import ArtifactNotFoundError
+from airflow_batch_inference.exceptions import ArtifactNotFoundError, ConfigurationError
 from airflow_batch_inference.operators import (
     Challengers,
     EarlierEvaluation,
@@ -225,3 +225,12 @@ def test_a_dag_file_with_a_secret_in_a_relative_path_fails_without_it():
         with pytest.raises(Exception, match="Path\\(__file__\\)") as error:
             operator(task_id="t", **{**needed, argument: f"in/x?token={S}.csv"})
         assert not leaks(said_of(error.value))
+
+
+@pytest.mark.parametrize(("name", "argument"), [("LoadModelOperator", "model_uri"), ("PredictOperator", "dataset")])
+def test_a_literal_is_refused_when_the_dag_is_parsed_and_a_template_when_it_runs(name, argument):
+    for form in WITH_SCHEME:
+        with pytest.raises(ConfigurationError, match=argument) as error:
+            getattr(module, name)(task_id="t", **{**REQUIRED[name], argument: form})
+        assert not leaks(said_of(error.value)), form
+    getattr(module, name)(task_id="t", **{**REQUIRED[name], argument: "s3://{{ conn.lake.login }}:x@bucket/in"})
