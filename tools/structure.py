@@ -26,8 +26,6 @@ KNOWN: dict[str, frozenset[str]] = {
     "lines a file": frozenset(
         (
             "airflow_batch_inference/checks/expressions.py",
-            "airflow_batch_inference/operators/base.py",
-            "airflow_batch_inference/operators/predict.py",
             "airflow_batch_inference/records/drift.py",
             "airflow_batch_inference/scripts/job.py",
             "tests/drift/rules/test_effect.py",
@@ -45,20 +43,10 @@ KNOWN: dict[str, frozenset[str]] = {
             "tests/workflows/test_job.py",
         )
     ),
-    "lines a function": frozenset(("airflow_batch_inference/operators/predict.py:__init__",)),
-    "arguments of a constructor": frozenset(
-        (
-            "airflow_batch_inference/operators/drift_analysis.py:DriftAnalysisOperator",
-            "airflow_batch_inference/operators/evaluate_model.py:EvaluateModelOperator",
-            "airflow_batch_inference/operators/load_model.py:LoadModelOperator",
-            "airflow_batch_inference/operators/predict.py:PredictOperator",
-        )
-    ),
     "cycle of imports": frozenset(
         (
             "compat.azureml.deployment compat.azureml.parallel_job",
             "operators.base operators.lineage",
-            "operators.predict operators.predict_script operators.preflight",
         )
     ),
     "name of another platform": frozenset(

@@ -25,7 +25,7 @@ from airflow_batch_inference.storage.store import Storage
 
 def frame(rows, **shifted):
     rng = np.random.default_rng(1)
-    columns = {name: rng.normal(size=rows) + shifted.get(name, 0.0) for name in ("a", "b", "c", "d")}
+    columns = {name: rng.normal(size=rows) + shifted.get(name, 0.0) for name in "abcd"}
     return pd.DataFrame(columns | {"town": rng.choice(["x", "y"], rows)})
 
 
@@ -34,8 +34,7 @@ def place(tmp_path):
     """``place(frame)``: the path of its file."""
 
     def place(data, name="data"):
-        path = tmp_path / f"{name}-{len(list(tmp_path.iterdir()))}.parquet"
-        data.to_parquet(path)
+        data.to_parquet(path := tmp_path / f"{name}-{len(list(tmp_path.iterdir()))}.parquet")
         return str(path)
 
     return place
