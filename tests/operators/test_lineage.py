@@ -203,7 +203,8 @@ def test_an_evaluation_tells_which_limits_were_kept(scored, runner, tmp_path, rn
 
 @pytest.mark.usefixtures("openlineage")
 def test_a_task_that_fails_before_it_has_recorded_anything_names_what_it_was_to_read(runner, model_file, tmp_path):
-    operator = PredictOperator(task_id="p", model=str(model_file), dataset=["/data/a.parquet", "s3://k:s@b/x"])
+    operator = PredictOperator(task_id="p", model=str(model_file), dataset="{{ params.data }}")
+    operator.dataset = ["/data/a.parquet", "s3://k:s@b/x"]  # as it was rendered
     (data,) = operator.get_openlineage_facets_on_failure(None).inputs
     assert (data.namespace, data.name) == ("file", "/data/a.parquet")
     inline = PredictOperator(task_id="q", model=str(model_file), dataset=[[1, 2], [3, 4]])
