@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -31,6 +33,12 @@ os.environ.update(
         "AIRFLOW__BATCH_INFERENCE__ARTIFACT_ROOT": str(_HOME / "artifacts"),
     }
 )
+
+with contextlib.suppress(ImportError):
+    from absl import logging as absl_logging
+
+    # Airflow's logging closes the handlers that are there; TensorFlow's would close the file that pytest captures with.
+    absl_logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
 
 def pytest_unconfigure():
