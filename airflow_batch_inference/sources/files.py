@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from airflow_batch_inference.exceptions import DataError, InputChangedError
+from airflow_batch_inference.exceptions import ArtifactNotFoundError, DataError, InputChangedError
 from airflow_batch_inference.formats.json.parsing import merge_types
 from airflow_batch_inference.formats.names import format_of
 from airflow_batch_inference.formats.parquet.pandas_index import without_index
@@ -50,8 +50,9 @@ class FileSource:
 
     def tables(self, split: int, columns: Sequence[str], *, start: int, stop: int | None) -> Iterator[pa.Table]:
         """Yield rows of a file."""
-        uri = self.files[split].file.uri
-        return read_tables(uri, self.storage, self.infos[split], columns, start=start, stop=stop)
+        listed = self.files[split]
+        with _at_one_version(listed, self.storage):
+            yield from read_tables(listed.file.uri, self.storage, self.infos[split], columns, start=start, stop=stop)
 
     def require_unchanged(self, splits: Iterable[int]) -> None:
         """Look at files again."""
@@ -141,15 +142,36 @@ def _looked_at(
 
 
 def _inspected(listed: ListedFile, storage: Storage, known: Reading, *, tolerant: bool) -> FileInfo:
-    try:
+    with _at_one_version(listed, storage):
         return inspect_file(listed.file.uri, storage, tolerant=tolerant, known=_known_of(listed, known))
-    except DataError:
-        _require_unchanged(listed, storage)  # half of a file that is being written is no damaged file
+
+
+@contextlib.contextmanager
+def _at_one_version(listed: ListedFile, storage: Storage) -> Iterator[None]:
+    """Say of a file that could not be read that it was changed, if it was.
+
+    Half of a file that is being written looks damaged, and some stores refuse to read on: s3fs raises an OSError of
+    its own (FileExpired).
+
+    Raises
+    ------
+    InputChangedError
+        It was.
+    """
+    try:
+        yield
+    except (DataError, OSError):
+        _require_unchanged(listed, storage)
         raise
 
 
 def _require_unchanged(listed: ListedFile, storage: Storage) -> None:
-    planned, now = listed.file, storage.versioned(listed.file.uri)
+    planned = listed.file
+    try:
+        now = storage.versioned(planned.uri)
+    except ArtifactNotFoundError as error:
+        message = f"{planned.uri} was removed while it was being read. Run the task again when its writer is done."
+        raise InputChangedError(message) from error
     if now != planned:
         message = (
             f"{planned.uri} was changed while it was being read ({planned.size_bytes} bytes, version "

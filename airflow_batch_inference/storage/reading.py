@@ -5,6 +5,7 @@ Invariants: a version is another one wherever the bytes may be others.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import re
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_batch_inference.exceptions import (
     ArtifactIntegrityError,
     ArtifactNotFoundError,
+    InputChangedError,
 )
 from airflow_batch_inference.records import DataFile, Record, decode_record
 from airflow_batch_inference.storage.access import Access
@@ -36,7 +38,7 @@ from airflow_batch_inference.wording.uris import redact
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from fsspec import AbstractFileSystem
@@ -83,12 +85,9 @@ class Reader(Access):
             Nothing lies there.
         """
         fs, path = self.filesystem(uri)
-        try:
+        with _in_words(uri):
             self._require_file(fs, path)
             data: bytes = fs.cat_file(path)
-        except FileNotFoundError as error:
-            message = f"Nothing lies at {uri}. Check the URI, or run the task that writes it."
-            raise ArtifactNotFoundError(message) from error
         return data
 
     def read_record(self, uri: str) -> Record:
@@ -119,14 +118,11 @@ class Reader(Access):
             No plain file, or one that cannot be reached.
         """
         fs, path = self.filesystem(uri)
-        try:
+        with _in_words(uri):
             if is_local(fs):
                 return local_file(normalize_uri(uri), self._plain_status(path))
             info = fs.info(path)
             version = told_version(info) or asked_version(fs, path)
-        except FileNotFoundError as error:
-            message = f"Nothing lies at {uri}. Check the URI, or run the task that writes it."
-            raise ArtifactNotFoundError(message) from error
         return _data_file(normalize_uri(uri), info, version)
 
     def versioned(self, uri: str) -> DataFile:
@@ -278,19 +274,18 @@ class Reader(Access):
         ------
         ArtifactNotFoundError
             Nothing lies there.
+        OSError
+            There is no room for it.
         """
         fs, path = self.filesystem(uri)
         digest = hashlib.sha256()
-        try:
+        with _in_words(uri):
             self._require_file(fs, path)
             with fs.open(path, "rb") as source, target.open("wb") as copy:
                 _require_room(getattr(source, "size", None), target, uri)
                 while chunk := source.read(_COPY_BYTES):
                     digest.update(chunk)
                     copy.write(chunk)
-        except FileNotFoundError as error:
-            message = f"Nothing lies at {uri}. Check the URI, or run the task that writes it."
-            raise ArtifactNotFoundError(message) from error
         return digest.hexdigest()
 
     def sha256_at(self, uri: str) -> tuple[str, int]:
@@ -303,15 +298,34 @@ class Reader(Access):
         """
         fs, path = self.filesystem(uri)
         digest, size = hashlib.sha256(), 0
-        try:
-            with fs.open(path, "rb") as source:
-                while chunk := source.read(_COPY_BYTES):
-                    digest.update(chunk)
-                    size += len(chunk)
-        except FileNotFoundError as error:
-            message = f"Nothing lies at {uri}. Check the URI, or run the task that writes it."
-            raise ArtifactNotFoundError(message) from error
+        with _in_words(uri), fs.open(path, "rb") as source:
+            while chunk := source.read(_COPY_BYTES):
+                digest.update(chunk)
+                size += len(chunk)
         return digest.hexdigest(), size
+
+
+@contextlib.contextmanager
+def _in_words(uri: str) -> Iterator[None]:
+    """Say in words that nothing lies at a URI, or that what lies there was changed while it was read.
+
+    Raises
+    ------
+    ArtifactNotFoundError
+        Nothing does.
+    InputChangedError
+        It was, and the store said so: s3fs asks for the version that it opened, and raises EBUSY (FileExpired).
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        message = f"Nothing lies at {uri}. Check the URI, or run the task that writes it."
+        raise ArtifactNotFoundError(message) from error
+    except OSError as error:
+        if error.errno != errno.EBUSY or uri.startswith("file://"):
+            raise
+        message = f"{uri} was changed while it was being read. Run the task again when its writer is done."
+        raise InputChangedError(message) from error
 
 
 def _require_room(size: object, target: Path, uri: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import os
 import shutil
 import subprocess
@@ -9,8 +11,11 @@ import sys
 import time
 
 import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
+from s3_server import s3_bucket
 
 from airflow_batch_inference.exceptions import InputChangedError
 from airflow_batch_inference.sources.listing import list_dataset
@@ -247,9 +252,6 @@ def test_a_file_that_is_replaced_while_its_rows_are_read_is_noticed_at_their_end
 
 
 def test_half_of_a_file_that_is_being_written_is_no_damaged_file(tmp_path, monkeypatch):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     path = tmp_path / "x.parquet"
     pq.write_table(pa.table({"a": [1.0, 2.0]}), path)
     found = STORE.settled([STORE.stat(str(path))])
@@ -259,3 +261,59 @@ def test_half_of_a_file_that_is_being_written_is_no_damaged_file(tmp_path, monke
     with pytest.raises(InputChangedError, match="when its writer is done"):
         open_dataset(str(path), STORE)
     assert InputChangedError.retryable
+
+
+@pytest.fixture
+def rewritten(monkeypatch):
+    """A file of S3 that somebody rewrites once it is open, and before its first byte is read."""
+    import s3fs
+
+    with s3_bucket("versions", monkeypatch) as bucket:
+        fs, path = fsspec.filesystem("s3"), f"{bucket}/in.parquet"
+        fs.pipe_file(path, _parquet([1.0, 2.0]))
+        fetch, numbers = s3fs.core.S3File._fetch_range, itertools.count()
+
+        def rewrites(file, start, end):
+            fs.pipe_file(path, _parquet([3.0, 4.0, float(next(numbers))]))
+            return fetch(file, start, end)
+
+        yield f"s3://{path}", lambda: monkeypatch.setattr(s3fs.core.S3File, "_fetch_range", rewrites)
+
+
+def _parquet(values):
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"a": values}), buffer)
+    return buffer.getvalue()
+
+
+def test_a_file_that_a_store_refuses_to_read_on_was_changed(rewritten):
+    uri, rewrite = rewritten
+    rewrite()
+    with pytest.raises(InputChangedError, match=r"in\.parquet was changed while it was being read"):
+        open_dataset(uri, STORE)
+
+
+def test_rows_that_a_store_refuses_to_read_on_were_changed(rewritten):
+    uri, rewrite = rewritten
+    dataset = open_dataset(uri, STORE)
+    rewrite()
+    with pytest.raises(InputChangedError, match="when its writer is done"):
+        dataset.whole()
+
+
+def test_a_copy_that_a_store_refuses_to_read_on_was_changed(rewritten, tmp_path):
+    uri, rewrite = rewritten
+    rewrite()
+    with pytest.raises(InputChangedError, match=r"in\.parquet was changed"):
+        STORE.copy_to_local(uri, tmp_path / "copy")
+    with pytest.raises(InputChangedError, match=r"in\.parquet was changed"):
+        STORE.sha256_at(uri)
+
+
+def test_a_file_that_is_gone_when_its_rows_are_read_was_removed(tmp_path):
+    path = tmp_path / "x.parquet"
+    path.write_bytes(_parquet([1.0, 2.0]))
+    dataset = open_dataset(str(path), STORE)
+    path.unlink()
+    with pytest.raises(InputChangedError, match=r"x\.parquet was removed while it was being read"):
+        dataset.whole()
