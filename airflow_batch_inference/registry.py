@@ -5,13 +5,14 @@ Invariants: nothing is imported before it is asked for, and nobody takes the nam
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.exceptions import ConfigurationError, require_one_of
+from airflow_batch_inference.exceptions import BatchInferenceError, ConfigurationError, require_one_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,15 +30,25 @@ class Registry:
         The entry points' group.
     built_in
         Name to ``module:object``.
+    missing
+        The error where something is there, but cannot be imported.
     """
 
     what: str
     group: str
     built_in: Mapping[str, str]
+    missing: type[BatchInferenceError] = ConfigurationError
 
     def names(self) -> tuple[str, ...]:
         """Return all names, built-in ones first; imports none of them."""
-        return (*self.built_in, *self._registered())
+        return tuple(self.points())
+
+    def points(self) -> dict[str, EntryPoint]:
+        """Return all entry points by name, built-in ones first; nobody takes the name of one of those."""
+        points = {name: EntryPoint(name, value, self.group) for name, value in self.built_in.items()}
+        for point in _entry_points(self.group, tuple(sys.path)):
+            points.setdefault(point.name, point)
+        return points
 
     def load(self, name: str) -> Any:  # noqa: ANN401  # each registry says what its objects are
         """Import and return what has a name.
@@ -48,30 +59,36 @@ class Registry:
             There is none of that name, or it cannot be imported.
         """
         point = self._point(name)
-        try:
+        with self._importing(point):
             return point.load()
+
+    def create(self, name: str) -> Any:  # noqa: ANN401
+        """Import the class that has a name, and return an object of it; the errors are those of :meth:`load`."""
+        point = self._point(name)
+        with self._importing(point):
+            return point.load()()
+
+    def create_all(self) -> Iterator[Any]:
+        """Yield an object for each name: first what others have registered, then what is built in."""
+        for name in sorted(self.names(), key=lambda name: name in self.built_in):
+            yield self.create(name)
+
+    @contextlib.contextmanager
+    def _importing(self, point: EntryPoint) -> Iterator[None]:
+        try:
+            yield
         except ImportError as error:
             package = point.dist.name if point.dist else "airflow-batch-inference"
             message = (
-                f"The {self.what} {name!r} of the package {package} cannot be imported: {error}. Install what it needs."
+                f"The {self.what} {point.name!r} of the package {package} cannot be imported: {error}. Install what it "
+                "needs."
             )
-            raise ConfigurationError(message) from error
-
-    def load_all(self) -> Iterator[Any]:
-        """Yield what all names stand for: first what others have registered, then what is built in."""
-        for name in (*self._registered(), *self.built_in):
-            yield self.load(name)
+            raise self.missing(message) from error
 
     def _point(self, name: str) -> EntryPoint:
-        if isinstance(name, str) and name in self.built_in:
-            return EntryPoint(name=name, value=self.built_in[name], group=self.group)
-        registered = self._registered()
-        require_one_of(self.what, name, (*self.built_in, *registered))
-        return registered[name]
-
-    def _registered(self) -> dict[str, EntryPoint]:
-        points = _entry_points(self.group, tuple(sys.path))
-        return {point.name: point for point in points if point.name not in self.built_in}
+        points = self.points()
+        require_one_of(self.what, name, points)
+        return points[name]
 
 
 @lru_cache(maxsize=32)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_batch_inference.flavors.registry import _BUILT_IN, get_flavor
+from airflow_batch_inference.flavors.registry import _FLAVORS, get_flavor
 
 DOCS = Path(__file__).parents[1] / "docs"
 FLAVORS = (DOCS / "flavors.md").read_text()
@@ -24,7 +24,7 @@ TITLES = {
 }
 
 
-@pytest.mark.parametrize("name", _BUILT_IN)
+@pytest.mark.parametrize("name", _FLAVORS.built_in)
 def test_every_format_has_a_row_with_its_trust_and_its_extra(name):
     flavor = get_flavor(name)
     rows = [line.split("|") for line in FLAVORS.splitlines() if line.startswith("| ")]
@@ -37,7 +37,7 @@ def test_every_format_has_a_row_with_its_trust_and_its_extra(name):
             assert flavor.extra in row[7] or "within" in row[7]
 
 
-@pytest.mark.parametrize("name", _BUILT_IN)
+@pytest.mark.parametrize("name", _FLAVORS.built_in)
 def test_every_flavor_has_an_example_of_saving_and_of_loading(name):
     section = FLAVORS.split(f"\n## {TITLES[name]}\n", 1)[1].split("\n## ", 1)[0]
     blocks = re.findall(r"```python\n(.*?)```", section, re.DOTALL)

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 from airflow_batch_inference.exceptions import BatchInferenceError, ConfigurationError
 from airflow_batch_inference.models.aliases import parse_alias
 from airflow_batch_inference.storage.foreign_uris import advice_for
-from airflow_batch_inference.storage.uris import normalize_uri, redact
+from airflow_batch_inference.storage.uris import normalize_uri
 from airflow_batch_inference.wording.errors import harmless
 from airflow_batch_inference.wording.signs import visible
 from airflow_batch_inference.wording.texts import hidden_in, said
-from airflow_batch_inference.wording.uris import has_login
+from airflow_batch_inference.wording.uris import has_login, redact
 
 if TYPE_CHECKING:
     import argparse

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import (
@@ -21,9 +20,10 @@ from airflow_batch_inference.exceptions import (
     did_you_mean,
 )
 from airflow_batch_inference.flavors.base import Flavor
+from airflow_batch_inference.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from airflow_batch_inference.flavors.base import LoadedModel, ModelFormat
@@ -31,38 +31,28 @@ if TYPE_CHECKING:
 
 GROUP = "airflow_batch_inference.flavors"
 
-_BUILT_IN = {
-    "sklearn": "airflow_batch_inference.flavors.sklearn.flavor:SklearnFlavor",
-    "lightgbm": "airflow_batch_inference.flavors.lightgbm.flavor:LightGBMFlavor",
-    "xgboost": "airflow_batch_inference.flavors.xgboost.flavor:XGBoostFlavor",
-    "mlflow": "airflow_batch_inference.flavors.mlflow.flavor:MlflowFlavor",
-    "onnx": "airflow_batch_inference.flavors.onnx.flavor:OnnxFlavor",
-    "keras": "airflow_batch_inference.flavors.keras.flavor:KerasFlavor",
-    "tensorflow": "airflow_batch_inference.flavors.tensorflow.flavor:TensorFlowFlavor",
-    "torch": "airflow_batch_inference.flavors.torch.flavor:TorchFlavor",
-}
+_FLAVORS = Registry(
+    what="flavor",
+    group=GROUP,
+    built_in={
+        "sklearn": "airflow_batch_inference.flavors.sklearn.flavor:SklearnFlavor",
+        "lightgbm": "airflow_batch_inference.flavors.lightgbm.flavor:LightGBMFlavor",
+        "xgboost": "airflow_batch_inference.flavors.xgboost.flavor:XGBoostFlavor",
+        "mlflow": "airflow_batch_inference.flavors.mlflow.flavor:MlflowFlavor",
+        "onnx": "airflow_batch_inference.flavors.onnx.flavor:OnnxFlavor",
+        "keras": "airflow_batch_inference.flavors.keras.flavor:KerasFlavor",
+        "tensorflow": "airflow_batch_inference.flavors.tensorflow.flavor:TensorFlowFlavor",
+        "torch": "airflow_batch_inference.flavors.torch.flavor:TorchFlavor",
+    },
+    missing=FlavorNotInstalledError,
+)
 _HEAD_BYTES = 64
 _SHOWN = 8
 
 
-def _third_party() -> dict[str, EntryPoint]:
-    """Return the registered flavors by name; nobody can take a built-in's name. Reads every package's metadata."""
-    points = sorted(entry_points(group=GROUP), key=lambda point: point.name)
-    return {point.name: point for point in points if point.name not in _BUILT_IN}
-
-
-def _built_in(name: str) -> EntryPoint:
-    return EntryPoint(name=name, value=_BUILT_IN[name], group=GROUP)
-
-
-def _names() -> Iterator[str]:
-    yield from _BUILT_IN
-    yield from _third_party()
-
-
 def flavor_names() -> tuple[str, ...]:
     """Return the names of all flavors, built-in ones first; imports none of them."""
-    return tuple(_names())
+    return _FLAVORS.names()
 
 
 def get_flavor(name: str) -> Flavor:
@@ -80,23 +70,15 @@ def get_flavor(name: str) -> Flavor:
     >>> get_flavor("lightgbm").formats[0].trust
     'data'
     """
-    if name in _BUILT_IN:
-        point = _built_in(name)
-    else:
-        others = _third_party()
-        if name not in others:
-            known = [*_BUILT_IN, *others]
-            message = f"There is no flavor {name!r}{did_you_mean(name, known)}. Known flavors: {', '.join(known)}."
-            raise FlavorNotFoundError(message)
-        point = others[name]
-    try:
-        flavor = point.load()()
-    except ImportError as error:
-        package = point.dist.name if point.dist else "airflow-batch-inference"
-        message = f"The flavor {name!r} of the package {package} cannot be imported: {error}. Install what it needs."
-        raise FlavorNotInstalledError(message) from error
+    points = _FLAVORS.points()
+    if name not in points:
+        message = f"There is no flavor {name!r}{did_you_mean(name, points)}. Known flavors: {', '.join(points)}."
+        raise FlavorNotFoundError(message)
+    flavor = _FLAVORS.create(name)
     if not isinstance(flavor, Flavor):
-        message = f"The flavor {name!r} ({point.value}) is none: derive its class from {Flavor.__module__}.Flavor."
+        message = (
+            f"The flavor {name!r} ({points[name].value}) is none: derive its class from {Flavor.__module__}.Flavor."
+        )
         raise FlavorNotFoundError(message)
     return flavor
 
@@ -109,7 +91,7 @@ def flavor_of(model: object) -> Flavor | None:
     >>> flavor_of("model.txt") is None
     True
     """
-    for name in _names():
+    for name in flavor_names():
         with contextlib.suppress(FlavorNotFoundError, FlavorNotInstalledError):  # then it accepts nothing
             flavor = get_flavor(name)
             if flavor.accepts(model):
@@ -122,8 +104,7 @@ def trees_of(model: LoadedModel) -> Trees | None:
 
     Flavors that nobody has imported are not asked: the model is of none of them.
     """
-    points = (*map(_built_in, _BUILT_IN), *_third_party().values())
-    made = (get_flavor(point.name) for point in points if point.module in sys.modules)
+    made = (get_flavor(name) for name, point in _FLAVORS.points().items() if point.module in sys.modules)
     return next((trees for flavor in made if (trees := flavor.trees(model)) is not None), None)
 
 
@@ -153,7 +134,7 @@ def recognise(
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
     where = where or str(path)
-    for name in _names() if flavor is None else (flavor,):
+    for name in flavor_names() if flavor is None else (flavor,):
         candidate = get_flavor(name)
         try:
             found = candidate.recognise(path, head)
@@ -173,7 +154,7 @@ def recognise(
 
 def _by_content(path: Path, head: bytes, flavor: str | None) -> tuple[Flavor, ModelFormat] | None:
     """Tell a file by its content alone, where its name says nothing: people call their pickles as they like."""
-    for name in _names() if flavor is None else (flavor,):
+    for name in flavor_names() if flavor is None else (flavor,):
         candidate = get_flavor(name)
         found = candidate.recognise_content(path, head)
         if found is not None:
@@ -183,7 +164,7 @@ def _by_content(path: Path, head: bytes, flavor: str | None) -> tuple[Flavor, Mo
 
 def _claims(path: Path) -> dict[str, str]:
     """Return the built-in flavors that the file's name belongs to, each with the format's name."""
-    return {name: known.name for name in _BUILT_IN for known in get_flavor(name).formats if known.names(path)}
+    return {name: known.name for name in _FLAVORS.built_in for known in get_flavor(name).formats if known.names(path)}
 
 
 def _require_agreement(path: Path, flavor: Flavor, found: ModelFormat, where: str) -> None:

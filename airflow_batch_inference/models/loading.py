@@ -23,7 +23,8 @@ from airflow_batch_inference.models.signing import verify_signature
 from airflow_batch_inference.models.trust import TrustRequest, decide_trust, is_vouched, parse_trusted, trusted_by
 from airflow_batch_inference.processes.child import is_worker
 from airflow_batch_inference.storage.digests import parse_sha256
-from airflow_batch_inference.storage.uris import normalize_uri, redact
+from airflow_batch_inference.storage.uris import normalize_uri
+from airflow_batch_inference.wording.uris import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError, UntrustedModelError
 from airflow_batch_inference.storage.temporary import private_folder
-from airflow_batch_inference.storage.uris import normalize_uri, redact
+from airflow_batch_inference.storage.uris import normalize_uri
+from airflow_batch_inference.wording.uris import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

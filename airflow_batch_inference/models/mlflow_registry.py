@@ -21,7 +21,8 @@ from airflow_batch_inference.flavors.base import require
 from airflow_batch_inference.models.local_copy import tree_digest
 from airflow_batch_inference.storage.digests import sha256_of
 from airflow_batch_inference.storage.temporary import private_folder
-from airflow_batch_inference.storage.uris import encode_segment, join_uri, model_folder, redact
+from airflow_batch_inference.storage.uris import encode_segment, join_uri, model_folder
+from airflow_batch_inference.wording.uris import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_batch_inference.flavors.base import Prediction
-    from airflow_batch_inference.records import ColumnSpec
-    from airflow_batch_inference.schema.inputs import OnlyTensor
     from airflow_batch_inference.storage.handover import Pipe
 
 CALL_TIMEOUT_S = 300.0
@@ -39,6 +37,7 @@ _FACTS = (
     *("feature_names", "n_features", "inputs", "output_names", "methods", "versions"),
     *("classes", "importances", "is_one_pass", "names_outputs", "only_output", "takes_lists", "tensor", "unnamed"),
 )
+"""What the model says of itself: attributes here, which go before the defaults of the base class."""
 _LEARNED = ("output_names", "classes", "only_output")
 """What a model may tell only once it has predicted."""
 
@@ -82,80 +81,10 @@ class ModelProcess(LoadedModel):
         self._end = weakref.finalize(self, _end, process, pipe)
         send(pipe, (flavor, model_format, path, tuple(trusted), where, dict(options)))
         try:
-            self._facts = self._answer("was loaded", max(self._timeout_s, _LOAD_TIMEOUT_S))
+            vars(self).update(self._answer("was loaded", max(self._timeout_s, _LOAD_TIMEOUT_S)))
         except BaseException:
             self._end()
             raise
-
-    @property
-    def feature_names(self) -> tuple[str, ...] | None:
-        """As the model says."""
-        return self._facts["feature_names"]  # type: ignore[no-any-return]  # as the flavor declares
-
-    @property
-    def n_features(self) -> int | None:
-        """As the model says."""
-        return self._facts["n_features"]  # type: ignore[no-any-return]
-
-    @property
-    def inputs(self) -> tuple[ColumnSpec, ...] | None:
-        """As the model says."""
-        return self._facts["inputs"]  # type: ignore[no-any-return]
-
-    @property
-    def output_names(self) -> tuple[str, ...] | None:
-        """As the model says; some learn it when they first predict."""
-        return self._facts["output_names"]  # type: ignore[no-any-return]
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """As the model says."""
-        return self._facts["methods"]  # type: ignore[no-any-return]
-
-    @property
-    def versions(self) -> Mapping[str, str]:
-        """As the model says."""
-        return self._facts["versions"]  # type: ignore[no-any-return]
-
-    @property
-    def classes(self) -> tuple[Any, ...] | None:
-        """As the model says."""
-        return self._facts["classes"]  # type: ignore[no-any-return]
-
-    @property
-    def importances(self) -> Mapping[str, float] | None:
-        """As the model says."""
-        return self._facts["importances"]  # type: ignore[no-any-return]
-
-    @property
-    def takes_lists(self) -> bool:
-        """As the model says."""
-        return self._facts["takes_lists"]  # type: ignore[no-any-return]
-
-    @property
-    def tensor(self) -> OnlyTensor | None:
-        """As the model says."""
-        return self._facts["tensor"]  # type: ignore[no-any-return]
-
-    @property
-    def only_output(self) -> str | None:
-        """As the model says."""
-        return self._facts["only_output"]  # type: ignore[no-any-return]
-
-    @property
-    def names_outputs(self) -> bool:
-        """As the model says."""
-        return self._facts["names_outputs"]  # type: ignore[no-any-return]
-
-    @property
-    def unnamed(self) -> str | None:
-        """As the model says."""
-        return self._facts["unnamed"]  # type: ignore[no-any-return]
-
-    @property
-    def is_one_pass(self) -> bool:
-        """As the model says."""
-        return self._facts["is_one_pass"]  # type: ignore[no-any-return]
 
     def predict(
         self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
@@ -198,7 +127,7 @@ class ModelProcess(LoadedModel):
             self._ended = WorkerError(message)
             send(self._pipe, (name, tuple(map(_alone, args)), kwargs))
             result, learned = self._answer(f"was asked for {kwargs.get('method') or name}", self._timeout_s)
-            self._facts |= learned
+            vars(self).update(learned)
             return result
 
     def _answer(self, what: str, timeout_s: float) -> Any:  # noqa: ANN401  # whatever the process sends
@@ -213,6 +142,7 @@ class ModelProcess(LoadedModel):
             is_error, value = self._pipe.recv()
         except (EOFError, OSError):  # it may end in the middle of an answer
             self._ended = self._error_of(what, how)
+            self._end()
             raise self._ended from None
         self._ended = None
         if is_error:

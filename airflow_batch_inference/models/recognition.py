@@ -9,7 +9,8 @@ from airflow_batch_inference.flavors.construction import find_format
 from airflow_batch_inference.flavors.registry import get_flavor
 from airflow_batch_inference.flavors.sandbox.load import recognise_in_subprocess
 from airflow_batch_inference.models.local_copy import private_copy
-from airflow_batch_inference.storage.uris import normalize_uri, redact
+from airflow_batch_inference.storage.uris import normalize_uri
+from airflow_batch_inference.wording.uris import redact
 
 if TYPE_CHECKING:
     from airflow_batch_inference.flavors.base import Trust

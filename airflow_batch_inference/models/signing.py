@@ -17,7 +17,8 @@ from airflow_batch_inference.exceptions import ConfigurationError, UntrustedMode
 from airflow_batch_inference.flavors.base import require
 from airflow_batch_inference.storage.digests import sha256_of
 from airflow_batch_inference.storage.temporary import private_folder
-from airflow_batch_inference.storage.uris import normalize_uri, redact
+from airflow_batch_inference.storage.uris import normalize_uri
+from airflow_batch_inference.wording.uris import redact
 
 if TYPE_CHECKING:
     from airflow_batch_inference.storage.store import Storage

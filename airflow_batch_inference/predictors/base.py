@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Self
 
     import pyarrow as pa
 
@@ -130,6 +131,11 @@ class LonePredictor:
     """The answers of a predictor that gives all of its columns by itself; its subclasses predict."""
 
     __slots__ = ()
+
+    @property
+    def main(self) -> Self:
+        """The predictor itself."""
+        return self
 
     def infer_outputs(self, own: pa.Schema) -> InferredOutputs:
         """See :class:`Predictor`."""

@@ -55,11 +55,6 @@ class WiredPredictor(LonePredictor):
         return self.predictor.added
 
     @property
-    def main(self) -> WiredPredictor:
-        """The predictor itself."""
-        return self
-
-    @property
     def elapsed(self) -> Sequence[int]:
         """Nanoseconds that the last mini-batch took."""
         return self.predictor.elapsed
@@ -126,11 +121,6 @@ class ChainPredictor(LonePredictor):
     def added(self) -> int:
         """The last step's."""
         return self.later[-1].added
-
-    @property
-    def main(self) -> ChainPredictor:
-        """The predictor itself."""
-        return self
 
     def predict(self, batch: MiniBatch) -> list[pa.Array]:
         """Predict; see :class:`~.base.Predictor`. An error says in which step it came up."""

@@ -71,11 +71,6 @@ class SinglePredictor(LonePredictor):
         """How many of the last columns are no predictions: the explanation."""
         return 0 if self.explain is None else 1
 
-    @property
-    def main(self) -> SinglePredictor:
-        """The predictor itself."""
-        return self
-
     def predict(self, batch: MiniBatch) -> list[pa.Array]:
         """Return the prediction columns of a mini-batch.
 

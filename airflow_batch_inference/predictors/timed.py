@@ -35,11 +35,6 @@ class TimedPredictor(LonePredictor):
         return self.predictor.added
 
     @property
-    def main(self) -> TimedPredictor:
-        """The predictor itself."""
-        return self
-
-    @property
     def validation(self) -> InputValidation | None:
         """See :class:`~.base.Predictor`."""
         return self.predictor.validation

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TypeAlias
 
-    from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.predictors.call import StepModel
     from airflow_batch_inference.records import ModelRecord
 
@@ -84,8 +83,8 @@ def step_inputs(
         n_features=step.record.n_features,
         where=where,
         parses_text=parses_text,
-        takes_lists=takes_lists(step.model),
-        tensor=getattr(step.model, "tensor", None) if by_name else None,
+        takes_lists=step.model.takes_lists,
+        tensor=step.model.tensor if by_name else None,
     )
 
 
@@ -98,7 +97,7 @@ def _by_position(before: StepModel, step: StepModel, schema: pa.Schema, outputs:
     spread = None
     if len(given) == 1 and pa.types.is_fixed_size_list(given[0].type) and width != 1:
         only = given[0]
-        if inputs is None and takes_lists(step.model):
+        if inputs is None and step.model.takes_lists:
             return Wiring(plan=InputPlan(columns=outputs, names=outputs, types=(None,), ignored=()))
         spread = (only.name, tuple(f"{only.name}_{place}" for place in range(only.type.list_size)))
         given = [pa.field(name, only.type.value_type) for name in spread[1]]
@@ -141,11 +140,6 @@ def output_names(
     if given is not None and len(given) == len(names):
         return tuple(given)
     return label_names(None, (record.label_columns or record.output_names) if is_alone else None, names)
-
-
-def takes_lists(model: LoadedModel) -> bool:
-    """Say whether a model's input of unknown type may be a list."""
-    return bool(getattr(model, "takes_lists", True))
 
 
 def spread_lists(table: pa.Table, column: str, names: Sequence[str]) -> pa.Table:

@@ -23,7 +23,8 @@ from airflow_batch_inference.scripts.interpreter import ask, find_python
 from airflow_batch_inference.scripts.model_folder import ModelFolder, model_folder
 from airflow_batch_inference.scripts.runner import ScriptRunner
 from airflow_batch_inference.storage.digests import sha256_of_bytes
-from airflow_batch_inference.storage.uris import join_uri, normalize_uri, redact
+from airflow_batch_inference.storage.uris import join_uri, normalize_uri
+from airflow_batch_inference.wording.uris import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -24,8 +24,7 @@ _SINKS = Registry(what="sink", group=GROUP, built_in={"files": "airflow_batch_in
 
 def all_sinks() -> Iterator[Sink]:
     """Yield the kinds of targets in the order in which they are asked."""
-    for sink in _SINKS.load_all():
-        yield sink()
+    yield from _SINKS.create_all()
 
 
 def publish(request: PublishRequest) -> str:

@@ -36,8 +36,7 @@ _KINDS = Registry(
 
 def source_kinds() -> Iterator[SourceKind]:
     """Yield the kinds of datasets in the order in which they are asked."""
-    for kind in _KINDS.load_all():
-        yield kind()
+    yield from _KINDS.create_all()
 
 
 def open_dataset(

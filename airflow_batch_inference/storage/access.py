@@ -14,8 +14,9 @@ from airflow_batch_inference.exceptions import (
     ConfigurationError,
 )
 from airflow_batch_inference.storage.handover import file_system, has_arguments, named
-from airflow_batch_inference.storage.uris import is_artifact_uri, normalize_uri, redact
+from airflow_batch_inference.storage.uris import is_artifact_uri, normalize_uri
 from airflow_batch_inference.storage.web import PROTOCOLS, WebFiles
+from airflow_batch_inference.wording.uris import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -37,24 +37,7 @@ _MOST_OF_SUFFIX = 32
 
 @dataclass(frozen=True, slots=True)
 class Storage(Reader):
-    """Reads and writes by URI, on any fsspec file system.
-
-    Parameters
-    ----------
-    filesystem_for
-        From a protocol (``"s3"``) to a file system. The Airflow layer passes one that uses a connection.
-    roots
-        Folders and bucket paths that it may reach, as canonical URIs; none: all.
-    web
-        What reaches web servers (http and https); None: whatever is there for anybody.
-    artifacts
-        Reaches what lies in an artifact store, where another connection leads there than to the data: a prediction
-        set that is given as a dataset. None: it is reached like all else.
-    max_memory
-        Bytes that one step of reading a dataset may take; None: half of the machine's memory.
-    copies
-        Keeps the files of stores that tell no versions; None: they are read where they are (:meth:`keeping`).
-    """
+    """Reads and writes by URI, on any fsspec file system; made as :class:`~.access.Access` is."""
 
     def resolved(self, *uris: str) -> Storage:
         """Return a storage that holds the file systems of some URIs, and no others: it can go to another process.

@@ -16,8 +16,7 @@ from airflow_batch_inference.records import TaskKey
 from airflow_batch_inference.storage.foreign_uris import advice_for, scheme_of
 from airflow_batch_inference.wording.secrets import remember
 from airflow_batch_inference.wording.signs import folded
-from airflow_batch_inference.wording.uris import LOGIN_BEGUN, QUERY, has_secret
-from airflow_batch_inference.wording.uris import redact as redact
+from airflow_batch_inference.wording.uris import LOGIN_BEGUN, QUERY, has_secret, redact
 
 _LONGEST_SEGMENT = 200
 _KEPT_OF_LONG = 100

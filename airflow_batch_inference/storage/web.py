@@ -20,10 +20,10 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.storage.temporary import HeldFolder
-from airflow_batch_inference.storage.uris import redact
 from airflow_batch_inference.wording.errors import told_by
 from airflow_batch_inference.wording.secrets import remember
 from airflow_batch_inference.wording.texts import said
+from airflow_batch_inference.wording.uris import redact
 
 if TYPE_CHECKING:
     import ssl

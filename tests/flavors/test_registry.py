@@ -11,7 +11,7 @@ import pytest
 from sklearn.dummy import DummyRegressor
 
 from airflow_batch_inference.exceptions import FlavorNotFoundError, FlavorNotInstalledError
-from airflow_batch_inference.flavors.registry import _BUILT_IN, flavor_names, flavor_of, get_flavor, recognise
+from airflow_batch_inference.flavors.registry import _FLAVORS, flavor_names, flavor_of, get_flavor, recognise
 from airflow_batch_inference.flavors.torch_files import TORCH_LEGACY
 
 TREE = b"tree\nversion=v4\n"
@@ -159,7 +159,7 @@ def third_party(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("third_party")
 def test_other_packages_add_flavors_by_entry_point_but_replace_none(tmp_path):
-    assert flavor_names() == (*_BUILT_IN, "acme", "broken", "plain")
+    assert flavor_names() == (*_FLAVORS.built_in, "acme", "broken", "plain")
     assert recognise(write(tmp_path, "m.acme", b"ACME1"))[0].name == "acme"
     assert get_flavor("sklearn").name == "sklearn"
     with pytest.raises(FlavorNotInstalledError, match=r"'broken' of the package acme-models .*acme_runtime"):

@@ -23,8 +23,9 @@ from airflow_batch_inference.exceptions import (
 from airflow_batch_inference.models.local_copy import private_copy
 from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
-from airflow_batch_inference.storage.uris import normalize_uri, redact
+from airflow_batch_inference.storage.uris import normalize_uri
 from airflow_batch_inference.storage.web import WebFiles
+from airflow_batch_inference.wording.uris import redact
 
 CSV = b"id,x\na,1.5\nb,2.5\n"
 

@@ -60,7 +60,7 @@ def get_metric(name: str) -> Metric:
     >>> get_metric("w1").kind
     'numeric'
     """
-    metric: Metric = _METRICS.load(name)()
+    metric: Metric = _METRICS.create(name)
     return metric
 
 

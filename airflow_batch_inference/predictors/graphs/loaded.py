@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from airflow_batch_inference.predictors.call import Call, StepModel, inner_call
 from airflow_batch_inference.predictors.chain import WiredPredictor, chain_behind
-from airflow_batch_inference.predictors.wiring import Wiring, takes_lists
+from airflow_batch_inference.predictors.wiring import Wiring
 from airflow_batch_inference.schema.inputs import InputPlan, plan_inputs
 
 if TYPE_CHECKING:
@@ -178,8 +178,8 @@ def wire_dataset(step: StepModel, columns: tuple[str, ...], *, is_tolerant: bool
             n_features=step.record.n_features,
             where=f"the dataset, for the model {step.record.name},",
             parses_text=is_tolerant,
-            takes_lists=takes_lists(step.model),
-            tensor=getattr(step.model, "tensor", None),
+            takes_lists=step.model.takes_lists,
+            tensor=step.model.tensor,
         )
         return Wiring(plan=plan)
 

@@ -99,7 +99,7 @@ def _require_same_classes(first: StepModel, chain: LoadedChain, call: Call, name
         Names both models and their classes.
     """
     other = chain.steps[-1]
-    ours, theirs = (step.record.class_names or getattr(step.model, "classes", None) for step in (first, other))
+    ours, theirs = (step.record.class_names or step.model.classes for step in (first, other))
     if ours is None or theirs is None or not {*_BY_CLASS} & {*call.methods} or tuple(ours) == tuple(theirs):
         return
     message = (
