@@ -12,6 +12,8 @@ are taken out here, in the base (:mod:`.wording`), so that no message can forget
 
     BatchInferenceError
     ├── ConfigurationError             an argument or the wiring can never work
+    │   ├── NotDescribableError        only this process can have it, and no other
+    │   └── EnvironmentMismatchError   a process has other versions than the one that planned the job
     ├── ArtifactError
     │   ├── ArtifactNotFoundError      retryable: the file may still be on its way
     │   ├── ArtifactIntegrityError     digest, truncation, unknown schema_version
@@ -34,6 +36,7 @@ are taken out here, in the base (:mod:`.wording`), so that no message can forget
     ├── ScriptError                    a scoring script that cannot be run, with its own traceback
     │   └── TooManyFailedItemsError    retryable: a retry runs the mini-batches that failed, and only those
     ├── WorkerError                    retryable: worker processes died, made no progress, or have no environment
+    ├── EngineError                    retryable: an engine has ended, and parts are missing
     ├── CheckFailedError               check, count, rate, limit, first rows
     ├── DriftDetectedError             columns, scores, thresholds, report URI
     ├── EvaluationFailedError          metrics, limits, report URI
@@ -71,6 +74,14 @@ class ConfigurationError(BatchInferenceError):
     """An argument or the wiring of tasks can never work."""
 
     retryable: ClassVar[bool] = False
+
+
+class NotDescribableError(ConfigurationError):
+    """Something has no description that another process could read: only this process can have it."""
+
+
+class EnvironmentMismatchError(ConfigurationError):
+    """A process has other versions of packages than the one that planned the job."""
 
 
 class ArtifactError(BatchInferenceError):
@@ -216,6 +227,12 @@ class WorkerError(BatchInferenceError):
 
     retryable: ClassVar[bool] = True
     has_lines: ClassVar[bool] = True
+
+
+class EngineError(BatchInferenceError):
+    """An engine has ended without an error, and parts of the job have no receipt; a retry scores those that do not."""
+
+    retryable: ClassVar[bool] = True
 
 
 class CheckFailedError(BatchInferenceError):

@@ -17,6 +17,8 @@ from airflow_batch_inference.exceptions import BatchInferenceError, Configuratio
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+_PACKAGE = "airflow_batch_inference"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registry:
@@ -89,6 +91,18 @@ class Registry:
         points = self.points()
         require_one_of(self.what, name, points)
         return points[name]
+
+
+def is_of_plugin(module: str) -> bool:
+    """Say whether a module is of a package with an entry point of any of this package's groups."""
+    return module.partition(".")[0] in _plugins(tuple(sys.path))
+
+
+@lru_cache(maxsize=8)
+def _plugins(path: tuple[str, ...]) -> frozenset[str]:  # noqa: ARG001  # where they are found
+    found = entry_points()
+    groups = [group for group in found.groups if group.startswith(f"{_PACKAGE}.")]
+    return frozenset(point.module.partition(".")[0] for group in groups for point in found.select(group=group))
 
 
 @lru_cache(maxsize=32)

@@ -94,11 +94,12 @@ def ours(
     **resources: Any,  # noqa: ANN401  # what Resources takes
 ) -> PredictionSetRecord:
     """Run the job that PredictOperator runs, and return its record; with a baseline, the rows are counted on it."""
+    from airflow_batch_inference.engines.local import Resources
     from airflow_batch_inference.jobs.request import Destination, ScoringOptions, ScoringRequest
     from airflow_batch_inference.predictors.graphs.chain import single_model
     from airflow_batch_inference.records import ModelRecord, TaskKey
     from airflow_batch_inference.storage.store import Storage
-    from airflow_batch_inference.workflows.score import Resources, score_dataset
+    from airflow_batch_inference.workflows.score import score_dataset
 
     record = ModelRecord.from_json(record_path(model).read_bytes(), where=str(model))
     record = replace(record, baseline_uri="memory:baseline" if baseline else None)

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     import argparse
 
     from airflow_batch_inference.cli.command import Argument
+    from airflow_batch_inference.engines.local import Resources
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.jobs.request import Destination, RowPolicy, ScoringOptions, ScoringRequest
     from airflow_batch_inference.records import ModelRecord
     from airflow_batch_inference.storage.store import Storage
-    from airflow_batch_inference.workflows.score import Resources
 
 OWNER = "command line"
 """Stands where a DAG's name would. None has a blank in its name: neither takes the other's output for its own."""
@@ -130,8 +130,8 @@ def scoring_request(arguments: argparse.Namespace, output_format: str) -> Scorin
 
 def resources_of(arguments: argparse.Namespace) -> Resources:
     """Return the processes and memory that the job may use."""
+    from airflow_batch_inference.engines.local import Resources
     from airflow_batch_inference.operators.arguments import byte_size, optional_whole_number
-    from airflow_batch_inference.workflows.score import Resources
 
     return Resources(
         max_workers=optional_whole_number("--max-workers", arguments.max_workers, low=1),

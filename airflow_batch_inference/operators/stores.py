@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import BaseHook, conf
 
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.storage.digests import parse_sha256
+from airflow_batch_inference.storage.origins import AIRFLOW
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.storage.uris import normalize_uri
 from airflow_batch_inference.storage.web import WebFiles
@@ -115,6 +116,7 @@ def storage_for(conn_id: str | None) -> Storage:
         filesystem_for=functools.partial(_filesystem, conn_id=conn_id),
         roots=roots,
         web=None if conn_id is None else WebFiles(functools.partial(_web_headers, conn_id), roots=roots),
+        origin=AIRFLOW if conn_id is None else f"{AIRFLOW}:{conn_id}",
     )
 
 

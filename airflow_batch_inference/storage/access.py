@@ -14,6 +14,7 @@ from airflow_batch_inference.exceptions import (
     ConfigurationError,
 )
 from airflow_batch_inference.storage.handover import file_system, has_arguments, named
+from airflow_batch_inference.storage.origins import ENVIRONMENT
 from airflow_batch_inference.storage.uris import is_artifact_uri, normalize_uri
 from airflow_batch_inference.storage.web import PROTOCOLS, WebFiles
 from airflow_batch_inference.wording.uris import redact
@@ -90,6 +91,8 @@ class Access:
         Bytes that one step of reading a dataset may take; None: half of the machine's memory.
     copies
         Keeps the files of stores that tell no versions; None: they are read where they are (:meth:`keeping`).
+    origin
+        How another process can make the like (:mod:`.origins`); None: it cannot, where ``filesystem_for`` was given.
     """
 
     filesystem_for: Callable[[str], AbstractFileSystem] = default_filesystem
@@ -98,6 +101,12 @@ class Access:
     artifacts: Self | None = None
     max_memory: int | None = None
     copies: Copies | None = None
+    origin: str | None = None
+
+    @property
+    def known_origin(self) -> str | None:
+        """How another process can make the like; None: it cannot."""
+        return ENVIRONMENT if self.origin is None and self.filesystem_for is default_filesystem else self.origin
 
     def filesystem(self, uri: str) -> tuple[AbstractFileSystem, str]:
         """Return the file system and the path on it.

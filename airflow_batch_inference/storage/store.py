@@ -57,7 +57,13 @@ class Storage(Reader):
                 if normalize_uri(uri).split("://", 1)[0] in PROTOCOLS:
                     kept.stat(uri)
         artifacts = self.artifacts.resolved(*elsewhere) if self.artifacts is not None and elsewhere else None
-        return replace(self, filesystem_for=ResolvedFilesystems(found), web=web, artifacts=artifacts)
+        return replace(
+            self,
+            filesystem_for=ResolvedFilesystems(found),
+            web=web,
+            artifacts=artifacts,
+            origin=self.known_origin,
+        )
 
     def keeping(self) -> Storage:
         """Return a storage that reads some files once, and then from their copies, which go when it goes.
@@ -149,3 +155,8 @@ class Storage(Reader):
                 "set another artifact_root (argument, or [batch_inference] artifact_root in the Airflow config)."
             )
             raise ConfigurationError(message) from error
+
+
+def environment_storage(_: str | None = None) -> Storage:
+    """Return what reaches stores as the environment of this process says."""
+    return Storage()

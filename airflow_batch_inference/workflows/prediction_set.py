@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from airflow_batch_inference.jobs.plan import PartPlan
-    from airflow_batch_inference.jobs.prepare import PreparedJob
-    from airflow_batch_inference.jobs.progress import Progress
     from airflow_batch_inference.jobs.request import ScoringRequest
+    from airflow_batch_inference.jobs.spec import JobSpec
     from airflow_batch_inference.records import ChallengersRecord, CheckResult, Receipt
     from airflow_batch_inference.sources.dataset import Dataset
     from airflow_batch_inference.storage.store import Storage
@@ -38,16 +37,14 @@ log = logging.getLogger(__name__)
 
 
 def make_record(
-    job: PreparedJob,
-    request: ScoringRequest,
-    opened: Dataset,
-    plans: Sequence[PartPlan],
+    spec: JobSpec,
     receipts: dict[int, Receipt],
-    progress: Progress,
+    seconds: dict[str, float],
     profile_uri: str | None,
     results: tuple[CheckResult, ...],
 ) -> PredictionSetRecord:
     """Reconcile the receipts with the plan, and make the commit of them."""
+    job, request, opened, plans = spec.job, spec.request, spec.opened, spec.plans
     options, destination = request.options, request.destination
     source, record = request.models.output_model, request.models.output_model.record
     ordered = [receipts[plan.index] for plan in plans]
@@ -85,7 +82,7 @@ def make_record(
         quarantine=tuple(receipt.quarantine for receipt in ordered if receipt.quarantine is not None),
         certificate=certificate,
         try_id=destination.try_id,
-        seconds=progress.seconds(),
+        seconds=seconds,
         versions={"airflow-batch-inference": __version__, "pyarrow": pa.__version__, **job.versions},
         nulled=_nulled(ordered),
         checks=results,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_batch_inference.drift.profile import Profiler
+from airflow_batch_inference.engines.local import Resources
 from airflow_batch_inference.exceptions import BatchInferenceError, PredictionError, SignatureMismatchError
 from airflow_batch_inference.flavors.base import require_method
 from airflow_batch_inference.formats.names import output_suffix
@@ -37,7 +38,6 @@ from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.temporary import private_folder
 from airflow_batch_inference.storage.uris import normalize_uri
 from airflow_batch_inference.workflows.findings import Estimate, Finding, Preflight, in_bytes
-from airflow_batch_inference.workflows.score import Resources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator

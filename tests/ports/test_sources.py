@@ -13,9 +13,10 @@ import pytest
 from installed_package import install
 from source_suite import SourceSuite
 
+from airflow_batch_inference.engines.local import Resources
 from airflow_batch_inference.sources import registry
 from airflow_batch_inference.storage.store import Storage
-from airflow_batch_inference.workflows.score import Resources, score_dataset
+from airflow_batch_inference.workflows.score import score_dataset
 
 TOY = Path(__file__).with_name("toy_source.py")
 _RNG = np.random.default_rng(5)

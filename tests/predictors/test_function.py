@@ -12,11 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from airflow_batch_inference.engines.local import Resources
 from airflow_batch_inference.exceptions import ConfigurationError, RowAlignmentError
 from airflow_batch_inference.jobs.request import RowPolicy
 from airflow_batch_inference.predictors.function import FunctionModel, frame, function_record, pickled, predictions
 from airflow_batch_inference.predictors.graphs.chain import single_model
-from airflow_batch_inference.workflows.score import Resources, score_dataset
+from airflow_batch_inference.workflows.score import score_dataset
 
 LOCK = threading.Lock()
 

@@ -17,6 +17,7 @@ import pytest
 from s3_server import s3_bucket
 from secrets_of_task import CANARY, SECRETS, TELL
 
+from airflow_batch_inference.engines.local import Resources
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.flavors.sandbox import load as sandbox
 from airflow_batch_inference.jobs import plan
@@ -24,7 +25,7 @@ from airflow_batch_inference.predictors.function import FunctionModel, function_
 from airflow_batch_inference.predictors.graphs.chain import single_model
 from airflow_batch_inference.processes import surroundings
 from airflow_batch_inference.storage.store import Storage
-from airflow_batch_inference.workflows.score import Resources, score_dataset
+from airflow_batch_inference.workflows.score import score_dataset
 
 ROWS = 1_500
 exec(TELL)  # defines tell()

@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from airflow_batch_inference.engines.local import Resources
 from airflow_batch_inference.exceptions import UntrustedModelError
 from airflow_batch_inference.jobs.request import RowPolicy
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.workflows.preflight import preflight
-from airflow_batch_inference.workflows.score import Resources
 
 ROWS = 500
 

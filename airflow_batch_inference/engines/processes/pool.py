@@ -12,8 +12,10 @@ from dataclasses import dataclass, field, replace
 from multiprocessing import connection
 from typing import TYPE_CHECKING, Any
 
+from airflow_batch_inference.engines.base import EngineCapabilities
 from airflow_batch_inference.engines.processes.queue import PartQueue
 from airflow_batch_inference.exceptions import PredictionError, WorkerError
+from airflow_batch_inference.jobs.encoding import Decoder, Encoder, Handover
 from airflow_batch_inference.processes.child import send, start_process
 from airflow_batch_inference.processes.limited_child import ending
 from airflow_batch_inference.processes.surroundings import is_remote
@@ -23,9 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Self
 
+    from airflow_batch_inference.engines.base import Engine, Limits
     from airflow_batch_inference.jobs.plan import PartPlan
     from airflow_batch_inference.jobs.prepare import PreparedJob
     from airflow_batch_inference.jobs.request import ScoringRequest
+    from airflow_batch_inference.jobs.spec import JobSpec
     from airflow_batch_inference.records import Receipt
     from airflow_batch_inference.sources.dataset import Dataset
     from airflow_batch_inference.storage.store import Storage
@@ -95,13 +99,31 @@ class _Troubles:
             raise WorkerError(message)
 
 
+@dataclass(frozen=True, slots=True)
+class _PoolEngine:
+    """The workers of a pool that is open; see :class:`~airflow_batch_inference.engines.base.Engine`."""
+
+    pool: WorkerPool
+    spec: JobSpec
+
+    @property
+    def capabilities(self) -> EngineCapabilities:
+        return EngineCapabilities(isolates_crashes=True, has_time_limit=True, is_elsewhere=False)
+
+    def run(self, _: str, indices: Sequence[int], limits: Limits) -> Iterator[Receipt]:
+        return self.pool.run([self.spec.plans[index] for index in indices], limits.allowed)
+
+    def stop(self) -> None:
+        """Do nothing: the pool's block ends its workers."""
+
+
 class WorkerPool:
     """A context manager: processes that score parts.
 
     Parameters
     ----------
     request, opened, storage
-        What to score, the opened dataset, and what reaches the artifact store; all must be picklable.
+        What to score, the opened dataset, and what reaches the artifact store, with their file systems in place.
     workers
         How many processes.
     raise_if_stopped
@@ -133,9 +155,19 @@ class WorkerPool:
         self._hung: set[tuple[int, Rows | None]] = set()
         self._workers: list[_Worker] = []
         self._job: PreparedJob | None = None
+        self._told = ""
         self._troubles = _Troubles()
         self._starting_deaths = 0
         self._excluded: dict[int, dict[str, str]] = {}
+        self.handover = Handover()
+        self._encoder = Encoder(self.handover)
+        self._dataset = self._encoder.encode(opened)
+        self._started_with()  # what cannot be sent is noticed before anything is started
+
+    def _started_with(self) -> str:
+        """Return what every worker is started with."""
+        request = replace(self._request, environment={})
+        return self._encoder.encode((request, self._storage, self._opened.source.storage))
 
     def __enter__(self) -> Self:
         try:
@@ -164,7 +196,7 @@ class WorkerPool:
         """
         first = self._workers[0]
         first.is_preparing = True
-        send(first.pipe, ("prepare", self._opened))
+        send(first.pipe, ("prepare", self._dataset, self.handover.objects))
         while self._job is None:
             for worker, message in self._messages():
                 if message is None:
@@ -176,14 +208,25 @@ class WorkerPool:
                     if worker is first:
                         first = fresh
                         first.is_preparing = True
-                        send(first.pipe, ("prepare", self._opened))
+                        send(first.pipe, ("prepare", self._dataset, self.handover.objects))
                 elif message[0] == "prepared":
-                    self._job = message[1]
+                    self._told = message[1]
+                    self._job = Decoder(self.handover.objects).decode(message[1], where="a worker's answer")
         first.is_preparing = False
         for other in self._workers:
             if other is not first:
-                send(other.pipe, ("job", self._job))
+                send(other.pipe, ("job", self._told, self.handover.objects))
         return self._job
+
+    def adopt(self, job: PreparedJob) -> None:
+        """Tell all workers a job that was prepared before."""
+        self._job, self._told = job, self._encoder.encode(job)
+        for worker in self._workers:
+            send(worker.pipe, ("job", self._told, self.handover.objects))
+
+    def engine(self, spec: JobSpec) -> Engine:
+        """Return the workers as an engine for the job that was prepared."""
+        return _PoolEngine(self, spec)
 
     def run(self, plans: Sequence[PartPlan], allowed: Callable[[], int | None]) -> Iterator[Receipt]:
         """Score parts, and yield their receipts as they come.
@@ -227,7 +270,7 @@ class WorkerPool:
         )
         worker = _Worker(process, pipe)
         self._workers.append(worker)
-        send(worker.pipe, (self._request, self._storage, self._opened.source.storage))
+        send(worker.pipe, (self._started_with(), self.handover.objects, self._request.environment))
         return worker
 
     def _restart(self, worker: _Worker) -> _Worker:
@@ -284,7 +327,7 @@ class WorkerPool:
                 self._troubles.note(worker.plan.index, worker.rows, how)
         queue.put_back(worker, worker.plan)
         fresh = self._restart(worker)
-        send(fresh.pipe, ("job", self._job))
+        send(fresh.pipe, ("job", self._told, self.handover.objects))
         self._give(fresh, queue, allowed)
 
     def _note_hanging(self, worker: _Worker, index: int) -> None:

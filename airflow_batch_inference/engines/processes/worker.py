@@ -1,8 +1,9 @@
 """A worker process: loads the model once, then scores the parts that it is sent, until its parent closes the pipe.
 
-Invariants: it dies with its parent, and it never commits. Messages to it: ``("prepare", dataset)``,
-``("job", job)``, ``("part", plan, allowed, failing, excluded)``. Messages from it: ``("ready",)``,
-``("prepared", job)``, ``("rows", start, stop)``, ``("challenger", name)``, ``("done", receipt)``,
+Invariants: it dies with its parent, and it never commits. A request, a dataset and a job come as texts
+(:mod:`~airflow_batch_inference.jobs.encoding`) with what is handed over beside them. Messages to it: ``("prepare",
+dataset, objects)``, ``("job", job, objects)``, ``("part", plan, allowed, failing, excluded)``. Messages from it:
+``("ready",)``, ``("prepared", job)``, ``("rows", start, stop)``, ``("challenger", name)``, ``("done", receipt)``,
 ``("error", exception)``.
 """
 
@@ -10,8 +11,10 @@ from __future__ import annotations
 
 import gc
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_batch_inference.jobs.encoding import Decoder, Encoder, Handover
 from airflow_batch_inference.processes.child import for_transport, pipe_to_parent, received_first
 from airflow_batch_inference.processes.surroundings import connect, lent
 
@@ -34,10 +37,13 @@ def main(arguments: Sequence[str]) -> int:
     if pipe is None:
         return 1
     try:
-        borrowed, (request, storage, read) = received_first(pipe)
+        borrowed, (text, objects, environment) = received_first(pipe)
+        handed = Handover()
+        handed.take(objects)
         with lent(borrowed):
+            request, storage, read = Decoder(handed.objects).decode(text, where="the pipe")
             connect(storage, read, *request.models.storages())
-        _serve(pipe, request, storage)
+        _serve(pipe, replace(request, environment=environment), storage, handed)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         pass  # the parent is done, or gone
     except BaseException as error:  # noqa: BLE001  # told to the parent, which raises it
@@ -51,7 +57,7 @@ def _unused(request: ScoringRequest) -> frozenset[str]:
     return frozenset.intersection(*(frozenset(_UNUSED.get(flavor, ())) for flavor in flavors))
 
 
-def _serve(pipe: Any, request: ScoringRequest, storage: Storage) -> None:  # noqa: ANN401  # a Connection
+def _serve(pipe: Any, request: ScoringRequest, storage: Storage, handed: Handover) -> None:  # noqa: ANN401  # a Connection
     from airflow_batch_inference.jobs.part import PartScorer
     from airflow_batch_inference.jobs.prepare import prepare
     from airflow_batch_inference.processes.threads import limited_blas
@@ -74,12 +80,13 @@ def _serve(pipe: Any, request: ScoringRequest, storage: Storage) -> None:  # noq
     with limited_blas():
         while True:
             command, *values = pipe.recv()
-            if command == "prepare":
-                job = prepare(request, values[0], models)
+            if command in ("prepare", "job"):
+                handed.take(values[1])
+                given = Decoder(handed.objects).decode(values[0], where="the pipe")
+                job = prepare(request, given, models) if command == "prepare" else given
                 take(job)
-                pipe.send(("prepared", job))
-            elif command == "job":
-                take(values[0])
+                if command == "prepare":
+                    pipe.send(("prepared", Encoder(handed).encode(job)))
             else:
                 plan, allowed, failing, excluded = values
                 receipt = scorers[-1].score(plan, allowed=allowed, failing=failing, excluded=excluded)

@@ -22,8 +22,8 @@ from airflow_batch_inference.operators.groups.base import ArgumentGroup
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_batch_inference.engines.local import Resources
     from airflow_batch_inference.jobs.request import ScoringRequest
-    from airflow_batch_inference.workflows.score import Resources
 
 AUTO = "auto"
 
@@ -73,7 +73,7 @@ class Processes(ArgumentGroup):
 
     def resources(self) -> Resources:
         """Return the processes and memory that a job may use."""
-        from airflow_batch_inference.workflows.score import Resources
+        from airflow_batch_inference.engines.local import Resources
 
         return Resources(
             max_workers=self.parse("max_workers"),

@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 from endless_network import spinning
 
+from airflow_batch_inference.engines import local
+from airflow_batch_inference.engines.local import Resources
 from airflow_batch_inference.exceptions import PredictionError
 from airflow_batch_inference.models.describe import ModelRequest
 from airflow_batch_inference.predictors.graphs.chain import single_model
-from airflow_batch_inference.workflows import score as job
 from airflow_batch_inference.workflows.register_model import register_model
-from airflow_batch_inference.workflows.score import Resources, score_dataset
+from airflow_batch_inference.workflows.score import score_dataset
 
 
 @pytest.fixture
 def score(bench, tmp_path, monkeypatch):
-    monkeypatch.setattr(job, "CALL_TIMEOUT_S", 3.0)
+    monkeypatch.setattr(local, "CALL_TIMEOUT_S", 3.0)
     request = ModelRequest(model_uri=str(spinning(tmp_path / "m.onnx")))
     _, record = register_model(request, root=str(bench.root), storage=bench.storage, model_storage=bench.storage)
 

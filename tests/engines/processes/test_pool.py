@@ -18,6 +18,7 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
+from airflow_batch_inference.engines.local import Resources
 from airflow_batch_inference.exceptions import PredictionError, WorkerError
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.jobs.request import RowPolicy
@@ -25,7 +26,7 @@ from airflow_batch_inference.models.describe import ModelRequest
 from airflow_batch_inference.models.trust import TrustRequest
 from airflow_batch_inference.predictors.graphs.chain import single_model
 from airflow_batch_inference.workflows.register_model import register_model
-from airflow_batch_inference.workflows.score import Resources, score_dataset
+from airflow_batch_inference.workflows.score import score_dataset
 
 ROWS = 4_000
 MODEL = """

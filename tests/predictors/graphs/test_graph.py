@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from publishing import publish
 
+from airflow_batch_inference.engines.local import Resources
 from airflow_batch_inference.exceptions import (
     ArtifactConflictError,
     ArtifactIntegrityError,
@@ -35,7 +36,7 @@ from airflow_batch_inference.predictors.graphs.split import SplitGraph
 from airflow_batch_inference.predictors.shares import parse_split
 from airflow_batch_inference.records import ColumnSpec
 from airflow_batch_inference.workflows.register_model import GoldenRequest, register_model
-from airflow_batch_inference.workflows.score import Resources, score_dataset
+from airflow_batch_inference.workflows.score import score_dataset
 from airflow_batch_inference.workflows.verify import verify
 
 ROWS = 2_000
@@ -198,7 +199,8 @@ KILLED = """
 import os, pickle, signal, sys
 from pathlib import Path
 from airflow_batch_inference.jobs import part, plan
-from airflow_batch_inference.workflows.score import Resources, score_dataset
+from airflow_batch_inference.engines.local import Resources
+from airflow_batch_inference.workflows.score import score_dataset
 from airflow_batch_inference.storage.store import Storage
 
 plan._PART_ROWS = int(sys.argv[2])

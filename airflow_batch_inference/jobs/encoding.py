@@ -1,0 +1,274 @@
+"""Values as JSON, and back: what a job consists of, for the artifact store and for other processes.
+
+A dataclass is an object with ``"$": "module:Class"`` and its fields, a tuple is an array, and what JSON does not have
+(schemas, sets, infinite numbers) is an object with ``"$"`` and its kind. Nothing is guessed: what has no form here is
+refused when it is encoded.
+
+Invariants: to decode is to make dataclasses of this package, or of a package with an entry point of its, and nothing
+else: no text names a function that would be called. No secret is encoded: what reaches a store, a function's code and
+a table in memory are *handed over* beside the text, to processes of this task alone, and have a token in it.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import importlib
+import json
+import math
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError, NotDescribableError
+from airflow_batch_inference.predictors.function import PickledFunction
+from airflow_batch_inference.predictors.graphs.source import ModelSource
+from airflow_batch_inference.registry import is_of_plugin
+from airflow_batch_inference.storage.origins import storage_of
+from airflow_batch_inference.storage.store import Storage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_KIND = "$"
+_PACKAGE = "airflow_batch_inference"
+
+
+@dataclass(slots=True)
+class Handover:
+    """What goes to processes of this task beside a text, in memory only: by its token.
+
+    Attributes
+    ----------
+    objects
+        Storages with the keys that they have, functions, tables.
+    """
+
+    objects: dict[str, Any] = field(default_factory=dict)
+    _tokens: dict[int, str] = field(default_factory=dict)
+
+    def token(self, value: object) -> str:
+        """Return the token of an object: each has one."""
+        token = self._tokens.setdefault(id(value), secrets.token_hex(8))
+        self.objects[token] = value  # which also keeps its id from being another's
+        return token
+
+    def take(self, objects: Mapping[str, Any]) -> None:
+        """Take what another process has handed over; what is known already stays."""
+        for token, value in objects.items():
+            self.objects.setdefault(token, value)
+            self._tokens.setdefault(id(self.objects[token]), token)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """Makes texts.
+
+    Attributes
+    ----------
+    handover
+        Takes what is not in the text.
+    put_table
+        Stores a table, and returns its URI; None: it is handed over.
+    """
+
+    handover: Handover = field(default_factory=Handover)
+    put_table: Callable[[pa.Table], str] | None = None
+
+    def encode(self, value: object) -> str:
+        """Return the JSON text of a value.
+
+        Raises
+        ------
+        NotDescribableError
+            It, or a part of it, has none.
+        """
+        return json.dumps(self._of(value, "the job"), allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+
+    def _of(self, value: object, where: str) -> Any:  # noqa: ANN401  # what JSON has
+        if value is None or isinstance(value, (bool, str)) or type(value) is int:
+            return value
+        if type(value) is float:
+            return value if math.isfinite(value) else {_KIND: "float", "value": repr(value)}
+        if isinstance(value, tuple):
+            return [self._of(each, where) for each in value]
+        if isinstance(value, Mapping):
+            return self._of_mapping(value, where)
+        special = self._of_special(value, where)
+        if special is not None:
+            return special
+        if dataclasses.is_dataclass(value) and not isinstance(value, type) and is_allowed(type(value).__module__):
+            return self._of_dataclass(value, where)
+        message = (
+            f"{where} has a {type(value).__module__}.{type(value).__qualname__}, which only this process can have: "
+            "there is no description of it for others."
+        )
+        raise NotDescribableError(message)
+
+    def _of_mapping(self, value: Mapping[Any, Any], where: str) -> dict[str, Any]:
+        if all(isinstance(key, str) for key in value) and _KIND not in value:
+            return {key: self._of(each, f"{where}, {key}") for key, each in value.items()}
+        pairs = [[self._of(key, where), self._of(each, where)] for key, each in value.items()]
+        return {_KIND: "pairs", "value": pairs}
+
+    def _of_special(self, value: object, where: str) -> dict[str, Any] | None:
+        """Return what has a form of its own; None for anything else."""
+        if isinstance(value, list):
+            return {_KIND: "list", "value": [self._of(each, where) for each in value]}
+        if isinstance(value, frozenset | set):
+            items = sorted((self._of(each, where) for each in value), key=json.dumps)
+            return {_KIND: type(value).__name__, "value": items}
+        if isinstance(value, pa.Schema):
+            return {_KIND: "schema", "value": _as_text(value.serialize().to_pybytes())}
+        if isinstance(value, pa.DataType):
+            return {_KIND: "type", "value": _as_text(pa.schema([pa.field("", value)]).serialize().to_pybytes())}
+        if isinstance(value, Storage):
+            return {
+                _KIND: "storage",
+                "token": self.handover.token(value),
+                "origin": value.known_origin,
+                "roots": list(value.roots),
+                "max_memory": value.max_memory,
+                "artifacts": self._of(value.artifacts, where),
+                "keeps": value.copies is not None,
+            }
+        if isinstance(value, ModelSource) and value.model is not None and value.is_serializable:
+            return self._of_dataclass(replace(value, model=None), where)
+        if isinstance(value, PickledFunction):
+            return {_KIND: "function", "token": self.handover.token(value)}
+        if isinstance(value, pa.Table):
+            uri = None if self.put_table is None else self.put_table(value)
+            return {_KIND: "table", "token": self.handover.token(value), "uri": uri}
+        return None
+
+    def _of_dataclass(self, value: Any, where: str) -> dict[str, Any]:  # noqa: ANN401  # any dataclass
+        name = type(value).__qualname__
+        fields = {
+            each.name: self._of(getattr(value, each.name), f"{where}, {each.name} of {name}")
+            for each in dataclasses.fields(value)
+            if each.init and not _is_default(value, each)
+        }
+        return {_KIND: f"{type(value).__module__}:{name}", **fields}
+
+
+def _is_default(value: object, member: dataclasses.Field[Any]) -> bool:
+    default = member.default
+    return isinstance(default, bool | str | int | None) and getattr(value, member.name) is default
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """Makes values of texts.
+
+    Attributes
+    ----------
+    handed
+        What was handed to this process, by token.
+    read_table
+        Reads a stored table.
+    """
+
+    handed: Mapping[str, Any] = field(default_factory=dict)
+    read_table: Callable[[str], pa.Table] | None = None
+
+    def decode(self, text: bytes | str, *, where: str) -> Any:  # noqa: ANN401  # whatever was encoded
+        """Return the value of a text.
+
+        Parameters
+        ----------
+        text
+            What :meth:`Encoder.encode` returned.
+        where
+            Where it comes from, for messages.
+
+        Raises
+        ------
+        ArtifactIntegrityError
+            It is no such text, or was written by another version of a package.
+        ConfigurationError
+            It names what was not handed to this process, and cannot be had otherwise.
+        """
+        try:
+            return self._of(json.loads(text))
+        except (ValueError, TypeError, KeyError, AttributeError, ImportError, pa.ArrowException) as error:
+            message = (
+                f"{where} is no description of a job that this process can read ({type(error).__name__}: {error}). It "
+                "was damaged, or written by another version of the package: run the task that wrote it again."
+            )
+            raise ArtifactIntegrityError(message) from error
+
+    def _of(self, value: Any) -> Any:  # noqa: ANN401  # what JSON has
+        if isinstance(value, list):
+            return tuple(self._of(each) for each in value)
+        if not isinstance(value, dict):
+            return value
+        if _KIND not in value:
+            return {key: self._of(each) for key, each in value.items()}
+        kind = value[_KIND]
+        if ":" in kind:
+            return self._of_dataclass(value, kind)
+        return self._of_special(kind, value)
+
+    def _of_special(self, kind: str, value: dict[str, Any]) -> Any:  # noqa: ANN401
+        if kind in ("storage", "function", "table"):
+            return self._handed(kind, value)
+        return _READ[kind](self, value["value"])
+
+    def _handed(self, kind: str, value: dict[str, Any]) -> Any:  # noqa: ANN401
+        if value["token"] in self.handed:
+            return self.handed[value["token"]]
+        if kind == "storage":
+            made = replace(
+                storage_of(value["origin"]),
+                roots=tuple(value["roots"]),
+                max_memory=value["max_memory"],
+                artifacts=self._of(value["artifacts"]),
+            )
+            return made.keeping() if value["keeps"] else made
+        if kind == "table" and value["uri"] is not None and self.read_table is not None:
+            return self.read_table(value["uri"])
+        message = (
+            f"This job has a {kind} that was not handed to this process: only processes of its task can score it. Give "
+            "a model that has a file and a dataset that has a URI, or leave the engine to the task."
+        )
+        raise ConfigurationError(message)
+
+    def _of_dataclass(self, value: dict[str, Any], kind: str) -> Any:  # noqa: ANN401
+        module, _, name = kind.partition(":")
+        if not is_allowed(module):
+            message = f"{kind} is of no package that jobs consist of"
+            raise ValueError(message)
+        found: Any = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+        if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
+            message = f"{kind} is no dataclass"
+            raise ValueError(message)
+        return found(**{key: self._of(each) for key, each in value.items() if key != _KIND})
+
+
+def is_allowed(module: str) -> bool:
+    """Say whether values may be of a module's classes: one of this package, or of a package with an entry point."""
+    return module.partition(".")[0] == _PACKAGE or is_of_plugin(module)
+
+
+def _as_text(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def _schema(text: str) -> pa.Schema:
+    return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text, validate=True)))
+
+
+_READ: dict[str, Callable[[Decoder, Any], Any]] = {
+    "float": lambda _, value: float(value),
+    "pairs": lambda decoder, value: {decoder._of(key): decoder._of(each) for key, each in value},  # noqa: SLF001
+    "list": lambda decoder, value: [decoder._of(each) for each in value],  # noqa: SLF001
+    "set": lambda decoder, value: {decoder._of(each) for each in value},  # noqa: SLF001
+    "frozenset": lambda decoder, value: frozenset(decoder._of(each) for each in value),  # noqa: SLF001
+    "schema": lambda _, value: _schema(value),
+    "type": lambda _, value: _schema(value).field(0).type,
+}

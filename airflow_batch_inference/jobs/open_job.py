@@ -1,0 +1,181 @@
+"""A job in the memory of a process that scores its parts, whoever started that process.
+
+Invariants: the models are loaded once a process; and nothing of a part depends on the process that scores it but the
+name of its files.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.jobs.environment import require_same_environment
+from airflow_batch_inference.jobs.part import PartScorer
+from airflow_batch_inference.jobs.spec import JobSpec, read_spec
+from airflow_batch_inference.processes.threads import limited_blas
+from airflow_batch_inference.records import fingerprint
+from airflow_batch_inference.storage.store import Storage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from airflow_batch_inference.predictors.graphs.loaded import LoadedModels
+    from airflow_batch_inference.records import Receipt
+
+_OPEN: dict[str, OpenJob] = {}
+"""The last job that this process has scored a part of, by its URI."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenJob:
+    """A job whose parts can be scored in this process.
+
+    Attributes
+    ----------
+    spec
+        Its description.
+    scorer
+        Has the models in memory.
+    """
+
+    spec: JobSpec
+    scorer: PartScorer
+
+    def score(
+        self,
+        index: int,
+        *,
+        allowed: int | None,
+        failing: Mapping[tuple[int, int], str] | None = None,
+        excluded: Mapping[str, str] | None = None,
+    ) -> Receipt:
+        """Score a part by its index; see :meth:`~.part.PartScorer.score`."""
+        plan = self.spec.plans[index]
+        return self.scorer.score(plan, allowed=allowed, failing=failing or {}, excluded=excluded)
+
+
+def load_models(spec: JobSpec) -> LoadedModels:
+    """Load a job's models in this process, which must be as the one that planned it.
+
+    Raises
+    ------
+    EnvironmentMismatchError
+        It has other versions.
+    ConfigurationError
+        It lacks environment variables that the models need, or has others.
+    ModelError, ArtifactError
+        A model cannot be loaded.
+    """
+    require_same_environment(spec.environment)
+    _require_variables(spec)
+    models = spec.request.models.load(spec.storage, spec.request.accelerate)
+    require_same_environment(spec.environment, models.versions)
+    return models
+
+
+def open_job(
+    job_uri: str,
+    *,
+    storage: Storage | None = None,
+    attempt: str | None = None,
+    raise_if_stopped: Callable[[], None] = lambda: None,
+) -> OpenJob:
+    """Read a job's description and load its models, once a process.
+
+    Parameters
+    ----------
+    job_uri
+        What :func:`~airflow_batch_inference.workflows.plan_job.plan_job` returned.
+    storage
+        Reaches it; None: as this process's environment says.
+    attempt
+        Is part of the names of the files that this process writes; None: a word of its own.
+    raise_if_stopped
+        Called before each mini-batch; raises to stop.
+
+    Raises
+    ------
+    ArtifactError, ModelError, ConfigurationError
+        As :func:`~.spec.read_spec` and :func:`load_models` say.
+    """
+    known = _OPEN.get(job_uri)
+    if known is not None:
+        return replace(known, scorer=replace(known.scorer, raise_if_stopped=raise_if_stopped))
+    spec = read_spec(job_uri, storage or Storage())
+    if storage is not None:
+        spec = replace(spec, storage=storage)
+    models = load_models(spec)
+    word = attempt or f"{spec.request.destination.attempt}-{secrets.token_hex(4)}"
+    request = replace(spec.request, destination=replace(spec.request.destination, attempt=word))
+    scorer = PartScorer(
+        job=spec.job, request=request, models=models, storage=spec.storage, raise_if_stopped=raise_if_stopped
+    )
+    _OPEN.clear()
+    _OPEN[job_uri] = OpenJob(spec=spec, scorer=scorer)
+    return _OPEN[job_uri]
+
+
+def score_part(
+    job_uri: str,
+    index: int,
+    *,
+    storage: Storage | None = None,
+    allowed: int | None = None,
+    attempt: str | None = None,
+    raise_if_stopped: Callable[[], None] = lambda: None,
+) -> Receipt:
+    """Score one part of a planned job, and put its files and its receipt into the artifact store.
+
+    Any process with this package and access to the stores can do so, at any time, any number of times: of several
+    that score one part, the first receipt counts.
+
+    Parameters
+    ----------
+    job_uri, storage, attempt, raise_if_stopped
+        See :func:`open_job`.
+    index
+        The part's, from 0.
+    allowed
+        How many of its rows may be rejected; None: any number.
+
+    Raises
+    ------
+    ConfigurationError
+        The job has no such part, or cannot be scored by this process.
+    DataError, PredictionError, ModelError, ArtifactError
+        As their messages say.
+    """
+    job = open_job(job_uri, storage=storage, attempt=attempt, raise_if_stopped=raise_if_stopped)
+    require_parts(job.spec, [index])
+    with limited_blas():
+        return job.score(index, allowed=allowed)
+
+
+def require_parts(spec: JobSpec, indices: list[int]) -> None:
+    """Refuse indices of parts that a job does not have.
+
+    Raises
+    ------
+    ConfigurationError
+        Names the first one.
+    """
+    for index in indices:
+        if not 0 <= index < len(spec.plans):
+            message = f"The job has no part {index}: it has {len(spec.plans)} part(s), numbered from 0."
+            raise ConfigurationError(message)
+
+
+def _require_variables(spec: JobSpec) -> None:
+    """Refuse to load models without the environment variables that the job was planned with."""
+    missing = [name for name in spec.variables if name not in os.environ]
+    values = {name: os.environ.get(name, "") for name in spec.variables}
+    if missing or (values and fingerprint([values]) != spec.job.fingerprint["environment"]):
+        what = f"lacks {', '.join(missing)}" if missing else f"has other values of {', '.join(spec.variables)}"
+        message = (
+            f"The job was planned with environment_variables, whose values are stored nowhere, and this process "
+            f"{what}. Set them where its parts are scored, or leave the engine to the task."
+        )
+        raise ConfigurationError(message)

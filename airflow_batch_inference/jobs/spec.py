@@ -1,0 +1,177 @@
+"""A job as every process can have it: its description in the artifact store.
+
+Invariants: a description holds no secret, no live object and no code; its name holds its digest; and what a process
+reads of it is what the process that planned the job had.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from airflow_batch_inference.exceptions import ArtifactIntegrityError
+from airflow_batch_inference.jobs.encoding import Decoder, Encoder
+from airflow_batch_inference.ledger.receipts import work_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from airflow_batch_inference.jobs.plan import PartPlan
+    from airflow_batch_inference.jobs.prepare import PreparedJob
+    from airflow_batch_inference.jobs.request import ScoringRequest
+    from airflow_batch_inference.sources.dataset import Dataset
+    from airflow_batch_inference.storage.store import Storage
+
+_NAME = re.compile(r"/job-(?P<digest>[0-9a-f]{64})\.json$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSpec:
+    """A planned job.
+
+    Attributes
+    ----------
+    request
+        What was asked for, without the values of environment variables.
+    job
+        What was found out before the first row.
+    plans
+        Its parts.
+    environment
+        The versions that it was planned with (:func:`~.environment.environment_stamp`).
+    storage
+        Reaches the artifact store.
+    variables
+        Names of the environment variables that the models need to be loaded.
+    whole
+        The dataset as it was opened, where the job's is another one; see :attr:`opened`.
+    """
+
+    request: ScoringRequest
+    job: PreparedJob
+    plans: tuple[PartPlan, ...]
+    environment: dict[str, str]
+    storage: Storage
+    variables: tuple[str, ...] = ()
+    whole: Dataset | None = None
+
+    @property
+    def opened(self) -> Dataset:
+        """The dataset with the rows that were planned."""
+        return self.job.dataset if self.whole is None else self.whole
+
+    @property
+    def work(self) -> str:
+        """The folder of the description and of the receipts."""
+        return work_folder(self.request.destination.folder, self.job.key)
+
+    def without(self, settled: Sequence[int]) -> list[PartPlan]:
+        """Return the parts that are not among those."""
+        known = set(settled)
+        return [plan for plan in self.plans if plan.index not in known]
+
+
+def make_spec(
+    request: ScoringRequest,
+    job: PreparedJob,
+    opened: Dataset,
+    plans: tuple[PartPlan, ...],
+    environment: dict[str, str],
+    storage: Storage,
+) -> JobSpec:
+    """Return a planned job as it is in this process."""
+    return JobSpec(
+        request=request,
+        job=job,
+        plans=plans,
+        environment=environment,
+        storage=storage,
+        variables=tuple(request.environment),
+        whole=None if opened.identity == job.dataset.identity else opened,
+    )
+
+
+def described(request: ScoringRequest, *, is_inline: bool) -> ScoringRequest:
+    """Return a request as other processes can have it.
+
+    It is without rows, which are in the dataset that was opened, and without the values of environment variables.
+    """
+    return replace(request, dataset=None if is_inline else request.dataset, environment={})
+
+
+def resolved_store(storage: Storage, request: ScoringRequest) -> Storage:
+    """Return what reaches the artifact store with its file systems in place, for a process without connections."""
+    golden = [source.record.golden_uri for source in request.models.sources()]
+    return storage.resolved(request.destination.root, *filter(None, golden))
+
+
+def put_spec(spec: JobSpec, *, with_tables: bool) -> str:
+    """Store a job's description, and return its URI.
+
+    Parameters
+    ----------
+    spec
+        The job.
+    with_tables
+        Whether a dataset that came with the request is stored as well, so that any process can read it.
+
+    Raises
+    ------
+    NotDescribableError
+        Only this process can have some of it.
+    """
+
+    def put_table(table: pa.Table) -> str:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+        return spec.storage.put_content(spec.work, "input", ".arrow", sink.getvalue().to_pybytes())
+
+    request = described(spec.request, is_inline=spec.opened.source.is_inline)
+    text = Encoder(put_table=put_table if with_tables else None).encode(replace(spec, request=request))
+    return spec.storage.put_content(spec.work, "job", ".json", text.encode())
+
+
+def read_spec(uri: str, storage: Storage, handed: Mapping[str, Any] | None = None) -> JobSpec:
+    """Read a job's description.
+
+    Parameters
+    ----------
+    uri
+        Where it lies.
+    storage
+        Reaches it.
+    handed
+        What was handed to this process beside it.
+
+    Raises
+    ------
+    ArtifactNotFoundError, ArtifactIntegrityError
+        It is missing, was changed, or is of another version of the package.
+    ConfigurationError
+        Only processes of the task that planned it can have some of it.
+    """
+    data = storage.read_bytes(uri)
+    named = _NAME.search(uri)
+    if named is None or hashlib.sha256(data).hexdigest() != named["digest"]:
+        message = f"{uri} is not the description of a job that was put there: its SHA-256 is not the one in its name."
+        raise ArtifactIntegrityError(message)
+    return decode_spec(data, where=uri, storage=storage, handed=handed)
+
+
+def decode_spec(text: bytes | str, *, where: str, storage: Storage, handed: Mapping[str, Any] | None = None) -> JobSpec:
+    """Return the job that a text describes; see :func:`read_spec`."""
+
+    def read_table(uri: str) -> pa.Table:
+        return pa.ipc.open_file(pa.py_buffer(storage.read_bytes(uri))).read_all()
+
+    spec = Decoder(handed or {}, read_table).decode(text, where=where)
+    if not isinstance(spec, JobSpec):
+        message = f"{where} describes no job, but a {type(spec).__name__}."
+        raise ArtifactIntegrityError(message)
+    return spec

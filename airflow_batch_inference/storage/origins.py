@@ -1,0 +1,47 @@
+"""How a process that was handed no storage makes one: by the name of an Airflow connection, or of its own environment.
+
+Invariants: a name says where keys are found, and is none; what was made by hand in a process has no name.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Final
+
+from airflow_batch_inference.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from airflow_batch_inference.storage.store import Storage
+
+ENVIRONMENT: Final = "environment"
+AIRFLOW: Final = "airflow"
+_MAKERS: Final = {
+    ENVIRONMENT: "airflow_batch_inference.storage.store:environment_storage",
+    AIRFLOW: "airflow_batch_inference.operators.stores:storage_for",
+}
+"""What makes a storage, by the first word of an origin; it gets the rest (None: there is none)."""
+
+
+def storage_of(origin: str | None) -> Storage:
+    """Return a storage that reaches in this process what another one reached.
+
+    Parameters
+    ----------
+    origin
+        ``"environment"``, ``"airflow"``, or ``"airflow:<connection>"``; None: it was made by hand.
+
+    Raises
+    ------
+    ConfigurationError
+        It was, or there is no such connection here.
+    """
+    kind, _, name = (origin or "").partition(":")
+    if kind not in _MAKERS:
+        message = (
+            "A store of this job is reached by a file system that was made by hand in the process of the task. Other "
+            "processes need to be told how: by an Airflow connection (conn_id), or by their environment."
+        )
+        raise ConfigurationError(message)
+    module, _, function = _MAKERS[kind].partition(":")
+    made: Storage = getattr(importlib.import_module(module), function)(name or None)
+    return made

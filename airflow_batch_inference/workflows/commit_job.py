@@ -1,0 +1,170 @@
+"""The third step of a scoring job: reconcile the receipts of all parts, and commit them.
+
+Invariants: every input row is in the output or among the rejects, exactly once, or nothing is committed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+from airflow_batch_inference.checks.checks import added, describe, judged, require_passed
+from airflow_batch_inference.drift.profile import merged
+from airflow_batch_inference.exceptions import CheckFailedError, EngineError
+from airflow_batch_inference.jobs.leftovers import sweep_job
+from airflow_batch_inference.jobs.resume import finished_parts
+from airflow_batch_inference.jobs.spec import read_spec
+from airflow_batch_inference.ledger.commit import commit, committed
+from airflow_batch_inference.ledger.retries import retrying
+from airflow_batch_inference.predictors.input_contract import warn_of_nulls
+from airflow_batch_inference.records import ProfileRecord
+from airflow_batch_inference.storage.store import Storage
+from airflow_batch_inference.workflows.prediction_set import make_record, with_models
+from airflow_batch_inference.workflows.rejects import require_allowed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from airflow_batch_inference.jobs.plan import PartPlan
+    from airflow_batch_inference.jobs.request import ScoringRequest
+    from airflow_batch_inference.jobs.spec import JobSpec
+    from airflow_batch_inference.records import ChallengersRecord, CheckCount, CheckResult, PredictionSetRecord, Receipt
+
+log = logging.getLogger(__name__)
+
+_SHOWN = 10
+
+
+def commit_job(
+    job_uri: str,
+    *,
+    storage: Storage | None = None,
+    fence: Callable[[], None] = lambda: None,
+    report: Callable[[ChallengersRecord, str], ChallengersRecord] = lambda record, folder: record,  # noqa: ARG005
+) -> tuple[str, PredictionSetRecord]:
+    """Commit a job all of whose parts have been scored, in whatever process and on whatever day.
+
+    Parameters
+    ----------
+    job_uri
+        What :func:`~airflow_batch_inference.workflows.plan_job.plan_job` returned.
+    storage
+        Reaches it; None: as this process's environment says.
+    fence, report
+        See :func:`~airflow_batch_inference.workflows.score.score_dataset`.
+
+    Returns
+    -------
+    tuple
+        The commit's URI and its record; of a job that was committed before, that one.
+
+    Raises
+    ------
+    EngineError
+        Parts have no receipt: names them.
+    TooManyRejectedRowsError, CheckFailedError, ArtifactIntegrityError, ArtifactConflictError
+        As their messages say; nothing is committed.
+    """
+    spec = read_spec(job_uri, storage or Storage())
+    if storage is not None:
+        spec = replace(spec, storage=storage)
+    done = committed(spec.request.destination.folder, spec.job.key, spec.storage)
+    if done is not None:
+        return done
+    spec.job.dataset.require_unchanged()
+    receipts = finished_parts(spec.job, spec.request, spec.storage)
+    missing = [plan.index for plan in spec.without([*receipts])]
+    if missing:
+        shown = ", ".join(map(str, missing[:_SHOWN])) + (", …" if len(missing) > _SHOWN else "")
+        message = (
+            f"{len(missing)} of {len(spec.plans)} parts have not been scored ({shown}): nothing was committed. Score "
+            "them (score_parts), then commit again."
+        )
+        raise EngineError(message)
+    require_allowed(spec, receipts.values())
+    return commit_receipts(spec, receipts, seconds=_phases(receipts.values()), fence=fence, report=report)
+
+
+def commit_receipts(
+    spec: JobSpec,
+    receipts: dict[int, Receipt],
+    *,
+    seconds: dict[str, float],
+    wrong: Mapping[str, str] | None = None,
+    fence: Callable[[], None],
+    report: Callable[[ChallengersRecord, str], ChallengersRecord],
+) -> tuple[str, PredictionSetRecord]:
+    """Commit a job whose parts all have a receipt.
+
+    Parameters
+    ----------
+    spec
+        The job.
+    receipts
+        By the parts' indices.
+    seconds
+        What took how long.
+    wrong
+        By model, where the kernel for tree ensembles gave other bits.
+    fence, report
+        See :func:`~airflow_batch_inference.workflows.score.score_dataset`.
+    """
+    request, storage, folder = spec.request, spec.storage, spec.request.destination.folder
+    results = _judged(request, spec.plans, receipts, storage)
+    profile_uri = _put_profile(request, (receipts[plan.index] for plan in spec.plans), storage)
+    record = make_record(spec, receipts, seconds, profile_uri, results)
+    record = with_models(record, request, receipts.values(), storage, report)
+    record = replace(record, tree_kernel={**record.tree_kernel, **(wrong or {})})
+    uri, kept = retrying("The commit", lambda: commit(folder, record, storage, fence))
+    sweep_job(folder, spec.job.key, storage)
+    return uri, kept
+
+
+def _phases(receipts: Iterable[Receipt]) -> dict[str, float]:
+    """Return the seconds of all parts in each phase, summed."""
+    phases: dict[str, float] = {}
+    for receipt in receipts:
+        for phase, spent in receipt.seconds.items():
+            phases[phase] = round(phases.get(phase, 0.0) + spent, 3)
+    return phases
+
+
+def _put_profile(request: ScoringRequest, receipts: Iterable[Receipt], storage: Storage) -> str | None:
+    """Add up the parts' profiles and store the sum; None where the rows were not counted."""
+    if request.baseline is None or request.record.baseline_uri is None:
+        return None
+    profile = merged(request.baseline.columns, [each.profile for each in receipts if each.profile is not None])
+    warn_of_nulls(request.record.contract, profile)
+    record = ProfileRecord(baseline_uri=request.record.baseline_uri, profile=profile)
+    return retrying("The profile", lambda: storage.put_record(request.destination.folder, "profile", record))
+
+
+def _judged(
+    request: ScoringRequest, plans: Sequence[PartPlan], receipts: dict[int, Receipt], storage: Storage
+) -> tuple[CheckResult, ...]:
+    """Return what came of the checks over the whole input; it is stored before anything is raised.
+
+    Raises
+    ------
+    CheckFailedError
+        One holds for too many rows to commit them.
+    """
+    rows = sum(plan.rows for plan in plans)
+    counts: tuple[CheckCount, ...] = ()
+    for plan in plans:
+        counts = added(counts, receipts[plan.index].checks)
+    results = judged(request.options.checks, counts, rows)
+    for result in results:
+        if result.rows and not result.is_exceeded:
+            log.info("%s", describe(result, rows))
+    try:
+        require_passed(results, rows)
+    except CheckFailedError as error:
+        data = json.dumps([asdict(result) for result in results], indent=1).encode()
+        folder = request.destination.folder
+        uri = retrying("The record of the checks", lambda: storage.put_content(folder, "checks", ".json", data))
+        message = f"{error} All checks: {uri}"
+        raise CheckFailedError(message, results=results, rows=rows, uri=uri) from None
+    return results
