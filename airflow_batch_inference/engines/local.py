@@ -143,7 +143,7 @@ def local_session(
                 timeout_s=resources.timeout_s if limit_s is None else limit_s,
                 is_default=limit_s is not None,
             )
-            require_serializable(pool.handover.objects)
+            require_serializable(pool.handed_over)
         except Exception as error:  # a file system's own pickling may fail in any way
             if request.environment:
                 message = (

@@ -108,8 +108,8 @@ def open_job(
     if storage is not None:
         spec = replace(spec, storage=storage)
     models = load_models(spec)
-    word = attempt or f"{spec.request.destination.attempt}-{secrets.token_hex(4)}"
-    request = replace(spec.request, destination=replace(spec.request.destination, attempt=word))
+    destination = replace(spec.request.destination, attempt=attempt or attempt_word(spec))
+    request = replace(spec.request, destination=destination)
     scorer = PartScorer(
         job=spec.job, request=request, models=models, storage=spec.storage, raise_if_stopped=raise_if_stopped
     )
@@ -152,6 +152,11 @@ def score_part(
     require_parts(job.spec, [index])
     with limited_blas():
         return job.score(index, allowed=allowed)
+
+
+def attempt_word(spec: JobSpec) -> str:
+    """Return what is part of the names of the files that a process writes, and of no other's."""
+    return f"{spec.request.destination.attempt}-{secrets.token_hex(4)}"
 
 
 def require_parts(spec: JobSpec, indices: list[int]) -> None:

@@ -14,7 +14,7 @@ import pytest
 from airflow.sdk.io import fs as airflow_fs
 from keyed_store import KeyedFileSystem
 
-from airflow_batch_inference.engines.processes import pool
+from airflow_batch_inference.engines.processes import supervisor
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.operators import (
@@ -75,7 +75,7 @@ def watched(monkeypatch, key, tmp_path):
         return started
 
     monkeypatch.setattr(handover, "packed", keep)
-    for module in (pool, script_pool):
+    for module in (supervisor, script_pool):
         monkeypatch.setattr(module, "start_process", look(module.start_process))
     return seen, told
 

@@ -46,5 +46,5 @@ def test_a_mini_batch_without_end_fails_the_job_and_says_what_to_do(bench, score
 def test_the_limit_changes_nothing_else_and_a_pinned_file_has_none(bench, score, monkeypatch):
     values = np.linspace(0, 1, 200)
     np.testing.assert_allclose(np.ravel(bench.output(score(values)).columns[-1].to_pylist()), values, rtol=1e-6)
-    monkeypatch.setattr(job, "WorkerPool", None)
+    monkeypatch.setattr(local, "WorkerPool", None)
     assert score(values[::-1], by="sha256= in a DAG").rows_out == 200

@@ -1,0 +1,73 @@
+"""Worker processes of this machine as an engine for a job that was planned elsewhere, or earlier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from airflow_batch_inference.engines.base import EngineCapabilities
+from airflow_batch_inference.engines.processes.pool import WorkerPool
+from airflow_batch_inference.jobs.environment import require_same_environment
+from airflow_batch_inference.jobs.open_job import attempt_word, require_parts
+from airflow_batch_inference.jobs.spec import read_spec, resolved_store
+from airflow_batch_inference.processes.threads import usable_cores
+from airflow_batch_inference.storage.store import Storage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from airflow_batch_inference.engines.base import Limits
+    from airflow_batch_inference.records import Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessesEngine:
+    """Scores in worker processes; see :class:`~airflow_batch_inference.engines.base.Engine`.
+
+    Attributes
+    ----------
+    storage
+        Reaches the job's description; None: as this process's environment says.
+    max_workers
+        Most processes; None: one a core.
+    timeout_s
+        After so many seconds without a sign of life a process is killed and its part tried again; None: never.
+    """
+
+    storage: Storage | None = None
+    max_workers: int | None = None
+    timeout_s: float | None = None
+
+    @property
+    def capabilities(self) -> EngineCapabilities:
+        """A model that crashes or hangs ends its process alone."""
+        return EngineCapabilities(isolates_crashes=True, has_time_limit=self.timeout_s is not None)
+
+    def run(self, job_uri: str, indices: Sequence[int], limits: Limits) -> Iterator[Receipt]:
+        """Score parts, in as many processes as there are cores."""
+        spec = read_spec(job_uri, self.storage or Storage())
+        require_same_environment(spec.environment)
+        require_parts(spec, list(indices))
+        if not indices:
+            return
+        word = attempt_word(spec)
+        request = replace(
+            spec.request,
+            models=spec.request.models.for_transport(),
+            destination=replace(spec.request.destination, attempt=word),
+        )
+        store = resolved_store(self.storage or spec.storage, spec.request)
+        pool = WorkerPool(
+            request,
+            spec.job.dataset.for_transport(),
+            store,
+            workers=max(1, min(self.max_workers or usable_cores(), len(indices))),
+            raise_if_stopped=limits.raise_if_stopped,
+            timeout_s=self.timeout_s,
+        )
+        with pool:
+            pool.adopt(replace(spec.job, dataset=spec.job.dataset.for_transport()))
+            yield from pool.run([spec.plans[index] for index in indices], limits.allowed)
+
+    def stop(self) -> None:
+        """Do nothing: the processes end with the iterator."""
