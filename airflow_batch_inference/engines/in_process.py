@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.engines.base import Limits
     from airflow_batch_inference.jobs.open_job import OpenJob
     from airflow_batch_inference.records import Receipt
+    from airflow_batch_inference.storage.store import Storage
 
 
 class InProcessEngine:
@@ -26,10 +27,13 @@ class InProcessEngine:
     ----------
     job
         The job with its models in memory; None: it is read and loaded by its URI.
+    storage
+        Reaches the job by its URI; None: as this process's environment says.
     """
 
-    def __init__(self, job: OpenJob | None = None) -> None:
+    def __init__(self, job: OpenJob | None = None, *, storage: Storage | None = None) -> None:
         self._job = job
+        self._storage = storage
 
     @property
     def capabilities(self) -> EngineCapabilities:
@@ -38,7 +42,9 @@ class InProcessEngine:
 
     def run(self, job_uri: str, indices: Sequence[int], limits: Limits) -> Iterator[Receipt]:
         """Score parts in their order."""
-        job = self._job or open_job(job_uri, raise_if_stopped=limits.raise_if_stopped)
+        if not indices:
+            return
+        job = self._job or open_job(job_uri, storage=self._storage, raise_if_stopped=limits.raise_if_stopped)
         require_parts(job.spec, list(indices))
         with limited_blas():
             for index in indices:

@@ -126,7 +126,7 @@ def local_session(
     raise_if_stopped: Callable[[], None],
 ) -> Iterator[Session]:
     """Choose between this process and others, and end them with the block."""
-    limit_s = None if resources.timeout_s is not None else _default_limit(request)
+    limit_s = None if resources.timeout_s is not None else default_limit(request)
     workers = resources.workers(len(plans)) or (0 if limit_s is None else 1)
     if request.environment and not request.models.is_serializable:
         message = (
@@ -160,7 +160,7 @@ def local_session(
     yield InProcessSession(request, opened, storage, raise_if_stopped)
 
 
-def _default_limit(request: ScoringRequest) -> float | None:
+def default_limit(request: ScoringRequest) -> float | None:
     """Return the limit of a mini-batch where a file that nobody vouches for may compute without end; else None."""
     are_vouched = all(is_vouched(source.record) for source in request.models.sources())
     return None if are_vouched else CALL_TIMEOUT_S

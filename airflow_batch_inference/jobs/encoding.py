@@ -193,7 +193,15 @@ class Decoder:
         """
         try:
             return self._of(json.loads(text))
-        except (ValueError, TypeError, KeyError, AttributeError, ImportError, pa.ArrowException) as error:
+        except (
+            ValueError,
+            TypeError,
+            LookupError,
+            AttributeError,
+            ImportError,
+            RecursionError,
+            pa.ArrowException,
+        ) as error:
             message = (
                 f"{where} is no description of a job that this process can read ({type(error).__name__}: {error}). It "
                 "was damaged, or written by another version of the package: run the task that wrote it again."

@@ -70,7 +70,7 @@ def load_models(spec: JobSpec) -> LoadedModels:
         A model cannot be loaded.
     """
     require_same_environment(spec.environment)
-    _require_variables(spec)
+    variables_of(spec)
     models = spec.request.models.load(spec.storage, spec.request.accelerate)
     require_same_environment(spec.environment, models.versions)
     return models
@@ -173,14 +173,21 @@ def require_parts(spec: JobSpec, indices: list[int]) -> None:
             raise ConfigurationError(message)
 
 
-def _require_variables(spec: JobSpec) -> None:
-    """Refuse to load models without the environment variables that the job was planned with."""
+def variables_of(spec: JobSpec) -> dict[str, str]:
+    """Return the environment variables that the job was planned with, as this process has them.
+
+    Raises
+    ------
+    ConfigurationError
+        It lacks some, or has other values.
+    """
     missing = [name for name in spec.variables if name not in os.environ]
     values = {name: os.environ.get(name, "") for name in spec.variables}
     if missing or (values and fingerprint([values]) != spec.job.fingerprint["environment"]):
         what = f"lacks {', '.join(missing)}" if missing else f"has other values of {', '.join(spec.variables)}"
         message = (
-            f"The job was planned with environment_variables, whose values are stored nowhere, and this process "
+            "The job was planned with environment_variables, whose values are stored nowhere, and this process "
             f"{what}. Set them where its parts are scored, or leave the engine to the task."
         )
         raise ConfigurationError(message)
+    return values

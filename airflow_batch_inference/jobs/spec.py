@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from airflow_batch_inference.exceptions import ArtifactIntegrityError
+from airflow_batch_inference.exceptions import ArtifactIntegrityError, NotDescribableError
 from airflow_batch_inference.jobs.encoding import Decoder, Encoder
 from airflow_batch_inference.ledger.receipts import work_folder
 
@@ -102,6 +102,32 @@ def described(request: ScoringRequest, *, is_inline: bool) -> ScoringRequest:
     It is without rows, which are in the dataset that was opened, and without the values of environment variables.
     """
     return replace(request, dataset=None if is_inline else request.dataset, environment={})
+
+
+def require_describable(request: ScoringRequest, opened: Dataset, storage: Storage) -> None:
+    """Refuse a job that only processes of this task could score, before it is planned for others.
+
+    Raises
+    ------
+    NotDescribableError
+        A model has no file, or a store is reached by what was made by hand.
+    """
+    stores = {"the artifact store": storage, opened.name: opened.source.storage}
+    for source in request.models.sources():
+        if source.storage is None:
+            message = (
+                f"The model {source.record.name} has no file that another process could load: it is a function, or was "
+                "given in memory. Give a model that LoadModelOperator has registered, or leave the engine to the task."
+            )
+            raise NotDescribableError(message)
+        stores[f"the model {source.record.name}"] = source.storage
+    for what, reached in stores.items():
+        if reached is not None and reached.known_origin is None:
+            message = (
+                f"Other processes cannot reach {what} as this one does: its file system was made by hand. Name an "
+                "Airflow connection (conn_id), or let the environment say how it is reached."
+            )
+            raise NotDescribableError(message)
 
 
 def resolved_store(storage: Storage, request: ScoringRequest) -> Storage:

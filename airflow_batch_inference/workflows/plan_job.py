@@ -18,7 +18,7 @@ from airflow_batch_inference.jobs.leftovers import sweep_job, sweep_task
 from airflow_batch_inference.jobs.plan import plan_parts
 from airflow_batch_inference.jobs.prepare import open_input
 from airflow_batch_inference.jobs.resume import finished_parts
-from airflow_batch_inference.jobs.spec import make_spec, put_spec
+from airflow_batch_inference.jobs.spec import make_spec, put_spec, require_describable
 from airflow_batch_inference.ledger.commit import committed
 
 if TYPE_CHECKING:
@@ -80,12 +80,13 @@ def plan_job(
 
     Raises
     ------
-    ConfigurationError
-        Other processes cannot have its model, its function or its file systems.
+    NotDescribableError
+        Other processes cannot have its models or reach its stores.
     EmptyDatasetError, DataError, PredictionError, ModelError, ArtifactError
         Whatever can be known to be wrong before the first row is scored.
     """
     opened = OpenedRequest.of(request, storage, data_storage, stopped, resources or Resources())
+    opened.require_describable()
     with opened.session() as session:
         step = opened.plan(session)
         uri = put_spec(step.spec, with_tables=True)
@@ -151,6 +152,10 @@ class OpenedRequest:
             raise_if_stopped=partial(_raise_if_stopped, stopped),
             started=started,
         )
+
+    def require_describable(self) -> None:
+        """Refuse what other processes could not score; see :func:`~airflow_batch_inference.jobs.spec.put_spec`."""
+        require_describable(self.request, self.opened, self.storage)
 
     def session(self) -> contextlib.AbstractContextManager[Session]:
         """Return what plans the job on this machine, and can score it."""

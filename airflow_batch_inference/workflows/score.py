@@ -78,6 +78,8 @@ def score_dataset(
         ``stopped`` said so.
     """
     opened = OpenedRequest.of(request, storage, data_storage, stopped, resources or Resources())
+    if engine is not None:
+        opened.require_describable()
     with opened.session() as session:
         plan = opened.plan(session)
         if plan.done is not None:

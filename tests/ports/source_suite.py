@@ -11,6 +11,7 @@ import pytest
 
 from airflow_batch_inference.exceptions import InputChangedError
 from airflow_batch_inference.formats.units import RowRange
+from airflow_batch_inference.jobs.encoding import Decoder, Encoder, Handover
 from airflow_batch_inference.jobs.plan import plan_parts, versions_of
 from airflow_batch_inference.sources.cursor import Cursor
 from airflow_batch_inference.sources.registry import open_dataset
@@ -84,7 +85,9 @@ class SourceSuite:
         assert opened.select(turned).whole().equals(whole.select(turned))
 
     def test_another_process_reads_the_same(self, opened):
-        there = pickle.loads(pickle.dumps(opened.for_transport()))
+        handover = Handover()
+        text = Encoder(handover).encode(opened.for_transport())
+        there = Decoder(pickle.loads(pickle.dumps(handover.objects))).decode(text, where="a pipe")
         assert rows_of(there) == rows_of(opened)
         assert there.identity == opened.identity
 

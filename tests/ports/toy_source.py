@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pyarrow as pa
 
 from airflow_batch_inference.formats.units import Unit
@@ -13,15 +15,20 @@ SCHEMA = pa.schema({"a": pa.float64(), "b": pa.float64()})
 UNIT_ROWS = 100
 
 
+@dataclass(frozen=True)
 class Numbers:
+    count: int
     is_inline = False
     storage = None
+    ranges = property(lambda self: [range(self.count // 2), range(self.count // 2, self.count)])
 
-    def __init__(self, count):
-        half = count // 2
-        self.ranges = [range(half), range(half, count)]
-        self.identity = tuple(DataFile(uri=f"numbers:{r}", size_bytes=len(r), version="1") for r in self.ranges)
-        self.splits = tuple(map(self.split, self.identity, self.ranges))
+    @property
+    def identity(self):
+        return tuple(DataFile(uri=f"numbers:{r}", size_bytes=len(r), version="1") for r in self.ranges)
+
+    @property
+    def splits(self):
+        return tuple(map(self.split, self.identity, self.ranges))
 
     def split(self, version, numbers):
         starts = range(0, len(numbers), UNIT_ROWS)

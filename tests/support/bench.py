@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -20,8 +22,6 @@ from airflow_batch_inference.workflows.score import score_dataset
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    import numpy as np
 
 
 def weighted_sum(batch):
@@ -162,3 +162,15 @@ def make_model():
 @pytest.fixture
 def make_record():
     return model_record
+
+
+@pytest.fixture(scope="session")
+def model_file(tmp_path_factory):
+    """A small ensemble of trees that takes the numbers a and b."""
+    import lightgbm as lgb
+
+    path = tmp_path_factory.mktemp("model") / "m.txt"
+    x = pd.DataFrame(np.random.default_rng(21).normal(size=(500, 2)), columns=["a", "b"])
+    data = lgb.Dataset(x, label=x["a"] - x["b"] ** 2)
+    lgb.train({"num_threads": 1, "num_leaves": 7, "verbose": -1}, data, num_boost_round=5).save_model(path)
+    return path

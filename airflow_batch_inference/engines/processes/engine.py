@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.engines.base import EngineCapabilities
+from airflow_batch_inference.engines.local import default_limit
 from airflow_batch_inference.engines.processes.pool import WorkerPool
 from airflow_batch_inference.jobs.environment import require_same_environment
-from airflow_batch_inference.jobs.open_job import attempt_word, require_parts
+from airflow_batch_inference.jobs.open_job import attempt_word, require_parts, variables_of
 from airflow_batch_inference.jobs.spec import read_spec, resolved_store
 from airflow_batch_inference.processes.threads import usable_cores
 from airflow_batch_inference.storage.store import Storage
@@ -31,7 +32,8 @@ class ProcessesEngine:
     max_workers
         Most processes; None: one a core.
     timeout_s
-        After so many seconds without a sign of life a process is killed and its part tried again; None: never.
+        After so many seconds without a sign of life a process is killed and its part tried again; None: never, but
+        for models that nobody vouches for.
     """
 
     storage: Storage | None = None
@@ -55,7 +57,9 @@ class ProcessesEngine:
             spec.request,
             models=spec.request.models.for_transport(),
             destination=replace(spec.request.destination, attempt=word),
+            environment=variables_of(spec),
         )
+        limit_s = default_limit(request) if self.timeout_s is None else None
         store = resolved_store(self.storage or spec.storage, spec.request)
         pool = WorkerPool(
             request,
@@ -63,7 +67,8 @@ class ProcessesEngine:
             store,
             workers=max(1, min(self.max_workers or usable_cores(), len(indices))),
             raise_if_stopped=limits.raise_if_stopped,
-            timeout_s=self.timeout_s,
+            timeout_s=self.timeout_s if limit_s is None else limit_s,
+            is_default=limit_s is not None,
         )
         with pool:
             pool.adopt(replace(spec.job, dataset=spec.job.dataset.for_transport()))

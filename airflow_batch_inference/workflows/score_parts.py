@@ -1,0 +1,73 @@
+"""The second step of a scoring job: have the parts scored that have no receipt, by whatever engine.
+
+Invariants: a part that has a receipt is not scored again; and no more rows are rejected than the job allows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from airflow_batch_inference.engines.base import Limits
+from airflow_batch_inference.engines.in_process import InProcessEngine
+from airflow_batch_inference.jobs.open_job import require_parts
+from airflow_batch_inference.jobs.resume import finished_parts
+from airflow_batch_inference.jobs.spec import read_spec
+from airflow_batch_inference.storage.store import Storage
+from airflow_batch_inference.workflows.rejects import left_to_reject, require_allowed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from airflow_batch_inference.engines.base import Engine
+    from airflow_batch_inference.records import Receipt
+
+
+def score_parts(
+    job_uri: str,
+    indices: Sequence[int] | None = None,
+    *,
+    storage: Storage | None = None,
+    engine: Engine | None = None,
+    raise_if_stopped: Callable[[], None] = lambda: None,
+) -> Iterator[Receipt]:
+    """Score parts of a planned job that have not been scored yet, and yield their receipts as they come.
+
+    Parameters
+    ----------
+    job_uri
+        What :func:`~airflow_batch_inference.workflows.plan_job.plan_job` returned.
+    indices
+        The parts; None: all. Those that have a receipt are passed over.
+    storage
+        Reaches the job's description; None: as this process's environment says.
+    engine
+        Scores them; None: this process, one after the other.
+    raise_if_stopped
+        Called several times a second; raises to stop.
+
+    Raises
+    ------
+    ConfigurationError
+        The job has no such part, or cannot be scored here.
+    TooManyRejectedRowsError
+        More rows were rejected than the job allows.
+    DataError, PredictionError, ModelError, ArtifactError
+        As their messages say. Parts that were finished stay.
+    """
+    spec = read_spec(job_uri, storage or Storage())
+    if storage is not None:
+        spec = replace(spec, storage=storage)
+    require_parts(spec, list(indices or ()))
+    receipts = finished_parts(spec.job, spec.request, spec.storage)
+    wanted = range(len(spec.plans)) if indices is None else indices
+    missing = [index for index in wanted if index not in receipts]
+    limits = Limits(allowed=lambda: left_to_reject(spec, receipts.values()), raise_if_stopped=raise_if_stopped)
+    chosen = InProcessEngine(storage=storage) if engine is None else engine
+    try:
+        for receipt in chosen.run(job_uri, missing, limits):
+            receipts[receipt.index] = receipt
+            require_allowed(spec, receipts.values())
+            yield receipt
+    finally:
+        chosen.stop()

@@ -1,0 +1,139 @@
+"""What is encoded is what is decoded, and nothing but data is ever made of a text."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+
+import fsspec
+import pyarrow as pa
+import pytest
+
+from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError, NotDescribableError
+from airflow_batch_inference.formats.units import Unit
+from airflow_batch_inference.jobs.encoding import Decoder, Encoder, Handover
+from airflow_batch_inference.jobs.request import RowPolicy, ScoringOptions
+from airflow_batch_inference.records import ColumnSpec
+from airflow_batch_inference.storage.store import Storage
+
+KINDS = [
+    None,
+    True,
+    -(2**70),
+    0.1,
+    'ä\n"',
+    (1, ("a", None)),
+    [1, [2]],
+    {"a": 1, "b": {"c": (1,)}},
+    {1: "a", "b": 2},
+    {"$": "schema", "value": "os:system"},
+    frozenset({"a", "b"}),
+    {3, 1},
+    (),
+    {},
+    pa.schema([pa.field("a", pa.list_(pa.float32()), nullable=False)], metadata={"k": "v"}),
+    pa.struct([("x", pa.dictionary(pa.int8(), pa.string())), ("t", pa.timestamp("us", "Europe/Berlin"))]),
+    pa.decimal128(30, 3),
+    Unit(0, None, 7, 8, divisible=True),
+    ScoringOptions(predict_kwargs={"a": [1, math.inf]}, passthrough_columns=("x",), on_mismatch={"*": "null"}),
+    RowPolicy(max_rejected_fraction=0.1),
+    (ColumnSpec(name="a", type="double"),),
+]
+
+
+@pytest.mark.parametrize("value", KINDS, ids=repr)
+def test_what_is_encoded_is_what_is_decoded(value):
+    text = Encoder().encode(value)
+    found = Decoder().decode(text, where="here")
+    assert found == value
+    assert type(found) is type(value)
+    assert Encoder().encode(found) == text
+
+
+def test_numbers_that_json_does_not_have_are_kept():
+    found = Decoder().decode(Encoder().encode((math.nan, math.inf, -math.inf, -0.0)), where="here")
+    assert math.isnan(found[0])
+    assert found[1:3] == (math.inf, -math.inf)
+    assert math.copysign(1, found[3]) == -1
+
+
+@dataclass
+class Own:
+    """Of no package that has an entry point."""
+
+    value: int
+
+
+@pytest.mark.parametrize("value", [object(), Own(1), print, b"bytes", 1j, Unit, pa.array([1])], ids=repr)
+def test_what_has_no_form_is_refused(value):
+    with pytest.raises(NotDescribableError, match="which only this process can have"):
+        Encoder().encode({"model": value})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"$": "os:system", "value": "true"}',
+        '{"$": "subprocess:Popen", "args": "true"}',
+        '{"$": "airflow_batch_inference.predictors.function:by_value", "value": 1, "function": 2}',
+        '{"$": "airflow_batch_inference.jobs.encoding:Encoder.encode", "value": 1}',
+        '{"$": "airflow_batch_inference.jobs.plan:_Packer.__init__.__globals__"}',
+        '{"$": "airflow_batch_inference.formats.units:Unit", "start": 1}',
+        '{"$": "airflow_batch_inference.formats.units:Unit", "stray": 1}',
+        '{"$": "airflow_batch_inference.nowhere:Unit"}',
+        '{"$": "airflow_batch_inference/../x:Unit"}',
+        '{"$": "unknown", "value": 1}',
+        '{"$": "schema", "value": "AAAA"}',
+        '{"$": "schema", "value": 3}',
+        '{"$": 3}',
+        '{"$": "float", "value": "x"}',
+        '{"$": "table"}',
+        "[1",
+        "[" * 100_000,
+    ],
+    ids=lambda text: text[:60],
+)
+def test_a_text_makes_nothing_but_data(text):
+    with pytest.raises(ArtifactIntegrityError, match="here is no description of a job"):
+        Decoder().decode(text, where="here")
+
+
+def test_no_key_of_a_store_is_in_a_text():
+    fs = fsspec.filesystem("memory", key="hunter2", token="hunter2")
+    storage = Storage(filesystem_for=lambda protocol: fs, roots=("memory://a",))
+    handover = Handover()
+    text = Encoder(handover).encode((storage, storage))
+    assert "hunter2" not in text
+    first, second = Decoder(handover.objects).decode(text, where="here")
+    assert first is second is storage
+    with pytest.raises(ConfigurationError, match=r"made by hand.*conn_id"):
+        Decoder().decode(text, where="here")
+
+
+def test_a_store_of_the_environment_is_reached_anywhere_within_its_roots():
+    storage = Storage(roots=("file:///data",), max_memory=5)
+    found = Decoder().decode(Encoder().encode(storage), where="here")
+    assert (found.roots, found.max_memory, found.known_origin) == (("file:///data",), 5, "environment")
+    with pytest.raises(ConfigurationError, match="lies outside"):
+        found.filesystem("/etc/passwd")
+
+
+def test_a_store_of_a_connection_is_named_by_it(monkeypatch):
+    from airflow_batch_inference.operators.stores import storage_for
+
+    text = Encoder().encode(storage_for("lake"))
+    assert json.loads(text)["origin"] == "airflow:lake"
+    assert Decoder().decode(text, where="here").known_origin == "airflow:lake"
+
+
+def test_a_table_is_handed_over_or_stored(tmp_path):
+    table = pa.table({"a": [1, 2]})
+    handover = Handover()
+    text = Encoder(handover).encode(table)
+    assert Decoder(handover.objects).decode(text, where="here") is table
+    with pytest.raises(ConfigurationError, match="has a table that was not handed to this process"):
+        Decoder().decode(text, where="here")
+    kept = {}
+    text = Encoder(put_table=lambda given: kept.setdefault("uri", given) and "uri").encode(table)
+    assert Decoder(read_table=kept.__getitem__).decode(text, where="here").equals(table)
