@@ -14,7 +14,6 @@ from airflow_batch_inference.exceptions import (
     ConfigurationError,
 )
 from airflow_batch_inference.storage.handover import file_system, has_arguments, named
-from airflow_batch_inference.storage.origins import ENVIRONMENT
 from airflow_batch_inference.storage.uris import is_artifact_uri, normalize_uri
 from airflow_batch_inference.storage.web import PROTOCOLS, WebFiles
 from airflow_batch_inference.wording.uris import redact
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.storage.copies import Copies
 
+ENVIRONMENT = "environment"
+"""The origin of a storage that reaches what the environment of its process lets it reach."""
 _NO_STORES = frozenset(
     {
         *("dir", "simplecache", "filecache", "blockcache", "cached", "reference", "generic", "data", "asyncwrapper"),

@@ -9,11 +9,11 @@ import importlib
 from typing import TYPE_CHECKING, Final
 
 from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.storage.access import ENVIRONMENT
 
 if TYPE_CHECKING:
     from airflow_batch_inference.storage.store import Storage
 
-ENVIRONMENT: Final = "environment"
 AIRFLOW: Final = "airflow"
 _MAKERS: Final = {
     ENVIRONMENT: "airflow_batch_inference.storage.store:environment_storage",
