@@ -91,7 +91,8 @@ class EvaluateModelOperator(BatchInferenceOperator):
         ``escape``, ``encoding``, ``header``, ``names`` and ``null_words``; see docs/types.md. (templated)
     :param rows: :class:`RowPolicy`: what happens to rows that cannot be scored, or that do not fit; rejected rows are
         not evaluated. (templated)
-    :param engine: how the rows are scored, on which the result does not depend: ``"auto"``, or :class:`Processes`.
+    :param engine: how the rows are scored, on which the result does not depend: ``"auto"``, ``"processes"``,
+        ``"in_process"``, the name of an engine that another package registers, or :class:`Processes`.
         (templated)
     """
 
@@ -254,6 +255,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
             data_storage=data_storage,
             stopped=lambda: self._stop_requested,
             resources=self.engine.resources(),
+            engine=self.engine.create(),
             fence=fence_of(context),
         )
         self.log.info("Prediction set %s: %d rows, %s", record.name, record.rows_out, uri)

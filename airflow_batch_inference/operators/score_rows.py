@@ -83,7 +83,8 @@ class RowScoringOperator(BatchInferenceOperator):
     :param notifiers: called with ``{{ checks }}`` when a check holds for too many rows, whatever its action.
     :param layout: :class:`WallarooLayout`: the output has Wallaroo's columns; None: the input's columns, then the
         predictions. (templated)
-    :param engine: how the job is run, on which the output does not depend: ``"auto"``, or :class:`Processes`.
+    :param engine: how the job is run, on which the output does not depend: ``"auto"``, ``"processes"``,
+        ``"in_process"``, the name of an engine that another package registers, or :class:`Processes`.
         (templated)
     """
 
@@ -179,6 +180,7 @@ class RowScoringOperator(BatchInferenceOperator):
                 data_storage=self.data_storage(self.conn_id),
                 stopped=lambda: self._stop_requested,
                 resources=self.engine.resources(),
+                engine=self.engine.create(),
                 fence=fence_of(context),
                 report=report_of_challengers(self.storage),
             )

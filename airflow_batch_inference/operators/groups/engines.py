@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
 from airflow_batch_inference.operators.arguments import (
     boolean,
     choice,
     optional_byte_size,
     optional_number,
-    optional_text,
     optional_whole_number,
     whole_number,
     worker_variables,
@@ -22,6 +21,7 @@ from airflow_batch_inference.operators.groups.base import ArgumentGroup
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_batch_inference.engines.base import Engine
     from airflow_batch_inference.engines.local import Resources
     from airflow_batch_inference.jobs.request import ScoringRequest
 
@@ -94,8 +94,50 @@ class Processes(ArgumentGroup):
             environment=self.parse("environment_variables"),
         )
 
+    def create(self) -> Engine | None:
+        """Return what scores the parts; None: the processes of this machine."""
+        return None
 
-def require_engine(engine: object) -> Processes:
+
+@dataclass(frozen=True, slots=True)
+class NamedEngine:
+    """An engine of another package, by the name of its entry point."""
+
+    name: str
+    environment_variables: None = None
+    """Whoever sets up its processes sets theirs."""
+
+    def resources(self) -> Resources:
+        """Return what this machine may use to plan the job."""
+        from airflow_batch_inference.engines.local import Resources
+
+        return Resources()
+
+    def applied_to(self, request: ScoringRequest) -> ScoringRequest:
+        """Return the scoring job as it is."""
+        return request
+
+    def create(self) -> Engine:
+        """Return the engine.
+
+        Raises
+        ------
+        ConfigurationError
+            It is not installed, or cannot be imported.
+        """
+        from airflow_batch_inference.engines.registry import create_engine
+
+        return create_engine(self.name)
+
+
+_OF_THIS_MACHINE = {
+    AUTO: Processes(),
+    "in_process": Processes(max_workers=1),
+    "processes": Processes(isolate=True),
+}
+
+
+def require_engine(engine: object) -> Processes | NamedEngine:
     """Return the engine that an argument means.
 
     Raises
@@ -105,7 +147,14 @@ def require_engine(engine: object) -> Processes:
     """
     if isinstance(engine, Processes):
         return engine
-    if optional_text(engine) not in (None, AUTO):
-        message = f'engine is {engine!r}; it must be "{AUTO}" or Processes(…).'
+    if engine is None or engine in _OF_THIS_MACHINE:
+        return _OF_THIS_MACHINE[engine or AUTO]
+    from airflow_batch_inference.engines.registry import engine_names
+
+    names = (AUTO, *engine_names())
+    if not isinstance(engine, str) or engine not in names:
+        there = ", ".join(map(repr, names))
+        hint = did_you_mean(engine, names) if isinstance(engine, str) else ""
+        message = f"engine is {engine!r}; it must be one of {there}, or Processes(…){hint}."
         raise ConfigurationError(message)
-    return Processes()
+    return NamedEngine(engine)
