@@ -1,10 +1,8 @@
 """The output of a scoring job in another layout than "the input's columns, then the predictions".
 
 With checks it has ``check_failures`` at its end; as Wallaroo's it has the columns of
-:mod:`~airflow_batch_inference.jobs.result_columns`.
-
-Invariants: all but ``metadata.elapsed`` depends on the job alone, so that a part that is scored again has the same
-bytes.
+:mod:`~airflow_batch_inference.jobs.result_columns`. Invariants: all but ``metadata.elapsed`` depends on
+the job alone, so that a part that is scored again has the same bytes.
 """
 
 from __future__ import annotations

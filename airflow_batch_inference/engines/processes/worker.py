@@ -1,10 +1,9 @@
 """A worker process: loads the model once, then scores the parts that it is sent, until its parent closes the pipe.
 
-Invariants: it dies with its parent, and it never commits.
-
-Messages to it: ``("prepare", dataset)``, ``("job", job)``, ``("part", plan, allowed, failing, excluded)``. Messages
-from it: ``("ready",)``, ``("prepared", job)``, ``("rows", start, stop)``, ``("challenger", name)``, ``("done",
-receipt)``, ``("error", exception)``.
+Invariants: it dies with its parent, and it never commits. Messages to it: ``("prepare", dataset)``,
+``("job", job)``, ``("part", plan, allowed, failing, excluded)``. Messages from it: ``("ready",)``,
+``("prepared", job)``, ``("rows", start, stop)``, ``("challenger", name)``, ``("done", receipt)``,
+``("error", exception)``.
 """
 
 from __future__ import annotations
