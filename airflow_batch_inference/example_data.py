@@ -1,8 +1,10 @@
 """Data for the example DAGs: two small models, a reference, an ordinary batch, a drifted one, and one with the truth.
 
 The example DAGs must work in any Airflow that has the package, with no download: everything is made from
-scikit-learn's breast-cancer data (569 rows, 30 measurements of a tumour). Not to be relaxed: what already lies in the
-folder is never replaced, so that a model keeps its digest and every run of an example sees the same files.
+scikit-learn's breast-cancer data (569 rows, 30 measurements of a tumour).
+
+Invariants: what already lies in the folder is never replaced, so that a model keeps its digest and every run of an
+example sees the same files.
 """
 
 from __future__ import annotations

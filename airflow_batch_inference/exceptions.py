@@ -5,8 +5,8 @@ system and network errors are not wrapped: they propagate as they are and Airflo
 layer translates the classes below in one place (``operators/base.py``): ``retryable = False`` ends the task at
 once, because the same inputs can only fail again.
 
-What must not be relaxed: a message never holds a secret of a URI, nor a control character, whoever has written it; both
-are taken out here, in the base (:mod:`.wording`), so that no message can forget it.
+Invariants: a message never holds a secret of a URI, nor a control character, whoever has written it; both are taken out
+here, in the base (:mod:`.wording`), so that no message can forget it.
 
 ::
 

@@ -2,9 +2,10 @@
 
 A link is made in the task's process when the task has ended, in whatever state, of the record that it holds by then
 (:attr:`~airflow_batch_inference.operators.base.BatchInferenceOperator.recorded`); where there is none it is empty, and
-Airflow shows no button that works. What must not be relaxed: a link never names a place in the artifact store, except
-one at http(s) that a browser can open by itself; all else is a page of the plugin, which looks the artifact up in the
-run and asks for the right to see it.
+Airflow shows no button that works.
+
+Invariants: a link never names a place in the artifact store, except one at http(s) that a browser can open by itself;
+all else is a page of the plugin, which looks the artifact up in the run and asks for the right to see it.
 """
 
 from __future__ import annotations

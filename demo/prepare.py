@@ -2,8 +2,9 @@
 
 Two models predict whether a flight will arrive more than 15 minutes late, from what is known before it leaves:
 schedule, carrier, route, and the weather observed at the airport in the hour of the planned departure. January to
-March is the reference; April's days and July's weeks are the batches. What must not be relaxed: no column tells
-what happened after departure, and running it twice gives the same models and batches.
+March is the reference; April's days and July's weeks are the batches.
+
+Invariants: no column tells what happened after departure, and running it twice gives the same models and batches.
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
-"""What the documents say of model files is what there is."""
+"""What the documents say of model files and of modules is what there is; the README leads, and is short."""
 
 from __future__ import annotations
 
 import ast
 import re
-from pathlib import Path
 
 import pytest
+from document_blocks import REPOSITORY, blocks_of
 
 from airflow_batch_inference.flavors.registry import _FLAVORS, get_flavor
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = REPOSITORY / "docs"
 FLAVORS = (DOCS / "flavors.md").read_text()
 TITLES = {
     "sklearn": "scikit-learn",
@@ -45,3 +45,33 @@ def test_every_flavor_has_an_example_of_saving_and_of_loading(name):
     assert any("LoadModelOperator(" in block for block in blocks)
     for block in blocks:
         ast.parse(block)
+
+
+README = (REPOSITORY / "README.md").read_text()
+MOST_WORDS, MOST_LINES_OF_A_DAG = 600, 20
+
+
+def test_the_readme_is_short():
+    """All of it counts: code, tables and addresses too."""
+    assert len(README.split()) <= MOST_WORDS
+
+
+def test_the_readme_has_one_picture_two_commands_and_one_short_dag():
+    assert len(re.findall(r"!\[", README)) == 1
+    assert re.findall(r"^make (\w+)", README, re.MULTILINE) == ["demo", "test"]
+    (dag,) = [block for block in blocks_of("README.md") if block.language == "python"]
+    assert dag.is_dag_file
+    assert len(dag.code.splitlines()) <= MOST_LINES_OF_A_DAG
+
+
+MENTIONED = re.compile(r"`([\w./-]+/(?:[\w-]+\.\w+)?|[\w-]+\.(?:py|md|yml|yaml|toml))`")
+"""A file or a folder in a document of the code's structure; a form such as ``flavors/<name>/`` is none."""
+ON_ITS_WAY = {"tests/ports/engine_suite.py"}
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/how-it-works.md"])
+def test_the_files_that_a_page_sends_its_reader_to_are_there(page):
+    found = set(MENTIONED.findall((REPOSITORY / page).read_text())) - ON_ITS_WAY
+    assert len(found) > 15
+    places = (REPOSITORY, REPOSITORY / "airflow_batch_inference")
+    assert {name for name in found if not any((place / name).exists() for place in places)} == set()

@@ -1,8 +1,9 @@
 """Validation checks: named expressions over a model's inputs and outputs, true where something is wrong with a row.
 
-A check marks rows; what happens when it marks too many of them is its action. Invariants: a check never
-drops a row by itself (``quarantine`` was asked for, and sets it aside with its values), and its counts are of all
-rows that were scored.
+A check marks rows; what happens when it marks too many of them is its action.
+
+Invariants: a check never drops a row by itself (``quarantine`` was asked for, and sets it aside with its values), and
+its counts are of all rows that were scored.
 """
 
 from __future__ import annotations

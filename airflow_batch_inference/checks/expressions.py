@@ -1,7 +1,8 @@
 """Boolean expressions over columns, such as ``out.risk > 0.9 and in.age < 18``: parsed, never run as code.
 
-A small language of its own (:data:`GRAMMAR`, read by lark), compiled to Arrow's compute functions. What must not be
-relaxed: an expression reaches columns and nothing else; each row's answer depends on that row alone; a null (NaN is
+A small language of its own (:data:`GRAMMAR`, read by lark), compiled to Arrow's compute functions.
+
+Invariants: an expression reaches columns and nothing else; each row's answer depends on that row alone; a null (NaN is
 one) makes a comparison null, and null is never true (:mod:`~airflow_batch_inference.checks.expression_values`).
 """
 

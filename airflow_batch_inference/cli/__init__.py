@@ -1,8 +1,9 @@
 """The command line: ``airflow batch-inference …`` (Airflow 3.3 and later) and ``python -m airflow_batch_inference …``.
 
-Both entrances are made of one list of commands, each of which declares its arguments once. What must not be relaxed:
-it is light to import, since Airflow reads it at every call of its own command line; and nothing but a command's result
-goes to standard output.
+Both entrances are made of one list of commands, each of which declares its arguments once.
+
+Invariants: it is light to import, since Airflow reads it at every call of its own command line; and nothing but a
+command's result goes to standard output.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a command of the command line is, how it ends, and what its output looks like.
 
-What must not be relaxed: the result goes to standard output, all that is told on the way to standard error; a known
-error is one line there and exit status 1; and nothing from a file gets to the terminal that could steer it.
+Invariants: the result goes to standard output, all that is told on the way to standard error; a known error is one line
+there and exit status 1; and nothing from a file gets to the terminal that could steer it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """``inspect``: what a model, a prediction set, a drift result or any other record is.
 
-What must not be relaxed: a file that can run code is not loaded unless its digest is given or configured; what can be
-told of it without loading it is told.
+Invariants: a file that can run code is not loaded unless its digest is given or configured; what can be told of it
+without loading it is told.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a function takes as its mini-batch, told by the annotation of its first parameter.
 
-What must not be relaxed: a DAG is parsed without pandas or pyarrow, so nothing is imported here: an annotation that is
-text (``from __future__ import annotations``) is read as text, also where its module is imported for type checkers only.
+Invariants: a DAG is parsed without pandas or pyarrow, so nothing is imported here: an annotation that is text (``from
+__future__ import annotations``) is read as text, also where its module is imported for type checkers only.
 """
 
 from __future__ import annotations

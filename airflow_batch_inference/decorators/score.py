@@ -1,7 +1,7 @@
 """``@task.score``: a plain function from a mini-batch to predictions, as a task with all of the engine's guarantees.
 
-What must not be relaxed: a function that can never be called is refused when the DAG is parsed, and nothing heavy is
-imported for that.
+Invariants: a function that can never be called is refused when the DAG is parsed, and nothing heavy is imported for
+that.
 """
 
 from __future__ import annotations

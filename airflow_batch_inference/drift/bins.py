@@ -1,8 +1,7 @@
 """The edges that a column is counted on: fine enough for a proven interval, few enough to be stored.
 
-Invariants: no bin of more than one value holds more than 1/256 of the reference; a value that repeats
-has a bin of its own, so that constants and atoms are seen; and the histogram's 21 edges are among them, so that
-numbers on it are exact.
+Invariants: no bin of more than one value holds more than 1/256 of the reference; a value that repeats has a bin of its
+own, so that constants and atoms are seen; and the histogram's 21 edges are among them, so that numbers on it are exact.
 """
 
 from __future__ import annotations

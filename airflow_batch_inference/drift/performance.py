@@ -2,8 +2,10 @@
 
 A score of 0.9 that is right nine times out of ten expects 0.9 hits and 0.1 misses of its row. Summed over the rows
 that gives the expected confusion matrix. Source: NannyML, "Confidence-based performance estimation"; its estimates
-are met to 1e-4 from the score column's bins. Invariants: it sees errors that the scores show; where the
-relation of inputs and labels itself has changed (concept drift) it sees nothing, and nobody may be told otherwise.
+are met to 1e-4 from the score column's bins.
+
+Invariants: it sees errors that the scores show; where the relation of inputs and labels itself has changed (concept
+drift) it sees nothing, and nobody may be told otherwise.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Where the runs of a task leave what later ones compare themselves with.
 
-One small file a date, named by it so that a listing tells their order. Invariants: a date that is done
-again, by whatever run, replaces its own file and nobody else's, so that no day counts twice; a file that cannot be read
-is passed over, with a warning.
+One small file a date, named by it so that a listing tells their order.
+
+Invariants: a date that is done again, by whatever run, replaces its own file and nobody else's, so that no day counts
+twice; a file that cannot be read is passed over, with a warning.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ def unseen_p(k: int, n: int, once: int, m: int) -> float:
     Examples
     --------
     >>> round(unseen_p(30, 1000, 0, 10_000), 6), round(unseen_p(30, 1000, 200, 10_000), 6)
-    (0.0, 0.327612)
+    (0.0, 0.226115)
     """
     from scipy.special import gammaincinv
 

@@ -1,7 +1,6 @@
 """What metrics must reach: thresholds, and how much worse than an earlier evaluation they may be.
 
-Invariants: a metric that has no value keeps within no limit, since a gate must not open for what nobody
-has measured.
+Invariants: a metric that has no value keeps within no limit, since a gate must not open for what nobody has measured.
 """
 
 from __future__ import annotations

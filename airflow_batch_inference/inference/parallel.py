@@ -1,9 +1,10 @@
 """Many requests: neighbours of one schema are scored as one, each within its time, and the answers come in order.
 
-Joining small requests is what makes them cheap: a model call costs much the same for 1,000 rows as for 10. What must
-not be relaxed: what happens to a request depends on that request alone (one that is joined with others and fails is
-tried again by itself); the call returns whatever a model does, since each model call runs in a thread that is left
-behind when its time is over; and no more than a few requests are held at a time.
+Joining small requests is what makes them cheap: a model call costs much the same for 1,000 rows as for 10.
+
+Invariants: what happens to a request depends on that request alone (one that is joined with others and fails is tried
+again by itself); the call returns whatever a model does, since each model call runs in a thread that is left behind
+when its time is over; and no more than a few requests are held at a time.
 """
 
 from __future__ import annotations

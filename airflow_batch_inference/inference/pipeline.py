@@ -1,7 +1,6 @@
 """A model in memory that requests are scored with, one after the other or many at a time.
 
-Invariants: a request is never changed; its answer has its type; and a pipeline may be used by several
-threads at once.
+Invariants: a request is never changed; its answer has its type; and a pipeline may be used by several threads at once.
 """
 
 from __future__ import annotations

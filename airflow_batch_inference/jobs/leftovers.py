@@ -1,8 +1,9 @@
 """What dead writers leave in the artifact store and beside what was published, and what of it may be removed.
 
 A killed process leaves private files (``.tmp-…``), a writer that came second the files of parts that no commit names.
-Invariants: nothing that a commit names is removed, and nothing that somebody may still be writing, or
-may still resume from.
+
+Invariants: nothing that a commit names is removed, and nothing that somebody may still be writing, or may still resume
+from.
 """
 
 from __future__ import annotations

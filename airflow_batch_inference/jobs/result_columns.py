@@ -1,7 +1,9 @@
 """Which columns a result has, what they are called and in which order, as Wallaroo's are.
 
-``time``, ``in.<field>``, ``out.<output>``, ``check_failures``, then the rest. Invariants: the order is
-this one, whatever was asked for; and a name that stands for no column is an error, never a silent nothing.
+``time``, ``in.<field>``, ``out.<output>``, ``check_failures``, then the rest.
+
+Invariants: the order is this one, whatever was asked for; and a name that stands for no column is an error, never a
+silent nothing.
 """
 
 from __future__ import annotations

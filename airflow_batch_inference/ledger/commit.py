@@ -1,7 +1,8 @@
 """The commit of a prediction set: one numbered JSON file, written if absent, that makes the output exist.
 
-Parts are immutable and carry the attempt in their names, so that two tries never write to one file. What must not
-be relaxed: nothing counts as output before the commit lies there, and a commit is never changed or removed.
+Parts are immutable and carry the attempt in their names, so that two tries never write to one file.
+
+Invariants: nothing counts as output before the commit lies there, and a commit is never changed or removed.
 """
 
 from __future__ import annotations

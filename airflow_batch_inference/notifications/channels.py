@@ -1,7 +1,7 @@
 """Where messages go: e-mail, Slack and webhooks, each by Airflow's own provider, which is imported when it is used.
 
-What must not be relaxed: what a message says is never rendered as a template, and where a message goes, with what
-secret, is in an Airflow connection.
+Invariants: what a message says is never rendered as a template, and where a message goes, with what secret, is in an
+Airflow connection.
 """
 
 from __future__ import annotations

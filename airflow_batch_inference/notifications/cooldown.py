@@ -1,9 +1,10 @@
 """Which messages were sent, so that one trouble is told once in a while and not with every run.
 
 The state lies in the artifact store: it is the one place that tasks, the DAG processor and the triggerer all reach,
-while a task's state store ends with its run, and an asset's is open to tasks only. What must not be relaxed: where
-there is any doubt the message goes out (no state, a damaged one, one that cannot be read, a time in the future), and a
-state that cannot be written makes no message fail. Two at the same moment may both go out.
+while a task's state store ends with its run, and an asset's is open to tasks only.
+
+Invariants: where there is any doubt the message goes out (no state, a damaged one, one that cannot be read, a time in
+the future), and a state that cannot be written makes no message fail. Two at the same moment may both go out.
 """
 
 from __future__ import annotations

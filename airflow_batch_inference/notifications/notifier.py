@@ -1,7 +1,7 @@
 """A notifier that tells people of drift, failed checks, rejected rows, failures and missed deadlines; not too often.
 
-What must not be relaxed: the constructor only assigns; a channel that cannot be reached keeps no other from being told;
-only what reached somebody starts the cooldown.
+Invariants: the constructor only assigns; a channel that cannot be reached keeps no other from being told; only what
+reached somebody starts the cooldown.
 """
 
 from __future__ import annotations

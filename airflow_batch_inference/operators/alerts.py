@@ -1,9 +1,11 @@
 """Which alerts a task has sent, so that one drift does not page somebody every half hour.
 
 The state lies in the artifact store and belongs to a task, not to a run: tomorrow's run, a retry and a cleared task all
-see what was sent before. What must not be relaxed: where there is any doubt the alert goes out (no state, a damaged
-one, one that cannot be read, a time in the future), only an alert that reached somebody is remembered, and a state
-that cannot be written changes no task's outcome. Two runs of one task at the same moment may both alert.
+see what was sent before.
+
+Invariants: where there is any doubt the alert goes out (no state, a damaged one, one that cannot be read, a time in the
+future), only an alert that reached somebody is remembered, and a state that cannot be written changes no task's
+outcome. Two runs of one task at the same moment may both alert.
 """
 
 from __future__ import annotations

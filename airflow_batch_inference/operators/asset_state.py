@@ -1,8 +1,9 @@
 """The last word on an asset, kept in Airflow's asset state store where there is one (Airflow 3.3 and later).
 
 An asset event is emitted only by a task that succeeds; the state is kept in any case. So whoever has the asset among
-its inlets or outlets can ask for the last verdict, that of a task which has failed because of it too. What must not be
-relaxed: a store that is missing, refuses or cannot be reached changes no task's outcome.
+its inlets or outlets can ask for the last verdict, that of a task which has failed because of it too.
+
+Invariants: a store that is missing, refuses or cannot be reached changes no task's outcome.
 """
 
 from __future__ import annotations

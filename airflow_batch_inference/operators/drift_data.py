@@ -1,7 +1,7 @@
 """What a drift analysis reads: the data to judge, the reference, and what the model does with the columns.
 
-What must not be relaxed: rows that were counted while they were scored are not read again, where they were counted on
-the very reference; and data that have changed since are refused, never judged in their place.
+Invariants: rows that were counted while they were scored are not read again, where they were counted on the very
+reference; and data that have changed since are refused, never judged in their place.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The task that turns a drift verdict into what happens next.
 
-What must not be relaxed: the arguments are checked whole in every run, whatever the verdict is, so that a mistake shows
-before the night in which it would matter; and a choice that Airflow would ignore is refused, never pretended.
+Invariants: the arguments are checked whole in every run, whatever the verdict is, so that a mistake shows before the
+night in which it would matter; and a choice that Airflow would ignore is refused, never pretended.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """What a task has read and written, for OpenLineage, where Airflow's provider for it is installed.
 
 All of it comes from the record that the task holds at its end, so a task that fails after it has recorded something
-tells as much as one that succeeds. What must not be relaxed: nothing of OpenLineage is imported before it asks; a name
-holds no credentials and no control character; and an event stays small, however many files and columns there are.
+tells as much as one that succeeds.
+
+Invariants: nothing of OpenLineage is imported before it asks; a name holds no credentials and no control character; and
+an event stays small, however many files and columns there are.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The plugin that shows runs, models and prediction sets inside of Airflow's own UI.
 
-Airflow imports this module in every process of a deployment, those of tasks included. What must not be relaxed: nothing
-heavy is imported here, neither FastAPI nor the rest of this package; the pages are imported when the API server asks
-for them.
+Airflow imports this module in every process of a deployment, those of tasks included.
+
+Invariants: nothing heavy is imported here, neither FastAPI nor the rest of this package; the pages are imported when
+the API server asks for them.
 """
 
 from __future__ import annotations

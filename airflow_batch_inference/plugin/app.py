@@ -1,8 +1,10 @@
 """The routes of the pages.
 
-What must not be relaxed: Airflow mounts this application as it is, open to anybody, so that every route depends on one
-of Airflow's own guards; no page runs a script or loads anything; a URI never comes from the request, but from what the
-run has pushed. FastAPI reads the annotations at import: what they name is imported here, at module level.
+Invariants: Airflow mounts this application as it is, open to anybody, so that every route depends on one of Airflow's
+own guards; no page runs a script or loads anything; a URI never comes from the request, but from what the run has
+pushed.
+
+FastAPI reads the annotations at import: what they name is imported here, at module level.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Read what a run's XComs name, and nothing else.
 
-What must not be relaxed: a URI is believed only if it is one that this package gives to its records, lies below the
-artifact root without any link on the way, and lies in no other DAG's folder unless the reader may see that DAG too; a
-file is looked at before it is read, and one that is too large for a page is not read.
+Invariants: a URI is believed only if it is one that this package gives to its records, lies below the artifact root
+without any link on the way, and lies in no other DAG's folder unless the reader may see that DAG too; a file is looked
+at before it is read, and one that is too large for a page is not read.
 """
 
 from __future__ import annotations

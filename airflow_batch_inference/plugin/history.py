@@ -1,7 +1,7 @@
 """What a run comes to, over all its tasks: the numbers that runs are compared by.
 
-What must not be relaxed: nothing is read from the store here, so that a hundred runs cost what one does; a number that
-a run did not tell stays unknown, and is never drawn as 0.
+Invariants: nothing is read from the store here, so that a hundred runs cost what one does; a number that a run did not
+tell stays unknown, and is never drawn as 0.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The building blocks of the pages: text, tables, facts, links.
 
-What must not be relaxed: everything that comes from data goes through :func:`text` or :func:`address`, is cut to a
-length, shows no login or signature of a URI, and stands apart from the page's own direction of writing; no control
-character gets into a page; a page stays under 100 KB whatever is shown.
+Invariants: everything that comes from data goes through :func:`text` or :func:`address`, is cut to a length, shows no
+login or signature of a URI, and stands apart from the page's own direction of writing; no control character gets into a
+page; a page stays under 100 KB whatever is shown.
 """
 
 from __future__ import annotations

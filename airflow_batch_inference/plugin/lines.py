@@ -1,7 +1,7 @@
 """Small multiples: one line of a value over runs, as inline SVG, with marks where the model changed.
 
-What must not be relaxed: nothing but numbers and this module's own words gets into the markup; a run without a value is
-a gap, and never a zero; a line of 100 runs stays under 10 KB.
+Invariants: nothing but numbers and this module's own words gets into the markup; a run without a value is a gap, and
+never a zero; a line of 100 runs stays under 10 KB.
 """
 
 from __future__ import annotations

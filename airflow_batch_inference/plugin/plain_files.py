@@ -1,8 +1,8 @@
 """The files of a local artifact root, each under its one name: what lies behind a link is not read.
 
-What must not be relaxed: whose a file is, is told by its path, so that no link may lead from one DAG's folder into
-another's; and every folder on the way is opened from the one before, so that a link that is put there meanwhile is
-noticed too. The root itself may be a link.
+Invariants: whose a file is, is told by its path, so that no link may lead from one DAG's folder into another's; and
+every folder on the way is opened from the one before, so that a link that is put there meanwhile is noticed too. The
+root itself may be a link.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The first rows of a file, as text for a page.
 
-What must not be relaxed: only the beginning of a file is read, some columns of it, and some characters of a value,
-however large a file, a row or a value is; a file or a value that cannot be read leaves the page whole.
+Invariants: only the beginning of a file is read, some columns of it, and some characters of a value, however large a
+file, a row or a value is; a file or a value that cannot be read leaves the page whole.
 """
 
 from __future__ import annotations

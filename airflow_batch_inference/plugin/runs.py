@@ -1,8 +1,9 @@
 """What Airflow's database knows of runs: states, times, and the small values that tasks have pushed.
 
-The one module of the pages that asks the database. What must not be relaxed: the number of queries does not grow with
-the runs; of runs that are summed up, all that a run has pushed is read, or none of it; and a value is taken as plain
-JSON: no class is made from it.
+The one module of the pages that asks the database.
+
+Invariants: the number of queries does not grow with the runs; of runs that are summed up, all that a run has pushed is
+read, or none of it; and a value is taken as plain JSON: no class is made from it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What somebody has pushed or written, taken for what a page expects: a number is a finite one, of a size that is used.
 
-What must not be relaxed: a value of another type leaves the page whole; it is shown as text, and never computed with.
+Invariants: a value of another type leaves the page whole; it is shown as text, and never computed with.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Why a row got its prediction: the inputs that moved it most, for those rows that matter.
 
 The contributions are the model's own (SHAP values of tree ensembles); of several classes, those of the class with the
-highest score. Invariants: they are computed for the asked-for rows only, since they cost many times what
-a prediction does.
+highest score.
+
+Invariants: they are computed for the asked-for rows only, since they cost many times what a prediction does.
 """
 
 from __future__ import annotations

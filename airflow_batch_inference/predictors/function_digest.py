@@ -2,9 +2,10 @@
 
 It covers the function as Python compiles it (comments, formatting and decorators do not count), its arguments and
 defaults, and what it names of its own file: functions and classes in the same way, other values by their content; of
-other modules the name, and the version where they tell it. Invariants: two functions that are known to
-differ never have one digest. What it cannot cover, and the documentation says: code of other modules, files, services,
-the environment, time and chance.
+other modules the name, and the version where they tell it.
+
+Invariants: two functions that are known to differ never have one digest. What it cannot cover, and the documentation
+says: code of other modules, files, services, the environment, time and chance.
 """
 
 from __future__ import annotations

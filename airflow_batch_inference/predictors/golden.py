@@ -1,8 +1,9 @@
 """Rows with the predictions that a model once made for them: scored again at each load, and compared.
 
-An upgraded library can predict something else from the same file, in silence. Invariants: the expected
-predictions are those of the first time, however often the model is loaded; and a model that no longer makes them
-scores nothing.
+An upgraded library can predict something else from the same file, in silence.
+
+Invariants: the expected predictions are those of the first time, however often the model is loaded; and a model that no
+longer makes them scores nothing.
 """
 
 from __future__ import annotations

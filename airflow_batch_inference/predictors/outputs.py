@@ -2,7 +2,9 @@
 
 One method alone gives ``predicted_label``, or ``predicted_label_0``, ``predicted_label_1``, … for several values a
 row; the outputs of a model that names them have their own names. With several methods in one pass each has a stem of
-its own, such as ``predicted_probability_0``. Invariants: as many values as rows, or an error.
+its own, such as ``predicted_probability_0``.
+
+Invariants: as many values as rows, or an error.
 """
 
 from __future__ import annotations

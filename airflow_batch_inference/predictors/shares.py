@@ -3,8 +3,10 @@
 Which one it is depends on the row alone: on the value of its key, or without a key on its file and its number there.
 With a key of value ``v`` the row's share is the number that the first 13 hexadecimal digits of SHA-256 of the text
 ``<seed>:<v>`` make, divided by 16^13; anybody can compute it anywhere. The models' weights, in their order, cut [0, 1)
-into pieces. Invariants: neither process nor platform, neither the size of mini-batches nor the integer
-type of the key changes a row's model.
+into pieces.
+
+Invariants: neither process nor platform, neither the size of mini-batches nor the integer type of the key changes a
+row's model.
 """
 
 from __future__ import annotations

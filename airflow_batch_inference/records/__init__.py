@@ -1,8 +1,9 @@
 """Frozen records that travel between tasks as JSON files in the artifact store.
 
-A task returns the URI of one of these; the next task reads it. What must not be relaxed: decoding is strict (an
-unknown key, a wrong type or another ``schema_version`` is an error, never a guess), counts must reconcile, and
-no record holds credentials or a NaN.
+A task returns the URI of one of these; the next task reads it.
+
+Invariants: decoding is strict (an unknown key, a wrong type or another ``schema_version`` is an error, never a guess),
+counts must reconcile, and no record holds credentials or a NaN.
 """
 
 from __future__ import annotations

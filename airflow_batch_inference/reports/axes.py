@@ -1,7 +1,7 @@
 """A small chart's frame as inline SVG: two axes with readable ticks, a grid, and room for what is drawn in it.
 
-What must not be relaxed: nothing but numbers and this module's own words gets into the markup; what stands for names is
-escaped by whoever gives it.
+Invariants: nothing but numbers and this module's own words gets into the markup; what stands for names is escaped by
+whoever gives it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How challengers differ from their champion, as one self-contained HTML page.
 
-What must not be relaxed: no script, no outside address, every name and value escaped (the page renders under
-``default-src 'none'; style-src 'unsafe-inline'``), and a page stays under about 100 KB however many challengers,
-outputs and labels there are.
+Invariants: no script, no outside address, every name and value escaped (the page renders under ``default-src 'none';
+style-src 'unsafe-inline'``), and a page stays under about 100 KB however many challengers, outputs and labels there
+are.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """An evaluation's pictures as inline SVG: curves, reliability, predicted against actual, residuals.
 
-What must not be relaxed: names are escaped, a picture has a title that says its point in words, and none of them grows
-with the rows.
+Invariants: names are escaped, a picture has a title that says its point in words, and none of them grows with the rows.
 """
 
 from __future__ import annotations

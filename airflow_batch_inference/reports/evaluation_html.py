@@ -1,7 +1,7 @@
 """An evaluation as one self-contained HTML page, and its metrics as flat JSON.
 
-What must not be relaxed: no script, no outside address, every name and value escaped (the page renders under
-``default-src 'none'; style-src 'unsafe-inline'``), and a page stays under about 40 KB whatever was evaluated.
+Invariants: no script, no outside address, every name and value escaped (the page renders under ``default-src 'none';
+style-src 'unsafe-inline'``), and a page stays under about 40 KB whatever was evaluated.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A message as plain text, Markdown, HTML, Slack's blocks, and JSON.
 
-What must not be relaxed: names and values are data in each of them and can make no markup, link or mention; an HTML
-message loads nothing; and each fits where it is sent (a section of Slack's takes 3,000 characters, a header 150, a
-line of an e-mail's head no line break).
+Invariants: names and values are data in each of them and can make no markup, link or mention; an HTML message loads
+nothing; and each fits where it is sent (a section of Slack's takes 3,000 characters, a header 150, a line of an
+e-mail's head no line break).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """What is told of a run: a drift verdict, failed checks, rejected rows, a failure, a missed deadline; as one message.
 
-What must not be relaxed: a message has no secret and no value of a row in it. So an error is quoted only where this
-package has made all of its words of names, counts and limits, and of any other there is no more than its name; what
-looks like a password, a token or a signed URL is taken out of whatever is quoted; and a message is short, whatever the
-names and numbers of columns are.
+Invariants: a message has no secret and no value of a row in it. So an error is quoted only where this package has made
+all of its words of names, counts and limits, and of any other there is no more than its name; what looks like a
+password, a token or a signed URL is taken out of whatever is quoted; and a message is short, whatever the names and
+numbers of columns are.
 """
 
 from __future__ import annotations

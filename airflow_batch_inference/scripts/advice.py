@@ -1,6 +1,6 @@
 """What to do here about errors of scripts that were written for Azure ML, or for another Python.
 
-What must not be relaxed: the script's own error stays as it is; the advice stands behind it.
+Invariants: the script's own error stays as it is; the advice stands behind it.
 """
 
 from __future__ import annotations

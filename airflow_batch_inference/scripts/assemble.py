@@ -1,7 +1,7 @@
 """One file of all that the mini-batches returned, in input order.
 
-What must not be relaxed: the committer alone writes it, each piece is checked against its receipt's digest, and text
-goes through byte by byte.
+Invariants: the committer alone writes it, each piece is checked against its receipt's digest, and text goes through
+byte by byte.
 """
 
 from __future__ import annotations

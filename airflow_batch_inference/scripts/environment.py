@@ -1,8 +1,8 @@
 """A virtual environment made of requirements, once, and kept for all jobs that ask for the same.
 
-What must not be relaxed: an environment is used only when its mark is there, which is written last; one process at a
-time builds it; and what it is named after is all that it is made of: the requirements' bytes, with those of the files
-that they name, and the Python.
+Invariants: an environment is used only when its mark is there, which is written last; one process at a time builds it;
+and what it is named after is all that it is made of: the requirements' bytes, with those of the files that they name,
+and the Python.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How much may fail: every limit that is given holds, and the first one exceeded ends the job.
 
-What must not be relaxed: errors are counted over the whole input and after the last attempt; and a job without a
-single success has failed, whatever may be ignored.
+Invariants: errors are counted over the whole input and after the last attempt; and a job without a single success has
+failed, whatever may be ignored.
 """
 
 from __future__ import annotations

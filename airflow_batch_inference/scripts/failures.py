@@ -1,6 +1,6 @@
 """What went wrong in one attempt, in the words that a script's author needs: the exception and the lines of their code.
 
-What must not be relaxed: the cause is never hidden behind an exit code, and never behind our own frames.
+Invariants: the cause is never hidden behind an exit code, and never behind our own frames.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Scoring files without a script: the model's ``predict`` once a file, as Azure ML does for MLflow models.
 
-What must not be relaxed: the model is loaded with every check that a model record asks for; a file that cannot be read
-fails the job with its path; and ``row`` counts within its file.
+Invariants: the model is loaded with every check that a model record asks for; a file that cannot be read fails the job
+with its path; and ``row`` counts within its file.
 """
 
 from __future__ import annotations

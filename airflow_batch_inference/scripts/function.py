@@ -1,6 +1,6 @@
 """A plain Python function from a list of files to predictions, in the place of a scoring script.
 
-What must not be relaxed: it goes to the worker processes by its value, so that what is hashed is what runs.
+Invariants: it goes to the worker processes by its value, so that what is hashed is what runs.
 """
 
 from __future__ import annotations

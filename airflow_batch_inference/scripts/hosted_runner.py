@@ -1,7 +1,7 @@
 """What scores a mini-batch in a Python of the script's own, from within a worker process.
 
-What must not be relaxed: that Python gets neither our modules nor our ``PYTHONPATH``; it belongs to the worker's
-process group, so that whoever kills the worker kills it too; and where it dies, the worker ends as it did.
+Invariants: that Python gets neither our modules nor our ``PYTHONPATH``; it belongs to the worker's process group, so
+that whoever kills the worker kills it too; and where it dies, the worker ends as it did.
 """
 
 from __future__ import annotations

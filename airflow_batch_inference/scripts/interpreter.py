@@ -1,7 +1,7 @@
 """The Python that a script has of its own: found, asked what it is, and refused where it is none.
 
-What must not be relaxed: what is wrong with it is said before the first mini-batch; and its version and packages are
-part of the job's key, so that a changed environment is another job.
+Invariants: what is wrong with it is said before the first mini-batch; and its version and packages are part of the
+job's key, so that a changed environment is another job.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The job of a scoring script: plan, run the mini-batches that are missing, account for every file, commit.
 
-What must not be relaxed: nothing is visible before the commit; a mini-batch that has succeeded is not run again, and
-one that has failed is; every file is in exactly one mini-batch, or nothing is committed.
+Invariants: nothing is visible before the commit; a mini-batch that has succeeded is not run again, and one that has
+failed is; every file is in exactly one mini-batch, or nothing is committed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What became of each mini-batch: a line in the log, a line in a file beside the commit, and the first failure.
 
-What must not be relaxed: what failed is told with the script's own exception, and stored before anything raises.
+Invariants: what failed is told with the script's own exception, and stored before anything raises.
 """
 
 from __future__ import annotations

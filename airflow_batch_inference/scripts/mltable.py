@@ -1,6 +1,6 @@
 """Azure ML's ``MLTable`` files among the files of a dataset: they say which files there are, and are none of them.
 
-What must not be relaxed: such a file is never scored; and where its folder is given, what it names is what is scored.
+Invariants: such a file is never scored; and where its folder is given, what it names is what is scored.
 """
 
 from __future__ import annotations

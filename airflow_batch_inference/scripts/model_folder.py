@@ -1,9 +1,10 @@
 """What ``AZUREML_MODEL_DIR`` is, for scripts of either kind: the folder that holds the model, or the model's folder.
 
 Azure ML keeps the name of a model's folder below it (``DIR/heart-classifier/model.pkl``); other scripts take it for the
-folder itself (``DIR/model.pkl``). What must not be relaxed: it is one of the two, never a mixture, in which
-``glob(DIR/*/*.pkl)`` could find a file that is none of the model's; which one is first is read from the script, and the
-other is tried only where the first one fails.
+folder itself (``DIR/model.pkl``).
+
+Invariants: it is one of the two, never a mixture, in which ``glob(DIR/*/*.pkl)`` could find a file that is none of the
+model's; which one is first is read from the script, and the other is tried only where the first one fails.
 """
 
 from __future__ import annotations

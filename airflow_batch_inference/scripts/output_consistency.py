@@ -1,6 +1,6 @@
 """What mini-batches must have in common, and what they must not: columns, and the names of files.
 
-What must not be relaxed: no mini-batch's output ever replaces another's; the error names both.
+Invariants: no mini-batch's output ever replaces another's; the error names both.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The output folder of one worker process: which files a call of ``run()`` has written there.
 
-What must not be relaxed: no two processes share a folder; what a failed attempt has written is removed before the next
-one; and a file is told by its path below the folder, never by its name alone.
+Invariants: no two processes share a folder; what a failed attempt has written is removed before the next one; and a
+file is told by its path below the folder, never by its name alone.
 """
 
 from __future__ import annotations

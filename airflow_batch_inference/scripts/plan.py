@@ -1,7 +1,7 @@
 """From a dataset's files to mini-batches: a pure function of the files and the size, whoever runs them.
 
-What must not be relaxed: each file is in exactly one mini-batch, and the plan depends neither on the number of workers
-nor on the order in which they run.
+Invariants: each file is in exactly one mini-batch, and the plan depends neither on the number of workers nor on the
+order in which they run.
 """
 
 from __future__ import annotations

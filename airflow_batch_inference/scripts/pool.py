@@ -1,7 +1,7 @@
 """The parent of a scoring script's worker processes: who runs what, who takes too long, who has died.
 
-What must not be relaxed: each mini-batch is tried ``max_attempts`` times in all, whatever ended an attempt; a call that
-takes too long is killed with all that it has started; and no worker outlives the pool.
+Invariants: each mini-batch is tried ``max_attempts`` times in all, whatever ended an attempt; a call that takes too
+long is killed with all that it has started; and no worker outlives the pool.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a script returned in an interpreter of its own, made into the values that it was there.
 
-What must not be relaxed: the bytes name nothing but the stand-ins of ``hosted/wire.py`` and a few types of the standard
-library; and numbers have the bits and the types that they had.
+Invariants: the bytes name nothing but the stand-ins of ``hosted/wire.py`` and a few types of the standard library; and
+numbers have the bits and the types that they had.
 """
 
 from __future__ import annotations

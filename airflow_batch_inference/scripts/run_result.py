@@ -1,7 +1,7 @@
 """What ``run()`` returned: how many elements, and the table that they are.
 
-What must not be relaxed: each element is one row, in order; nothing but a list, a tuple, an array, a Series or a
-DataFrame is taken; and CSV has the bytes that pandas' own ``to_csv`` writes.
+Invariants: each element is one row, in order; nothing but a list, a tuple, an array, a Series or a DataFrame is taken;
+and CSV has the bytes that pandas' own ``to_csv`` writes.
 """
 
 from __future__ import annotations

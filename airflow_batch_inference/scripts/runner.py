@@ -1,7 +1,7 @@
 """What scores a mini-batch in a worker process: a user's script, loaded once.
 
-What must not be relaxed: the script runs unmodified, as a module of its own with its folder first on the path; and
-what it raises while it is loaded reaches the user with its own lines.
+Invariants: the script runs unmodified, as a module of its own with its folder first on the path; and what it raises
+while it is loaded reaches the user with its own lines.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The settings of a scoring script: Azure ML's own defaults, checked once.
 
-What must not be relaxed: ``max_attempts`` counts attempts, not retries, and the thresholds hold for the whole input.
+Invariants: ``max_attempts`` counts attempts, not retries, and the thresholds hold for the whole input.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The user's script, its code and its model, as they are when a job begins.
 
-What must not be relaxed: what is hashed is what runs; and whoever gives a scoring script lets it run: no format is
-checked and no trust is asked, neither of the script nor of the model files that it opens.
+Invariants: what is hashed is what runs; and whoever gives a scoring script lets it run: no format is checked and no
+trust is asked, neither of the script nor of the model files that it opens.
 """
 
 from __future__ import annotations

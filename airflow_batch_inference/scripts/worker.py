@@ -1,10 +1,11 @@
 """A worker process of a scoring script: ``init()`` once, then ``run()`` for each mini-batch that it is sent.
 
-What must not be relaxed: it dies with its parent and never commits; its output folder is its own; and a receipt is put
-only for a mini-batch that succeeded, after its files. Messages to it: the setup, then ``("mini-batch", batch, attempt,
-is_last)``, ``("shutdown",)``. Messages from it: ``("ready",)`` or ``("unready", exception)``, ``("running",)`` and
-``("ran",)`` around each ``run()``, ``("done", receipt)``, ``("failed", failure, receipt or None)``, ``("error",
-exception)``, ``("shut", error or None)``.
+Invariants: it dies with its parent and never commits; its output folder is its own; and a receipt is put only for a
+mini-batch that succeeded, after its files.
+
+Messages to it: the setup, then ``("mini-batch", batch, attempt, is_last)``, ``("shutdown",)``. Messages from it:
+``("ready",)`` or ``("unready", exception)``, ``("running",)`` and ``("ran",)`` around each ``run()``, ``("done",
+receipt)``, ``("failed", failure, receipt or None)``, ``("error", exception)``, ``("shut", error or None)``.
 """
 
 from __future__ import annotations

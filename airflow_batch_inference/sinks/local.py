@@ -1,7 +1,7 @@
 """Publications on a local disk: under a lock, a folder is exchanged in one step, a file renamed between two manifests.
 
-What must not be relaxed: a reader of the target sees the old set or the new one, never a mixture; a file that somebody
-else has put there is never removed; and whatever moment a process is killed at, the next one finds its way on.
+Invariants: a reader of the target sees the old set or the new one, never a mixture; a file that somebody else has put
+there is never removed; and whatever moment a process is killed at, the next one finds its way on.
 """
 
 from __future__ import annotations

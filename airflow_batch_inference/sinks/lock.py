@@ -1,7 +1,8 @@
 """One writer at a time of a local target: a lock that ends with its process, and what dead writers have left.
 
 The lock is the kernel's (``flock``; on NFS that of the server), on a file beside the target that its holder removes.
-What must not be relaxed: only who holds the lock writes, and removes what others have left.
+
+Invariants: only who holds the lock writes, and removes what others have left.
 """
 
 from __future__ import annotations

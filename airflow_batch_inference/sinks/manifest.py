@@ -4,8 +4,8 @@ A manifest has a state. ``complete``: every file that it names lies there, with 
 somebody is at work, or has died; what ``files`` names is the set that was there before (none, for a new target), and
 ``next`` the set that is being put.
 
-What must not be relaxed: what another DAG, or somebody else, put there is never replaced; and neither an older try of
-a publishing task nor an older commit of a scoring task wins over a newer one.
+Invariants: what another DAG, or somebody else, put there is never replaced; and neither an older try of a publishing
+task nor an older commit of a scoring task wins over a newer one.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """Publications on a store: the manifest says who is writing, and is replaced only by who has read it.
 
 A writer claims the target in the manifest (``state: writing``), puts its files, and completes the manifest. Others of
-its DAG wait for it while it lives, and take over once it is dead. What must not be relaxed: readers of the manifest
-see the old set or the new one; nobody writes without a claim; and who has lost it notices, and puts nothing more.
+its DAG wait for it while it lives, and take over once it is dead.
+
+Invariants: readers of the manifest see the old set or the new one; nobody writes without a claim; and who has lost it
+notices, and puts nothing more.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """The deciding step on a store: a manifest is replaced only if it still is the one that was read.
 
 S3 decides it by itself (``If-Match``). Other stores are asked right before and right after; within one process nobody
-comes in between. What must not be relaxed: of two writers that replace the same manifest at most one is told that it
-did; and one that was torn, on a store that can tear a file, is found again in its spare copy.
+comes in between.
+
+Invariants: of two writers that replace the same manifest at most one is told that it did; and one that was torn, on a
+store that can tear a file, is found again in its spare copy.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """NumPy arrays, data frames and Arrow tables that are given as a dataset, as one table.
 
-What must not be relaxed: pandas and polars are never imported here, only recognised where the caller has; every
-column keeps its type; and what no column can hold is refused by column and row.
+Invariants: pandas and polars are never imported here, only recognised where the caller has; every column keeps its
+type; and what no column can hold is refused by column and row.
 """
 
 from __future__ import annotations

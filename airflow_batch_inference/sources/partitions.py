@@ -1,7 +1,7 @@
 """The ``key=value`` folders of a dataset as columns.
 
-What must not be relaxed: a column's type does not depend on which folders happen to be there. It is the one that a
-model or a reference takes, where every value can be one; else text, as the folders are named.
+Invariants: a column's type does not depend on which folders happen to be there. It is the one that a model or a
+reference takes, where every value can be one; else text, as the folders are named.
 """
 
 from __future__ import annotations

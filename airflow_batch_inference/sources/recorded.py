@@ -1,7 +1,7 @@
 """Records of this package among what is given as data: a prediction set means its rows, any other is refused by name.
 
-What must not be relaxed: a record is told by its content, so that JSON of somebody else's stays data; the rows are
-those of the very commit that was named, and its files are those that it says, byte for byte.
+Invariants: a record is told by its content, so that JSON of somebody else's stays data; the rows are those of the very
+commit that was named, and its files are those that it says, byte for byte.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """Which kinds of datasets there are, and which of them a dataset is.
 
 Built-in kinds stand in a table of strings, others register under the entry-point group
-``airflow_batch_inference.sources``. Invariants: nothing is imported before a dataset is opened, and others are asked
-before the built-in kinds, which take any text.
+``airflow_batch_inference.sources``.
+
+Invariants: nothing is imported before a dataset is opened, and others are asked before the built-in kinds, which take
+any text.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@
    - "walk", for large trees: 16 rows go down at the same time, so that they hide each other's memory latency; leaves
      lead to themselves.
 
-   What must not be relaxed: sums are made tree by tree, in the order and the type of the library; no fast mathematics,
+   Invariants: sums are made tree by tree, in the order and the type of the library; no fast mathematics,
    no contraction of products and sums; arguments are pointers, 64-bit integers and doubles only, so that one text
    serves every platform's calling convention; that a path ends in a leaf is proven by the packing, and not checked. */
 

@@ -35,7 +35,7 @@ def without_logins(text: str) -> str:
     Examples
     --------
     >>> without_logins("Cannot read s3://me:key@bucket/a?sig=1. Check 'https://a.org/x#token=1'.")
-    "Cannot read s3://…@bucket/a?… Check 'https://a.org/x?…'."
+    "Cannot read s3://…@bucket/a?…. Check 'https://a.org/x?…'."
     """
     plain = folded(text)
     if _HINT.search(plain) is None:

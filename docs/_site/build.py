@@ -1,9 +1,11 @@
 """Builds the documentation's site: gathers the pages, lets the generator make them, and looks the result through.
 
 The documents are read on a code host too, where ``../dags/…`` is a link to a file; here it becomes a link to a page.
-What must not be relaxed: a page loads nothing from another host (the build fails where one would), and a link that
-leads out of the documents has a page here or is an error, never a dead end. The generator is one line of ``main``: it
-reads ``mkdocs.yml``, and what it is given is plain Markdown.
+
+Invariants: a page loads nothing from another host (the build fails where one would), and a link that leads out of the
+documents has a page here or is an error, never a dead end.
+
+The generator is one line of ``main``: it reads ``mkdocs.yml``, and what it is given is plain Markdown.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Processes and a folder that are gone in the end whatever happens: each process has a session of its own.
 
-What must not be relaxed: only sessions that were started here are ended, by their id; and all of them are, also where
-the starter is killed itself.
+Invariants: only sessions that were started here are ended, by their id; and all of them are, also where the starter is
+killed itself.
 """
 
 from __future__ import annotations

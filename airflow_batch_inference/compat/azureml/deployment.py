@@ -1,8 +1,9 @@
 """An Azure ML batch deployment's YAML file, or a parallel job's, read into the arguments of ``ScoringScriptOperator``.
 
-Light to import, and to use: a DAG file may read its deployment while it is parsed. What must not be relaxed: every key
-is taken, said to be ignored, or refused by name; none is passed over in silence; and a value that can never work is
-refused in the file's own words.
+Light to import, and to use: a DAG file may read its deployment while it is parsed.
+
+Invariants: every key is taken, said to be ignored, or refused by name; none is passed over in silence; and a value that
+can never work is refused in the file's own words.
 """
 
 from __future__ import annotations

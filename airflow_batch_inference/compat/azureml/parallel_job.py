@@ -1,7 +1,8 @@
 """A parallel job of Azure ML (``type: parallel``), read into the arguments of ``ScoringScriptOperator``.
 
-Its script is that of a batch deployment, with a ``shutdown()`` and with arguments. What must not be relaxed: what has
-no counterpart here (mini-batches of rows as DataFrames, ``partition_keys``) is refused by name.
+Its script is that of a batch deployment, with a ``shutdown()`` and with arguments.
+
+Invariants: what has no counterpart here (mini-batches of rows as DataFrames, ``partition_keys``) is refused by name.
 """
 
 from __future__ import annotations

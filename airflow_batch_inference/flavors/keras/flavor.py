@@ -2,9 +2,11 @@
 
 A ``.keras`` file is a zip of ``config.json`` (which classes to build), ``model.weights.h5`` and assets. Where it names
 Keras' own classes only it loads by default; else it is ``keras-code``: Keras runs what such a file says once its safe
-mode is off, so the digest must be pinned. Invariants: our own reading of the configuration, the archive
-and the weights comes before Keras', because its safe mode alone was not safe (see ``keras_config`` and
-``keras_weights``); and legacy ``.h5`` files are refused, as safe mode does not look at them (CVE-2025-9905).
+mode is off, so the digest must be pinned.
+
+Invariants: our own reading of the configuration, the archive and the weights comes before Keras', because its safe mode
+alone was not safe (see ``keras_config`` and ``keras_weights``); and legacy ``.h5`` files are refused, as safe mode does
+not look at them (CVE-2025-9905).
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """MLflow's model folders: an ``MLmodel`` file, and within it a model in a format of its own.
 
 The model is handed to the flavor that loads such files, so MLflow is needed for ``python_function`` alone
-(``mlflow.pyfunc.load_model``, which unpickles and imports whatever the folder says). Invariants: the
-folder is trusted as little as the model within it; ``python_function`` and folders with modules of their own are code.
+(``mlflow.pyfunc.load_model``, which unpickles and imports whatever the folder says).
+
+Invariants: the folder is trusted as little as the model within it; ``python_function`` and folders with modules of
+their own are code.
 """
 
 from __future__ import annotations

@@ -2,8 +2,10 @@
 
 An ONNX file can name operators and other files as its tensors' data, and nothing else (onnx.proto; ONNX's
 "ExternalData"); operators outside of ONNX Runtime need a library that only a caller could register, which this module
-never does. Invariants: the message is checked (:mod:`~.files`) before the runtime sees it, and the
-runtime gets the bytes that were checked.
+never does.
+
+Invariants: the message is checked (:mod:`~.files`) before the runtime sees it, and the runtime gets the bytes that were
+checked.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """scikit-learn's estimators and all that behave like them (LightGBM's and XGBoost's wrappers), in three formats.
 
 joblib and pickle run whatever the file says, so :mod:`~airflow_batch_inference.models.loading` comes here with them
-only once the digest is pinned. A skops file names its types. Invariants: every one of them is on our list
-or on the user's before anything is built, and those on our list are built from their state only
-(:mod:`~.skops_schema`); boosters are looked at before their libraries read them (:mod:`~.skops_boosters`), and what
-was built before it predicts (:mod:`~.objects`); and a model saved by another version of scikit-learn is
-refused, because it may predict something else.
+only once the digest is pinned. A skops file names its types.
+
+Invariants: every type of a skops file is on our list or on the user's before anything is built, and those on our list
+are built from their state only (:mod:`~.skops_schema`); boosters are looked at before their libraries read them
+(:mod:`~.skops_boosters`), and what was built before it predicts (:mod:`~.objects`); and a model saved by another
+version of scikit-learn is refused, because it may predict something else.
 """
 
 from __future__ import annotations

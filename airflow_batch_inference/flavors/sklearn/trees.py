@@ -1,9 +1,10 @@
 """scikit-learn's trees, forests and gradient boosting behind their flavor, read for the kernel.
 
 Its trees compare float32 inputs with float64 thresholds, histogram gradient boosting float64 ones. What comes after the
-sum is the estimator's own code, run on a copy of it whose sum is given. Invariants: only these very
-classes are read, since a class derived from one may predict in another way; and a value that the estimator would
-refuse goes to the estimator.
+sum is the estimator's own code, run on a copy of it whose sum is given.
+
+Invariants: only these very classes are read, since a class derived from one may predict in another way; and a value
+that the estimator would refuse goes to the estimator.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """TensorFlow SavedModels: folders with ``saved_model.pb``, as ``tf.saved_model.save`` and Keras' ``export`` write them.
 
 A graph is a program: it may read and write files, use the network and start processes (TensorFlow's ``SECURITY.md``:
-"TensorFlow models are programs, and need to be treated as such"). Invariants: such a folder is loaded
-only once somebody vouches for its digest.
+"TensorFlow models are programs, and need to be treated as such").
+
+Invariants: such a folder is loaded only once somebody vouches for its digest.
 """
 
 from __future__ import annotations

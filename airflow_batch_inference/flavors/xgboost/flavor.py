@@ -1,9 +1,11 @@
 """XGBoost's own formats, JSON and UBJSON: trees and numbers, nothing that could run.
 
 Both are parsed by libxgboost into numbers and strings (its documentation, "Introduction to Model IO"); a custom
-objective is not stored. Invariants: XGBoost predicts from an array without looking at names, so a batch
-comes aligned by name; and its parser is not memory-safe, so a file that nobody vouches for is first loaded in a
-child process (:mod:`~airflow_batch_inference.flavors.sandbox`).
+objective is not stored.
+
+Invariants: XGBoost predicts from an array without looking at names, so a batch comes aligned by name; and its parser is
+not memory-safe, so a file that nobody vouches for is first loaded in a child process
+(:mod:`~airflow_batch_inference.flavors.sandbox`).
 """
 
 from __future__ import annotations

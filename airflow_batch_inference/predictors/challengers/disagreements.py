@@ -1,7 +1,9 @@
 """Champion against challenger, counted while both score: flips of labels and decisions, distances of numbers.
 
-A row is compared where both gave a value. Invariants: what two parts have counted can be added, in any
-order of the mini-batches within them, with the same counts; and what is kept does not grow with the rows or the labels.
+A row is compared where both gave a value.
+
+Invariants: what two parts have counted can be added, in any order of the mini-batches within them, with the same
+counts; and what is kept does not grow with the rows or the labels.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """A scoring script in an interpreter of its own: the program that it runs in, between two frames of bytes.
 
-What must not be relaxed: it dies with its parent; nothing of this package can be imported by the script, nor shadows
-what it imports. Its one argument is the descriptor of a socket. It reads JSON: first what the script is, then ``{"do":
-"run", "paths": […]}`` or ``{"do": "shutdown"}``. It answers each with JSON, ``{"fault": …}`` or ``{"raised": …}`` where
-something went wrong, and what ``run()`` returned in a frame of its own.
+Invariants: it dies with its parent; nothing of this package can be imported by the script, nor shadows what it imports.
+
+Its one argument is the descriptor of a socket. It reads JSON: first what the script is, then ``{"do": "run", "paths":
+[…]}`` or ``{"do": "shutdown"}``. It answers each with JSON, ``{"fault": …}`` or ``{"raised": …}`` where something went
+wrong, and what ``run()`` returned in a frame of its own.
 """
 
 from __future__ import annotations

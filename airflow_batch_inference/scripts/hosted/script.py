@@ -1,7 +1,7 @@
 """A Python file with ``init()``, ``run(mini_batch)`` and perhaps ``shutdown()``, loaded once and called.
 
-What must not be relaxed: the script runs unmodified, as a module of its own name with its folder first on the path; and
-what it raises is told with its own lines.
+Invariants: the script runs unmodified, as a module of its own name with its folder first on the path; and what it
+raises is told with its own lines.
 """
 
 from __future__ import annotations

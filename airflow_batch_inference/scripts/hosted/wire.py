@@ -1,8 +1,8 @@
 """The way from one interpreter to another: frames of bytes, and what a script returned as plain values.
 
-What must not be relaxed: nothing has to be installed on the sending side; numbers keep their bits and their types, so
-that the output has the bytes that it has with the job's own interpreter; and what is of no known type becomes its text,
-with the type's name.
+Invariants: nothing has to be installed on the sending side; numbers keep their bits and their types, so that the output
+has the bytes that it has with the job's own interpreter; and what is of no known type becomes its text, with the type's
+name.
 """
 
 from __future__ import annotations
