@@ -66,12 +66,11 @@ def test_the_readme_has_one_picture_two_commands_and_one_short_dag():
 
 MENTIONED = re.compile(r"`([\w./-]+/(?:[\w-]+\.\w+)?|[\w-]+\.(?:py|md|yml|yaml|toml))`")
 """A file or a folder in a document of the code's structure; a form such as ``flavors/<name>/`` is none."""
-ON_ITS_WAY = {"tests/ports/engine_suite.py"}
 
 
 @pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/how-it-works.md"])
 def test_the_files_that_a_page_sends_its_reader_to_are_there(page):
-    found = set(MENTIONED.findall((REPOSITORY / page).read_text())) - ON_ITS_WAY
+    found = set(MENTIONED.findall((REPOSITORY / page).read_text()))
     assert len(found) > 15
     places = (REPOSITORY, REPOSITORY / "airflow_batch_inference")
     assert {name for name in found if not any((place / name).exists() for place in places)} == set()
