@@ -73,11 +73,9 @@ KNOWN: dict[str, frozenset[str]] = {
             "scripts/mltable.py",
             "scripts/model_folder.py",
             "scripts/output_consistency.py",
-            "scripts/pool.py",
             "scripts/run_result.py",
             "scripts/settings.py",
             "scripts/source.py",
-            "scripts/worker.py",
             "storage/foreign_uris.py",
             "storage/versions.py",
         )

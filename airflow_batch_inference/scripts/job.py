@@ -30,9 +30,10 @@ from airflow_batch_inference.scripts.error_limits import Budget
 from airflow_batch_inference.scripts.journal import Journal
 from airflow_batch_inference.scripts.output_consistency import Agreement
 from airflow_batch_inference.scripts.plan import MiniBatch, file_hash, list_items, plan_mini_batches
-from airflow_batch_inference.scripts.pool import Outcome, ScriptPool
+from airflow_batch_inference.scripts.processes.outcome import Outcome
+from airflow_batch_inference.scripts.processes.worker import WorkerSetup
+from airflow_batch_inference.scripts.processes.workload import ScriptWorkload, run_mini_batches
 from airflow_batch_inference.scripts.settings import ScriptSettings
-from airflow_batch_inference.scripts.worker import WorkerSetup
 from airflow_batch_inference.storage.handover import require_serializable
 from airflow_batch_inference.storage.temporary import private_folder
 from airflow_batch_inference.storage.uris import join_uri, plain_uris
@@ -221,18 +222,18 @@ class _Job:
 
     def _run(self, missing: Sequence[MiniBatch], raise_if_stopped: Callable[[], None]) -> None:
         settings = self.request.settings
-        pool = ScriptPool(
+        workload = ScriptWorkload(
             setup=_setup(self),
-            workers=settings.max_concurrency_per_instance,
             environment={} if self.opened.runner.place.origin else settings.environment_variables,
             model_folder=self.opened.model_folder,
             raise_if_stopped=raise_if_stopped,
             before_start=self.opened.require_unchanged,
         )
-        with pool:
-            for outcome in pool.run(missing):
+        # Closed here and now: the workers must not live on as long as an exception that is on its way.
+        with contextlib.closing(run_mini_batches(workload, missing)) as outcomes:
+            for outcome in outcomes:
                 self._note(outcome)
-                self._require(self.budget.exceeded(all_given_out=pool.all_given_out))
+                self._require(self.budget.exceeded(all_given_out=workload.all_given_out))
 
     def _note(self, outcome: Outcome, *, is_resumed: bool = False) -> None:
         self.journal.note(outcome, is_resumed=is_resumed)

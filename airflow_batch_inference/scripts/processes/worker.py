@@ -1,6 +1,6 @@
 """A worker process of a scoring script: ``init()`` once, then ``run()`` for each mini-batch that it is sent.
 
-What must not be relaxed: it dies with its parent and never commits; its output folder is its own; and a receipt is put
+Invariants: it dies with its parent and never commits; its output folder is its own; and a receipt is put
 only for a mini-batch that succeeded, after its files. Messages to it: the setup, then ``("mini-batch", batch, attempt,
 is_last)``, ``("shutdown",)``. Messages from it: ``("ready",)`` or ``("unready", exception)``, ``("running",)`` and
 ``("ran",)`` around each ``run()``, ``("done", receipt)``, ``("failed", failure, receipt or None)``, ``("error",
@@ -38,7 +38,7 @@ from airflow_batch_inference.scripts.hosted_runner import HostedError
 from airflow_batch_inference.scripts.output_folder import OutputFolder, overwritten
 from airflow_batch_inference.scripts.plan import file_hash
 from airflow_batch_inference.scripts.run_result import as_frame, complex_values, count_elements, write_rows
-from airflow_batch_inference.scripts.settings import OUTPUT
+from airflow_batch_inference.scripts.settings import OUTPUT, OUTPUT_VARIABLE
 from airflow_batch_inference.storage.digests import sha256_of
 from airflow_batch_inference.storage.temporary import private_folder
 from airflow_batch_inference.storage.tree import local_file
@@ -153,9 +153,9 @@ class _Worker:
         stray = self.outputs.set_aside()
         if stray:
             log.warning(
-                "init() wrote %d file(s) to AZUREML_BI_OUTPUT_PATH, such as %s; they are not part of the output, as "
-                "each process writes its own. Write output in run()",
-                *(len(stray), stray[0]),
+                "init() wrote %d file(s) to %s, such as %s; they are not part of the output, as each process writes "
+                "its own. Write output in run()",
+                *(len(stray), OUTPUT_VARIABLE, stray[0]),
             )
         self.pipe.send(("ready",))
 
