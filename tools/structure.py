@@ -27,7 +27,6 @@ KNOWN: dict[str, frozenset[str]] = {
         (
             "airflow_batch_inference/checks/expressions.py",
             "airflow_batch_inference/records/drift.py",
-            "airflow_batch_inference/scripts/job.py",
             "tests/drift/rules/test_effect.py",
             "tests/drift/rules/test_mlrun.py",
             "tests/flavors/sklearn/arrays/test_hostile_arrays.py",
