@@ -84,7 +84,8 @@ def ours(folder: str, target: str) -> dict[str, float]:
     """Run the job."""
     from airflow_batch_inference.jobs.request import Destination
     from airflow_batch_inference.records import TaskKey
-    from airflow_batch_inference.scripts.job import ScriptRequest, run_script
+    from airflow_batch_inference.scripts.job import run_script
+    from airflow_batch_inference.scripts.request import ScriptRequest
     from airflow_batch_inference.scripts.settings import ScriptSettings
     from airflow_batch_inference.scripts.source import UserScript
     from airflow_batch_inference.storage.store import Storage

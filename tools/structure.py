@@ -27,7 +27,6 @@ KNOWN: dict[str, frozenset[str]] = {
         (
             "airflow_batch_inference/checks/expressions.py",
             "airflow_batch_inference/records/drift.py",
-            "airflow_batch_inference/scripts/job.py",
             "tests/drift/rules/test_effect.py",
             "tests/drift/rules/test_mlrun.py",
             "tests/flavors/sklearn/arrays/test_hostile_arrays.py",
@@ -73,11 +72,9 @@ KNOWN: dict[str, frozenset[str]] = {
             "scripts/mltable.py",
             "scripts/model_folder.py",
             "scripts/output_consistency.py",
-            "scripts/pool.py",
             "scripts/run_result.py",
             "scripts/settings.py",
             "scripts/source.py",
-            "scripts/worker.py",
             "storage/foreign_uris.py",
             "storage/versions.py",
         )

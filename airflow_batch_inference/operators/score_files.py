@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.records import PredictionSetRecord
     from airflow_batch_inference.scripts import settings as core
-    from airflow_batch_inference.scripts.job import Scorer
+    from airflow_batch_inference.scripts.request import Scorer
 
 
 class FileScoringOperator(BatchInferenceOperator):
@@ -95,7 +95,8 @@ class FileScoringOperator(BatchInferenceOperator):
 
     def perform(self, context: Context) -> str:
         """Run the job, commit, and say so; pushes ``rows``, ``items``, ``items_failed`` and the like by XCom."""
-        from airflow_batch_inference.scripts.job import ScriptRequest, run_script
+        from airflow_batch_inference.scripts.job import run_script
+        from airflow_batch_inference.scripts.request import ScriptRequest
 
         on_empty = choice("on_empty", self.on_empty, ON_EMPTY)
         request = ScriptRequest(

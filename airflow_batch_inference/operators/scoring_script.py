@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
     from airflow_batch_inference.scripts.filewise import FilewiseModel
-    from airflow_batch_inference.scripts.job import Scorer
+    from airflow_batch_inference.scripts.request import Scorer
     from airflow_batch_inference.scripts.source import OwnPython, UserScript
     from airflow_batch_inference.storage.store import Storage
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from airflow_batch_inference.scripts.settings import UNLIMITED
 
 if TYPE_CHECKING:
-    from airflow_batch_inference.scripts.pool import Outcome
+    from airflow_batch_inference.scripts.processes.outcome import Outcome
     from airflow_batch_inference.scripts.settings import ScriptSettings
 
 _PERCENT = 100

@@ -10,86 +10,44 @@ import contextlib
 import logging
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference import __version__
 from airflow_batch_inference.exceptions import (
-    ArtifactIntegrityError,
     BatchInferenceError,
     ConfigurationError,
     TooManyFailedItemsError,
 )
 from airflow_batch_inference.jobs.leftovers import sweep_task
 from airflow_batch_inference.jobs.resume import receipts_of
-from airflow_batch_inference.ledger.accounting import as_text
 from airflow_batch_inference.ledger.commit import commit, committed
 from airflow_batch_inference.ledger.retries import retrying
-from airflow_batch_inference.records import ItemAccount, MiniBatchReceipt, PredictionSetRecord, fingerprint
+from airflow_batch_inference.records import MiniBatchReceipt, PredictionSetRecord, fingerprint
 from airflow_batch_inference.scripts.assemble import assemble
 from airflow_batch_inference.scripts.error_limits import Budget
 from airflow_batch_inference.scripts.journal import Journal
 from airflow_batch_inference.scripts.output_consistency import Agreement
-from airflow_batch_inference.scripts.plan import MiniBatch, file_hash, list_items, plan_mini_batches
-from airflow_batch_inference.scripts.pool import Outcome, ScriptPool
-from airflow_batch_inference.scripts.settings import ScriptSettings
-from airflow_batch_inference.scripts.worker import WorkerSetup
+from airflow_batch_inference.scripts.plan import MiniBatch, list_items, plan_mini_batches
+from airflow_batch_inference.scripts.prediction_set import make_record
+from airflow_batch_inference.scripts.processes.outcome import Outcome
+from airflow_batch_inference.scripts.processes.worker import WorkerSetup
+from airflow_batch_inference.scripts.processes.workload import ScriptWorkload, run_mini_batches
 from airflow_batch_inference.storage.handover import require_serializable
 from airflow_batch_inference.storage.temporary import private_folder
-from airflow_batch_inference.storage.uris import join_uri, plain_uris
+from airflow_batch_inference.storage.uris import join_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from contextlib import AbstractContextManager
-    from pathlib import Path
 
-    from airflow_batch_inference.jobs.request import Destination
     from airflow_batch_inference.records import ColumnSpec, Part
     from airflow_batch_inference.scripts.plan import Item
+    from airflow_batch_inference.scripts.request import ScriptRequest
     from airflow_batch_inference.scripts.source import Opened
     from airflow_batch_inference.storage.store import Storage
 
 log = logging.getLogger(__name__)
 
 _PROTOCOL = 1
-_FILES = "files"
-
-
-class Scorer(Protocol):
-    """What mini-batches of files are scored with: a user's script, or a model by itself."""
-
-    def opened(self, scratch: Path) -> AbstractContextManager[Opened]:
-        """Make it ready to go to worker processes, for as long as the block lasts."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScriptRequest:
-    """A job as it is asked for.
-
-    Attributes
-    ----------
-    scorer
-        The script, or the model.
-    dataset
-        A file, folder or glob, or a list of them.
-    destination
-        Where the prediction set goes.
-    settings
-        How the script is run.
-    name
-        The prediction set's.
-    recursive
-        Whether the files of sub-folders belong to a folder.
-    on_empty
-        What no file at all means: ``"succeed"`` commits an empty prediction set.
-    """
-
-    scorer: Scorer
-    dataset: object
-    destination: Destination
-    settings: ScriptSettings = field(default_factory=ScriptSettings)
-    name: str = "prediction"
-    recursive: bool = False
-    on_empty: str = "fail"
 
 
 def run_script(
@@ -221,18 +179,18 @@ class _Job:
 
     def _run(self, missing: Sequence[MiniBatch], raise_if_stopped: Callable[[], None]) -> None:
         settings = self.request.settings
-        pool = ScriptPool(
+        workload = ScriptWorkload(
             setup=_setup(self),
-            workers=settings.max_concurrency_per_instance,
             environment={} if self.opened.runner.place.origin else settings.environment_variables,
             model_folder=self.opened.model_folder,
             raise_if_stopped=raise_if_stopped,
             before_start=self.opened.require_unchanged,
         )
-        with pool:
-            for outcome in pool.run(missing):
+        # Closed here and now: the workers must not live on as long as an exception that is on its way.
+        with contextlib.closing(run_mini_batches(workload, missing)) as outcomes:
+            for outcome in outcomes:
                 self._note(outcome)
-                self._require(self.budget.exceeded(all_given_out=pool.all_given_out))
+                self._require(self.budget.exceeded(all_given_out=workload.all_given_out))
 
     def _note(self, outcome: Outcome, *, is_resumed: bool = False) -> None:
         self.journal.note(outcome, is_resumed=is_resumed)
@@ -322,81 +280,19 @@ def _committed(job: _Job, seconds: float, fence: Callable[[], None]) -> tuple[st
         parts.append(table)
     parts += [part for receipt in job.receipts() for part in receipt.written]
     spent = {"run": round(seconds, 3), "assemble": round(time.monotonic() - assembling, 3)}
-    record = _record(job, tuple(parts), columns, spent)
+    record = make_record(
+        job.request,
+        job.opened,
+        job.items,
+        [job.journal.outcomes[batch.index] for batch in job.batches],
+        key=job.key,
+        parts=tuple(parts),
+        columns=columns,
+        seconds=spent,
+        mini_batches_uri=job.journal.store(job.folder, storage),
+    )
     uri, kept = retrying("The commit", lambda: commit(job.folder, record, storage, fence))
     if settings.keeps_rows and parts[0] not in kept.parts:
         with contextlib.suppress(OSError):
             storage.remove(parts[0].uri)
     return uri, kept
-
-
-def _record(
-    job: _Job, parts: tuple[Part, ...], columns: tuple[ColumnSpec, ...], seconds: dict[str, float]
-) -> PredictionSetRecord:
-    request, opened = job.request, job.opened
-    items = _account(job)
-    dataset = plain_uris(request.dataset)
-    return PredictionSetRecord(
-        name=request.name,
-        batch_id=request.destination.batch_id,
-        job_key=job.key,
-        task=request.destination.task,
-        model_uri=opened.model_uri,
-        model_sha256=opened.model_sha256,
-        model_flavor=opened.model_flavor,
-        model_record_uri=opened.model_record_uri,
-        baseline_uri=None,
-        profile_uri=None,
-        dataset=tuple(item.file for item in job.items),
-        dataset_uris=(dataset,) if isinstance(dataset, str) else tuple(dataset),  # type: ignore[arg-type]  # a list
-        dataset_rows=(),
-        output_format=request.settings.table_format if request.settings.keeps_rows else _FILES,
-        columns=columns,
-        feature_columns=(),
-        label_columns=tuple(column.name for column in columns),
-        rows_in=items.returned,
-        rows_out=items.returned,
-        rows_rejected=0,
-        kept=True,
-        parts=parts,
-        quarantine=(),
-        certificate=None,
-        try_id=request.destination.try_id,
-        seconds=seconds,
-        versions={"airflow-batch-inference": __version__, **opened.versions},
-        items=items,
-        script=opened.script,
-        mini_batches_uri=job.journal.store(job.folder, job.storage),
-    )
-
-
-def _account(job: _Job) -> ItemAccount:
-    """Prove that every file was in exactly one mini-batch.
-
-    Raises
-    ------
-    ArtifactIntegrityError
-        It was not.
-    """
-    outcomes = [job.journal.outcomes[batch.index] for batch in job.batches]
-    failed = sum(outcome.errors for outcome in outcomes)
-    done = sum(
-        file_hash(each.batch.items) if each.receipt is None else int(each.receipt.file_hash, 16) for each in outcomes
-    )
-    settings = job.request.settings
-    try:
-        return ItemAccount(
-            output_action="append_row" if settings.keeps_rows else "summary_only",
-            has_header=settings.has_header,
-            files_in=len(job.items),
-            files_succeeded=sum(len(outcome.batch.items) for outcome in outcomes) - failed,
-            files_failed=failed,
-            mini_batches=len(job.batches),
-            mini_batches_failed=sum(outcome.is_failed for outcome in outcomes),
-            returned=sum(outcome.returned for outcome in outcomes),
-            file_hash_in=as_text(file_hash(job.items)),
-            file_hash_done=as_text(done),
-        )
-    except ValueError as error:
-        message = f"The files of this job do not reconcile: {error}. Nothing was committed."
-        raise ArtifactIntegrityError(message) from error

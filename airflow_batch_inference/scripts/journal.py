@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_batch_inference.ledger.retries import retrying
 
 if TYPE_CHECKING:
-    from airflow_batch_inference.scripts.pool import Outcome
+    from airflow_batch_inference.scripts.processes.outcome import Outcome
     from airflow_batch_inference.storage.store import Storage
 
 log = logging.getLogger(__name__)

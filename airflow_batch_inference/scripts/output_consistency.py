@@ -12,7 +12,7 @@ from airflow_batch_inference.exceptions import ScriptError
 
 if TYPE_CHECKING:
     from airflow_batch_inference.records import ColumnSpec, MiniBatchReceipt
-    from airflow_batch_inference.scripts.pool import Outcome
+    from airflow_batch_inference.scripts.processes.outcome import Outcome
     from airflow_batch_inference.scripts.settings import ScriptSettings
 
 _TABLE = -1

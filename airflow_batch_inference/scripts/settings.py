@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 OUTPUT_ACTIONS = ("append_row", "summary_only")
 LOGGING_LEVELS = ("warning", "info", "debug")
-RESERVED = ("AZUREML_MODEL_DIR", "AZUREML_BI_OUTPUT_PATH")
+MODEL_VARIABLE, OUTPUT_VARIABLE = "AZUREML_MODEL_DIR", "AZUREML_BI_OUTPUT_PATH"
+"""The environment variables by which a script finds its model, and where its files go."""
+RESERVED = (MODEL_VARIABLE, OUTPUT_VARIABLE)
 UNLIMITED = -1
 MODEL, OUTPUT = "${model}", "${output}"
 """What stands for the paths of the model and of the output folder in ``program_arguments``."""

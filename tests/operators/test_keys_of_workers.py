@@ -25,7 +25,6 @@ from airflow_batch_inference.operators import (
     ScriptSettings,
 )
 from airflow_batch_inference.operators.stores import storage_for
-from airflow_batch_inference.scripts import pool as script_pool
 from airflow_batch_inference.storage import handover
 
 SCRIPT = """
@@ -75,8 +74,7 @@ def watched(monkeypatch, key, tmp_path):
         return started
 
     monkeypatch.setattr(handover, "packed", keep)
-    for module in (supervisor, script_pool):
-        monkeypatch.setattr(module, "start_process", look(module.start_process))
+    monkeypatch.setattr(supervisor, "start_process", look(supervisor.start_process))
     return seen, told
 
 

@@ -8,7 +8,7 @@ from airflow_batch_inference.exceptions import ScriptError
 from airflow_batch_inference.records import ColumnSpec, DataFile, MiniBatchReceipt, Part
 from airflow_batch_inference.scripts.output_consistency import Agreement
 from airflow_batch_inference.scripts.plan import MiniBatch, named_items
-from airflow_batch_inference.scripts.pool import Outcome
+from airflow_batch_inference.scripts.processes.outcome import Outcome
 from airflow_batch_inference.scripts.settings import ScriptSettings
 
 

@@ -182,7 +182,7 @@ def killing_a_worker(bench):
             if not killed and bench.receipts():
                 for child in psutil.Process().children():
                     with contextlib.suppress(psutil.Error):
-                        if "airflow_batch_inference.scripts.worker" in child.cmdline():
+                        if "airflow_batch_inference.scripts.processes.worker" in child.cmdline():
                             os.kill(child.pid, signal.SIGKILL)
                             killed.append(child.pid)
                             break

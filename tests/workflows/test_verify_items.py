@@ -12,7 +12,8 @@ from airflow_batch_inference.cli import main
 from airflow_batch_inference.exceptions import ArtifactIntegrityError
 from airflow_batch_inference.jobs.request import Destination
 from airflow_batch_inference.records import TaskKey
-from airflow_batch_inference.scripts.job import ScriptRequest, run_script
+from airflow_batch_inference.scripts.job import run_script
+from airflow_batch_inference.scripts.request import ScriptRequest
 from airflow_batch_inference.scripts.settings import ScriptSettings
 from airflow_batch_inference.scripts.source import UserScript
 from airflow_batch_inference.storage.store import Storage

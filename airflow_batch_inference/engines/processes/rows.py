@@ -139,6 +139,11 @@ class RowsWorkload:
         """Whether the job is prepared, and every part that was planned is scored."""
         return self._job is not None and not self._left
 
+    @property
+    def needs_worker(self) -> bool:
+        """Whether a new worker takes the place of one that died: always."""
+        return True
+
     def check(self, workers: Sequence[RowsWorker]) -> None:  # noqa: ARG002  # the port's
         """Raise where the job is to stop."""
         self.raise_if_stopped()
@@ -201,8 +206,8 @@ class RowsWorkload:
             worker.state.challenger = values[0]
         return Step()
 
-    def died(self, worker: RowsWorker, how: str) -> Step[Receipt]:
-        """Find out whose fault a death was, put the part back, and let a new worker take the place.
+    def died(self, worker: RowsWorker, how: str) -> None:
+        """Find out whose fault a death was, and put the part back.
 
         Raises
         ------
@@ -225,7 +230,6 @@ class RowsWorkload:
         if worker is self._preparer:
             self._preparer = None
         self._queue.put_back(worker, plan)
-        return Step(restart=True)
 
     def due(self, worker: RowsWorker) -> float | None:
         """Limit the time without a sign of life, in a part or while the job is prepared."""

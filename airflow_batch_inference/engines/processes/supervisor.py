@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from multiprocessing import connection
 from typing import TYPE_CHECKING, Generic
 
-from airflow_batch_inference.engines.processes.workload import Result, State, Step, Unit, Worker
+from airflow_batch_inference.engines.processes.workload import Result, State, Unit, Worker
 from airflow_batch_inference.processes.child import send, start_process
 from airflow_batch_inference.processes.limited_child import ending
 
@@ -108,11 +108,11 @@ class Supervisor(Generic[Unit, State, Result]):
         self._hand_out()
         while not self.workload.is_done:
             for worker, message in self._messages():
-                step = self._died(worker) if message is None else self._received(worker, message)
+                result = self._died(worker) if message is None else self._received(worker, message)
                 # Before the job looks at the result: the worker need not wait for it.
                 self._hand_out()
-                if step.result is not None:
-                    yield step.result
+                if result is not None:
+                    yield result
 
     def dismiss(self, message: Message, *, within_s: float) -> tuple[list[Message | None], int]:
         """Send a last message to all that are ready, and wait for their answers.
@@ -162,7 +162,7 @@ class Supervisor(Generic[Unit, State, Result]):
                 worker.is_late = True
                 worker.kill()
 
-    def _received(self, worker: _Process[Unit, State], message: Message) -> Step[Result]:
+    def _received(self, worker: _Process[Unit, State], message: Message) -> Result | None:
         worker.heard = time.monotonic()
         step = self.workload.received(worker, message)
         worker.is_ready |= step.is_ready
@@ -171,16 +171,17 @@ class Supervisor(Generic[Unit, State, Result]):
         if step.restart:
             self._remove(worker)
             self.start(1)
-        return step
+        return step.result
 
-    def _died(self, worker: _Process[Unit, State]) -> Step[Result]:
+    def _died(self, worker: _Process[Unit, State]) -> Result | None:
         # It has closed its pipe, and may still be ending by itself: how it does is what the user is told.
         with contextlib.suppress(subprocess.TimeoutExpired):
             worker.process.wait(_GRACE_S)
-        step = self.workload.died(worker, self._remove(worker))
-        if step.restart:
+        result = self.workload.died(worker, self._remove(worker))
+        self._hand_out()  # what comes back may go to one that is idle
+        if self.workload.needs_worker:
             self.start(1)
-        return step
+        return result
 
     def _remove(self, worker: _Process[Unit, State]) -> str:
         """End a worker, and return how it ended."""

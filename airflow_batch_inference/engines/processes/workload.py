@@ -82,7 +82,7 @@ class Worker(Generic[Unit, State]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step(Generic[Result]):
-    """What follows from a message, or from a death.
+    """What follows from a message.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class Step(Generic[Result]):
     is_over
         Whether its unit is over, and it can be given another one.
     restart
-        Whether a fresh process takes its place; if it still lives, it is ended.
+        Whether it is ended, and a fresh process takes its place; its unit is the workload's again.
     result
         What the job gets.
     """
@@ -109,6 +109,10 @@ class Workload(Protocol[Unit, State, Result]):
     def is_done(self) -> bool:
         """Whether nothing is left to wait for."""
 
+    @property
+    def needs_worker(self) -> bool:
+        """Whether a fresh process takes the place of one that has died; asked when the others have got work."""
+
     def check(self, workers: Sequence[Worker[Unit, State]]) -> None:
         """Raise where the job is to stop, or does not get on; called a few times a second."""
 
@@ -124,8 +128,8 @@ class Workload(Protocol[Unit, State, Result]):
     def received(self, worker: Worker[Unit, State], message: Message) -> Step[Result]:
         """Say what a message means."""
 
-    def died(self, worker: Worker[Unit, State], how: str) -> Step[Result]:
-        """Say what follows from the death of a worker, which still has its unit; ``how`` is a word or two."""
+    def died(self, worker: Worker[Unit, State], how: str) -> Result | None:
+        """Say what the job gets after the death of a worker, which still has its unit; ``how`` is a word or two."""
 
     def due(self, worker: Worker[Unit, State]) -> float | None:
         """Return when a worker is over its time, by the monotonic clock; None: it may take as long as it likes."""

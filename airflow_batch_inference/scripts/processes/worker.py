@@ -19,12 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.exceptions import (
-    ArtifactIntegrityError,
-    ConfigurationError,
-    InputChangedError,
-    ScriptError,
-)
+from airflow_batch_inference.exceptions import ConfigurationError, ScriptError
 from airflow_batch_inference.formats.names import OUTPUT_SUFFIXES
 from airflow_batch_inference.ledger.accounting import as_text
 from airflow_batch_inference.ledger.receipts import put_receipt
@@ -38,11 +33,10 @@ from airflow_batch_inference.scripts.hosted.script import openings
 from airflow_batch_inference.scripts.hosted_runner import HostedError
 from airflow_batch_inference.scripts.output_folder import OutputFolder, overwritten
 from airflow_batch_inference.scripts.plan import file_hash
+from airflow_batch_inference.scripts.processes.inputs import local_files, require_same_code, require_unchanged
 from airflow_batch_inference.scripts.run_result import as_frame, complex_values, count_elements, write_rows
-from airflow_batch_inference.scripts.settings import OUTPUT
+from airflow_batch_inference.scripts.settings import OUTPUT, OUTPUT_VARIABLE
 from airflow_batch_inference.storage.digests import sha256_of
-from airflow_batch_inference.storage.temporary import private_folder
-from airflow_batch_inference.storage.tree import local_file
 from airflow_batch_inference.storage.uris import encode_segment, join_uri
 
 if TYPE_CHECKING:
@@ -51,7 +45,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from airflow_batch_inference.records import DataFile
-    from airflow_batch_inference.scripts.plan import Item, MiniBatch
+    from airflow_batch_inference.scripts.plan import MiniBatch
     from airflow_batch_inference.scripts.runner import Runner
     from airflow_batch_inference.scripts.settings import ScriptSettings
     from airflow_batch_inference.storage.store import Storage
@@ -154,9 +148,9 @@ class _Worker:
         stray = self.outputs.set_aside()
         if stray:
             log.warning(
-                "init() wrote %d file(s) to AZUREML_BI_OUTPUT_PATH, such as %s; they are not part of the output, as "
-                "each process writes its own. Write output in run()",
-                *(len(stray), stray[0]),
+                "init() wrote %d file(s) to %s, such as %s; they are not part of the output, as each process writes "
+                "its own. Write output in run()",
+                *(len(stray), OUTPUT_VARIABLE, stray[0]),
             )
         self.pipe.send(("ready",))
 
@@ -208,7 +202,7 @@ class _Worker:
     def _run(self, batch: MiniBatch) -> _Attempt:
         runner, settings = self.setup.runner, self.setup.settings
         with local_files(batch, self.setup.data_storage) as paths:
-            _require_unchanged(batch, self.setup.data_storage)
+            require_unchanged(batch, self.setup.data_storage)
             names = [item.name for item in batch.items]
             openings.taken()
             self.pipe.send(("running",))
@@ -223,8 +217,8 @@ class _Worker:
             finally:
                 self.pipe.send(("ran",))
             seconds = time.monotonic() - started
-            _require_unchanged(batch, self.setup.data_storage)
-        _require_same_code(self.setup.code)
+            require_unchanged(batch, self.setup.data_storage)
+        require_same_code(self.setup.code)
         with _failing("returned", seconds):
             returned = count_elements(result)
             frame = as_frame(result, settings.label_columns, self._warn_once) if settings.keeps_rows else None
@@ -309,64 +303,6 @@ def _failing(kind: str, seconds: float) -> Iterator[None]:
     except Exception as error:
         message = f"what the script made cannot be written: {type(error).__name__}: {error}"
         raise _FailedError(Failure(kind=kind, error=message, seconds=seconds)) from error
-
-
-@contextlib.contextmanager
-def local_files(batch: MiniBatch, storage: Storage) -> Iterator[list[str]]:
-    """Give the local paths of a mini-batch's files; remote ones are copied into a private folder for the while."""
-    remote = [item for item in batch.items if not item.file.uri.startswith("file://")]
-    with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(private_folder()) if remote else None
-        yield [_local_path(item, folder, storage) for item in batch.items]
-
-
-def _local_path(item: Item, folder: Path | None, storage: Storage) -> str:
-    if folder is None or item.file.uri.startswith("file://"):
-        return item.file.uri.removeprefix("file://")
-    target = folder.joinpath(*item.name.split("/"))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    retrying(item.file.uri, lambda: storage.copy_to_local(item.file.uri, target))
-    return str(target)
-
-
-def _require_unchanged(batch: MiniBatch, storage: Storage) -> None:
-    """Refuse files that are not those that were planned.
-
-    Raises
-    ------
-    InputChangedError
-        Names the file.
-    """
-    for item in batch.items:
-        planned, now = item.file, retrying(item.file.uri, lambda item=item: storage.versioned(item.file.uri))  # type: ignore[misc]  # mypy: defaults in a lambda
-        if now != planned:
-            message = (
-                f"{planned.uri} was changed while it was being scored ({planned.size_bytes} bytes, version "
-                f"{planned.version}; now {now.size_bytes}, {now.version}). Run the task again when its writer is done."
-            )
-            raise InputChangedError(message)
-
-
-def _require_same_code(files: Sequence[DataFile]) -> None:
-    """Refuse what a script gave that may have imported or read other files than those that were hashed.
-
-    Raises
-    ------
-    ArtifactIntegrityError
-        Names the file.
-    """
-    for file in files:
-        path = file.uri.removeprefix("file://")
-        try:
-            is_same = local_file(file.uri, Path(path).stat()) == file
-        except OSError:
-            is_same = False
-        if not is_same:
-            message = (
-                f"{path} was changed since the job began, and it lies in code. Run the task again; what the script "
-                "itself writes must lie elsewhere."
-            )
-            raise ArtifactIntegrityError(message)
 
 
 if __name__ == "__main__":
