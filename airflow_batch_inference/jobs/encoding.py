@@ -137,6 +137,8 @@ class Encoder:
             }
         if isinstance(value, ModelSource) and value.model is not None and value.is_serializable:
             return self._of_dataclass(replace(value, model=None), where)
+        if isinstance(value, bytes):  # code, which is never made of a text
+            return {_KIND: "bytes", "token": self.handover.token(value)}
         if isinstance(value, PickledFunction):
             return {_KIND: "function", "token": self.handover.token(value)}
         if isinstance(value, pa.Table):
@@ -221,7 +223,7 @@ class Decoder:
         return self._of_special(kind, value)
 
     def _of_special(self, kind: str, value: dict[str, Any]) -> Any:  # noqa: ANN401
-        if kind in ("storage", "function", "table"):
+        if kind in ("storage", "function", "table", "bytes"):
             return self._handed(kind, value)
         return _READ[kind](self, value["value"])
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_batch_inference.exceptions import ConfigurationError, DataError
 from airflow_batch_inference.records import CsvOptions
@@ -49,7 +49,7 @@ class FilewiseRunner:
     model_storage: Storage
     csv: CsvOptions = field(default_factory=CsvOptions)
     folder: str = field(default_factory=lambda: str(Path(__file__).parent))
-    fatal: tuple[type[BaseException], ...] = (DataError, ConfigurationError)
+    fatal: ClassVar[tuple[type[BaseException], ...]] = (DataError, ConfigurationError)
     one_each: bool = False
     place: Place = field(default_factory=Place)
     _model: LoadedModel | None = field(default=None, init=False, repr=False)

@@ -9,7 +9,7 @@ import contextlib
 import inspect
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import cloudpickle  # type: ignore[import-untyped]  # it has no annotations
 
@@ -40,7 +40,7 @@ class FunctionRunner:
 
     data: bytes
     folder: str
-    fatal: tuple[type[BaseException], ...] = ()
+    fatal: ClassVar[tuple[type[BaseException], ...]] = ()
     one_each: bool = True
     storages: tuple[Storage, ...] = ()
     place: Place = field(default_factory=Place)

@@ -13,7 +13,7 @@ import socket
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_batch_inference.exceptions import ScriptError
 from airflow_batch_inference.processes.surroundings import needed, places_of_stores
@@ -94,7 +94,7 @@ class HostedRunner:
     folder: str
     sha256: str
     place: Place
-    fatal: tuple[type[BaseException], ...] = ()
+    fatal: ClassVar[tuple[type[BaseException], ...]] = ()
     one_each: bool = True
     storages: tuple[Storage, ...] = ()
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)

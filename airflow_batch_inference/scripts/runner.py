@@ -7,7 +7,7 @@ while it is loaded reaches the user with its own lines.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ScriptError
 from airflow_batch_inference.scripts.advice import Place, advice_on
@@ -82,7 +82,7 @@ class ScriptRunner:
     path: str
     folder: str
     sha256: str
-    fatal: tuple[type[BaseException], ...] = ()
+    fatal: ClassVar[tuple[type[BaseException], ...]] = ()
     one_each: bool = True
     storages: tuple[Storage, ...] = ()
     place: Place = field(default_factory=Place)

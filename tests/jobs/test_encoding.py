@@ -65,7 +65,7 @@ class Own:
     value: int
 
 
-@pytest.mark.parametrize("value", [object(), Own(1), print, b"bytes", 1j, Unit, pa.array([1])], ids=range(7))
+@pytest.mark.parametrize("value", [object(), Own(1), print, 1j, Unit, pa.array([1])], ids=range(6))
 def test_what_has_no_form_is_refused(value):
     with pytest.raises(NotDescribableError, match="which only this process can have"):
         Encoder().encode({"model": value})

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ConfigurationError, ScriptError
 from airflow_batch_inference.formats.names import OUTPUT_SUFFIXES
+from airflow_batch_inference.jobs.encoding import Decoder
 from airflow_batch_inference.ledger.accounting import as_text
 from airflow_batch_inference.ledger.receipts import put_receipt
 from airflow_batch_inference.ledger.retries import retrying
@@ -112,7 +113,9 @@ def main(arguments: Sequence[str]) -> int:
     if pipe is None:
         return 1
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent is done, or gone
-        borrowed, (setup, output_folder) = received_first(pipe)
+        borrowed, (text, objects, output_folder) = received_first(pipe)
+        with lent(borrowed):
+            setup = Decoder(objects).decode(text, where="the pipe")
         worker = _Worker(pipe, setup, OutputFolder(Path(output_folder)))
         try:
             with lent(borrowed):

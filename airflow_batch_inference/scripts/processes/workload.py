@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from airflow_batch_inference.engines.processes.supervisor import Supervisor
 from airflow_batch_inference.engines.processes.workload import Start, Step, Worker
 from airflow_batch_inference.exceptions import ScriptError, WorkerError
+from airflow_batch_inference.jobs.encoding import Encoder, Handover
 from airflow_batch_inference.processes.surroundings import is_remote
 from airflow_batch_inference.scripts.failures import Failure
 from airflow_batch_inference.scripts.model_folder import ModelFolder
@@ -124,10 +125,10 @@ class ScriptWorkload:
     def start(self) -> Start[ScriptState]:
         """Let the next process load the script and call its ``init()``, with an output folder of its own."""
         self.before_start()
-        outputs = Path(tempfile.mkdtemp(dir=self.scratch.path))
+        outputs, handover = Path(tempfile.mkdtemp(dir=self.scratch.path)), Handover()
         return Start(
             module="airflow_batch_inference.scripts.processes.worker",
-            first=(self.setup, str(outputs)),
+            first=(Encoder(handover).encode(self.setup), handover.objects, str(outputs)),
             state=ScriptState(self.model_folder.at),
             environment={**self.environment, **self.model_folder.variables, OUTPUT_VARIABLE: str(outputs)},
             is_leader=True,
