@@ -35,11 +35,9 @@ KNOWN: dict[str, frozenset[str]] = {
             "tests/predictors/graphs/test_graph.py",
             "tests/predictors/test_isolation.py",
             "tests/reports/test_drift_html.py",
-            "tests/scripts/test_script_job.py",
             "tests/sinks/test_publishing.py",
             "tests/support/campaign.py",
             "tests/support/publishing_campaign.py",
-            "tests/workflows/test_job.py",
         )
     ),
     "cycle of imports": frozenset(

@@ -36,6 +36,13 @@ def init():
     note("init")
 """
 
+ECHO = """
+def run(mini_batch):
+    note("run", mini_batch)
+    return [os.path.basename(path) for path in mini_batch]
+"""
+"""A script that returns the files' names."""
+
 
 class Bench:
     """Writes inputs and scripts, runs jobs, and reads what they left."""
@@ -128,6 +135,11 @@ class Bench:
     def receipts(self):
         """Return the names of the receipts."""
         return sorted(path.name for path in self.root.rglob("_work/*/part-*.json"))
+
+
+def names(record, bench):
+    """Return what :data:`ECHO` has returned."""
+    return bench.output(record).decode().split()[1:]
 
 
 @pytest.fixture

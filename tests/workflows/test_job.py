@@ -1,48 +1,23 @@
+"""A scoring job: what is written, what makes another job, and that a stop leaves nothing visible."""
+
 from __future__ import annotations
 
 import io
 import json
-import uuid
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from job_rows import ROWS, path_of
 
-from airflow_batch_inference.exceptions import (
-    ConfigurationError,
-    DataError,
-    EmptyDatasetError,
-    PredictionError,
-    SignatureMismatchError,
-)
-from airflow_batch_inference.jobs import plan
-from airflow_batch_inference.jobs.request import RowPolicy
 from airflow_batch_inference.records import PredictionSetRecord
 from airflow_batch_inference.storage.store import Storage
-from airflow_batch_inference.workflows.preflight import preflight
 from airflow_batch_inference.workflows.score import score_dataset
-
-TWO_TO_53 = 2**53
-ROWS = {"a": [1.0, 2.0, 3.0], "b": [10.0, 20.0, 30.0]}
-
-
-def path_of(uri: str) -> Path:
-    return Path(uri.removeprefix("file://"))
-
-
-@pytest.fixture
-def one_part_a_file(monkeypatch):
-    monkeypatch.setattr(plan, "_PART_ROWS", 3)
-
-
-# -- what is written ------------------------------------------------------------------------------------------
 
 
 def test_every_row_is_written_with_its_prediction_beside_it(bench):
@@ -132,150 +107,10 @@ def test_log_result_set_false_scores_all_rows_and_keeps_no_part(bench):
     assert not list(bench.root.rglob("*.parquet"))
 
 
-# -- columns --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("drop", [("id",), (0,), ("id", 0)])
-def test_drop_columns_takes_names_and_positions(bench, drop):
-    _, record = bench.score(bench.write("in.parquet", {"id": [1, 2, 3], **ROWS}), drop_columns=drop)
-    assert bench.output(record).column_names == ["a", "b", "predicted_label"]
-
-
-@pytest.mark.parametrize("drop", ["Id", 3, -1])
-def test_dropping_a_column_that_is_not_there_is_refused(bench, drop):
-    with pytest.raises(ConfigurationError, match=rf"drop_columns names {drop!r}, .* Its columns: id, a, b"):
-        bench.score(bench.write("in.parquet", {"id": [1, 2, 3], **ROWS}), drop_columns=(drop,))
-
-
-def test_dropping_a_feature_is_reported_as_a_missing_column(bench):
-    with pytest.raises(SignatureMismatchError, match="'a'"):
-        bench.score(bench.write("in.parquet", ROWS), drop_columns=("a",))
-
-
-def test_passthrough_columns_choose_what_stands_beside_the_predictions(bench):
-    source = bench.write("in.parquet", {"id": [1, 2, 3], **ROWS})
-    _, chosen = bench.score(source, passthrough_columns=("id",))
-    assert bench.output(chosen).column_names == ["id", "predicted_label"]
-    _, none = bench.score(source, passthrough_columns=None)
-    assert bench.output(none).column_names == ["predicted_label"]
-
-
-def test_an_index_of_pandas_is_neither_a_feature_by_position_nor_in_the_output(bench, make_model):
-    path = bench.folder / "in.parquet"
-    pd.DataFrame(ROWS, index=pd.Index(["x", "y", "z"], name="key")).to_parquet(path)
-    bench.model = make_model(inputs=None)
-    _, record = bench.score(str(path))
-    assert bench.output(record).to_pydict() == {**ROWS, "predicted_label": [21.0, 42.0, 63.0]}
-
-
-def test_an_index_of_pandas_that_is_named_is_passed_through(bench):
-    path = bench.folder / "in.parquet"
-    pd.DataFrame(ROWS, index=pd.Index(["x", "y", "z"], name="key")).to_parquet(path)
-    _, record = bench.score(str(path), passthrough_columns=("key",))
-    assert bench.output(record).to_pydict() == {"key": ["x", "y", "z"], "predicted_label": [21.0, 42.0, 63.0]}
-
-
-def test_an_index_of_pandas_that_the_model_names_is_its_input(bench):
-    path = bench.folder / "in.parquet"
-    pd.DataFrame({"a": ROWS["a"]}, index=pd.Index(ROWS["b"], name="b")).to_parquet(path)
-    _, record = bench.score(str(path))
-    assert bench.output(record).column("predicted_label").to_pylist() == [21.0, 42.0, 63.0]
-
-
-ID = uuid.UUID("12345678-1234-5678-1234-567812345678")
-
-
-def odd_columns():
-    """Columns that CSV and JSON have no types for, as a database or pandas writes them."""
-    frame = pd.DataFrame({"month": pd.period_range("2024-05", periods=3, freq="M")})
-    ids = pa.ExtensionArray.from_storage(pa.uuid(), pa.array([ID.bytes] * 3, pa.binary(16)))
-    image, waited = pa.array([b"\xff\x00", None, b"x"]), pa.array([5, None, 0], pa.duration("s"))
-    table = pa.Table.from_pandas(frame).append_column("id", ids)
-    return table.append_column("image", image).append_column("waited", waited)
-
-
-@pytest.mark.parametrize("output_format", ["csv", "jsonl"])
-def test_columns_without_a_type_in_text_are_written_as_text_of_one_form(bench, output_format):
-    table = odd_columns().append_column("a", pa.array(ROWS["a"])).append_column("b", pa.array(ROWS["b"]))
-    _, record = bench.score(bench.write("in.parquet", table), output_format=output_format)
-    path = path_of(record.parts[0].uri)
-    csv = output_format == "csv"
-    frame = pd.read_csv(path, dtype=str) if csv else pd.read_json(path, lines=True, dtype=False)
-    found = {name: [None if pd.isna(value) else value for value in frame[name]] for name in frame}
-    assert found["id"] == [str(ID)] * 3
-    assert found["month"] == ["2024-05", "2024-06", "2024-07"]
-    assert found["image"] == ["/wA=", None, "eA=="]
-    assert found["waited"] == ["0 days 00:00:05", None, "0 days 00:00:00"]
-    assert {spec.type for spec in record.columns if spec.name in table.column_names[:4]} == {"string"}
-
-
-@pytest.mark.parametrize("output_format", ["csv", "jsonl", "parquet"])
-def test_a_column_that_the_format_cannot_hold_is_refused_before_anything_is_written(bench, output_format):
-    column = pa.array([pa.MonthDayNano([1, 2, 3])] * 3)
-    path = bench.folder / "in.arrow"
-    table = pa.table({**ROWS, "every": column})
-    with pa.ipc.new_stream(str(path), table.schema) as writer:
-        writer.write_table(table)
-    with pytest.raises(ConfigurationError, match=r"cannot hold the column 'every', of month_day_nano_interval"):
-        bench.score(str(path), output_format=output_format)
-    assert bench.files() == []
-    found = preflight(
-        lambda: bench.request(str(path), output_format=output_format), dataset=str(path), storage=bench.storage
-    )
-    assert any("cannot hold the column 'every'" in each.text for each in found.findings if each.level == "problem")
-    _, record = bench.score(str(path), output_format=output_format, passthrough_columns=("a",))
-    assert record.rows_out == 3
-
-
-def test_a_rejected_row_keeps_a_column_that_parquet_has_no_type_for(bench, make_model):
-    column = pa.array([pa.MonthDayNano([1, 2, 3])] * 3)
-    path = bench.folder / "in.arrow"
-    table = pa.table({"a": ["1", "none", "3"], "b": ROWS["b"], "every": column})
-    with pa.ipc.new_stream(str(path), table.schema) as writer:
-        writer.write_table(table)
-    _, record = bench.score(str(path), output_format="arrow", policy=RowPolicy(error_threshold=1))
-    (rejected,) = pq.read_table(path_of(record.quarantine[0].uri)).to_pylist()
-    assert (rejected["a"], rejected["every"]) == ("none", str(column[0].as_py()))
-
-
-def test_an_unknown_passthrough_column_is_refused(bench):
-    with pytest.raises(ConfigurationError, match=r"passthrough_columns names 'idd'.*a, b"):
-        bench.score(bench.write("in.parquet", ROWS), passthrough_columns=("idd",))
-
-
-def test_a_label_that_the_input_has_already_is_refused(bench):
-    source = bench.write("in.parquet", {**ROWS, "label": [0, 0, 0]})
-    with pytest.raises(ConfigurationError, match="'label' would stand twice"):
-        bench.score(source, label_columns=("label",))
-    _, record = bench.score(source, label_columns=("label",), drop_columns=("label",))
-    assert bench.output(record).column_names == ["a", "b", "label"]
-
-
-def test_several_prediction_columns_are_numbered_or_named(bench, make_model):
-    model = make_model(answer=lambda batch: np.column_stack([batch.column("a"), batch.column("b")]))
-    source = bench.write("in.parquet", ROWS)
-    _, numbered = bench.score(source, model=model)
-    assert numbered.label_columns == ("predicted_label_0", "predicted_label_1")
-    _, named = bench.score(source, model=model, label_columns=("p0", "p1"))
-    output = bench.output(named)
-    assert (output.column("p0").to_pylist(), output.column("p1").to_pylist()) == (ROWS["a"], ROWS["b"])
-    with pytest.raises(ConfigurationError, match=r"names 1 column.*the model returns 2"):
-        bench.score(source, model=model, label_columns=("p",))
-
-
-def test_text_predictions_stay_text(bench, make_model):
-    model = make_model(answer=lambda batch: np.where(batch.column("a").to_numpy() > 1, "late", "on time"))
-    _, record = bench.score(bench.write("in.parquet", ROWS), model=model)
-    assert bench.output(record).column("predicted_label").to_pylist() == ["on time", "late", "late"]
-
-
 def test_the_method_and_its_arguments_reach_the_model(bench):
     bench.model = replace(bench.model, methods=("predict", "decision_function"))
     bench.score(bench.write("in.parquet", ROWS), predict_method="decision_function", predict_kwargs={"depth": 3})
     assert {(method, kwargs["depth"]) for _, method, kwargs in bench.model.calls} == {("decision_function", 3)}
-
-
-# -- inline ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -298,131 +133,6 @@ def test_inline_lists_lose_columns_by_position(bench):
     assert bench.output(record).to_pydict() == {"a": [1.0, 2.0], "b": [10.0, 20.0], "predicted_label": [21.0, 42.0]}
 
 
-# -- bad input ------------------------------------------------------------------------------------------------
-
-
-def refused(bench, error, match, dataset, **arguments):
-    """Score, expect the error, and check that nothing is committed, and no file is left without its receipt."""
-    with pytest.raises(error, match=match):
-        bench.score(dataset, **arguments)
-    assert bench.visible() == []
-    assert bench.unaccounted() == []
-
-
-def test_a_missing_column_is_named_with_the_likely_one(bench):
-    source = bench.write("in.parquet", {"A ": ROWS["a"], "b": ROWS["b"]})
-    refused(bench, SignatureMismatchError, r"did you mean 'A '", source)
-
-
-def test_text_where_a_number_belongs_names_file_column_and_first_row(bench):
-    bench.write("in/1.parquet", {"a": ["1", "2"], "b": [0.0, 0.0]})
-    bench.write("in/2.parquet", {"a": ["3", "n/a"], "b": [0.0, 0.0]})
-    match = r"Column 'a' of \S+/in/2\.parquet holds text: row 1 \(from 0\) is 'n/a'"
-    refused(bench, SignatureMismatchError, match, str(bench.folder / "in"))
-
-
-def test_an_integer_that_no_double_holds_is_refused_with_its_row(bench):
-    source = bench.write("in.parquet", {"a": [1, TWO_TO_53, TWO_TO_53 + 1], "b": [0, 0, 0]})
-    match = rf"Column 'a' of \S+/in\.parquet, row 2 .*'{TWO_TO_53 + 1}'"
-    refused(bench, SignatureMismatchError, match, source)
-
-
-@pytest.mark.parametrize("rows_per_batch", [1, 2, 7])
-def test_the_row_of_a_bad_value_is_counted_in_its_file(bench, rows_per_batch):
-    bench.write("in/1.parquet", {"a": [1, 2, 3], "b": [0, 0, 0]})
-    bench.write("in/2.parquet", {"a": [4, TWO_TO_53 + 1, 6], "b": [0, 0, 0]})
-    match = r"Column 'a' of \S+/in/2\.parquet, row 1 "
-    refused(bench, SignatureMismatchError, match, str(bench.folder / "in"), rows_per_batch=rows_per_batch)
-
-
-def test_a_feature_that_one_file_lacks_names_that_file(bench):
-    bench.write("in/1.parquet", ROWS)
-    bench.write("in/2.parquet", {"a": ROWS["a"]})
-    refused(bench, SignatureMismatchError, r"in/2\.parquet lacks the column 'b'", str(bench.folder / "in"))
-
-
-def test_another_column_that_one_file_lacks_is_null_there(bench):
-    bench.write("in/1.parquet", {**ROWS, "id": ["x", "y", "z"]})
-    bench.write("in/2.parquet", ROWS)
-    _, record = bench.score(str(bench.folder / "in"))
-    assert bench.output(record).column("id").to_pylist() == ["x", "y", "z", None, None, None]
-
-
-def test_a_file_damaged_in_the_middle_leaves_neither_commit_nor_part(bench, monkeypatch):
-    monkeypatch.setattr(plan, "_PART_ROWS", 5000)
-    for day in (1, 2, 3):
-        bench.write(f"in/{day}.parquet", {"a": np.random.default_rng(day).normal(size=5000), "b": np.zeros(5000)})
-    damaged = bench.folder / "in" / "2.parquet"
-    # Without page checksums some damage is just other numbers, which nobody can notice.
-    pq.write_table(pq.read_table(damaged), damaged, write_page_checksum=True)
-    content = bytearray(damaged.read_bytes())
-    content[20_000:20_050] = bytes(50)
-    damaged.write_bytes(content)
-    refused(bench, DataError, r"in/2\.parquet cannot be read", str(bench.folder / "in"), rows_per_batch=1000)
-    assert len(bench.model.calls) == 1 + 5
-
-
-def test_a_truncated_file_is_noticed_before_anything_is_scored(bench):
-    bench.write("in/1.parquet", ROWS)
-    path = Path(bench.write("in/2.parquet", ROWS))
-    path.write_bytes(path.read_bytes()[:-10])
-    refused(bench, DataError, r"in/2\.parquet cannot be read", str(bench.folder / "in"))
-    assert bench.model.calls == []
-
-
-# -- a bad model ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        lambda batch: np.zeros(batch.num_rows - 1),
-        lambda batch: np.zeros(batch.num_rows + 1),
-        lambda batch: np.float64(1.0),
-    ],
-    ids=["one too few", "one too many", "a scalar"],
-)
-def test_predictions_that_are_not_one_a_row_are_refused(bench, make_model, answer):
-    refused(bench, PredictionError, r"returned an array of shape", bench.write("in.parquet", ROWS),
-            model=make_model(answer=answer))  # fmt: skip
-
-
-def test_a_model_that_fails_late_leaves_neither_commit_nor_part(bench, make_model, one_part_a_file):
-    def fails_above_two(batch):
-        if batch.column("a").to_numpy().max() > 2:
-            raise RuntimeError("no such leaf")
-        return np.zeros(batch.num_rows)
-
-    bench.write("in/1.parquet", {"a": [1.0], "b": [0.0]})
-    bench.write("in/2.parquet", ROWS)
-    match = r"predict failed on .*/in/2\.parquet, row 2 \(from 0\): RuntimeError: no such leaf"
-    refused(bench, PredictionError, match, str(bench.folder / "in"), model=make_model(answer=fails_above_two),
-            rows_per_batch=1)  # fmt: skip
-
-
-def test_predictions_that_change_their_type_are_refused(bench, make_model):
-    def becomes_text(batch):
-        return np.array(["late"]) if batch.column("a")[0].as_py() == 3 else np.zeros(1)
-
-    refused(bench, PredictionError, "differ from those of the first rows", bench.write("in.parquet", ROWS),
-            model=make_model(answer=becomes_text), rows_per_batch=1)  # fmt: skip
-
-
-def test_running_out_of_memory_is_not_blamed_on_the_data(bench, make_model):
-    def greedy(batch):
-        raise MemoryError
-
-    refused(bench, MemoryError, None, bench.write("in.parquet", ROWS), model=make_model(answer=greedy))
-
-
-# -- an empty dataset -----------------------------------------------------------------------------------------
-
-
-def test_no_rows_fail_unless_allowed(bench):
-    source = bench.write("in.parquet", pa.schema({"a": pa.float64(), "b": pa.float64()}).empty_table())
-    refused(bench, EmptyDatasetError, r"in\.parquet has no rows to score", source)
-
-
 @pytest.mark.parametrize("output_format", ["parquet", "csv", "arrow"])
 def test_an_allowed_empty_dataset_gives_a_readable_part_with_the_columns(bench, output_format):
     schema = pa.schema({"id": pa.string(), "a": pa.float64(), "b": pa.float64()})
@@ -443,9 +153,6 @@ def test_an_empty_folder_gives_the_columns_of_the_model(bench):
     _, record = bench.score(str(bench.folder / "in"), on_empty="succeed")
     assert bench.output(record).schema.names == ["a", "b", "predicted_label"]
     assert record.rows_out == 0
-
-
-# -- again, stopped, in conflict ------------------------------------------------------------------------------
 
 
 def test_the_same_job_again_returns_the_same_commit_without_scoring(bench):

@@ -209,8 +209,12 @@ def _speaking(workers: Sequence[_Process[Unit, State]], timeout_s: float) -> lis
 
 
 def _heard(worker: _Process[Unit, State]) -> Message | None:
-    """Return what a worker has said; None where it has closed its pipe."""
+    """Return what a worker has said; None where it has closed its pipe, be it within a message."""
     try:
         return worker.pipe.recv()  # type: ignore[no-any-return]
     except (EOFError, ConnectionResetError):
         return None
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        return None  # "got end of file during message", which has no number
