@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from airflow_batch_inference.checks.checks import Marked, judged, mark, parse_checks
-from airflow_batch_inference.compat.wallaroo.layout import marks_column
-from airflow_batch_inference.compat.wallaroo.provenance import Provenance, pipeline_version
+from airflow_batch_inference.compat.wallaroo.provenance import Provenance, marks_column, pipeline_version
 from airflow_batch_inference.compat.wallaroo.result_columns import ERROR, INPUT, OUTPUT, leaves
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.formats.csv.options import parse_csv_options

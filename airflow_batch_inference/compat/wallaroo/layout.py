@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 
-from airflow_batch_inference.compat.wallaroo.provenance import Provenance, pipeline_version
+from airflow_batch_inference.compat.wallaroo.provenance import Provenance, marks_column, pipeline_version
 from airflow_batch_inference.compat.wallaroo.result_columns import (
     ANOMALY,
     INPUT,
@@ -140,8 +140,3 @@ def _provenance(output: JobOutput) -> Provenance:
         model_sha=output.model_sha256,
         version=pipeline_version(output.digests, output.checks),
     )
-
-
-def marks_column(leaf: Leaf, marked: Marked) -> pa.Array:
-    """Return ``check_failures``, ``anomaly.count`` or ``anomaly.<check>``."""
-    return pa.array(marked.by_check[leaf.name]) if leaf.name in marked.by_check and leaf.group else marked.failures

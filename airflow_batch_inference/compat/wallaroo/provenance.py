@@ -1,4 +1,4 @@
-"""What the columns ``time`` and ``metadata.*`` of a result say: of which models and checks it is, and when it was made.
+"""The columns of a result that are neither inputs nor outputs: what checks say, of which models it is, and of when.
 
 Invariants: all but ``metadata.elapsed`` depends on the job alone, so that a part that is scored again has the same
 bytes.
@@ -18,7 +18,7 @@ from airflow_batch_inference.records import fingerprint
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from airflow_batch_inference.checks.checks import Check
+    from airflow_batch_inference.checks.checks import Check, Marked
 
 MODEL_TYPE = pa.struct([("model_name", pa.string()), ("model_sha", pa.string())])
 ELAPSED_TYPE = pa.list_(pa.int64())
@@ -81,3 +81,8 @@ def pipeline_version(digests: Iterable[str], checks: Iterable[Check]) -> str:
     False
     """
     return str(uuid.uuid5(_NAMESPACE, fingerprint([list(digests), [asdict(check) for check in checks]])))
+
+
+def marks_column(leaf: Leaf, marked: Marked) -> pa.Array:
+    """Return ``check_failures``, ``anomaly.count`` or ``anomaly.<check>``."""
+    return pa.array(marked.by_check[leaf.name]) if leaf.name in marked.by_check and leaf.group else marked.failures
