@@ -2,8 +2,10 @@
 
 The ordinary layout has the input's columns, then the predictions, and with checks ``check_failures`` at its end. Others
 are classes of their own, which stand in a table of strings or register under the entry-point group
-``airflow_batch_inference.layouts``. Invariants: what a layout writes depends on the job alone, but for the times that
-it is told, so that a part that is scored again has the same bytes; and no layout is imported before it is asked for.
+``airflow_batch_inference.layouts``.
+
+Invariants: what a layout writes depends on the job alone, but for the times that it is told, so that a part that is
+scored again has the same bytes; and no layout is imported before it is asked for.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """What scripts that were written for another platform expect of the place that they run in: the port of such contracts.
 
 Contracts stand in a table of strings, others register under the entry-point group
-``airflow_batch_inference.script_contracts``. Invariants: all of them hold at once, so that no script says which one it
-was written for; and the built-in ones come first, whose words messages use.
+``airflow_batch_inference.script_contracts``.
+
+Invariants: all of them hold at once, so that no script says which one it was written for; and the built-in ones come
+first, whose words messages use.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """URIs of other products: what they name there, and what this product has in their place.
 
-What a platform calls its own stands with its other contracts, under its scheme. Invariants: such a URI may hold a
-password in any place of it, so that only its scheme is shown.
+What a platform calls its own stands with its other contracts, under its scheme.
+
+Invariants: such a URI may hold a password in any place of it, so that only its scheme is shown.
 """
 
 from __future__ import annotations
