@@ -48,3 +48,7 @@ def test_what_may_name_another_platform(tool, text):
 )
 def test_what_may_not(tool, text):
     assert tool.PLATFORMS.search(tool.own_words(text)) is not None
+
+
+def test_nothing_else_names_another_platform(tool):
+    assert set(tool.strangers()) == tool.KNOWN.get("name of another platform", frozenset())
