@@ -29,7 +29,7 @@ class Registry:
     what
         What each of them is called in messages.
     group
-        The entry points' group.
+        The entry points' group; None: nobody else registers.
     built_in
         Name to ``module:object``.
     missing
@@ -37,7 +37,7 @@ class Registry:
     """
 
     what: str
-    group: str
+    group: str | None
     built_in: Mapping[str, str]
     missing: type[BatchInferenceError] = ConfigurationError
 
@@ -47,8 +47,8 @@ class Registry:
 
     def points(self) -> dict[str, EntryPoint]:
         """Return all entry points by name, built-in ones first; nobody takes the name of one of those."""
-        points = {name: EntryPoint(name, value, self.group) for name, value in self.built_in.items()}
-        for point in _entry_points(self.group, tuple(sys.path)):
+        points = {name: EntryPoint(name, value, self.group or "") for name, value in self.built_in.items()}
+        for point in () if self.group is None else _entry_points(self.group, tuple(sys.path)):
             points.setdefault(point.name, point)
         return points
 

@@ -1,4 +1,4 @@
-"""Checks that are given as polars expressions, as Wallaroo's pipelines take them: refused, with what to write."""
+"""Checks that are given as polars expressions, as pipelines elsewhere take them: refused, with what to write."""
 
 from __future__ import annotations
 

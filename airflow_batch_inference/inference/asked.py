@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from airflow_batch_inference.compat.wallaroo.result_columns import EVERYTHING, OUTPUT, ColumnChoice, require_different
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.jobs.result_columns import EVERYTHING, OUTPUT, ColumnChoice, require_different
 from airflow_batch_inference.predictors.nesting import nested
 
 if TYPE_CHECKING:
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from airflow_batch_inference.compat.wallaroo.result_columns import Leaf
     from airflow_batch_inference.inference.forms import Column
     from airflow_batch_inference.inference.scored import OnError
-    from airflow_batch_inference.jobs.result_columns import Leaf
 
 _DEFAULT = (EVERYTHING,)
 

@@ -1,4 +1,4 @@
-"""One frame that is scored in pieces, as Wallaroo's ``parallel_infer`` does, and the answer put together again.
+"""One frame that ``parallel_infer`` scores in pieces, and the answer put together again.
 
 Invariants: as many rows come back as were given, in their order; a piece that fails as a whole costs
 its own rows, whose outputs are null and whose ``error`` says why; and every column keeps its type.
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from airflow_batch_inference.jobs.result_columns import ERROR, INPUT, TIME, Leaf
+from airflow_batch_inference.compat.wallaroo.result_columns import ERROR, INPUT, TIME, Leaf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -70,7 +70,7 @@ def _column(
 
 
 class Answers(list[Any]):
-    """Answers in their order; ``await`` gives them too, as in Wallaroo, and there is nothing to wait for."""
+    """Answers in their order; ``await`` gives them too, and there is nothing to wait for."""
 
     __hash__ = object.__hash__  # type: ignore[assignment]  # asyncio.gather keeps what it waits for in a dict
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from airflow_batch_inference.checks.checks import Marked, judged, mark, parse_checks
+from airflow_batch_inference.compat.wallaroo.provenance import Provenance, marks_column, pipeline_version
+from airflow_batch_inference.compat.wallaroo.result_columns import ERROR, INPUT, OUTPUT, leaves
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.formats.csv.options import parse_csv_options
 from airflow_batch_inference.inference.arguments import refuses_unknown
@@ -31,8 +33,6 @@ from airflow_batch_inference.inference.pieces import (
 from airflow_batch_inference.inference.scored import Outputs, now_ms, readable, require_some_good_row, score
 from airflow_batch_inference.inference.taking import is_whole, take, take_frame, take_json
 from airflow_batch_inference.inference.threads import InTime, seconds
-from airflow_batch_inference.jobs.output_layout import Provenance, marks_column, pipeline_version
-from airflow_batch_inference.jobs.result_columns import ERROR, INPUT, OUTPUT, leaves
 from airflow_batch_inference.records import CheckCount, ReadOptions
 from airflow_batch_inference.sources.batches import Origin
 from airflow_batch_inference.storage.store import Storage
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from airflow_batch_inference.compat.wallaroo.result_columns import Leaf
     from airflow_batch_inference.inference.forms import Column, Form
     from airflow_batch_inference.inference.models import RequestPredictor, Scorer
-    from airflow_batch_inference.jobs.result_columns import Leaf
     from airflow_batch_inference.records import CheckResult
 
 

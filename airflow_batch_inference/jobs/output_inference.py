@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from airflow_batch_inference.checks.checks import columns_read
 from airflow_batch_inference.exceptions import EmptyDatasetError, TooManyRejectedRowsError
-from airflow_batch_inference.jobs.result_columns import ColumnChoice
+from airflow_batch_inference.jobs.output_layout import get_layout
 from airflow_batch_inference.predictors.isolation import Isolator
 from airflow_batch_inference.predictors.output_table import default_names
 from airflow_batch_inference.predictors.placeholder import placeholder_row
@@ -92,10 +92,9 @@ def without_columns(opened: Dataset, options: ScoringOptions, models: ModelGraph
 
 
 def _named_fields(options: ScoringOptions) -> list[str]:
-    """Return the fields of the input that checks and the choice of columns name."""
-    choice = options.result_columns or ColumnChoice()
-    paths = [*columns_read(options.checks), *choice.include, *choice.exclude]
-    return [path.removeprefix("in.") for path in paths if path.startswith("in.") and path != "in.*"]
+    """Return the fields of the input that checks and the layout name."""
+    checked = [path.removeprefix("in.") for path in columns_read(options.checks) if path.startswith("in.")]
+    return [*checked, *get_layout(options.layout).input_fields(options.layout_arguments)]
 
 
 def outputs_without_rows(predictor: Predictor, dataset: Dataset, request: ScoringRequest) -> pa.Schema:

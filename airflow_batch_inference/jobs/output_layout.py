@@ -1,144 +1,150 @@
-"""The output of a scoring job in another layout than "the input's columns, then the predictions".
+"""How the rows of a scoring job are written: the port of output layouts, and how a job finds the one that it asks for.
 
-With checks it has ``check_failures`` at its end; as Wallaroo's it has the columns of
-:mod:`~airflow_batch_inference.jobs.result_columns`. Invariants: all but ``metadata.elapsed`` depends on
-the job alone, so that a part that is scored again has the same bytes.
+The ordinary layout has the input's columns, then the predictions, and with checks ``check_failures`` at its end. Others
+are classes of their own, which stand in a table of strings or register under the entry-point group
+``airflow_batch_inference.layouts``.
+
+Invariants: what a layout writes depends on the job alone, but for the times that it is told, so that a part that is
+scored again has the same bytes; and no layout is imported before it is asked for.
 """
 
 from __future__ import annotations
 
-import uuid
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 
 from airflow_batch_inference.checks.checks import Check, Marked, columns_read, mark
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.jobs.result_columns import (
-    ANOMALY,
-    CHECKS,
-    ELAPSED,
-    INPUT,
-    LAST_MODEL,
-    METADATA,
-    OUTPUT,
-    TIME,
-    VERSION,
-    ColumnChoice,
-    Leaf,
-    leaves,
-    require_different,
-)
-from airflow_batch_inference.predictors.nesting import nested
-from airflow_batch_inference.records import fingerprint
+from airflow_batch_inference.predictors.shadow import challenger_column
+from airflow_batch_inference.registry import Registry
 from airflow_batch_inference.schema.casts import cast
 from airflow_batch_inference.schema.column_types import is_number, is_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Self
 
     from airflow_batch_inference.jobs.request import ScoringRequest
     from airflow_batch_inference.schema.inputs import InputPlan
 
-MODEL_TYPE = pa.struct([("model_name", pa.string()), ("model_sha", pa.string())])
-ELAPSED_TYPE = pa.list_(pa.int64())
-TIME_TYPE = pa.timestamp("ms")
-BESIDE = "out_"
-"""Begins the groups of challengers' columns."""
-_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "airflow-batch-inference")
+CHECKS = "check_failures"
+"""The column that counts how many checks hold for a row."""
+_LAYOUTS = Registry(
+    what="output layout",
+    group="airflow_batch_inference.layouts",
+    built_in={"wallaroo": "airflow_batch_inference.compat.wallaroo.layout:ResultLayout"},
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Provenance:
-    """What ``time`` and ``metadata.*`` say.
-
-    Attributes
-    ----------
-    time_ms
-        Milliseconds since 1970 in UTC: one value for all rows.
-    model_name, model_sha
-        Of the last model; no digest where it came from no file.
-    version
-        Of the models and checks together, a UUID.
-    """
-
-    time_ms: int
-    model_name: str
-    model_sha: str | None
-    version: str
-
-    def column(self, leaf: Leaf, rows: int, elapsed: Sequence[int]) -> pa.Array | None:
-        """Return one of these columns; None for another one.
-
-        Parameters
-        ----------
-        leaf
-            Which one.
-        rows
-            Its length.
-        elapsed
-            Nanoseconds: of reading the input, then of each step.
-        """
-        values: dict[Leaf, tuple[object, pa.DataType]] = {
-            Leaf("", TIME): (self.time_ms, TIME_TYPE),
-            Leaf(METADATA, ELAPSED, is_default=False): (list(elapsed), ELAPSED_TYPE),
-            Leaf(METADATA, LAST_MODEL, is_default=False): (
-                {"model_name": self.model_name, "model_sha": self.model_sha},
-                MODEL_TYPE,
-            ),
-            Leaf(METADATA, VERSION, is_default=False): (self.version, pa.string()),
-        }
-        if leaf not in values:
-            return None
-        value, kind = values[leaf]
-        return pa.repeat(pa.scalar(value, kind), rows) if rows else pa.array([], kind)
-
-
-def pipeline_version(digests: Iterable[str], checks: Iterable[Check]) -> str:
-    """Return the UUID (version 5) that models and checks have together.
-
-    Examples
-    --------
-    >>> pipeline_version(["a" * 64], ()) == pipeline_version(["b" * 64], ())
-    False
-    """
-    return str(uuid.uuid5(_NAMESPACE, fingerprint([list(digests), [asdict(check) for check in checks]])))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputLayout:
-    """How the rows of a job are written.
+class JobOutput:
+    """What a job writes, and of what it is made.
 
     Attributes
     ----------
     base
-        The ordinary output: passed-through columns, then predictions.
+        The ordinary output: passed-through columns, then predictions, then what is added to them.
     passthrough
         How many of them are passed through.
     checks
         Validation checks.
-    leaves
-        The columns, where they are Wallaroo's; None: the ordinary ones and ``check_failures``.
-    separator
-        Within their names; None: the fields of a parent are one column.
-    provenance
-        What ``time`` and ``metadata.*`` say.
     inputs
         Which columns the model takes; checks may read them though they are not passed through.
-    beside
-        The groups of challengers' columns, as Wallaroo has them.
+    challengers
+        The names of the challengers, whose columns are among the last ones.
+    model_name, model_sha256
+        Of the model that makes the predictions; no digest where it came from no file.
+    digests
+        Of all models.
+    time_ms
+        The run's time, in milliseconds since 1970 in UTC; None: it has none.
     """
 
     base: pa.Schema
     passthrough: int
     checks: tuple[Check, ...]
-    leaves: tuple[Leaf, ...] | None
-    separator: str | None
-    provenance: Provenance | None
     inputs: InputPlan
-    beside: tuple[str, ...] = ()
+    challengers: tuple[str, ...] = ()
+    model_name: str = ""
+    model_sha256: str | None = None
+    digests: tuple[str, ...] = ()
+    time_ms: int | None = None
+
+    @property
+    def passed(self) -> list[str]:
+        """The columns that are passed through."""
+        return list(self.base.names[: self.passthrough])
+
+    @property
+    def made(self) -> list[str]:
+        """The columns that models have made."""
+        return list(self.base.names[self.passthrough :])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputLayout:
+    """The ordinary layout, and what others override of it. It goes to other processes.
+
+    Attributes
+    ----------
+    output
+        What the job writes.
+    version
+        Another one where the same arguments and rows give other bytes than before: it is part of the job's key.
+    is_whole
+        Whether each output of a model is one column, of lists where a row has several values.
+    """
+
+    output: JobOutput
+    version: ClassVar[str] = "1"
+    is_whole: ClassVar[bool] = False
+
+    @classmethod
+    def of(cls, output: JobOutput, arguments: Mapping[str, Any]) -> Self:  # noqa: ARG003  # others take some
+        """Return the layout of a job.
+
+        Parameters
+        ----------
+        output
+            What the job writes.
+        arguments
+            What was given with the layout's name, of plain JSON types.
+
+        Raises
+        ------
+        ConfigurationError
+            An argument can never work, it names what is not there, or two columns would have one name.
+        """
+        if CHECKS in output.base.names:
+            message = (
+                f"The output has a column {CHECKS!r} of its own, and checks would add another one. Leave it out with "
+                "drop_columns, or rename it."
+            )
+            raise ConfigurationError(message)
+        return cls(output=output)
+
+    @classmethod
+    def input_fields(cls, arguments: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG003
+        """Return the fields of the input that the arguments name: a dataset without files is taken to have them."""
+        return ()
+
+    @staticmethod
+    def challenger_column(challenger: str, output: str) -> str:
+        """Return what an output of a challenger is called among the ordinary columns."""
+        return challenger_column(challenger, output)
+
+    @property
+    def base(self) -> pa.Schema:
+        """The ordinary output."""
+        return self.output.base
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """Validation checks."""
+        return self.output.checks
 
     @property
     def schema(self) -> pa.Schema:
@@ -148,33 +154,13 @@ class OutputLayout:
     @property
     def written_as(self) -> dict[str, str]:
         """Ordinary column to the name that it is written under, where it is written; with a dot where it is nested."""
-        if self.leaves is None:
-            return {name: name for name in self.base.names}
-        names = self.base.names
-        own = [Leaf(INPUT, name) for name in names[: self.passthrough]] + [
-            _made(name, self.beside) for name in names[self.passthrough :]
-        ]
-        there = set(self.leaves)
-        separator = self.separator or "."
-        return {name: leaf.named(separator) for name, leaf in zip(names, own, strict=True) if leaf in there}
+        return {name: name for name in self.base.names}
 
-    def mark(self, table: pa.Table, predicted: Sequence[pa.Array]) -> Marked:
-        """Evaluate the checks on scored rows."""
-        rows = table.num_rows
-        if not rows:
-            return Marked({check.name: np.zeros(0, dtype=bool) for check in self.checks}, 0)
-        kinds = dict(zip(self.inputs.columns, self.inputs.types, strict=True))
-        labels = self.base.names[self.passthrough :]
-        columns: dict[str, pa.Array | pa.ChunkedArray] = {
-            _made(name, self.beside).path: values for name, values in zip(labels, predicted, strict=True)
-        }
-        wanted = columns_read(self.checks)
-        for name in table.column_names:
-            if f"{INPUT}.{name}" in wanted:
-                columns[f"{INPUT}.{name}"] = as_number(table.column(name), kinds.get(name), name)
-        return mark(self.checks, columns, rows)
+    def checked_as(self, made: str) -> str:
+        """Return what checks call a column that a model has made."""
+        return f"out.{made}"
 
-    def table(self, base: pa.Table, marked: Marked, elapsed: Sequence[int] = (0, 0)) -> pa.Table:
+    def table(self, base: pa.Table, marked: Marked, elapsed: Sequence[int] = (0, 0)) -> pa.Table:  # noqa: ARG002
         """Return rows as they are written.
 
         Parameters
@@ -186,38 +172,64 @@ class OutputLayout:
         elapsed
             Nanoseconds: of reading these rows, then of each step.
         """
-        if self.leaves is None:
-            return base.append_column(CHECKS, marked.failures)
-        columns = {leaf: self._column(leaf, base, marked, elapsed) for leaf in self.leaves}
-        if self.separator is None:
-            return pa.table(nested({(leaf.group, leaf.name): values for leaf, values in columns.items()}))
-        return pa.table(list(columns.values()), names=[leaf.named(self.separator) for leaf in columns])
+        return base.append_column(CHECKS, marked.failures)
 
-    def _column(self, leaf: Leaf, base: pa.Table, marked: Marked, elapsed: Sequence[int]) -> pa.Array | pa.ChunkedArray:
-        if leaf.group in (INPUT, OUTPUT):
-            return base.column(leaf.name)
-        if leaf.group in self.beside:
-            return base.column(leaf.path)
-        if leaf.group == ANOMALY or leaf.name == CHECKS:
-            return marks_column(leaf, marked)
-        return self.provenance.column(leaf, base.num_rows, elapsed) if self.provenance else None
+    def mark(self, table: pa.Table, predicted: Sequence[pa.Array]) -> Marked:
+        """Evaluate the checks on scored rows."""
+        rows = table.num_rows
+        if not rows:
+            return Marked({check.name: np.zeros(0, dtype=bool) for check in self.checks}, 0)
+        columns: dict[str, pa.Array | pa.ChunkedArray] = {
+            self.checked_as(name): values for name, values in zip(self.output.made, predicted, strict=True)
+        }
+        wanted, kinds = columns_read(self.checks), self._kinds()
+        for name in table.column_names:
+            if f"in.{name}" in wanted:
+                columns[f"in.{name}"] = as_number(table.column(name), kinds.get(name), name)
+        return mark(self.checks, columns, rows)
+
+    def try_checks(self, there: pa.Schema) -> None:
+        """Evaluate the checks on no rows: names and types are then known to be right before the first row is scored.
+
+        Raises
+        ------
+        ConfigurationError
+            A check names what is not there, or compares what cannot be compared.
+        """
+        kinds = self._kinds()
+        columns = {
+            f"in.{field.name}": as_number(pa.chunked_array([], field.type), kinds.get(field.name), field.name)
+            for field in there
+        }
+        for field in list(self.base)[self.output.passthrough :]:
+            columns[self.checked_as(field.name)] = pa.chunked_array([], field.type)
+        mark(self.checks, columns, 0)
+
+    def _kinds(self) -> dict[str, pa.DataType]:
+        inputs = self.output.inputs
+        return dict(zip(inputs.columns, inputs.types, strict=True))
 
 
-def _made(name: str, beside: Sequence[str]) -> Leaf:
-    """Return the place of what a model made: a challenger's columns have a group of their own, which ``beside`` has."""
-    group, dot, output = name.partition(".")
-    return Leaf(group, output) if dot and group in beside else Leaf(OUTPUT, name)
+def layout_names() -> tuple[str, ...]:
+    """Return the names of all layouts but the ordinary one, built-in ones first; imports none of them."""
+    return _LAYOUTS.names()
 
 
-def marks_column(leaf: Leaf, marked: Marked) -> pa.Array:
-    """Return ``check_failures``, ``anomaly.count`` or ``anomaly.<check>``."""
-    return pa.array(marked.by_check[leaf.name]) if leaf.name in marked.by_check and leaf.group else marked.failures
+def get_layout(name: str | None) -> type[OutputLayout]:
+    """Return a layout by its name; the ordinary one for None.
 
+    Raises
+    ------
+    ConfigurationError
+        There is none of that name, or it cannot be imported.
 
-def as_number(values: pa.ChunkedArray, kind: pa.DataType | None, name: str) -> pa.ChunkedArray:
-    """Return text that the model takes as numbers as those numbers; other values as they are."""
-    is_parsed = kind is not None and is_number(kind) and is_text(values.type)
-    return cast(values, kind, name) if is_parsed else values
+    Examples
+    --------
+    >>> get_layout(None).challenger_column("b", "risk")
+    'b.risk'
+    """
+    layout: type[OutputLayout] = OutputLayout if name is None else _LAYOUTS.load(name)
+    return layout
 
 
 def make_output_layout(
@@ -227,7 +239,7 @@ def make_output_layout(
     inputs: InputPlan,
     there: pa.Schema,
 ) -> OutputLayout | None:
-    """Return the layout that a job asks for; None for the ordinary output.
+    """Return the layout that a job asks for; None for the ordinary output without checks.
 
     Parameters
     ----------
@@ -243,64 +255,26 @@ def make_output_layout(
     ConfigurationError
         A check or a column that is asked for names what is not there, or two columns would have one name.
     """
-    options = request.options
-    is_wallaroo = options.output_schema == "wallaroo"
-    if not is_wallaroo and not options.checks:
+    options, last = request.options, request.models.output_model.record
+    if options.layout is None and not options.checks:
         return None
-    found = None
-    choice = options.result_columns or ColumnChoice()
-    beside = _groups_of_challengers(request) if is_wallaroo else ()
-    if is_wallaroo:
-        made = [_made(name, beside) for name in base.names[len(passthrough) :]]
-        outputs = [leaf.name for leaf in made if leaf.group == OUTPUT]
-        others = [leaf for leaf in made if leaf.group != OUTPUT]
-        found = choice.of(leaves(passthrough, outputs, [check.name for check in options.checks], beside=others))
-        require_different([leaf.named(choice.separator or ".") for leaf in found])
-    elif CHECKS in base.names:
-        message = (
-            f"The output has a column {CHECKS!r} of its own, and checks would add another one. Leave it out with "
-            "drop_columns, or rename it."
-        )
-        raise ConfigurationError(message)
-    layout = OutputLayout(
+    output = JobOutput(
         base=base,
         passthrough=len(passthrough),
         checks=options.checks,
-        leaves=found,
-        separator=choice.separator,
-        provenance=_provenance(request) if is_wallaroo else None,
         inputs=inputs,
-        beside=beside,
+        challengers=request.models.challenger_names,
+        model_name=last.name,
+        model_sha256=last.sha256,
+        digests=tuple(source.record.sha256 for source in request.models.sources()),
+        time_ms=options.time_ms,
     )
-    _try_checks(layout, there)
+    layout = get_layout(options.layout).of(output, options.layout_arguments)
+    layout.try_checks(there)
     return layout
 
 
-def _groups_of_challengers(request: ScoringRequest) -> tuple[str, ...]:
-    return tuple(f"{BESIDE}{name}" for name in request.models.challenger_names)
-
-
-def _provenance(request: ScoringRequest) -> Provenance:
-    time_ms, last = request.options.time_ms, request.models.output_model.record
-    if time_ms is None:
-        message = "output_schema is 'wallaroo', whose column time needs a time of the run; this run has none."
-        raise ConfigurationError(message)
-    digests = [source.record.sha256 for source in request.models.sources()]
-    return Provenance(
-        time_ms=time_ms,
-        model_name=last.name,
-        model_sha=last.sha256,
-        version=pipeline_version(digests, request.options.checks),
-    )
-
-
-def _try_checks(layout: OutputLayout, there: pa.Schema) -> None:
-    """Evaluate the checks on no rows: names and types are then known to be right before the first row is scored."""
-    kinds = dict(zip(layout.inputs.columns, layout.inputs.types, strict=True))
-    columns = {
-        f"{INPUT}.{field.name}": as_number(pa.chunked_array([], field.type), kinds.get(field.name), field.name)
-        for field in there
-    }
-    for field in list(layout.base)[layout.passthrough :]:
-        columns[_made(field.name, layout.beside).path] = pa.chunked_array([], field.type)
-    mark(layout.checks, columns, 0)
+def as_number(values: pa.ChunkedArray, kind: pa.DataType | None, name: str) -> pa.ChunkedArray:
+    """Return text that the model takes as numbers as those numbers; other values as they are."""
+    is_parsed = kind is not None and is_number(kind) and is_text(values.type)
+    return cast(values, kind, name) if is_parsed else values

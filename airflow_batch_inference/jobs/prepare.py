@@ -23,7 +23,7 @@ from airflow_batch_inference.formats.written_types import require_writable
 from airflow_batch_inference.jobs.columns import kept_columns, match_columns, passed_columns, require_everywhere
 from airflow_batch_inference.jobs.input_types import request_reading
 from airflow_batch_inference.jobs.output_inference import outputs_of, outputs_without_rows, without_columns
-from airflow_batch_inference.jobs.output_layout import OutputLayout, make_output_layout
+from airflow_batch_inference.jobs.output_layout import OutputLayout, get_layout, make_output_layout
 from airflow_batch_inference.jobs.plan import mini_batch_rows
 from airflow_batch_inference.jobs.quarantine import QUARANTINE_COLUMNS
 from airflow_batch_inference.predictors.call import Call
@@ -229,13 +229,13 @@ def _predictor(
     validation: InputValidation | None,
     inferred: InferredOutputs | None = None,
 ) -> Predictor:
-    options = request.options
+    options, layout = request.options, get_layout(request.options.layout)
     call = Call(
         methods=options.methods,
         kwargs=options.predict_kwargs,
         threshold=options.decision_threshold,
         explain=_explain(options, request.models.output_model.record),
-        whole=options.output_schema == "wallaroo",
+        whole=layout.is_whole,
     )
     return models.predictor(
         PredictorSetup(
@@ -246,7 +246,7 @@ def _predictor(
             is_secret=bool(request.policy.redact_columns),
             labels=options.label_columns,
             inferred=inferred,
-            as_wallaroo=call.whole,
+            challenger_column=layout.challenger_column,
         )
     )
 
@@ -341,6 +341,7 @@ def _fingerprint(
         "order": [file.uri for file in identity],
         "schema": {column.name: str(column.type) for column in dataset.schema},
         "options": asdict(request.options),
+        **({"layout": get_layout(request.options.layout).version} if request.options.layout else {}),
         "policy": asdict(request.policy),
         "profile": request.baseline.data_sha256 if request.baseline else None,
         "batch_id": request.destination.batch_id,

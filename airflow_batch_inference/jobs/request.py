@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
 from airflow_batch_inference.jobs.plan import BATCH_BYTES
 from airflow_batch_inference.processes.surroundings import require_variables
 from airflow_batch_inference.records import CsvOptions
@@ -16,30 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from airflow_batch_inference.checks.checks import Check
-    from airflow_batch_inference.jobs.result_columns import ColumnChoice
     from airflow_batch_inference.predictors.explanations import Explain
     from airflow_batch_inference.predictors.graphs.base import ModelGraph
     from airflow_batch_inference.records import BaselineRecord, ColumnSpec, ModelRecord, TaskKey
     from airflow_batch_inference.trees.fast_model import Accelerate
-
-
-OUTPUT_SCHEMAS = ("wallaroo",)
-"""Whose columns the output may have."""
-
-
-def require_output_schema(word: str | None) -> str | None:
-    """Return an output schema's name, or None.
-
-    Raises
-    ------
-    ConfigurationError
-        There is none of that name.
-    """
-    if word is not None and word not in OUTPUT_SCHEMAS:
-        there = ", ".join(map(repr, OUTPUT_SCHEMAS))
-        message = f"output_schema is {word!r}; it must be one of {there}, or None{did_you_mean(word, OUTPUT_SCHEMAS)}."
-        raise ConfigurationError(message)
-    return word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +38,10 @@ class ScoringOptions:
     keep: bool = True
     decision_threshold: float | None = None
     explain: Explain | None = None
-    output_schema: str | None = None
-    """One of :data:`OUTPUT_SCHEMAS`; None: the input's columns, then the predictions."""
-    result_columns: ColumnChoice | None = None
-    """Which columns the output has as Wallaroo's; None: the default ones."""
+    layout: str | None = None
+    """A name of :mod:`~airflow_batch_inference.jobs.output_layout`; None: the input's columns, then the predictions."""
+    layout_arguments: Mapping[str, Any] = field(default_factory=dict)
+    """What the layout is given, of plain JSON types."""
     checks: tuple[Check, ...] = ()
     csv: CsvOptions = field(default_factory=CsvOptions)
     """What CSV files look like."""

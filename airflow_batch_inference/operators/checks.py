@@ -33,7 +33,6 @@ def layout_options(context: Context, layout: WallarooLayout | None, checks: Mapp
         One of them can never work.
     """
     from airflow_batch_inference.checks.checks import parse_checks
-    from airflow_batch_inference.jobs.result_columns import ColumnChoice
 
     options: dict[str, Any] = {"checks": parse_checks(checks)}
     if layout is None:
@@ -41,10 +40,12 @@ def layout_options(context: Context, layout: WallarooLayout | None, checks: Mapp
     asked = layout.parse_all()
     return {
         **options,
-        "output_schema": "wallaroo",
-        "result_columns": ColumnChoice(
-            include=asked["columns"], exclude=asked["exclude"], separator=asked["separator"]
-        ),
+        "layout": "wallaroo",
+        "layout_arguments": {
+            "include": list(asked["columns"]),
+            "exclude": list(asked["exclude"]),
+            "separator": asked["separator"],
+        },
         "time_ms": run_time_ms(context),
     }
 

@@ -13,7 +13,7 @@ from airflow_batch_inference.drift.analysis import Roles
 from airflow_batch_inference.drift.monitor import Current
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError, did_you_mean
 from airflow_batch_inference.jobs.input_types import baseline_reading, model_reading
-from airflow_batch_inference.jobs.result_columns import CHECKS
+from airflow_batch_inference.jobs.output_layout import CHECKS
 from airflow_batch_inference.operators.baselines import given_baseline
 from airflow_batch_inference.operators.inputs import read
 from airflow_batch_inference.predictors.nesting import written_fields

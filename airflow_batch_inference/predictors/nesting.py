@@ -1,4 +1,4 @@
-"""Columns that hold the fields of a parent, as Wallaroo has them without a separator."""
+"""Columns that hold the fields of a parent: how they are made, what the fields are called, and how they are read."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def nested(columns: Mapping[tuple[str, str], pa.Array | pa.ChunkedArray]) -> dic
 
 
 def written_fields(record: PredictionSetRecord) -> list[str]:
-    """Return what the columns of an output are called that are inputs or predictions, where they are Wallaroo's.
+    """Return what the columns of an output are called that are inputs or predictions, where the layout renames them.
 
     Fields of a parent are called as if ``.`` stood between them.
     """

@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from airflow_batch_inference.sources.batches import MiniBatch
 
 
-def challenger_column(challenger: str, output: str, *, as_wallaroo: bool = False) -> str:
-    """Return what an output of a challenger is called.
+def challenger_column(challenger: str, output: str) -> str:
+    """Return what an output of a challenger is called, where no layout has a name of its own.
 
     Examples
     --------
-    >>> challenger_column("b", "risk"), challenger_column("b", "risk", as_wallaroo=True)
-    ('b.risk', 'out_b.risk')
+    >>> challenger_column("b", "risk")
+    'b.risk'
     """
-    return f"out_{challenger}.{output}" if as_wallaroo else f"{challenger}.{output}"
+    return f"{challenger}.{output}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,8 +50,8 @@ class ShadowPredictor:
         That make the predictions.
     rule
         What a disagreement is of numbers.
-    as_wallaroo
-        How challengers' columns are named; see :func:`challenger_column`.
+    column
+        Names a challenger's columns, by its name and the output's; see :func:`challenger_column`.
     on_progress
         Called with a challenger's name before it predicts, and with nothing afterwards, so that a supervisor knows
         which one has ended the process.
@@ -62,7 +62,7 @@ class ShadowPredictor:
     challengers: tuple[Challenger, ...]
     methods: tuple[str, ...] = ("predict",)
     rule: DisagreementRule = field(default_factory=DisagreementRule)
-    as_wallaroo: bool = False
+    column: Callable[[str, str], str] = challenger_column
     on_progress: Callable[[str], None] = lambda name: None  # noqa: ARG005
 
     @property
@@ -72,7 +72,7 @@ class ShadowPredictor:
 
     def _columns_of(self, challenger: Challenger) -> list[str]:
         outputs = challenger.outputs.schema.names if challenger.outputs is not None else []
-        return [challenger_column(challenger.name, name, as_wallaroo=self.as_wallaroo) for name in outputs]
+        return [self.column(challenger.name, name) for name in outputs]
 
     @property
     def added(self) -> int:

@@ -319,7 +319,7 @@ class PredictionSetRecord(Record):
 
     @property
     def is_nested(self) -> bool:
-        """Whether its columns hold the fields of a parent (``in``, ``out``), as Wallaroo has them without separator."""
+        """Whether its columns hold the fields of a parent, such as ``in`` and ``out``."""
         return not set(self.input_names) <= {column.name for column in self.columns}
 
     @property

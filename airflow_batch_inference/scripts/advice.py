@@ -1,4 +1,4 @@
-"""What to do here about errors of scripts that were written for Azure ML, or for another Python.
+"""What to do here about errors of scripts that were written for another platform, or for another Python.
 
 Invariants: the script's own error stays as it is; the advice stands behind it.
 """
@@ -9,24 +9,9 @@ import re
 import sys
 from dataclasses import dataclass
 
-MODEL_DIR = "AZUREML_MODEL_DIR"
+from airflow_batch_inference.scripts.contracts import contracts, model_variables
+
 _MISSING = re.compile(r"No module named '([^']+)'")
-_AZURE = re.compile(r"^(azureml|azure\.ai\.ml|azureml_user|mltable)(\.|_|$)")
-_OFFLINE = re.compile(r"_OfflineRun|OfflineRun|RunEnvironmentException|azureml\.|ModelNotFoundException")
-_COUNTERPARTS = (
-    (r"get_model_path|azureml\.core\.model|\bModel\b", f"os.environ['{MODEL_DIR}'] is the model's folder (model=)"),
-    (
-        r"get_context|\bRun\b",
-        "there is no run to ask: values come by environment_variables and program_arguments, and print and logging log",
-    ),
-    (r"EntryScript|azureml_user", "logging.getLogger() logs, and os.environ['AZUREML_BI_OUTPUT_PATH'] is the output"),
-    (r"Workspace|MLClient", "there is no workspace: give model=, dataset= and conn_id="),
-    (r"Dataset|Datastore|mltable|fsspec", "run() is given the paths of dataset='s files"),
-)
-_EVERYTHING = (
-    f"a model is given by model= and lies in os.environ['{MODEL_DIR}'], other values come by environment_variables and "
-    "program_arguments"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +59,14 @@ def advice_on(error: str, lines: str, place: Place) -> str:
     >>> advice_on("ValueError: x", "", Place())
     ''
     """
+    for contract in contracts():
+        found = contract.advice(error, lines)
+        if found is not None:
+            return f" {found}"
     missing = _MISSING.search(error)
-    is_azure = missing is not None and (_AZURE.match(missing[1]) or (missing[1] == "azure" and "azure.ai.ml" in lines))
-    if missing is not None and not is_azure:
+    if missing is not None:
         return f" {place.install(missing[1].partition('.')[0])}"
-    if missing is not None or _OFFLINE.search(error):
-        found = [what for pattern, what in _COUNTERPARTS if re.search(pattern, lines)] or [_EVERYTHING]
-        return f" Scripts run without Azure ML's own packages here: {'; '.join(found)}. Leave the import out."
-    if MODEL_DIR in error and "KeyError" in error:
-        return f" {MODEL_DIR} is set where a model is given: model='/path/of/the/model'."
+    for name in model_variables() if "KeyError" in error else ():
+        if name in error:
+            return f" {name} is set where a model is given: model='/path/of/the/model'."
     return ""

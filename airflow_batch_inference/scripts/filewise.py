@@ -1,4 +1,4 @@
-"""Scoring files without a script: the model's ``predict`` once a file, as Azure ML does for MLflow models.
+"""Scoring files without a script: the model's ``predict`` once a file, as batch endpoints do for models.
 
 Invariants: the model is loaded with every check that a model record asks for; a file that cannot be read fails the job
 with its path; and ``row`` counts within its file.

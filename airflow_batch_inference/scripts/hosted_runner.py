@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_batch_inference.exceptions import ScriptError
 from airflow_batch_inference.processes.surroundings import needed, places_of_stores
+from airflow_batch_inference.scripts.contracts import output_variables
 from airflow_batch_inference.scripts.hosted import main as program
 from airflow_batch_inference.scripts.hosted import wire
 from airflow_batch_inference.scripts.hosted.script import openings
@@ -129,6 +130,7 @@ class HostedRunner:
                 "sha256": self.sha256,
                 "arguments": list(settings.program_arguments),
                 "logging_level": settings.logging_level.upper(),
+                "outputs": os.environ[output_variables()[0]],
             }
         )
 

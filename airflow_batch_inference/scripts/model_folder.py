@@ -1,6 +1,6 @@
-"""What ``AZUREML_MODEL_DIR`` is, for scripts of either kind: the folder that holds the model, or the model's folder.
+"""Where a script finds its model: in the folder that holds the model, or in the model's own.
 
-Azure ML keeps the name of a model's folder below it (``DIR/heart-classifier/model.pkl``); other scripts take it for the
+Some scripts expect the name of the model's folder below it (``DIR/heart-classifier/model.pkl``); others take it for the
 folder itself (``DIR/model.pkl``).
 
 Invariants: it is one of the two, never a mixture, in which ``glob(DIR/*/*.pkl)`` could find a file that is none of the
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.scripts.contracts import model_variables, told
 from airflow_batch_inference.scripts.settings import MODEL
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _NOT_THERE = re.compile(r"FileNotFound|NotADirectory|IsADirectory|IndexError|Sto
 
 @dataclass(slots=True)
 class ModelFolder:
-    """The folders that ``AZUREML_MODEL_DIR`` may be, and which of them it is.
+    """The folders that a script may be told of, and which of them it is.
 
     Attributes
     ----------
@@ -54,7 +55,7 @@ class ModelFolder:
     @property
     def variables(self) -> dict[str, str]:
         """What the worker processes get."""
-        return {"AZUREML_MODEL_DIR": self.choices[self.at]} if self.choices else {}
+        return dict.fromkeys(model_variables(), self.choices[self.at]) if self.choices else {}
 
     def filled(self, arguments: Sequence[str]) -> tuple[str, ...]:
         """Put the model's path into the arguments of a script.
@@ -94,7 +95,7 @@ class ModelFolder:
             return error
         errors = [*self._errors, error]
         shown = next((at for at, each in enumerate(errors) if not _NOT_THERE.search(each)), 0)
-        text = f"{errors[shown].rstrip()}\nAZUREML_MODEL_DIR held: {_held(Path(self.choices[shown]))}."
+        text = f"{errors[shown].rstrip()}\n{told(model_variables())} held: {_held(Path(self.choices[shown]))}."
         if len(errors) > 1:
             other = errors[1 - shown].partition("\n")[0].rstrip(".")
             text += f" It was tried as {_held(Path(self.choices[1 - shown]), 3)} as well: {other}."

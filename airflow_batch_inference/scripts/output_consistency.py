@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ScriptError
+from airflow_batch_inference.scripts.contracts import output_variables, told
 
 if TYPE_CHECKING:
     from airflow_batch_inference.records import ColumnSpec, MiniBatchReceipt
@@ -83,9 +84,9 @@ class Agreement:
         if taken is not None:
             what = name if shared is None else f"{name} below {shared}"
             message = (
-                f"Both {self._described[taken]} and {self._described[index]} wrote {what} to AZUREML_BI_OUTPUT_PATH: "
-                "one would replace the other. Name each file after its input file, with its folder, and never append "
-                "to a file that is there."
+                f"Both {self._described[taken]} and {self._described[index]} wrote {what} to "
+                f"{told(output_variables())}: one would replace the other. Name each file after its input file, with "
+                "its folder, and never append to a file that is there."
             )
             raise ScriptError(message)
         self._owners[name] = index

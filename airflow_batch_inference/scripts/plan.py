@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ConfigurationError, EmptyDatasetError
 from airflow_batch_inference.ledger.accounting import row_hash
-from airflow_batch_inference.scripts.mltable import without_mltables
+from airflow_batch_inference.scripts.contracts import contracts
 from airflow_batch_inference.sources.listing import list_dataset
 from airflow_batch_inference.storage.uris import plain_uris
 
@@ -81,8 +81,9 @@ def list_items(dataset: object, storage: Storage, *, recursive: bool, on_empty: 
     if not isinstance(given, (list, tuple)) or not all(isinstance(uri, str) for uri in given):
         message = "A scoring script gets files: give dataset a file, a folder, a glob, or a list of URIs."
         raise ConfigurationError(message)
-    listed = [each.file for each in list_dataset(given, storage, recursive=recursive, tables=False)]
-    files = without_mltables(listed, storage)
+    files: Sequence[DataFile] = [each.file for each in list_dataset(given, storage, recursive=recursive, tables=False)]
+    for contract in contracts():
+        files = contract.listed(files, storage)
     if not files and on_empty == "fail":
         below = "" if recursive else " (files of sub-folders count with recursive=True)"
         message = (

@@ -117,7 +117,7 @@ def as_frame(
     if rows and all(isinstance(row, Mapping) for row in rows):
         return pd.DataFrame(rows)
     widths = {len(row) if _is_row(row) else None for row in rows}
-    if len(widths) > 1:  # as Azure ML writes what is no row
+    if len(widths) > 1:  # which is no table: each is its text
         _require_one_label(labels)
         note("run() returned elements of several lengths, which are written as their text, in one column")
         rows, widths = [_as_text(row) if _is_row(row) else row for row in rows], {None}

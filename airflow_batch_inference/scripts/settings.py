@@ -1,4 +1,4 @@
-"""The settings of a scoring script: Azure ML's own defaults, checked once.
+"""The settings of a scoring script, with the defaults of batch endpoints, checked once.
 
 Invariants: ``max_attempts`` counts attempts, not retries, and the thresholds hold for the whole input.
 """
@@ -13,15 +13,13 @@ from typing import TYPE_CHECKING, Any
 from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
 from airflow_batch_inference.formats.names import COMPRESSIONS, OUTPUT_SUFFIXES, SUFFIXES
 from airflow_batch_inference.processes.surroundings import require_variables
+from airflow_batch_inference.scripts.contracts import model_variables, output_variables
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 OUTPUT_ACTIONS = ("append_row", "summary_only")
 LOGGING_LEVELS = ("warning", "info", "debug")
-MODEL_VARIABLE, OUTPUT_VARIABLE = "AZUREML_MODEL_DIR", "AZUREML_BI_OUTPUT_PATH"
-"""The environment variables by which a script finds its model, and where its files go."""
-RESERVED = (MODEL_VARIABLE, OUTPUT_VARIABLE)
 UNLIMITED = -1
 MODEL, OUTPUT = "${model}", "${output}"
 """What stands for the paths of the model and of the output folder in ``program_arguments``."""
@@ -190,7 +188,8 @@ def require_script_variables(variables: Mapping[str, str]) -> None:
         Names one.
     """
     require_variables(variables)
+    reserved = {*model_variables(), *output_variables()} if variables else set()
     for name in variables:
-        if name in RESERVED:
+        if name in reserved:
             message = f"environment_variables sets {name}, which tells the script its folders. Leave it out."
             raise ConfigurationError(message)

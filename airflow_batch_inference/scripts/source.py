@@ -82,7 +82,7 @@ class UserScript:
     storage
         Reaches both.
     model_uri
-        File or folder that the script finds by ``AZUREML_MODEL_DIR``; None: it needs none.
+        File or folder that the script finds by an environment variable (:mod:`.contracts`); None: it needs none.
     model_sha256
         The digest that the model must have; None: any.
     model_record_uri

@@ -1,11 +1,19 @@
 """URIs of other products: what they name there, and what this product has in their place.
 
+What a platform calls its own stands with its other contracts, under its scheme.
+
 Invariants: such a URI may hold a password in any place of it, so that only its scheme is shown.
 """
 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+from airflow_batch_inference.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _DATABASES = (
     "athena|awsathena|bigquery|cassandra|clickhouse|cockroachdb|databricks|db2|dremio|duckdb|exa|exasol|hana|hive|"
@@ -21,13 +29,6 @@ _ADVICE = (
         ),
     ),
     (
-        re.compile(r"store://", re.IGNORECASE),
-        (
-            "it is a name in another platform's store. Give the URI of the file itself, which is called the artifact's "
-            "target_path (s3://…, or a mounted path); a model's statistics there are what baseline= takes"
-        ),
-    ),
-    (
         re.compile(r"mlflow-artifacts:/", re.IGNORECASE),
         (
             "it is a place that only MLflow's server knows. Give LoadModelOperator(model_uri=…) the model as "
@@ -38,13 +39,14 @@ _ADVICE = (
         re.compile(r"(?:models|runs):/", re.IGNORECASE),
         "it is a model of MLflow's, which LoadModelOperator(model_uri=…) takes. Give the output of that task here",
     ),
-    (
-        re.compile(r"azureml:", re.IGNORECASE),
-        (
-            "it is a name in an Azure ML workspace. Give the URI of the file itself (abfss://container/…; an Airflow "
-            "connection names the account), or a mounted path"
-        ),
-    ),
+)
+_PLATFORMS = Registry(
+    what="scheme of a platform",
+    group=None,  # every URI of a DAG file is asked for, and entry points take tens of milliseconds to read
+    built_in={
+        "azureml": "airflow_batch_inference.compat.azureml.uris:advice_for",
+        "store": "airflow_batch_inference.compat.mlrun.uris:advice_for",
+    },
 )
 
 
@@ -56,6 +58,10 @@ def advice_for(uri: str) -> str | None:
     >>> advice_for("postgresql://user:secret@host/db")[:20], advice_for("s3://bucket/day.parquet")
     ('it names a database,', None)
     """
+    scheme = uri.partition(":")[0].lower()
+    if scheme in _PLATFORMS.built_in:
+        advise: Callable[[str], str | None] = _PLATFORMS.load(scheme)
+        return advise(uri)
     return next((advice for pattern, advice in _ADVICE if pattern.match(uri)), None)
 
 

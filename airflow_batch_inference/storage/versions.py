@@ -21,7 +21,7 @@ _SECOND_NS = 1_000_000_000
 _TICK_NS = 20_000_000
 """How far apart two changes are at least that a local file system tells apart: some 10 ms, in most kernels."""
 _NAMED = (
-    *("generation", "etag", "version_id", "versionid"),  # gs://, s3:// and their like, Azure's
+    *("generation", "etag", "version_id", "versionid"),  # gs://, s3:// and their like, abfs://
     *("md5hash", "md5", "content_md5", "checksum", "sha", "sha256", "sha1", "hex", "blob_id"),
 )
 """What stores call a version, or a digest of the bytes, in lower case, the surest first."""
@@ -90,7 +90,7 @@ def told_version(info: dict[str, Any]) -> str:
     ('9f', '')
     """
     told = {str(name).lower(): value for name, value in info.items()}
-    settings = told.get("content_settings")  # Azure's
+    settings = told.get("content_settings")  # of blobs
     if settings is not None:
         told.setdefault("content_md5", getattr(settings, "content_md5", None))
     for name in _NAMED:

@@ -92,7 +92,7 @@ def test_its_outputs_have_the_names_that_its_own_record_gives(shadow, make_model
     )
     _, output, _ = shadow(b=chain)
     assert output.column_names[-1] == "b.risk"
-    assert (challenger_column("b", "x"), challenger_column("b", "x", as_wallaroo=True)) == ("b.x", "out_b.x")
+    assert challenger_column("b", "risk") == "b.risk"
 
 
 def test_it_may_take_other_columns_than_the_champion(shadow, make_model, source):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _SHARES = "airflow_batch_inference.drift.metrics.shares"
 _VALUES = "airflow_batch_inference.drift.metrics.values"
-_MLRUN = "airflow_batch_inference.compat.mlrun.metrics"
+_COMPAT = "airflow_batch_inference.compat"
 _METRICS = Registry(
     what="metric",
     group="airflow_batch_inference.metrics",
@@ -34,10 +34,10 @@ _METRICS = Registry(
         "chi2": f"{_SHARES}:ChiSquared",
         "ks_low": f"{_VALUES}:KolmogorovSmirnovLow",
         "ks_high": f"{_VALUES}:KolmogorovSmirnovHigh",
-        "mlrun_drift": f"{_MLRUN}:MlrunDrift",
-        "mlrun_tvd": f"{_MLRUN}:MlrunTotalVariation",
-        "mlrun_hellinger": f"{_MLRUN}:MlrunHellinger",
-        "mlrun_kld": f"{_MLRUN}:MlrunKullbackLeibler",
+        "mlrun_drift": f"{_COMPAT}.mlrun.metrics:MlrunDrift",
+        "mlrun_tvd": f"{_COMPAT}.mlrun.metrics:MlrunTotalVariation",
+        "mlrun_hellinger": f"{_COMPAT}.mlrun.metrics:MlrunHellinger",
+        "mlrun_kld": f"{_COMPAT}.mlrun.metrics:MlrunKullbackLeibler",
     },
 )
 

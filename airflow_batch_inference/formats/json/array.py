@@ -1,4 +1,4 @@
-"""A JSON list of objects, as pandas and Wallaroo write frames (``orient="records"``), read as JSON lines.
+"""A JSON list of objects, as pandas writes frames (``orient="records"``), read as JSON lines.
 
 Invariants: memory holds some rows, never the file; each row's text goes on as it is, digit for digit; and other forms
 of JSON are refused by name, since one of them would be read as a single row.

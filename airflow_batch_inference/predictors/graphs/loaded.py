@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from airflow_batch_inference.predictors.call import Call, StepModel, inner_call
 from airflow_batch_inference.predictors.chain import WiredPredictor, chain_behind
+from airflow_batch_inference.predictors.shadow import challenger_column
 from airflow_batch_inference.predictors.wiring import Wiring
 from airflow_batch_inference.schema.inputs import InputPlan, plan_inputs
 
@@ -46,8 +47,8 @@ class PredictorSetup:
         What the user calls predictions.
     inferred
         What the first rows have told; None: they are still to come.
-    as_wallaroo
-        How challengers' columns are named; see :func:`~airflow_batch_inference.predictors.shadow.challenger_column`.
+    challenger_column
+        Names a challenger's columns; see :func:`~airflow_batch_inference.predictors.shadow.challenger_column`.
     """
 
     inputs: InputPlan
@@ -57,7 +58,7 @@ class PredictorSetup:
     is_secret: bool = False
     labels: tuple[str, ...] | None = None
     inferred: InferredOutputs | None = None
-    as_wallaroo: bool = False
+    challenger_column: Callable[[str, str], str] = challenger_column
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,7 +94,7 @@ class ShadowGraph(ModelGraph):
             ),
             methods=setup.call.methods,
             rule=self.rule,
-            as_wallaroo=setup.as_wallaroo,
+            column=setup.challenger_column,
             on_progress=loaded.on_progress,
         )
 

@@ -46,7 +46,7 @@ def main(descriptor: int) -> int:
         setup = json.loads(wire.read_frame(descriptor))
         scoring = script.Script(setup["path"], setup["folder"], setup["sha256"], setup["arguments"])
         _prepare(setup["logging_level"])
-        script.openings.watch(os.environ["AZUREML_BI_OUTPUT_PATH"])
+        script.openings.watch(setup["outputs"])
         while True:
             for each in _answers(setup, scoring, script, wire):
                 wire.write_frame(descriptor, each)

@@ -29,6 +29,7 @@ from airflow_batch_inference.processes.child import for_transport, pipe_to_paren
 from airflow_batch_inference.processes.surroundings import connect, lent
 from airflow_batch_inference.records import ColumnSpec, MiniBatchReceipt, Part
 from airflow_batch_inference.scripts.advice import advice_on
+from airflow_batch_inference.scripts.contracts import output_variables, told
 from airflow_batch_inference.scripts.failures import Failure, failure_of
 from airflow_batch_inference.scripts.hosted.script import openings
 from airflow_batch_inference.scripts.hosted_runner import HostedError
@@ -36,7 +37,7 @@ from airflow_batch_inference.scripts.output_folder import OutputFolder, overwrit
 from airflow_batch_inference.scripts.plan import file_hash
 from airflow_batch_inference.scripts.processes.inputs import local_files, require_same_code, require_unchanged
 from airflow_batch_inference.scripts.run_result import as_frame, complex_values, count_elements, write_rows
-from airflow_batch_inference.scripts.settings import OUTPUT, OUTPUT_VARIABLE
+from airflow_batch_inference.scripts.settings import OUTPUT
 from airflow_batch_inference.storage.digests import sha256_of
 from airflow_batch_inference.storage.uris import encode_segment, join_uri
 
@@ -153,7 +154,7 @@ class _Worker:
             log.warning(
                 "init() wrote %d file(s) to %s, such as %s; they are not part of the output, as each process writes "
                 "its own. Write output in run()",
-                *(len(stray), OUTPUT_VARIABLE, stray[0]),
+                *(len(stray), told(output_variables()), stray[0]),
             )
         self.pipe.send(("ready",))
 

@@ -22,11 +22,11 @@ from airflow_batch_inference.engines.processes.workload import Start, Step, Work
 from airflow_batch_inference.exceptions import ScriptError, WorkerError
 from airflow_batch_inference.jobs.encoding import Encoder, Handover
 from airflow_batch_inference.processes.surroundings import is_remote
+from airflow_batch_inference.scripts.contracts import model_variables, output_variables, told
 from airflow_batch_inference.scripts.failures import Failure
 from airflow_batch_inference.scripts.model_folder import ModelFolder
 from airflow_batch_inference.scripts.plan import MiniBatch
 from airflow_batch_inference.scripts.processes.outcome import Outcome
-from airflow_batch_inference.scripts.settings import MODEL_VARIABLE, OUTPUT_VARIABLE
 from airflow_batch_inference.storage.temporary import HeldFolder
 
 if TYPE_CHECKING:
@@ -130,7 +130,11 @@ class ScriptWorkload:
             module="airflow_batch_inference.scripts.processes.worker",
             first=(Encoder(handover).encode(self.setup), handover.objects, str(outputs)),
             state=ScriptState(self.model_folder.at),
-            environment={**self.environment, **self.model_folder.variables, OUTPUT_VARIABLE: str(outputs)},
+            environment={
+                **self.environment,
+                **self.model_folder.variables,
+                **dict.fromkeys(output_variables(), str(outputs)),
+            },
             is_leader=True,
             reaches_stores=is_remote(self.setup.storage, self.setup.data_storage, *self.setup.runner.storages),
             clean_up=partial(shutil.rmtree, outputs, ignore_errors=True),
@@ -228,7 +232,7 @@ class ScriptWorkload:
             raise error if text == str(error) else type(error)(text) from error.__cause__
         log.info(
             "init() failed, and is tried once more with %s=%s: %s",
-            *(MODEL_VARIABLE, self.model_folder.choices[self.model_folder.at], str(error).partition("\n")[0]),
+            *(told(model_variables()), self.model_folder.choices[self.model_folder.at], str(error).partition("\n")[0]),
         )
 
     def _turns_for(self, worker: ScriptWorker, failure: Failure) -> bool:

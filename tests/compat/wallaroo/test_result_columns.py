@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_batch_inference.compat.wallaroo.result_columns import ColumnChoice, Leaf, leaves, require_different
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.jobs.result_columns import ColumnChoice, Leaf, leaves, require_different
 
 THERE = leaves(["age", "zip.code"], ["risk"], ["odd"], with_errors=True)
 DEFAULT = ["time", "in.age", "in.zip.code", "out.risk", "check_failures", "error"]

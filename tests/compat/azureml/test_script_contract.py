@@ -1,4 +1,4 @@
-"""The contract of Azure ML's batch deployments: each numbered case of its conformance list."""
+"""The contract of Azure ML's batch deployments in scripts: each numbered case of its conformance list."""
 
 from __future__ import annotations
 

@@ -9,17 +9,16 @@ silent nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
+from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean, require_one_of
+from airflow_batch_inference.jobs.output_layout import CHECKS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 EVERYTHING = "*"
-TIME, INPUT, OUTPUT, CHECKS, ANOMALY, ERROR, METADATA = (
-    *("time", "in", "out", "check_failures", "anomaly", "error", "metadata"),
-)
+TIME, INPUT, OUTPUT, ANOMALY, ERROR, METADATA = "time", "in", "out", "anomaly", "error", "metadata"
 ELAPSED, LAST_MODEL, VERSION = "elapsed", "last_model", "pipeline_version"
 _OTHERS = {"meta": METADATA}
 """What Wallaroo calls a parent, too."""
@@ -116,6 +115,20 @@ class ColumnChoice:
     include: tuple[str, ...] = (EVERYTHING,)
     exclude: tuple[str, ...] = ()
     separator: str | None = "."
+
+    @classmethod
+    def of_arguments(cls, arguments: Mapping[str, Any]) -> ColumnChoice:
+        """Return the choice that plain JSON types say: lists, and text or null.
+
+        Raises
+        ------
+        ConfigurationError
+            There is no such argument.
+        """
+        for name in arguments:
+            require_one_of("an argument of the layout", name, ("include", "exclude", "separator"))
+        names = {name: tuple(arguments[name]) for name in ("include", "exclude") if name in arguments}
+        return cls(**names, separator=arguments.get("separator", "."))
 
     def of(self, there: Sequence[Leaf]) -> tuple[Leaf, ...]:
         """Return those that are wanted, in their order.
