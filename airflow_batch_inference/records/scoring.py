@@ -7,8 +7,8 @@ from typing import Any, Literal, TypeAlias
 
 from airflow_batch_inference.records.base import ColumnSpec, DataFile, Record, TaskKey
 from airflow_batch_inference.records.challengers import ChainRows, UsedModel
-from airflow_batch_inference.records.drift import Profile
 from airflow_batch_inference.records.items import ItemAccount, ScriptSource
+from airflow_batch_inference.records.profiles import Profile
 from airflow_batch_inference.records.reading import ReadOptions
 
 TrustReason: TypeAlias = Literal["data", "allow-list", "sha256", "config", "signature", "dag"]
