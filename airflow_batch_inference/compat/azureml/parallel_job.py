@@ -17,7 +17,7 @@ from airflow_batch_inference.scripts.settings import MODEL, OUTPUT
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_batch_inference.compat.azureml.deployment import Reader
+    from airflow_batch_inference.compat.azureml.reader import Reader
 
 _SETTINGS = {
     "max_concurrency_per_instance": "max_concurrency_per_instance",
