@@ -56,7 +56,10 @@ def test_templates_are_left_alone_until_they_are_rendered(kind):
         (lambda: Processes(max_memory="much"), "max_memory is 'much'"),
         (lambda: Processes(mini_batch_rows=0), "mini_batch_rows is 0"),
         (lambda: Challengers({}), "it must name at least one model"),
-        (lambda: Challengers({"b": "/m"}, flips={"treshold": 1}), "flips has 'treshold'.*did you mean 'threshold'"),
+        (
+            lambda: Challengers({"b": "/m"}, disagreements={"treshold": 1}),
+            "disagreements has 'treshold'.*did you mean 'threshold'",
+        ),
         (lambda: Split(), "Split takes either weights"),
         (lambda: Split(weights={"a": 1}, values={"x": "a"}), "Split takes either weights"),
         (lambda: Split(values={"gold": "b"}, default="a"), "Split has values, but no key"),
