@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.evaluation.evaluate import Scored
     from airflow_batch_inference.evaluation.labelled import LabelledData
     from airflow_batch_inference.evaluation.limits import Limit
-    from airflow_batch_inference.evaluation.spec import Question
+    from airflow_batch_inference.evaluation.spec import EvaluationSpec
     from airflow_batch_inference.jobs.request import ScoringRequest
     from airflow_batch_inference.operators.groups.engines import Processes
 
@@ -191,9 +191,9 @@ class EvaluateModelOperator(BatchInferenceOperator):
 
         on_failure = choice("on_failure", self.on_failure, ON_FAILURE)
         on_empty = choice("on_empty", self.on_empty, ON_EMPTY)
-        question = self._question()
+        spec = self._spec()
         try:
-            evaluation = evaluate(self._scored(question, context), question, self.storage)
+            evaluation = evaluate(self._scored(spec, context), spec, self.storage)
         except EmptyDatasetError as error:
             if on_empty == "skip":
                 raise AirflowSkipException(str(error)) from error
@@ -201,7 +201,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
         folder = task_folder(self.root, task_key(context))
         uri, evaluation = store_evaluation(evaluation, folder=folder, storage=self.storage)
         self.recorded = uri, evaluation
-        self._tell(uri, evaluation, context)
+        self._announce(uri, evaluation, context)
         if not evaluation.passed and on_failure == "fail":
             raise evaluation_error(evaluation, uri)
         return uri
@@ -210,11 +210,11 @@ class EvaluateModelOperator(BatchInferenceOperator):
         """Ask the scoring loop to end before its next mini-batch; it then commits nothing."""
         self._stop_requested = True
 
-    def _question(self) -> Question:
-        from airflow_batch_inference.evaluation.spec import Question
+    def _spec(self) -> EvaluationSpec:
+        from airflow_batch_inference.evaluation.spec import EvaluationSpec
 
         problem, (baseline_uri, _) = (self.problem or Problem()).parse_all(), self._compared()
-        return Question(
+        return EvaluationSpec(
             label_columns=names("label_columns", self.label_columns) or (),
             problem=problem["kind"],
             classes=problem["classes"],
@@ -239,15 +239,15 @@ class EvaluateModelOperator(BatchInferenceOperator):
             *parse_regressions(self._compared()[1]),
         )
 
-    def _scored(self, question: Question, context: Context) -> Scored:
+    def _scored(self, spec: EvaluationSpec, context: Context) -> Scored:
         """Score the dataset and commit its prediction set."""
         from airflow_batch_inference.evaluation.evaluate import Scored
         from airflow_batch_inference.evaluation.labelled import require_labels
         from airflow_batch_inference.workflows.score import score_dataset
 
-        request, described = self._request(question, context)
+        request, described = self._request(spec, context)
         data_storage = self.data_storage(self.conn_id)
-        require_labels(question, request, data_storage)
+        require_labels(spec, request, data_storage)
         uri, record = score_dataset(
             request,
             storage=self.storage,
@@ -262,10 +262,10 @@ class EvaluateModelOperator(BatchInferenceOperator):
             record=record,
             model_name=described.name,
             methods=request.options.methods,
-            classes=question.known_classes(described),
+            classes=spec.known_classes(described),
         )
 
-    def _request(self, question: Question, context: Context) -> tuple[ScoringRequest, ModelRecord]:
+    def _request(self, spec: EvaluationSpec, context: Context) -> tuple[ScoringRequest, ModelRecord]:
         """Return the scoring job, and the model's record; all that can be known to be wrong is refused here."""
         from airflow_batch_inference.evaluation.labelled import scoring_request
         from airflow_batch_inference.predictors.golden import load_checked
@@ -274,10 +274,10 @@ class EvaluateModelOperator(BatchInferenceOperator):
         model, record, record_uri = model_of(uri, optional_text(self.conn_id), self.root, self.storage)
         model_storage = storage_for(record.conn_id)
         model = model or load_checked(record, model_storage=model_storage, storage=self.storage)
-        question.require_possible(model, record)
+        spec.require_possible(model, record)
         rows = self.rows or RowPolicy()
         request = scoring_request(
-            question,
+            spec,
             self._data(),
             model=model,
             record=record,
@@ -300,7 +300,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
             csv=csv_options(self.csv_options),
         )
 
-    def _tell(self, uri: str, evaluation: EvaluationRecord, context: Context) -> None:
+    def _announce(self, uri: str, evaluation: EvaluationRecord, context: Context) -> None:
         """Log the verdict, push it, and attach it to the asset events."""
         told = "passed" if evaluation.passed else "not good enough"
         self.log.info("Model %s: %s. Report: %s", evaluation.model_name, told, evaluation.report_uri)

@@ -120,7 +120,7 @@ class FileScoringOperator(BatchInferenceOperator):
                 raise AirflowSkipException(str(error)) from error
             raise
         self.recorded = uri, record
-        self._tell(record, uri)
+        self._announce(record, uri)
         push(context, _scalars(record))
         return uri
 
@@ -158,7 +158,7 @@ class FileScoringOperator(BatchInferenceOperator):
             program_arguments=self.program_words(),
         )
 
-    def _tell(self, record: PredictionSetRecord, uri: str) -> None:
+    def _announce(self, record: PredictionSetRecord, uri: str) -> None:
         items = record.items
         if items is None:
             return

@@ -29,7 +29,7 @@ from airflow_batch_inference.operators.arguments import (
     structure,
 )
 from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push
-from airflow_batch_inference.operators.checks import layout_options, refuse_expressions, require_checks, tell_of_checks
+from airflow_batch_inference.operators.checks import announce_checks, layout_options, refuse_expressions, require_checks
 from airflow_batch_inference.operators.groups.base import require_group
 from airflow_batch_inference.operators.groups.engines import require_engine
 from airflow_batch_inference.operators.groups.output import WallarooLayout
@@ -183,7 +183,7 @@ class RowScoringOperator(BatchInferenceOperator):
                 report=report_of_challengers(self.storage),
             )
         except CheckFailedError as error:
-            tell_of_checks(error.results, error.rows, {"checks_uri": error.uri or ""}, notifiers, context)
+            announce_checks(error.results, error.rows, {"checks_uri": error.uri or ""}, notifiers, context)
             raise
         except EmptyDatasetError as error:
             if on_empty == "skip":
@@ -204,7 +204,7 @@ class RowScoringOperator(BatchInferenceOperator):
             },
         )
         where = {"prediction_set_uri": uri, "batch_id": record.batch_id}
-        tell_of_checks(record.checks, record.rows_in, where, notifiers, context)
+        announce_checks(record.checks, record.rows_in, where, notifiers, context)
         return uri
 
     def on_kill(self) -> None:

@@ -27,7 +27,7 @@ class Check:
 
     name: str
     """``distance``, ``divergence``, ``missing``, ``infinite``, ``range``, ``unseen``; ``type`` and ``gone``, which are
-    facts; against earlier runs ``mean``, ``mix``, ``volume``; or a rule's own."""
+    changes of the schema; against earlier runs ``mean``, ``mix``, ``volume``; or a rule's own."""
     value: float
     """In the check's own unit: reference standard deviations, a JS distance, a share."""
     possible: float

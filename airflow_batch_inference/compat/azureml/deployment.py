@@ -137,7 +137,7 @@ def _take_deployment(reader: Reader, document: Mapping[str, Any]) -> None:
             advice = PARTITIONS if key == "partition_keys" else ""
             raise reader.refuse(f"the key {key!r} is not supported{did_you_mean(key, _KNOWN)}.{advice}")
         if key == _ENVIRONMENT:
-            reader.tell_environment(value)
+            reader.note_environment(value)
         if key == "compute" and isinstance(value, dict):  # as older files have it
             reader.take_instances(f"compute.{INSTANCES}", value.get(INSTANCES))
         if key in _IGNORED:

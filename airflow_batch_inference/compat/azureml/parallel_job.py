@@ -106,7 +106,7 @@ def _take_task(reader: Reader, task: Mapping[str, Any], inputs: Mapping[str, Any
     reader.take("task", {key: value for key, value in task.items() if key in _TASK}, _TASK)
     reader.place_code()
     if task.get("environment"):
-        reader.tell_environment(task["environment"])
+        reader.note_environment(task["environment"])
         reader.ignored.append("task.environment")
     if "output_action" not in reader.given:
         reader.set("task.append_row_to", "output_action", "append_row" if task.get("append_row_to") else "summary_only")

@@ -127,7 +127,7 @@ class Reader:
         elif "scoring_script" in self.arguments:
             self.arguments["scoring_script"] = self.local(self.arguments["scoring_script"])
 
-    def tell_environment(self, value: object) -> None:
+    def note_environment(self, value: object) -> None:
         """Keep what the file says of the script's Python, in words."""
         parts = value if isinstance(value, dict) else {"name": value}
         names = ("conda_file", "image", "build", "name")

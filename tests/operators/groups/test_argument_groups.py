@@ -10,11 +10,15 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import DAG, Asset
 
+from airflow_batch_inference.drift.rules.registry import make_rule
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.operators import (
     GROUPS,
     Challengers,
+    DriftAnalysisOperator,
+    EffectRule,
     LoadModelOperator,
+    MlrunRule,
     PredictOperator,
     Processes,
     RowPolicy,
@@ -37,6 +41,19 @@ def test_every_group_is_frozen_travels_and_parses_its_own_defaults(kind):
     assert pickle.loads(pickle.dumps(group)) == group == copy.deepcopy(group)
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(group, kind.template_fields[0], 1)
+
+
+@pytest.mark.parametrize("kind", [EffectRule, MlrunRule])
+def test_a_rule_s_arguments_are_settings_of_the_rule_with_the_same_defaults(kind):
+    assert make_rule(kind.name, **kind().parse_all()) == make_rule(kind.name)
+
+
+def test_a_mapped_task_waits_for_outputs_within_a_rule():
+    with DAG("d", schedule=None):
+        load = LoadModelOperator(task_id="load", model_uri="/m")
+        rule = EffectRule(min_rows=load.output)
+        mapped = DriftAnalysisOperator.partial(task_id="mapped", rule=rule).expand(dataset=["/a", "/b"])
+    assert mapped.upstream_task_ids == {"load"}
 
 
 @pytest.mark.parametrize("kind", GROUPS)
