@@ -22,7 +22,7 @@ from airflow_batch_inference.operators.arguments import (
     require_csv_options,
     structure,
 )
-from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push, task_key
+from airflow_batch_inference.operators.base import StoppableOperator, fence_of, push, task_key
 from airflow_batch_inference.operators.groups.base import require_group
 from airflow_batch_inference.operators.groups.compare import EarlierEvaluation
 from airflow_batch_inference.operators.groups.engines import require_engine
@@ -55,7 +55,7 @@ _PUSHED = {
 ON_FAILURE, ON_EMPTY = ("fail", "record"), ("fail", "skip")
 
 
-class EvaluateModelOperator(BatchInferenceOperator):
+class EvaluateModelOperator(StoppableOperator):
     """Score a labelled dataset, measure the model by scikit-learn's metrics, and fail where they miss their limits.
 
     The gate before a new model goes live. Returns the evaluation's URI; pushes ``passed``, ``rows``, ``model_sha256``
@@ -96,7 +96,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
     """
 
     template_fields: Sequence[str] = (
-        *BatchInferenceOperator.template_fields,
+        *StoppableOperator.template_fields,
         "model",
         "dataset",
         "label_columns",
@@ -117,7 +117,6 @@ class EvaluateModelOperator(BatchInferenceOperator):
         "engine",
     )
     operator_extra_links = (EvaluationReportLink(),)
-    _stop_requested = False
 
     def __init__(
         self,
@@ -206,10 +205,6 @@ class EvaluateModelOperator(BatchInferenceOperator):
             raise evaluation_error(evaluation, uri)
         return uri
 
-    def on_kill(self) -> None:
-        """Ask the scoring loop to end before its next mini-batch; it then commits nothing."""
-        self._stop_requested = True
-
     def _spec(self) -> EvaluationSpec:
         from airflow_batch_inference.evaluation.spec import EvaluationSpec
 
@@ -252,7 +247,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
             request,
             storage=self.storage,
             data_storage=data_storage,
-            stopped=lambda: self._stop_requested,
+            stopped=self.is_stopped,
             resources=self.engine.resources(),
             fence=fence_of(context),
         )
