@@ -176,7 +176,7 @@ def _matrix(output: OutputDisagreements, challenger: str) -> str:
             for at, count in enumerate(counts[place])
         )
         rows += f'<tr><th scope="row">{name(label, _MOST_HEAD)}{cells}'
-    note = "rows, and their share of the line; disagreements in red"
+    note = "rows, share of the line; disagreements in red"
     return (
         f"<figure><figcaption>{_HEADS[output.kind]} of both<small>{note}</small></figcaption>"
         f'<div class="cm"><table><thead><tr><th><th colspan="{len(labels)}">{name(challenger, _MOST_HEAD)}'
