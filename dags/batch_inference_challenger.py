@@ -15,9 +15,10 @@ DOC = """
 challenger's `next.malignant`; nobody downstream need know of it. Where the challenger fails, its column is null, and
 the task succeeds all the same.
 
-How often both would have decided otherwise is counted on the way: `flip_fraction` in XCom, and a page with the matrix
-of both decisions and the first rows that differ, under `prediction_challengers_report` among the logged artifacts.
-**judge** fails where more rows flip than **most_flips**: look at the page before the challenger is promoted.
+How often both would have decided otherwise is counted on the way: `disagreement_fraction` in XCom, and a page with the
+matrix of both decisions and the first rows that differ, under `prediction_challengers_report` among the logged
+artifacts. **judge** fails where they disagree on a larger share of the rows than **most_disagreements**: look at the
+page before the challenger is promoted.
 
 To let the challenger score a part of the rows for real, give both as `model={"live": …, "next": …}` with
 `compare=Split(weights={"live": 0.9, "next": 0.1}, key="customer")`.
@@ -33,7 +34,9 @@ with DAG(
     params={
         "batch": Param("ordinary", type="string", enum=["ordinary", "drifted"], title="Example batch"),
         "dataset": Param(None, type=["null", "string"], title="Your own dataset's URI, instead of the example"),
-        "most_flips": Param(0.2, type="number", minimum=0, maximum=1, title="The largest share of flips that will do"),
+        "most_disagreements": Param(
+            0.2, type="number", minimum=0, maximum=1, title="The largest share of disagreements"
+        ),
     },
     tags=["batch-inference", "example"],
 ):
@@ -42,15 +45,17 @@ with DAG(
     def example_data() -> dict[str, str]:
         """Write the example's models and batches below the artifact root, where they are not there."""
         from airflow_batch_inference.example_data import make_example_data
-        from airflow_batch_inference.operators.stores import artifact_root
+        from airflow_batch_inference.operators import artifact_root
 
         return make_example_data(f"{artifact_root()}/example-data")
 
     @task
-    def judge(flip_fraction: float | None, most: str) -> None:
+    def judge(disagreement_fraction: float | None, most: str) -> None:
         """Fail where the challenger would have decided otherwise for too many rows, or scored none."""
-        if flip_fraction is None or flip_fraction > float(most):
-            message = f"The challenger flips {flip_fraction} of the rows; {most} is the most that will do."
+        if disagreement_fraction is None or disagreement_fraction > float(most):
+            message = (
+                f"The challenger disagrees on {disagreement_fraction} of the rows; {most} is the most that will do."
+            )
             raise ValueError(message)
 
     data = example_data()
@@ -65,7 +70,7 @@ with DAG(
         task_id="predict",
         model=live.output,
         dataset="{{ params.dataset or ti.xcom_pull(task_ids='example_data')[params.batch] }}",
-        compare=Challengers({"next": following.output}, flips={"threshold": 0.5}),
+        compare=Challengers({"next": following.output}, disagreements={"threshold": 0.5}),
     )
     log = LogArtifactsOperator(
         task_id="log",
@@ -73,4 +78,4 @@ with DAG(
         outlets=[Asset("challenged_tumour_predictions")],
     )
 
-    log >> judge(predict.output["flip_fraction"], "{{ params.most_flips }}")
+    log >> judge(predict.output["disagreement_fraction"], "{{ params.most_disagreements }}")

@@ -54,7 +54,7 @@ with DAG(
     def example_data() -> dict[str, str]:
         """Write the example's model and batches below the artifact root, where they are not there yet."""
         from airflow_batch_inference.example_data import make_example_data
-        from airflow_batch_inference.operators.stores import artifact_root
+        from airflow_batch_inference.operators import artifact_root
 
         return make_example_data(f"{artifact_root()}/example-data")
 

@@ -45,7 +45,7 @@ with DAG(
     def example_data() -> dict[str, str]:
         """Write the example's model, batches and labelled data below the artifact root, where they are not there."""
         from airflow_batch_inference.example_data import make_example_data
-        from airflow_batch_inference.operators.stores import artifact_root
+        from airflow_batch_inference.operators import artifact_root
 
         return make_example_data(f"{artifact_root()}/example-data")
 

@@ -44,7 +44,7 @@ with DAG(
     def extract(batch: str, outlet_events: Any = None) -> None:  # noqa: ANN401  # Airflow's accessor
         """Write the batch, and say in the event where it lies."""
         from airflow_batch_inference.example_data import make_example_data
-        from airflow_batch_inference.operators.stores import artifact_root
+        from airflow_batch_inference.operators import artifact_root
 
         data = make_example_data(f"{artifact_root()}/example-data")
         outlet_events[FEATURES].extra = {"uri": data[batch]}
@@ -66,7 +66,7 @@ with DAG(
     def arrived(triggering_asset_events: Any = None) -> dict[str, str]:  # noqa: ANN401  # Airflow's accessor
         """Return where the newest announced batch lies; without an event, the example's."""
         from airflow_batch_inference.example_data import make_example_data
-        from airflow_batch_inference.operators.stores import artifact_root
+        from airflow_batch_inference.operators import artifact_root
 
         data = make_example_data(f"{artifact_root()}/example-data")
         events = triggering_asset_events.get(FEATURES, []) if triggering_asset_events else []

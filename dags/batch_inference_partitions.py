@@ -48,7 +48,7 @@ with DAG(
     def extract(day: str) -> None:
         """Write one day's features, once."""
         from airflow_batch_inference.example_data import make_example_data
-        from airflow_batch_inference.operators.stores import artifact_root, artifact_storage
+        from airflow_batch_inference.operators import artifact_root, artifact_storage
 
         storage, folder = artifact_storage(), f"{artifact_root()}/example-data"
         batch = storage.read_bytes(make_example_data(folder, storage)["ordinary"])
@@ -71,7 +71,7 @@ with DAG(
     def example_data() -> dict[str, Any]:
         """Return the example's model, and the folders of all days."""
         from airflow_batch_inference.example_data import make_example_data
-        from airflow_batch_inference.operators.stores import artifact_root
+        from airflow_batch_inference.operators import artifact_root
 
         folder = f"{artifact_root()}/example-data"
         folders = {"features": f"{folder}/features", "published": f"{artifact_root()}/published/by-day"}

@@ -25,31 +25,7 @@ AT_HOME = ("compat/", "operators/", "decorators/", "cli/", "drift/rules/mlrun.py
 OWN_TESTS = ("dags", "data", "ports", "stack", "support")
 """Folders of tests that mirror nothing: whole DAGs, the ports' suites, services, helpers."""
 
-KNOWN: dict[str, frozenset[str]] = {
-    "lines a file": frozenset(
-        (
-            "airflow_batch_inference/checks/expressions.py",
-            "airflow_batch_inference/records/drift.py",
-            "tests/drift/rules/test_effect.py",
-            "tests/drift/rules/test_mlrun.py",
-            "tests/flavors/sklearn/arrays/test_hostile_arrays.py",
-            "tests/operators/test_drift_analysis.py",
-            "tests/operators/test_evaluate_model.py",
-            "tests/predictors/graphs/test_graph.py",
-            "tests/predictors/test_isolation.py",
-            "tests/reports/test_drift_html.py",
-            "tests/sinks/test_publishing.py",
-            "tests/support/campaign.py",
-            "tests/support/publishing_campaign.py",
-        )
-    ),
-    "cycle of imports": frozenset(
-        (
-            "compat.azureml.deployment compat.azureml.parallel_job",
-            "operators.base operators.lineage",
-        )
-    ),
-}
+KNOWN: dict[str, frozenset[str]] = {}
 
 
 def measure() -> dict[str, Counter[str]]:

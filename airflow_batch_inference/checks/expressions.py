@@ -1,6 +1,7 @@
 """Boolean expressions over columns, such as ``out.risk > 0.9 and in.age < 18``: parsed, never run as code.
 
-A small language of its own (:data:`GRAMMAR`, read by lark), compiled to Arrow's compute functions.
+A small language of its own (:mod:`~airflow_batch_inference.checks.expression_grammar`), compiled to Arrow's compute
+functions.
 
 Invariants: an expression reaches columns and nothing else; each row's answer depends on that row alone; a null (NaN is
 one) makes a comparison null, and null is never true (:mod:`~airflow_batch_inference.checks.expression_values`).
@@ -15,9 +16,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from lark import Lark, Transformer, v_args
-from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken, VisitError
+from lark import Transformer, v_args
+from lark.exceptions import UnexpectedInput, VisitError
 
+from airflow_batch_inference.checks.expression_grammar import parser, unreadable
 from airflow_batch_inference.checks.expression_values import alike, calculated, element, extreme, known
 from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
 from airflow_batch_inference.schema.column_types import is_list, is_text
@@ -30,50 +32,6 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.checks.expression_values import Values
 
-GRAMMAR = r"""
-?start: either
-?either: both (_OR both)*
-?both: negation (_AND negation)*
-?negation: _NOT negation -> invert
-    | comparison
-?comparison: total
-    | total COMPARISON total -> compare
-    | total _IS _NULL -> is_null
-    | total _IS _NOT _NULL -> is_not_null
-    | total _IN "(" total ("," total)* ")" -> is_in
-    | total _NOT _IN "(" total ("," total)* ")" -> is_not_in
-?total: product (SIGN product)*
-?product: signed (FACTOR signed)*
-?signed: SIGN signed -> sign
-    | item
-?item: atom
-    | item "[" NUMBER "]" -> element
-?atom: NUMBER -> number
-    | STRING -> text
-    | TRUE -> true
-    | FALSE -> false
-    | PATH -> column
-    | PATH "(" either ")" -> call
-    | "(" either ")"
-
-_OR.2: /or\b(?![.`])/i
-_AND.2: /and\b(?![.`])/i
-_NOT.2: /not\b(?![.`])/i
-_IS.2: /is\b(?![.`])/i
-_IN.2: /in\b(?![.`])/i
-_NULL.2: /null\b(?![.`])/i
-TRUE.2: /true\b(?![.`])/i
-FALSE.2: /false\b(?![.`])/i
-PATH: /(?:[^\W\d]\w*|`[^`]+`)(?:\.(?:\w+|`[^`]+`))*/
-NUMBER: /(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?/
-STRING: /'[^']*'|"[^"]*"/
-COMPARISON: ">=" | "<=" | "==" | "!=" | ">" | "<"
-SIGN: "+" | "-"
-FACTOR: "*" | "/"
-%import common.WS
-%ignore WS
-"""
-
 MOST_CHARACTERS = 1_000
 _LARGEST = 2**63 - 1
 _COMPARE = {
@@ -85,22 +43,6 @@ _COMPARE = {
     "<": pc.less,
 }
 _COMPARED = "Compare numbers with numbers, and text with text in quotes."
-_VALUE = "a column, a number, text in quotes, true, false or a bracket"
-_WORDS = {
-    **dict.fromkeys(("PATH", "NUMBER", "STRING", "TRUE", "FALSE", "LPAR"), _VALUE),
-    "COMPARISON": "a comparison (>, >=, <, <=, ==, !=)",
-    "_IS": "'is null'",
-    "_IN": "'in (…)'",
-    "_AND": "'and'",
-    "_OR": "'or'",
-    "_NULL": "'null'",
-    "RPAR": "')'",
-    "LSQB": "'[…]'",
-    "RSQB": "']'",
-    "COMMA": "','",
-    "$END": "the end",
-}
-
 Columns: TypeAlias = "Mapping[str, pa.Array | pa.ChunkedArray]"
 
 
@@ -204,33 +146,15 @@ def parse_expression(text: str) -> Expression:
         message = f"An expression has {len(text)} characters; the limit is {MOST_CHARACTERS}. Make several of it."
         raise ConfigurationError(message)
     try:
-        node = _Compiler(text).transform(_parser().parse(text))
+        node = _Compiler(text).transform(parser().parse(text))
     except UnexpectedInput as error:
-        raise ConfigurationError(_unreadable(text, error)) from None
+        raise ConfigurationError(unreadable(text, error)) from None
     except RecursionError:
         message = f"The expression {text[:60]!r}… has too many brackets or signs inside each other. Write it flatter."
         raise ConfigurationError(message) from None
     except VisitError as error:
         raise error.orig_exc from None
     return Expression(text, tuple(dict.fromkeys(node.names)), node.value)
-
-
-@functools.cache
-def _parser() -> Lark:
-    return Lark(GRAMMAR, parser="lalr", propagate_positions=True)
-
-
-def _unreadable(text: str, error: UnexpectedInput) -> str:
-    """Show the place, and what was expected there."""
-    place = len(text) if error.pos_in_stream in (None, -1) else error.pos_in_stream
-    is_end = isinstance(error, UnexpectedToken) and error.token.type == "$END"
-    here = "its end" if is_end else f"character {place + 1}, {text[place : place + 12]!r}"
-    if isinstance(error, UnexpectedCharacters):
-        expected: Collection[str] = error.allowed or ()
-    else:
-        expected = error.accepts or error.expected if isinstance(error, UnexpectedToken) else ()
-    words = dict.fromkeys(_WORDS[name] for name in _WORDS if name in expected)
-    return f"The expression {text!r} cannot be read at {here}: expected {' or '.join(words) or _VALUE}."
 
 
 @v_args(meta=True)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Literal
 
 from airflow_batch_inference.drift.checks import checked
 from airflow_batch_inference.drift.comparison import Compared, CompareOptions, compare_column, incomparable
-from airflow_batch_inference.drift.facts import changed, gone
 from airflow_batch_inference.drift.limits import EVERY
 from airflow_batch_inference.drift.metrics.registry import all_metrics
 from airflow_batch_inference.drift.performance import estimated_performance
 from airflow_batch_inference.drift.rules.base import Context
+from airflow_batch_inference.drift.schema_changes import changed, gone
 from airflow_batch_inference.drift.wiring import few_compared
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.records import DriftResult, DriftStatus
@@ -127,12 +127,12 @@ def analyse(
         baseline_sha256=baseline.data_sha256,
     )
     few = few_compared(result, baseline, roles.inputs, rule)
-    coarse = "" if rule.weighs_only_metrics else _coarse(baseline)
-    told = (*verdict.reasons[:1], few, *verdict.reasons[1:], *_uncompared_predictions(baseline, roles), coarse)
+    of_less = "" if rule.weighs_only_metrics else _not_of_rows(baseline)
+    told = (*verdict.reasons[:1], few, *verdict.reasons[1:], *_uncompared_predictions(baseline, roles), of_less)
     return replace(result, reasons=tuple(filter(None, told)))
 
 
-def _coarse(baseline: BaselineRecord) -> str:
+def _not_of_rows(baseline: BaselineRecord) -> str:
     """Say so where the reference was not made of rows."""
     if baseline.made_of == "rows":
         return ""

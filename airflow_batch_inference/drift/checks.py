@@ -50,7 +50,7 @@ def checked(compared: Sequence[Compared], baseline: BaselineRecord, rule: Rule) 
             is_important=names is None or name in names or each.column.role == "prediction",
             is_judged=rule.is_judged(each.column),
         )
-        # A type that changed, a column gone: its one check is a fact, and stands there already.
+        # A type that changed, a column gone: its one check is a schema change, and stands there already.
         columns.append(column if column.checks else replace(column, checks=checks, effect=effect(checks)))
     return columns
 

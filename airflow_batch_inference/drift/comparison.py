@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from airflow_batch_inference.drift.bin_merging import merge_category_bins, merge_number_bins
 from airflow_batch_inference.drift.bins import closed, regrouped
-from airflow_batch_inference.drift.coarse import coarse_categories, coarse_numbers
 from airflow_batch_inference.drift.evidence import (
     Evidence,
     range_evidence,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from airflow_batch_inference.drift.coarse import CoarseBins
+    from airflow_batch_inference.drift.bin_merging import MergedBins
     from airflow_batch_inference.drift.metrics.base import Metric
     from airflow_batch_inference.records import ColumnBaseline, ColumnProfile
 
@@ -94,7 +94,7 @@ def _compare_numbers(reference: NumericBaseline, current: NumericProfile, option
     profiles = (reference.profile, current)
     edges, counts = unpack_numbers(reference.edges), [unpack_counts(each.counts) for each in profiles]
     without = (profiles[0].rows - profiles[0].values, current.rows - current.values) if options.missing_bin else (0, 0)
-    coarse = coarse_numbers(counts[0], counts[1], edges, without)
+    merged = merge_number_bins(counts[0], counts[1], edges, without)
     before, now = (
         Sample(
             rows=profile.rows,
@@ -109,7 +109,7 @@ def _compare_numbers(reference: NumericBaseline, current: NumericProfile, option
             mean=profile.mean,
             std=profile.std,
         )
-        for profile, side, bins in zip(profiles, counts, (coarse.reference, coarse.current), strict=True)
+        for profile, side, bins in zip(profiles, counts, (merged.reference, merged.current), strict=True)
     )
     measured, floors = _measured(before, now, "numeric", options)
     evidence = [
@@ -128,11 +128,11 @@ def _compare_numbers(reference: NumericBaseline, current: NumericProfile, option
         reference_inf_fraction=_share(profiles[0].inf, before.rows),
         current_inf_fraction=_share(current.inf, now.rows),
         out_of_range_fraction=outside,
-        edges=tuple(edges[coarse.kept].tolist()),
+        edges=tuple(edges[merged.kept].tolist()),
         histogram=histogram,
         metrics=measured,
         noise_floor=floors,
-        **_both(before, now, coarse),
+        **_both(before, now, merged),
     )
     return Compared(column=column, evidence=tuple(evidence))
 
@@ -144,10 +144,10 @@ def _compare_categories(
     # Categories that the reference does not name share one bin with those that it never saw.
     counts = [np.append(unpack_counts(each.counts), each.other) for each in profiles]
     without = (profiles[0].missing, current.missing) if options.missing_bin else (0, 0)
-    coarse = coarse_categories(counts[0], counts[1], without)
+    merged = merge_category_bins(counts[0], counts[1], without)
     before, now = (
         Sample(rows=profile.rows, missing=profile.missing, counts=side, bins=bins, histogram=side)
-        for profile, side, bins in zip(profiles, counts, (coarse.reference, coarse.current), strict=True)
+        for profile, side, bins in zip(profiles, counts, (merged.reference, merged.current), strict=True)
     )
     names_all = reference.profile.other == 0
     measured, floors = _measured(before, now, "categorical", options)
@@ -162,10 +162,10 @@ def _compare_categories(
         status=DriftStatus.NOT_ANALYSED,
         unseen_fraction=_share(current.other, now.values) if names_all else None,
         unseen=_most_frequent(current.unseen) if names_all else (),
-        categories=tuple(reference.categories[place] for place in coarse.kept),
+        categories=tuple(reference.categories[place] for place in merged.kept),
         metrics=measured,
         noise_floor=floors,
-        **_both(before, now, coarse),
+        **_both(before, now, merged),
     )
     return Compared(column=column, evidence=tuple(evidence))
 
@@ -197,7 +197,7 @@ def _histogram(
     return counts[1:-1] if options.edges == "open" else counts
 
 
-def _both(reference: Sample, current: Sample, coarse: CoarseBins) -> dict[str, Any]:
+def _both(reference: Sample, current: Sample, merged: MergedBins) -> dict[str, Any]:
     """Return what is known of columns of any kind."""
     has_histogram = reference.values and current.rows
     return {
@@ -206,9 +206,9 @@ def _both(reference: Sample, current: Sample, coarse: CoarseBins) -> dict[str, A
         "current_values": current.values,
         "reference_missing_fraction": _share(reference.missing, reference.rows),
         "current_missing_fraction": _share(current.missing, current.rows),
-        "reference_counts": tuple(coarse.reference.tolist()),
-        "current_counts": tuple(coarse.current.tolist()),
-        "has_missing_bin": coarse.has_missing,
+        "reference_counts": tuple(merged.reference.tolist()),
+        "current_counts": tuple(merged.current.tolist()),
+        "has_missing_bin": merged.has_missing,
         "reference_histogram": tuple(reference.histogram.tolist()) if has_histogram else (),
         "current_histogram": tuple(current.histogram.tolist()) if has_histogram else (),
     }

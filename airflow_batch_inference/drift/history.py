@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from airflow_batch_inference.drift.bin_merging import merge_category_bins
 from airflow_batch_inference.drift.checks import effect
-from airflow_batch_inference.drift.coarse import coarse_categories
 from airflow_batch_inference.drift.corrections import adjusted
-from airflow_batch_inference.drift.facts import fact, gone
 from airflow_batch_inference.drift.metrics.distances import g_statistic
 from airflow_batch_inference.drift.packing import unpack_counts
+from airflow_batch_inference.drift.schema_changes import gone, schema_change
 from airflow_batch_inference.drift.significance import chi_squared_p, two_shares_p, unseen_p
 from airflow_batch_inference.drift.statuses import BAD, SEVERITY, status_at, worst
 from airflow_batch_inference.records import (
@@ -137,15 +137,15 @@ def guard(
     if rows < rule.min_rows:
         return Guards(batch=(volume,))
     judged = [column for column in columns if column.role != "other" and column.name not in rule.ignore]
-    facts = {} if has_reference else _facts(judged, previous, rule)
+    of_schema = {} if has_reference else _schema_changes(judged, previous, rule)
     changes = {
         (column.name, name): change
         for column in judged
-        if column.name not in facts
+        if column.name not in of_schema
         for name, change in _changes(column, _earlier(column.name, previous), has_reference=has_reference)
     }
     corrected = adjusted([change.p for change in changes.values()], rule.correction)
-    found: dict[str, tuple[Check, ...]] = dict(facts)
+    found: dict[str, tuple[Check, ...]] = dict(of_schema)
     for ((column_name, name), change), p in zip(changes.items(), corrected, strict=True):
         found[column_name] = (*found.get(column_name, ()), _judged(name, change, p, rule))
     return Guards(batch=(volume,), columns=found)
@@ -171,7 +171,7 @@ def _earlier(name: str, previous: Sequence[HistoryEntry]) -> list[ColumnSummary]
     return [each for entry in previous for each in entry.columns if each.name == name]
 
 
-def _facts(
+def _schema_changes(
     columns: Sequence[ColumnSummary], previous: Sequence[HistoryEntry], rule: Rule
 ) -> dict[str, tuple[Check, ...]]:
     """Return the columns that all earlier runs had and this one has not, and those whose values are of another kind."""
@@ -181,9 +181,9 @@ def _facts(
         if column.role == "other" or column.name in rule.ignore or len(_earlier(column.name, previous)) < len(previous):
             continue
         if column.name not in now:
-            found[column.name] = (fact("gone"),)
+            found[column.name] = (schema_change("gone"),)
         elif now[column.name].kind != column.kind and now[column.name].values and column.values:
-            found[column.name] = (fact("type"),)
+            found[column.name] = (schema_change("type"),)
     return found
 
 
@@ -247,7 +247,7 @@ def _mixed(column: ColumnSummary, earlier: Sequence[ColumnSummary]) -> _Change:
     # What lies outside of the 50 categories that are kept is one more.
     counts[-1] = max(0, column.values - int(counts.sum()))
     pooled[-1] = max(0, sum(each.values for each in earlier) - int(pooled.sum()))
-    bins = coarse_categories(pooled, counts, (0, 0))
+    bins = merge_category_bins(pooled, counts, (0, 0))
     p = chi_squared_p(g_statistic(bins.current, bins.reference), len(bins.current) - 1)
     difference = distance(now)
     return _Change(value=difference, is_unusual=difference > 2 * max(map(distance, before)), p=p)

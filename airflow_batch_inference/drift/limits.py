@@ -14,6 +14,8 @@ from airflow_batch_inference.exceptions import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+EDGES = ("padded", "open")
+"""What lies outside of a histogram counts in two bins of its own; or is left out."""
 EVERY = "*"
 """Stands for all columns that are not named in ``column_limits`` by themselves."""
 SHAPE_LIMITS = (0.1, 0.2)

@@ -1,6 +1,6 @@
 """From a prediction set with labels to the record of its evaluation.
 
-Invariants: what is evaluated is what was committed; and the same prediction set and question always give
+Invariants: what is evaluated is what was committed; and the same prediction set and spec always give
 the same record.
 """
 
@@ -17,9 +17,9 @@ from airflow_batch_inference.evaluation.labelled_predictions import (
     Classes,
     by_methods,
     classified_rows,
+    infer_problem_type,
     numbers_of,
     require_outputs,
-    told_problem,
 )
 from airflow_batch_inference.evaluation.limits import judge
 from airflow_batch_inference.evaluation.measuring import mean_of
@@ -29,8 +29,8 @@ from airflow_batch_inference.records import EvaluationRecord, fingerprint
 from airflow_batch_inference.sources.registry import open_dataset
 
 if TYPE_CHECKING:
-    from airflow_batch_inference.evaluation.labelled_predictions import Answers
-    from airflow_batch_inference.evaluation.spec import Question
+    from airflow_batch_inference.evaluation.labelled_predictions import LabelledPredictions
+    from airflow_batch_inference.evaluation.spec import EvaluationSpec
     from airflow_batch_inference.records import OutputEvaluation, PredictionSetRecord, Problem
     from airflow_batch_inference.storage.store import Storage
 
@@ -64,7 +64,7 @@ class Scored:
     classes: Classes
 
 
-def evaluate(scored: Scored, question: Question, storage: Storage) -> EvaluationRecord:
+def evaluate(scored: Scored, spec: EvaluationSpec, storage: Storage) -> EvaluationRecord:
     """Compare a prediction set with its labels and judge the metrics.
 
     Raises
@@ -76,14 +76,14 @@ def evaluate(scored: Scored, question: Question, storage: Storage) -> Evaluation
     ConfigurationError
         A metric is none of the problem's, or the label columns are not as many as the model's outputs.
     """
-    answers = _read(scored, question, storage)
-    problem = question.problem or told_problem(answers)
-    outputs, decision = _outputs(answers, problem, scored, question)
+    labelled = _read(scored, spec, storage)
+    problem = spec.problem or infer_problem_type(labelled)
+    outputs, decision = _outputs(labelled, problem, scored, spec)
     notes = _notes(outputs, scored)
     names = tuple(outputs[0].metrics)
     metrics, undefined = (outputs[0].metrics, outputs[0].undefined) if len(outputs) == 1 else mean_of(outputs, names)
-    baseline_uri, baseline = question.baseline or (None, None)
-    verdicts = judge(question.limits, metrics, undefined, baseline.metrics if baseline else {})
+    baseline_uri, baseline = spec.baseline or (None, None)
+    verdicts = judge(spec.limits, metrics, undefined, baseline.metrics if baseline else {})
     record, data = scored.record, fingerprint([asdict(file) for file in scored.record.dataset])
     if baseline is not None and baseline.dataset_sha256 != data:
         notes = (*notes, _OTHER_DATA)
@@ -115,35 +115,35 @@ def evaluate(scored: Scored, question: Question, storage: Storage) -> Evaluation
     )
 
 
-def _read(scored: Scored, question: Question, storage: Storage) -> Answers:
+def _read(scored: Scored, spec: EvaluationSpec, storage: Storage) -> LabelledPredictions:
     """Read labels and predictions back; the inputs are not read."""
     record = scored.record
-    names = [*question.label_columns, *record.label_columns]
+    names = [*spec.label_columns, *record.label_columns]
     dataset = open_dataset([part.uri for part in record.parts], storage)
     table = dataset.select(names).whole() if dataset.schema.names else pa.table({})
     columns = dict(zip(table.column_names, table.columns, strict=True))
     empty = pa.chunked_array([], type=pa.null())
-    labels = [columns.get(name, empty) for name in question.label_columns]
+    labels = [columns.get(name, empty) for name in spec.label_columns]
     predictions = [columns.get(name, empty) for name in record.label_columns]
     own = scored.classes.own
     return by_methods(labels, predictions, scored.methods, None if own is None else len(own))
 
 
 def _outputs(
-    answers: Answers, problem: Problem, scored: Scored, question: Question
+    labelled: LabelledPredictions, problem: Problem, scored: Scored, spec: EvaluationSpec
 ) -> tuple[tuple[OutputEvaluation, ...], float | None]:
     """Return each output's evaluation, and from which probability on the positive class was predicted, if by one."""
-    if problem == "regression" or (not answers.probabilities and answers.scores is None):
-        require_outputs(answers, question.label_columns)
+    if problem == "regression" or (not labelled.probabilities and labelled.scores is None):
+        require_outputs(labelled, spec.label_columns)
     if problem == "regression":
-        return tuple(_numbers(answers, place, question) for place in range(len(answers.labels))), None
-    return _classes(answers, scored, question)
+        return tuple(_numbers(labelled, place, spec) for place in range(len(labelled.labels))), None
+    return _classes(labelled, scored, spec)
 
 
-def _numbers(answers: Answers, place: int, question: Question) -> OutputEvaluation:
-    column = question.label_columns[place]
-    actual = numbers_of(answers.labels[place], column)
-    predicted = numbers_of(answers.predicted[place], "predict")
+def _numbers(labelled: LabelledPredictions, place: int, spec: EvaluationSpec) -> OutputEvaluation:
+    column = spec.label_columns[place]
+    actual = numbers_of(labelled.labels[place], column)
+    predicted = numbers_of(labelled.predicted[place], "predict")
     has_label = np.isfinite(actual)
     _require_rows(has_label.sum(), column, len(actual))
     return evaluate_numbers(
@@ -151,20 +151,22 @@ def _numbers(answers: Answers, place: int, question: Question) -> OutputEvaluati
         predicted[has_label],
         label_column=column,
         rows_without_label=int((~has_label).sum()),
-        wanted=question.wanted("regression", None),
+        wanted=spec.wanted("regression", None),
     )
 
 
-def _classes(answers: Answers, scored: Scored, question: Question) -> tuple[tuple[OutputEvaluation, ...], float | None]:
+def _classes(
+    labelled: LabelledPredictions, scored: Scored, spec: EvaluationSpec
+) -> tuple[tuple[OutputEvaluation, ...], float | None]:
     # Of several outputs nobody has said the classes.
-    known = scored.classes if len(answers.labels) == 1 else Classes(decision=question.decision_threshold)
+    known = scored.classes if len(labelled.labels) == 1 else Classes(decision=spec.decision_threshold)
     found = []
-    for place, (column, labels) in enumerate(zip(question.label_columns, answers.labels, strict=True)):
-        rows, without = classified_rows(answers, place, column, known)
+    for place, (column, labels) in enumerate(zip(spec.label_columns, labelled.labels, strict=True)):
+        rows, without = classified_rows(labelled, place, column, known)
         _require_rows(len(rows.actual), column, len(labels))
         found.append((column, rows, without))
     # The mean is taken over the same metrics, however many classes each output has.
-    wanted = question.wanted("classification", max(rows.known for _, rows, _ in found))
+    wanted = spec.wanted("classification", max(rows.known for _, rows, _ in found))
     outputs = tuple(
         evaluate_classes(rows, label_column=column, rows_without_label=without, wanted=wanted)
         for column, rows, without in found

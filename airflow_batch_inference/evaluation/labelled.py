@@ -17,7 +17,7 @@ from airflow_batch_inference.records import ColumnSpec, CsvOptions
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_batch_inference.evaluation.spec import Question
+    from airflow_batch_inference.evaluation.spec import EvaluationSpec
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.jobs.request import Destination, RowPolicy
     from airflow_batch_inference.records import ModelRecord
@@ -51,7 +51,7 @@ class LabelledData:
 
 
 def scoring_request(
-    question: Question,
+    spec: EvaluationSpec,
     data: LabelledData,
     *,
     model: LoadedModel,
@@ -65,14 +65,14 @@ def scoring_request(
 
     Parameters
     ----------
-    question, data
+    spec, data
         What is asked, on which data.
     model, record, record_uri
         The loaded model, its record, and where that lies.
     destination, policy, model_storage
         As the request takes them.
     """
-    methods = question.methods(model, question.known_classes(record).own)
+    methods = spec.methods(model, spec.known_classes(record).own)
     return ScoringRequest(
         models=single_model(
             # The predictions get names of their own, which labels can't have, and classes as the model says them. The
@@ -85,9 +85,9 @@ def scoring_request(
         dataset=data.dataset,
         options=ScoringOptions(
             name=NAME,
-            drop_columns=(*data.drop_columns, *question.label_columns),
+            drop_columns=(*data.drop_columns, *spec.label_columns),
             feature_columns=data.feature_columns,
-            passthrough_columns=tuple(dict.fromkeys([*question.label_columns, *data.kept_columns])),
+            passthrough_columns=tuple(dict.fromkeys([*spec.label_columns, *data.kept_columns])),
             predict_method=methods[0] if len(methods) == 1 else methods,
             predict_kwargs=data.predict_kwargs,
             csv=data.csv,
@@ -95,20 +95,20 @@ def scoring_request(
         destination=destination,
         policy=policy,
         alignment_check_rows=_ALIGNMENT_CHECK_ROWS,
-        types=_label_types(question, record),
+        types=_label_types(spec, record),
     )
 
 
-def _label_types(question: Question, record: ModelRecord) -> tuple[ColumnSpec, ...]:
+def _label_types(spec: EvaluationSpec, record: ModelRecord) -> tuple[ColumnSpec, ...]:
     """Return the type of the labels in text files: that of the model's classes, where it has one output."""
-    classes = question.classes or record.classes or ()
+    classes = spec.classes or record.classes or ()
     kinds = {_LABEL_TYPES[type(label)] for label in classes}
-    if len(question.label_columns) != 1 or len(kinds) != 1:
+    if len(spec.label_columns) != 1 or len(kinds) != 1:
         return ()
-    return (ColumnSpec(name=question.label_columns[0], type=kinds.pop()),)
+    return (ColumnSpec(name=spec.label_columns[0], type=kinds.pop()),)
 
 
-def require_labels(question: Question, request: ScoringRequest, storage: Storage) -> None:
+def require_labels(spec: EvaluationSpec, request: ScoringRequest, storage: Storage) -> None:
     """Refuse a dataset without the labels' columns, before anything is scored.
 
     Raises
@@ -120,7 +120,7 @@ def require_labels(question: Question, request: ScoringRequest, storage: Storage
     """
     opened = open_input(request, storage)
     there = opened.schema.names
-    missing = [name for name in question.label_columns if name not in there]
+    missing = [name for name in spec.label_columns if name not in there]
     if missing and there:
         message = (
             f"label_columns names {missing[0]!r}{did_you_mean(missing[0], there)}, which {opened.name} does not have. "

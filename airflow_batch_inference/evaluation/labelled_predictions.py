@@ -38,7 +38,7 @@ _TWO = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
+class LabelledPredictions:
     """A prediction set's columns, by what they are.
 
     Attributes
@@ -61,7 +61,7 @@ class Answers:
 
 def by_methods(
     labels: Sequence[pa.ChunkedArray], columns: Sequence[pa.ChunkedArray], methods: Sequence[str], classes: int | None
-) -> Answers:
+) -> LabelledPredictions:
     """Sort the prediction columns by the methods that gave them.
 
     Several numbers from 0 to 1 a row, where there is one column of labels, are probabilities too.
@@ -77,14 +77,14 @@ def by_methods(
     """
     columns = [each for column in columns for each in _spread(column)]
     if "decision_function" in methods:
-        return Answers(labels=tuple(labels), predicted=tuple(columns[:1]), scores=columns[1])
+        return LabelledPredictions(labels=tuple(labels), predicted=tuple(columns[:1]), scores=columns[1])
     if "predict_proba" in methods:
         number = classes or len(columns) - ("predict" in methods)
         own = columns[: len(columns) - number] if "predict" in methods else []
-        return Answers(labels=tuple(labels), predicted=tuple(own), probabilities=tuple(columns[-number:]))
+        return LabelledPredictions(labels=tuple(labels), predicted=tuple(own), probabilities=tuple(columns[-number:]))
     if len(labels) == 1 < len(columns) and all(_is_share(column) for column in columns):
-        return Answers(labels=tuple(labels), probabilities=tuple(columns))
-    return Answers(labels=tuple(labels), predicted=tuple(columns))
+        return LabelledPredictions(labels=tuple(labels), probabilities=tuple(columns))
+    return LabelledPredictions(labels=tuple(labels), predicted=tuple(columns))
 
 
 def _spread(column: pa.ChunkedArray) -> list[pa.ChunkedArray]:
@@ -94,19 +94,19 @@ def _spread(column: pa.ChunkedArray) -> list[pa.ChunkedArray]:
     return [pc.list_element(column, place) for place in range(column.type.list_size)]
 
 
-def told_problem(answers: Answers) -> Problem:
+def infer_problem_type(labelled: LabelledPredictions) -> Problem:
     """Tell from labels and predictions what the model solves; for models that do not say.
 
     A classification: where there are probabilities; where labels or predictions are text or booleans; where both are
     whole numbers; and where the one prediction lies between 0 and 1 and every label is 0 or 1, as a native booster's
     probability of the positive class. A regression: else.
     """
-    columns = (*answers.labels, *answers.predicted)
-    if answers.probabilities or any(not _is_quantity(column.type) for column in columns):
+    columns = (*labelled.labels, *labelled.predicted)
+    if labelled.probabilities or any(not _is_quantity(column.type) for column in columns):
         return "classification"
     if all(pa.types.is_integer(column.type) for column in columns):
         return "classification"
-    if len(columns) == _TWO and _has_two_classes(answers.labels[0]) and _is_share(answers.predicted[0]):
+    if len(columns) == _TWO and _has_two_classes(labelled.labels[0]) and _is_share(labelled.predicted[0]):
         return "classification"
     return "regression"
 
@@ -143,7 +143,7 @@ def numbers_of(column: pa.ChunkedArray, name: str) -> NDArray[np.float64]:
     return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
-def require_outputs(answers: Answers, label_columns: Sequence[str]) -> None:
+def require_outputs(labelled: LabelledPredictions, label_columns: Sequence[str]) -> None:
     """Refuse another number of label columns than the model has outputs.
 
     Raises
@@ -151,10 +151,10 @@ def require_outputs(answers: Answers, label_columns: Sequence[str]) -> None:
     ConfigurationError
         Names both numbers.
     """
-    if len(answers.predicted) != len(answers.labels):
+    if len(labelled.predicted) != len(labelled.labels):
         message = (
             f"label_columns names {len(label_columns)} column(s) ({', '.join(label_columns)}), but the model returns "
-            f"{len(answers.predicted)} prediction(s) a row: name the column of true labels of each, in their order."
+            f"{len(labelled.predicted)} prediction(s) a row: name the column of true labels of each, in their order."
         )
         raise ConfigurationError(message)
 
@@ -170,7 +170,7 @@ class Classes:
     named
         What the labels and the report call them; None: as the model does.
     decision
-        See :class:`~airflow_batch_inference.evaluation.spec.Question`.
+        See :class:`~airflow_batch_inference.evaluation.spec.EvaluationSpec`.
     """
 
     own: tuple[ClassLabel, ...] | None = None
@@ -178,12 +178,14 @@ class Classes:
     decision: float | None = None
 
 
-def classified_rows(answers: Answers, place: int, column: str, known: Classes) -> tuple[ClassifiedRows, int]:
+def classified_rows(
+    labelled: LabelledPredictions, place: int, column: str, known: Classes
+) -> tuple[ClassifiedRows, int]:
     """Return one output's rows that have a label, and how many have none.
 
     Parameters
     ----------
-    answers, place
+    labelled, place
         All columns, and which of the outputs it is.
     column
         The name of the labels' column.
@@ -197,8 +199,8 @@ def classified_rows(answers: Answers, place: int, column: str, known: Classes) -
     ConfigurationError
         It cannot be known which class a probability is of.
     """
-    actual = values_of(answers.labels[place])
-    chances, own = _chances_and_classes(answers, place, known.own)
+    actual = values_of(labelled.labels[place])
+    chances, own = _chances_and_classes(labelled, place, known.own)
     classes = _told_classes(actual, own, chances, column) if known.own is None else known.own
     named = known.named or classes
     codes_of = matched(actual, classes, column, named=named)
@@ -223,18 +225,18 @@ def classified_rows(answers: Answers, place: int, column: str, known: Classes) -
         names=(*map(text, named), *(extra[code] for code in sorted(extra))),
         known=len(classes),
         probabilities=None if chances is None else chances[has_label],
-        scores=None if answers.scores is None else numbers_of(answers.scores, "decision_function")[has_label],
+        scores=None if labelled.scores is None else numbers_of(labelled.scores, "decision_function")[has_label],
         decision=decision if len(classes) == _TWO else None,
     )
     return rows, int((~has_label).sum())
 
 
 def _chances_and_classes(
-    answers: Answers, place: int, classes: tuple[ClassLabel, ...] | None
+    labelled: LabelledPredictions, place: int, classes: tuple[ClassLabel, ...] | None
 ) -> tuple[NDArray[np.float64] | None, Values | None]:
     """Return the probabilities of the classes, shape (n, k), and the predicted classes; None for what there is not."""
-    chances = _chances(answers, classes)
-    column = answers.predicted[place] if place < len(answers.predicted) else None
+    chances = _chances(labelled, classes)
+    column = labelled.predicted[place] if place < len(labelled.predicted) else None
     if column is None:
         return chances, None
     is_number = pa.types.is_floating(column.type)
@@ -249,8 +251,8 @@ def _chances_and_classes(
     return chances, own if chances is None else None
 
 
-def _chances(answers: Answers, classes: tuple[ClassLabel, ...] | None) -> NDArray[np.float64] | None:
-    columns = [numbers_of(each, "predict_proba") for each in answers.probabilities]
+def _chances(labelled: LabelledPredictions, classes: tuple[ClassLabel, ...] | None) -> NDArray[np.float64] | None:
+    columns = [numbers_of(each, "predict_proba") for each in labelled.probabilities]
     if not columns:
         return None
     if len(columns) == 1:

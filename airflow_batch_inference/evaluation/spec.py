@@ -23,7 +23,7 @@ _TWO = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class EvaluationSpec:
     """An evaluation as it is asked for.
 
     Attributes

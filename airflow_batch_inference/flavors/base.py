@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_batch_inference.flavors.forests.source import Trees
+    from airflow_batch_inference.flavors.tensors import TensorInputs
     from airflow_batch_inference.records import ColumnSpec
     from airflow_batch_inference.schema.inputs import OnlyTensor
 else:
@@ -135,6 +136,11 @@ class LoadedModel:
     @overridable
     def tensor(self) -> OnlyTensor | None:
         """A network's only input, where nobody says what its columns are called."""
+        return None
+
+    @overridable
+    def tensors(self) -> TensorInputs | None:
+        """The tensors that a network takes; None where columns are taken as they are."""
         return None
 
     @overridable

@@ -20,6 +20,19 @@ from airflow_batch_inference.schema.columns import replace_columns
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+NULLABLE = {
+    pa.int8(): pd.Int8Dtype(),
+    pa.int16(): pd.Int16Dtype(),
+    pa.int32(): pd.Int32Dtype(),
+    pa.int64(): pd.Int64Dtype(),
+    pa.uint8(): pd.UInt8Dtype(),
+    pa.uint16(): pd.UInt16Dtype(),
+    pa.uint32(): pd.UInt32Dtype(),
+    pa.uint64(): pd.UInt64Dtype(),
+    pa.bool_(): pd.BooleanDtype(),
+}
+"""pandas' types for columns with nulls: a null beside a row must not make 270 of it 270.0."""
+
 
 def is_all_double(batch: pa.Table) -> bool:
     """Say whether every column is float64."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from airflow_batch_inference.flavors.base import Prediction
+    from airflow_batch_inference.flavors.tensors import TensorInputs
     from airflow_batch_inference.records import ColumnSpec
     from airflow_batch_inference.schema.inputs import OnlyTensor
 else:
@@ -78,6 +79,11 @@ class WrappedModel(LoadedModel):
     def tensor(self) -> OnlyTensor | None:
         """That of the model within."""
         return self.inner.tensor
+
+    @overridable
+    def tensors(self) -> TensorInputs | None:
+        """Those of the model within."""
+        return self.inner.tensors
 
     @overridable
     def only_output(self) -> str | None:

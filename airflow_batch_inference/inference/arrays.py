@@ -59,7 +59,7 @@ class ArrayInputs:
             names = tuple(spec.name for spec in specs)
             is_one = len(names) == 1 and takes_lists and ("list" in specs[0].type or specs[0].type == ANY)
             return cls(names=names, width=len(names), tensor=names[0] if is_one else None, is_network=is_one)
-        tensors = getattr(getattr(model, "inner", model), "tensors", None)
+        tensors = model.tensors
         if tensors is not None and len(tensors.inputs) == 1:
             return cls(width=model.n_features, tensor=tensors.inputs[0].name, is_network=True)
         return cls(width=model.n_features, tensor="0" if takes_lists else None)

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from airflow_batch_inference.flavors.frames import NULLABLE
 from airflow_batch_inference.inference.cells import column_of
 from airflow_batch_inference.inference.forms import Form, cut, different_names, have_one_type
 
@@ -25,17 +26,6 @@ if TYPE_CHECKING:
 
 _OBJECT = np.dtype(object)
 _PLAIN = tuple(map(np.dtype, ("float64", "float32", "int64", "int32")))
-_NULLABLE = {
-    pa.int8(): pd.Int8Dtype(),
-    pa.int16(): pd.Int16Dtype(),
-    pa.int32(): pd.Int32Dtype(),
-    pa.int64(): pd.Int64Dtype(),
-    pa.uint8(): pd.UInt8Dtype(),
-    pa.uint16(): pd.UInt16Dtype(),
-    pa.uint32(): pd.UInt32Dtype(),
-    pa.uint64(): pd.UInt64Dtype(),
-    pa.bool_(): pd.BooleanDtype(),
-}
 
 
 class FrameForm(Form[pd.DataFrame]):
@@ -180,12 +170,12 @@ def _below_each_other(blocks: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _is_gapped(values: Column) -> bool:
-    return not isinstance(values, str) and values.type in _NULLABLE and values.null_count > 0
+    return not isinstance(values, str) and values.type in NULLABLE and values.null_count > 0
 
 
 def _series(values: pa.Array) -> Any:  # noqa: ANN401  # an array or a series
     """Return values as pandas has them: integers and booleans keep their kind beside nulls."""
     if _is_gapped(values):
-        return values.to_pandas(types_mapper=_NULLABLE.get)
+        return values.to_pandas(types_mapper=NULLABLE.get)
     is_plain = pa.types.is_primitive(values.type) and not pa.types.is_temporal(values.type)
     return values.to_numpy(zero_copy_only=False) if is_plain else values.to_pandas()

@@ -40,7 +40,7 @@ def match_columns(
         n_features=n_features,
         where=dataset.name,
         parses_text=tolerant,
-        mended=coerced,
+        coerced=coerced,
         takes_lists=model.takes_lists,
         tensor=model.tensor,
     )

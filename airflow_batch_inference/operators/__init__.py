@@ -1,4 +1,7 @@
-"""Operators and the groups of their arguments: what DAG files import. Importing it loads no numerical package."""
+"""Operators, the groups of their arguments, the retry policy, and where artifacts lie: what DAG files import.
+
+Importing it loads no numerical package.
+"""
 
 from airflow_batch_inference.operators.drift_analysis import DriftAnalysisOperator
 from airflow_batch_inference.operators.drift_gate import DriftGateOperator
@@ -14,7 +17,9 @@ from airflow_batch_inference.operators.load_model import LoadModelOperator
 from airflow_batch_inference.operators.log_artifacts import LogArtifactsOperator
 from airflow_batch_inference.operators.predict import PredictOperator
 from airflow_batch_inference.operators.preflight import PreflightOperator
+from airflow_batch_inference.operators.retry import batch_inference_retry_policy
 from airflow_batch_inference.operators.scoring_script import ScoringScriptOperator
+from airflow_batch_inference.operators.stores import artifact_root, artifact_storage
 
 OPERATORS = (
     LoadModelOperator,
@@ -74,4 +79,7 @@ __all__ = [
     "Split",
     "Trust",
     "WallarooLayout",
+    "artifact_root",
+    "artifact_storage",
+    "batch_inference_retry_policy",
 ]

@@ -62,12 +62,12 @@ def alert(
         "summary": " ".join(reasons_without_values(result)),
     }
     drift = said_of(drift)
-    told = [tell(notifier, {**context, "drift": drift}) for notifier in notifiers]
+    told = [notify(notifier, {**context, "drift": drift}) for notifier in notifiers]
     if cooldown is not None and any(told):
         cooldown.start(result)
 
 
-def tell(notifier: Any, context: Mapping[str, Any]) -> bool:  # noqa: ANN401  # any callable that takes a context
+def notify(notifier: Any, context: Mapping[str, Any]) -> bool:  # noqa: ANN401  # any callable that takes a context
     """Call a notifier, and say whether it worked; one that fails is logged."""
     try:
         # Airflow's notifiers render their templates in place: the next task or alert would get what this one got.

@@ -241,6 +241,20 @@ class BatchInferenceOperator(BaseOperator):
         return Cooldown(storage=self.storage, root=self.root, task=task_key(context), seconds=parsed)
 
 
+class StoppableOperator(BatchInferenceOperator):
+    """Base of those that work through many mini-batches, and end between two of them when their task is killed."""
+
+    _stop_requested = False
+
+    def on_kill(self) -> None:
+        """Ask the work to end before its next mini-batch; it then commits nothing."""
+        self._stop_requested = True
+
+    def is_stopped(self) -> bool:
+        """Say whether the task was killed."""
+        return self._stop_requested
+
+
 def task_key(context: Context) -> TaskKey:
     """Return the task instance that is running, without its try."""
     return TaskKey.of(context["ti"])

@@ -8,7 +8,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.checks.asked import asked_of, require_mapping
-from airflow_batch_inference.operators.announcements import tell
+from airflow_batch_inference.operators.announcements import notify
 from airflow_batch_inference.operators.arguments import mapping
 from airflow_batch_inference.operators.base import push, run_date
 from airflow_batch_inference.wording.texts import said_of
@@ -88,7 +88,7 @@ def run_time_ms(context: Context) -> int | None:
     return round(moment.timestamp() * 1000)
 
 
-def tell_of_checks(
+def announce_checks(
     results: Sequence[CheckResult], rows: int, where: Mapping[str, str], notifiers: Sequence[Any], context: Context
 ) -> None:
     """Push how many rows each check marked; log those that mark too many, and tell notifiers (``{{ checks }}``).
@@ -128,4 +128,4 @@ def tell_of_checks(
     ]
     told = said_of(told)
     for notifier in notifiers:
-        tell(notifier, {**context, "checks": told})
+        notify(notifier, {**context, "checks": told})

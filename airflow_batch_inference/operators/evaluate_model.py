@@ -22,7 +22,7 @@ from airflow_batch_inference.operators.arguments import (
     require_csv_options,
     structure,
 )
-from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push, task_key
+from airflow_batch_inference.operators.base import StoppableOperator, fence_of, push, task_key
 from airflow_batch_inference.operators.groups.base import require_group
 from airflow_batch_inference.operators.groups.compare import EarlierEvaluation
 from airflow_batch_inference.operators.groups.engines import require_engine
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.evaluation.evaluate import Scored
     from airflow_batch_inference.evaluation.labelled import LabelledData
     from airflow_batch_inference.evaluation.limits import Limit
-    from airflow_batch_inference.evaluation.spec import Question
+    from airflow_batch_inference.evaluation.spec import EvaluationSpec
     from airflow_batch_inference.jobs.request import ScoringRequest
     from airflow_batch_inference.operators.groups.engines import Processes
 
@@ -55,7 +55,7 @@ _PUSHED = {
 ON_FAILURE, ON_EMPTY = ("fail", "record"), ("fail", "skip")
 
 
-class EvaluateModelOperator(BatchInferenceOperator):
+class EvaluateModelOperator(StoppableOperator):
     """Score a labelled dataset, measure the model by scikit-learn's metrics, and fail where they miss their limits.
 
     The gate before a new model goes live. Returns the evaluation's URI; pushes ``passed``, ``rows``, ``model_sha256``
@@ -97,7 +97,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
     """
 
     template_fields: Sequence[str] = (
-        *BatchInferenceOperator.template_fields,
+        *StoppableOperator.template_fields,
         "model",
         "dataset",
         "label_columns",
@@ -118,7 +118,6 @@ class EvaluateModelOperator(BatchInferenceOperator):
         "engine",
     )
     operator_extra_links = (EvaluationReportLink(),)
-    _stop_requested = False
 
     def __init__(
         self,
@@ -192,9 +191,9 @@ class EvaluateModelOperator(BatchInferenceOperator):
 
         on_failure = choice("on_failure", self.on_failure, ON_FAILURE)
         on_empty = choice("on_empty", self.on_empty, ON_EMPTY)
-        question = self._question()
+        spec = self._spec()
         try:
-            evaluation = evaluate(self._scored(question, context), question, self.storage)
+            evaluation = evaluate(self._scored(spec, context), spec, self.storage)
         except EmptyDatasetError as error:
             if on_empty == "skip":
                 raise AirflowSkipException(str(error)) from error
@@ -202,20 +201,16 @@ class EvaluateModelOperator(BatchInferenceOperator):
         folder = task_folder(self.root, task_key(context))
         uri, evaluation = store_evaluation(evaluation, folder=folder, storage=self.storage)
         self.recorded = uri, evaluation
-        self._tell(uri, evaluation, context)
+        self._announce(uri, evaluation, context)
         if not evaluation.passed and on_failure == "fail":
             raise evaluation_error(evaluation, uri)
         return uri
 
-    def on_kill(self) -> None:
-        """Ask the scoring loop to end before its next mini-batch; it then commits nothing."""
-        self._stop_requested = True
-
-    def _question(self) -> Question:
-        from airflow_batch_inference.evaluation.spec import Question
+    def _spec(self) -> EvaluationSpec:
+        from airflow_batch_inference.evaluation.spec import EvaluationSpec
 
         problem, (baseline_uri, _) = (self.problem or Problem()).parse_all(), self._compared()
-        return Question(
+        return EvaluationSpec(
             label_columns=names("label_columns", self.label_columns) or (),
             problem=problem["kind"],
             classes=problem["classes"],
@@ -240,20 +235,20 @@ class EvaluateModelOperator(BatchInferenceOperator):
             *parse_regressions(self._compared()[1]),
         )
 
-    def _scored(self, question: Question, context: Context) -> Scored:
+    def _scored(self, spec: EvaluationSpec, context: Context) -> Scored:
         """Score the dataset and commit its prediction set."""
         from airflow_batch_inference.evaluation.evaluate import Scored
         from airflow_batch_inference.evaluation.labelled import require_labels
         from airflow_batch_inference.workflows.score import score_dataset
 
-        request, described = self._request(question, context)
+        request, described = self._request(spec, context)
         data_storage = self.data_storage(self.conn_id)
-        require_labels(question, request, data_storage)
+        require_labels(spec, request, data_storage)
         uri, record = score_dataset(
             request,
             storage=self.storage,
             data_storage=data_storage,
-            stopped=lambda: self._stop_requested,
+            stopped=self.is_stopped,
             resources=self.engine.resources(),
             engine=self.engine.create(),
             fence=fence_of(context),
@@ -264,10 +259,10 @@ class EvaluateModelOperator(BatchInferenceOperator):
             record=record,
             model_name=described.name,
             methods=request.options.methods,
-            classes=question.known_classes(described),
+            classes=spec.known_classes(described),
         )
 
-    def _request(self, question: Question, context: Context) -> tuple[ScoringRequest, ModelRecord]:
+    def _request(self, spec: EvaluationSpec, context: Context) -> tuple[ScoringRequest, ModelRecord]:
         """Return the scoring job, and the model's record; all that can be known to be wrong is refused here."""
         from airflow_batch_inference.evaluation.labelled import scoring_request
         from airflow_batch_inference.predictors.golden import load_checked
@@ -276,10 +271,10 @@ class EvaluateModelOperator(BatchInferenceOperator):
         model, record, record_uri = model_of(uri, optional_text(self.conn_id), self.root, self.storage)
         model_storage = storage_for(record.conn_id)
         model = model or load_checked(record, model_storage=model_storage, storage=self.storage)
-        question.require_possible(model, record)
+        spec.require_possible(model, record)
         rows = self.rows or RowPolicy()
         request = scoring_request(
-            question,
+            spec,
             self._data(),
             model=model,
             record=record,
@@ -302,7 +297,7 @@ class EvaluateModelOperator(BatchInferenceOperator):
             csv=csv_options(self.csv_options),
         )
 
-    def _tell(self, uri: str, evaluation: EvaluationRecord, context: Context) -> None:
+    def _announce(self, uri: str, evaluation: EvaluationRecord, context: Context) -> None:
         """Log the verdict, push it, and attach it to the asset events."""
         told = "passed" if evaluation.passed else "not good enough"
         self.log.info("Model %s: %s. Report: %s", evaluation.model_name, told, evaluation.report_uri)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import posixpath
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_batch_inference.exceptions import BatchInferenceError, ConfigurationError
 from airflow_batch_inference.records import (
@@ -31,7 +31,6 @@ from airflow_batch_inference.wording.texts import said
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from airflow_batch_inference.operators.base import BatchInferenceOperator
     from airflow_batch_inference.records import Record
     from airflow_batch_inference.storage.store import Storage
 
@@ -42,6 +41,16 @@ MOST_DATASETS = 50
 MOST_COLUMNS = 1000
 MOST_EDGES = 10_000
 """Of the lineage of columns: inputs times outputs."""
+
+
+class Recorder(Protocol):
+    """What lineage needs of a task; its ``dataset`` is looked at too, where it has one."""
+
+    recorded: tuple[str, Record] | None
+
+    @property
+    def storage(self) -> Storage:
+        """Reaches the artifact store."""
 
 
 def dataset_name(uri: str) -> tuple[str, str]:
@@ -70,7 +79,7 @@ def dataset_name(uri: str) -> tuple[str, str]:
     return visible(f"{scheme}://{segments[0]}"), visible("/".join(kept[1:])) or "/"
 
 
-def lineage_of(operator: BatchInferenceOperator) -> Any:  # noqa: ANN401  # OperatorLineage, where it is installed
+def lineage_of(operator: Recorder) -> Any:  # noqa: ANN401  # OperatorLineage, where it is installed
     """Return a task's inputs and outputs as an ``OperatorLineage``; None where OpenLineage is not installed."""
     try:
         from airflow.providers.openlineage.extractors import OperatorLineage
@@ -86,7 +95,7 @@ def lineage_of(operator: BatchInferenceOperator) -> Any:  # noqa: ANN401  # Oper
     return OperatorLineage()
 
 
-def _asked(operator: BatchInferenceOperator) -> list[str]:
+def _asked(operator: Recorder) -> list[str]:
     """Return the dataset that a task was to read, where it failed before it recorded anything."""
     given = getattr(operator, "dataset", None)
     uris = [given] if isinstance(given, str) else given if isinstance(given, (list, tuple)) else []

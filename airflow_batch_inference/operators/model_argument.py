@@ -84,8 +84,8 @@ class Models:
         given, compare = structure(self.model), self.compare
         require_comparable(given, compare)
         chains = _chains("model", given) if isinstance(given, Mapping) else {"": _steps("model", given)}
-        beside = compare.parse_all() if isinstance(compare, Challengers) else {"challengers": {}, "flips": {}}
-        rule = parse_disagreements(beside["flips"])
+        beside = compare.parse_all() if isinstance(compare, Challengers) else {"challengers": {}, "disagreements": {}}
+        rule = parse_disagreements(beside["disagreements"])
         asked = _chains("challengers", beside["challengers"])
         self._require_alias([*chains.values(), *asked.values()])
         main, *others = (self._chain(name, steps) for name, steps in chains.items())
@@ -133,13 +133,18 @@ class Models:
 
 
 def scalars(record: PredictionSetRecord, storage: Storage) -> dict[str, Any]:
-    """Return what a task pushes of its challengers by XCom: the record's URI, and the largest share of flips."""
+    """Return what a task pushes of its challengers by XCom: the record's URI, the largest share of disagreements."""
     if record.challengers_uri is None:
         return {}
     found = storage.read_record(record.challengers_uri)
     results = found.challengers if isinstance(found, ChallengersRecord) else ()
-    shares = [output.flip_fraction for each in results for output in each.outputs if output.flip_fraction is not None]
-    return {"challengers_uri": record.challengers_uri, "flip_fraction": max(shares, default=None)}
+    shares = [
+        output.disagreement_fraction
+        for each in results
+        for output in each.outputs
+        if output.disagreement_fraction is not None
+    ]
+    return {"challengers_uri": record.challengers_uri, "disagreement_fraction": max(shares, default=None)}
 
 
 def report_of_challengers(storage: Storage) -> Any:  # noqa: ANN401  # a function, named where it is taken

@@ -29,9 +29,9 @@ class PredictOperator(RowScoringOperator):
     """Score a dataset in mini-batches and commit the prediction set: inputs and predictions, in input order.
 
     Returns the commit's URI; pushes ``rows``, ``rows_rejected``, ``batch_id`` and ``model_sha256`` by XCom, with
-    challengers ``challengers_uri`` and ``flip_fraction`` too, and with checks ``check_failures``, the number of rows
-    that each of them marks. Nothing is visible before the whole set is; the same job run again returns the commit that
-    is there, and a retry scores only the parts that are missing.
+    challengers ``challengers_uri`` and ``disagreement_fraction`` too, and with checks ``check_failures``, the number of
+    rows that each of them marks. Nothing is visible before the whole set is; the same job run again returns the commit
+    that is there, and a retry scores only the parts that are missing.
 
     :param model: URI of a model record (``load.output``), an alias (``models/churn@champion``), or the URI of a model
         file whose format cannot run code. A list of them is steps, each of which takes what the one before it returns;

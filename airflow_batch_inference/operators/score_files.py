@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 from airflow_batch_inference.exceptions import EmptyDatasetError
 from airflow_batch_inference.links import PredictionsLink
 from airflow_batch_inference.operators.arguments import boolean, choice, given_data, names, optional_text, structure
-from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push
+from airflow_batch_inference.operators.base import StoppableOperator, fence_of, push
 from airflow_batch_inference.operators.groups.base import require_group
 from airflow_batch_inference.operators.groups.scripts import ErrorLimits, ScriptSettings
 from airflow_batch_inference.operators.score_rows import ON_EMPTY
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.scripts.request import Scorer
 
 
-class FileScoringOperator(BatchInferenceOperator):
+class FileScoringOperator(StoppableOperator):
     """Score files of any kind, some of them at a time, in worker processes; subclasses say with what.
 
     :param dataset: a file, folder, glob or list of URIs of any files; or the URI of a prediction set. (templated)
@@ -48,7 +48,7 @@ class FileScoringOperator(BatchInferenceOperator):
     """
 
     template_fields: Sequence[str] = (
-        *BatchInferenceOperator.template_fields,
+        *StoppableOperator.template_fields,
         "dataset",
         "label_columns",
         "result_set_name",
@@ -62,7 +62,6 @@ class FileScoringOperator(BatchInferenceOperator):
     operator_extra_links = (PredictionsLink(),)
     files_may_fail = True
     """Whether any number of files may fail where ``error_threshold`` is not given, as in Azure ML."""
-    _stop_requested = False
 
     def __init__(
         self,
@@ -113,7 +112,7 @@ class FileScoringOperator(BatchInferenceOperator):
                 request,
                 storage=self.storage,
                 data_storage=self.data_storage(self.conn_id),
-                stopped=lambda: self._stop_requested,
+                stopped=self.is_stopped,
                 fence=fence_of(context),
             )
         except EmptyDatasetError as error:
@@ -121,13 +120,9 @@ class FileScoringOperator(BatchInferenceOperator):
                 raise AirflowSkipException(str(error)) from error
             raise
         self.recorded = uri, record
-        self._tell(record, uri)
+        self._announce(record, uri)
         push(context, _scalars(record))
         return uri
-
-    def on_kill(self) -> None:
-        """Ask the job to end before its next mini-batch; it then commits nothing."""
-        self._stop_requested = True
 
     @abstractmethod
     def scorer(self, context: Context) -> Scorer:
@@ -159,7 +154,7 @@ class FileScoringOperator(BatchInferenceOperator):
             program_arguments=self.program_words(),
         )
 
-    def _tell(self, record: PredictionSetRecord, uri: str) -> None:
+    def _announce(self, record: PredictionSetRecord, uri: str) -> None:
         items = record.items
         if items is None:
             return

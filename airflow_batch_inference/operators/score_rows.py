@@ -28,8 +28,8 @@ from airflow_batch_inference.operators.arguments import (
     require_csv_options,
     structure,
 )
-from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push
-from airflow_batch_inference.operators.checks import layout_options, refuse_expressions, require_checks, tell_of_checks
+from airflow_batch_inference.operators.base import StoppableOperator, fence_of, push
+from airflow_batch_inference.operators.checks import announce_checks, layout_options, refuse_expressions, require_checks
 from airflow_batch_inference.operators.groups.base import require_group
 from airflow_batch_inference.operators.groups.engines import require_engine
 from airflow_batch_inference.operators.groups.output import WallarooLayout
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 ON_EMPTY = ("fail", "skip", "succeed")
 
 
-class RowScoringOperator(BatchInferenceOperator):
+class RowScoringOperator(StoppableOperator):
     """Score a dataset in mini-batches and commit the prediction set; subclasses say with what.
 
     :param dataset: a file, folder, glob or list of URIs of Parquet, CSV, Arrow/Feather, JSON lines or JSON lists of
@@ -89,7 +89,7 @@ class RowScoringOperator(BatchInferenceOperator):
     """
 
     template_fields: Sequence[str] = (
-        *BatchInferenceOperator.template_fields,
+        *StoppableOperator.template_fields,
         "dataset",
         "drop_columns",
         "feature_columns",
@@ -108,7 +108,6 @@ class RowScoringOperator(BatchInferenceOperator):
         "engine",
     )
     operator_extra_links: Sequence[BaseOperatorLink] = (PredictionsLink(),)
-    _stop_requested = False
 
     def __init__(
         self,
@@ -178,14 +177,14 @@ class RowScoringOperator(BatchInferenceOperator):
                 self.request(context, on_empty),
                 storage=self.storage,
                 data_storage=self.data_storage(self.conn_id),
-                stopped=lambda: self._stop_requested,
+                stopped=self.is_stopped,
                 resources=self.engine.resources(),
                 engine=self.engine.create(),
                 fence=fence_of(context),
                 report=report_of_challengers(self.storage),
             )
         except CheckFailedError as error:
-            tell_of_checks(error.results, error.rows, {"checks_uri": error.uri or ""}, notifiers, context)
+            announce_checks(error.results, error.rows, {"checks_uri": error.uri or ""}, notifiers, context)
             raise
         except EmptyDatasetError as error:
             if on_empty == "skip":
@@ -206,12 +205,8 @@ class RowScoringOperator(BatchInferenceOperator):
             },
         )
         where = {"prediction_set_uri": uri, "batch_id": record.batch_id}
-        tell_of_checks(record.checks, record.rows_in, where, notifiers, context)
+        announce_checks(record.checks, record.rows_in, where, notifiers, context)
         return uri
-
-    def on_kill(self) -> None:
-        """Ask the scoring loop to end before its next mini-batch; it then commits nothing."""
-        self._stop_requested = True
 
     @abstractmethod
     def models(self, context: Context) -> ModelGraph:

@@ -184,8 +184,8 @@ class ScoringScriptOperator(FileScoringOperator):
         if asked["python"] is None and asked["requirements"] is None:
             return None
 
-        def check() -> None:
-            if self._stop_requested:
+        def raise_if_stopped() -> None:
+            if self.is_stopped():
                 message = "The task was stopped while the environment of its script was built."
                 raise InterruptedError(message)
 
@@ -195,7 +195,7 @@ class ScoringScriptOperator(FileScoringOperator):
             environments=environments_folder(),
             variables=self.script_settings().environment_variables,
             storage=storage,
-            raise_if_stopped=check,
+            raise_if_stopped=raise_if_stopped,
         )
 
     def _filewise(self) -> FilewiseModel:

@@ -251,13 +251,13 @@ def _challengers(record: PredictionSetRecord, task: Task, artifacts: Artifacts) 
             text(each.name, 60),
             text(output.output, 60),
             output.kind,
-            f"{output.flips:,}",
-            NONE if output.flip_fraction is None else share(output.flip_fraction, 1),
+            f"{output.disagreements:,}",
+            NONE if output.disagreement_fraction is None else share(output.disagreement_fraction, 1),
         ]
         for each in found.challengers[:_MOST_LISTED]
         for output in each.outputs[:3]
     )
-    shown = table(["Challenger", "Output", "Compared", "#Flips", "#Share of rows"], rows)
+    shown = table(["Challenger", "Output", "Compared", "#Disagreements", "#Share of rows"], rows)
     identity = {"dag_id": task.dag_id, "run_id": task.run_id, "task_id": task.task_id, "map_index": task.map_index}
     whole = f"<p>{link(address('report', **identity), 'The whole comparison')}</p>" if found.report_uri else ""
     return section("Challengers", f"{shown}{whole}")

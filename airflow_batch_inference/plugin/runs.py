@@ -46,7 +46,7 @@ KEYS = (
     "drift_metric",
     "passed",
     "published_uri",
-    "flip_fraction",
+    "disagreement_fraction",
 )
 """What the operators push, as far as the pages use it."""
 TELLING_KEYS = ("model_sha256", "drift_status")

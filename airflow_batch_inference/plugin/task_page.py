@@ -59,7 +59,7 @@ _LABELS = {
     "flavor": "Flavor",
     "drift_metric": "Drift metric",
     "published_uri": "Published to",
-    "flip_fraction": "Flips",
+    "disagreement_fraction": "Disagreements",
 }
 
 

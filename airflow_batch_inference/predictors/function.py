@@ -23,6 +23,7 @@ import pyarrow as pa
 
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.flavors.base import LoadedModel
+from airflow_batch_inference.flavors.frames import NULLABLE
 from airflow_batch_inference.predictors.function_digest import function_digest
 from airflow_batch_inference.records import ModelRecord
 
@@ -35,19 +36,6 @@ log = logging.getLogger(__name__)
 
 Form: TypeAlias = Literal["pandas", "arrow"]
 FLAVOR = "function"
-
-# A null beside a row must not make 270 of it 270.0.
-_STABLE = {
-    pa.int8(): pd.Int8Dtype(),
-    pa.int16(): pd.Int16Dtype(),
-    pa.int32(): pd.Int32Dtype(),
-    pa.int64(): pd.Int64Dtype(),
-    pa.uint8(): pd.UInt8Dtype(),
-    pa.uint16(): pd.UInt16Dtype(),
-    pa.uint32(): pd.UInt32Dtype(),
-    pa.uint64(): pd.UInt64Dtype(),
-    pa.bool_(): pd.BooleanDtype(),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +105,7 @@ def frame(batch: pa.Table) -> pd.DataFrame:
     >>> frame(pa.table({"a": [1, None], "b": [0.5, None]})).dtypes.astype(str).to_dict()
     {'a': 'Int64', 'b': 'float64'}
     """
-    made: pd.DataFrame = batch.to_pandas(types_mapper=_STABLE.get)
+    made: pd.DataFrame = batch.to_pandas(types_mapper=NULLABLE.get)
     return made.copy()
 
 

@@ -28,27 +28,13 @@ from airflow_batch_inference.records.challengers import (
     UsedModel,
 )
 from airflow_batch_inference.records.drift import (
-    BaselineRecord,
-    Calibration,
-    CategoricalBaseline,
-    CategoricalProfile,
-    CategoricalStatistics,
     Check,
-    ColumnBaseline,
     ColumnDrift,
-    ColumnProfile,
-    ColumnStatistics,
     ColumnSummary,
     DriftResult,
     DriftStatus,
     Histogram,
     HistoryEntry,
-    NumericBaseline,
-    NumericProfile,
-    NumericStatistics,
-    Profile,
-    ProfileRecord,
-    StatisticsRecord,
 )
 from airflow_batch_inference.records.evaluation import (
     CalibrationBin,
@@ -62,6 +48,22 @@ from airflow_batch_inference.records.evaluation import (
     Residuals,
 )
 from airflow_batch_inference.records.items import ItemAccount, ScriptSource
+from airflow_batch_inference.records.profiles import (
+    BaselineRecord,
+    Calibration,
+    CategoricalBaseline,
+    CategoricalProfile,
+    CategoricalStatistics,
+    ColumnBaseline,
+    ColumnProfile,
+    ColumnStatistics,
+    NumericBaseline,
+    NumericProfile,
+    NumericStatistics,
+    Profile,
+    ProfileRecord,
+    StatisticsRecord,
+)
 from airflow_batch_inference.records.reading import CsvOptions, ReadOptions
 from airflow_batch_inference.records.scoring import (
     Certificate,

@@ -7,7 +7,7 @@ from typing import Literal
 
 from airflow_batch_inference.records.base import Record, TaskKey
 
-Role = Literal["step", "champion", "challenger", "arm"]
+Role = Literal["step", "champion", "challenger", "variant"]
 OTHER_LABELS = "\N{HORIZONTAL ELLIPSIS}"
 """Stands for all labels that are not counted by themselves."""
 
@@ -28,7 +28,7 @@ class Disagreements:
     """Rows that were compared, and those among them that differ."""
 
     rows: int
-    flips: int
+    disagreements: int
     pairs: tuple[tuple[str, str, int], ...]
     """(champion's label, challenger's label, rows), in the labels' order; empty of numbers."""
     examples: tuple[DisagreeingRow, ...]
@@ -136,10 +136,10 @@ class OutputDisagreements:
     output: str
     challenger_output: str
     kind: Literal["labels", "decisions", "numbers"]
-    """What a flip is: another label, the other side of the threshold, or a difference beyond the tolerance."""
+    """What a disagreement is: another label, the other side of the threshold, or a difference beyond the tolerance."""
     rows: int
-    flips: int
-    flip_fraction: float | None
+    disagreements: int
+    disagreement_fraction: float | None
     """Of the rows; None without any."""
     labels: tuple[str, ...]
     matrix: tuple[tuple[int, ...], ...]

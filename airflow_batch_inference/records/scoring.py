@@ -7,8 +7,8 @@ from typing import Any, Literal, TypeAlias
 
 from airflow_batch_inference.records.base import ColumnSpec, DataFile, Record, TaskKey
 from airflow_batch_inference.records.challengers import ChainRows, UsedModel
-from airflow_batch_inference.records.drift import Profile
 from airflow_batch_inference.records.items import ItemAccount, ScriptSource
+from airflow_batch_inference.records.profiles import Profile
 from airflow_batch_inference.records.reading import ReadOptions
 
 TrustReason: TypeAlias = Literal["data", "allow-list", "sha256", "config", "signature", "dag"]
@@ -305,7 +305,7 @@ class PredictionSetRecord(Record):
                 f"{in_parts} in its parts, {rejected} rejected"
             )
             raise ValueError(message)
-        by_model = [model.rows for model in self.models if model.role == "arm" and model.step == 1]
+        by_model = [model.rows for model in self.models if model.role == "variant" and model.step == 1]
         challenged = {model.rows + model.rows_failed for model in self.models if model.role == "challenger"}
         scored = self.rows_out + self.rows_set_aside
         if (by_model and sum(by_model) != scored) or not challenged <= {scored}:

@@ -44,8 +44,8 @@ _MOST_OUTPUTS = 3
 _MOST_LABELS = 10
 _MOST_HEAD = 24
 _LIGHTEST, _DARKEST = 0.03, 0.62
-_FLIP = 0.12
-"""The least opacity of a cell with flips."""
+_DISAGREEMENT = 0.12
+"""The least opacity of a cell with disagreements."""
 _HEADS = {"labels": "Labels", "decisions": "Decisions", "numbers": "Numbers"}
 
 
@@ -71,7 +71,7 @@ def render_challengers(record: ChallengersRecord) -> str:
 
 
 def _title(record: ChallengersRecord) -> str:
-    shares = [output.flip_fraction for each in record.challengers for output in each.outputs]
+    shares = [output.disagreement_fraction for each in record.challengers for output in each.outputs]
     known = [share for share in shares if share is not None]
     if not known:
         return "No challenger was compared"
@@ -84,7 +84,7 @@ def _sentences(record: ChallengersRecord) -> str:
     said = []
     for each in record.challengers[:_MOST_CHALLENGERS]:
         said += [
-            f"{each.name}: {output.flips:,} of {output.rows:,} rows have {_meaning(output, record)}."
+            f"{each.name}: {output.disagreements:,} of {output.rows:,} rows have {_meaning(output, record)}."
             for output in each.outputs[:_MOST_OUTPUTS]
         ]
         if each.not_compared is not None:
@@ -105,7 +105,17 @@ def _meaning(output: OutputDisagreements, record: ChallengersRecord) -> str:
 
 
 def _overview(shown: Sequence[ChallengerResult]) -> str:
-    heads = ("Scored", "Failed", "Compared", "Flips", "Share", "Correlation", "Mean distance", "Largest", "Seconds")
+    heads = (
+        "Scored",
+        "Failed",
+        "Compared",
+        "Disagreements",
+        "Share",
+        "Correlation",
+        "Mean distance",
+        "Largest",
+        "Seconds",
+    )
     rows = ""
     for each in shown:
         for place, output in enumerate(each.outputs[:_MOST_OUTPUTS] or (None,)):
@@ -123,8 +133,8 @@ def _overview(shown: Sequence[ChallengerResult]) -> str:
 def _numbers(output: OutputDisagreements | None) -> list[str]:
     if output is None:
         return [_NONE] * 6
-    found = [f"{output.rows:,}", f"{output.flips:,}"]
-    found.append(_NONE if output.flip_fraction is None else f"<b>{_share(output.flip_fraction)}</b>")
+    found = [f"{output.rows:,}", f"{output.disagreements:,}"]
+    found.append(_NONE if output.disagreement_fraction is None else f"<b>{_share(output.disagreement_fraction)}</b>")
     numbers = output.numbers
     if numbers is None:
         return [*found, _NONE, _NONE, _NONE]
@@ -152,7 +162,7 @@ def _output(output: OutputDisagreements, each: ChallengerResult, record: Challen
 
 
 def _matrix(output: OutputDisagreements, challenger: str) -> str:
-    """Return the labels of both, shaded by their share of the champion's label; flips in another colour."""
+    """Return the labels of both, shaded by their share of the champion's label; disagreements in another colour."""
     if not output.labels:
         return ""
     labels, counts = _merged(output)
@@ -162,10 +172,11 @@ def _matrix(output: OutputDisagreements, challenger: str) -> str:
     for place, label in enumerate(labels):
         total = sum(counts[place])
         cells = "".join(
-            _cell(count, count / total if total else 0.0, is_flip=place != at) for at, count in enumerate(counts[place])
+            _cell(count, count / total if total else 0.0, is_disagreement=place != at)
+            for at, count in enumerate(counts[place])
         )
         rows += f'<tr><th scope="row">{name(label, _MOST_HEAD)}{cells}'
-    note = "rows, and their share of the line; flips in red"
+    note = "rows, share of the line; disagreements in red"
     return (
         f"<figure><figcaption>{_HEADS[output.kind]} of both<small>{note}</small></figcaption>"
         f'<div class="cm"><table><thead><tr><th><th colspan="{len(labels)}">{name(challenger, _MOST_HEAD)}'
@@ -174,16 +185,18 @@ def _matrix(output: OutputDisagreements, challenger: str) -> str:
 
 
 def _merged(output: OutputDisagreements) -> tuple[list[str], list[list[int]]]:
-    """Return the labels with most flips, and all others as one."""
+    """Return the labels with most disagreements, and all others as one."""
     number = len(output.labels)
     if number <= _MOST_LABELS:
         return [*output.labels], [[*row] for row in output.matrix]
-    flips = [
+    disagreements = [
         sum(output.matrix[i]) + sum(row[i] for row in output.matrix) - 2 * output.matrix[i][i] for i in range(number)
     ]
     others = OTHER_LABELS
     chosen = {
-        i for i in sorted(range(number), key=lambda i: -flips[i])[: _MOST_LABELS - 1] if output.labels[i] != others
+        i
+        for i in sorted(range(number), key=lambda i: -disagreements[i])[: _MOST_LABELS - 1]
+        if output.labels[i] != others
     }
     kept = [i for i in range(number) if i in chosen]
     place = {i: at for at, i in enumerate(kept)}
@@ -194,12 +207,12 @@ def _merged(output: OutputDisagreements) -> tuple[list[str], list[list[int]]]:
     return [*(output.labels[i] for i in kept), others], counts
 
 
-def _cell(count: int, share: float, *, is_flip: bool) -> str:
+def _cell(count: int, share: float, *, is_disagreement: bool) -> str:
     said = f"{count:,}<small>{share:.1%}</small>" if count else "0"
-    opacity = max(round(_DARKEST * share, 2), _FLIP if is_flip and count else 0.0)
+    opacity = max(round(_DARKEST * share, 2), _DISAGREEMENT if is_disagreement and count else 0.0)
     if opacity < _LIGHTEST:
         return f"<td>{said}"
-    kind = " class=x" if is_flip else ""
+    kind = " class=x" if is_disagreement else ""
     return f"<td{kind}><s style=opacity:{opacity:g}></s><span>{said}</span>"
 
 

@@ -72,7 +72,7 @@ def plan_inputs(
     n_features: int | None,
     where: str,
     parses_text: bool = False,
-    mended: Collection[str] = (),
+    coerced: Collection[str] = (),
     takes_lists: bool = True,
     tensor: OnlyTensor | None = None,
 ) -> InputPlan:
@@ -90,8 +90,8 @@ def plan_inputs(
         The dataset, for messages.
     parses_text
         Whether text is taken for the number that it stands for; a value that stands for none fails in its row.
-    mended
-        Inputs whose values are mended or set aside row by row: their text is taken so in any case.
+    coerced
+        Inputs whose values are coerced or set aside row by row: their text is taken so in any case.
     takes_lists
         Whether inputs of unknown types may be lists, structs or maps.
     tensor
@@ -113,7 +113,7 @@ def plan_inputs(
             schema.field(column),
             spec,
             where,
-            parses_text=parses_text or spec.name in mended,
+            parses_text=parses_text or spec.name in coerced,
             takes_lists=takes_lists,
         )
         for column, spec in zip(chosen, inputs, strict=True)

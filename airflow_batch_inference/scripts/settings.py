@@ -10,13 +10,13 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
+from airflow_batch_inference.exceptions import ConfigurationError, require_one_of
 from airflow_batch_inference.formats.names import COMPRESSIONS, OUTPUT_SUFFIXES, SUFFIXES
 from airflow_batch_inference.processes.surroundings import require_variables
 from airflow_batch_inference.scripts.contracts import model_variables, output_variables
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
 OUTPUT_ACTIONS = ("append_row", "summary_only")
 LOGGING_LEVELS = ("warning", "info", "debug")
@@ -108,8 +108,8 @@ class ScriptSettings:
         if not 0 <= self.allowed_failed_percent <= _PERCENT:
             message = f"allowed_failed_percent is {self.allowed_failed_percent!r}; it must be a number from 0 to 100."
             raise ConfigurationError(message)
-        _require_one_of("output_action", self.output_action, OUTPUT_ACTIONS)
-        _require_one_of("logging_level", self.logging_level, LOGGING_LEVELS)
+        require_one_of("output_action", self.output_action, OUTPUT_ACTIONS)
+        require_one_of("logging_level", self.logging_level, LOGGING_LEVELS)
         table_format(self.output_file_name)
         require_script_variables(self.environment_variables)
         if any(not isinstance(each, str) or "\0" in each for each in self.program_arguments):
@@ -170,12 +170,6 @@ def _require_at_least(name: str, value: Any, low: int) -> None:  # noqa: ANN401 
 def _require_seconds(name: str, value: float) -> None:
     if isinstance(value, bool) or not math.isfinite(value) or value <= 0:
         message = f"{name} is {value!r}; it must be a number of seconds above 0."
-        raise ConfigurationError(message)
-
-
-def _require_one_of(name: str, value: str, known: Collection[str]) -> None:
-    if value not in known:
-        message = f"{name} is {value!r}; it must be one of {', '.join(known)}{did_you_mean(str(value), known)}."
         raise ConfigurationError(message)
 
 

@@ -33,7 +33,7 @@ class _KnownSecrets:
 
     def __init__(self) -> None:
         self._forms: dict[str, frozenset[str]] = {}
-        self.tell: list[Callable[[str], object]] = []
+        self.listeners: list[Callable[[str], object]] = []
 
     def add(self, secret: str) -> None:
         is_a_word = len(secret) < _LONGEST_WORD and secret.isalpha() and secret.islower()
@@ -43,9 +43,9 @@ class _KnownSecrets:
             del self._forms[next(iter(self._forms))]
         forms = {secret, visible(secret), repr(secret)[1:-1], *_coded(secret)}
         self._forms[secret] = frozenset(form for form in forms if len(form) >= _LEAST)
-        for told in self.tell:
+        for listener in self.listeners:
             with contextlib.suppress(Exception):  # it is a second net, and must not be a fault of its own
-                told(secret)
+                listener(secret)
 
     def hidden(self, text: str, *, with_gap: bool = False) -> str:
         """Return text without them, or without those only that a text's URIs seem to end in."""
@@ -67,10 +67,10 @@ def _coded(secret: str) -> tuple[str, ...]:
 KNOWN = _KnownSecrets()
 
 
-def on_secret(told: Callable[[str], object]) -> None:
+def on_secret(listener: Callable[[str], object]) -> None:
     """Have each secret that is found from now on told to somebody who hides it, such as Airflow."""
-    if told not in KNOWN.tell:
-        KNOWN.tell.append(told)
+    if listener not in KNOWN.listeners:
+        KNOWN.listeners.append(listener)
 
 
 def remember(uri: str) -> None:

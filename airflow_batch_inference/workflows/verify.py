@@ -125,7 +125,7 @@ def _verify_profile(found: Verification, storage: Storage) -> None:
 def _verify_models(found: Verification, storage: Storage) -> None:
     """Check that each row of a split says which model scored it, and that every challenger's rows add up."""
     record = found.record
-    by_model = {model.name: model.rows for model in record.models if model.role == "arm"}
+    by_model = {model.name: model.rows for model in record.models if model.role == "variant"}
     named = {record.input_names.get(name, name): name for name in record.added_columns}
     if by_model and record.kept and record.parts and SCORED_BY in named:
         counts: Counter[str] = Counter()

@@ -41,7 +41,7 @@ def test_each_example_has_a_schedule_a_form_and_documentation(dagbag, name):
     dag = dagbag.dags[name]
     assert dag.schedule in ("@daily", "*/30 * * * *")
     assert dag.doc_md
-    others = {"batch_inference_evaluate": "least_roc_auc", "batch_inference_challenger": "most_flips"}
+    others = {"batch_inference_evaluate": "least_roc_auc", "batch_inference_challenger": "most_disagreements"}
     threshold = others.get(name, "drift_threshold")
     assert {"batch", "dataset", threshold} == set(dag.params)
     assert all(param.schema.get("type") for param in dag.params.values() if hasattr(param, "schema"))
@@ -82,7 +82,7 @@ def test_a_candidate_that_is_not_good_enough_scores_nothing(dagbag):
     assert (tasks["load"], tasks["evaluate"], tasks["predict"]) == ("success", "failed", "upstream_failed")
 
 
-def test_a_challenger_that_flips_too_many_rows_fails_the_run_after_all_is_logged(dagbag):
-    state, tasks = run(dagbag, "batch_inference_challenger", {"batch": "ordinary", "most_flips": 0})
+def test_a_challenger_that_disagrees_on_too_many_rows_fails_the_run_after_all_is_logged(dagbag):
+    state, tasks = run(dagbag, "batch_inference_challenger", {"batch": "ordinary", "most_disagreements": 0})
     assert state == "failed"
     assert (tasks["predict"], tasks["log"], tasks["judge"]) == ("success", "success", "failed")

@@ -138,7 +138,7 @@ def test_ordinary_small_batches_raise_no_alarm(make, count, rows):
     assert sum(alarms) <= 1
 
 
-def test_without_a_reference_a_column_that_vanishes_or_changes_its_kind_is_a_fact():
+def test_without_a_reference_a_column_that_vanishes_or_changes_its_kind_is_a_schema_change():
     changed = column(name="kind")
     found = guard(1000, [changed], week(), rule=RULE)
     assert {name: checks[0].name for name, checks in found.columns.items()} == {"x": "gone", "kind": "type"}

@@ -272,7 +272,7 @@ def test_a_sample_set_of_text_is_read_as_the_prediction_set_is(bench):
 
 def test_labels_are_read_as_the_model_s_classes(bench):
     from airflow_batch_inference.evaluation.labelled import LabelledData, scoring_request
-    from airflow_batch_inference.evaluation.spec import Question
+    from airflow_batch_inference.evaluation.spec import EvaluationSpec
     from airflow_batch_inference.models.loading import load_model
 
     frame = pd.DataFrame({"x": np.arange(40.0)})
@@ -282,7 +282,7 @@ def test_labels_are_read_as_the_model_s_classes(bench):
     path = bench.folder / "labelled.csv"
     path.write_text("x,y\n" + "".join(f"{row},1\n" for row in range(20, 40)))
     request = scoring_request(
-        Question(label_columns=("y",)),
+        EvaluationSpec(label_columns=("y",)),
         LabelledData(dataset=str(path), predict_kwargs={}),
         model=model,
         record=record,

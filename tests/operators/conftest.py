@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from airflow.sdk.bases.operator import ExecutorSafeguard
+from evaluating import evaluate, gate, load, tumours, write  # noqa: F401  # fixtures
 
-from airflow_batch_inference.operators import DriftAnalysisOperator
+from airflow_batch_inference.operators import DriftAnalysisOperator, LoadModelOperator
 from airflow_batch_inference.records import DriftStatus
 from airflow_batch_inference.storage.store import Storage
 
@@ -158,3 +159,28 @@ def drift_result(runner, batch):
         )
 
     return make
+
+
+@pytest.fixture
+def model(runner, model_file, digest, sample_set):
+    """The record of a model with a baseline."""
+    return runner(
+        LoadModelOperator(
+            task_id="load",
+            model_uri=str(model_file),
+            sha256=digest,
+            sample_set=str(sample_set),
+            label_columns=["score"],
+        )
+    )
+
+
+@pytest.fixture
+def moved(tmp_path, rng_frame):
+    """A batch of 3,000 rows in which `a` has moved, with a key and a few holes."""
+    rng = np.random.default_rng(9)
+    frame = rng_frame.sample(3_000, replace=True, random_state=1, ignore_index=True)
+    frame["a"] += 0.4
+    frame.loc[rng.random(3_000) < 0.01, "b"] = np.nan
+    frame.assign(key=np.arange(3_000)).to_parquet(tmp_path / "moved.parquet")
+    return str(tmp_path / "moved.parquet")

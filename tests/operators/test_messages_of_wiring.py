@@ -25,7 +25,7 @@ from airflow_batch_inference.operators import (
     RowPolicy,
     SampleScoring,
 )
-from airflow_batch_inference.operators.announcements import tell
+from airflow_batch_inference.operators.announcements import notify
 from airflow_batch_inference.storage.digests import sha256_of
 from airflow_batch_inference.storage.store import Storage
 
@@ -235,7 +235,7 @@ def test_one_notifier_of_several_tasks_renders_anew_for_each():
     Told.said.clear()
     notifier = Told("{{ drift.status }} of {{ batch }}")
     for batch in ("monday", "tuesday"):
-        assert tell(notifier, {"drift": {"status": "DRIFT_DETECTED"}, "batch": batch})
+        assert notify(notifier, {"drift": {"status": "DRIFT_DETECTED"}, "batch": batch})
     assert Told.said == ["DRIFT_DETECTED of monday", "DRIFT_DETECTED of tuesday"]
 
 

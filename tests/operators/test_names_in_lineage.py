@@ -23,7 +23,7 @@ from airflow_batch_inference.operators import (
 )
 from airflow_batch_inference.operators.announcements import alert, announce_drift
 from airflow_batch_inference.operators.base import push
-from airflow_batch_inference.operators.checks import tell_of_checks
+from airflow_batch_inference.operators.checks import announce_checks
 from airflow_batch_inference.records import DriftStatus, TaskKey
 from airflow_batch_inference.storage.uris import normalize_uri
 
@@ -153,10 +153,10 @@ def test_none_comes_through_events_aliases_states_xcoms_and_notifiers(poisons, c
             made = poison.with_text(text)
             operator.outlets = outlets
             if operator.task_id == "evaluate":
-                operator._tell(text, made, context)
+                operator._announce(text, made, context)
             if operator.task_id == "predict":
                 failed = [replace(each, is_exceeded=True) for each in made.checks]
-                tell_of_checks(failed, 400, {"batch_id": made.batch_id}, [told.append], context)
+                announce_checks(failed, 400, {"batch_id": made.batch_id}, [told.append], context)
             push(context, made.to_dict())
         handed = [each.get("drift") or each.get("checks") for each in told]
         assert len(handed) == 2

@@ -95,14 +95,18 @@ def test_a_step_may_say_how_it_is_called(runner, batch, models):
 def test_challengers_get_columns_a_record_a_page_and_xcoms(runner, batch, models, as_text):
     challengers = {"b": models["other"], "chain": [models["first"], models["then"]], "gone": "/nowhere/m.txt"}
     given = str(challengers) if as_text else challengers
-    uri = predict(runner, batch, model="models/churn@live", compare=Challengers(given, flips='{"threshold": 0.5}'))
+    uri = predict(
+        runner, batch, model="models/churn@live", compare=Challengers(given, disagreements='{"threshold": 0.5}')
+    )
     rows, xcoms = rows_of(uri), runner.xcoms["predict"]
     assert list(rows.columns[-4:]) == ["score", "b.score", "chain.predicted_label", "gone.score"]
     record = STORE.read_record(xcoms["challengers_uri"])
-    flips = ((rows["score"] >= 0.5) != (rows["b.score"] >= 0.5)).mean()
+    disagreements = ((rows["score"] >= 0.5) != (rows["b.score"] >= 0.5)).mean()
     by_name = {each.name: each for each in record.challengers}
-    assert by_name["b"].outputs[0].flip_fraction == pytest.approx(flips)
-    assert xcoms["flip_fraction"] == max(each.outputs[0].flip_fraction for each in record.challengers if each.outputs)
+    assert by_name["b"].outputs[0].disagreement_fraction == pytest.approx(disagreements)
+    assert xcoms["disagreement_fraction"] == max(
+        each.outputs[0].disagreement_fraction for each in record.challengers if each.outputs
+    )
     assert by_name["gone"].error.startswith("ArtifactNotFoundError: ")
     page = Path(record.report_uri.removeprefix("file://")).read_text()
     assert "b: " in page
@@ -159,9 +163,9 @@ def test_a_model_of_a_split_may_be_steps(runner, batch, models):
     )
     rows, record = rows_of(uri), STORE.read_record(uri)
     assert [(each.role, each.name, each.step) for each in record.models] == [
-        ("arm", "a", 1),
-        ("arm", "a", 2),
-        ("arm", "b", 1),
+        ("variant", "a", 1),
+        ("variant", "a", 2),
+        ("variant", "b", 1),
     ]
     steps = rows_of(predict(runner, batch, task="steps", model=named["a"], label_columns="points"))
     other = rows_of(predict(runner, batch, task="other", model=named["b"], label_columns="points"))
@@ -211,8 +215,8 @@ def test_challengers_in_a_worker_process_do_the_same(runner, batch, models):
         ({"model": "/m.txt", "compare": Challengers({"b": None})}, "challengers 'b' is None"),
         ({"model": "/m.txt", "compare": Challengers("{{ 'b' }}")}, "challengers is 'b'; it must be a dict"),
         (
-            {"model": "/m.txt", "compare": Challengers({"b": "/m"}, flips="{{ {'treshold': 1} }}")},
-            "flips has 'treshold'",
+            {"model": "/m.txt", "compare": Challengers({"b": "/m"}, disagreements="{{ {'treshold': 1} }}")},
+            "disagreements has 'treshold'",
         ),
         ({"model": "/m.txt", "compare": Challengers({"b": "/m"}), "as_of": "2026-01-01"}, "is no alias"),
     ],

@@ -265,7 +265,7 @@ def test_values_of_redacted_columns_stay_out_of_what_is_said_of_it(shadow, make_
 # -- the comparison -------------------------------------------------------------------------------------------
 
 
-def test_flips_are_those_of_a_plain_comparison_of_the_columns(shadow, make_model, source):
+def test_disagreements_are_those_of_a_plain_comparison_of_the_columns(shadow, make_model, source):
     def noisy(batch):
         values = right(batch)
         return values * np.where(values % 7 == 0, 1.2, 1.001)
@@ -275,7 +275,7 @@ def test_flips_are_those_of_a_plain_comparison_of_the_columns(shadow, make_model
     ours, theirs = frame["predicted_label"], frame["b.predicted_label"]
     apart = (theirs - ours).abs() / np.maximum(ours.abs(), theirs.abs())
     (found,) = results["b"].outputs
-    assert (found.kind, found.rows, found.flips) == ("numbers", ROWS, int((apart > 0.05).sum()))
+    assert (found.kind, found.rows, found.disagreements) == ("numbers", ROWS, int((apart > 0.05).sum()))
     assert found.numbers.correlation == pytest.approx(np.corrcoef(ours, theirs)[0, 1], rel=1e-6)
     places = np.flatnonzero(apart > 0.05)[:5].tolist()
     assert [(each.uri, each.row) for each in found.examples] == [(f"file://{source}", row) for row in places]
@@ -289,7 +289,7 @@ def test_labels_and_their_matrix(shadow, bench, make_model):
     expected = frame.groupby(["predicted_label", "b.predicted_label"]).size()
     assert found.labels == ("no", "yes")
     assert [[*row] for row in found.matrix] == expected.unstack().to_numpy().tolist()
-    assert found.flips == int((frame["predicted_label"] != frame["b.predicted_label"]).sum())
+    assert found.disagreements == int((frame["predicted_label"] != frame["b.predicted_label"]).sum())
 
 
 def test_outputs_that_cannot_be_compared_are_kept_and_said(shadow, make_model):
@@ -310,7 +310,7 @@ def test_the_comparison_itself_fails_nobody(shadow, make_model, monkeypatch):
     assert results["b"].not_compared == "TypeError: odd"
 
 
-def test_the_log_tells_of_failures_and_flips(shadow, make_model, caplog):
+def test_the_log_tells_of_failures_and_disagreements(shadow, make_model, caplog):
     with caplog.at_level("INFO"):
         shadow(b=make_model(answer=on_row(7, lambda values: 1 / 0)))
     assert "The challenger b scored 299 rows and failed on 1: " in caplog.text

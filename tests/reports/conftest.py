@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -57,3 +58,22 @@ def earlier():
         ]
 
     return earlier
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def result_of(analysed, rng):
+    """A result with a numeric column for each name, each drifted more than the one before, and maybe a category."""
+
+    def result_of(names, categories=None, **options):
+        before = {name: rng.normal(size=500) for name in names}
+        now = {name: rng.normal(size=500) + i for i, name in enumerate(names)}
+        if categories is not None:
+            before["kind"], now["kind"] = pa.array(["known"] * 500), pa.array((categories * 500)[:500])
+        return analysed(before, now, **options)
+
+    return result_of

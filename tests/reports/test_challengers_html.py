@@ -90,8 +90,8 @@ def test_the_page_says_what_the_record_says():
     ours, theirs = shares()
     found = compared(ours, theirs)
     text = parsed(render_challengers(record(challenger("deep", found)))).text
-    assert f"deep differs in {100 * found.flip_fraction:.3g} % of the rows" in text
-    assert f"deep: {found.flips:,} of 2,000 rows have another decision (threshold 0.5)." in text
+    assert f"deep differs in {100 * found.disagreement_fraction:.3g} % of the rows" in text
+    assert f"deep: {found.disagreements:,} of 2,000 rows have another decision (threshold 0.5)." in text
     assert f"{found.numbers.correlation:.4f}" in text
     for row in found.matrix:
         assert all(f"{count:,}" in text for count in row)
@@ -152,12 +152,12 @@ def test_a_page_of_very_much_stays_small():
     assert "8 more outputs are in the record only" in page
 
 
-def test_labels_beyond_the_first_with_most_flips_are_one_and_no_row_is_lost():
+def test_labels_beyond_the_first_with_most_disagreements_are_one_and_no_row_is_lost():
     names = [f"label {i}" for i in range(30)]
     output = compared(*labels(names))
     text = parsed(render_challengers(record(challenger("b", output)))).text
     assert "others" in text
-    assert "label 0" in text  # where all flips go to
+    assert "label 0" in text  # where all disagreements go to
     assert sum(map(sum, output.matrix)) == ROWS
 
 

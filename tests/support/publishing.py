@@ -16,3 +16,8 @@ def publish(record: PredictionSetRecord, target: str, *, publisher: Publisher | 
     """Publish a prediction set; see :class:`~airflow_batch_inference.sinks.base.PublishRequest`."""
     publisher = publisher or Publisher()
     return registry.publish(PublishRequest(record=record, target=target, publisher=publisher, **request))
+
+
+def put(bench: Any, record: PredictionSetRecord, target: object) -> str:
+    """Publish a bench's prediction set to where its store reaches."""
+    return publish(record, str(target), storage=bench.storage, target_storage=bench.storage)

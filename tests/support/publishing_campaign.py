@@ -8,15 +8,14 @@ import json
 import os
 import random
 import signal
-import sys
 import time
 import traceback
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from campaign import Campaign, FaultyFileSystem
+from campaign import Campaign
 from publishing import publish
+from publishing_deaths import TearingFileSystem, die_before_call, die_before_step
 
 from airflow_batch_inference.exceptions import ArtifactConflictError, BatchInferenceError
 from airflow_batch_inference.jobs import plan
@@ -26,9 +25,10 @@ from airflow_batch_inference.sinks.manifest import Publisher, parsed
 from airflow_batch_inference.storage.store import Storage
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from airflow_batch_inference.records import PredictionSetRecord
 
-_STEPS = ("os.", "open", "shutil.")
 KINDS = ("two runs", "a run and its zombie", "two DAGs")
 SHAPES = ("folder", "file")
 
@@ -195,7 +195,7 @@ class PublishingCampaign:
         if child == 0:
             code = 1
             try:
-                (_die_before_call if s3 else _die_before_step)(number, target)
+                (die_before_call if s3 else die_before_step)(number, target)
                 self.put(writer, target)
                 code = 0
             except BaseException:  # noqa: BLE001  # told as exit code 1
@@ -366,60 +366,6 @@ class End:
     code: int
     began: float
     ended: float
-
-
-class TearingFileSystem(FaultyFileSystem):
-    """A file system in memory that may put half of a file before it fails."""
-
-    tears = False
-
-    def _operation(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        number = self._number
-        is_next = number is not None and (self.count + 1 == number or (self._forever and self.count + 1 > number))
-        if self.tears and is_next and not getattr(self, "_inside", False) and name in ("pipe_file", "put_file"):
-            with contextlib.suppress(OSError):
-                data, path = (args[1], args[0]) if name == "pipe_file" else (Path(args[0]).read_bytes(), args[1])
-                if kwargs.get("mode") != "create" or not self.store.get(self._strip_protocol(path)):
-                    self._inside = True
-                    super(FaultyFileSystem, self).pipe_file(path, data[: len(data) // 2])
-            self._inside = False
-        return super()._operation(name, *args, **kwargs)
-
-
-def _die_before_step(number: int, target: str) -> None:
-    """Kill this process before its n-th operation on the target's surroundings."""
-    around = target.removeprefix("file://").rpartition("/")[0]
-    count = 0
-
-    def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        nonlocal count
-        if not event.startswith(_STEPS) or not any(around in str(each) for each in arguments[:2]):
-            return
-        count += 1
-        if count == number:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(hook)
-
-
-def _die_before_call(number: int, target: str) -> None:  # as the other one
-    """Kill this process before (odd numbers), or right after (even ones), its calls of S3."""
-    import s3fs
-
-    real = s3fs.S3FileSystem._call_s3
-    count = 0
-
-    async def call(fs: Any, method: str, *args: Any, **kwargs: Any) -> Any:
-        nonlocal count
-        count += 1
-        if count == (number + 1) // 2 and number % 2:
-            os.kill(os.getpid(), signal.SIGKILL)
-        answer = await real(fs, method, *args, **kwargs)
-        if count == (number + 1) // 2:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return answer
-
-    s3fs.S3FileSystem._call_s3 = call
 
 
 def all_races(folder: Path, base: str, *, seed: int, times: int) -> Outcome:

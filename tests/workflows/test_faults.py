@@ -10,8 +10,9 @@ import subprocess
 
 import fsspec
 import pytest
-from campaign import Campaign, FaultyFileSystem, FaultyS3, on_full_disk
+from campaign import Campaign, on_full_disk
 from campaign_store import SEED, s3  # noqa: F401  # a fixture
+from faulty_stores import FaultyFileSystem, FaultyS3
 
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.ledger import retries

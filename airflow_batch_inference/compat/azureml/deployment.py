@@ -9,11 +9,13 @@ can never work is refused in the file's own words.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.compat.azureml.deployment_values import PARTITIONS, check
+from airflow_batch_inference.compat.azureml.deployment_values import PARTITIONS
+from airflow_batch_inference.compat.azureml.parallel_job import read_parallel
+from airflow_batch_inference.compat.azureml.reader import INSTANCES, VARIABLES, Reader
 from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
 
 if TYPE_CHECKING:
@@ -52,22 +54,10 @@ _IGNORED = frozenset(
         "resourceGroup",
     }
 )
-_INSTANCES = "instance_count"
-_VARIABLES = "environment_variables"
-_IN_SETTINGS = frozenset({"retry_settings", _VARIABLES, _INSTANCES})
+_IN_SETTINGS = frozenset({"retry_settings", VARIABLES, INSTANCES})
 _NESTED = frozenset({"settings", "code_configuration", "resources", "model"}) | _IN_SETTINGS
 _KNOWN = sorted({*_SETTINGS, *_IGNORED, *_NESTED, "type"})
-_OF_RESOURCES = (
-    _INSTANCES,
-    "instance_type",
-    "properties",
-    "shm_size",
-    "docker_args",
-    "locations",
-    "max_instance_count",
-)
 _OF_MODELS = ("path", "name", "version", "type", "description", "tags", "properties", "flavors", "stage", "$schema")
-_WORDS = ("output_action", "logging_level")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,180 +85,6 @@ class Deployment:
     environment: str | None = None
 
 
-@dataclass(slots=True)
-class Reader:
-    """Takes one mapping after the other.
-
-    Attributes
-    ----------
-    path
-        Of the file.
-    given
-        Arguments that are given beside it: what the file says of them is not looked at.
-    arguments, sources
-        What was taken, and which key each was taken from.
-    ignored
-        Keys that have no meaning here.
-    environment
-        What was said of the script's Python, in words.
-    """
-
-    path: Path
-    given: Collection[str] = ()
-    arguments: dict[str, Any] = field(default_factory=dict)
-    ignored: list[str] = field(default_factory=list)
-    environment: str | None = None
-    sources: dict[str, str] = field(default_factory=dict)
-
-    def refuse(self, reason: str) -> ConfigurationError:
-        """Return an error that names the file."""
-        return ConfigurationError(f"{self.path}: {reason}")
-
-    def section(self, name: str, value: object) -> dict[str, Any]:
-        """Return a mapping with text as keys; an empty one for nothing."""
-        if value is None:
-            return {}
-        if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-            raise self.refuse(f"{name} is {value!r}; it must be a mapping.")
-        return value
-
-    def set(self, name: str, argument: str, value: object) -> None:
-        """Take one value; two places that say different things are refused."""
-        if argument in self.sources and self.arguments[argument] != value:
-            raise self.refuse(
-                f"{self.sources[argument]} is {self.arguments[argument]!r}, and {name} is {value!r}. Say it once."
-            )
-        self.arguments[argument], self.sources[argument] = value, name
-
-    def take(self, name: str, values: Mapping[str, Any], known: Mapping[str, str]) -> None:
-        """Take the keys of a section that holds nothing else."""
-        for key, value in values.items():
-            where = f"{name}.{key}" if name else key
-            if key not in known:
-                raise self.refuse(f"{name} has the key {key!r}, which is unknown{did_you_mean(key, known)}.")
-            if isinstance(value, (dict, list)) or value is None:
-                raise self.refuse(f"{where} is {value!r}; it must be one value.")
-            argument = known[key]
-            if argument in self.given:
-                continue
-            plain = value.lower() if argument in _WORDS and isinstance(value, str) else value
-            problem = check(key, plain)
-            if problem is not None:
-                raise self.refuse(f"{where} is {value!r}; {problem}")
-            self.set(where, argument, plain)
-
-    def read(self, document: Mapping[str, Any]) -> None:
-        """Take the whole document."""
-        kind = document.get("type", "model")
-        if kind != "model":
-            jobs = f" ({', '.join(map(str, document['jobs']))})" if document.get("jobs") else ""
-            raise self.refuse(
-                f"type is {kind!r}; only deployments of a model are run here, and parallel jobs (type: parallel) that "
-                f"stand in a file of their own. Make its steps{jobs} tasks."
-            )
-        for key, value in document.items():
-            if key not in _KNOWN:
-                advice = PARTITIONS if key == "partition_keys" else ""
-                raise self.refuse(f"the key {key!r} is not supported{did_you_mean(key, _KNOWN)}.{advice}")
-            if key == _ENVIRONMENT:
-                self.tell_environment(value)
-            if key == "compute" and isinstance(value, dict):  # as older files have it
-                self.take_instances(f"compute.{_INSTANCES}", value.get(_INSTANCES))
-            if key in _IGNORED:
-                self.ignored.append(key)
-            elif key in _SETTINGS:
-                self.take("", {key: value}, _SETTINGS)
-        self._nested(document)
-        self._code(self.section("code_configuration", document.get("code_configuration")))
-        self._model(document.get("model"))
-
-    def _nested(self, document: Mapping[str, Any]) -> None:
-        settings = self.section("settings", document.get("settings"))
-        if "partition_keys" in settings:
-            raise self.refuse(f"settings.partition_keys is not supported.{PARTITIONS}")
-        for name, section in (("", document), ("settings.", settings)):
-            retry = self.section(f"{name}retry_settings", section.get("retry_settings"))
-            self.take(f"{name}retry_settings", retry, _RETRY_SETTINGS)
-            self.take_variables(f"{name}{_VARIABLES}", section.get(_VARIABLES))
-            self.take_instances(f"{name}{_INSTANCES}", section.get(_INSTANCES))
-        self.take_resources(document.get("resources"))
-        plain = {key: value for key, value in settings.items() if key not in _IN_SETTINGS}
-        known = dict(_SETTINGS) | {key: key for key in _IN_SETTINGS}
-        for key in plain:
-            if key not in _SETTINGS:
-                raise self.refuse(f"settings has the key {key!r}, which is unknown{did_you_mean(key, known)}.")
-        self.take("settings", plain, _SETTINGS)
-
-    def take_variables(self, name: str, value: object) -> None:
-        """Take environment variables."""
-        variables = self.section(name, value)
-        if variables and _VARIABLES not in self.given:
-            self.set(name, _VARIABLES, {key: self._text(f"{name}.{key}", each) for key, each in variables.items()})
-
-    def _text(self, name: str, value: object) -> str:
-        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-            raise self.refuse(f"{name} is {value!r}; put it in quotes.")
-        return str(value)
-
-    def take_instances(self, name: str, count: object) -> None:
-        """Take how many machines there are."""
-        if count is None:
-            return
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            raise self.refuse(f"{name} is {count!r}; it must be a whole number of at least 1.")
-        self.set(name, _INSTANCES, count)
-
-    def take_resources(self, value: object) -> None:
-        """Take how many machines there are, and pass over of what kind."""
-        resources = self.section("resources", value)
-        for key in resources:
-            if key not in _OF_RESOURCES:
-                raise self.refuse(f"resources has the key {key!r}, which is unknown{did_you_mean(key, _OF_RESOURCES)}.")
-        self.take_instances(f"resources.{_INSTANCES}", resources.get(_INSTANCES))
-        self.ignored += [f"resources.{key}" for key in resources if key != _INSTANCES]
-
-    def _code(self, code: Mapping[str, Any]) -> None:
-        self.take("code_configuration", code, _CODE)
-        if code and "scoring_script" not in code:
-            raise self.refuse("code_configuration has no scoring_script. Name the file with init() and run().")
-        self.place_code()
-
-    def place_code(self) -> None:
-        """Make the paths of the code absolute."""
-        if "code" in self.arguments:
-            self.arguments["code"] = self.local(self.arguments["code"])
-        elif "scoring_script" in self.arguments:
-            self.arguments["scoring_script"] = self.local(self.arguments["scoring_script"])
-
-    def tell_environment(self, value: object) -> None:
-        """Keep what the file says of the script's Python, in words."""
-        parts = value if isinstance(value, dict) else {"name": value}
-        names = ("conda_file", "image", "build", "name")
-        self.environment = ", ".join(f"{name} {parts[name]}" for name in names if parts.get(name)) or str(value)
-
-    def local(self, place: object) -> str:
-        """Return a path of the file's as an absolute one; a URI as it is."""
-        text = str(place)
-        return text if "://" in text else str((self.path.parent / text).resolve())
-
-    def _model(self, model: object) -> None:
-        """Take a model that is a path beside the file; one of Azure's registry must be given otherwise."""
-        if model is None:
-            return
-        parts = self.section("model", model) if isinstance(model, dict) else {"path": model}
-        for key in parts:
-            if key not in _OF_MODELS:
-                raise self.refuse(f"model has the key {key!r}, which is unknown{did_you_mean(key, _OF_MODELS)}.")
-        self.ignored += [f"model.{key}" for key in parts if key != "path"]
-        self.take_model("model", parts.get("path"))
-
-    def take_model(self, name: str, place: object) -> None:
-        """Take a model's path."""
-        if not isinstance(place, str):
-            raise self.refuse(f"{name} is {place!r}; it must be a path, or a mapping with a path.")
-        self.arguments["model"] = place if place.startswith("azureml:") else self.local(place)
-
-
 def read_deployment(path: str | Path, given: Collection[str] = ()) -> Deployment:
     """Read a batch deployment's file, or a parallel job's.
 
@@ -286,8 +102,6 @@ def read_deployment(path: str | Path, given: Collection[str] = ()) -> Deployment
     """
     import yaml
 
-    from airflow_batch_inference.compat.azureml.parallel_job import read_parallel
-
     place = Path(path)
     try:
         document = yaml.safe_load(place.read_text(encoding="utf-8"))
@@ -299,15 +113,78 @@ def read_deployment(path: str | Path, given: Collection[str] = ()) -> Deployment
     if whole.get("type") == "parallel":
         read_parallel(reader, whole)
     else:
-        reader.read(whole)
-    count = reader.arguments.pop(_INSTANCES, 1)
+        _take_deployment(reader, whole)
+    count = reader.arguments.pop(INSTANCES, 1)
     return Deployment(
         arguments=reader.arguments,
         instance_count=count,
-        instance_key=reader.sources.get(_INSTANCES, ""),
+        instance_key=reader.sources.get(INSTANCES, ""),
         ignored=tuple(reader.ignored),
         environment=reader.environment,
     )
+
+
+def _take_deployment(reader: Reader, document: Mapping[str, Any]) -> None:
+    """Take a whole batch deployment."""
+    kind = document.get("type", "model")
+    if kind != "model":
+        jobs = f" ({', '.join(map(str, document['jobs']))})" if document.get("jobs") else ""
+        raise reader.refuse(
+            f"type is {kind!r}; only deployments of a model are run here, and parallel jobs (type: parallel) that "
+            f"stand in a file of their own. Make its steps{jobs} tasks."
+        )
+    for key, value in document.items():
+        if key not in _KNOWN:
+            advice = PARTITIONS if key == "partition_keys" else ""
+            raise reader.refuse(f"the key {key!r} is not supported{did_you_mean(key, _KNOWN)}.{advice}")
+        if key == _ENVIRONMENT:
+            reader.note_environment(value)
+        if key == "compute" and isinstance(value, dict):  # as older files have it
+            reader.take_instances(f"compute.{INSTANCES}", value.get(INSTANCES))
+        if key in _IGNORED:
+            reader.ignored.append(key)
+        elif key in _SETTINGS:
+            reader.take("", {key: value}, _SETTINGS)
+    _take_nested(reader, document)
+    _take_code(reader, reader.section("code_configuration", document.get("code_configuration")))
+    _take_model(reader, document.get("model"))
+
+
+def _take_nested(reader: Reader, document: Mapping[str, Any]) -> None:
+    settings = reader.section("settings", document.get("settings"))
+    if "partition_keys" in settings:
+        raise reader.refuse(f"settings.partition_keys is not supported.{PARTITIONS}")
+    for name, section in (("", document), ("settings.", settings)):
+        retry = reader.section(f"{name}retry_settings", section.get("retry_settings"))
+        reader.take(f"{name}retry_settings", retry, _RETRY_SETTINGS)
+        reader.take_variables(f"{name}{VARIABLES}", section.get(VARIABLES))
+        reader.take_instances(f"{name}{INSTANCES}", section.get(INSTANCES))
+    reader.take_resources(document.get("resources"))
+    plain = {key: value for key, value in settings.items() if key not in _IN_SETTINGS}
+    known = dict(_SETTINGS) | {key: key for key in _IN_SETTINGS}
+    for key in plain:
+        if key not in _SETTINGS:
+            raise reader.refuse(f"settings has the key {key!r}, which is unknown{did_you_mean(key, known)}.")
+    reader.take("settings", plain, _SETTINGS)
+
+
+def _take_code(reader: Reader, code: Mapping[str, Any]) -> None:
+    reader.take("code_configuration", code, _CODE)
+    if code and "scoring_script" not in code:
+        raise reader.refuse("code_configuration has no scoring_script. Name the file with init() and run().")
+    reader.place_code()
+
+
+def _take_model(reader: Reader, model: object) -> None:
+    """Take a model that is a path beside the file; one of Azure's registry must be given otherwise."""
+    if model is None:
+        return
+    parts = reader.section("model", model) if isinstance(model, dict) else {"path": model}
+    for key in parts:
+        if key not in _OF_MODELS:
+            raise reader.refuse(f"model has the key {key!r}, which is unknown{did_you_mean(key, _OF_MODELS)}.")
+    reader.ignored += [f"model.{key}" for key in parts if key != "path"]
+    reader.take_model("model", parts.get("path"))
 
 
 def arguments_of(path: str | Path, overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from airflow_batch_inference.scripts.settings import MODEL, OUTPUT
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_batch_inference.compat.azureml.deployment import Reader
+    from airflow_batch_inference.compat.azureml.reader import Reader
 
 _SETTINGS = {
     "max_concurrency_per_instance": "max_concurrency_per_instance",
@@ -107,7 +107,7 @@ def _take_task(reader: Reader, task: Mapping[str, Any], inputs: Mapping[str, Any
     reader.take("task", {key: value for key, value in task.items() if key in _TASK}, _TASK)
     reader.place_code()
     if task.get("environment"):
-        reader.tell_environment(task["environment"])
+        reader.note_environment(task["environment"])
         reader.ignored.append("task.environment")
     if "output_action" not in reader.given:
         reader.set("task.append_row_to", "output_action", "append_row" if task.get("append_row_to") else "summary_only")

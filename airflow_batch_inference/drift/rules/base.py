@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from airflow_batch_inference.drift.corrections import CORRECTIONS
 from airflow_batch_inference.drift.limits import (
+    EDGES,
     SHAPE_LIMITS,
     SHARE_LIMITS,
     THRESHOLDS,
@@ -169,7 +170,7 @@ class Rule(ABC):
 
     def __post_init__(self) -> None:
         """Refuse a rule that can never work."""
-        require_one_of("edges", self.edges, ("padded", "open"))
+        require_one_of("edges", self.edges, EDGES)
         require_one_of("correction", self.correction, CORRECTIONS)
         self.require_limits(self.drift_threshold, self.possible_drift_threshold, self.limits)
         within("inf_capping", self.inf_capping, 0, math.inf)

@@ -78,7 +78,7 @@ class EffectRule(Rule):
 
     def _with_status(self, column: ColumnDrift, *, is_enough: bool) -> ColumnDrift:
         values = (column.reference_values or 0, column.current_values or 0)
-        if column.kind == "none" or not values[0]:  # a fact has its status, and the others nothing to weigh
+        if column.kind == "none" or not values[0]:  # a schema change has its status, and the others nothing to weigh
             return column
         status = worst(column.checks, DriftStatus.NO_DRIFT)
         if not is_enough or (min(values) < self.min_rows and status == DriftStatus.NO_DRIFT):
@@ -145,7 +145,7 @@ class EffectRule(Rule):
         check = _leading(column)
         if check is None:
             return None
-        if check.name not in _UNITS:  # a fact: a type that changed, a column that is gone
+        if check.name not in _UNITS:  # a schema change: a type that changed, a column that is gone
             return Bar(text="", share=1.0)
         full = 2 * check.drift or 1.0
         is_usual = check.name in _SHAPES and (check.possible, check.drift) == limits
@@ -217,8 +217,8 @@ def _found(judged: Sequence[ColumnDrift]) -> Iterable[str]:
         checks = [check for check in column.checks if check.status in BAD]
         # The two shape checks say the same thing twice: the stronger one speaks.
         shapes = sorted((c for c in checks if c.name in _SHAPES), key=lambda c: -c.value / (c.drift or 1))
-        facts = [check for check in checks if check not in shapes]
-        said = [*facts, *shapes[:1]] if facts else shapes[:1]
+        others = [check for check in checks if check not in shapes]
+        said = [*others, *shapes[:1]] if others else shapes[:1]
         words = ", ".join(_words(check, column) for check in said) or column.reason or ""
         yield f"{short(column.name)}: {words}."
 

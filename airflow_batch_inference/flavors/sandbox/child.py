@@ -48,27 +48,27 @@ def main() -> int:
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as report:
         os.dup2(2, 1)
 
-        def tell(**line: object) -> None:
+        def emit(**line: object) -> None:
             report.write(f"{json.dumps(line)}\n")
             report.flush()
 
         try:
             chosen, runs_code = (request["flavor"], request["format"]), False
             if request["recognises"]:
-                chosen, runs_code = _look(request, path, tell)
+                chosen, runs_code = _look(request, path, emit)
             if request["tries"] and not runs_code:
-                _try(request, path, chosen, tell)
+                _try(request, path, chosen, emit)
         except BatchInferenceError as error:
-            tell(error=type(error).__name__, text=str(error))
+            emit(error=type(error).__name__, text=str(error))
             return ERROR
         except Exception as error:  # noqa: BLE001  # reported as what it is: the file could not be looked at
             text = f"{type(error).__name__}: {brief(error)}. It is damaged; save or copy the model again."
-            tell(error="", text=text)
+            emit(error="", text=text)
             return ERROR
     return 0
 
 
-def _look(request: Mapping[str, Any], path: Path, tell: Callable[..., None]) -> tuple[tuple[str, str], bool]:
+def _look(request: Mapping[str, Any], path: Path, emit: Callable[..., None]) -> tuple[tuple[str, str], bool]:
     """Tell what a file is; return the names of its flavor and format, and whether it can run code.
 
     Raises
@@ -76,7 +76,7 @@ def _look(request: Mapping[str, Any], path: Path, tell: Callable[..., None]) -> 
     UntrustedModelError
         It was taken for something else.
     """
-    tell(step="to be recognised")
+    emit(step="to be recognised")
     limit_computing(look_cpu_s(path))
     where, expected = request["where"], request["format"]
     adapter, found = recognise(path, flavor=request["flavor"], where=where, options=request["options"])
@@ -84,18 +84,18 @@ def _look(request: Mapping[str, Any], path: Path, tell: Callable[..., None]) -> 
     imports: tuple[str, ...] = ()
     if found.trust == "code":
         imports = adapter.imported_names(path, found)[:_MOST_IMPORTS]
-    tell(flavor=adapter.name, format=found.name, imports=imports)
+    emit(flavor=adapter.name, format=found.name, imports=imports)
     return (adapter.name, found.name), found.trust == "code"
 
 
-def _try(request: Mapping[str, Any], path: Path, chosen: tuple[str, str], tell: Callable[..., None]) -> None:
-    tell(step="to be loaded")
+def _try(request: Mapping[str, Any], path: Path, chosen: tuple[str, str], emit: Callable[..., None]) -> None:
+    emit(step="to be loaded")
     limit_computing(load_cpu_s(path))
     where = request["where"]
     model = construct(*chosen, path, trusted=request["trusted"], where=where, options=request["options"], is_trial=True)
 
     def begin(method: str) -> None:
-        tell(step=f"to predict {len(PROBE)} rows by {method}")
+        emit(step=f"to predict {len(PROBE)} rows by {method}")
         limit_computing(probe_cpu_s(path, method))
 
     probe(model, where=where, kwargs=request["kwargs"], begin=begin)

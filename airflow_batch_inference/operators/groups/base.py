@@ -2,6 +2,11 @@
 
 Invariants: a value that is no template is parsed when the group is made, that is while the DAG is parsed; all values
 are parsed again once they are rendered, before a task uses one of them. Nothing heavy is imported for either.
+
+Why a group is not the core's own class, even where both have one name (``EffectRule``, ``RowPolicy``, ``Split``): it
+must be Airflow's ``ResolveMixin``, or a mapped task (``partial(rule=…).expand(…)``) would not wait for the outputs of
+other tasks in it: no constructor of an operator runs before Airflow looks for them. The core knows nothing of Airflow;
+and what it takes is parsed, never a template. A group names no range or word twice where the core has it by name.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def _flips(name: str, value: object) -> dict[str, Any]:
+def _disagreements(name: str, value: object) -> dict[str, Any]:
     return given_names(name, mapping(name, value), ("threshold", "tolerance"))
 
 
@@ -45,15 +45,15 @@ class Challengers(ArgumentGroup):
     and on the page that this names.
 
     :param challengers: dict of a name to a model, or to a list of steps. (templated)
-    :param flips: what a difference of numbers between champion and challenger is: ``{"threshold": 0.5}``, that they lie
-        on two sides of it, or ``{"tolerance": 0.05}``, that they are farther apart than this share of the larger one.
-        None: a threshold of 0.5 for numbers from 0 to 1, for others that tolerance. (templated)
+    :param disagreements: what a difference of numbers between champion and challenger is: ``{"threshold": 0.5}``, that
+        they lie on two sides of it, or ``{"tolerance": 0.05}``, that they are farther apart than this share of the
+        larger one. None: a threshold of 0.5 for numbers from 0 to 1, for others that tolerance. (templated)
     """
 
     challengers: Mapping[str, Any] | str = field(kw_only=False)
-    flips: Mapping[str, Any] | str | None = None
+    disagreements: Mapping[str, Any] | str | None = None
 
-    parsers: ClassVar[Mapping[str, Any]] = {"challengers": _challengers, "flips": _flips}
+    parsers: ClassVar[Mapping[str, Any]] = {"challengers": _challengers, "disagreements": _disagreements}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_batch_inference.drift.corrections import CORRECTIONS
+from airflow_batch_inference.drift.limits import EDGES
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.operators.arguments import choice, number, whole_number
 from airflow_batch_inference.operators.groups.base import ArgumentGroup
@@ -36,7 +38,7 @@ class EffectRule(ArgumentGroup):
     name: ClassVar[str] = "effect"
     parsers: ClassVar[Mapping[str, Any]] = {
         "significance": partial(number, low=0, high=1),
-        "correction": partial(choice, allowed=("holm", "bonferroni")),
+        "correction": partial(choice, allowed=CORRECTIONS),
         "max_drifted_fraction": partial(number, low=0, high=1),
         "min_rows": _rows,
     }
@@ -59,7 +61,7 @@ class MlrunRule(ArgumentGroup):
     name: ClassVar[str] = "mlrun"
     parsers: ClassVar[Mapping[str, Any]] = {
         "inf_capping": partial(number, low=0),
-        "edges": partial(choice, allowed=("padded", "open")),
+        "edges": partial(choice, allowed=EDGES),
         "min_rows": _rows,
     }
 

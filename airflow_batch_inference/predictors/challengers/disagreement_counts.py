@@ -163,14 +163,14 @@ def _added(one: Disagreements, other: Disagreements) -> Disagreements:
     pairs.update({(left, right): rows for left, right, rows in other.pairs})
     return Disagreements(
         rows=one.rows + other.rows,
-        flips=one.flips + other.flips,
+        disagreements=one.disagreements + other.disagreements,
         pairs=tuple((left, right, rows) for (left, right), rows in sorted(bounded(pairs).items())),
         examples=(*one.examples, *other.examples)[:MOST_EXAMPLES],
     )
 
 
 def judged(pairs: OutputPairs, rule: DisagreementRule) -> OutputDisagreements:
-    """Say what flipped: labels, decisions of numbers between 0 and 1 (or with a threshold), or else distances."""
+    """Judge by labels, by decisions of numbers between 0 and 1 (or with a threshold), or else by distances."""
     numbers = pairs.numbers
     is_unit = numbers is not None and numbers.low >= 0 and numbers.high <= 1
     by_distance = pairs.beyond is not None and rule.threshold is None and not is_unit
@@ -182,8 +182,8 @@ def judged(pairs: OutputPairs, rule: DisagreementRule) -> OutputDisagreements:
         challenger_output=pairs.challenger_output,
         kind="numbers" if by_distance else "labels" if pairs.beyond is None else "decisions",
         rows=counted.rows,
-        flips=counted.flips,
-        flip_fraction=_rounded(counted.flips / counted.rows) if counted.rows else None,
+        disagreements=counted.disagreements,
+        disagreement_fraction=_rounded(counted.disagreements / counted.rows) if counted.rows else None,
         labels=tuple(labels),
         matrix=tuple(tuple(cells.get((left, right), 0) for right in labels) for left in labels),
         numbers=None if numbers is None else _differences(numbers),

@@ -1,4 +1,4 @@
-"""Champion against challenger, counted while both score: flips of labels and decisions, distances of numbers.
+"""Champion against challenger, counted while both score: disagreements of labels and decisions, distances of numbers.
 
 A row is compared where both gave a value.
 
@@ -154,7 +154,7 @@ class DisagreementCounter:
     compared
         Which columns.
     rule
-        What a flip is of numbers.
+        What a disagreement is of numbers.
     """
 
     compared: Compared
@@ -235,9 +235,9 @@ class _Disagreeing:
     def count(self, batch: MiniBatch, both: np.ndarray, differs: np.ndarray, shown: tuple[Any, Any]) -> None:
         """Count rows, and keep the first that differ."""
         self.rows += int(both.sum())
-        flipped = np.flatnonzero(differs & both)
-        self.number += len(flipped)
-        for row in flipped[: MOST_EXAMPLES - len(self.examples)].tolist():
+        differing = np.flatnonzero(differs & both)
+        self.number += len(differing)
+        for row in differing[: MOST_EXAMPLES - len(self.examples)].tolist():
             uri, number = batch.locate(row)
             left, right = (_shown(values[row]) for values in shown)
             self.examples.append(DisagreeingRow(uri=uri, row=number, champion=left, challenger=right))
@@ -245,7 +245,7 @@ class _Disagreeing:
     def counted(self) -> Disagreements:
         """Return what was counted, as a record."""
         pairs = tuple((left, right, rows) for (left, right), rows in sorted(self.pairs.items()))
-        return Disagreements(rows=self.rows, flips=self.number, pairs=pairs, examples=tuple(self.examples))
+        return Disagreements(rows=self.rows, disagreements=self.number, pairs=pairs, examples=tuple(self.examples))
 
 
 def _largest(columns: Sequence[pa.Array], classes: Sequence[str]) -> pa.Array:

@@ -17,15 +17,15 @@ _MIDDLE = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisagreementRule:
-    """What a flip is of numbers.
+    """What a disagreement is of numbers.
 
     Attributes
     ----------
     threshold
-        A flip is that one number is at or over it and the other is not. None: 0.5, where all numbers of both lie
-        between 0 and 1; for others see ``tolerance``.
+        A disagreement is that one number is at or over it and the other is not. None: 0.5, where all numbers of both
+        lie between 0 and 1; for others see ``tolerance``.
     tolerance
-        A flip is that they are farther apart than this share of the larger one.
+        A disagreement is that they are farther apart than this share of the larger one.
     """
 
     threshold: float | None = None
@@ -38,7 +38,7 @@ class DisagreementRule:
 
 
 def parse_disagreements(given: Mapping[str, Any]) -> DisagreementRule:
-    """Return what ``flips={"threshold": 0.5}`` or ``flips={"tolerance": 0.1}`` asks for.
+    """Return what ``disagreements={"threshold": 0.5}`` or ``disagreements={"tolerance": 0.1}`` asks for.
 
     Raises
     ------
@@ -53,14 +53,16 @@ def parse_disagreements(given: Mapping[str, Any]) -> DisagreementRule:
     found = {}
     for key, value in given.items():
         if key not in _KEYS:
-            message = f"flips has {key!r}{did_you_mean(str(key), _KEYS)}; it takes {', '.join(_KEYS)}."
+            message = f"disagreements has {key!r}{did_you_mean(str(key), _KEYS)}; it takes {', '.join(_KEYS)}."
             raise ConfigurationError(message)
         try:
             number = math.nan if isinstance(value, bool) else float(value)
         except (TypeError, ValueError):
             number = math.nan
         if not math.isfinite(number) or (key == "tolerance" and number < 0):
-            message = f"flips has {key}={value!r}; it must be a number{' from 0' if key == 'tolerance' else ''}."
+            message = (
+                f"disagreements has {key}={value!r}; it must be a number{' from 0' if key == 'tolerance' else ''}."
+            )
             raise ConfigurationError(message)
         found[key] = number
     return DisagreementRule(**found)

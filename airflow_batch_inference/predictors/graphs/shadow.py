@@ -186,9 +186,9 @@ def _log(result: ChallengerResult) -> None:
             *(result.name, f"{result.rows:,}", f"{result.rows_failed:,}", result.error or "its predictions are NaN"),
         )
     for output in result.outputs:
-        if output.flip_fraction is not None:
+        if output.disagreement_fraction is not None:
             log.info(
                 "The challenger %s differs from the champion in %s of %s rows (%.3f %%), %s against %s",
-                *(result.name, f"{output.flips:,}", f"{output.rows:,}", 100 * output.flip_fraction),
+                *(result.name, f"{output.disagreements:,}", f"{output.rows:,}", 100 * output.disagreement_fraction),
                 *(output.challenger_output, output.output),
             )

@@ -86,7 +86,9 @@ class SplitGraph(ModelGraph):
         own = counts.get(self.main.name) or whole
         others = [(chain, counts.get(chain.name) or no_rows(chain)) for chain in self.others]
         return tuple(
-            model for chain, rows in ((self.main, own), *others) for model in chain.used_models("arm", rows, chain.name)
+            model
+            for chain, rows in ((self.main, own), *others)
+            for model in chain.used_models("variant", rows, chain.name)
         )
 
 

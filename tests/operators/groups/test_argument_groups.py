@@ -10,11 +10,15 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import DAG, Asset
 
+from airflow_batch_inference.drift.rules.registry import make_rule
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.operators import (
     GROUPS,
     Challengers,
+    DriftAnalysisOperator,
+    EffectRule,
     LoadModelOperator,
+    MlrunRule,
     PredictOperator,
     Processes,
     RowPolicy,
@@ -39,6 +43,19 @@ def test_every_group_is_frozen_travels_and_parses_its_own_defaults(kind):
         setattr(group, kind.template_fields[0], 1)
 
 
+@pytest.mark.parametrize("kind", [EffectRule, MlrunRule])
+def test_a_rule_s_arguments_are_settings_of_the_rule_with_the_same_defaults(kind):
+    assert make_rule(kind.name, **kind().parse_all()) == make_rule(kind.name)
+
+
+def test_a_mapped_task_waits_for_outputs_within_a_rule():
+    with DAG("d", schedule=None):
+        load = LoadModelOperator(task_id="load", model_uri="/m")
+        rule = EffectRule(min_rows=load.output)
+        mapped = DriftAnalysisOperator.partial(task_id="mapped", rule=rule).expand(dataset=["/a", "/b"])
+    assert mapped.upstream_task_ids == {"load"}
+
+
 @pytest.mark.parametrize("kind", GROUPS)
 def test_templates_are_left_alone_until_they_are_rendered(kind):
     templates = {name: f"{{{{ params.{name} }}}}" for name in kind.template_fields}
@@ -56,7 +73,10 @@ def test_templates_are_left_alone_until_they_are_rendered(kind):
         (lambda: Processes(max_memory="much"), "max_memory is 'much'"),
         (lambda: Processes(mini_batch_rows=0), "mini_batch_rows is 0"),
         (lambda: Challengers({}), "it must name at least one model"),
-        (lambda: Challengers({"b": "/m"}, flips={"treshold": 1}), "flips has 'treshold'.*did you mean 'threshold'"),
+        (
+            lambda: Challengers({"b": "/m"}, disagreements={"treshold": 1}),
+            "disagreements has 'treshold'.*did you mean 'threshold'",
+        ),
         (lambda: Split(), "Split takes either weights"),
         (lambda: Split(weights={"a": 1}, values={"x": "a"}), "Split takes either weights"),
         (lambda: Split(values={"gold": "b"}, default="a"), "Split has values, but no key"),

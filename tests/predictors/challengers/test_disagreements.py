@@ -48,7 +48,7 @@ def cuts_of(data, rows, most=4):
 
 @settings(max_examples=80, deadline=None)
 @given(data=st.data())
-def test_labels_flip_as_a_plain_comparison_says_in_any_pieces(data):
+def test_labels_disagree_as_a_plain_comparison_says_in_any_pieces(data):
     label = st.one_of(st.none(), st.sampled_from(["no", "yes", "maybe"]))
     rows = data.draw(st.lists(st.tuples(label, label), min_size=1, max_size=60))
     frame = pd.DataFrame(rows, columns=["ours", "theirs"], dtype=object)
@@ -58,20 +58,22 @@ def test_labels_flip_as_a_plain_comparison_says_in_any_pieces(data):
         cuts=cuts_of(data, len(rows)),
     )
     both = frame.dropna()
-    flips = both[both["ours"] != both["theirs"]]
-    assert (found.kind, found.rows, found.flips) == ("labels", len(both), len(flips))
-    assert found.flip_fraction == (pytest.approx(len(flips) / len(both), rel=1e-8) if len(both) else None)
+    disagreements = both[both["ours"] != both["theirs"]]
+    assert (found.kind, found.rows, found.disagreements) == ("labels", len(both), len(disagreements))
+    assert found.disagreement_fraction == (
+        pytest.approx(len(disagreements) / len(both), rel=1e-8) if len(both) else None
+    )
     cells = {(a, b): found.matrix[i][j] for i, a in enumerate(found.labels) for j, b in enumerate(found.labels)}
     assert {pair: rows for pair, rows in cells.items() if rows} == dict(
         Counter(zip(both["ours"], both["theirs"], strict=True))
     )
     assert [(each.row, each.champion, each.challenger) for each in found.examples] == [
-        (row, a, b) for row, a, b in flips.head(5).itertuples()
+        (row, a, b) for row, a, b in disagreements.head(5).itertuples()
     ]
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "flips"),
+    ("ours", "theirs", "disagreements"),
     [
         (pa.array([0, 1, 1]), pa.array([0, 0, 1], pa.int8()), 1),
         (pa.array([True, False, None]), pa.array([True, True, True]), 1),
@@ -80,20 +82,20 @@ def test_labels_flip_as_a_plain_comparison_says_in_any_pieces(data):
         (pa.array(["u", "v"]), pa.array(["u", "v"], pa.large_string()), 0),
     ],
 )
-def test_labels_of_different_types_are_compared_by_what_they_say(ours, theirs, flips):
-    assert counted(ours, theirs).flips == flips
+def test_labels_of_different_types_are_compared_by_what_they_say(ours, theirs, disagreements):
+    assert counted(ours, theirs).disagreements == disagreements
 
 
 @settings(max_examples=20, deadline=None)
 @given(data=st.data())
-def test_ever_so_many_labels_take_no_more_room_and_the_flips_stay_exact(data):
+def test_ever_so_many_labels_take_no_more_room_and_the_disagreements_stay_exact(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
     ours = np.array([f"label {i:04}" for i in rng.integers(0, 300, 500)], dtype=object)
     theirs = np.where(rng.random(500) < 0.2, "label 0000", ours)
     found = counted(ours, theirs, cuts=cuts_of(data, 500))
     whole = counted(ours, theirs)
     assert found == whole
-    assert found.flips == int((ours != theirs).sum())
+    assert found.disagreements == int((ours != theirs).sum())
     assert found.labels[-1] == OTHER_LABELS
     assert len(found.labels) <= 2 * MOST_LABELS + 1
     assert sum(map(sum, found.matrix)) == 500
@@ -120,9 +122,9 @@ def test_numbers_are_compared_as_a_plain_computation_says_in_any_pieces(data):
     larger = np.maximum(np.abs(a), np.abs(b))
     apart = np.abs(b / np.where(larger > 0, larger, 1) - a / np.where(larger > 0, larger, 1))
     is_unit = min(a.min(), b.min()) >= 0 and max(a.max(), b.max()) <= 1
-    flips = (a >= 0.5) != (b >= 0.5) if is_unit else apart > tolerance
+    disagreements = (a >= 0.5) != (b >= 0.5) if is_unit else apart > tolerance
     assert found.kind == ("decisions" if is_unit else "numbers")
-    assert found.flips == flips.sum()
+    assert found.disagreements == disagreements.sum()
     assert found.numbers.mean_absolute == pytest.approx(np.abs(b - a).mean(), rel=1e-6, abs=1e-9)
     assert found.numbers.largest == pytest.approx(np.abs(b - a).max(), rel=1e-6)
     assert found.numbers.champion_mean == pytest.approx(a.mean(), rel=1e-6, abs=1e-6)
@@ -130,7 +132,7 @@ def test_numbers_are_compared_as_a_plain_computation_says_in_any_pieces(data):
     assert found.numbers.bins[0] == (apart == 0).sum()
     assert (found.numbers.density != ()) == is_unit
     assert sum(rows for _, _, rows in found.numbers.density) == (both.sum() if is_unit else 0)
-    places = np.flatnonzero(both)[flips][:5].tolist()
+    places = np.flatnonzero(both)[disagreements][:5].tolist()
     assert [each.row for each in found.examples] == places
 
 
@@ -149,25 +151,25 @@ def test_a_constant_number_has_no_correlation():
 
 def test_a_threshold_makes_decisions_of_any_numbers():
     found = counted(np.array([1.0, 5.0, 9.0]), np.array([4.0, 4.0, 8.0]), rule=DisagreementRule(threshold=5))
-    assert (found.kind, found.flips, found.labels) == ("decisions", 1, ("< 5", "≥ 5"))
+    assert (found.kind, found.disagreements, found.labels) == ("decisions", 1, ("< 5", "≥ 5"))
     assert found.matrix == ((1, 0), (1, 1))
 
 
 def test_numbers_from_0_to_1_are_decided_at_a_half():
     found = counted(np.array([0.1, 0.5, 0.9, 0.4]), np.array([0.2, 0.4, 0.5, 0.6]))
-    assert (found.kind, found.flips, found.matrix) == ("decisions", 2, ((1, 1), (1, 1)))
+    assert (found.kind, found.disagreements, found.matrix) == ("decisions", 2, ((1, 1), (1, 1)))
 
 
 def test_one_number_outside_makes_distances_of_all():
     found = counted(np.array([0.1, 0.5, 0.9]), np.array([0.1, 0.5, 1.5]), cuts=(2,))
-    assert (found.kind, found.flips, found.numbers.density) == ("numbers", 1, ())
+    assert (found.kind, found.disagreements, found.numbers.density) == ("numbers", 1, ())
 
 
 def test_absurdly_large_numbers_still_make_a_record():
     found = counted(np.array([1e308, -1e308]), np.array([-1e308, 1e308]), cuts=(1,))
     assert math.isfinite(found.numbers.mean_absolute)
     assert math.isfinite(found.numbers.largest)
-    assert found.flips == 2
+    assert found.disagreements == 2
 
 
 # -- classes --------------------------------------------------------------------------------------------------
@@ -180,7 +182,7 @@ def test_shares_of_classes_are_compared_by_the_class_of_the_largest():
     ours = [pa.array([0.9, 0.2, 0.6]), pa.array([0.1, 0.8, 0.4])]
     theirs = [pa.array([0.9, 0.9, None]), pa.array([0.1, 0.1, 0.5])]
     found = counted(ours, theirs, compared=compared)
-    assert (found.rows, found.flips, found.labels) == (2, 1, ("no", "yes"))
+    assert (found.rows, found.disagreements, found.labels) == (2, 1, ("no", "yes"))
     assert found.matrix == ((0, 1), (0, 1))
 
 
@@ -272,7 +274,7 @@ def test_a_part_without_scored_rows_takes_nothing_from_the_others():
 
 
 @pytest.mark.parametrize(
-    ("given_flips", "match"),
+    ("given", "match"),
     [
         ({"treshold": 1}, "did you mean 'threshold'"),
         ({"threshold": "high"}, "threshold='high'"),
@@ -280,6 +282,6 @@ def test_a_part_without_scored_rows_takes_nothing_from_the_others():
         ({"tolerance": True}, "tolerance=True"),
     ],
 )
-def test_flips_that_cannot_be_are_refused(given_flips, match):
+def test_disagreements_that_cannot_be_are_refused(given, match):
     with pytest.raises(ConfigurationError, match=match):
-        parse_disagreements(given_flips)
+        parse_disagreements(given)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from airflow_batch_inference.evaluation.limits import parse_thresholds
-from airflow_batch_inference.evaluation.spec import Question
+from airflow_batch_inference.evaluation.spec import EvaluationSpec
 from airflow_batch_inference.exceptions import ConfigurationError
 
 ALL = ("predict", "predict_proba", "decision_function")
@@ -32,30 +32,30 @@ def described(classes=None, class_names=None, inputs=None):
     ],
 )
 def test_the_methods_are_those_that_tell_most(has, classes, asked, expected):
-    question = Question(**({"label_columns": ("y",)} | asked))
-    assert question.methods(SimpleNamespace(methods=has), classes) == expected
+    spec = EvaluationSpec(**({"label_columns": ("y",)} | asked))
+    assert spec.methods(SimpleNamespace(methods=has), classes) == expected
 
 
 def test_classes_are_the_models_and_may_be_called_otherwise():
-    question = Question(label_columns=("y",), classes=("no", "yes"))
-    assert (question.known_classes(described((0, 1))).own, question.known_classes(described((0, 1))).named) == (
+    spec = EvaluationSpec(label_columns=("y",), classes=("no", "yes"))
+    assert (spec.known_classes(described((0, 1))).own, spec.known_classes(described((0, 1))).named) == (
         (0, 1),
         ("no", "yes"),
     )
-    assert question.known_classes(described()).own == ("no", "yes")
-    plain = Question(label_columns=("y",)).known_classes(described((0, 1), ("bad", "good")))
+    assert spec.known_classes(described()).own == ("no", "yes")
+    plain = EvaluationSpec(label_columns=("y",)).known_classes(described((0, 1), ("bad", "good")))
     assert (plain.own, plain.named) == ((0, 1), ("bad", "good"))
 
 
 def test_a_metric_with_a_limit_is_measured_even_where_others_were_chosen():
-    question = Question(label_columns=("y",), metrics=("mae",), limits=parse_thresholds({"r2": 0.5, "mae": 3}))
-    assert question.wanted("regression", None) == ("mae", "r2")
+    spec = EvaluationSpec(label_columns=("y",), metrics=("mae",), limits=parse_thresholds({"r2": 0.5, "mae": 3}))
+    assert spec.wanted("regression", None) == ("mae", "r2")
     with pytest.raises(ConfigurationError, match="no metric of a classification"):
-        question.wanted("classification", 2)
+        spec.wanted("classification", 2)
 
 
 def test_an_input_is_no_label_however_its_name_is_written():
     inputs = [SimpleNamespace(name="petal_width")]
-    question = Question(label_columns=("petal width",))
+    spec = EvaluationSpec(label_columns=("petal width",))
     with pytest.raises(ConfigurationError, match="it would see the answer"):
-        question.require_possible(SimpleNamespace(methods=("predict",)), described(inputs=inputs))
+        spec.require_possible(SimpleNamespace(methods=("predict",)), described(inputs=inputs))

@@ -22,7 +22,7 @@ _GRID = np.array([0.001, 0.01, *np.linspace(0.05, 0.95, 19), 0.99, 0.999])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CoarseBins:
+class MergedBins:
     """Counts of both sides on a few bins.
 
     Attributes
@@ -41,9 +41,9 @@ class CoarseBins:
     has_missing: bool
 
 
-def coarse_numbers(
+def merge_number_bins(
     reference: NDArray[np.int64], current: NDArray[np.int64], edges: NDArray[np.float64], without: tuple[int, int]
-) -> CoarseBins:
+) -> MergedBins:
     """Join a numeric column's bins.
 
     Borders are the reference's quantiles .001, .01, .05, .10 … .95, .99, .999, its range, and both sides of a value
@@ -71,7 +71,9 @@ def coarse_numbers(
     )
 
 
-def coarse_categories(reference: NDArray[np.int64], current: NDArray[np.int64], without: tuple[int, int]) -> CoarseBins:
+def merge_category_bins(
+    reference: NDArray[np.int64], current: NDArray[np.int64], without: tuple[int, int]
+) -> MergedBins:
     """Join the categories in which fewer than about 20 rows are expected, and those that are not named, into one bin.
 
     Parameters
@@ -133,12 +135,12 @@ def _with_missing(
     current: NDArray[np.int64],
     whole: tuple[NDArray[np.int64], NDArray[np.int64]],
     without: tuple[int, int],
-) -> CoarseBins:
+) -> MergedBins:
     totals = whole[0].sum() + without[0], whole[1].sum() + without[1]
     has_missing = sum(without) * min(totals) / max(1, sum(totals)) >= EXPECTED_ROWS
     if has_missing:
         reference, current = np.append(reference, without[0]), np.append(current, without[1])
-    return CoarseBins(
+    return MergedBins(
         kept=kept,
         reference=reference.astype(np.int64),
         current=current.astype(np.int64),

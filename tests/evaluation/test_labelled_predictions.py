@@ -7,12 +7,12 @@ import pyarrow as pa
 import pytest
 
 from airflow_batch_inference.evaluation.labelled_predictions import (
-    Answers,
     Classes,
+    LabelledPredictions,
     by_methods,
     classified_rows,
+    infer_problem_type,
     numbers_of,
-    told_problem,
 )
 from airflow_batch_inference.exceptions import ConfigurationError, SignatureMismatchError
 
@@ -25,8 +25,8 @@ def column(values, kind=None):
 
 def rows_of(labels, columns, methods=BOTH, **known):
     classes = Classes(**known)
-    answers = by_methods([column(labels)], columns, methods, None if classes.own is None else len(classes.own))
-    return classified_rows(answers, 0, "truth", classes)[0]
+    labelled = by_methods([column(labels)], columns, methods, None if classes.own is None else len(classes.own))
+    return classified_rows(labelled, 0, "truth", classes)[0]
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def rows_of(labels, columns, methods=BOTH, **known):
     ],
 )
 def test_the_problem_is_told_by_labels_and_predictions(labels, predicted, problem):
-    assert told_problem(Answers(labels=(column(labels),), predicted=(column(predicted),))) == problem
+    assert infer_problem_type(LabelledPredictions(labels=(column(labels),), predicted=(column(predicted),))) == problem
 
 
 def test_a_networks_shares_a_row_are_probabilities_in_the_order_of_numbered_classes():
