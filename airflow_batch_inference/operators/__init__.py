@@ -10,7 +10,7 @@ from airflow_batch_inference.operators.groups.compare import Challengers, Earlie
 from airflow_batch_inference.operators.groups.drift import EffectRule, History, MlrunRule
 from airflow_batch_inference.operators.groups.engines import Processes
 from airflow_batch_inference.operators.groups.models import GoldenSet, MlflowModel, Problem, SampleScoring, Trust
-from airflow_batch_inference.operators.groups.output import WallarooLayout
+from airflow_batch_inference.operators.groups.output import Layout, WallarooLayout
 from airflow_batch_inference.operators.groups.rows import RowPolicy
 from airflow_batch_inference.operators.groups.scripts import ErrorLimits, ScriptEnvironment, ScriptSettings
 from airflow_batch_inference.operators.load_model import LoadModelOperator
@@ -38,6 +38,7 @@ GROUPS = (
     ErrorLimits,
     GoldenSet,
     History,
+    Layout,
     MlflowModel,
     MlrunRule,
     Problem,
@@ -63,6 +64,7 @@ __all__ = [
     "EvaluateModelOperator",
     "GoldenSet",
     "History",
+    "Layout",
     "LoadModelOperator",
     "LogArtifactsOperator",
     "MlflowModel",

@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 
     from airflow.sdk.definitions.context import Context
 
-    from airflow_batch_inference.operators.groups.output import WallarooLayout
+    from airflow_batch_inference.operators.groups.output import Layout, WallarooLayout
     from airflow_batch_inference.records import CheckResult
 
 log = logging.getLogger(__name__)
 
 
-def layout_options(context: Context, layout: WallarooLayout | None, checks: Mapping[str, Any]) -> dict[str, Any]:
+def layout_options(
+    context: Context, layout: Layout | WallarooLayout | None, checks: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the scoring options that an output layout and checks make.
 
     Raises
@@ -37,17 +39,8 @@ def layout_options(context: Context, layout: WallarooLayout | None, checks: Mapp
     options: dict[str, Any] = {"checks": parse_checks(checks)}
     if layout is None:
         return options
-    asked = layout.parse_all()
-    return {
-        **options,
-        "layout": "wallaroo",
-        "layout_arguments": {
-            "include": list(asked["columns"]),
-            "exclude": list(asked["exclude"]),
-            "separator": asked["separator"],
-        },
-        "time_ms": run_time_ms(context),
-    }
+    name, arguments = layout.asked()
+    return {**options, "layout": name, "layout_arguments": arguments, "time_ms": run_time_ms(context)}
 
 
 def require_checks(name: str, value: object) -> None:

@@ -32,7 +32,7 @@ from airflow_batch_inference.operators.base import StoppableOperator, fence_of, 
 from airflow_batch_inference.operators.checks import announce_checks, layout_options, refuse_expressions, require_checks
 from airflow_batch_inference.operators.groups.base import require_group
 from airflow_batch_inference.operators.groups.engines import require_engine
-from airflow_batch_inference.operators.groups.output import WallarooLayout
+from airflow_batch_inference.operators.groups.output import require_layout
 from airflow_batch_inference.operators.groups.rows import RowPolicy
 from airflow_batch_inference.operators.model_argument import report_of_challengers, scalars
 from airflow_batch_inference.operators.task_context import destination_of
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.jobs.request import ScoringOptions, ScoringRequest
     from airflow_batch_inference.operators.groups.engines import Processes
+    from airflow_batch_inference.operators.groups.output import Layout, WallarooLayout
     from airflow_batch_inference.predictors.graphs.base import ModelGraph
 
 ON_EMPTY = ("fail", "skip", "succeed")
@@ -81,11 +82,10 @@ class RowScoringOperator(StoppableOperator):
         is committed, and ``alert`` calls the notifiers; ``quarantine`` sets each such row aside, and fails above
         ``max_rate``. (templated)
     :param notifiers: called with ``{{ checks }}`` when a check holds for too many rows, whatever its action.
-    :param layout: :class:`WallarooLayout`: the output has Wallaroo's columns; None: the input's columns, then the
-        predictions. (templated)
+    :param layout: :class:`WallarooLayout`: the output has Wallaroo's columns; :class:`Layout`, or its name: those of a
+        layout that another package registers; None: the input's columns, then the predictions. (templated)
     :param engine: how the job is run, on which the output does not depend: ``"auto"``, ``"processes"``,
-        ``"in_process"``, the name of an engine that another package registers, or :class:`Processes`.
-        (templated)
+        ``"in_process"``, the name of an engine that another package registers, or :class:`Processes`. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -127,7 +127,7 @@ class RowScoringOperator(StoppableOperator):
         rows: RowPolicy | None = None,
         checks: Mapping[str, Any] | None = None,
         notifiers: object = None,
-        layout: WallarooLayout | None = None,
+        layout: WallarooLayout | Layout | str | None = None,
         engine: str | Processes = "auto",
         **kwargs: Any,  # noqa: ANN401  # BaseOperator's own
     ) -> None:
@@ -148,8 +148,7 @@ class RowScoringOperator(StoppableOperator):
         require_group("rows", rows, RowPolicy)
         self.checks = checks
         self.notifiers = notifiers
-        self.layout = layout
-        require_group("layout", layout, WallarooLayout)
+        self.layout = require_layout(layout)
         self.engine = require_engine(engine)
         self.require_absolute("dataset")
         self.require_known(

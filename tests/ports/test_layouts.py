@@ -13,6 +13,7 @@ from layout_suite import DATA, LayoutSuite
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.jobs import output_layout
 from airflow_batch_inference.jobs.output_layout import get_layout, layout_names
+from airflow_batch_inference.operators import Layout, PredictOperator
 
 TOY = Path(__file__).with_name("toy_layout.py")
 
@@ -72,3 +73,18 @@ def test_another_version_of_a_layout_is_another_job(installed, bench, monkeypatc
     monkeypatch.setattr(get_layout(installed), "version", "2")
     _, second = bench.score(path, attempt="2", layout=installed)
     assert first.job_key != second.job_key
+
+
+def test_an_operator_takes_it_by_its_name(installed):
+    operator = PredictOperator(task_id="predict", model="/m", dataset="/d", layout=installed)
+    assert operator.layout.asked() == ("capital", {})
+    operator = PredictOperator(
+        task_id="predict", model="/m", dataset="/d", layout=Layout("capital", arguments={"prefix": "X_"})
+    )
+    assert operator.layout.asked() == ("capital", {"prefix": "X_"})
+
+
+@pytest.mark.parametrize(("layout", "match"), [("capitol", "did you mean 'capital'"), (5, "layout is 5; it must be")])
+def test_an_operator_refuses_another_one_while_the_dag_is_parsed(installed, layout, match):
+    with pytest.raises(ConfigurationError, match=match):
+        PredictOperator(task_id="predict", model="/m", dataset="/d", layout=layout)

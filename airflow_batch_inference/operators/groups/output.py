@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.operators.arguments import names, optional_text
+from airflow_batch_inference.exceptions import ConfigurationError, require_one_of
+from airflow_batch_inference.operators.arguments import mapping, names, optional_text
 from airflow_batch_inference.operators.groups.base import ArgumentGroup
 
 if TYPE_CHECKING:
@@ -33,6 +33,31 @@ def _separator(name: str, value: object) -> str | None:
     return None if optional_text(value) is None else str(value)
 
 
+def _layout_name(name: str, value: object) -> str:
+    from airflow_batch_inference.jobs.output_layout import layout_names
+
+    require_one_of(name, value, layout_names())
+    return str(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout(ArgumentGroup):
+    """An output layout by its name: one that another package registers.
+
+    :param name: the entry point's. (templated)
+    :param arguments: what the layout takes, of plain JSON types. (templated)
+    """
+
+    name: str = field(kw_only=False)
+    arguments: Mapping[str, Any] | None = None
+
+    parsers: ClassVar[Mapping[str, Any]] = {"name": _layout_name, "arguments": mapping}
+
+    def asked(self) -> tuple[str, dict[str, Any]]:
+        """Return the layout's name, and its arguments."""
+        return self.parse("name"), dict(self.parse("arguments"))
+
+
 @dataclass(frozen=True, kw_only=True)
 class WallarooLayout(ArgumentGroup):
     """Wallaroo's columns: ``time``, ``in.<field>``, ``out.<output>`` and ``check_failures``.
@@ -49,3 +74,25 @@ class WallarooLayout(ArgumentGroup):
     separator: str | None = "."
 
     parsers: ClassVar[Mapping[str, Any]] = {"columns": _columns, "exclude": _exclude, "separator": _separator}
+
+    def asked(self) -> tuple[str, dict[str, Any]]:
+        """Return the layout's name, and its arguments."""
+        given = self.parse_all()
+        columns, exclude = list(given["columns"]), list(given["exclude"])
+        return "wallaroo", {"include": columns, "exclude": exclude, "separator": given["separator"]}
+
+
+def require_layout(layout: object) -> Layout | WallarooLayout | None:
+    """Return the layout that an argument means; None: the ordinary one.
+
+    Raises
+    ------
+    ConfigurationError
+        It is none.
+    """
+    if layout is None or isinstance(layout, (Layout, WallarooLayout)):
+        return layout
+    if isinstance(layout, str):
+        return Layout(layout)
+    message = f"layout is {layout!r}; it must be WallarooLayout(…), Layout(…), or the name of one."
+    raise ConfigurationError(message)
