@@ -15,7 +15,8 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from airflow_batch_inference.exceptions import DataError
-from airflow_batch_inference.formats.written_types import as_written, json_value, written_type
+from airflow_batch_inference.formats.names import PART_FORMAT
+from airflow_batch_inference.formats.written_types import TEXT_FORMATS, as_written, json_value, written_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -120,13 +121,6 @@ class _CsvSink:
         self._writer.close()
 
 
-def csv_header_bytes(names: Sequence[str]) -> int:
-    """Return how many bytes the header of a CSV part with these columns has."""
-    header = pa.BufferOutputStream()
-    pa_csv.write_csv(pa.table({name: pa.array([], pa.string()) for name in names}), header)
-    return int(header.getvalue().size)
-
-
 class _JsonLinesSink:
     def __init__(self, path: Path, schema: pa.Schema, metadata: Mapping[str, str]) -> None:  # noqa: ARG002  # no footer
         self._file = path.open("w", encoding="utf-8")
@@ -205,8 +199,9 @@ class PartWriter:
         self._gathered.append(table)
         self._held += table.num_rows
         self.rows += table.num_rows
-        while self._held >= _GROUP_ROWS:
-            self._flush(_GROUP_ROWS)
+        group = self._held if self._format in TEXT_FORMATS else _GROUP_ROWS  # text has no groups
+        while self._held and self._held >= group:
+            self._flush(group)
 
     def _flush(self, rows: int) -> None:
         gathered = pa.concat_tables(self._gathered)
@@ -234,9 +229,10 @@ class PartWriter:
                 raise
             column, reason = _culprit(group, self._format) or (None, error)
             whose = "" if column is None else f"column {column!r} ({group.schema.field(column).type}): "
+            remedy = "Leave" if self._format == PART_FORMAT else "Choose another output_format, or leave"
             message = (
-                f"The output cannot be written as {self._format}: {whose}{reason}. Choose another output_format, or "
-                "leave the column out (passthrough_columns, drop_columns)."
+                f"The output cannot be written as {self._format}: {whose}{reason}. {remedy} the column out "
+                "(passthrough_columns, drop_columns)."
             )
             raise DataError(message) from error
 

@@ -41,6 +41,7 @@ from airflow_batch_inference.records import (
 )
 from airflow_batch_inference.storage.handover import require_serializable
 from airflow_batch_inference.workflows.prediction_set import make_record, with_models
+from airflow_batch_inference.workflows.publication import check_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.jobs.prepare import PreparedJob
     from airflow_batch_inference.jobs.request import ScoringRequest
     from airflow_batch_inference.records import ChallengersRecord, CheckCount, CheckResult, Receipt
+    from airflow_batch_inference.sinks.base import Target
     from airflow_batch_inference.sources.dataset import Dataset
     from airflow_batch_inference.storage.store import Storage
 
@@ -102,6 +104,7 @@ def score_dataset(
     resources: Resources | None = None,
     fence: Callable[[], None] = lambda: None,
     report: Callable[[ChallengersRecord, str], ChallengersRecord] = lambda record, folder: record,  # noqa: ARG005
+    targets: Sequence[Target] = (),
 ) -> tuple[str, PredictionSetRecord]:
     """Score a dataset and commit the prediction set.
 
@@ -120,6 +123,8 @@ def score_dataset(
     report
         Called with how challengers differ from the champion, and the task's folder, before that is stored; returns it
         with the report's URI.
+    targets
+        Where the prediction set will be published: checked before the first row, and not written to.
 
     Returns
     -------
@@ -130,7 +135,7 @@ def score_dataset(
     ------
     EmptyDatasetError
         No row, and ``on_empty="fail"``.
-    DataError, PredictionError, ConfigurationError
+    DataError, PredictionError, ConfigurationError, ArtifactConflictError
         As their messages say; nothing is committed. Parts that were finished stay for the next try.
     InterruptedError
         ``stopped`` said so.
@@ -147,6 +152,8 @@ def score_dataset(
     plans = plan_parts(opened.units)
     with _engine(request, opened, plans, storage, resources, raise_if_stopped) as engine:
         job = engine.prepare()
+        for target in targets:
+            check_target(job, request, target)
         done = committed(folder, job.key, storage)
         if done is not None:
             log.info("This very job is committed already: %s", done[0])
