@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
@@ -91,13 +92,32 @@ def _is_dense(column: pa.ChunkedArray) -> bool:
 class _ArrowSink:
     def __init__(self, path: Path, schema: pa.Schema, metadata: Mapping[str, str]) -> None:
         self._schema = schema.with_metadata(dict(metadata))
-        options = pa.ipc.IpcWriteOptions(compression="zstd")
+        # An Arrow file has one dictionary a column, which may only grow.
+        options = pa.ipc.IpcWriteOptions(compression="zstd", emit_dictionary_deltas=True)
         self._writer = pa.ipc.new_file(str(path), self._schema, options=options)
+        self._known: dict[int, pa.Array] = {}
 
     def write(self, table: pa.Table) -> None:
         # A slice would be padded with the rows that follow it; joined with nothing, it is copied to its own memory.
         own = pa.concat_tables([table.slice(0, 0), table]).combine_chunks()
+        columns = [
+            self._grown(place, column) if pa.types.is_dictionary(column.type) else column
+            for place, column in enumerate(own.columns)
+        ]
+        own = pa.Table.from_arrays(columns, schema=own.schema)
         self._writer.write_table(own.replace_schema_metadata(self._schema.metadata))
+
+    def _grown(self, place: int, column: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Return a column with the dictionary of the groups before, to which its own new values are added."""
+        chunk = column.combine_chunks()
+        known = self._known.get(place)
+        if known is None:
+            self._known[place] = chunk.dictionary
+            return column
+        fresh = chunk.dictionary.filter(pc.invert(pc.is_in(chunk.dictionary, value_set=known)))
+        whole = self._known[place] = pa.concat_arrays([known, fresh])
+        indices = pc.index_in(chunk.dictionary, value_set=whole).take(chunk.indices).cast(chunk.type.index_type)
+        return pa.chunked_array([pa.DictionaryArray.from_arrays(indices, whole, ordered=chunk.type.ordered)])
 
     def close(self) -> None:
         self._writer.close()

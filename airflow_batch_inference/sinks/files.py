@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.formats.names import OUTPUT_SUFFIXES, SUFFIXES, format_written, output_suffix
+from airflow_batch_inference.formats.names import (
+    OUTPUT_SUFFIXES,
+    PART_FORMAT,
+    SUFFIXES,
+    format_written,
+    output_suffix,
+)
 from airflow_batch_inference.formats.table_folders import refuse_target
 from airflow_batch_inference.formats.written_types import require_writable
 from airflow_batch_inference.ledger.commit import commit_of
@@ -24,6 +30,7 @@ from airflow_batch_inference.sinks.base import SinkCapabilities
 from airflow_batch_inference.sinks.found import require_file_free, require_folder_free
 from airflow_batch_inference.sinks.manifest import Publication, digests
 from airflow_batch_inference.sinks.partitions import require_one_version
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.uris import normalize_uri
 
 if TYPE_CHECKING:
@@ -54,7 +61,12 @@ class FileSink:
     def publish(self, request: PublishRequest) -> str:
         """Put the prediction set there; see :class:`~airflow_batch_inference.sinks.base.Sink`."""
         record, target = request.record, request.target
-        place = _place_of_table(target) if record.items is None else _place_of_files(record, target)
+        if record.items is None:
+            place = _place_of_table(target)
+            if place.output_format != PART_FORMAT:
+                require_writable(open_dataset(record.parts[0].uri, request.storage).schema, place.output_format)
+        else:
+            place = _place_of_files(record, target)
         _require_free_partition(digests(record) or [record.model_sha256], place, target)
         job = Publication(
             record=record,

@@ -214,10 +214,6 @@ def test_a_retry_takes_the_counts_of_finished_parts(bench, monkeypatch):
         ({"checks": parse_checks({"x": "out.risk > 1"})}, "names 'out.risk'"),
         ({"output_schema": "wallaroo"}, "needs a time of the run"),
         ({**WALLAROO, "result_columns": ColumnChoice(include=("in.c",))}, "dataset names 'in.c'"),
-        (
-            {**WALLAROO, "output_format": "csv", "result_columns": ColumnChoice(include=("*", "metadata"))},
-            "CSV cannot hold",
-        ),
     ],
 )
 def test_what_can_never_work_is_known_before_the_first_row(bench, options, words):

@@ -12,10 +12,13 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
+from bench import with_record
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from publishing import publish
 
 from airflow_batch_inference.exceptions import (
+    ArtifactConflictError,
     ConfigurationError,
     DataError,
     EmptyDatasetError,
@@ -25,6 +28,8 @@ from airflow_batch_inference.exceptions import (
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.jobs.request import RowPolicy
 from airflow_batch_inference.records import PredictionSetRecord
+from airflow_batch_inference.sinks.base import Target
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.workflows.preflight import preflight
 from airflow_batch_inference.workflows.score import score_dataset
@@ -112,10 +117,11 @@ def test_any_mini_batch_size_gives_byte_identical_parts(bench, rows_per_batch):
     ],
 )
 def test_each_output_format_holds_the_same_rows(bench, output_format, read):
-    _, record = bench.score(bench.write("in.parquet", ROWS), output_format=output_format)
-    (part,) = record.parts
-    assert part.uri.endswith(f".{output_format}")
-    assert read(path_of(part.uri)).to_pydict() == {**ROWS, "predicted_label": [21.0, 42.0, 63.0]}
+    _, record = bench.score(bench.write("in.parquet", ROWS))
+    assert [part.uri.rpartition(".")[2] for part in record.parts] == [record.output_format] == ["parquet"]
+    target = bench.folder / f"out.{output_format}"
+    publish(record, str(target), storage=bench.storage, target_storage=bench.storage)
+    assert read(target).to_pydict() == {**ROWS, "predicted_label": [21.0, 42.0, 63.0]}
 
 
 def test_the_footer_says_which_model_and_job_made_the_part(bench):
@@ -197,8 +203,9 @@ def odd_columns():
 @pytest.mark.parametrize("output_format", ["csv", "jsonl"])
 def test_columns_without_a_type_in_text_are_written_as_text_of_one_form(bench, output_format):
     table = odd_columns().append_column("a", pa.array(ROWS["a"])).append_column("b", pa.array(ROWS["b"]))
-    _, record = bench.score(bench.write("in.parquet", table), output_format=output_format)
-    path = path_of(record.parts[0].uri)
+    _, record = bench.score(bench.write("in.parquet", table))
+    path = bench.folder / f"out.{output_format}"
+    publish(record, str(path), storage=bench.storage, target_storage=bench.storage)
     csv = output_format == "csv"
     frame = pd.read_csv(path, dtype=str) if csv else pd.read_json(path, lines=True, dtype=False)
     found = {name: [None if pd.isna(value) else value for value in frame[name]] for name in frame}
@@ -206,25 +213,76 @@ def test_columns_without_a_type_in_text_are_written_as_text_of_one_form(bench, o
     assert found["month"] == ["2024-05", "2024-06", "2024-07"]
     assert found["image"] == ["/wA=", None, "eA=="]
     assert found["waited"] == ["0 days 00:00:05", None, "0 days 00:00:00"]
-    assert {spec.type for spec in record.columns if spec.name in table.column_names[:4]} == {"string"}
+    types = {spec.name: spec.type for spec in record.columns}
+    assert [types[name] for name in ("image", "waited")] == ["binary", "duration[s]"]
 
 
-@pytest.mark.parametrize("output_format", ["csv", "jsonl", "parquet"])
-def test_a_column_that_the_format_cannot_hold_is_refused_before_anything_is_written(bench, output_format):
+def test_a_column_that_parquet_cannot_hold_is_refused_before_anything_is_written(bench):
     column = pa.array([pa.MonthDayNano([1, 2, 3])] * 3)
     path = bench.folder / "in.arrow"
     table = pa.table({**ROWS, "every": column})
     with pa.ipc.new_stream(str(path), table.schema) as writer:
         writer.write_table(table)
-    with pytest.raises(ConfigurationError, match=r"cannot hold the column 'every', of month_day_nano_interval"):
-        bench.score(str(path), output_format=output_format)
+    words = r"A prediction set \(Parquet\) cannot hold the column 'every', of month_day_nano_interval\. Write it as"
+    with pytest.raises(ConfigurationError, match=words):
+        bench.score(str(path))
     assert bench.files() == []
-    found = preflight(
-        lambda: bench.request(str(path), output_format=output_format), dataset=str(path), storage=bench.storage
-    )
+    found = preflight(lambda: bench.request(str(path)), dataset=str(path), storage=bench.storage)
     assert any("cannot hold the column 'every'" in each.text for each in found.findings if each.level == "problem")
-    _, record = bench.score(str(path), output_format=output_format, passthrough_columns=("a",))
+    _, record = bench.score(str(path), passthrough_columns=("a",))
     assert record.rows_out == 3
+
+
+@pytest.mark.parametrize("where", ["out.csv", "out"])
+def test_a_column_that_the_target_cannot_hold_is_refused_before_anything_is_written(bench, where):
+    source = bench.write("in.parquet", {**ROWS, "tags": [["x"], [], None]})
+    target = Target(name=str(bench.folder / where), storage=bench.storage, output_format="csv")
+    with pytest.raises(
+        ConfigurationError, match=r"CSV cannot hold the column 'tags', a list\. Choose another output_f"
+    ):
+        score_dataset(bench.request(source), storage=bench.storage, targets=[target])
+    assert bench.files() == []
+    found = preflight(lambda: bench.request(source), dataset=source, storage=bench.storage, targets=[target])
+    assert [each.text for each in found.findings if "'tags', a list" in each.text]
+    _, record = score_dataset(
+        bench.request(source, passthrough_columns=("a",)), storage=bench.storage, targets=[target]
+    )
+    assert record.rows_out == 3
+    assert not (bench.folder / where).exists()
+
+
+def test_targets_that_would_not_be_published_to_cost_no_scoring(bench):
+    source, theirs = bench.write("in.parquet", ROWS), bench.folder / "theirs.parquet"
+    theirs.write_text("somebody's")
+    free = Target(name=str(bench.folder / "free"), storage=bench.storage)
+    taken = Target(name=str(theirs), storage=bench.storage)
+    with pytest.raises(ArtifactConflictError, match="no manifest says that this package published it"):
+        score_dataset(bench.request(source), storage=bench.storage, targets=[free, taken])
+    with pytest.raises(ConfigurationError, match="log_result_set=False"):
+        score_dataset(bench.request(source, keep=False), storage=bench.storage, targets=[free])
+    assert bench.files() == []
+
+
+def test_predictions_of_another_version_in_the_partition_cost_no_scoring(bench):
+    source, day = bench.write("in.parquet", ROWS), bench.folder / "day=1"
+    _, record = bench.score(source)
+    publish(record, str(day / "a.parquet"), storage=bench.storage, target_storage=bench.storage)
+    beside = Target(name=str(day / "b.parquet"), storage=bench.storage)
+    score_dataset(bench.request(source), storage=bench.storage, targets=[beside])
+    newer = with_record(bench.request(source), sha256="7" * 64)
+    with pytest.raises(ArtifactConflictError, match="predictions of another version of the model"):
+        score_dataset(newer, storage=bench.storage, targets=[beside])
+    score_dataset(newer, storage=bench.storage, targets=[replace(beside, allow_mixed_versions=True)])
+
+
+def test_an_earlier_states_set_of_text_is_refused_by_name(bench):
+    uri, record = bench.score(bench.write("in.parquet", ROWS))
+    old = replace(record, output_format="csv")
+    with pytest.raises(ConfigurationError, match="written as csv by an earlier state of this package"):
+        publish(old, str(bench.folder / "x.csv"), storage=bench.storage, target_storage=bench.storage)
+    path_of(uri).write_bytes(old.to_json())
+    with pytest.raises(ConfigurationError, match="written as csv by an earlier state of this package"):
+        open_dataset(uri, bench.storage)
 
 
 def test_a_rejected_row_keeps_a_column_that_parquet_has_no_type_for(bench, make_model):
@@ -233,7 +291,7 @@ def test_a_rejected_row_keeps_a_column_that_parquet_has_no_type_for(bench, make_
     table = pa.table({"a": ["1", "none", "3"], "b": ROWS["b"], "every": column})
     with pa.ipc.new_stream(str(path), table.schema) as writer:
         writer.write_table(table)
-    _, record = bench.score(str(path), output_format="arrow", policy=RowPolicy(error_threshold=1))
+    _, record = bench.score(str(path), passthrough_columns=("a",), policy=RowPolicy(error_threshold=1))
     (rejected,) = pq.read_table(path_of(record.quarantine[0].uri)).to_pylist()
     assert (rejected["a"], rejected["every"]) == ("none", str(column[0].as_py()))
 
@@ -424,11 +482,13 @@ def test_no_rows_fail_unless_allowed(bench):
 
 
 @pytest.mark.parametrize("output_format", ["parquet", "csv", "arrow"])
-def test_an_allowed_empty_dataset_gives_a_readable_part_with_the_columns(bench, output_format):
+def test_an_allowed_empty_dataset_gives_readable_files_with_the_columns(bench, output_format):
     schema = pa.schema({"id": pa.string(), "a": pa.float64(), "b": pa.float64()})
     source = bench.write("in.parquet", schema.empty_table())
-    _, record = bench.score(source, on_empty="succeed", output_format=output_format)
-    content = path_of(record.parts[0].uri).read_bytes()
+    _, record = bench.score(source, on_empty="succeed")
+    target = bench.folder / f"out.{output_format}"
+    publish(record, str(target), storage=bench.storage, target_storage=bench.storage)
+    content = target.read_bytes()
     readers = {
         "parquet": pq.read_table,
         "csv": pa_csv.read_csv,
@@ -465,9 +525,7 @@ def test_the_mini_batch_size_is_no_part_of_the_job(bench):
     assert bench.score(source, rows_per_batch=1)[0] == bench.score(source, rows_per_batch=2)[0]
 
 
-@pytest.mark.parametrize(
-    "changed", [{"name": "other"}, {"label_columns": ("p",)}, {"output_format": "csv"}, {"predict_kwargs": {"k": 1}}]
-)
+@pytest.mark.parametrize("changed", [{"name": "other"}, {"label_columns": ("p",)}, {"predict_kwargs": {"k": 1}}])
 def test_another_option_makes_another_commit(bench, changed):
     source = bench.write("in.parquet", ROWS)
     first, _ = bench.score(source)
