@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from airflow_batch_inference.cli.command import AS_JSON, Command, absolutes, show_json
 from airflow_batch_inference.cli.scoring import (
+    OUTPUT,
     SCORING_ARGUMENTS,
     artifact_store,
-    format_for,
     resources_of,
     scoring_request,
+    target_of,
 )
 
 if TYPE_CHECKING:
@@ -24,11 +25,12 @@ def _run(arguments: argparse.Namespace) -> int:
 
     _, storage = artifact_store(arguments)
     found = preflight(
-        lambda: scoring_request(arguments, format_for(None, arguments.output_format)),
+        lambda: scoring_request(arguments),
         dataset=absolutes(arguments.dataset),
         storage=storage,
         resources=resources_of(arguments),
         csv=csv_options(arguments.csv_options),
+        targets=target_of(arguments),
     )
     if arguments.as_json:
         show_json(found.to_dict())
@@ -40,7 +42,7 @@ def _run(arguments: argparse.Namespace) -> int:
 COMMAND = Command(
     name="preflight",
     help="try out a scoring job: load the model, check the dataset, score some rows, estimate; nothing is written",
-    arguments=(*SCORING_ARGUMENTS, AS_JSON),
+    arguments=(*SCORING_ARGUMENTS, ("--output", {"help": f"{OUTPUT}: looked at, and not written"}), AS_JSON),
     run=_run,
     epilog="Exit status: 0, ready; 1, there are problems, or an error.",
 )

@@ -6,13 +6,14 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from airflow_batch_inference.cli.command import AS_JSON, Command, absolute, show, show_json, shown
+from airflow_batch_inference.cli.command import AS_JSON, Command, show, show_json, shown
 from airflow_batch_inference.cli.scoring import (
+    OUTPUT,
     SCORING_ARGUMENTS,
     artifact_store,
-    format_for,
     resources_of,
     scoring_request,
+    target_of,
 )
 
 if TYPE_CHECKING:
@@ -23,28 +24,18 @@ if TYPE_CHECKING:
 
 def _run(arguments: argparse.Namespace) -> int:
     """Score, publish, and print the counts and where the output lies."""
-    from airflow_batch_inference.operators.stores import storage_for
     from airflow_batch_inference.sinks.base import PublishRequest
     from airflow_batch_inference.sinks.manifest import Publisher
     from airflow_batch_inference.sinks.registry import publish
-    from airflow_batch_inference.storage.uris import normalize_uri
     from airflow_batch_inference.workflows.score import score_dataset
 
     started, began = time.monotonic(), datetime.now(UTC).isoformat(timespec="microseconds")
     _, storage = artifact_store(arguments)
-    target = normalize_uri(absolute(arguments.output))
-    storage.require_allowed(target)
-    request = scoring_request(arguments, format_for(target, arguments.output_format))
-    uri, record = score_dataset(request, storage=storage, resources=resources_of(arguments))
-    published = publish(
-        PublishRequest(
-            record=record,
-            target=target,
-            storage=storage,
-            target_storage=storage_for(arguments.conn_id),
-            publisher=Publisher(began=began),
-        )
-    )
+    targets = target_of(arguments)
+    request, resources = scoring_request(arguments), resources_of(arguments)
+    uri, record = score_dataset(request, storage=storage, resources=resources, targets=targets)
+    by = Publisher(began=began)
+    (published,) = [publish(PublishRequest(record=record, target=to, storage=storage, publisher=by)) for to in targets]
     _show(arguments, record, uri, published, time.monotonic() - started)
     return 0
 
@@ -83,7 +74,7 @@ COMMAND = Command(
     help="score a dataset and publish the predictions: a file, or a folder of files, replaced in one step",
     arguments=(
         *SCORING_ARGUMENTS,
-        ("--output", {"help": "file (its name says the format) or folder of the predictions", "required": True}),
+        ("--output", {"help": OUTPUT, "required": True}),
         AS_JSON,
     ),
     run=_run,

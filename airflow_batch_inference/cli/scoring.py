@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.jobs.request import Destination, RowPolicy, ScoringOptions, ScoringRequest
     from airflow_batch_inference.records import ModelRecord
+    from airflow_batch_inference.sinks.base import Target
     from airflow_batch_inference.storage.store import Storage
 
 OWNER = "command line"
 """Stands where a DAG's name would. None has a blank in its name: neither takes the other's output for its own."""
+OUTPUT = "file (its name says the format) or folder of the predictions"
 MODEL_ARGUMENTS: tuple[Argument, ...] = (
     ("--sha256", {"help": "digest that the model file must have (formats that can run code need it)"}),
     ("--flavor", {"help": "the model's framework (told by the file)"}),
@@ -43,7 +45,7 @@ SCORING_ARGUMENTS: tuple[Argument, ...] = (
     ("--error-threshold", {"help": "how many rows may be rejected; -1: any number (none)"}),
     ("--max-rejected-fraction", {"help": "which share of the rows may be rejected, from 0 to 1"}),
     ("--allow-nan", {"help": "a prediction may be NaN or missing", "action": "store_true"}),
-    ("--output-format", {"help": "parquet, csv, arrow or jsonl (what the output's name says, or parquet)"}),
+    ("--output-format", {"help": "of --output: parquet, csv, arrow or jsonl (what its name says, or parquet)"}),
     ("--mini-batch-rows", {"help": "rows a predict call (auto)", "default": "auto"}),
     ("--max-workers", {"help": "most worker processes (one a core, for some million rows or more)"}),
     ("--max-memory", {"help": "memory for all of them, such as 2GiB"}),
@@ -99,7 +101,7 @@ def model_of(
     return *describe_model(request, storage=storage), None
 
 
-def scoring_request(arguments: argparse.Namespace, output_format: str) -> ScoringRequest:
+def scoring_request(arguments: argparse.Namespace) -> ScoringRequest:
     """Return the scoring job that the arguments ask for.
 
     Raises
@@ -113,7 +115,7 @@ def scoring_request(arguments: argparse.Namespace, output_format: str) -> Scorin
     from airflow_batch_inference.predictors.graphs.chain import single_model
 
     root, storage = artifact_store(arguments)
-    options, policy, resources = _options(arguments, output_format), _policy(arguments), resources_of(arguments)
+    options, policy, resources = _options(arguments), _policy(arguments), resources_of(arguments)
     model, record, record_uri = model_of(arguments, root, storage)
     return ScoringRequest(
         models=single_model(record, model=model, storage=storage_for(record.conn_id), record_uri=record_uri),
@@ -159,7 +161,7 @@ def _destination(arguments: argparse.Namespace, root: str, options: ScoringOptio
     )
 
 
-def _options(arguments: argparse.Namespace, output_format: str) -> ScoringOptions:
+def _options(arguments: argparse.Namespace) -> ScoringOptions:
     from airflow_batch_inference.jobs.request import ScoringOptions
     from airflow_batch_inference.operators.arguments import csv_options, names, number
 
@@ -173,7 +175,6 @@ def _options(arguments: argparse.Namespace, output_format: str) -> ScoringOption
         predict_method=_method(listed(arguments.predict_method)),
         decision_threshold=None if decision is None else number("--decision-threshold", decision, low=0, high=1),
         on_mismatch=_on_mismatch(arguments.on_mismatch),
-        output_format=output_format,
         csv=csv_options(arguments.csv_options),
     )
 
@@ -206,25 +207,30 @@ def _policy(arguments: argparse.Namespace) -> RowPolicy:
     )
 
 
-def format_for(output: str | None, wanted: str | None) -> str:
-    """Return the format that an output's name and ``--output-format`` say together.
+def target_of(arguments: argparse.Namespace) -> tuple[Target, ...]:
+    """Return where the predictions are to be published; none without ``--output``.
 
     Raises
     ------
     ConfigurationError
-        They contradict each other, or there is no such format.
-
-    Examples
-    --------
-    >>> format_for("/data/scores.csv", None), format_for("/data/scores", None)
-    ('csv', 'parquet')
+        The output's name and ``--output-format`` contradict each other, there is no such format, or nothing is to be
+        written in it.
     """
-    from airflow_batch_inference.formats.names import SUFFIXES, output_suffix
+    from airflow_batch_inference.formats.names import PART_FORMAT, format_written
+    from airflow_batch_inference.operators.stores import storage_for
+    from airflow_batch_inference.sinks.base import Target
+    from airflow_batch_inference.storage.uris import normalize_uri
 
-    named = next((kind for suffix, kind in SUFFIXES.items() if (output or "").lower().endswith(suffix)), None)
-    chosen = wanted or named or "parquet"
-    suffix = output_suffix(chosen)
-    if named is not None and not str(output).endswith(suffix):
-        message = f"--output is {output}, but the format is {chosen}: end it with {suffix}, or name a folder."
-        raise ConfigurationError(message)
-    return chosen
+    output, wanted = arguments.output, arguments.output_format
+    format_written(output or "", wanted)
+    if output is None:
+        if wanted not in (None, PART_FORMAT):
+            message = (
+                f"--output-format is {wanted}, and nothing is published: the prediction set itself is always Parquet. "
+                "Give --output, or leave --output-format out."
+            )
+            raise ConfigurationError(message)
+        return ()
+    name, storage = normalize_uri(absolute(output)), storage_for(arguments.conn_id)
+    storage.require_allowed(name)
+    return (Target(name=name, storage=storage, output_format=wanted),)

@@ -19,6 +19,8 @@ SUFFIXES: dict[str, str] = {
     ".json": "jsonl",
 }
 COMPRESSIONS: dict[str, str] = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
+PART_FORMAT = "parquet"
+"""Of all parts of prediction sets: in what format people read them is said where they are published."""
 OUTPUT_SUFFIXES: dict[str, str] = {"parquet": ".parquet", "csv": ".csv", "arrow": ".arrow", "jsonl": ".jsonl"}
 
 
@@ -58,6 +60,29 @@ def _uncompressed(uri: str) -> tuple[str, str | None]:
 def csv_separator(uri: str) -> str:
     """Return what separates the values of a CSV file of this name, where nobody says it."""
     return "\t" if _uncompressed(uri)[0].endswith(".tsv") else ","
+
+
+def format_written(target: str, output_format: str | None) -> str:
+    """Return in which format predictions are written to a target: that of its file's name, else the one asked for.
+
+    Raises
+    ------
+    ConfigurationError
+        The name says another format than the one asked for, or one that is not written under that name; or there is
+        no such format.
+
+    Examples
+    --------
+    >>> format_written("/data/scores.csv", None), format_written("/data/scores", None)
+    ('csv', 'parquet')
+    """
+    named = next((kind for suffix, kind in SUFFIXES.items() if target.lower().endswith(suffix)), None)
+    chosen = output_format or named or "parquet"
+    suffix = output_suffix(chosen)
+    if named is not None and not target.endswith(suffix):
+        message = f"The target is {target}, but the format is {chosen}: end it with {suffix}, or give a folder."
+        raise ConfigurationError(message)
+    return chosen
 
 
 def output_suffix(output_format: str) -> str:

@@ -54,13 +54,10 @@ class Reading:
         As they were asked for.
     names
         Those that a model takes, or a reference has; None: nobody knows any.
-    is_own
-        Whether this package has written them: a null is an empty field without quotes, and nothing else is null.
     """
 
     options: ReadOptions = field(default_factory=ReadOptions)
     names: tuple[str, ...] | None = None
-    is_own: bool = False
 
     @property
     def csv(self) -> CsvOptions:

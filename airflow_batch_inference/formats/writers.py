@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from airflow_batch_inference.exceptions import DataError
-from airflow_batch_inference.formats.written_types import as_written, json_value, written_type
+from airflow_batch_inference.formats.names import PART_FORMAT
+from airflow_batch_inference.formats.written_types import TEXT_FORMATS, as_written, json_value, written_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,13 +92,32 @@ def _is_dense(column: pa.ChunkedArray) -> bool:
 class _ArrowSink:
     def __init__(self, path: Path, schema: pa.Schema, metadata: Mapping[str, str]) -> None:
         self._schema = schema.with_metadata(dict(metadata))
-        options = pa.ipc.IpcWriteOptions(compression="zstd")
+        # An Arrow file has one dictionary a column, which may only grow.
+        options = pa.ipc.IpcWriteOptions(compression="zstd", emit_dictionary_deltas=True)
         self._writer = pa.ipc.new_file(str(path), self._schema, options=options)
+        self._known: dict[int, pa.Array] = {}
 
     def write(self, table: pa.Table) -> None:
         # A slice would be padded with the rows that follow it; joined with nothing, it is copied to its own memory.
         own = pa.concat_tables([table.slice(0, 0), table]).combine_chunks()
+        columns = [
+            self._grown(place, column) if pa.types.is_dictionary(column.type) else column
+            for place, column in enumerate(own.columns)
+        ]
+        own = pa.Table.from_arrays(columns, schema=own.schema)
         self._writer.write_table(own.replace_schema_metadata(self._schema.metadata))
+
+    def _grown(self, place: int, column: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Return a column with the dictionary of the groups before, to which its own new values are added."""
+        chunk = column.combine_chunks()
+        known = self._known.get(place)
+        if known is None:
+            self._known[place] = chunk.dictionary
+            return column
+        fresh = chunk.dictionary.filter(pc.invert(pc.is_in(chunk.dictionary, value_set=known)))
+        whole = self._known[place] = pa.concat_arrays([known, fresh])
+        indices = pc.index_in(chunk.dictionary, value_set=whole).take(chunk.indices).cast(chunk.type.index_type)
+        return pa.chunked_array([pa.DictionaryArray.from_arrays(indices, whole, ordered=chunk.type.ordered)])
 
     def close(self) -> None:
         self._writer.close()
@@ -118,13 +139,6 @@ class _CsvSink:
 
     def close(self) -> None:
         self._writer.close()
-
-
-def csv_header_bytes(names: Sequence[str]) -> int:
-    """Return how many bytes the header of a CSV part with these columns has."""
-    header = pa.BufferOutputStream()
-    pa_csv.write_csv(pa.table({name: pa.array([], pa.string()) for name in names}), header)
-    return int(header.getvalue().size)
 
 
 class _JsonLinesSink:
@@ -205,8 +219,9 @@ class PartWriter:
         self._gathered.append(table)
         self._held += table.num_rows
         self.rows += table.num_rows
-        while self._held >= _GROUP_ROWS:
-            self._flush(_GROUP_ROWS)
+        group = self._held if self._format in TEXT_FORMATS else _GROUP_ROWS  # text has no groups
+        while self._held and self._held >= group:
+            self._flush(group)
 
     def _flush(self, rows: int) -> None:
         gathered = pa.concat_tables(self._gathered)
@@ -234,9 +249,10 @@ class PartWriter:
                 raise
             column, reason = _culprit(group, self._format) or (None, error)
             whose = "" if column is None else f"column {column!r} ({group.schema.field(column).type}): "
+            remedy = "Leave" if self._format == PART_FORMAT else "Choose another output_format, or leave"
             message = (
-                f"The output cannot be written as {self._format}: {whose}{reason}. Choose another output_format, or "
-                "leave the column out (passthrough_columns, drop_columns)."
+                f"The output cannot be written as {self._format}: {whose}{reason}. {remedy} the column out "
+                "(passthrough_columns, drop_columns)."
             )
             raise DataError(message) from error
 

@@ -17,13 +17,14 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.formats.names import PART_FORMAT
 from airflow_batch_inference.schema.column_types import is_binary, is_nested
 from airflow_batch_inference.schema.columns import replace_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_TEXT_FORMATS = ("csv", "jsonl")
+TEXT_FORMATS = ("csv", "jsonl")
 _PANDAS = ("pandas.period", "pandas.interval")
 
 
@@ -35,7 +36,7 @@ def written_type(kind: pa.DataType, output_format: str) -> pa.DataType:
     >>> written_type(pa.uuid(), "csv"), written_type(pa.uuid(), "parquet"), written_type(pa.bool8(), "jsonl")
     (DataType(string), UuidType(extension<arrow.uuid>), DataType(bool))
     """
-    if output_format not in _TEXT_FORMATS:
+    if output_format not in TEXT_FORMATS:
         return kind
     if _as_text(kind) is not None:
         return pa.string()
@@ -66,10 +67,11 @@ def require_writable(schema: pa.Schema, output_format: str) -> None:
         if held[field.type]:
             continue
         others = [other for other in ("parquet", "arrow", "jsonl") if is_writable(field.type, other)]
-        remedy = f"Choose another output_format ({', '.join(others)})" if others else "Write it as another type"
+        is_kept = PART_FORMAT in others  # else there is no prediction set that could be published
+        remedy = f"Choose another output_format ({', '.join(others)})" if is_kept else "Write it as another type"
         what = "nested" if is_nested(field.type) else f"of {field.type}"
         what = "a list" if pa.types.is_list(field.type) else "fields" if pa.types.is_struct(field.type) else what
-        name = {"csv": "CSV", "jsonl": "JSON", "parquet": "Parquet", "arrow": "Arrow"}[output_format]
+        name = {"csv": "CSV", "jsonl": "JSON", "parquet": "A prediction set (Parquet)", "arrow": "Arrow"}[output_format]
         message = (
             f"{name} cannot hold the column {field.name!r}, {what}. {remedy}, or leave it out (passthrough_columns, "
             "drop_columns)."

@@ -18,7 +18,7 @@ from airflow_batch_inference import __version__
 from airflow_batch_inference.checks.checks import Marked, added, count_marks, set_aside
 from airflow_batch_inference.drift.profile import Profiler
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, BatchInferenceError, TooManyRejectedRowsError
-from airflow_batch_inference.formats.names import output_suffix
+from airflow_batch_inference.formats.names import PART_FORMAT, output_suffix
 from airflow_batch_inference.formats.prefetch import prefetched
 from airflow_batch_inference.formats.writers import PartWriter
 from airflow_batch_inference.jobs.acceleration import tree_kernel
@@ -26,7 +26,6 @@ from airflow_batch_inference.jobs.output_layout import as_number
 from airflow_batch_inference.jobs.plan import versions_of
 from airflow_batch_inference.jobs.quarantine import (
     QUARANTINE_COLUMNS,
-    QUARANTINE_FORMAT,
     quarantine_rows,
     quarantine_schema,
 )
@@ -57,6 +56,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.sources.batches import MiniBatch
     from airflow_batch_inference.storage.store import Storage
 
+_SUFFIX = output_suffix(PART_FORMAT)
 _SHOWN_REJECTIONS = 5
 _CHECKED_PARTS = 8
 """Every eighth part is checked: that takes some tens of milliseconds, a tenth of a cheap model's part."""
@@ -203,16 +203,15 @@ class PartScorer:
             for _ in run.tables(plan):
                 pass
             return None
-        output_format = self.request.options.output_format
-        uri = self._uri("data", plan, output_suffix(output_format))
+        uri = self._uri("data", plan)
         with self.storage.writing(uri) as path:
-            with PartWriter(path, output_format, self.job.schema, self._footer()) as writer:
+            with PartWriter(path, PART_FORMAT, self.job.schema, self._footer()) as writer:
                 for table in run.tables(plan):
                     now = time.monotonic()
                     writer.write(table)
                     run.spent("write", now)
                 now = time.monotonic()
-            part = _finished(path, uri, writer.rows, output_format)
+            part = _finished(path, uri, writer.rows)
             run.spent("write", now)
         return part
 
@@ -228,18 +227,18 @@ class PartScorer:
     def _write_quarantine(self, plan: PartPlan, run: _Run) -> Part | None:
         if not run.quarantined:
             return None
-        uri = self._uri("quarantine", plan, output_suffix(QUARANTINE_FORMAT))
+        uri = self._uri("quarantine", plan)
         redact = self.request.policy.redact_columns
         schema = quarantine_schema(self.job.dataset.schema, redact)
         with self.storage.writing(uri) as path:
-            with PartWriter(path, QUARANTINE_FORMAT, schema, self._footer()) as writer:
+            with PartWriter(path, PART_FORMAT, schema, self._footer()) as writer:
                 for table in run.quarantined:
                     writer.write(table)
-            return _finished(path, uri, writer.rows, QUARANTINE_FORMAT)
+            return _finished(path, uri, writer.rows)
 
-    def _uri(self, folder: str, plan: PartPlan, suffix: str) -> str:
+    def _uri(self, folder: str, plan: PartPlan) -> str:
         destination = self.request.destination
-        name = f"part-{plan.index:05d}-{encode_segment(destination.attempt)}{suffix}"
+        name = f"part-{plan.index:05d}-{encode_segment(destination.attempt)}{_SUFFIX}"
         return join_uri(destination.folder, folder, self.job.key[:16], name)
 
     def _footer(self) -> dict[str, str]:
@@ -251,9 +250,9 @@ class PartScorer:
         }
 
 
-def _finished(path: Path, uri: str, rows: int, output_format: str) -> Part:
-    """Describe a file that was just closed; a Parquet footer is read again."""
-    if output_format == "parquet" and (found := pq.read_metadata(path).num_rows) != rows:
+def _finished(path: Path, uri: str, rows: int) -> Part:
+    """Describe a file that was just closed; its footer is read again."""
+    if (found := pq.read_metadata(path).num_rows) != rows:
         message = f"{uri} was written with {rows} rows, but its footer says {found}."
         raise ArtifactIntegrityError(message)
     return Part(uri=uri, rows=rows, size_bytes=path.stat().st_size, sha256=sha256_of(path))

@@ -18,7 +18,7 @@ from airflow_batch_inference.exceptions import (
     ConfigurationError,
     EmptyDatasetError,
 )
-from airflow_batch_inference.formats.names import output_suffix
+from airflow_batch_inference.formats.names import PART_FORMAT
 from airflow_batch_inference.formats.written_types import require_writable
 from airflow_batch_inference.jobs.columns import kept_columns, match_columns, passed_columns, require_everywhere
 from airflow_batch_inference.jobs.input_types import request_reading
@@ -100,7 +100,6 @@ def open_input(request: ScoringRequest, storage: Storage) -> Dataset:
         As :func:`~airflow_batch_inference.sources.registry.open_dataset` says.
     """
     options, record = request.options, request.record
-    output_suffix(options.output_format)
     opened = open_dataset(
         request.dataset,
         storage,
@@ -174,7 +173,7 @@ def prepare(request: ScoringRequest, opened: Dataset, models: LoadedModels) -> P
     schema = pa.schema([*_passed_on(dataset.schema, passthrough, inputs), *map(pa.field, named, outputs.types)])
     layout = make_output_layout(request, schema, passthrough, inputs, dataset.schema)
     schema = schema if layout is None else layout.schema
-    require_writable(schema, options.output_format)
+    require_writable(schema, PART_FORMAT)
     fingerprint_of = _fingerprint(request, models, dataset, identity)
     return PreparedJob(
         dataset=dataset,
@@ -340,7 +339,7 @@ def _fingerprint(
         "dataset": {file.uri: [file.size_bytes, file.version] for file in identity},
         "order": [file.uri for file in identity],
         "schema": {column.name: str(column.type) for column in dataset.schema},
-        "options": asdict(request.options),
+        "options": {**asdict(request.options), "output_format": PART_FORMAT},
         **({"layout": get_layout(request.options.layout).version} if request.options.layout else {}),
         "policy": asdict(request.policy),
         "profile": request.baseline.data_sha256 if request.baseline else None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from airflow_batch_inference.formats.names import PART_FORMAT
 from airflow_batch_inference.formats.written_types import is_writable
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from airflow_batch_inference.predictors.scored_rows import RejectedRow
     from airflow_batch_inference.sources.batches import MiniBatch
 
-QUARANTINE_FORMAT = "parquet"
 QUARANTINE_COLUMNS = ("_file", "_row", "_stage", "_error")
 
 
@@ -59,7 +59,7 @@ def quarantine_rows(batch: MiniBatch, rejected: Sequence[RejectedRow], redact: S
 
 def _kept_type(kind: pa.DataType) -> pa.DataType:
     """Return a column's own type, or text where Parquet, which the quarantine is, has none for it."""
-    return kind if is_writable(kind, QUARANTINE_FORMAT) else pa.string()
+    return kind if is_writable(kind, PART_FORMAT) else pa.string()
 
 
 def _digest(value: object) -> str | None:

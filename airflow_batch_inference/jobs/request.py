@@ -34,7 +34,6 @@ class ScoringOptions:
     predict_kwargs: Mapping[str, Any] = field(default_factory=dict)
     on_mismatch: Mapping[str, str] = field(default_factory=dict)
     """Input, or ``"*"`` for all others, to what happens to values that do not fit it."""
-    output_format: str = "parquet"
     keep: bool = True
     decision_threshold: float | None = None
     explain: Explain | None = None

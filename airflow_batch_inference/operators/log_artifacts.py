@@ -11,8 +11,9 @@ from airflow.sdk import Asset
 from airflow_batch_inference.exceptions import ArtifactNotFoundError, ConfigurationError
 from airflow_batch_inference.links import PublishedArtifactsLink
 from airflow_batch_inference.operators.announcements import announce
-from airflow_batch_inference.operators.arguments import boolean, choice, optional_text, structure
+from airflow_batch_inference.operators.arguments import optional_text, structure
 from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push, run_began, task_key
+from airflow_batch_inference.operators.groups.publication import ARGUMENTS, PARSERS, require_target, target_of
 from airflow_batch_inference.operators.stores import storage_for
 from airflow_batch_inference.records import (
     ChallengersRecord,
@@ -48,8 +49,12 @@ class LogArtifactsOperator(BatchInferenceOperator):
         ``dataset_statistics``, ``evaluation``, ``evaluation_report``, ``evaluation_metrics``); or a dict of names to
         URIs, of records or of any files. (templated)
     :param artifacts_tag: tag of all of them. (templated)
-    :param publish_to: where people read the prediction set: a file (``….parquet``), or a folder; replaced in one
-        step. A file has a small manifest beside it (``_….parquet_published.json``), a folder has it inside. (templated)
+    :param publish_to: where people read the prediction set: a file (``….parquet``, ``….csv``, ``….arrow``,
+        ``….jsonl``), or a folder; replaced in one step. A file has a small manifest beside it
+        (``_….parquet_published.json``), a folder has it inside. The task whose ``output`` is among the artifacts checks
+        it before it scores the first row. (templated)
+    :param output_format: in which format ``publish_to`` is written: ``parquet``, ``csv``, ``arrow`` or ``jsonl``; None:
+        as a file's name says, a folder as Parquet. The prediction set itself is always Parquet. (templated)
     :param if_exists: what may be replaced at ``publish_to``: ``replace``: whatever this DAG published there; ``fail``:
         only the same batch, as a retry, a clear or a backfill does. What others wrote is always refused. (templated)
     :param allow_mixed_versions: whether the files of one partition (a folder named ``key=value``) may come from several
@@ -62,6 +67,7 @@ class LogArtifactsOperator(BatchInferenceOperator):
         "artifacts",
         "artifacts_tag",
         "publish_to",
+        "output_format",
         "if_exists",
         "allow_mixed_versions",
         "conn_id",
@@ -74,6 +80,7 @@ class LogArtifactsOperator(BatchInferenceOperator):
         artifacts: Sequence[str] | Mapping[str, str],
         artifacts_tag: str | None = None,
         publish_to: str | None = None,
+        output_format: str | None = None,
         if_exists: str = "replace",
         allow_mixed_versions: bool | str = False,
         conn_id: str | None = None,
@@ -83,10 +90,13 @@ class LogArtifactsOperator(BatchInferenceOperator):
         self.artifacts = artifacts
         self.artifacts_tag = artifacts_tag
         self.publish_to = publish_to
+        self.output_format = output_format
         self.if_exists = if_exists
         self.allow_mixed_versions = allow_mixed_versions
         self.conn_id = conn_id
         self.require_absolute("publish_to")
+        self.require_known(**PARSERS)
+        require_target(publish_to, output_format)
 
     def perform(self, context: Context) -> str:
         """Publish, register, announce."""
@@ -164,23 +174,20 @@ class LogArtifactsOperator(BatchInferenceOperator):
         return name, "file", normalize_uri(uri)
 
     def _publish(self, predictions: PredictionSetRecord | None, context: Context) -> str | None:
-        from airflow_batch_inference.sinks.base import IF_EXISTS, PublishRequest
+        from airflow_batch_inference.sinks.base import PublishRequest
         from airflow_batch_inference.sinks.manifest import Publisher
         from airflow_batch_inference.sinks.registry import publish
 
-        target = optional_text(self.publish_to)
+        target = target_of({argument: getattr(self, argument) for argument in ARGUMENTS})
         if target is None:
             return None
         if predictions is None:
-            message = f"publish_to is {target}, but no prediction set is among the artifacts. Add predict.output."
+            message = f"publish_to is {target.name}, but no prediction set is among the artifacts. Add predict.output."
             raise ConfigurationError(message)
         request = PublishRequest(
             record=predictions,
             target=target,
             storage=self.storage,
-            target_storage=storage_for(optional_text(self.conn_id)),
-            allow_mixed_versions=boolean("allow_mixed_versions", self.allow_mixed_versions),
-            if_exists=choice("if_exists", self.if_exists, IF_EXISTS),
             publisher=Publisher(task_key(context), str(context["ti"].id), run_began(context), fence_of(context)),
         )
         published = publish(request)

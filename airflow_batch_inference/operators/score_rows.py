@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from airflow_batch_inference.exceptions import CheckFailedError, EmptyDatasetError
-from airflow_batch_inference.formats.names import OUTPUT_SUFFIXES
+from airflow_batch_inference.exceptions import CheckFailedError, ConfigurationError, EmptyDatasetError
 from airflow_batch_inference.links import PredictionsLink
 from airflow_batch_inference.operators.arguments import (
     boolean,
@@ -33,6 +32,7 @@ from airflow_batch_inference.operators.checks import announce_checks, layout_opt
 from airflow_batch_inference.operators.groups.base import require_group
 from airflow_batch_inference.operators.groups.engines import require_engine
 from airflow_batch_inference.operators.groups.output import require_layout
+from airflow_batch_inference.operators.groups.publication import WHERE_FORMATS_ARE, targets_behind
 from airflow_batch_inference.operators.groups.rows import RowPolicy
 from airflow_batch_inference.operators.model_argument import report_of_challengers, scalars
 from airflow_batch_inference.operators.task_context import destination_of
@@ -66,7 +66,6 @@ class RowScoringOperator(StoppableOperator):
         ``predicted_label`` (``predicted_label_0``, … for several). (templated)
     :param passthrough_columns: input columns of the output: ``"all"``, a list, or None for none. Drift is seen in those
         columns only, where it is analysed on the prediction set. (templated)
-    :param output_format: ``parquet``, ``csv``, ``arrow`` or ``jsonl``. (templated)
     :param result_set_name: the prediction set's name in the catalogue. (templated)
     :param log_result_set: whether the rows are kept; False: they are scored and counted only. (templated)
     :param on_empty: what no row at all means: ``fail``, ``skip``, or ``succeed`` with an empty prediction set.
@@ -95,7 +94,6 @@ class RowScoringOperator(StoppableOperator):
         "feature_columns",
         "label_columns",
         "passthrough_columns",
-        "output_format",
         "result_set_name",
         "log_result_set",
         "on_empty",
@@ -117,7 +115,6 @@ class RowScoringOperator(StoppableOperator):
         feature_columns: Sequence[str] | None = None,
         label_columns: str | Sequence[str] | None = None,
         passthrough_columns: str | Sequence[str] | None = "all",
-        output_format: str = "parquet",
         result_set_name: str = "prediction",
         log_result_set: bool | str = True,
         on_empty: str = "fail",
@@ -131,13 +128,15 @@ class RowScoringOperator(StoppableOperator):
         engine: str | Processes = "auto",
         **kwargs: Any,  # noqa: ANN401  # BaseOperator's own
     ) -> None:
+        if "output_format" in kwargs:
+            message = f"output_format is no argument of the task {kwargs.get('task_id')!r}. {WHERE_FORMATS_ARE}"
+            raise ConfigurationError(message)
         super().__init__(**kwargs)
         self.dataset = given_data("dataset", dataset)
         self.drop_columns = drop_columns
         self.feature_columns = feature_columns
         self.label_columns = label_columns
         self.passthrough_columns = passthrough_columns
-        self.output_format = output_format
         self.result_set_name = result_set_name
         self.log_result_set = log_result_set
         self.on_empty = on_empty
@@ -154,7 +153,6 @@ class RowScoringOperator(StoppableOperator):
         self.require_known(
             csv_options=require_csv_options,
             on_empty=partial(choice, allowed=ON_EMPTY),
-            output_format=partial(choice, allowed=tuple(OUTPUT_SUFFIXES)),
             log_result_set=boolean,
             drop_columns=columns,
             feature_columns=names,
@@ -181,6 +179,7 @@ class RowScoringOperator(StoppableOperator):
                 engine=self.engine.create(),
                 fence=fence_of(context),
                 report=report_of_challengers(self.storage),
+                targets=targets_behind(self, context),
             )
         except CheckFailedError as error:
             announce_checks(error.results, error.rows, {"checks_uri": error.uri or ""}, notifiers, context)
@@ -244,7 +243,6 @@ class RowScoringOperator(StoppableOperator):
             feature_columns=names("feature_columns", self.feature_columns),
             label_columns=names("label_columns", self.label_columns),
             passthrough_columns=kept,
-            output_format=self.output_format,
             keep=boolean("log_result_set", self.log_result_set),
             csv=csv_options(self.csv_options),
             **layout_options(context, self.layout, mapping("checks", self.checks)),

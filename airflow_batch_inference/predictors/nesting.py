@@ -11,9 +11,9 @@ from airflow_batch_inference.sources.nested import flattened
 from airflow_batch_inference.sources.registry import open_dataset
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from airflow_batch_inference.records import ColumnSpec, PredictionSetRecord
+    from airflow_batch_inference.records import PredictionSetRecord
     from airflow_batch_inference.sources.dataset import Dataset
     from airflow_batch_inference.storage.store import Storage
 
@@ -45,7 +45,7 @@ def written_fields(record: PredictionSetRecord) -> list[str]:
     return list(record.input_names) if record.is_nested else [spec.name for spec in record.columns]
 
 
-def open_written(record: PredictionSetRecord, storage: Storage, *, types: Sequence[ColumnSpec] = ()) -> Dataset:
+def open_written(record: PredictionSetRecord, storage: Storage) -> Dataset:
     """Open the rows of a prediction set, with a column for each field.
 
     Raises
@@ -53,6 +53,5 @@ def open_written(record: PredictionSetRecord, storage: Storage, *, types: Sequen
     ArtifactNotFoundError, DataError
         They are gone or damaged.
     """
-    uris = [part.uri for part in record.table]
-    dataset = open_dataset(uris, storage, types=types, is_own=record.items is None)
+    dataset = open_dataset([part.uri for part in record.table], storage)
     return flattened(dataset) if record.is_nested else dataset

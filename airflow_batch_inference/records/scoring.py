@@ -240,6 +240,7 @@ class PredictionSetRecord(Record):
     dataset_uris: tuple[str, ...]
     """The dataset as it was given: files, folders or globs; empty for inline records."""
     output_format: str
+    """Of its parts: Parquet, or what a scoring script has made (``items``); publications may have another."""
     columns: tuple[ColumnSpec, ...]
     feature_columns: tuple[str, ...]
     label_columns: tuple[str, ...]

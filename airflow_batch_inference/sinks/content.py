@@ -1,15 +1,19 @@
-"""The files of a publication: names, verified copies of parts, and several parts joined to one file."""
+"""The files of a publication: names, verified copies of parts, parts in another format, several joined to one file.
+
+Invariants: a file's bytes depend on the committed parts and the format alone, so that a retry makes the same file; and
+what is not what was committed is never published.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError
-from airflow_batch_inference.formats.names import output_suffix
-from airflow_batch_inference.formats.writers import PartWriter, csv_header_bytes
+from airflow_batch_inference.formats.names import PART_FORMAT, output_suffix
+from airflow_batch_inference.formats.part_types import footer_of, original_schema, restored
+from airflow_batch_inference.formats.writers import PartWriter
 from airflow_batch_inference.sinks.manifest import MANIFEST, SPARE, Content
 from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.digests import sha256_of
@@ -18,30 +22,80 @@ from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.storage.temporary import private_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    import pyarrow as pa
+
     from airflow_batch_inference.records import PredictionSetRecord
+    from airflow_batch_inference.sinks.manifest import Publication
+    from airflow_batch_inference.sources.dataset import Dataset
 
 _COPIED_ROWS = 65_536
 
 
-def write_file(record: PredictionSetRecord, path: Path, storage: Storage) -> Content:
+def write_file(job: Publication, path: Path, storage: Storage) -> Content:
     """Write a prediction set as one file, which is on the disk when this returns."""
-    if len(record.parts) == 1:
-        copy_part(record, 0, path, storage)
-    elif record.output_format in ("csv", "jsonl"):
-        _join_text(record, path, storage)
+    parts, is_copy = job.record.parts, _is_copied(job) and len(job.record.parts) == 1
+    if is_copy:
+        _copy_part(job.record, 0, path, storage)
+    elif _is_copied(job):
+        _join_tables(job.record, path, storage)
     else:
-        _join_tables(record, path, storage)
+        _convert(_verified_parts(job.record, range(len(parts)), storage), path, job.output_format)
     with ThreadPoolExecutor(1) as pool:  # the digest is made while the disk is at work
         synced = pool.submit(sync_file, path)
-        digest = record.parts[0].sha256 if len(record.parts) == 1 else sha256_of(path)
+        digest = parts[0].sha256 if is_copy else sha256_of(path)
         synced.result()
     return Content(digest, path.stat().st_size)
 
 
-def copy_part(record: PredictionSetRecord, index: int, path: Path, storage: Storage) -> None:
+def write_part(job: Publication, index: int, path: Path, storage: Storage) -> Content:
+    """Write the file of one part: a copy of it, or its rows in the format of the publication.
+
+    Raises
+    ------
+    ArtifactIntegrityError
+        Its bytes are not those that were committed.
+    """
+    if _is_copied(job):
+        part = job.record.parts[index]
+        _copy_part(job.record, index, path, storage)
+        return Content(part.sha256, part.size_bytes)
+    _convert(_verified_parts(job.record, [index], storage), path, job.output_format)
+    return Content(sha256_of(path), path.stat().st_size)
+
+
+def part_contents(job: Publication) -> dict[str, Content | None]:
+    """Return the contents of the files of a folder, by their names, in the order of the parts; None: yet to be made.
+
+    Each part is named after the job, so that who has listed one set can never open a file of another by mistake. Files
+    that have names of their own keep them: those of a scoring script.
+
+    Raises
+    ------
+    ConfigurationError
+        One of them has the manifest's name.
+    """
+    record = job.record
+    if taken := [part.name for part in record.parts if part.name in (MANIFEST, SPARE)]:
+        message = f"The prediction set holds a file named {taken[0]}, as the manifest is. Give it another name."
+        raise ConfigurationError(message)
+    suffix = "" if record.items is not None else output_suffix(job.output_format)
+    return {
+        part.name or f"part-{index:05d}-{record.job_key[:16]}{suffix}": Content(part.sha256, part.size_bytes)
+        if _is_copied(job)
+        else None
+        for index, part in enumerate(record.parts)
+    }
+
+
+def _is_copied(job: Publication) -> bool:
+    """Say whether the parts are what is published, byte for byte."""
+    return job.record.items is not None or job.output_format == PART_FORMAT
+
+
+def _copy_part(record: PredictionSetRecord, index: int, path: Path, storage: Storage) -> None:
     """Copy a part's file.
 
     Raises
@@ -57,62 +111,44 @@ def copy_part(record: PredictionSetRecord, index: int, path: Path, storage: Stor
         raise ArtifactIntegrityError(message)
 
 
-def part_names(record: PredictionSetRecord) -> list[str]:
-    """Name each part after the job, so that who has listed one set can never open a file of another by mistake.
-
-    Files that have names of their own keep them: those of a scoring script.
-
-    Raises
-    ------
-    ConfigurationError
-        One of them has the manifest's name.
-    """
-    if taken := [part.name for part in record.parts if part.name in (MANIFEST, SPARE)]:
-        message = f"The prediction set holds a file named {taken[0]}, as the manifest is. Give it another name."
-        raise ConfigurationError(message)
-    suffix = "" if record.items is not None else output_suffix(record.output_format)
-    return [
-        f"part-{index:05d}-{record.job_key[:16]}{suffix}" if part.name is None else part.name
-        for index, part in enumerate(record.parts)
-    ]
-
-
-def part_contents(record: PredictionSetRecord) -> dict[str, Content]:
-    """Return the contents of the files of a folder, by their names, in the order of the parts."""
-    pairs = zip(part_names(record), record.parts, strict=True)
-    return {name: Content(part.sha256, part.size_bytes) for name, part in pairs}
-
-
-def _verified_parts(record: PredictionSetRecord, storage: Storage) -> Iterator[Path]:
-    """Give a private, verified copy of each part, one at a time."""
-    suffix = output_suffix(record.output_format)
-    for index in range(len(record.parts)):
+def _verified_parts(record: PredictionSetRecord, indices: Iterable[int], storage: Storage) -> Iterator[Path]:
+    """Give a private, verified copy of each of some parts, one at a time."""
+    for index in indices:
         with private_folder() as folder:
-            copy = folder / f"part{suffix}"
-            copy_part(record, index, copy, storage)
+            copy = folder / f"part{output_suffix(PART_FORMAT)}"
+            _copy_part(record, index, copy, storage)
             yield copy
 
 
-def _join_text(record: PredictionSetRecord, path: Path, storage: Storage) -> None:
-    """Put text parts behind each other byte by byte: reading them again would guess their types again."""
-    header = 0
-    if record.output_format == "csv":
-        header = csv_header_bytes([column.name for column in record.columns])
-    with path.open("wb") as whole:
-        for index, copy in enumerate(_verified_parts(record, storage)):
-            with copy.open("rb") as part:
-                part.seek(header if index else 0)
-                shutil.copyfileobj(part, whole)
+def _convert(parts: Iterable[Path], path: Path, output_format: str) -> None:
+    """Write the rows of parts to one file of another format, with the columns that they were written with."""
+    with contextlib.ExitStack() as stack:
+        writer: PartWriter | None = None
+        for part in parts:
+            schema = original_schema(part)
+            if writer is None:
+                writer = stack.enter_context(PartWriter(path, output_format, schema, footer_of(part)))
+            for table in _tables(_opened(part)):
+                writer.write(restored(table, schema))
 
 
 def _join_tables(record: PredictionSetRecord, path: Path, storage: Storage) -> None:
     metadata = {"batch_inference.job_key": record.job_key, "batch_inference.model_sha256": record.model_sha256}
     with contextlib.ExitStack() as stack:
         writer: PartWriter | None = None
-        for copy in _verified_parts(record, storage):
-            opened = open_dataset(str(copy), Storage())
-            dataset = opened.select(opened.source.splits[0].columns)
+        for part in _verified_parts(record, range(len(record.parts)), storage):
+            dataset = _opened(part)
             if writer is None:
-                writer = stack.enter_context(PartWriter(path, record.output_format, dataset.schema, metadata))
-            for batch in dataset.mini_batches(_COPIED_ROWS):
-                writer.write(batch.table)
+                writer = stack.enter_context(PartWriter(path, PART_FORMAT, dataset.schema, metadata))
+            for table in _tables(dataset):
+                writer.write(table)
+
+
+def _opened(part: Path) -> Dataset:
+    """Open a part with all that it holds: no column of it is an index."""
+    opened = open_dataset(str(part), Storage())
+    return opened.select(opened.source.splits[0].columns)
+
+
+def _tables(dataset: Dataset) -> Iterator[pa.Table]:
+    return (batch.table for batch in dataset.mini_batches(_COPIED_ROWS))

@@ -10,63 +10,138 @@ folder, beside a file. On object stores there is no way to replace a folder at o
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.formats.names import SUFFIXES, output_suffix
+from airflow_batch_inference.formats.names import (
+    OUTPUT_SUFFIXES,
+    PART_FORMAT,
+    SUFFIXES,
+    format_written,
+    output_suffix,
+)
 from airflow_batch_inference.formats.table_folders import refuse_target
+from airflow_batch_inference.formats.written_types import require_writable
 from airflow_batch_inference.ledger.commit import commit_of
 from airflow_batch_inference.sinks import local, remote
 from airflow_batch_inference.sinks.base import SinkCapabilities
-from airflow_batch_inference.sinks.manifest import Publication
+from airflow_batch_inference.sinks.found import require_file_free, require_folder_free
+from airflow_batch_inference.sinks.manifest import Publication, digests
 from airflow_batch_inference.sinks.partitions import require_one_version
+from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.uris import normalize_uri
 
 if TYPE_CHECKING:
     from airflow_batch_inference.records import PredictionSetRecord
-    from airflow_batch_inference.sinks.base import PublishRequest
+    from airflow_batch_inference.sinks.base import PlannedSet, PublishRequest, Target
     from airflow_batch_inference.storage.store import Storage
 
 log = logging.getLogger(__name__)
 
 
 class FileSink:
-    """Files and folders; a file, if the target's name ends with the format's suffix (``….parquet``), else a folder."""
+    """Files and folders; a file, if the target's name ends with a format's suffix (``….parquet``), else a folder."""
 
-    capabilities = SinkCapabilities(takes_files=True, is_transactional=False)
+    capabilities = SinkCapabilities(formats=frozenset(OUTPUT_SUFFIXES), takes_files=True, is_transactional=False)
 
     def claims(self, target: str) -> bool:  # noqa: ARG002  # any text can be a path
         """Take any text."""
         return True
 
+    def check(self, planned: PlannedSet, target: Target) -> None:
+        """Refuse what could not be published; see :class:`~airflow_batch_inference.sinks.base.Sink`."""
+        place = _place_of_table(target)
+        require_writable(planned.schema, place.output_format)
+        _require_free_partition(planned.models, place, target)
+        require_free = require_file_free if place.is_file else require_folder_free
+        require_free(place.uri, target, planned)
+
     def publish(self, request: PublishRequest) -> str:
         """Put the prediction set there; see :class:`~airflow_batch_inference.sinks.base.Sink`."""
-        record, target_storage = request.record, request.target_storage
-        target = normalize_uri(request.target)
-        target_storage.require_allowed(target)
-        suffix = _suffix(record)
-        is_file = bool(suffix) and target.endswith(suffix)
-        refuse_target(target, target_storage)
-        if not request.allow_mixed_versions:
-            require_one_version(record, target, target_storage)
-        if not is_file and any(target.lower().endswith(other) for other in SUFFIXES):
-            what = f"{record.output_format}: end it with {suffix}" if suffix else "several files: give a folder"
-            message = f"publish_to is {target}, but the prediction set is {what}."
-            raise ConfigurationError(message)
+        record, target = request.record, request.target
+        if record.items is None:
+            place = _place_of_table(target)
+            if place.output_format != PART_FORMAT:
+                require_writable(open_dataset(record.parts[0].uri, request.storage).schema, place.output_format)
+        else:
+            place = _place_of_files(record, target)
+        _require_free_partition(digests(record) or [record.model_sha256], place, target)
         job = Publication(
             record=record,
-            target=target,
-            if_exists=request.if_exists,
+            target=place.uri,
+            if_exists=target.if_exists,
             publisher=request.publisher,
             commit=commit_of(record, request.storage),
+            output_format=place.output_format,
         )
-        if not _put(job, request.storage, target_storage, is_file=is_file):
+        if not _put(job, request.storage, target.storage, is_file=place.is_file):
             log.warning(
-                "%s holds what a later run of this DAG has published: it stays, as if this run had come first", target
+                "%s holds what a later run of this DAG has published: it stays, as if this run had come first",
+                place.uri,
             )
-        return target
+        return place.uri
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the files go: a target's canonical URI, whether it is one file, and its format."""
+
+    uri: str
+    is_file: bool
+    output_format: str
+
+
+def _place_of_table(target: Target) -> _Place:
+    """Return where a table goes.
+
+    Raises
+    ------
+    ConfigurationError
+        No table can go there.
+    """
+    uri = _allowed(target)
+    output_format = format_written(uri, target.output_format)
+    return _Place(uri, uri.endswith(output_suffix(output_format)), output_format)
+
+
+def _place_of_files(record: PredictionSetRecord, target: Target) -> _Place:
+    """Return where the files of a scoring script go, which stay as they are: one file where they are one table.
+
+    Raises
+    ------
+    ConfigurationError
+        They cannot go there.
+    """
+    uri = _allowed(target)
+    name = record.parts[0].name or "" if record.table == record.parts != () else ""
+    suffix = name[name.rfind(".") :] if name.rfind(".") > 0 else ""
+    is_file = bool(suffix) and uri.endswith(suffix)
+    if not is_file and any(uri.lower().endswith(other) for other in SUFFIXES):
+        what = f"{record.output_format}: end it with {suffix}" if suffix else "several files: give a folder"
+        message = f"publish_to is {uri}, but the prediction set is {what}."
+        raise ConfigurationError(message)
+    return _Place(uri, is_file, record.output_format)
+
+
+def _allowed(target: Target) -> str:
+    """Return a target's canonical URI.
+
+    Raises
+    ------
+    ConfigurationError
+        It is none, is outside of ``allowed_roots``, or lies in a table whose log alone makes it whole.
+    """
+    uri = normalize_uri(target.name)
+    target.storage.require_allowed(uri)
+    refuse_target(uri, target.storage)
+    return uri
+
+
+def _require_free_partition(models: list[str | None] | tuple[str, ...], place: _Place, target: Target) -> None:
+    if not target.allow_mixed_versions:
+        require_one_version(models, place.uri, target.storage)
 
 
 def _put(job: Publication, storage: Storage, target_storage: Storage, *, is_file: bool) -> bool:
@@ -78,12 +153,3 @@ def _put(job: Publication, storage: Storage, target_storage: Storage, *, is_file
         return local.publish_file(job, path, storage)
     # A link to a folder is not to be exchanged for a folder.
     return local.publish_folder(replace(job, target=str(path.resolve())), path.resolve(), storage)
-
-
-def _suffix(record: PredictionSetRecord) -> str:
-    """Return the suffix of a target that is one file; empty for files that a script named itself."""
-    if record.items is None:
-        return output_suffix(record.output_format)
-    name = record.parts[0].name or "" if record.table == record.parts != () else ""
-    dot = name.rfind(".")
-    return name[dot:] if dot > 0 else ""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ArtifactConflictError
-from airflow_batch_inference.sinks.content import copy_part, part_contents, write_file
+from airflow_batch_inference.sinks.content import part_contents, write_file, write_part
 from airflow_batch_inference.sinks.lock import aside_of, locked, private_name, recover, remove_folder
 from airflow_batch_inference.sinks.manifest import (
     MANIFEST,
@@ -35,7 +35,7 @@ from airflow_batch_inference.storage.local_files import sync_file, sync_folder
 from airflow_batch_inference.storage.versions import local_version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Sequence
 
     from airflow_batch_inference.sinks.manifest import Document, Publication
     from airflow_batch_inference.storage.store import Storage
@@ -55,24 +55,24 @@ def publish_folder(job: Publication, target: Path, storage: Storage) -> bool:
     with locked(target) as is_alone:
         recover(target, is_alone=is_alone)
         published: Document = {}
+        names = [*part_contents(job)]
         occupied = target.exists() and (not target.is_dir() or any(target.iterdir()))
         if occupied:
             published = job.admit(_bytes_of(target / MANIFEST))
-            there = _names_in(target)
+            there = names_in_folder(target)
             require_only(all_names(published), there, str(target))
             if job.is_outdated_by(published):
                 return False
-            if job.is_published_as(published) and _holds(target, there, published):
+            if job.is_published_as(published, names) and _holds(target, there, published):
                 return True
         staged = target.with_name(private_name(target))
         try:
-            contents = part_contents(job.record)
-            _stage(staged, job, contents, int(published.get("number") or 0) + 1, storage)
+            _stage(staged, job, names, int(published.get("number") or 0) + 1, storage)
             job.publisher.fence()
             if occupied:
                 _exchange(staged, target)
                 try:
-                    require_only(all_names(published), _names_in(staged), str(target))
+                    require_only(all_names(published), names_in_folder(staged), str(target))
                 except ArtifactConflictError:
                     _exchange(staged, target)  # somebody has put a file there since
                     raise
@@ -84,12 +84,13 @@ def publish_folder(job: Publication, target: Path, storage: Storage) -> bool:
     return True
 
 
-def _stage(staged: Path, job: Publication, contents: Mapping[str, Content], number: int, storage: Storage) -> None:
+def _stage(staged: Path, job: Publication, names: Sequence[str], number: int, storage: Storage) -> None:
     """Make the folder, with its manifest, beside its target."""
     staged.mkdir()
-    for index, name in enumerate(contents):
+    contents = {}
+    for index, name in enumerate(names):
         (staged / name).parent.mkdir(parents=True, exist_ok=True)
-        copy_part(job.record, index, staged / name, storage)
+        contents[name] = write_part(job, index, staged / name, storage)
         sync_file(staged / name)
     (staged / MANIFEST).write_bytes(as_json(job.document(contents, number=number)))
     sync_file(staged / MANIFEST)
@@ -110,8 +111,11 @@ def _content(path: Path) -> Content | None:
     return Content(sha256_of(path), path.stat().st_size) if path.is_file() else None
 
 
-def _names_in(folder: Path) -> set[str]:
-    """Return the paths of all that lies below a published folder, but for its manifest and the files' own folders."""
+def names_in_folder(folder: Path) -> set[str]:
+    """Return the paths of all that lies below a published folder, but for its manifest and the files' own folders.
+
+    None where there is no folder.
+    """
     return {
         Path(parent, name).relative_to(folder).as_posix()
         for parent, folders, files in os.walk(folder)
@@ -155,10 +159,14 @@ def publish_file(job: Publication, target: Path, storage: Storage) -> bool:
             _require_known(target, published)
             if job.is_outdated_by(published):
                 return False
-            if job.is_published_as(published) and target.exists() and contents_of(published) == [_content(target)]:
+            if (
+                job.is_published_as(published, [target.name])
+                and target.exists()
+                and contents_of(published) == [_content(target)]
+            ):
                 return True
         with _private(target) as private:
-            content = write_file(job.record, private, storage)
+            content = write_file(job, private, storage)
             claim = job.claim(published, {target.name: content}, size_bytes=content.size_bytes)
             job.publisher.fence()
             _replace(beside, as_json(claim), target)
@@ -167,7 +175,7 @@ def publish_file(job: Publication, target: Path, storage: Storage) -> bool:
             else:
                 private.replace(target)
                 sync_folder(target.parent)
-        _replace(beside, as_json({**claim["next"], "stamp": _stamp(target)}), target)
+        _replace(beside, as_json({**claim["next"], "stamp": stamp_of(target)}), target)
     return True
 
 
@@ -181,14 +189,14 @@ def _require_known(target: Path, published: Document) -> None:
     """
     if not target.exists():
         return
-    if published.get("stamp") == _stamp(target):
+    if published.get("stamp") == stamp_of(target):
         return
     found = _content(target)
     if found is None or found.sha256 not in known_digests(published):
         raise unknown_file(str(target), target.stat().st_size, published)
 
 
-def _stamp(path: Path) -> str:
+def stamp_of(path: Path) -> str:
     """Return what changes whenever a file does: it is read again only where this is not what it was."""
     found = path.stat()
     return f"{found.st_size}-{local_version(found)}"

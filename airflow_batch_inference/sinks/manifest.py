@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import ArtifactConflictError
+from airflow_batch_inference.formats.names import PART_FORMAT
 from airflow_batch_inference.records import TaskKey
 from airflow_batch_inference.storage.uris import join_uri
 
@@ -96,6 +97,8 @@ class Publication:
         Who publishes.
     commit
         The number and the URI of the commit; (0, None) where it was not found.
+    output_format
+        What its files are; those that a scoring script has made stay as they are.
     """
 
     record: PredictionSetRecord
@@ -103,6 +106,7 @@ class Publication:
     if_exists: str = "replace"
     publisher: Publisher = field(default_factory=Publisher)
     commit: tuple[int, str | None] = (0, None)
+    output_format: str = PART_FORMAT
 
     # -- whose it is ------------------------------------------------------------------------------------------
 
@@ -115,29 +119,12 @@ class Publication:
             Says whose it is, or which one is newer.
         """
         document = parsed(manifest)
-        task = document.get("task")
-        owner = task.get("dag_id") if isinstance(task, dict) else None
-        if owner != self.record.task.dag_id:
-            does = "is publishing" if document.get("state") == WRITING and not document.get("files") else "published"
-            whose = f"DAG {owner!r} {does} it" if owner else "no manifest says that this package published it"
-            message = (
-                f"{self.target} is not this DAG's to replace: {whose}. Choose another publish_to, or move away what "
-                "is there."
-            )
-            raise ArtifactConflictError(message)
-        self._admit_batch(document)
+        whose = self.record.task.dag_id, self.record.batch_id
+        require_replaceable(document, self.target, *whose, self.if_exists)
         for there in (document, next_of(document)):
             if there:
                 self._admit_after(there)
         return document
-
-    def _admit_batch(self, there: Document) -> None:
-        if self.if_exists == "fail" and names_in(there) and there.get("batch_id") != self.record.batch_id:
-            message = (
-                f"{self.target} holds batch {there.get('batch_id')!r}, this one is {self.record.batch_id!r}, and "
-                'if_exists is "fail". Give each batch a publish_to of its own, or set if_exists="replace".'
-            )
-            raise ArtifactConflictError(message)
 
     def _admit_after(self, there: Document) -> None:
         by = there.get("published_by")
@@ -179,22 +166,26 @@ class Publication:
             mine, theirs = self.record.try_id, there.get("try_id") or ""
         return bool(mine and theirs and mine < theirs)
 
-    def is_published_as(self, there: Document) -> bool:
-        """Say whether a manifest is the complete one of this very set; its files are still to be compared."""
-        same = ("job_key", "batch_id", "task")
-        return there.get("state") == COMPLETE and all(there.get(key) == self.document({})[key] for key in same)
+    def is_published_as(self, there: Document, names: Iterable[str]) -> bool:
+        """Say whether a manifest is the complete one of this very set in files of these names, which tell the format.
+
+        The files are still to be compared.
+        """
+        ours, same = self.document({}), ("job_key", "batch_id", "task")
+        is_same = all(there.get(key) == ours[key] for key in same) and {*names_in(there)} == {*names}
+        return there.get("state") == COMPLETE and is_same
 
     # -- what is written --------------------------------------------------------------------------------------
 
-    def document(self, contents: Mapping[str, Content], **more: object) -> Document:
-        """Return what a complete manifest of this set says."""
+    def document(self, contents: Mapping[str, Content | None], **more: object) -> Document:
+        """Return what a complete manifest of this set says; of files that are yet to be made it has the names."""
         record, by = self.record, self.publisher
         number, uri = self.commit
         return {
             "batch_id": record.batch_id,
             "commit": uri,
             "commit_number": number or None,
-            "contents": {name: asdict(content) for name, content in contents.items()},
+            "contents": {name: asdict(content) for name, content in contents.items() if content is not None},
             "files": list(contents),
             "job_key": record.job_key,
             "model_sha256": record.model_sha256,
@@ -207,7 +198,7 @@ class Publication:
             **more,
         }
 
-    def claim(self, before: Document, contents: Mapping[str, Content], **more: object) -> Document:
+    def claim(self, before: Document, contents: Mapping[str, Content | None], **more: object) -> Document:
         """Return what the manifest says while this set is being put in the place of another, or of none."""
         is_set = bool(names_in(before))
         kept = {key: value for key, value in before.items() if key not in _OF_WRITING} if is_set else None
@@ -220,6 +211,31 @@ class Publication:
             "state": WRITING,
             "superseded": sorted(superseded),
         }
+
+
+def require_replaceable(document: Document, target: str, dag_id: str, batch_id: str, if_exists: str) -> None:
+    """Refuse to replace what a DAG has not published itself, and another batch where that is not wanted.
+
+    Raises
+    ------
+    ArtifactConflictError
+        Says whose it is, or which batch.
+    """
+    task = document.get("task")
+    owner = task.get("dag_id") if isinstance(task, dict) else None
+    if owner != dag_id:
+        does = "is publishing" if document.get("state") == WRITING and not document.get("files") else "published"
+        whose = f"DAG {owner!r} {does} it" if owner else "no manifest says that this package published it"
+        message = (
+            f"{target} is not this DAG's to replace: {whose}. Choose another publish_to, or move away what is there."
+        )
+        raise ArtifactConflictError(message)
+    if if_exists == "fail" and names_in(document) and document.get("batch_id") != batch_id:
+        message = (
+            f"{target} holds batch {document.get('batch_id')!r}, this one is {batch_id!r}, and "
+            'if_exists is "fail". Give each batch a publish_to of its own, or set if_exists="replace".'
+        )
+        raise ArtifactConflictError(message)
 
 
 def as_json(document: Mapping[str, object]) -> bytes:

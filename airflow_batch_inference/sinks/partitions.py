@@ -5,18 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ArtifactConflictError
-from airflow_batch_inference.sinks.manifest import MANIFEST, digests, next_of, own_manifests, parsed
+from airflow_batch_inference.sinks.manifest import MANIFEST, next_of, own_manifests, parsed
 
 if TYPE_CHECKING:
-    from airflow_batch_inference.records import PredictionSetRecord
+    from collections.abc import Sequence
+
     from airflow_batch_inference.storage.store import Storage
 
 
-def require_one_version(record: PredictionSetRecord, target: str, storage: Storage) -> None:
+def require_one_version(models: Sequence[str | None], target: str, storage: Storage) -> None:
     """Refuse predictions beside those of another version of the model, where both are of one partition.
 
     A partition is the nearest folder above the target that is named ``key=value``; one that is itself the target is
     replaced as a whole.
+
+    Parameters
+    ----------
+    models
+        Digest of each model that makes the predictions.
+    target, storage
+        Where they go, and what reaches it.
 
     Raises
     ------
@@ -30,7 +38,7 @@ def require_one_version(record: PredictionSetRecord, target: str, storage: Stora
             return
     if partition == target or not storage.exists(partition):
         return
-    ours = digests(record) or record.model_sha256
+    ours = models[0] if len(models) == 1 else list(models)
     for file in storage.list_files(partition):
         within = file.uri.removeprefix(f"{partition}/")
         if file.uri in own_manifests(target) or not within.endswith(MANIFEST) or "=" in within.rpartition("/")[0]:

@@ -24,7 +24,7 @@ from airflow_batch_inference.exceptions import (
 )
 from airflow_batch_inference.records import PredictionSetRecord
 from airflow_batch_inference.sinks import lock
-from airflow_batch_inference.sinks.content import copy_part, part_contents, write_file
+from airflow_batch_inference.sinks.content import part_contents, write_file, write_part
 from airflow_batch_inference.sinks.local import unknown_file
 from airflow_batch_inference.sinks.manifest import (
     COMPLETE,
@@ -121,7 +121,7 @@ class Claim:
 def _claimed(
     job: Publication,
     cell: Cell,
-    contents: Mapping[str, Content],
+    contents: Mapping[str, Content | None],
     there: Callable[[Document], bool | None],
     **more: object,
 ) -> Iterator[Claim | bool]:
@@ -132,7 +132,7 @@ def _claimed(
     job, cell
         The publication, and the target's manifest.
     contents
-        What is to be put.
+        What is to be put; None: a file that is yet to be made.
     there
         Looks at what the target holds, given its manifest: refuses it, or says that it is this very set (True), or
         that nothing at all is there (None), or neither.
@@ -161,7 +161,7 @@ def _claimed(
             if found is not None and job.is_outdated_by(document):
                 yield False
                 return
-            if found is not None and state and job.is_published_as(document):
+            if found is not None and state and job.is_published_as(document, contents):
                 cell.settle(found)
                 yield True
                 return
@@ -230,13 +230,13 @@ def _is_own(job: Publication, document: Document) -> bool:
 
 def publish_folder(job: Publication, storage: Storage, target_storage: Storage) -> bool:
     """Publish to a folder of a store, and say whether the set is now there; that of a later run may be, and stays."""
-    target, record = job.target, job.record
+    target = job.target
     cell = Cell(join_uri(target, MANIFEST), target_storage)
-    contents = part_contents(record)
-    has_own_names = any(part.name is not None for part in record.parts)
+    contents = part_contents(job)
+    has_own_names = any(part.name is not None for part in job.record.parts)
 
     def there(document: Document) -> bool | None:
-        names = _names_in(target, target_storage)
+        names = names_in_folder(target, target_storage)
         require_known(names, document)
         if not names:
             return None
@@ -252,16 +252,17 @@ def publish_folder(job: Publication, storage: Storage, target_storage: Storage) 
     with _claimed(job, cell, contents, there) as claim:
         if not isinstance(claim, Claim):
             return bool(claim)
+        put = {}
         for index, name in enumerate(contents):
             with target_storage.writing(join_uri(target, name)) as path:
-                copy_part(record, index, path, storage)
+                put[name] = write_part(job, index, path, storage)
                 claim.require(now=has_own_names)
-        _require_put(job, contents, target_storage)
+        _require_put(job, put, target_storage)
         job.publisher.fence()
-        new = claim.document["next"]
+        new = {**claim.document["next"], "contents": {name: asdict(content) for name, content in put.items()}}
         obsolete = sorted(set(claim.document["leftover"]) - set(contents))
         claim.change({**claim.document, **new, "state": WRITING, "next": None, "leftover": obsolete})
-        for name in sorted(_names_in(target, target_storage) - set(contents)):
+        for name in sorted(names_in_folder(target, target_storage) - set(contents)):
             if name in obsolete:
                 claim.require(now=False)
                 target_storage.remove(join_uri(target, name))
@@ -289,7 +290,8 @@ def _require_put(job: Publication, contents: Mapping[str, Content], storage: Sto
             raise ArtifactNotFoundError(message)
 
 
-def _names_in(target: str, storage: Storage) -> set[str]:
+def names_in_folder(target: str, storage: Storage) -> set[str]:
+    """Return the paths of all files of a published folder, but for its manifest."""
     listed = storage.list_files(target) if storage.exists(target) else []
     return {file.uri.removeprefix(f"{target}/") for file in listed} - {MANIFEST, SPARE}
 
@@ -318,7 +320,7 @@ def publish_file(job: Publication, storage: Storage, target_storage: Storage) ->
 
     with private_folder() as folder:
         prepared = folder / name
-        contents = {name: write_file(job.record, prepared, storage)}
+        contents = {name: write_file(job, prepared, storage)}
         size = contents[name].size_bytes
         with _claimed(job, cell, contents, there, size_bytes=size) as claim:
             if not isinstance(claim, Claim):
@@ -350,7 +352,7 @@ def _require_known(job: Publication, document: Document, contents: Mapping[str, 
     (new,) = contents.values()
     file = storage.stat(job.target)
     is_same = document.get("stamp") == f"{file.size_bytes}-{file.version}" and bool(file.version)
-    if is_same and not job.is_published_as(document):
+    if is_same and not job.is_published_as(document, contents):
         return False
     found = _content(job.target, storage)
     if found is None or is_same or found.sha256 in known_digests(document):

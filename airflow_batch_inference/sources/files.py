@@ -97,7 +97,7 @@ class FileKind:
         request = replace(request, storage=request.storage.keeping())
         files, infos, kinds, known = _looked_at(dataset, request)
         infos = tuple(
-            replace(info, schema=_with_types(info.schema, [*listed.types, *request.types]))
+            replace(info, schema=_with_types(info.schema, listed.types))
             for listed, info in zip(files, infos, strict=True)
         )
         if "csv" in kinds:
@@ -132,7 +132,9 @@ def _looked_at(
         mixed = ", ".join(f"{kind} ({uri})" for kind, uri in kinds.items())
         message = f"The dataset mixes formats: {mixed}. Choose one with a glob, such as …/*.parquet."
         raise DataError(message)
-    known = _known(request.reading, request.types, request.model_names, request.is_own)
+    known = Reading(
+        request.reading or ReadOptions(), None if request.model_names is None else tuple(request.model_names)
+    )
     infos = [_inspected(listed, storage, known, tolerant=request.is_tolerant) for listed in files]
     for listed, info in zip(files, infos, strict=True):
         _require_columns(listed, info)
@@ -180,21 +182,11 @@ def _require_unchanged(listed: ListedFile, storage: Storage) -> None:
         raise InputChangedError(message)
 
 
-def _known(
-    reading: ReadOptions | None, types: Sequence[ColumnSpec], names: Sequence[str] | None, is_own: bool
-) -> Reading:
-    """Return what is known before the files are looked at; what this package has written has a header."""
-    options = reading or ReadOptions()
-    if types:
-        options = ReadOptions(csv=replace(options.csv, header=True), types=tuple(types))
-    return Reading(options, None if names is None else tuple(names), is_own=is_own)
-
-
 def _known_of(listed: ListedFile, known: Reading) -> Reading:
-    """Return what is known of a file; of a prediction set's, whatever is said of other text files, what wrote it."""
+    """Return what is known of a file; of a scoring script's table, whatever is said of other text files, its commit."""
     if not listed.types:
         return known
-    return replace(known, options=ReadOptions(csv=CsvOptions(header=True), types=listed.types), is_own=listed.is_own)
+    return replace(known, options=ReadOptions(csv=CsvOptions(header=True), types=listed.types))
 
 
 def _has_folders(files: Sequence[ListedFile]) -> bool:

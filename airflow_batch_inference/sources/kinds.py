@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_batch_inference.records import ColumnSpec, ReadOptions
+    from airflow_batch_inference.records import ReadOptions
     from airflow_batch_inference.sources.dataset import Dataset
     from airflow_batch_inference.storage.store import Storage
 
@@ -28,16 +28,12 @@ class OpenRequest:
         a CSV file has names).
     reading
         How text files are read, and which types somebody wants.
-    types
-        Of the columns of text files that this package has written; all others are told by the values.
     is_tolerant
         Whether lines of text files that cannot be read are rows that mini-batches name as broken.
     is_text_alike
         Whether a column that is text in one CSV file is text in all; so it is with ``is_tolerant``.
     is_scored
         Whether the caller has arguments for the columns of inline lists.
-    is_own
-        Whether this package itself has written the files.
     """
 
     storage: Storage
@@ -45,11 +41,9 @@ class OpenRequest:
     dropped_positions: Sequence[int] = ()
     model_names: Sequence[str] | None = None
     reading: ReadOptions | None = None
-    types: Sequence[ColumnSpec] = ()
     is_tolerant: bool = False
     is_text_alike: bool = False
     is_scored: bool = False
-    is_own: bool = False
 
 
 class SourceKind(Protocol):

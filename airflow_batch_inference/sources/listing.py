@@ -15,6 +15,7 @@ from airflow_batch_inference.sources.recorded import (
     prediction_set_at,
     refuse_records_among,
     require_kept,
+    require_parquet,
     require_table,
     verified_part,
 )
@@ -37,9 +38,7 @@ class ListedFile:
     file: DataFile
     partition: tuple[tuple[str, str | None], ...] = ()
     types: tuple[ColumnSpec, ...] = ()
-    """Of its columns, where a prediction set's commit says them and the format does not keep them."""
-    is_own: bool = False
-    """Whether this package has written it, and no script's data frame."""
+    """Of its columns, where the commit of a scoring script's table says them and the format does not keep them."""
     is_nested: bool = False
     """Whether it is a prediction set's in which columns hold the fields of a parent."""
 
@@ -134,17 +133,15 @@ def _without_records(found: _Found, storage: Storage, where: str) -> _Found:
 
 
 def _parts(made: PredictionSetRecord, uri: str, storage: Storage, tables: bool) -> list[ListedFile]:
-    """Return a prediction set's files, verified; text formats do not keep types: "007" must not come back as 7."""
+    """Return a prediction set's files, verified; a script's text has no types: "007" must not come back as 7."""
     require_kept(made, uri)
+    if made.items is None:
+        require_parquet(made, uri)
     if tables:
         require_table(made, uri)
     types = made.columns if tables and made.output_format in ("csv", "jsonl") else ()
     parts = made.table if tables else made.parts
-    is_own = made.items is None
-    return [
-        ListedFile(file=verified_part(part, storage), types=types, is_own=is_own, is_nested=made.is_nested)
-        for part in parts
-    ]
+    return [ListedFile(file=verified_part(part, storage), types=types, is_nested=made.is_nested) for part in parts]
 
 
 def _below(folder: str, storage: Storage, root: str | None = None, recursive: bool = True) -> _Found:

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError
+from airflow_batch_inference.formats.names import PART_FORMAT
 from airflow_batch_inference.records import PredictionSetRecord, is_record, kind_in_words
 
 if TYPE_CHECKING:
@@ -163,6 +164,22 @@ def require_table(record: PredictionSetRecord, where: object) -> None:
             f"{where} is what a scoring script has made with output_action={record.items.output_action!r}, "
             f"header={record.items.has_header}: no table with column names. Use append_row with a header, or give "
             "the files that it was made from."
+        )
+        raise ConfigurationError(message)
+
+
+def require_parquet(record: PredictionSetRecord, where: object) -> None:
+    """Refuse rows that an earlier state of this package has written in another format than Parquet.
+
+    Raises
+    ------
+    ConfigurationError
+        Says which.
+    """
+    if record.output_format != PART_FORMAT:
+        message = (
+            f"The rows of {where} were written as {record.output_format} by an earlier state of this package, and are "
+            "read as Parquet alone now. Score the batch again."
         )
         raise ConfigurationError(message)
 

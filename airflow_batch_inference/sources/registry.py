@@ -19,7 +19,7 @@ from airflow_batch_inference.storage.uris import plain_uris
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from airflow_batch_inference.records import ColumnSpec, ReadOptions
+    from airflow_batch_inference.records import ReadOptions
     from airflow_batch_inference.sources.dataset import Dataset
     from airflow_batch_inference.sources.kinds import SourceKind
     from airflow_batch_inference.storage.store import Storage
@@ -49,11 +49,9 @@ def open_dataset(
     dropped_positions: Sequence[int] = (),
     model_names: Sequence[str] | None = None,
     reading: ReadOptions | None = None,
-    types: Sequence[ColumnSpec] = (),
     tolerant: bool = False,
     text_alike: bool = False,
     is_scored: bool = False,
-    is_own: bool = False,
 ) -> Dataset:
     """Open a dataset of any kind; the parameters are those of :class:`~.kinds.OpenRequest`.
 
@@ -71,11 +69,9 @@ def open_dataset(
         dropped_positions=dropped_positions,
         model_names=model_names,
         reading=reading,
-        types=types,
         is_tolerant=tolerant,
         is_text_alike=text_alike,
         is_scored=is_scored,
-        is_own=is_own,
     )
     for kind in source_kinds():
         if kind.claims(dataset):

@@ -20,16 +20,18 @@ from airflow_batch_inference.jobs.prepare import open_input
 from airflow_batch_inference.jobs.resume import finished_parts
 from airflow_batch_inference.jobs.spec import make_spec, put_spec, require_describable
 from airflow_batch_inference.ledger.commit import committed
+from airflow_batch_inference.workflows.publication import check_target
 
 if TYPE_CHECKING:
     import contextlib
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from airflow_batch_inference.engines.local import Session
     from airflow_batch_inference.jobs.plan import PartPlan
     from airflow_batch_inference.jobs.request import ScoringRequest
     from airflow_batch_inference.jobs.spec import JobSpec
     from airflow_batch_inference.records import PredictionSetRecord, Receipt
+    from airflow_batch_inference.sinks.base import Target
     from airflow_batch_inference.sources.dataset import Dataset
     from airflow_batch_inference.storage.store import Storage
 
@@ -161,9 +163,17 @@ class OpenedRequest:
         """Return what plans the job on this machine, and can score it."""
         return local_session(self.request, self.opened, self.plans, self.storage, self.resources, self.raise_if_stopped)
 
-    def plan(self, session: Session) -> Plan:
-        """Let a session predict the first rows, and look for what earlier tries have left."""
+    def plan(self, session: Session, targets: Sequence[Target] = ()) -> Plan:
+        """Let a session predict the first rows, and look for what earlier tries have left.
+
+        Raises
+        ------
+        ConfigurationError, ArtifactConflictError
+            A target of the prediction set would not take it.
+        """
         job = session.prepare()
+        for target in targets:
+            check_target(job, self.request, target)
         stamp = environment_stamp(job.versions)
         spec = make_spec(self.request, job, self.opened, self.plans, stamp, self.storage)
         folder = self.request.destination.folder

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from airflow_batch_inference import __version__
 from airflow_batch_inference.exceptions import ArtifactIntegrityError
-from airflow_batch_inference.formats.written_types import written_type
+from airflow_batch_inference.formats.names import PART_FORMAT
 from airflow_batch_inference.jobs.acceleration import of_all_parts
 from airflow_batch_inference.jobs.model_statistics import added_chains
 from airflow_batch_inference.jobs.plan import versions_of
@@ -65,11 +65,8 @@ def make_record(
         dataset_uris=() if opened.source.is_inline else _uris(request.dataset),
         reading=opened.options,
         dataset_rows=tuple(sum(unit.rows for unit in units) for units in opened.units),
-        output_format=options.output_format,
-        columns=tuple(
-            ColumnSpec(name=column.name, type=str(written_type(column.type, options.output_format)))
-            for column in job.schema
-        ),
+        output_format=PART_FORMAT,
+        columns=tuple(ColumnSpec(name=column.name, type=str(column.type)) for column in job.schema),
         feature_columns=tuple(names.get(name, name) for name in job.features),
         label_columns=tuple(names[label] for label in job.labels if label in names),
         rows_in=certificate.rows_in,

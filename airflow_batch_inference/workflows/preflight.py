@@ -19,7 +19,7 @@ from airflow_batch_inference.drift.profile import Profiler
 from airflow_batch_inference.engines.local import Resources
 from airflow_batch_inference.exceptions import BatchInferenceError, PredictionError, SignatureMismatchError
 from airflow_batch_inference.flavors.base import require_method
-from airflow_batch_inference.formats.names import output_suffix
+from airflow_batch_inference.formats.names import PART_FORMAT
 from airflow_batch_inference.formats.writers import PartWriter
 from airflow_batch_inference.jobs.columns import kept_columns, match_columns, passed_columns
 from airflow_batch_inference.jobs.pace import Watch
@@ -38,9 +38,10 @@ from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.temporary import private_folder
 from airflow_batch_inference.storage.uris import normalize_uri
 from airflow_batch_inference.workflows.findings import Estimate, Finding, Preflight, in_bytes
+from airflow_batch_inference.workflows.publication import check_target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from airflow_batch_inference.jobs.plan import PartPlan
     from airflow_batch_inference.jobs.prepare import PreparedJob
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.predictors.graphs.loaded import LoadedModels
     from airflow_batch_inference.predictors.scored_rows import ScoredRows
     from airflow_batch_inference.records import ColumnSpec
+    from airflow_batch_inference.sinks.base import Target
     from airflow_batch_inference.sources.batches import MiniBatch
     from airflow_batch_inference.sources.dataset import Dataset
     from airflow_batch_inference.storage.store import Storage
@@ -71,6 +73,7 @@ def preflight(
     data_storage: Storage | None = None,
     resources: Resources | None = None,
     csv: CsvOptions | None = None,
+    targets: Sequence[Target] = (),
 ) -> Preflight:
     """Try out a scoring job: load its model, check its dataset, score its first rows, and estimate what it will take.
 
@@ -80,7 +83,7 @@ def preflight(
         Returns the job; whatever of this package's errors it raises is a problem.
     dataset
         The job's: it is looked at also where there is no job.
-    storage, data_storage, resources
+    storage, data_storage, resources, targets
         As for :func:`~airflow_batch_inference.workflows.score.score_dataset`.
     csv
         What CSV files look like, where there is no job.
@@ -103,7 +106,7 @@ def preflight(
             return run.result()
         run.check_place(normalize_uri(request.destination.root))
         with limited_blas():
-            run.check_rows(request, opened, models, loading_s)
+            run.check_rows(request, opened, models, loading_s, targets)
     return run.result()
 
 
@@ -185,8 +188,15 @@ class _Run:
                 f"Cannot write to {root}: give the worker the right to write to {there}, or set another artifact_root.",
             )
 
-    def check_rows(self, request: ScoringRequest, opened: Dataset, models: LoadedModels, loading_s: float) -> None:
-        """Match the columns, score the first rows, and time some mini-batches."""
+    def check_rows(
+        self,
+        request: ScoringRequest,
+        opened: Dataset,
+        models: LoadedModels,
+        loading_s: float,
+        targets: Sequence[Target],
+    ) -> None:
+        """Match the columns, ask the targets, score the first rows, and time some mini-batches."""
         for check in _column_checks(request, opened, models):
             self.attempt(check)
         if opened.schema.names and self.has_problems:
@@ -197,6 +207,8 @@ class _Run:
             return
         predictions = [f"{name} {job.base.field(name).type}" for name in job.labels]
         self.note("ok", f"predictions: {', '.join(predictions)}")
+        for target in targets:
+            self.attempt(lambda target=target: check_target(job, request, target))  # type: ignore[misc]  # bound early
         if not self.plans[0].rows:
             self.note("warning", f"{opened.name} has no rows: an empty prediction set would be committed.")
             return
@@ -257,10 +269,9 @@ class _Run:
         isolator = _isolator(request, job, models)
         profiler = Profiler(request.baseline.columns) if request.baseline else None
         watch = Watch()
-        suffix = output_suffix(request.options.output_format)
         with private_folder() as folder, contextlib.closing(self._batches(job)) as batches:
-            path = folder / f"timed{suffix}"
-            with PartWriter(path, request.options.output_format, job.schema, {}) as writer:
+            path = folder / "timed.parquet"
+            with PartWriter(path, PART_FORMAT, job.schema, {}) as writer:
                 while watch.goes_on and (batch := next(batches, None)) is not None:
                     scored = isolator.score(batch, 0)
                     table = _assembled(job, scored)

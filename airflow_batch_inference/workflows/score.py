@@ -23,12 +23,13 @@ from airflow_batch_inference.workflows.plan_job import OpenedRequest, never
 from airflow_batch_inference.workflows.rejects import left_to_reject, require_allowed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from airflow_batch_inference.engines.base import Engine
     from airflow_batch_inference.jobs.request import ScoringRequest
     from airflow_batch_inference.jobs.spec import JobSpec
     from airflow_batch_inference.records import ChallengersRecord, PredictionSetRecord, Receipt
+    from airflow_batch_inference.sinks.base import Target
     from airflow_batch_inference.storage.store import Storage
 
 
@@ -42,6 +43,7 @@ def score_dataset(
     engine: Engine | None = None,
     fence: Callable[[], None] = lambda: None,
     report: Callable[[ChallengersRecord, str], ChallengersRecord] = lambda record, folder: record,  # noqa: ARG005
+    targets: Sequence[Target] = (),
 ) -> tuple[str, PredictionSetRecord]:
     """Score a dataset and commit the prediction set.
 
@@ -62,6 +64,8 @@ def score_dataset(
     report
         Called with how challengers differ from the champion, and the task's folder, before that is stored; returns it
         with the report's URI.
+    targets
+        Where the prediction set will be published: checked before the first row, and not written to.
 
     Returns
     -------
@@ -72,7 +76,7 @@ def score_dataset(
     ------
     EmptyDatasetError
         No row, and ``on_empty="fail"``.
-    DataError, PredictionError, ConfigurationError
+    DataError, PredictionError, ConfigurationError, ArtifactConflictError
         As their messages say; nothing is committed. Parts that were finished stay for the next try.
     InterruptedError
         ``stopped`` said so.
@@ -81,7 +85,7 @@ def score_dataset(
     if engine is not None:
         opened.require_describable()
     with opened.session() as session:
-        plan = opened.plan(session)
+        plan = opened.plan(session, targets)
         if plan.done is not None:
             return plan.done
         spec, receipts = plan.spec, plan.receipts

@@ -20,6 +20,7 @@ from airflow_batch_inference.records import PredictionSetRecord, ProfileRecord
 from airflow_batch_inference.schema.casting import converted
 from airflow_batch_inference.schema.column_types import is_number, is_text
 from airflow_batch_inference.schema.columns import replace_columns
+from airflow_batch_inference.sources.recorded import require_parquet
 from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.temporary import private_folder
 from airflow_batch_inference.storage.uris import is_record_uri
@@ -56,12 +57,14 @@ def verify(uri: str, storage: Storage, *, inputs: Storage | None = None) -> Veri
     ArtifactNotFoundError, ArtifactIntegrityError
         There is no commit, or it is damaged: its own numbers do not add up.
     ConfigurationError
-        The URI is that of another record.
+        The URI is that of another record, or of rows that an earlier state of this package has written.
     """
     record = storage.read_record(uri)
     if not isinstance(record, PredictionSetRecord):
         message = f"{uri} is a {record.to_dict()['kind']} record, not the commit of a prediction set."
         raise ConfigurationError(message)
+    if record.items is None:
+        require_parquet(record, uri)
     found = Verification(record)
     for part in (*record.parts, *record.quarantine):
         problem = _part_problem(part, record, storage)
@@ -93,16 +96,10 @@ def _part_problem(part: Part, record: PredictionSetRecord, storage: Storage) -> 
         if digest != part.sha256:
             return f"{part.uri} was changed: its SHA-256 is {digest}, the commit says {part.sha256}"
         if record.items is None:
-            rows = _rows_of(copy.as_uri(), storage)
+            rows = int(pq.read_metadata(copy).num_rows)
         else:
             rows = rows_of_table(copy, record) if part in record.table else 0
         return None if rows == part.rows else f"{part.uri} holds {rows} rows, the commit says {part.rows}"
-
-
-def _rows_of(uri: str, storage: Storage) -> int:
-    if uri.endswith(".parquet"):
-        return int(pq.read_metadata(uri.removeprefix("file://")).num_rows)
-    return sum(unit.rows for units in open_dataset(uri, storage).units for unit in units)
 
 
 def _verify_profile(found: Verification, storage: Storage) -> None:
@@ -189,8 +186,8 @@ def _verify_inputs(found: Verification, storage: Storage, inputs: Storage) -> No
     if record.items is not None:
         verify_files(found, inputs)
         return
-    if not record.dataset_uris or not record.kept or record.output_format not in ("parquet", "arrow"):
-        found.checks.append("inputs not compared: they are inline, or the output is text or was not kept")
+    if not record.dataset_uris or not record.kept:
+        found.checks.append("inputs not compared: they are inline, or the output was not kept")
         return
     others = [(file, now) for file in record.dataset if (now := inputs.versioned(file.uri)) != file]
     changed = [

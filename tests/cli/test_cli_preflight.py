@@ -37,6 +37,22 @@ def test_problems_are_listed_and_the_status_is_1(preflight, batch, frame, tmp_pa
     assert all(any(word in line for line in problems) for word in ("'guess'", "'nope'", "'b'"))
 
 
+def test_the_output_is_looked_at_and_not_written(preflight, batch, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    assert preflight(batch, output=tmp_path / "scores.csv").status == 0
+    assert sorted(tmp_path.rglob("*")) == before
+    (tmp_path / "theirs.csv").write_text("somebody's")
+    ended = preflight(batch, output=tmp_path / "theirs.csv")
+    assert ended.status == 1
+    assert "PROBLEM" in ended.out
+    assert "no manifest says that this package published it" in ended.out
+
+
+def test_a_format_without_an_output_is_refused(preflight, batch):
+    text = str(preflight(batch, **{"output-format": "csv"}).status)
+    assert "the prediction set itself is always Parquet. Give --output, or leave --output-format out" in text
+
+
 def test_as_json_it_has_the_findings_and_the_estimate(preflight, batch):
     found = json.loads(preflight(batch, json=True).out)
     assert found["is_ready"]

@@ -124,14 +124,22 @@ def test_a_second_run_replaces_its_own_output(score, batch, frame):
     assert len(pd.read_parquet("scores.parquet")) == 10
 
 
-def test_what_others_wrote_is_not_replaced_and_another_place_costs_no_second_scoring(score, batch):
+def test_what_others_wrote_is_not_replaced_and_nothing_is_scored_for_it(score, batch, tmp_path):
     Path("scores.parquet").write_text("somebody's")
     ended = score(batch)
     assert "ArtifactConflictError" in str(ended.status)
     assert Path("scores.parquet").read_text() == "somebody's"
-    again = score(batch, output="mine.parquet")
-    assert again.status == 0
-    assert "This very job is committed already" in again.err
+    assert list(tmp_path.rglob("_commits/*.json")) == []
+    assert score(batch, output="mine.parquet").status == 0
+
+
+def test_another_place_or_format_costs_no_second_scoring(score, batch):
+    assert score(batch, output="mine.parquet").status == 0
+    for more in ({"output": "yours.csv"}, {"output": "folder", "output-format": "jsonl"}):
+        again = score(batch, **more)
+        assert again.status == 0
+        assert "This very job is committed already" in again.err
+    assert len(pd.read_csv("yours.csv")) == len(pd.read_parquet("mine.parquet")) == 400
 
 
 def test_what_a_dag_published_is_not_replaced(score, batch):

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from bench import weighted_sum
+from publishing import publish
 
 from airflow_batch_inference.checks.checks import parse_checks
 from airflow_batch_inference.jobs import plan
@@ -126,7 +127,6 @@ CHECKS = parse_checks(
 )
 JOBS = {
     "parquet": (of_one, {}),
-    "csv": (of_one, {"output_format": "csv"}),
     "checks": (of_one, {"checks": CHECKS, "policy": RowPolicy(error_threshold=-1)}),
     "wallaroo": (of_one, {"layout": "wallaroo", "time_ms": 18, "checks": CHECKS}),
     "quarantine": (of_one, {"policy": RowPolicy(error_threshold=-1, redact_columns=("name",)), "answer": refusing}),
@@ -153,6 +153,19 @@ def test_each_part_has_the_pinned_bytes(bench, source, chain, make_model, kind):
         assert [digest([data_of(part.uri)]) for part in record.parts] == pins["data"][kind]
 
 
+def test_the_published_csv_has_the_pinned_bytes(bench, source, tmp_path):
+    """The bytes that parts had while they were CSV themselves: part for part, and one behind the other as a file."""
+    _, record = score_dataset(bench.request(source, rows_per_batch=128), storage=bench.storage)
+    pins = json.loads(PINS.read_text())["published as csv"]
+    for target, output_format in ((tmp_path / "public", "csv"), (tmp_path / "all.csv", None)):
+        publish(record, str(target), storage=bench.storage, target_storage=bench.storage, output_format=output_format)
+    parts = [path.read_bytes() for path in sorted((tmp_path / "public").glob("part-*.csv"))]
+    assert [digest([part]) for part in parts] == pins
+    whole = (tmp_path / "all.csv").read_bytes()
+    header = parts[0].index(b"\n") + 1
+    assert whole == parts[0] + b"".join(part[header:] for part in parts[1:])
+
+
 def digest(pieces):
     found = hashlib.sha256()
     for piece in pieces:
@@ -161,17 +174,13 @@ def digest(pieces):
 
 
 def data_of(uri):
-    """Return a file's bytes, of Parquet those before the footer."""
+    """Return a file's bytes before the footer."""
     content = Path(uri.removeprefix("file://")).read_bytes()
-    if not uri.endswith(".parquet"):
-        return content
     return content[: len(content) - 8 - int.from_bytes(content[-8:-4], "little")]
 
 
 def values_of(uri):
     """Return a part's rows as text, without the folder of the input."""
-    if not uri.endswith(".parquet"):
-        return data_of(uri)
     rows = pq.read_table(uri.removeprefix("file://")).to_pylist()
     text = "\n".join(repr(row) for row in rows)
     return re.sub(r"file://[^ ']*/in\.parquet", "in.parquet", text).encode()

@@ -66,10 +66,10 @@ def made(runner, model, frame, tmp_path, request):
             writer.write_table(table, max_chunksize=70)
         return str(path)
 
-    def prediction_set(**more):
+    def prediction_set():
         frame.to_parquet(tmp_path / "first.parquet")
-        arguments = {"task_id": "first", "model": model, "dataset": str(tmp_path / "first.parquet")} | more
-        return runner(PredictOperator(label_columns="first", **arguments))
+        source = str(tmp_path / "first.parquet")
+        return runner(PredictOperator(task_id="first", model=model, dataset=source, label_columns="first"))
 
     def web(name):
         return f"{request.getfixturevalue('site')}/{name}"
@@ -86,7 +86,7 @@ def made(runner, model, frame, tmp_path, request):
             return f"{place}day.json", {}
         if name == "arrow stream":
             return stream(tmp_path / "day.arrows"), {}
-        return prediction_set(output_format=name.split()[-1]), {"csv_options": {"separator": ";"}}
+        return prediction_set(), {"csv_options": {"separator": ";"}}
 
     return make
 
@@ -97,9 +97,7 @@ KINDS = (
     "json list",
     "json list of a server",
     "arrow stream",
-    "prediction set as csv",
-    "prediction set as jsonl",
-    "prediction set as arrow",
+    "prediction set",
 )
 
 

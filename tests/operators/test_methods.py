@@ -138,11 +138,6 @@ def test_a_model_without_contributions_explains_nothing(predict, logistic):
         predict(logistic, explain={"top_k": 1})
 
 
-def test_csv_cannot_hold_explanations(predict):
-    with pytest.raises(AirflowException, match="CSV cannot hold the column 'explanation'"):
-        predict(explain={"top_k": 1}, output_format="csv")
-
-
 # -- what must be another job ---------------------------------------------------------------------------------
 
 

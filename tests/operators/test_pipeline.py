@@ -343,13 +343,11 @@ def test_lists_and_dicts_that_a_template_wrote_are_read_as_such(scored, batch):
     assert rows["score"].min() < 0
 
 
-def test_text_output_is_analysed_with_the_types_that_it_had(scored, tmp_path, rng_frame, batch):
+def test_codes_of_text_are_analysed_as_the_text_that_they_are(scored, tmp_path, rng_frame, batch):
     runner, model, _ = scored
     keyed = rng_frame.assign(key=[f"{i:04d}" for i in range(400)])
     keyed.to_parquet(tmp_path / "keyed.parquet")
-    prediction = runner(
-        PredictOperator(task_id="csv", model=model, dataset=str(tmp_path / "keyed.parquet"), output_format="csv")
-    )
+    prediction = runner(PredictOperator(task_id="keyed", model=model, dataset=str(tmp_path / "keyed.parquet")))
     drift = DriftAnalysisOperator(
         task_id="drift", dataset=prediction, sample_set=str(tmp_path / "keyed.parquet"), drift_threshold=1
     )

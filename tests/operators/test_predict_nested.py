@@ -48,10 +48,9 @@ def rows(record):
 
 
 @pytest.mark.parametrize("separator", [None, "None", "{{ none }}"])
-@pytest.mark.parametrize("output_format", ["parquet", "arrow", "jsonl"])
-def test_a_parent_is_one_column_that_holds_its_fields(predict, separator, output_format):
-    _, flat = predict(".", output_format=output_format)
-    _, record = predict(separator, output_format=output_format)
+def test_a_parent_is_one_column_that_holds_its_fields(predict, separator):
+    _, flat = predict(".")
+    _, record = predict(separator)
     found, expected = rows(record), rows(flat)
     assert found.column_names == ["time", "in", "out", "check_failures"]
     assert [column.name for column in record.columns] == found.column_names
@@ -99,9 +98,20 @@ def test_drift_sees_the_fields(predict, runner, batch):
         assert [column.name for column in found[0].columns] == [column.name for column in found[1].columns]
 
 
-def test_csv_cannot_hold_it(predict):
+@pytest.mark.parametrize("output_format", ["arrow", "jsonl"])
+def test_other_formats_hold_it_too(predict, runner, tmp_path, output_format):
+    uri, record = predict(None)
+    target = tmp_path / f"published.{output_format}"
+    runner(LogArtifactsOperator(task_id="log", artifacts=uri, publish_to=str(target)))
+    found = open_dataset(str(target), STORE).whole()
+    assert found.select(["in", "out"]).to_pylist() == rows(record).select(["in", "out"]).to_pylist()
+
+
+def test_csv_cannot_hold_it(predict, runner, tmp_path):
+    uri, _ = predict(None)
+    log = LogArtifactsOperator(task_id="log", artifacts=uri, publish_to=str(tmp_path / "published.csv"))
     with pytest.raises(AirflowFailException, match=r"CSV cannot hold the column 'in', fields\. Choose another"):
-        predict(None, output_format="csv")
+        runner(log)
 
 
 def test_challengers_and_a_split_have_columns_of_their_own(predict, runner, model_file, digest):

@@ -243,7 +243,7 @@ def test_worker_processes_give_the_same_set(predict):
 @pytest.mark.parametrize("output_format", ["csv", "jsonl", "arrow", "parquet"])
 def test_every_format_holds_the_columns_and_is_published(predict, runner, tmp_path, output_format):
     target = tmp_path / f"scores.{output_format}"
-    uri, record, _ = predict(output_format=output_format, layout=WallarooLayout())
+    uri, record, _ = predict(layout=WallarooLayout())
     runner(LogArtifactsOperator(task_id="log", artifacts=[uri], publish_to=str(target)))
     rows = open_dataset(str(target), STORE).whole()
     assert rows.column_names == ["time", "in.a", "in.b", "in.key", "out.predicted_label", "check_failures"]

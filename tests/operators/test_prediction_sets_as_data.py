@@ -83,14 +83,11 @@ def test_two_sets_and_a_file_are_read_in_the_order_in_which_they_are_named(runne
     pd.testing.assert_frame_equal(written(again).drop(columns="second"), expected)
 
 
-@pytest.mark.parametrize("output_format", ["csv", "jsonl", "arrow", "parquet"])
-def test_columns_come_back_as_they_were_written(runner, model, tmp_path, output_format):
+def test_columns_come_back_as_they_were_written(runner, model, tmp_path):
     frame = pd.DataFrame({"a": [0.5, 1.0], "b": [1.0, 2.0], "code": ["007", "1e5"], "flag": ["true", "false"]})
     frame = frame.assign(word=["NA", None], other=["", "null"], blank=[" x", "\n"])
     frame.to_parquet(tmp_path / "in.parquet")
-    first = runner(
-        PredictOperator(task_id="first", model=model, dataset=str(tmp_path / "in.parquet"), output_format=output_format)
-    )
+    first = runner(PredictOperator(task_id="first", model=model, dataset=str(tmp_path / "in.parquet")))
     second = runner(PredictOperator(task_id="second", model=model, dataset=first, label_columns="second"))
     pd.testing.assert_frame_equal(written(second)[list(frame.columns)], frame)
 
@@ -367,16 +364,11 @@ def test_the_lineage_names_the_files_of_the_set_and_not_its_record(runner, model
     assert any("task_id=predict" in name for name in names)
 
 
-@pytest.mark.parametrize("output_format", ["parquet", "csv", "jsonl", "arrow"])
-def test_an_empty_set_is_an_empty_dataset(runner, model, batch, tmp_path, output_format):
+def test_an_empty_set_is_an_empty_dataset(runner, model, batch, tmp_path):
     folder = tmp_path / "empty"
     folder.mkdir()
     pd.read_parquet(batch / "1.parquet").head(0).to_parquet(folder / "1.parquet")
-    empty = runner(
-        PredictOperator(
-            task_id="empty", model=model, dataset=str(folder), on_empty="succeed", output_format=output_format
-        )
-    )
+    empty = runner(PredictOperator(task_id="empty", model=model, dataset=str(folder), on_empty="succeed"))
     with pytest.raises(AirflowException, match="EmptyDatasetError"):
         runner(PredictOperator(task_id="x", model=model, dataset=empty, label_columns="second"))
     again = runner(PredictOperator(task_id="x", model=model, dataset=empty, label_columns="second", on_empty="succeed"))

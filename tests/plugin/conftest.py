@@ -112,7 +112,6 @@ def results(tmp_path_factory):
             model=model,
             dataset=str(folder / "batch.csv"),
             passthrough_columns="all",
-            output_format="parquet",
             rows=RowPolicy(error_threshold=5),
             compare=Challengers({"next": model}),
         )

@@ -143,10 +143,7 @@ def test_a_file_without_rows_and_so_without_types_gives_the_predictions_types(be
     found = []
     for name, rows in (("many", data), ("none", data.head(0))):
         rows.to_csv(tmp_path / f"{name}.csv", index=False)
-        _, record = bench.score(
-            str(tmp_path / f"{name}.csv"), model=model, on_empty="succeed", output_format="parquet",
-            passthrough_columns=(),
-        )  # fmt: skip
+        _, record = bench.score(str(tmp_path / f"{name}.csv"), model=model, on_empty="succeed", passthrough_columns=())
         found.append(bench.output(record).schema)
     assert found[0] == found[1] == pa.schema({"predicted_label": pa.string()})
 

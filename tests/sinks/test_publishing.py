@@ -94,11 +94,11 @@ def test_what_somebody_else_put_into_our_folder_is_not_removed(bench, sets, targ
 
 
 @pytest.mark.parametrize("output_format", ["csv", "jsonl"])
-def test_text_parts_are_joined_byte_by_byte(bench, monkeypatch, tmp_path, output_format):
+def test_text_of_several_parts_stays_text(bench, monkeypatch, tmp_path, output_format):
     monkeypatch.setattr("airflow_batch_inference.jobs.plan._PART_ROWS", 2)
     for file, keys in (("1", ["007", "NA"]), ("2", ["AB", "009"])):
         bench.write(f"in/{file}.parquet", {"key": keys, "a": [1.0, 2.0], "b": [0.0, 0.0]})
-    _, record = bench.score(str(bench.folder / "in"), output_format=output_format)
+    _, record = bench.score(str(bench.folder / "in"))
     put(bench, record, tmp_path / f"all.{output_format}")
     lines = (tmp_path / f"all.{output_format}").read_text().splitlines()
     assert len(lines) == (5 if output_format == "csv" else 4)
@@ -302,13 +302,13 @@ def test_a_remote_folder_can_be_published_after_a_try_died_at_any_step(bench, se
 
 def test_a_file_put_there_while_parts_are_copied_is_not_lost(bench, sets, target, monkeypatch):
     put(bench, sets[0], target)
-    copy = local.copy_part
+    copy = local.write_part
 
     def copy_and_put(*arguments):
-        copy(*arguments)
         (target / "precious.txt").write_text("precious")
+        return copy(*arguments)
 
-    monkeypatch.setattr(local, "copy_part", copy_and_put)
+    monkeypatch.setattr(local, "write_part", copy_and_put)
     with pytest.raises(ArtifactConflictError, match=r"precious\.txt"):
         put(bench, sets[1], target)
     assert (target / "precious.txt").read_text() == "precious"

@@ -26,10 +26,15 @@ def quiet(monkeypatch, caplog):
     print(f"FAULT_SEED={SEED}")
 
 
-@pytest.mark.parametrize("is_new", [True, False], ids=["new", "replaced"])
+@pytest.mark.parametrize(
+    ("is_new", "output_format"),
+    [(True, "parquet"), (False, "parquet"), (False, "csv")],
+    ids=["new", "replaced", "converted"],
+)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_publication_is_killed_before_every_step(tmp_path, shape, is_new):
-    campaign = PublishingCampaign(tmp_path, f"file://{tmp_path}/public", seed=SEED)
+def test_a_publication_is_killed_before_every_step(tmp_path, shape, is_new, output_format):
+    public = f"file://{tmp_path}/public"
+    campaign = PublishingCampaign(tmp_path, public, seed=SEED, output_format=output_format)
     outcome = campaign.killed_at_every_step(shape, is_new=is_new)
     print(outcome)
     assert outcome.violations == []
@@ -48,6 +53,15 @@ def test_publications_are_killed_at_random(tmp_path):
 def test_every_operation_of_a_store_fails(tmp_path, shape, forever, how):
     campaign = PublishingCampaign(tmp_path, f"faulty:/{tmp_path}/public", seed=SEED)
     outcome = campaign.failing_operations(shape, how=how, forever=forever, is_new=SEED % 2 == 0)
+    print(outcome)
+    assert outcome.violations == []
+    assert outcome.faults >= 10
+
+
+@pytest.mark.parametrize("is_new", [True, False], ids=["new", "replaced"])
+def test_every_operation_of_a_store_fails_while_parts_are_converted(tmp_path, is_new):
+    campaign = PublishingCampaign(tmp_path, f"faulty:/{tmp_path}/public", seed=SEED, output_format="csv")
+    outcome = campaign.failing_operations("folder", how="torn", forever=True, is_new=is_new)
     print(outcome)
     assert outcome.violations == []
     assert outcome.faults >= 10

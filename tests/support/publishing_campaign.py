@@ -73,10 +73,12 @@ class PublishingCampaign:
         Below it is published; a URI.
     seed
         Of all that is random.
+    output_format
+        Of what is published.
     """
 
-    def __init__(self, folder: Path, base: str, *, seed: int) -> None:
-        self.base = base
+    def __init__(self, folder: Path, base: str, *, seed: int, output_format: str = "parquet") -> None:
+        self.base, self.output_format = base, output_format
         self.random = random.Random(seed)
         self.outcome = Outcome(seed)
         self.storage = Storage()
@@ -103,7 +105,7 @@ class PublishingCampaign:
         """Return a place that nothing was ever published to."""
         self.number += 1
         place = f"{self.base}/{shape}-{self.number}"
-        return f"{place}/scores.parquet" if shape == "file" else f"{place}/day=1"
+        return f"{place}/scores.{self.output_format}" if shape == "file" else f"{place}/day=1"
 
     def put(self, writer: Writer, target: str, *, storage: Storage | None = None) -> None:
         self.outcome.runs += 1
@@ -113,6 +115,7 @@ class PublishingCampaign:
             storage=self.storage,
             target_storage=storage or self.targets,
             publisher=writer.publisher,
+            output_format=self.output_format,
         )
 
     # -- what must hold ---------------------------------------------------------------------------------------
@@ -138,11 +141,11 @@ class PublishingCampaign:
         found = self._looked_at(target, self.targets)
         if found.document:
             self.outcome.violations += [f"{target}: {what}: {problem}" for problem in found.problems]
-        elif found.there and target.endswith("parquet"):
+        elif found.there and target.endswith(f".{self.output_format}"):
             self.outcome.violations.append(f"{target}: {what}: a file without a manifest")
 
     def _looked_at(self, target: str, storage: Storage) -> Looked:
-        is_file = target.endswith(".parquet")
+        is_file = target.endswith(f".{self.output_format}")
         around = target.rpartition("/")[0]
         name = target.rpartition("/")[2]
         manifest = f"{around}/_{name}_published.json" if is_file else f"{target}/_published.json"

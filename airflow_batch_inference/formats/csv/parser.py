@@ -38,15 +38,12 @@ class CsvForm:
         No line is longer.
     names
         Of all columns, where they are not those of its first row.
-    is_own
-        Whether this package has written it: text is in quotes, and only what is not can be null.
     """
 
     options: CsvOptions
     separator: str
     block_bytes: int
     names: tuple[str, ...] | None = None
-    is_own: bool = False
 
     @property
     def quote(self) -> str:
@@ -123,7 +120,6 @@ def open_csv(
 
     options = form.options
     words = NULL_WORDS if options.null_words is None else ("", *options.null_words)
-    words = ("",) if form.is_own else words
     return pa_csv.open_csv(
         source,
         read_options=pa_csv.ReadOptions(
@@ -144,7 +140,7 @@ def open_csv(
             column_types=dict(types),
             null_values=list(words),
             strings_can_be_null=True,
-            quoted_strings_can_be_null=not form.is_own,
+            quoted_strings_can_be_null=True,
             include_columns=list(columns),
             decimal_point=options.decimal or ".",
         ),

@@ -34,7 +34,7 @@ _SHOWN_CHARACTERS = 200
 
 def inspect_csv(uri: str, storage: Storage, compression: str | None, reading: Reading) -> FileInfo:
     """Return the columns and units of a file; broken lines count as rows."""
-    form = CsvForm(reading.csv, reading.csv.separator or csv_separator(uri), BLOCK_BYTES, is_own=reading.is_own)
+    form = CsvForm(reading.csv, reading.csv.separator or csv_separator(uri), BLOCK_BYTES)
     found = CsvInspection(uri, storage, compression, reading, form).run()
     form = found.form
     borders = None

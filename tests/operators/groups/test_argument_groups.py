@@ -95,7 +95,10 @@ def test_what_can_never_work_is_refused_when_it_is_made(make, match):
         ({"model": "/m", "engine": "process"}, r"engine is 'process'; .*did you mean 'processes'"),
         ({"model": "/m", "engine": 5}, r"engine is 5; it must be one of 'auto', 'in_process', 'processes'"),
         ({"model": "/m", "on_empty": "skipp"}, "on_empty is 'skipp'; .*did you mean 'skip'"),
-        ({"model": "/m", "output_format": "parqet"}, "did you mean 'parquet'"),
+        (
+            {"model": "/m", "output_format": "csv"},
+            "output_format is no argument of .*'p'.* always Parquet; .*publish_to",
+        ),
         ({"model": "/m", "checks": {"x": {"when": "in.a > 1", "action": "fial"}}}, "did you mean 'fail'"),
         ({"model": "/m", "checks": {"x": {"when": "in.a > 1", "max_rate": 5}}}, "For 5 % write 0.05"),
         ({"model": {"a": "/m", "b": "/n"}}, "there is no Split to say which"),
