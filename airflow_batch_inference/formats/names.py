@@ -68,19 +68,21 @@ def format_written(target: str, output_format: str | None) -> str:
     Raises
     ------
     ConfigurationError
-        The name says another format than the one asked for, or one that is not written under that name; or there is
-        no such format.
+        The name says another format than the one asked for, or one that is not written under that name, as none is
+        that is compressed; or there is no such format.
 
     Examples
     --------
     >>> format_written("/data/scores.csv", None), format_written("/data/scores", None)
     ('csv', 'parquet')
     """
-    named = next((kind for suffix, kind in SUFFIXES.items() if target.lower().endswith(suffix)), None)
-    chosen = output_format or named or "parquet"
+    name, compression = _uncompressed(target)
+    named = next((kind for suffix, kind in SUFFIXES.items() if name.endswith(suffix)), None)
+    chosen = output_format or named or PART_FORMAT
     suffix = output_suffix(chosen)
     if named is not None and not target.endswith(suffix):
-        message = f"The target is {target}, but the format is {chosen}: end it with {suffix}, or give a folder."
+        what = f"{chosen}, without {compression}" if compression else chosen
+        message = f"The target is {target}, but the format is {what}: end it with {suffix}, or give a folder."
         raise ConfigurationError(message)
     return chosen
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class PreflightOperator(PredictOperator):
     """Try a scoring job out: load the model, check the dataset, score 100 rows, estimate time, memory and size.
 
-    Nothing is written. Where a :class:`LogArtifactsOperator` takes the output of that one, its target is checked too.
-    The report goes to the log, its numbers (``rows``, ``parts``, ``workers``, ``low_s``,
+    Nothing is written. Where a :class:`LogArtifactsOperator` takes the output of the operator behind this one, its
+    target is checked too. The report goes to the log, its numbers (``rows``, ``parts``, ``workers``, ``low_s``,
     ``high_s``, ``memory_bytes``, ``output_bytes``, …) to XCom; the task returns nothing, and fails where it finds a
     problem. It takes the arguments of the :class:`PredictOperator` in front of which it stands:
     ``PreflightOperator(task_id="preflight", **arguments) >> PredictOperator(task_id="predict", **arguments)``.

@@ -158,9 +158,13 @@ def test_several_parts_become_one_file_where_a_file_is_asked_for(bench, sets, tm
         assert table.column("predicted_label").to_pylist() == [value + 2] * 50 + [value + 4] * 50
 
 
-def test_a_file_of_another_format_is_refused(bench, sets, tmp_path):
-    with pytest.raises(ConfigurationError, match=r"is parquet: end it with \.parquet"):
-        put(bench, sets[0], tmp_path / "all.csv")
+@pytest.mark.parametrize("name", ["all.csv", "all.pq", "all.csv.gz"])
+def test_a_name_of_another_format_is_refused(bench, sets, tmp_path, name):
+    target = str(tmp_path / name)
+    how = {"output_format": "parquet"} if name == "all.csv" else {}
+    with pytest.raises(ConfigurationError, match=r"end it with \.(parquet|csv), or give a folder"):
+        publish(sets[0], target, storage=bench.storage, target_storage=bench.storage, **how)
+    assert not (tmp_path / name).exists()
 
 
 def test_rows_that_were_not_kept_cannot_be_published(bench, tmp_path):
