@@ -101,7 +101,7 @@ class Processes(ArgumentGroup):
 
 @dataclass(frozen=True, slots=True)
 class NamedEngine:
-    """An engine of another package, by the name of its entry point."""
+    """An engine that is no other argument object, by the name of its entry point."""
 
     name: str
     environment_variables: None = None
