@@ -6,7 +6,8 @@ refused when it is encoded.
 
 Invariants: to decode is to make dataclasses of this package, or of a package with an entry point of its, and nothing
 else: no text names a function that would be called. No secret is encoded: what reaches a store, a function's code and
-a table in memory are *handed over* beside the text, to processes of this task alone, and have a token in it.
+a table in memory are *handed over* beside the text, to processes of this task alone, and have a token in it. What is
+decoded has the types that were encoded: a subclass of text or of a number is no text and no number.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import math
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
@@ -73,10 +74,14 @@ class Encoder:
         Takes what is not in the text.
     put_table
         Stores a table, and returns its URI; None: it is handed over.
+    hands_over
+        What may be handed over: ``"nothing"``, for a text that any process can read; ``"parts"``, what jobs consist
+        of; ``"all"``, also values that have no description, of any class.
     """
 
     handover: Handover = field(default_factory=Handover)
     put_table: Callable[[pa.Table], str] | None = None
+    hands_over: Literal["nothing", "parts", "all"] = "parts"
 
     def encode(self, value: object) -> str:
         """Return the JSON text of a value.
@@ -86,14 +91,18 @@ class Encoder:
         NotDescribableError
             It, or a part of it, has none.
         """
-        return json.dumps(self._of(value, "the job"), allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+        try:
+            return json.dumps(self._of(value, "the job"), allow_nan=False, separators=(",", ":"))
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits, a list that holds itself
+            message = f"The job has a value that no description can have: {error}. Leave it out."
+            raise NotDescribableError(message) from error
 
     def _of(self, value: object, where: str) -> Any:  # noqa: ANN401  # what JSON has
-        if value is None or isinstance(value, (bool, str)) or type(value) is int:
+        if value is None or type(value) in (bool, str, int):
             return value
         if type(value) is float:
             return value if math.isfinite(value) else {_KIND: "float", "value": repr(value)}
-        if isinstance(value, tuple):
+        if type(value) is tuple:
             return [self._of(each, where) for each in value]
         if isinstance(value, Mapping):
             return self._of_mapping(value, where)
@@ -102,11 +111,15 @@ class Encoder:
             return special
         if dataclasses.is_dataclass(value) and not isinstance(value, type) and is_allowed(type(value).__module__):
             return self._of_dataclass(value, where)
-        message = (
-            f"{where} has a {type(value).__module__}.{type(value).__qualname__}, which only this process can have: "
-            "there is no description of it for others."
-        )
-        raise NotDescribableError(message)
+        if self.hands_over == "all":
+            return {_KIND: "object", "token": self.handover.token(value)}
+        raise _not_describable(value, where)
+
+    def _token(self, value: object, where: str) -> str:
+        """Hand a value over, where that may be."""
+        if self.hands_over == "nothing":
+            raise _not_describable(value, where)
+        return self.handover.token(value)
 
     def _of_mapping(self, value: Mapping[Any, Any], where: str) -> dict[str, Any]:
         if all(isinstance(key, str) for key in value) and _KIND not in value:
@@ -116,9 +129,9 @@ class Encoder:
 
     def _of_special(self, value: object, where: str) -> dict[str, Any] | None:
         """Return what has a form of its own; None for anything else."""
-        if isinstance(value, list):
+        if type(value) is list:
             return {_KIND: "list", "value": [self._of(each, where) for each in value]}
-        if isinstance(value, frozenset | set):
+        if type(value) is set or type(value) is frozenset:
             items = sorted((self._of(each, where) for each in value), key=json.dumps)
             return {_KIND: type(value).__name__, "value": items}
         if isinstance(value, pa.Schema):
@@ -128,7 +141,7 @@ class Encoder:
         if isinstance(value, Storage):
             return {
                 _KIND: "storage",
-                "token": self.handover.token(value),
+                "token": self.handover.token(value) if value.known_origin else self._token(value, where),
                 "origin": value.known_origin,
                 "roots": list(value.roots),
                 "max_memory": value.max_memory,
@@ -138,12 +151,13 @@ class Encoder:
         if isinstance(value, ModelSource) and value.model is not None and value.is_serializable:
             return self._of_dataclass(replace(value, model=None), where)
         if isinstance(value, bytes):  # code, which is never made of a text
-            return {_KIND: "bytes", "token": self.handover.token(value)}
+            return {_KIND: "bytes", "token": self._token(value, where)}
         if isinstance(value, PickledFunction):
-            return {_KIND: "function", "token": self.handover.token(value)}
+            return {_KIND: "function", "token": self._token(value, where)}
         if isinstance(value, pa.Table):
             uri = None if self.put_table is None else self.put_table(value)
-            return {_KIND: "table", "token": self.handover.token(value), "uri": uri}
+            token = self._token(value, where) if uri is None else self.handover.token(value)
+            return {_KIND: "table", "token": token, "uri": uri}
         return None
 
     def _of_dataclass(self, value: Any, where: str) -> dict[str, Any]:  # noqa: ANN401  # any dataclass
@@ -154,6 +168,16 @@ class Encoder:
             if each.init and not _is_default(value, each)
         }
         return {_KIND: f"{type(value).__module__}:{name}", **fields}
+
+
+def _not_describable(value: object, where: str) -> NotDescribableError:
+    kind = type(value)
+    message = (
+        f"{where} has a {kind.__module__}.{kind.__qualname__}, which only this process can have: there is no "
+        "description of it for others. Give a plain value (text, numbers, lists, dicts), or leave the engine to the "
+        "task."
+    )
+    return NotDescribableError(message)
 
 
 def _is_default(value: object, member: dataclasses.Field[Any]) -> bool:
@@ -223,7 +247,7 @@ class Decoder:
         return self._of_special(kind, value)
 
     def _of_special(self, kind: str, value: dict[str, Any]) -> Any:  # noqa: ANN401
-        if kind in ("storage", "function", "table", "bytes"):
+        if kind in ("storage", "function", "table", "bytes", "object"):
             return self._handed(kind, value)
         return _READ[kind](self, value["value"])
 

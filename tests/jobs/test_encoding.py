@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import enum
 import json
 import math
 from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
 
 import fsspec
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -23,6 +27,7 @@ KINDS = [
     -(2**70),
     0.1,
     'ä\n"',
+    "\ud800",
     (1, ("a", None)),
     [1, [2]],
     {"a": 1, "b": {"c": (1,)}},
@@ -65,7 +70,22 @@ class Own:
     value: int
 
 
-@pytest.mark.parametrize("value", [object(), Own(1), print, 1j, Unit, pa.array([1])], ids=range(6))
+class Word(enum.StrEnum):
+    """Text that is more than text."""
+
+    ONE = "one"
+
+
+class Pair(NamedTuple):
+    """A tuple that is more than a tuple."""
+
+    first: int
+
+
+NO_FORM = [object(), Own(1), print, 1j, Unit, pa.array([1]), Word.ONE, np.str_("a"), np.float64(1), Pair(1), date.min]
+
+
+@pytest.mark.parametrize("value", NO_FORM, ids=range(len(NO_FORM)))
 def test_what_has_no_form_is_refused(value):
     with pytest.raises(NotDescribableError, match="which only this process can have"):
         Encoder().encode({"model": value})
@@ -97,6 +117,30 @@ def test_what_has_no_form_is_refused(value):
 def test_a_text_makes_nothing_but_data(text):
     with pytest.raises(ArtifactIntegrityError, match="here is no description of a job"):
         Decoder().decode(text, where="here")
+
+
+@pytest.mark.parametrize("value", NO_FORM[1:], ids=range(1, len(NO_FORM)))
+def test_what_has_no_form_is_handed_over_where_that_is_allowed(value):
+    encoder = Encoder(hands_over="all")
+    text = encoder.encode({"model": value})
+    assert Decoder(encoder.handover.objects).decode(text, where="here")["model"] is value
+    with pytest.raises(ConfigurationError, match="has a object that was not handed to this process"):
+        Decoder().decode(text, where="here")
+
+
+@pytest.mark.parametrize("value", [b"code", pa.table({"a": [1]}), Storage(filesystem_for=print)], ids=range(3))
+def test_what_others_would_have_to_be_handed_is_refused_where_the_text_is_for_them(value):
+    assert Encoder().encode(value)
+    with pytest.raises(NotDescribableError, match="which only this process can have"):
+        Encoder(hands_over="nothing").encode(value)
+
+
+def test_what_json_cannot_hold_is_refused():
+    endless = {}
+    endless["a"] = endless
+    for value in (10**5000, endless):
+        with pytest.raises(NotDescribableError, match="a value that no description can have"):
+            Encoder().encode(value)
 
 
 def test_no_key_of_a_store_is_in_a_text():
