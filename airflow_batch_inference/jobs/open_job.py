@@ -6,8 +6,10 @@ name of its files.
 
 from __future__ import annotations
 
+import numbers
 import os
 import secrets
+import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -25,8 +27,13 @@ if TYPE_CHECKING:
     from airflow_batch_inference.predictors.graphs.loaded import LoadedModels
     from airflow_batch_inference.records import Receipt
 
-_OPEN: dict[str, OpenJob] = {}
-"""The last job that this process has scored a part of, by its URI."""
+_OPEN: dict[tuple[int, str], tuple[Storage | None, OpenJob]] = {}
+"""The last job that this process has scored a part of, and what reached it, by process and URI.
+
+A child that was forked has its parent's models and open files in memory, and must not read on with them.
+"""
+_TURN = threading.RLock()
+"""Held while a job is opened, and while a part is scored: parts of one process share models and a place in a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +61,8 @@ class OpenJob:
     ) -> Receipt:
         """Score a part by its index; see :meth:`~.part.PartScorer.score`."""
         plan = self.spec.plans[index]
-        return self.scorer.score(plan, allowed=allowed, failing=failing or {}, excluded=excluded)
+        with _TURN:
+            return self.scorer.score(plan, allowed=allowed, failing=failing or {}, excluded=excluded)
 
 
 def load_models(spec: JobSpec) -> LoadedModels:
@@ -83,7 +91,7 @@ def open_job(
     attempt: str | None = None,
     raise_if_stopped: Callable[[], None] = lambda: None,
 ) -> OpenJob:
-    """Read a job's description and load its models, once a process.
+    """Read a job's description and load its models, once a process; it may be called by several threads.
 
     Parameters
     ----------
@@ -101,21 +109,25 @@ def open_job(
     ArtifactError, ModelError, ConfigurationError
         As :func:`~.spec.read_spec` and :func:`load_models` say.
     """
-    known = _OPEN.get(job_uri)
-    if known is not None:
-        return replace(known, scorer=replace(known.scorer, raise_if_stopped=raise_if_stopped))
+    with _TURN:
+        reached, known = _OPEN.get((os.getpid(), job_uri), (None, None))
+        if known is None or reached != storage:
+            known = _read_job(job_uri, storage)
+            _OPEN.clear()
+            _OPEN[os.getpid(), job_uri] = (storage, known)
+    request = known.scorer.request
+    if attempt is not None:
+        request = replace(request, destination=replace(request.destination, attempt=attempt))
+    return replace(known, scorer=replace(known.scorer, request=request, raise_if_stopped=raise_if_stopped))
+
+
+def _read_job(job_uri: str, storage: Storage | None) -> OpenJob:
     spec = read_spec(job_uri, storage or Storage())
     if storage is not None:
         spec = replace(spec, storage=storage)
     models = load_models(spec)
-    destination = replace(spec.request.destination, attempt=attempt or attempt_word(spec))
-    request = replace(spec.request, destination=destination)
-    scorer = PartScorer(
-        job=spec.job, request=request, models=models, storage=spec.storage, raise_if_stopped=raise_if_stopped
-    )
-    _OPEN.clear()
-    _OPEN[job_uri] = OpenJob(spec=spec, scorer=scorer)
-    return _OPEN[job_uri]
+    request = replace(spec.request, destination=replace(spec.request.destination, attempt=attempt_word(spec)))
+    return OpenJob(spec=spec, scorer=PartScorer(job=spec.job, request=request, models=models, storage=spec.storage))
 
 
 def score_part(
@@ -168,8 +180,8 @@ def require_parts(spec: JobSpec, indices: list[int]) -> None:
         Names the first one.
     """
     for index in indices:
-        if not 0 <= index < len(spec.plans):
-            message = f"The job has no part {index}: it has {len(spec.plans)} part(s), numbered from 0."
+        if not isinstance(index, numbers.Integral) or not 0 <= index < len(spec.plans):
+            message = f"The job has no part {index!r}: it has {len(spec.plans)} part(s), numbered from 0."
             raise ConfigurationError(message)
 
 
