@@ -1,6 +1,7 @@
 """Values as JSON, and back: what a job consists of, for the artifact store and for other processes.
 
-A dataclass is an object with ``"$": "module:Class"`` and its fields, a tuple is an array, and what JSON does not have
+A dataclass is an object with ``"$": "module:Class"`` and its fields (of another package: ``"module:Class@version"``,
+and no other version of that package reads it), a tuple is an array, and what JSON does not have
 (schemas, sets, infinite numbers) is an object with ``"$"`` and its kind. Nothing is guessed: what has no form here is
 refused when it is encoded.
 
@@ -24,10 +25,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
-from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError, NotDescribableError
+from airflow_batch_inference.exceptions import (
+    ArtifactIntegrityError,
+    ConfigurationError,
+    EnvironmentMismatchError,
+    NotDescribableError,
+)
 from airflow_batch_inference.predictors.function import PickledFunction
 from airflow_batch_inference.predictors.graphs.source import ModelSource
-from airflow_batch_inference.registry import is_of_plugin
+from airflow_batch_inference.registry import is_of_plugin, plugin_version
 from airflow_batch_inference.storage.origins import storage_of
 from airflow_batch_inference.storage.store import Storage
 
@@ -167,7 +173,7 @@ class Encoder:
             for each in dataclasses.fields(value)
             if each.init and not _is_default(value, each)
         }
-        return {_KIND: f"{type(value).__module__}:{name}", **fields}
+        return {_KIND: _class_name(type(value)), **fields}
 
 
 def _not_describable(value: object, where: str) -> NotDescribableError:
@@ -214,6 +220,8 @@ class Decoder:
         ------
         ArtifactIntegrityError
             It is no such text, or was written by another version of a package.
+        EnvironmentMismatchError
+            It has an object of another package, of which this process has another version.
         ConfigurationError
             It names what was not handed to this process, and cannot be had otherwise.
         """
@@ -271,7 +279,8 @@ class Decoder:
         raise ConfigurationError(message)
 
     def _of_dataclass(self, value: dict[str, Any], kind: str) -> Any:  # noqa: ANN401
-        module, _, name = kind.partition(":")
+        written, _, version = kind.partition("@")
+        module, _, name = written.partition(":")
         if not is_allowed(module):
             message = f"{kind} is of no package that jobs consist of"
             raise ValueError(message)
@@ -281,7 +290,19 @@ class Decoder:
         if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
             message = f"{kind} is no dataclass"
             raise ValueError(message)
+        if _class_name(found) != kind:
+            message = (
+                f"The job was planned with {written} of version {version or '(none)'}, and this process has "
+                f"{_class_name(found)}. Install the same version where parts are scored, or plan the job there."
+            )
+            raise EnvironmentMismatchError(message)
         return found(**{key: self._of(each) for key, each in value.items() if key != _KIND})
+
+
+def _class_name(kind: type) -> str:
+    """Return how a class is called in a text: with its package's version, where that is not this package."""
+    name = f"{kind.__module__}:{kind.__qualname__}"
+    return name if kind.__module__.partition(".")[0] == _PACKAGE else f"{name}@{plugin_version(kind.__module__)}"
 
 
 def is_allowed(module: str) -> bool:

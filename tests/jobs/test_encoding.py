@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import enum
+import importlib
 import json
 import math
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import NamedTuple
 
 import fsspec
 import numpy as np
 import pyarrow as pa
 import pytest
+from installed_package import install
 
-from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError, NotDescribableError
+from airflow_batch_inference.exceptions import (
+    ArtifactIntegrityError,
+    ConfigurationError,
+    EnvironmentMismatchError,
+    NotDescribableError,
+)
 from airflow_batch_inference.formats.units import Unit
 from airflow_batch_inference.jobs.encoding import Decoder, Encoder, Handover
 from airflow_batch_inference.jobs.request import RowPolicy, ScoringOptions
@@ -141,6 +149,20 @@ def test_what_json_cannot_hold_is_refused():
     for value in (10**5000, endless):
         with pytest.raises(NotDescribableError, match="a value that no description can have"):
             Encoder().encode(value)
+
+
+def test_an_object_of_another_package_is_read_by_the_same_version_alone(monkeypatch, tmp_path):
+    toy = Path(__file__).parent.parent / "ports" / "toy_source.py"
+    install(monkeypatch, tmp_path, "airflow_batch_inference.sources", "numbers", toy, attribute="NumbersKind")
+    value = importlib.import_module("toy_source").Numbers(7)
+    text = Encoder().encode(value)
+    assert json.loads(text) == {"$": "toy_source:Numbers@1", "count": 7}
+    assert Decoder().decode(text, where="here") == value
+    for other in ("@2", ""):
+        with pytest.raises(
+            EnvironmentMismatchError, match=r"planned with toy_source:Numbers of version .* has .*@1\. "
+        ):
+            Decoder().decode(text.replace("@1", other), where="here")
 
 
 def test_no_key_of_a_store_is_in_a_text():
