@@ -97,11 +97,15 @@ class Supervisor(Generic[Unit, State, Result]):
         return self
 
     def __exit__(self, *_: object) -> None:
-        for worker in self._workers:
-            worker.kill()
+        self.kill()
         for worker in self._workers:
             worker.bury()
         self._workers.clear()
+
+    def kill(self) -> None:
+        """End all processes at once, without waiting for their ends; may be called by another thread."""
+        for worker in list(self._workers):
+            worker.kill()
 
     def start(self, number: int) -> None:
         """Start so many more processes."""
