@@ -88,6 +88,8 @@ class Encoder:
     handover: Handover = field(default_factory=Handover)
     put_table: Callable[[pa.Table], str] | None = None
     hands_over: Literal["nothing", "parts", "all"] = "parts"
+    _schemas: dict[str, int] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """Those of the text so far: each stands in it once, as a dataset of many files has one for each."""
 
     def encode(self, value: object) -> str:
         """Return the JSON text of a value.
@@ -97,6 +99,7 @@ class Encoder:
         NotDescribableError
             It, or a part of it, has none.
         """
+        self._schemas.clear()
         try:
             return json.dumps(self._of(value, "the job"), allow_nan=False, separators=(",", ":"))
         except (ValueError, RecursionError) as error:  # a number of thousands of digits, a list that holds itself
@@ -141,7 +144,7 @@ class Encoder:
             items = sorted((self._of(each, where) for each in value), key=json.dumps)
             return {_KIND: type(value).__name__, "value": items}
         if isinstance(value, pa.Schema):
-            return {_KIND: "schema", "value": _as_text(value.serialize().to_pybytes())}
+            return self._of_schema(value)
         if isinstance(value, pa.DataType):
             return {_KIND: "type", "value": _as_text(pa.schema([pa.field("", value)]).serialize().to_pybytes())}
         if isinstance(value, Storage):
@@ -165,6 +168,13 @@ class Encoder:
             token = self._token(value, where) if uri is None else self.handover.token(value)
             return {_KIND: "table", "token": token, "uri": uri}
         return None
+
+    def _of_schema(self, value: pa.Schema) -> dict[str, Any]:
+        text = _as_text(value.serialize().to_pybytes())
+        if text in self._schemas:
+            return {_KIND: "schema", "value": self._schemas[text]}
+        self._schemas[text] = len(self._schemas)
+        return {_KIND: "schema", "value": text, "number": self._schemas[text]}
 
     def _of_dataclass(self, value: Any, where: str) -> dict[str, Any]:  # noqa: ANN401  # any dataclass
         name = type(value).__qualname__
@@ -205,6 +215,7 @@ class Decoder:
 
     handed: Mapping[str, Any] = field(default_factory=dict)
     read_table: Callable[[str], pa.Table] | None = None
+    _schemas: dict[int, pa.Schema] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def decode(self, text: bytes | str, *, where: str) -> Any:  # noqa: ANN401  # whatever was encoded
         """Return the value of a text.
@@ -225,6 +236,7 @@ class Decoder:
         ConfigurationError
             It names what was not handed to this process, and cannot be had otherwise.
         """
+        self._schemas.clear()
         try:
             return self._of(json.loads(text))
         except (
@@ -257,7 +269,15 @@ class Decoder:
     def _of_special(self, kind: str, value: dict[str, Any]) -> Any:  # noqa: ANN401
         if kind in ("storage", "function", "table", "bytes", "object"):
             return self._handed(kind, value)
+        if kind == "schema":
+            return self._schema(value)
         return _READ[kind](self, value["value"])
+
+    def _schema(self, value: dict[str, Any]) -> pa.Schema:
+        """Return the schema of a text, or the one that has stood in it before under a number."""
+        if isinstance(value["value"], int):
+            return self._schemas[value["value"]]
+        return self._schemas.setdefault(value["number"], _schema(value["value"]))
 
     def _handed(self, kind: str, value: dict[str, Any]) -> Any:  # noqa: ANN401
         if value["token"] in self.handed:
@@ -324,6 +344,5 @@ _READ: dict[str, Callable[[Decoder, Any], Any]] = {
     "list": lambda decoder, value: [decoder._of(each) for each in value],  # noqa: SLF001
     "set": lambda decoder, value: {decoder._of(each) for each in value},  # noqa: SLF001
     "frozenset": lambda decoder, value: frozenset(decoder._of(each) for each in value),  # noqa: SLF001
-    "schema": lambda _, value: _schema(value),
     "type": lambda _, value: _schema(value).field(0).type,
 }

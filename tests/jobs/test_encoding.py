@@ -78,6 +78,22 @@ class Own:
     value: int
 
 
+def test_a_schema_stands_in_a_text_once():
+    first, second = pa.schema([pa.field("a", pa.int8())]), pa.schema([pa.field("a", pa.int8(), nullable=False)])
+    value = (first, [second, {"x": first}], second, pa.int8())
+    encoder, decoder = Encoder(), Decoder()
+    text = encoder.encode(value)
+    assert text == encoder.encode(value)
+    assert text.count("/////") == 3
+    for _ in range(2):
+        found = decoder.decode(text, where="here")
+        assert found == value
+        assert found[0].field("a").nullable
+        assert not found[2].field("a").nullable
+    with pytest.raises(ArtifactIntegrityError, match="here is no description"):
+        decoder.decode('{"$": "schema", "value": 0}', where="here")
+
+
 class Word(enum.StrEnum):
     """Text that is more than text."""
 
