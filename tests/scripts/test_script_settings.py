@@ -26,7 +26,7 @@ def test_the_defaults_are_those_of_azure():
      ({"mini_batch_timeout_s": 0}, "seconds above 0"),
      ({"progress_timeout_s": float("inf")}, "seconds above 0"),
      ({"allowed_failed_percent": 101}, "from 0 to 100"),
-     ({"logging_level": "verbose"}, "warning, info, debug"),
+     ({"logging_level": "verbose"}, "'warning', 'info', 'debug'"),
      ({"output_file_name": "a/b.csv"}, "without a folder"),
      ({"output_file_name": ".."}, "without a folder"),
      ({"output_file_name": "out.csv.gz"}, "compressed"),
