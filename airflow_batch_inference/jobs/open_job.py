@@ -27,13 +27,22 @@ if TYPE_CHECKING:
     from airflow_batch_inference.predictors.graphs.loaded import LoadedModels
     from airflow_batch_inference.records import Receipt
 
-_OPEN: dict[tuple[int, str], tuple[Storage | None, OpenJob]] = {}
-"""The last job that this process has scored a part of, and what reached it, by process and URI.
-
-A child that was forked has its parent's models and open files in memory, and must not read on with them.
-"""
-_TURN = threading.RLock()
+_OPEN: dict[str, tuple[Storage | None, OpenJob]] = {}
+"""The last job that this process has scored a part of, and what reached it, by its URI."""
+_INHERITED: list[object] = []
+"""What a process that was forked has of its parent's: kept, as to let go of it would end processes of the parent's."""
+_LOCKS = {"turn": threading.RLock()}
 """Held while a job is opened, and while a part is scored: parts of one process share models and a place in a file."""
+
+
+def _begin_anew() -> None:
+    """Let a process that was forked open the job itself: it must not read on in its parent's files."""
+    _INHERITED.append(dict(_OPEN))
+    _OPEN.clear()
+    _LOCKS["turn"] = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +70,7 @@ class OpenJob:
     ) -> Receipt:
         """Score a part by its index; see :meth:`~.part.PartScorer.score`."""
         plan = self.spec.plans[index]
-        with _TURN:
+        with _LOCKS["turn"]:
             return self.scorer.score(plan, allowed=allowed, failing=failing or {}, excluded=excluded)
 
 
@@ -109,12 +118,12 @@ def open_job(
     ArtifactError, ModelError, ConfigurationError
         As :func:`~.spec.read_spec` and :func:`load_models` say.
     """
-    with _TURN:
-        reached, known = _OPEN.get((os.getpid(), job_uri), (None, None))
+    with _LOCKS["turn"]:
+        reached, known = _OPEN.get(job_uri, (None, None))
         if known is None or reached != storage:
             known = _read_job(job_uri, storage)
             _OPEN.clear()
-            _OPEN[os.getpid(), job_uri] = (storage, known)
+            _OPEN[job_uri] = (storage, known)
     request = known.scorer.request
     if attempt is not None:
         request = replace(request, destination=replace(request.destination, attempt=attempt))

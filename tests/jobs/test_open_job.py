@@ -8,6 +8,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -132,14 +133,18 @@ def test_each_call_has_its_own_word_and_storage(planned):
         score_part(planned.uri, 0, storage=Storage(roots=("file:///elsewhere",)))
 
 
-def test_a_forked_process_loads_the_model_itself(planned, monkeypatch):
-    loaded = []
-    load = open_job.load_models
-    monkeypatch.setattr(open_job, "load_models", lambda spec: loaded.append(1) or load(spec))
+def test_a_forked_process_has_no_job_open_and_takes_nothing_from_its_parent(planned):
     score_part(planned.uri, 0)
-    monkeypatch.setattr(os, "getpid", lambda: 1)
-    score_part(planned.uri, 0)
-    assert loaded == [1, 1]
+    ((_, known),) = open_job._OPEN.values()
+    with open_job._LOCKS["turn"]:  # which no thread of the child would ever give back
+        child = os.fork()
+        if not child:
+            is_free = Thread(target=lambda: open_job._LOCKS["turn"].acquire(timeout=1) or os._exit(1))
+            is_free.start()
+            is_free.join()
+            os._exit(0 if not open_job._OPEN and known in open_job._INHERITED[-1][planned.uri] else 2)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert open_job._OPEN
 
 
 def test_a_value_that_only_this_process_has_is_refused_before_a_part_is_scored(bench, request_of):
