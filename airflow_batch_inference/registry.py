@@ -98,11 +98,17 @@ def is_of_plugin(module: str) -> bool:
     return module.partition(".")[0] in _plugins(tuple(sys.path))
 
 
+def plugin_version(module: str) -> str:
+    """Return the version of the package that a module is of, which has an entry point; empty where it tells none."""
+    return _plugins(tuple(sys.path))[module.partition(".")[0]]
+
+
 @lru_cache(maxsize=8)
-def _plugins(path: tuple[str, ...]) -> frozenset[str]:  # noqa: ARG001  # where they are found
+def _plugins(path: tuple[str, ...]) -> dict[str, str]:  # noqa: ARG001  # where they are found
     found = entry_points()
     groups = [group for group in found.groups if group.startswith(f"{_PACKAGE}.")]
-    return frozenset(point.module.partition(".")[0] for group in groups for point in found.select(group=group))
+    points = [point for group in groups for point in found.select(group=group)]
+    return {point.module.partition(".")[0]: point.dist.version if point.dist else "" for point in points}
 
 
 @lru_cache(maxsize=32)

@@ -144,14 +144,14 @@ def local_session(
                 is_default=limit_s is not None,
             )
             require_serializable(pool.handed_over)
-        except Exception as error:  # a file system's own pickling may fail in any way
+        except Exception as error:  # a value's own pickling may fail in any way
             if request.environment:
                 message = (
-                    "environment_variables are set in worker processes, and the job's file systems cannot be handed "
-                    f"to one ({error}). Leave them out, or use another connection."
+                    "environment_variables are set in worker processes, and the job cannot be handed to one "
+                    f"({error}). Leave them out, or use another connection or other arguments."
                 )
                 raise ConfigurationError(message) from error
-            log.warning("Scoring in this process alone: its file systems cannot be handed to another (%s)", error)
+            log.warning("Scoring in this process alone: the job cannot be handed to another (%s)", error)
         else:
             request.models.release()
             with pool:

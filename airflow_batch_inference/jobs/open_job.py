@@ -6,8 +6,10 @@ name of its files.
 
 from __future__ import annotations
 
+import numbers
 import os
 import secrets
+import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -25,8 +27,22 @@ if TYPE_CHECKING:
     from airflow_batch_inference.predictors.graphs.loaded import LoadedModels
     from airflow_batch_inference.records import Receipt
 
-_OPEN: dict[str, OpenJob] = {}
-"""The last job that this process has scored a part of, by its URI."""
+_OPEN: dict[str, tuple[Storage | None, OpenJob]] = {}
+"""The last job that this process has scored a part of, and what reached it, by its URI."""
+_INHERITED: list[object] = []
+"""What a process that was forked has of its parent's: kept, as to let go of it would end processes of the parent's."""
+_LOCKS = {"turn": threading.RLock()}
+"""Held while a job is opened, and while a part is scored: parts of one process share models and a place in a file."""
+
+
+def _begin_anew() -> None:
+    """Let a process that was forked open the job itself: it must not read on in its parent's files."""
+    _INHERITED.append(dict(_OPEN))
+    _OPEN.clear()
+    _LOCKS["turn"] = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +70,8 @@ class OpenJob:
     ) -> Receipt:
         """Score a part by its index; see :meth:`~.part.PartScorer.score`."""
         plan = self.spec.plans[index]
-        return self.scorer.score(plan, allowed=allowed, failing=failing or {}, excluded=excluded)
+        with _LOCKS["turn"]:
+            return self.scorer.score(plan, allowed=allowed, failing=failing or {}, excluded=excluded)
 
 
 def load_models(spec: JobSpec) -> LoadedModels:
@@ -83,7 +100,7 @@ def open_job(
     attempt: str | None = None,
     raise_if_stopped: Callable[[], None] = lambda: None,
 ) -> OpenJob:
-    """Read a job's description and load its models, once a process.
+    """Read a job's description and load its models, once a process; it may be called by several threads.
 
     Parameters
     ----------
@@ -101,21 +118,25 @@ def open_job(
     ArtifactError, ModelError, ConfigurationError
         As :func:`~.spec.read_spec` and :func:`load_models` say.
     """
-    known = _OPEN.get(job_uri)
-    if known is not None:
-        return replace(known, scorer=replace(known.scorer, raise_if_stopped=raise_if_stopped))
+    with _LOCKS["turn"]:
+        reached, known = _OPEN.get(job_uri, (None, None))
+        if known is None or reached != storage:
+            known = _read_job(job_uri, storage)
+            _OPEN.clear()
+            _OPEN[job_uri] = (storage, known)
+    request = known.scorer.request
+    if attempt is not None:
+        request = replace(request, destination=replace(request.destination, attempt=attempt))
+    return replace(known, scorer=replace(known.scorer, request=request, raise_if_stopped=raise_if_stopped))
+
+
+def _read_job(job_uri: str, storage: Storage | None) -> OpenJob:
     spec = read_spec(job_uri, storage or Storage())
     if storage is not None:
         spec = replace(spec, storage=storage)
     models = load_models(spec)
-    destination = replace(spec.request.destination, attempt=attempt or attempt_word(spec))
-    request = replace(spec.request, destination=destination)
-    scorer = PartScorer(
-        job=spec.job, request=request, models=models, storage=spec.storage, raise_if_stopped=raise_if_stopped
-    )
-    _OPEN.clear()
-    _OPEN[job_uri] = OpenJob(spec=spec, scorer=scorer)
-    return _OPEN[job_uri]
+    request = replace(spec.request, destination=replace(spec.request.destination, attempt=attempt_word(spec)))
+    return OpenJob(spec=spec, scorer=PartScorer(job=spec.job, request=request, models=models, storage=spec.storage))
 
 
 def score_part(
@@ -168,8 +189,8 @@ def require_parts(spec: JobSpec, indices: list[int]) -> None:
         Names the first one.
     """
     for index in indices:
-        if not 0 <= index < len(spec.plans):
-            message = f"The job has no part {index}: it has {len(spec.plans)} part(s), numbered from 0."
+        if not isinstance(index, numbers.Integral) or not 0 <= index < len(spec.plans):
+            message = f"The job has no part {index!r}: it has {len(spec.plans)} part(s), numbered from 0."
             raise ConfigurationError(message)
 
 

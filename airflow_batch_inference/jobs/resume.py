@@ -12,7 +12,7 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError
+from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError, EngineError
 from airflow_batch_inference.ledger.receipts import AnyReceipt, receipt_uri, work_folder
 from airflow_batch_inference.records import Receipt
 from airflow_batch_inference.storage.uris import join_uri
@@ -20,6 +20,7 @@ from airflow_batch_inference.storage.uris import join_uri
 if TYPE_CHECKING:
     from airflow_batch_inference.jobs.prepare import PreparedJob
     from airflow_batch_inference.jobs.request import ScoringRequest
+    from airflow_batch_inference.jobs.spec import JobSpec
     from airflow_batch_inference.storage.store import Storage
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,22 @@ def finished_parts(job: PreparedJob, request: ScoringRequest, storage: Storage) 
         storage.remove(uri)
         del receipts[index]
     return receipts
+
+
+def require_own(spec: JobSpec, receipt: Receipt) -> None:
+    """Refuse a receipt that an engine gave, and that is of another job, or of no part of this one.
+
+    Raises
+    ------
+    EngineError
+        It is.
+    """
+    if receipt.job_key != spec.job.key or receipt.index not in range(len(spec.plans)):
+        message = (
+            f"The engine gave a receipt of part {receipt.index} of the job {receipt.job_key[:16]}, and was asked for "
+            f"the {len(spec.plans)} part(s) of {spec.job.key[:16]}: nothing was committed. Report this to its maker."
+        )
+        raise EngineError(message)
 
 
 def receipts_of(

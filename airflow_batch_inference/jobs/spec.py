@@ -16,6 +16,7 @@ import pyarrow as pa
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, NotDescribableError
 from airflow_batch_inference.jobs.encoding import Decoder, Encoder
 from airflow_batch_inference.ledger.receipts import work_folder
+from airflow_batch_inference.storage.uris import plain_uris
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -101,7 +102,7 @@ def described(request: ScoringRequest, *, is_inline: bool) -> ScoringRequest:
 
     It is without rows, which are in the dataset that was opened, and without the values of environment variables.
     """
-    return replace(request, dataset=None if is_inline else request.dataset, environment={})
+    return replace(request, dataset=None if is_inline else plain_uris(request.dataset), environment={})
 
 
 def require_describable(request: ScoringRequest, opened: Dataset, storage: Storage) -> None:
@@ -136,7 +137,7 @@ def resolved_store(storage: Storage, request: ScoringRequest) -> Storage:
     return storage.resolved(request.destination.root, *filter(None, golden))
 
 
-def put_spec(spec: JobSpec, *, with_tables: bool) -> str:
+def put_spec(spec: JobSpec, *, with_tables: bool, storage: Storage | None = None) -> str:
     """Store a job's description, and return its URI.
 
     Parameters
@@ -144,23 +145,28 @@ def put_spec(spec: JobSpec, *, with_tables: bool) -> str:
     spec
         The job.
     with_tables
-        Whether a dataset that came with the request is stored as well, so that any process can read it.
+        Whether a dataset that came with the request is stored as well, so that any process can read it; what would
+        have to be handed over is refused then.
+    storage
+        Writes it; None: the job's own.
 
     Raises
     ------
     NotDescribableError
         Only this process can have some of it.
     """
+    store = storage or spec.storage
 
     def put_table(table: pa.Table) -> str:
         sink = pa.BufferOutputStream()
         with pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
-        return spec.storage.put_content(spec.work, "input", ".arrow", sink.getvalue().to_pybytes())
+        return store.put_content(spec.work, "input", ".arrow", sink.getvalue().to_pybytes())
 
     request = described(spec.request, is_inline=spec.opened.source.is_inline)
-    text = Encoder(put_table=put_table if with_tables else None).encode(replace(spec, request=request))
-    return spec.storage.put_content(spec.work, "job", ".json", text.encode())
+    encoder = Encoder(put_table=put_table, hands_over="nothing") if with_tables else Encoder()
+    text = encoder.encode(replace(spec, request=request))
+    return store.put_content(spec.work, "job", ".json", text.encode())
 
 
 def read_spec(uri: str, storage: Storage, handed: Mapping[str, Any] | None = None) -> JobSpec:

@@ -94,12 +94,21 @@ class Pipe:
         self._told: set[str] = set()
 
     def send(self, message: object) -> None:
-        """Send a message."""
+        """Send a message; returns once the other side has taken it, or what the pipe holds by itself is left of it."""
+        for data in self.pieces(message):
+            self.send_piece(data)
+
+    def pieces(self, message: object) -> list[bytes]:
+        """Return what is to be sent of a message, in this order and before any other message's."""
         data, needed = packed(message)
         new = {name: fs for name, fs in needed.items() if name not in self._told}
-        if new:
-            self._connection.send_bytes(_KEYS + pickle.dumps(new))
-            self._told |= new.keys()
+        if not new:
+            return [data]
+        self._told |= new.keys()
+        return [_KEYS + pickle.dumps(new), data]
+
+    def send_piece(self, data: bytes) -> None:
+        """Send a piece of a message."""
         self._connection.send_bytes(data)
 
     def recv(self) -> Any:  # noqa: ANN401  # whatever was sent

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from airflow_batch_inference.checks.checks import added, describe, judged, require_passed
 from airflow_batch_inference.drift.profile import merged
 from airflow_batch_inference.exceptions import CheckFailedError, EngineError
+from airflow_batch_inference.jobs.acceleration import drop_suspects
 from airflow_batch_inference.jobs.leftovers import sweep_job
 from airflow_batch_inference.jobs.resume import finished_parts
-from airflow_batch_inference.jobs.spec import read_spec
+from airflow_batch_inference.jobs.spec import put_spec, read_spec
 from airflow_batch_inference.ledger.commit import commit, committed
 from airflow_batch_inference.ledger.retries import retrying
 from airflow_batch_inference.predictors.input_contract import warn_of_nulls
@@ -63,13 +64,13 @@ def commit_job(
     Raises
     ------
     EngineError
-        Parts have no receipt: names them.
+        Parts have no receipt: names them. Or the kernel for tree ensembles gave other bits than the models' own
+        libraries somewhere: names the job that leaves it out, and has the same parts.
     TooManyRejectedRowsError, CheckFailedError, ArtifactIntegrityError, ArtifactConflictError
         As their messages say; nothing is committed.
     """
-    spec = read_spec(job_uri, storage or Storage())
-    if storage is not None:
-        spec = replace(spec, storage=storage)
+    planned = read_spec(job_uri, storage or Storage())
+    spec = planned if storage is None else replace(planned, storage=storage)
     done = committed(spec.request.destination.folder, spec.job.key, spec.storage)
     if done is not None:
         return done
@@ -84,7 +85,25 @@ def commit_job(
         )
         raise EngineError(message)
     require_allowed(spec, receipts.values())
+    wrong = drop_suspects(receipts, spec.request.destination.folder, spec.storage)
+    if wrong:
+        raise _to_be_scored_again(planned, spec, receipts, wrong)
     return commit_receipts(spec, receipts, seconds=_phases(receipts.values()), fence=fence, report=report)
+
+
+def _to_be_scored_again(
+    planned: JobSpec, spec: JobSpec, receipts: Mapping[int, Receipt], wrong: Mapping[str, str]
+) -> EngineError:
+    """Store the job without the kernel for tree ensembles, and return the error that says what to do with it."""
+    slow = replace(planned, request=replace(planned.request, accelerate="off"))
+    uri = put_spec(slow, with_tables=True, storage=spec.storage)
+    told = "; ".join(f"{name}: {reason}" for name, reason in wrong.items())
+    message = (
+        f"The kernel for tree ensembles gave other bits than the model's own library ({told}): what it has scored of "
+        f"{len(spec.without([*receipts]))} of {len(spec.plans)} parts was removed, and nothing was committed. The same "
+        f"job without it is {uri}. Score what is missing of that (score_parts), then commit that."
+    )
+    return EngineError(message)
 
 
 def commit_receipts(

@@ -17,6 +17,7 @@ from airflow_batch_inference.engines.local import Resources
 from airflow_batch_inference.exceptions import EngineError, NotDescribableError
 from airflow_batch_inference.jobs.acceleration import drop_suspects
 from airflow_batch_inference.jobs.progress import Progress
+from airflow_batch_inference.jobs.resume import finished_parts, require_own
 from airflow_batch_inference.jobs.spec import put_spec
 from airflow_batch_inference.workflows.commit_job import commit_receipts
 from airflow_batch_inference.workflows.plan_job import OpenedRequest, never
@@ -89,7 +90,8 @@ def score_dataset(
         if plan.done is not None:
             return plan.done
         spec, receipts = plan.spec, plan.receipts
-        run = _Run(opened, receipts, Progress(opened.plans, receipts, workers=session.number, started=opened.started))
+        progress = Progress(opened.plans, receipts, workers=session.number, started=opened.started)
+        run = _Run(opened, receipts, progress, is_elsewhere=engine is not None)
         uri = _put(spec, is_needed=engine is not None)
         if engine is None:
             run.score(spec, uri, session.engine(spec))
@@ -127,6 +129,7 @@ class _Run:
     opened: OpenedRequest
     receipts: dict[int, Receipt]
     progress: Progress
+    is_elsewhere: bool
 
     def score(self, spec: JobSpec, uri: str, engine: Engine) -> None:
         missing = [plan.index for plan in spec.without([*self.receipts])]
@@ -136,12 +139,17 @@ class _Run:
         )
         try:
             for receipt in engine.run(uri, missing, limits):
+                require_own(spec, receipt)
                 self.receipts[receipt.index] = receipt
                 require_allowed(spec, self.receipts.values())
                 self.progress.report(receipt)
         finally:
             engine.stop()
         self.opened.raise_if_stopped()
+        if self.is_elsewhere:  # what lies in the store counts, and not what somebody else's engine says of it
+            self.receipts.clear()
+            self.receipts.update(finished_parts(spec.job, spec.request, spec.storage))
+            require_allowed(spec, self.receipts.values())
         left = spec.without([*self.receipts])
         if left:
             message = (

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from airflow_batch_inference.engines.base import Limits
 from airflow_batch_inference.engines.in_process import InProcessEngine
 from airflow_batch_inference.jobs.open_job import require_parts
-from airflow_batch_inference.jobs.resume import finished_parts
+from airflow_batch_inference.jobs.resume import finished_parts, require_own
 from airflow_batch_inference.jobs.spec import read_spec
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.workflows.rejects import left_to_reject, require_allowed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from airflow_batch_inference.engines.base import Engine
     from airflow_batch_inference.records import Receipt
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def score_parts(
     job_uri: str,
-    indices: Sequence[int] | None = None,
+    indices: Iterable[int] | None = None,
     *,
     storage: Storage | None = None,
     engine: Engine | None = None,
@@ -38,7 +38,7 @@ def score_parts(
     job_uri
         What :func:`~airflow_batch_inference.workflows.plan_job.plan_job` returned.
     indices
-        The parts; None: all. Those that have a receipt are passed over.
+        The parts; None: all. Those that have a receipt are passed over, and each is scored once.
     storage
         Reaches the job's description; None: as this process's environment says.
     engine
@@ -52,20 +52,23 @@ def score_parts(
         The job has no such part, or cannot be scored here.
     TooManyRejectedRowsError
         More rows were rejected than the job allows.
+    EngineError
+        The engine gave the receipt of another job.
     DataError, PredictionError, ModelError, ArtifactError
         As their messages say. Parts that were finished stay.
     """
     spec = read_spec(job_uri, storage or Storage())
     if storage is not None:
         spec = replace(spec, storage=storage)
-    require_parts(spec, list(indices or ()))
+    wanted = list(dict.fromkeys(range(len(spec.plans)) if indices is None else indices))
+    require_parts(spec, wanted)
     receipts = finished_parts(spec.job, spec.request, spec.storage)
-    wanted = range(len(spec.plans)) if indices is None else indices
     missing = [index for index in wanted if index not in receipts]
     limits = Limits(allowed=lambda: left_to_reject(spec, receipts.values()), raise_if_stopped=raise_if_stopped)
     chosen = InProcessEngine(storage=storage) if engine is None else engine
     try:
         for receipt in chosen.run(job_uri, missing, limits):
+            require_own(spec, receipt)
             receipts[receipt.index] = receipt
             require_allowed(spec, receipts.values())
             yield receipt

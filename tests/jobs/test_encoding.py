@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import enum
+import importlib
 import json
 import math
 from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
 
 import fsspec
+import numpy as np
 import pyarrow as pa
 import pytest
+from installed_package import install
 
-from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError, NotDescribableError
+from airflow_batch_inference.exceptions import (
+    ArtifactIntegrityError,
+    ConfigurationError,
+    EnvironmentMismatchError,
+    NotDescribableError,
+)
 from airflow_batch_inference.formats.units import Unit
 from airflow_batch_inference.jobs.encoding import Decoder, Encoder, Handover
 from airflow_batch_inference.jobs.request import RowPolicy, ScoringOptions
@@ -23,6 +35,7 @@ KINDS = [
     -(2**70),
     0.1,
     'ä\n"',
+    "\ud800",
     (1, ("a", None)),
     [1, [2]],
     {"a": 1, "b": {"c": (1,)}},
@@ -65,7 +78,38 @@ class Own:
     value: int
 
 
-@pytest.mark.parametrize("value", [object(), Own(1), print, 1j, Unit, pa.array([1])], ids=range(6))
+def test_a_schema_stands_in_a_text_once():
+    first, second = pa.schema([pa.field("a", pa.int8())]), pa.schema([pa.field("a", pa.int8(), nullable=False)])
+    value = (first, [second, {"x": first}], second, pa.int8())
+    encoder, decoder = Encoder(), Decoder()
+    text = encoder.encode(value)
+    assert text == encoder.encode(value)
+    assert text.count("/////") == 3
+    for _ in range(2):
+        found = decoder.decode(text, where="here")
+        assert found == value
+        assert found[0].field("a").nullable
+        assert not found[2].field("a").nullable
+    with pytest.raises(ArtifactIntegrityError, match="here is no description"):
+        decoder.decode('{"$": "schema", "value": 0}', where="here")
+
+
+class Word(enum.StrEnum):
+    """Text that is more than text."""
+
+    ONE = "one"
+
+
+class Pair(NamedTuple):
+    """A tuple that is more than a tuple."""
+
+    first: int
+
+
+NO_FORM = [object(), Own(1), print, 1j, Unit, pa.array([1]), Word.ONE, np.str_("a"), np.float64(1), Pair(1), date.min]
+
+
+@pytest.mark.parametrize("value", NO_FORM, ids=range(len(NO_FORM)))
 def test_what_has_no_form_is_refused(value):
     with pytest.raises(NotDescribableError, match="which only this process can have"):
         Encoder().encode({"model": value})
@@ -97,6 +141,44 @@ def test_what_has_no_form_is_refused(value):
 def test_a_text_makes_nothing_but_data(text):
     with pytest.raises(ArtifactIntegrityError, match="here is no description of a job"):
         Decoder().decode(text, where="here")
+
+
+@pytest.mark.parametrize("value", NO_FORM[1:], ids=range(1, len(NO_FORM)))
+def test_what_has_no_form_is_handed_over_where_that_is_allowed(value):
+    encoder = Encoder(hands_over="all")
+    text = encoder.encode({"model": value})
+    assert Decoder(encoder.handover.objects).decode(text, where="here")["model"] is value
+    with pytest.raises(ConfigurationError, match="has a object that was not handed to this process"):
+        Decoder().decode(text, where="here")
+
+
+@pytest.mark.parametrize("value", [b"code", pa.table({"a": [1]}), Storage(filesystem_for=print)], ids=range(3))
+def test_what_others_would_have_to_be_handed_is_refused_where_the_text_is_for_them(value):
+    assert Encoder().encode(value)
+    with pytest.raises(NotDescribableError, match="which only this process can have"):
+        Encoder(hands_over="nothing").encode(value)
+
+
+def test_what_json_cannot_hold_is_refused():
+    endless = {}
+    endless["a"] = endless
+    for value in (10**5000, endless):
+        with pytest.raises(NotDescribableError, match="a value that no description can have"):
+            Encoder().encode(value)
+
+
+def test_an_object_of_another_package_is_read_by_the_same_version_alone(monkeypatch, tmp_path):
+    toy = Path(__file__).parent.parent / "ports" / "toy_source.py"
+    install(monkeypatch, tmp_path, "airflow_batch_inference.sources", "numbers", toy, attribute="NumbersKind")
+    value = importlib.import_module("toy_source").Numbers(7)
+    text = Encoder().encode(value)
+    assert json.loads(text) == {"$": "toy_source:Numbers@1", "count": 7}
+    assert Decoder().decode(text, where="here") == value
+    for other in ("@2", ""):
+        with pytest.raises(
+            EnvironmentMismatchError, match=r"planned with toy_source:Numbers of version .* has .*@1\. "
+        ):
+            Decoder().decode(text.replace("@1", other), where="here")
 
 
 def test_no_key_of_a_store_is_in_a_text():

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -17,12 +20,15 @@ from airflow_batch_inference.exceptions import (
     EnvironmentMismatchError,
     NotDescribableError,
 )
-from airflow_batch_inference.jobs import environment, open_job
+from airflow_batch_inference.jobs import environment, open_job, plan
 from airflow_batch_inference.jobs.open_job import score_part
+from airflow_batch_inference.jobs.part import PartScorer
 from airflow_batch_inference.models.describe import ModelRequest
 from airflow_batch_inference.models.trust import TrustRequest
 from airflow_batch_inference.predictors.function import FunctionModel, function_record, pickled
 from airflow_batch_inference.predictors.graphs.chain import single_model
+from airflow_batch_inference.storage.store import Storage
+from airflow_batch_inference.workflows.commit_job import commit_job
 from airflow_batch_inference.workflows.plan_job import plan_job
 from airflow_batch_inference.workflows.register_model import register_model
 
@@ -98,6 +104,53 @@ def test_a_model_is_loaded_once_a_process(planned, monkeypatch):
     monkeypatch.setattr(open_job, "load_models", lambda spec: loaded.append(1) or load(spec))
     assert score_part(planned.uri, 0) == score_part(planned.uri, 0)
     assert loaded == [1]
+
+
+def test_threads_of_one_process_score_one_after_the_other(bench, request_of, monkeypatch):
+    monkeypatch.setattr(plan, "_PART_ROWS", 5)
+    planned = plan_job(request_of, storage=bench.storage)
+    at_work, most, score = [], [], PartScorer.score
+
+    def noted(self, part, **arguments):
+        at_work.append(part.index)
+        most.append(len(at_work))
+        try:
+            return score(self, part, **arguments)
+        finally:
+            at_work.remove(part.index)
+
+    monkeypatch.setattr(PartScorer, "score", noted)
+    with ThreadPoolExecutor(4) as pool:
+        receipts = list(pool.map(lambda index: score_part(planned.uri, index), range(planned.parts)))
+    assert [receipt.index for receipt in receipts] == list(range(10))
+    assert max(most) == 1
+    assert commit_job(planned.uri)[1].rows_out == 50
+
+
+def test_each_call_has_its_own_word_and_storage(planned):
+    assert score_part(planned.uri, 0, attempt="one").part.uri.endswith("part-00000-one.parquet")
+    with pytest.raises(ConfigurationError, match="lies outside"):
+        score_part(planned.uri, 0, storage=Storage(roots=("file:///elsewhere",)))
+
+
+def test_a_forked_process_has_no_job_open_and_takes_nothing_from_its_parent(planned):
+    score_part(planned.uri, 0)
+    ((_, known),) = open_job._OPEN.values()
+    with open_job._LOCKS["turn"]:  # which no thread of the child would ever give back
+        child = os.fork()
+        if not child:
+            is_free = Thread(target=lambda: open_job._LOCKS["turn"].acquire(timeout=1) or os._exit(1))
+            is_free.start()
+            is_free.join()
+            os._exit(0 if not open_job._OPEN and known in open_job._INHERITED[-1][planned.uri] else 2)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert open_job._OPEN
+
+
+def test_a_value_that_only_this_process_has_is_refused_before_a_part_is_scored(bench, request_of):
+    options = replace(request_of.options, predict_kwargs={"num_iteration": np.int64(3)})
+    with pytest.raises(NotDescribableError, match=r"num_iteration has a numpy.int64, which only this process can have"):
+        plan_job(replace(request_of, options=options), storage=bench.storage)
 
 
 def test_values_of_variables_are_stored_nowhere_and_asked_for(bench, request_of, monkeypatch):

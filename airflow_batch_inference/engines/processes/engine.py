@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import threading
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.engines.base import EngineCapabilities
@@ -39,6 +40,7 @@ class ProcessesEngine:
     storage: Storage | None = None
     max_workers: int | None = None
     timeout_s: float | None = None
+    _running: list[tuple[threading.Event, WorkerPool]] = field(default_factory=list, init=False, repr=False)
 
     @property
     def capabilities(self) -> EngineCapabilities:
@@ -61,18 +63,34 @@ class ProcessesEngine:
         )
         limit_s = default_limit(request) if self.timeout_s is None else None
         store = resolved_store(self.storage or spec.storage, spec.request)
+        ended = threading.Event()
+
+        def raise_if_stopped() -> None:
+            if ended.is_set():
+                message = "The engine was stopped."
+                raise InterruptedError(message)
+            limits.raise_if_stopped()
+
         pool = WorkerPool(
             request,
             spec.job.dataset.for_transport(),
             store,
             workers=max(1, min(self.max_workers or usable_cores(), len(indices))),
-            raise_if_stopped=limits.raise_if_stopped,
+            raise_if_stopped=raise_if_stopped,
             timeout_s=self.timeout_s if limit_s is None else limit_s,
             is_default=limit_s is not None,
         )
-        with pool:
-            pool.adopt(replace(spec.job, dataset=spec.job.dataset.for_transport()))
-            yield from pool.run([spec.plans[index] for index in indices], limits.allowed)
+        running = (ended, pool)
+        self._running.append(running)
+        try:
+            with pool:
+                pool.adopt(replace(spec.job, dataset=spec.job.dataset.for_transport()))
+                yield from pool.run([spec.plans[index] for index in indices], limits.allowed)
+        finally:
+            self._running.remove(running)
 
     def stop(self) -> None:
-        """Do nothing: the processes end with the iterator."""
+        """End the processes of all runs that are not over; whoever waits for one of them gets an InterruptedError."""
+        for ended, pool in list(self._running):
+            ended.set()
+            pool.kill()

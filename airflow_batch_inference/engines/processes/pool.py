@@ -70,6 +70,10 @@ class WorkerPool:
     def __exit__(self, *_: object) -> None:
         self._supervisor.__exit__()
 
+    def kill(self) -> None:
+        """End the workers at once; may be called by another thread. The block buries them."""
+        self._supervisor.kill()
+
     def prepare(self) -> PreparedJob:
         """Start the workers, and let one of them prepare the job.
 

@@ -102,7 +102,7 @@ class RowsWorkload:
 
     def __post_init__(self) -> None:
         self._deaths = Deaths(self.workers)
-        self._encoder = Encoder(self.handover)
+        self._encoder = Encoder(self.handover, hands_over="all")
         self._dataset = self._encoder.encode(self.opened)
         self._first()  # what cannot be sent is noticed before any process is started
 
@@ -193,6 +193,7 @@ class RowsWorkload:
             return Step(is_ready=True)
         if kind == "prepared":
             self._told = values[0]
+            self.handover.take(values[1])
             self._job = Decoder(self.handover.objects).decode(self._told, where="a worker's answer")
             worker.state.has_job = True
             return Step(is_over=True)

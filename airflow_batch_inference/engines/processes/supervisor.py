@@ -1,7 +1,8 @@
 """The parent of worker processes: it starts them, listens to them, hands out work, ends and replaces them.
 
-Invariants: no worker outlives the block; a worker has one unit of work at a time; a process that has ended is told to
-the workload once, and by nobody but the workload is it decided what that means; nothing here knows what a unit is.
+Invariants: no worker outlives the block, and none keeps the parent from going on, whatever it does; a worker has one
+unit of work at a time; a process that has ended is told to the workload once, and by nobody but the workload is it
+decided what that means; nothing here knows what a unit is.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 import time
 from dataclasses import dataclass, field
 from multiprocessing import connection
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Generic
 
 from airflow_batch_inference.engines.processes.workload import Result, State, Unit, Worker
-from airflow_batch_inference.processes.child import send, start_process
+from airflow_batch_inference.processes.child import start_process
 from airflow_batch_inference.processes.limited_child import ending
 
 if TYPE_CHECKING:
@@ -38,6 +41,24 @@ class _Process(Worker[Unit, State]):
     pipe: Pipe
     is_leader: bool
     clean_up: Callable[[], None]
+    _outbox: SimpleQueue[bytes | None] = field(default_factory=SimpleQueue, init=False)
+    _sender: threading.Thread = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._sender = threading.Thread(target=self._send, daemon=True)
+        self._sender.start()
+
+    def tell(self, message: Message) -> None:
+        """Send a message without waiting for the worker, which may be busy, or hang: a pipe holds some 64 KiB."""
+        for piece in self.pipe.pieces(message):
+            self._outbox.put(piece)
+
+    def _send(self) -> None:
+        while (piece := self._outbox.get()) is not None:
+            try:
+                self.pipe.send_piece(piece)
+            except (OSError, TypeError):  # it has died, which is noticed when messages are read; or the pipe was closed
+                return
 
     def kill(self) -> None:
         """End the process; of a leader, all that it has started as well."""
@@ -49,6 +70,8 @@ class _Process(Worker[Unit, State]):
     def bury(self) -> str:
         """Wait for the end of a process that was killed, or died, and return how it ended."""
         how = ending(self.process.wait())
+        self._outbox.put(None)
+        self._sender.join(_GRACE_S)  # its last message breaks off with the pipe
         self.pipe.close()
         self.clean_up()
         return how
@@ -74,11 +97,15 @@ class Supervisor(Generic[Unit, State, Result]):
         return self
 
     def __exit__(self, *_: object) -> None:
-        for worker in self._workers:
-            worker.kill()
+        self.kill()
         for worker in self._workers:
             worker.bury()
         self._workers.clear()
+
+    def kill(self) -> None:
+        """End all processes at once, without waiting for their ends; may be called by another thread."""
+        for worker in list(self._workers):
+            worker.kill()
 
     def start(self, number: int) -> None:
         """Start so many more processes."""
@@ -95,7 +122,7 @@ class Supervisor(Generic[Unit, State, Result]):
                 start.state, process=process, pipe=pipe, is_leader=start.is_leader, clean_up=start.clean_up
             )
             self._workers.append(worker)
-            send(pipe, start.first)
+            worker.tell(start.first)
 
     def run(self) -> Iterator[Result]:
         """Hand out work until the workload is done, and yield its results as they come.
@@ -127,7 +154,7 @@ class Supervisor(Generic[Unit, State, Result]):
         waiting = [worker for worker in self._workers if worker.is_ready]
         answers: list[Message | None] = []
         for worker in waiting:
-            send(worker.pipe, message)
+            worker.tell(message)
         while waiting and time.monotonic() < deadline:
             self.workload.check(self._workers)
             speaking = _speaking(waiting, _POLL_S)
@@ -199,7 +226,7 @@ class Supervisor(Generic[Unit, State, Result]):
                 worker.unit = unit
                 worker.unit_since = worker.heard = time.monotonic()
                 for message in self.workload.messages(worker, unit):
-                    send(worker.pipe, message)
+                    worker.tell(message)
 
 
 def _speaking(workers: Sequence[_Process[Unit, State]], timeout_s: float) -> list[_Process[Unit, State]]:

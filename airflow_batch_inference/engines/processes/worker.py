@@ -3,8 +3,8 @@
 Invariants: it dies with its parent, and it never commits. A request, a dataset and a job come as texts
 (:mod:`~airflow_batch_inference.jobs.encoding`) with what is handed over beside them. Messages to it: ``("prepare",
 dataset, objects)``, ``("job", job, objects)``, ``("part", plan, allowed, failing, excluded)``. Messages from it:
-``("ready",)``, ``("prepared", job)``, ``("rows", start, stop)``, ``("challenger", name)``, ``("done", receipt)``,
-``("error", exception)``.
+``("ready",)``, ``("prepared", job, objects)``, ``("rows", start, stop)``, ``("challenger", name)``, ``("done",
+receipt)``, ``("error", exception)``.
 """
 
 from __future__ import annotations
@@ -86,7 +86,10 @@ def _serve(pipe: Any, request: ScoringRequest, storage: Storage, handed: Handove
                 job = prepare(request, given, models) if command == "prepare" else given
                 take(job)
                 if command == "prepare":
-                    pipe.send(("prepared", Encoder(handed).encode(job)))
+                    known = {*handed.objects}
+                    told = Encoder(handed, hands_over="all").encode(job)
+                    made = {token: each for token, each in handed.objects.items() if token not in known}
+                    pipe.send(("prepared", told, made))
             else:
                 plan, allowed, failing, excluded = values
                 receipt = scorers[-1].score(plan, allowed=allowed, failing=failing, excluded=excluded)

@@ -128,7 +128,7 @@ class ScriptWorkload:
         outputs, handover = Path(tempfile.mkdtemp(dir=self.scratch.path)), Handover()
         return Start(
             module="airflow_batch_inference.scripts.processes.worker",
-            first=(Encoder(handover).encode(self.setup), handover.objects, str(outputs)),
+            first=(Encoder(handover, hands_over="all").encode(self.setup), handover.objects, str(outputs)),
             state=ScriptState(self.model_folder.at),
             environment={
                 **self.environment,

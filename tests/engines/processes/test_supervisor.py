@@ -181,6 +181,17 @@ def test_what_the_workload_raises_ends_all_processes_at_once():
     assert workload.cleaned == 2
 
 
+def test_a_worker_that_reads_nothing_keeps_nobody_waiting():
+    """A pipe holds some 64 KiB: who writes more into it waits for a reader."""
+    workload = Orders(deque([("sleep", 60)]), stop=InterruptedError)
+    workload.messages = lambda worker, unit: [unit, ("say", bytes(1 << 20))]
+    began = time.monotonic()
+    with pytest.raises(InterruptedError):
+        all_of(workload, 1)
+    assert time.monotonic() - began < 20
+    assert toys() == []
+
+
 def test_a_last_message_is_answered_or_not():
     workload = Orders(deque([("say", 1)]))
     with Supervisor(workload, 1) as supervisor:
