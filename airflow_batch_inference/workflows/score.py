@@ -140,6 +140,8 @@ class _Run:
         try:
             for receipt in engine.run(uri, missing, limits):
                 require_own(spec, receipt)
+                if receipt.index in self.receipts:
+                    continue  # it was scored twice, which changes nothing
                 self.receipts[receipt.index] = receipt
                 require_allowed(spec, self.receipts.values())
                 self.progress.report(receipt)

@@ -69,6 +69,8 @@ def score_parts(
     try:
         for receipt in chosen.run(job_uri, missing, limits):
             require_own(spec, receipt)
+            if receipt.index in receipts:
+                continue  # it was scored twice, which changes nothing
             receipts[receipt.index] = receipt
             require_allowed(spec, receipts.values())
             yield receipt

@@ -86,6 +86,12 @@ def test_what_lies_in_the_store_counts_and_not_what_an_engine_tells(bench, ask, 
         assert hashlib.sha256(bench.storage.read_bytes(part.uri)).hexdigest() == part.sha256
 
 
+def test_what_an_engine_tells_twice_is_told_once(bench, ask):
+    engine = Made(lambda uri, indices: 2 * scored(uri, indices))
+    planned = plan_job(ask(), storage=bench.storage)
+    assert [receipt.index for receipt in score_parts(planned.uri, engine=engine)] == [0, 1, 2, 3]
+
+
 def test_an_engine_that_tells_of_parts_that_it_has_not_scored_commits_nothing(bench, ask):
     engine = Made(lambda uri, indices: [replace(scored(uri, [0])[0], index=index) for index in indices])
     with pytest.raises(EngineError, match="3 of 4 parts have no receipt, part 1 first"):
