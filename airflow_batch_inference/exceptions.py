@@ -79,9 +79,13 @@ class ConfigurationError(BatchInferenceError):
 class NotDescribableError(ConfigurationError):
     """Something has no description that another process could read: only this process can have it."""
 
+    retryable: ClassVar[bool] = False
+
 
 class EnvironmentMismatchError(ConfigurationError):
     """A process has other versions of packages than the one that planned the job."""
+
+    retryable: ClassVar[bool] = False
 
 
 class ArtifactError(BatchInferenceError):

@@ -107,7 +107,7 @@ def test_making_operators_and_groups_loads_nothing_heavy():
     made = """
 from airflow_batch_inference.operators import *
 from airflow_batch_inference.operators import GROUPS
-given = {"challengers": {"b": "/m"}, "uri": "models:/m/1", "rows": "/golden", "evaluation": "/e"}
+given = {"challengers": {"b": "/m"}, "uri": "models:/m/1", "rows": "/golden", "evaluation": "/e", "name": "wallaroo"}
 for kind in GROUPS:
     if kind is not Split:
         kind(**{name: given[name] for name in kind.parsers if name in given})

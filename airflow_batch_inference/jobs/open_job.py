@@ -19,13 +19,14 @@ from airflow_batch_inference.jobs.part import PartScorer
 from airflow_batch_inference.jobs.spec import JobSpec, read_spec
 from airflow_batch_inference.processes.threads import limited_blas
 from airflow_batch_inference.records import fingerprint
-from airflow_batch_inference.storage.store import Storage
+from airflow_batch_inference.storage.origins import storage_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_batch_inference.predictors.graphs.loaded import LoadedModels
     from airflow_batch_inference.records import Receipt
+    from airflow_batch_inference.storage.store import Storage
 
 _OPEN: dict[str, tuple[Storage | None, OpenJob]] = {}
 """The last job that this process has scored a part of, and what reached it, by its URI."""
@@ -107,7 +108,7 @@ def open_job(
     job_uri
         What :func:`~airflow_batch_inference.workflows.plan_job.plan_job` returned.
     storage
-        Reaches it; None: as this process's environment says.
+        Reaches it; None: as Airflow's config says, or this process's environment.
     attempt
         Is part of the names of the files that this process writes; None: a word of its own.
     raise_if_stopped
@@ -131,7 +132,7 @@ def open_job(
 
 
 def _read_job(job_uri: str, storage: Storage | None) -> OpenJob:
-    spec = read_spec(job_uri, storage or Storage())
+    spec = read_spec(job_uri, storage or storage_at(job_uri))
     if storage is not None:
         spec = replace(spec, storage=storage)
     models = load_models(spec)

@@ -1,8 +1,7 @@
 """How the rows of a scoring job are written: the port of output layouts, and how a job finds the one that it asks for.
 
 The ordinary layout has the input's columns, then the predictions, and with checks ``check_failures`` at its end. Others
-are classes of their own, which stand in a table of strings or register under the entry-point group
-``airflow_batch_inference.layouts``.
+are classes of their own (:mod:`.layout_registry`).
 
 Invariants: what a layout writes depends on the job alone, but for the times that it is told, so that a part that is
 scored again has the same bytes; and no layout is imported before it is asked for.
@@ -18,8 +17,8 @@ import pyarrow as pa
 
 from airflow_batch_inference.checks.checks import Check, Marked, columns_read, mark
 from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.jobs.layout_registry import LAYOUTS
 from airflow_batch_inference.predictors.shadow import challenger_column
-from airflow_batch_inference.registry import Registry
 from airflow_batch_inference.schema.casts import cast
 from airflow_batch_inference.schema.column_types import is_number, is_text
 
@@ -32,11 +31,6 @@ if TYPE_CHECKING:
 
 CHECKS = "check_failures"
 """The column that counts how many checks hold for a row."""
-_LAYOUTS = Registry(
-    what="output layout",
-    group="airflow_batch_inference.layouts",
-    built_in={"wallaroo": "airflow_batch_inference.compat.wallaroo.layout:ResultLayout"},
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,11 +204,6 @@ class OutputLayout:
         return dict(zip(inputs.columns, inputs.types, strict=True))
 
 
-def layout_names() -> tuple[str, ...]:
-    """Return the names of all layouts but the ordinary one, built-in ones first; imports none of them."""
-    return _LAYOUTS.names()
-
-
 def get_layout(name: str | None) -> type[OutputLayout]:
     """Return a layout by its name; the ordinary one for None.
 
@@ -228,7 +217,7 @@ def get_layout(name: str | None) -> type[OutputLayout]:
     >>> get_layout(None).challenger_column("b", "risk")
     'b.risk'
     """
-    layout: type[OutputLayout] = OutputLayout if name is None else _LAYOUTS.load(name)
+    layout: type[OutputLayout] = OutputLayout if name is None else LAYOUTS.load(name)
     return layout
 
 

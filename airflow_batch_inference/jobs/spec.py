@@ -16,7 +16,9 @@ import pyarrow as pa
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, NotDescribableError
 from airflow_batch_inference.jobs.encoding import Decoder, Encoder
 from airflow_batch_inference.ledger.receipts import work_folder
+from airflow_batch_inference.storage.origins import connection_of, storage_at
 from airflow_batch_inference.storage.uris import plain_uris
+from airflow_batch_inference.wording.uris import redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -129,6 +131,15 @@ def require_describable(request: ScoringRequest, opened: Dataset, storage: Stora
                 "Airflow connection (conn_id), or let the environment say how it is reached."
             )
             raise NotDescribableError(message)
+    root = request.destination.root
+    own, others = connection_of(storage), connection_of(storage_at(root))
+    if own != others and not root.startswith(("file:", "/")):
+        message = (
+            f"The artifact store {redact(root)} is reached by {own or 'no connection'} here, and other processes would "
+            f"look for the job by {others or 'no connection'}: they know its URI alone. Set [batch_inference] "
+            "artifact_conn_id in Airflow's config to the connection that leads there."
+        )
+        raise NotDescribableError(message)
 
 
 def resolved_store(storage: Storage, request: ScoringRequest) -> Storage:

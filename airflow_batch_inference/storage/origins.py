@@ -6,6 +6,7 @@ Invariants: a name says where keys are found, and is none; what was made by hand
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Final
 
 from airflow_batch_inference.exceptions import ConfigurationError
@@ -45,3 +46,19 @@ def storage_of(origin: str | None) -> Storage:
     module, _, function = _MAKERS[kind].partition(":")
     made: Storage = getattr(importlib.import_module(module), function)(name or None)
     return made
+
+
+def storage_at(uri: str) -> Storage:
+    """Return what reaches an artifact store in a process that was told nothing but a URI within it.
+
+    Where Airflow is installed, that is ``[batch_inference] artifact_conn_id`` of its config; else the environment.
+    """
+    if uri.startswith(("file:", "/")) or importlib.util.find_spec("airflow") is None:
+        return storage_of(ENVIRONMENT)
+    made: Storage = importlib.import_module("airflow_batch_inference.operators.stores").artifact_storage()
+    return made
+
+
+def connection_of(storage: Storage) -> str:
+    """Return the name of the Airflow connection that a storage reaches its stores by; empty: of none."""
+    return (storage.known_origin or "").partition(":")[2]

@@ -21,7 +21,7 @@ from airflow_batch_inference.ledger.commit import commit, committed
 from airflow_batch_inference.ledger.retries import retrying
 from airflow_batch_inference.predictors.input_contract import warn_of_nulls
 from airflow_batch_inference.records import ProfileRecord
-from airflow_batch_inference.storage.store import Storage
+from airflow_batch_inference.storage.origins import storage_at
 from airflow_batch_inference.workflows.prediction_set import make_record, with_models
 from airflow_batch_inference.workflows.rejects import require_allowed
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.jobs.request import ScoringRequest
     from airflow_batch_inference.jobs.spec import JobSpec
     from airflow_batch_inference.records import ChallengersRecord, CheckCount, CheckResult, PredictionSetRecord, Receipt
+    from airflow_batch_inference.storage.store import Storage
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ def commit_job(
     job_uri
         What :func:`~airflow_batch_inference.workflows.plan_job.plan_job` returned.
     storage
-        Reaches it; None: as this process's environment says.
+        Reaches it; None: as Airflow's config says, or this process's environment.
     fence, report
         See :func:`~airflow_batch_inference.workflows.score.score_dataset`.
 
@@ -69,7 +70,7 @@ def commit_job(
     TooManyRejectedRowsError, CheckFailedError, ArtifactIntegrityError, ArtifactConflictError
         As their messages say; nothing is committed.
     """
-    planned = read_spec(job_uri, storage or Storage())
+    planned = read_spec(job_uri, storage or storage_at(job_uri))
     spec = planned if storage is None else replace(planned, storage=storage)
     done = committed(spec.request.destination.folder, spec.job.key, spec.storage)
     if done is not None:

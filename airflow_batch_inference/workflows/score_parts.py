@@ -13,7 +13,7 @@ from airflow_batch_inference.engines.in_process import InProcessEngine
 from airflow_batch_inference.jobs.open_job import require_parts
 from airflow_batch_inference.jobs.resume import finished_parts, require_own
 from airflow_batch_inference.jobs.spec import read_spec
-from airflow_batch_inference.storage.store import Storage
+from airflow_batch_inference.storage.origins import storage_at
 from airflow_batch_inference.workflows.rejects import left_to_reject, require_allowed
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.engines.base import Engine
     from airflow_batch_inference.records import Receipt
+    from airflow_batch_inference.storage.store import Storage
 
 
 def score_parts(
@@ -40,7 +41,7 @@ def score_parts(
     indices
         The parts; None: all. Those that have a receipt are passed over, and each is scored once.
     storage
-        Reaches the job's description; None: as this process's environment says.
+        Reaches the job's description; None: as Airflow's config says, or this process's environment.
     engine
         Scores them; None: this process, one after the other.
     raise_if_stopped
@@ -57,7 +58,7 @@ def score_parts(
     DataError, PredictionError, ModelError, ArtifactError
         As their messages say. Parts that were finished stay.
     """
-    spec = read_spec(job_uri, storage or Storage())
+    spec = read_spec(job_uri, storage or storage_at(job_uri))
     if storage is not None:
         spec = replace(spec, storage=storage)
     wanted = list(dict.fromkeys(range(len(spec.plans)) if indices is None else indices))

@@ -15,7 +15,7 @@ from airflow.sdk.io import fs as airflow_fs
 from keyed_store import KeyedFileSystem
 
 from airflow_batch_inference.engines.processes import supervisor
-from airflow_batch_inference.exceptions import ConfigurationError
+from airflow_batch_inference.exceptions import ConfigurationError, NotDescribableError
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.jobs.open_job import score_part
 from airflow_batch_inference.models.describe import ModelRequest
@@ -84,9 +84,6 @@ def watched(monkeypatch, key, tmp_path):
     return seen, told
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a description is looked for as the environment says, before it can say what reaches its store"
-)
 def test_a_part_is_scored_by_the_uri_of_its_job_alone_where_a_connection_reaches_the_store(
     bench, model_file, digest, key, monkeypatch, tmp_path
 ):
@@ -99,6 +96,9 @@ def test_a_part_is_scored_by_the_uri_of_its_job_alone_where_a_connection_reaches
     planned = plan_job(request, storage=artifact_storage(), data_storage=bench.storage)
     assert key not in Path(planned.uri.removeprefix("keyed:/")).read_text()
     assert score_part(planned.uri, 0).rows_out == 1
+    monkeypatch.setenv("AIRFLOW__BATCH_INFERENCE__ARTIFACT_CONN_ID", "other")
+    with pytest.raises(NotDescribableError, match=r"reached by c here.*by other.*artifact_conn_id"):
+        plan_job(request, storage=storage_for("c"), data_storage=bench.storage)
 
 
 def test_workers_read_and_write_with_keys_that_are_nowhere_but_in_memory(

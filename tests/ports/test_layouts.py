@@ -11,8 +11,8 @@ from installed_package import install
 from layout_suite import DATA, LayoutSuite
 
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.jobs import output_layout
-from airflow_batch_inference.jobs.output_layout import get_layout, layout_names
+from airflow_batch_inference.jobs.layout_registry import LAYOUTS, layout_names
+from airflow_batch_inference.jobs.output_layout import get_layout
 from airflow_batch_inference.operators import Layout, PredictOperator
 
 TOY = Path(__file__).with_name("toy_layout.py")
@@ -27,7 +27,7 @@ def installed(monkeypatch, tmp_path):
 
 
 class TestBuiltIn(LayoutSuite):
-    @pytest.fixture(params=[None, *output_layout._LAYOUTS.built_in])
+    @pytest.fixture(params=[None, *LAYOUTS.built_in])
     def name(self, request):
         return request.param
 
@@ -48,7 +48,8 @@ def test_the_toy_is_short():
 
 def test_the_ordinary_layout_imports_no_other_one():
     code = (
-        "import sys\nfrom airflow_batch_inference.jobs.output_layout import get_layout, layout_names\n"
+        "import sys\nfrom airflow_batch_inference.jobs.layout_registry import layout_names\n"
+        "from airflow_batch_inference.jobs.output_layout import get_layout\n"
         "get_layout(None), layout_names()\n"
         "assert not [name for name in sys.modules if name.startswith('airflow_batch_inference.compat')]"
     )

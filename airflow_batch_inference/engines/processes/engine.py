@@ -13,13 +13,14 @@ from airflow_batch_inference.jobs.environment import require_same_environment
 from airflow_batch_inference.jobs.open_job import attempt_word, require_parts, variables_of
 from airflow_batch_inference.jobs.spec import read_spec, resolved_store
 from airflow_batch_inference.processes.threads import usable_cores
-from airflow_batch_inference.storage.store import Storage
+from airflow_batch_inference.storage.origins import storage_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from airflow_batch_inference.engines.base import Limits
     from airflow_batch_inference.records import Receipt
+    from airflow_batch_inference.storage.store import Storage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,7 @@ class ProcessesEngine:
     Attributes
     ----------
     storage
-        Reaches the job's description; None: as this process's environment says.
+        Reaches the job's description; None: as Airflow's config says, or this process's environment.
     max_workers
         Most processes; None: one a core.
     timeout_s
@@ -49,7 +50,7 @@ class ProcessesEngine:
 
     def run(self, job_uri: str, indices: Sequence[int], limits: Limits) -> Iterator[Receipt]:
         """Score parts, in as many processes as there are cores."""
-        spec = read_spec(job_uri, self.storage or Storage())
+        spec = read_spec(job_uri, self.storage or storage_at(job_uri))
         require_same_environment(spec.environment)
         require_parts(spec, list(indices))
         if not indices:

@@ -34,7 +34,7 @@ def _separator(name: str, value: object) -> str | None:
 
 
 def _layout_name(name: str, value: object) -> str:
-    from airflow_batch_inference.jobs.output_layout import layout_names
+    from airflow_batch_inference.jobs.layout_registry import layout_names
 
     require_one_of(name, value, layout_names())
     return str(value)

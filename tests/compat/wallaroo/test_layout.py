@@ -105,10 +105,6 @@ def test_no_rows_make_an_empty_set_with_all_columns(bench):
         ({"layout": "wallaroo"}, "needs a time of the run"),
         ({**WALLAROO, "layout_arguments": {"include": ["in.c"]}}, "dataset names 'in.c'"),
         ({**WALLAROO, "layout_arguments": {"excluded": ["in"]}}, "'excluded'.*did you mean 'exclude'"),
-        (
-            {**WALLAROO, "output_format": "csv", "layout_arguments": {"include": ["*", "metadata"]}},
-            "CSV cannot hold",
-        ),
     ],
 )
 def test_what_can_never_work_is_known_before_the_first_row(bench, options, words):

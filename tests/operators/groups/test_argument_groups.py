@@ -25,7 +25,14 @@ from airflow_batch_inference.operators import (
     Split,
 )
 
-GIVEN = {"challengers": {"b": "/m"}, "uri": "models:/m/1", "rows": "/golden", "evaluation": "/e", "weights": {"a": 1}}
+GIVEN = {
+    "challengers": {"b": "/m"},
+    "uri": "models:/m/1",
+    "rows": "/golden",
+    "evaluation": "/e",
+    "weights": {"a": 1},
+    "name": "wallaroo",
+}
 
 
 def made(kind, **arguments):
