@@ -29,13 +29,6 @@ GIVEN = {
     **{"challengers": {"b": "/m"}, "uri": "models:/m/1", "rows": "/golden", "evaluation": "/e"},
     **{"weights": {"a": 1}, "name": "wallaroo"},
 }
-    "challengers": {"b": "/m"},
-    "uri": "models:/m/1",
-    "rows": "/golden",
-    "evaluation": "/e",
-    "weights": {"a": 1},
-    "name": "wallaroo",
-}
 
 
 def made(kind, **arguments):
