@@ -157,7 +157,7 @@ def test_quarantine_is_counted_apart_from_rows_that_cannot_be_scored(predict, ru
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"layout": "walaroo"}, "layout is 'walaroo'; it must be WallarooLayout"),
+        ({"layout": "walaroo"}, "'walaroo'; .*did you mean 'wallaroo'"),
         ({"layout": WallarooLayout(["in.z"])}, "names 'in.z'"),
         ({"layout": WallarooLayout(separator="{{ '' }}")}, "separator is empty"),
         ({"checks": {"x": "in.a >"}}, "The check 'x': The expression"),
