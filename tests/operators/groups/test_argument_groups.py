@@ -26,8 +26,12 @@ from airflow_batch_inference.operators import (
 )
 
 GIVEN = {
-    "challengers": {"b": "/m"}, "uri": "models:/m/1", "rows": "/golden", "evaluation": "/e",
-    "weights": {"a": 1}, "name": "wallaroo",
+    "challengers": {"b": "/m"},
+    "uri": "models:/m/1",
+    "rows": "/golden",
+    "evaluation": "/e",
+    "weights": {"a": 1},
+    "name": "wallaroo",
 }
 
 
