@@ -144,3 +144,8 @@ def test_the_wheel_takes_the_example_dags_along(tmp_path):
     for path in (REPOSITORY / "dags").glob("*.py"):
         assert f"airflow_batch_inference/example_dags/{path.name}" in names
     assert not [name for name in names if name.startswith(("tests/", "demo/"))]
+
+
+@pytest.mark.parametrize("module", ["workflows.score", "engines.processes.worker"])
+def test_a_job_loads_no_framework_of_its_own_accord(module):
+    assert set(loaded_by(f"import airflow_batch_inference.{module}")) <= {"numpy", "pyarrow", "fsspec"}

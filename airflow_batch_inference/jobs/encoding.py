@@ -31,8 +31,8 @@ from airflow_batch_inference.exceptions import (
     EnvironmentMismatchError,
     NotDescribableError,
 )
-from airflow_batch_inference.predictors.function import PickledFunction
 from airflow_batch_inference.predictors.graphs.source import ModelSource
+from airflow_batch_inference.predictors.pickled_function import PickledFunction
 from airflow_batch_inference.registry import is_of_plugin, plugin_version
 from airflow_batch_inference.storage.origins import storage_of
 from airflow_batch_inference.storage.store import Storage

@@ -25,6 +25,7 @@ from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.flavors.base import LoadedModel
 from airflow_batch_inference.flavors.frames import NULLABLE
 from airflow_batch_inference.predictors.function_digest import function_digest
+from airflow_batch_inference.predictors.pickled_function import PickledFunction
 from airflow_batch_inference.records import ModelRecord
 
 if TYPE_CHECKING:
@@ -160,18 +161,6 @@ def _plain(values: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Return one array; a dictionary's categories differ from one mini-batch to the next, so its values."""
     whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     return whole.dictionary_decode() if pa.types.is_dictionary(whole.type) else whole
-
-
-@dataclass(frozen=True, slots=True)
-class PickledFunction:
-    """A function by its value, for a process that cannot import the file that it stands in."""
-
-    data: bytes
-
-    def load(self) -> FunctionModel:
-        """Return the model; the bytes were made by this very task."""
-        loaded: FunctionModel = cloudpickle.loads(self.data)
-        return loaded
 
 
 def pickled(model: FunctionModel) -> PickledFunction | None:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.predictors.base import Predictor
-    from airflow_batch_inference.predictors.function import PickledFunction
     from airflow_batch_inference.predictors.graphs.loaded import LoadedModels, PredictorSetup
+    from airflow_batch_inference.predictors.pickled_function import PickledFunction
     from airflow_batch_inference.records import ChainRows, ModelRecord, UsedModel
     from airflow_batch_inference.storage.store import Storage
 

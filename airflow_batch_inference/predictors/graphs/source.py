@@ -17,7 +17,7 @@ from airflow_batch_inference.trees.fast_model import accelerated
 
 if TYPE_CHECKING:
     from airflow_batch_inference.flavors.base import LoadedModel
-    from airflow_batch_inference.predictors.function import PickledFunction
+    from airflow_batch_inference.predictors.pickled_function import PickledFunction
     from airflow_batch_inference.records import ChainRows, ModelRecord
     from airflow_batch_inference.records.challengers import Role
     from airflow_batch_inference.storage.store import Storage
