@@ -10,7 +10,7 @@ import numbers
 import os
 import secrets
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ConfigurationError
@@ -22,6 +22,7 @@ from airflow_batch_inference.records import fingerprint
 from airflow_batch_inference.storage.origins import storage_at
 
 if TYPE_CHECKING:
+    import contextlib
     from collections.abc import Callable, Mapping
 
     from airflow_batch_inference.predictors.graphs.loaded import LoadedModels
@@ -33,7 +34,7 @@ _OPEN: dict[str, tuple[Storage | None, OpenJob]] = {}
 _INHERITED: list[object] = []
 """What a process that was forked has of its parent's: kept, as to let go of it would end processes of the parent's."""
 _LOCKS = {"turn": threading.RLock()}
-"""Held while a job is opened, and while a part is scored: parts of one process share models and a place in a file."""
+"""Held while a job is opened."""
 
 
 def _begin_anew() -> None:
@@ -56,10 +57,13 @@ class OpenJob:
         Its description.
     scorer
         Has the models in memory.
+    turn
+        Held while a part is scored: the parts of one open job share its models and a place in a file.
     """
 
     spec: JobSpec
     scorer: PartScorer
+    turn: contextlib.AbstractContextManager[object] = field(default_factory=threading.RLock, repr=False, compare=False)
 
     def score(
         self,
@@ -71,7 +75,7 @@ class OpenJob:
     ) -> Receipt:
         """Score a part by its index; see :meth:`~.part.PartScorer.score`."""
         plan = self.spec.plans[index]
-        with _LOCKS["turn"]:
+        with self.turn:
             return self.scorer.score(plan, allowed=allowed, failing=failing or {}, excluded=excluded)
 
 
