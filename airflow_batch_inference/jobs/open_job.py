@@ -19,7 +19,6 @@ from airflow_batch_inference.jobs.part import PartScorer
 from airflow_batch_inference.jobs.spec import JobSpec, read_spec
 from airflow_batch_inference.processes.threads import limited_blas
 from airflow_batch_inference.records import fingerprint
-from airflow_batch_inference.storage.origins import storage_at
 
 if TYPE_CHECKING:
     import contextlib
@@ -136,9 +135,7 @@ def open_job(
 
 
 def _read_job(job_uri: str, storage: Storage | None) -> OpenJob:
-    spec = read_spec(job_uri, storage or storage_at(job_uri))
-    if storage is not None:
-        spec = replace(spec, storage=storage)
+    spec = read_spec(job_uri, storage).reached_by(storage)
     models = load_models(spec)
     request = replace(spec.request, destination=replace(spec.request.destination, attempt=attempt_word(spec)))
     return OpenJob(spec=spec, scorer=PartScorer(job=spec.job, request=request, models=models, storage=spec.storage))

@@ -21,8 +21,7 @@ from airflow_batch_inference.storage.uris import plain_uris
 from airflow_batch_inference.wording.uris import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
+    from collections.abc import Sequence
 
     from airflow_batch_inference.jobs.plan import PartPlan
     from airflow_batch_inference.jobs.prepare import PreparedJob
@@ -72,6 +71,10 @@ class JobSpec:
     def work(self) -> str:
         """The folder of the description and of the receipts."""
         return work_folder(self.request.destination.folder, self.job.key)
+
+    def reached_by(self, storage: Storage | None) -> JobSpec:
+        """Return it with what reaches the artifact store in this process; None: as the job says."""
+        return self if storage is None else replace(self, storage=storage)
 
     def without(self, settled: Sequence[int]) -> list[PartPlan]:
         """Return the parts that are not among those."""
@@ -180,7 +183,7 @@ def put_spec(spec: JobSpec, *, with_tables: bool, storage: Storage | None = None
     return store.put_content(spec.work, "job", ".json", text.encode())
 
 
-def read_spec(uri: str, storage: Storage, handed: Mapping[str, Any] | None = None) -> JobSpec:
+def read_spec(uri: str, storage: Storage | None) -> JobSpec:
     """Read a job's description.
 
     Parameters
@@ -188,9 +191,7 @@ def read_spec(uri: str, storage: Storage, handed: Mapping[str, Any] | None = Non
     uri
         Where it lies.
     storage
-        Reaches it.
-    handed
-        What was handed to this process beside it.
+        Reaches it; None: as Airflow's config says, or this process's environment.
 
     Raises
     ------
@@ -199,22 +200,18 @@ def read_spec(uri: str, storage: Storage, handed: Mapping[str, Any] | None = Non
     ConfigurationError
         Only processes of the task that planned it can have some of it.
     """
-    data = storage.read_bytes(uri)
+    store = storage or storage_at(uri)
+    data = store.read_bytes(uri)
     named = _NAME.search(uri)
     if named is None or hashlib.sha256(data).hexdigest() != named["digest"]:
         message = f"{uri} is not the description of a job that was put there: its SHA-256 is not the one in its name."
         raise ArtifactIntegrityError(message)
-    return decode_spec(data, where=uri, storage=storage, handed=handed)
 
+    def read_table(table_uri: str) -> pa.Table:
+        return pa.ipc.open_file(pa.py_buffer(store.read_bytes(table_uri))).read_all()
 
-def decode_spec(text: bytes | str, *, where: str, storage: Storage, handed: Mapping[str, Any] | None = None) -> JobSpec:
-    """Return the job that a text describes; see :func:`read_spec`."""
-
-    def read_table(uri: str) -> pa.Table:
-        return pa.ipc.open_file(pa.py_buffer(storage.read_bytes(uri))).read_all()
-
-    spec = Decoder(handed or {}, read_table).decode(text, where=where)
+    spec = Decoder(read_table=read_table).decode(data, where=uri)
     if not isinstance(spec, JobSpec):
-        message = f"{where} describes no job, but a {type(spec).__name__}."
+        message = f"{uri} describes no job, but a {type(spec).__name__}."
         raise ArtifactIntegrityError(message)
     return spec

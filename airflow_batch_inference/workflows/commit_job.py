@@ -21,7 +21,6 @@ from airflow_batch_inference.ledger.commit import commit, committed
 from airflow_batch_inference.ledger.retries import retrying
 from airflow_batch_inference.predictors.input_contract import warn_of_nulls
 from airflow_batch_inference.records import ProfileRecord
-from airflow_batch_inference.storage.origins import storage_at
 from airflow_batch_inference.workflows.prediction_set import make_record, with_models
 from airflow_batch_inference.workflows.rejects import require_allowed
 
@@ -70,8 +69,8 @@ def commit_job(
     TooManyRejectedRowsError, CheckFailedError, ArtifactIntegrityError, ArtifactConflictError
         As their messages say; nothing is committed.
     """
-    planned = read_spec(job_uri, storage or storage_at(job_uri))
-    spec = planned if storage is None else replace(planned, storage=storage)
+    planned = read_spec(job_uri, storage)
+    spec = planned.reached_by(storage)
     done = committed(spec.request.destination.folder, spec.job.key, spec.storage)
     if done is not None:
         return done

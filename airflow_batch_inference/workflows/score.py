@@ -9,19 +9,20 @@ is in the output or among the rejects, exactly once, or nothing is committed.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from airflow_batch_inference.engines.base import Limits
 from airflow_batch_inference.engines.local import Resources
 from airflow_batch_inference.exceptions import EngineError, NotDescribableError
 from airflow_batch_inference.jobs.acceleration import drop_suspects
 from airflow_batch_inference.jobs.progress import Progress
-from airflow_batch_inference.jobs.resume import finished_parts, require_own
+from airflow_batch_inference.jobs.resume import finished_parts
 from airflow_batch_inference.jobs.spec import put_spec
 from airflow_batch_inference.workflows.commit_job import commit_receipts
 from airflow_batch_inference.workflows.plan_job import OpenedRequest, never
-from airflow_batch_inference.workflows.rejects import left_to_reject, require_allowed
+from airflow_batch_inference.workflows.rejects import require_allowed
+from airflow_batch_inference.workflows.score_parts import run_engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -133,20 +134,10 @@ class _Run:
 
     def score(self, spec: JobSpec, uri: str, engine: Engine) -> None:
         missing = [plan.index for plan in spec.without([*self.receipts])]
-        limits = Limits(
-            allowed=lambda: left_to_reject(spec, self.receipts.values()),
-            raise_if_stopped=self.opened.raise_if_stopped,
-        )
-        try:
-            for receipt in engine.run(uri, missing, limits):
-                require_own(spec, receipt)
-                if receipt.index in self.receipts:
-                    continue  # it was scored twice, which changes nothing
-                self.receipts[receipt.index] = receipt
-                require_allowed(spec, self.receipts.values())
+        scoring = run_engine(engine, spec, uri, missing, self.receipts, self.opened.raise_if_stopped)
+        with contextlib.closing(scoring):
+            for receipt in scoring:
                 self.progress.report(receipt)
-        finally:
-            engine.stop()
         self.opened.raise_if_stopped()
         if self.is_elsewhere:  # what lies in the store counts, and not what somebody else's engine says of it
             self.receipts.clear()

@@ -5,7 +5,6 @@ Invariants: a part that has a receipt is not scored again; and no more rows are 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.engines.base import Limits
@@ -13,13 +12,13 @@ from airflow_batch_inference.engines.in_process import InProcessEngine
 from airflow_batch_inference.jobs.open_job import require_parts
 from airflow_batch_inference.jobs.resume import finished_parts, require_own
 from airflow_batch_inference.jobs.spec import read_spec
-from airflow_batch_inference.storage.origins import storage_at
 from airflow_batch_inference.workflows.rejects import left_to_reject, require_allowed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from airflow_batch_inference.engines.base import Engine
+    from airflow_batch_inference.jobs.spec import JobSpec
     from airflow_batch_inference.records import Receipt
     from airflow_batch_inference.storage.store import Storage
 
@@ -58,17 +57,50 @@ def score_parts(
     DataError, PredictionError, ModelError, ArtifactError
         As their messages say. Parts that were finished stay.
     """
-    spec = read_spec(job_uri, storage or storage_at(job_uri))
-    if storage is not None:
-        spec = replace(spec, storage=storage)
+    spec = read_spec(job_uri, storage).reached_by(storage)
     wanted = list(dict.fromkeys(range(len(spec.plans)) if indices is None else indices))
     require_parts(spec, wanted)
     receipts = finished_parts(spec.job, spec.request, spec.storage)
     missing = [index for index in wanted if index not in receipts]
-    limits = Limits(allowed=lambda: left_to_reject(spec, receipts.values()), raise_if_stopped=raise_if_stopped)
     chosen = InProcessEngine(storage=storage) if engine is None else engine
+    yield from run_engine(chosen, spec, job_uri, missing, receipts, raise_if_stopped)
+
+
+def run_engine(
+    engine: Engine,
+    spec: JobSpec,
+    job_uri: str,
+    missing: Sequence[int],
+    receipts: dict[int, Receipt],
+    raise_if_stopped: Callable[[], None],
+) -> Generator[Receipt, None, None]:
+    """Let an engine score parts, add their receipts to those that are there, and yield each once; then stop it.
+
+    Parameters
+    ----------
+    engine
+        Scores them.
+    spec, job_uri
+        The job, and where its description lies; empty: nowhere, and the engine has it in memory.
+    missing
+        The parts.
+    receipts
+        Those of other parts, by index; the new ones are put here.
+    raise_if_stopped
+        Called several times a second; raises to stop.
+
+    Raises
+    ------
+    EngineError
+        The engine gave the receipt of another job.
+    TooManyRejectedRowsError
+        More rows were rejected than the job allows.
+    BatchInferenceError, OSError
+        Whatever scoring a part raised.
+    """
+    limits = Limits(allowed=lambda: left_to_reject(spec, receipts.values()), raise_if_stopped=raise_if_stopped)
     try:
-        for receipt in chosen.run(job_uri, missing, limits):
+        for receipt in engine.run(job_uri, missing, limits):
             require_own(spec, receipt)
             if receipt.index in receipts:
                 continue  # it was scored twice, which changes nothing
@@ -76,4 +108,4 @@ def score_parts(
             require_allowed(spec, receipts.values())
             yield receipt
     finally:
-        chosen.stop()
+        engine.stop()

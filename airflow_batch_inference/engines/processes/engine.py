@@ -13,7 +13,6 @@ from airflow_batch_inference.jobs.environment import require_same_environment
 from airflow_batch_inference.jobs.open_job import attempt_word, require_parts, variables_of
 from airflow_batch_inference.jobs.spec import read_spec, resolved_store
 from airflow_batch_inference.processes.threads import usable_cores
-from airflow_batch_inference.storage.origins import storage_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,7 +49,7 @@ class ProcessesEngine:
 
     def run(self, job_uri: str, indices: Sequence[int], limits: Limits) -> Iterator[Receipt]:
         """Score parts, in as many processes as there are cores."""
-        spec = read_spec(job_uri, self.storage or storage_at(job_uri))
+        spec = read_spec(job_uri, self.storage).reached_by(self.storage)
         require_same_environment(spec.environment)
         require_parts(spec, list(indices))
         if not indices:
@@ -63,7 +62,7 @@ class ProcessesEngine:
             environment=variables_of(spec),
         )
         limit_s = default_limit(request) if self.timeout_s is None else None
-        store = resolved_store(self.storage or spec.storage, spec.request)
+        store = resolved_store(spec.storage, spec.request)
         ended = threading.Event()
 
         def raise_if_stopped() -> None:
