@@ -162,6 +162,8 @@ def _at_one_version(listed: ListedFile, storage: Storage) -> Iterator[None]:
     """
     try:
         yield
+    except GeneratorExit:  # when the interpreter ends, the names below may be gone
+        raise
     except (DataError, OSError):
         _require_unchanged(listed, storage)
         raise
