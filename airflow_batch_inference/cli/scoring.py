@@ -47,7 +47,15 @@ SCORING_ARGUMENTS: tuple[Argument, ...] = (
     ("--allow-nan", {"help": "a prediction may be NaN or missing", "action": "store_true"}),
     ("--output-format", {"help": "of --output: parquet, csv, arrow or jsonl (what its name says, or parquet)"}),
     ("--mini-batch-rows", {"help": "rows a predict call (auto)", "default": "auto"}),
-    ("--max-workers", {"help": "most worker processes (one a core, for some million rows or more)"}),
+    (
+        "--engine",
+        {
+            "help": "threads of this process, or worker processes (auto: what the model allows)",
+            "choices": ("auto", "threads", "processes"),
+            "default": "auto",
+        },
+    ),
+    ("--max-workers", {"help": "most threads or worker processes (one a core)"}),
     ("--max-memory", {"help": "memory for all of them, such as 2GiB"}),
     (
         "--accelerate",
@@ -138,6 +146,7 @@ def resources_of(arguments: argparse.Namespace) -> Resources:
     return Resources(
         max_workers=optional_whole_number("--max-workers", arguments.max_workers, low=1),
         max_memory=None if arguments.max_memory is None else byte_size("--max-memory", arguments.max_memory),
+        means=arguments.engine,
     )
 
 

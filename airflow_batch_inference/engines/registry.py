@@ -20,6 +20,7 @@ _ENGINES = Registry(
     group=GROUP,
     built_in={
         "in_process": "airflow_batch_inference.engines.in_process:InProcessEngine",
+        "threads": "airflow_batch_inference.engines.threads:ThreadsEngine",
         "processes": "airflow_batch_inference.engines.processes.engine:ProcessesEngine",
     },
 )

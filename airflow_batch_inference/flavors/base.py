@@ -163,6 +163,14 @@ class LoadedModel:
         """Whether several methods come from one pass, so that :meth:`predict_all` saves time."""
         return False
 
+    @overridable
+    def releases_gil(self) -> bool:
+        """Whether threads of one process can predict with it side by side, and gain by that.
+
+        Only where its library says that it may be called so, and ``benchmarks/gil.py`` shows that it pays.
+        """
+        return False
+
     def predict(
         self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
     ) -> Prediction:
@@ -218,8 +226,6 @@ class Flavor(ABC):
     """How else to save such a model, for the message that refuses it."""
     packages: ClassVar[tuple[str, ...] | None] = None
     """The distributions that decide what a file is loaded as; None where it may be any flavor's."""
-    releases_gil: ClassVar[bool] = False
-    """Whether threads of one process can predict side by side; only where the library says so, or it was measured."""
 
     @abstractmethod
     def recognise(self, path: Path, head: bytes) -> ModelFormat | None:

@@ -105,6 +105,11 @@ class WrappedModel(LoadedModel):
         """Whether the model within is."""
         return self.inner.is_one_pass
 
+    @overridable
+    def releases_gil(self) -> bool:
+        """Whether the model within does."""
+        return self.inner.releases_gil
+
     def predict(
         self, batch: pa.Table, *, method: str = "predict", kwargs: Mapping[str, Any] | None = None
     ) -> Prediction:

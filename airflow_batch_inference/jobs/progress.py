@@ -26,29 +26,25 @@ class Progress:
         All parts.
     finished
         Receipts of those that an earlier try has scored.
-    workers
-        How many processes score; 0: this one.
+    by
+        Who scores, in words.
     started
         When the job began (``time.monotonic``).
     """
 
-    def __init__(
-        self, plans: Sequence[PartPlan], finished: Mapping[int, Receipt], *, workers: int, started: float
-    ) -> None:
+    def __init__(self, plans: Sequence[PartPlan], finished: Mapping[int, Receipt], *, by: str, started: float) -> None:
         self._planned = {plan.index: plan for plan in plans}
         self._receipts = dict(finished)
         self._resumed = len(finished)
-        self._workers = workers
         self._started = started
         self._scoring = self._logged = time.monotonic()
         self._all_rows = sum(plan.rows for plan in plans)
         self._rows = 0
         if plans:
             largest = max(plan.rows for plan in plans)
-            where = f"{workers} worker processes" if workers else "this process"
             log.info(
                 "Plan: %s rows in %d part(s) of at most %s rows, by %s",
-                *(f"{self._all_rows:,}", len(plans), f"{largest:,}", where),
+                *(f"{self._all_rows:,}", len(plans), f"{largest:,}", by),
             )
         if finished:
             log.info("Resumed %d of %d parts that an earlier try has scored", len(finished), len(plans))

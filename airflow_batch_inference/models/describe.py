@@ -115,6 +115,7 @@ def describe_model(request: ModelRequest, *, storage: Storage, apart: bool = Tru
         baseline_uri=None,
         golden_uri=None,
         tag=request.tag,
+        releases_gil=bool(verified.model.releases_gil),
     )
 
 

@@ -35,7 +35,17 @@ _LOAD_TIMEOUT_S = 300.0
 _POLL_S = 1.0
 _FACTS = (
     *("feature_names", "n_features", "inputs", "output_names", "methods", "versions"),
-    *("classes", "importances", "is_one_pass", "names_outputs", "only_output", "takes_lists", "tensor", "unnamed"),
+    *(
+        "classes",
+        "importances",
+        "is_one_pass",
+        "names_outputs",
+        "only_output",
+        "releases_gil",
+        "takes_lists",
+        "tensor",
+        "unnamed",
+    ),
 )
 """What the model says of itself: attributes here, which go before the defaults of the base class."""
 _LEARNED = ("output_names", "classes", "only_output")

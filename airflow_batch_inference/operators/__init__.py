@@ -8,7 +8,7 @@ from airflow_batch_inference.operators.drift_gate import DriftGateOperator
 from airflow_batch_inference.operators.evaluate_model import EvaluateModelOperator
 from airflow_batch_inference.operators.groups.compare import Challengers, EarlierEvaluation, Split
 from airflow_batch_inference.operators.groups.drift import EffectRule, History, MlrunRule
-from airflow_batch_inference.operators.groups.engines import Processes
+from airflow_batch_inference.operators.groups.engines import Processes, Threads
 from airflow_batch_inference.operators.groups.models import GoldenSet, MlflowModel, Problem, SampleScoring, Trust
 from airflow_batch_inference.operators.groups.output import Layout, WallarooLayout
 from airflow_batch_inference.operators.groups.rows import RowPolicy
@@ -48,6 +48,7 @@ GROUPS = (
     ScriptEnvironment,
     ScriptSettings,
     Split,
+    Threads,
     Trust,
     WallarooLayout,
 )
@@ -79,6 +80,7 @@ __all__ = [
     "ScriptEnvironment",
     "ScriptSettings",
     "Split",
+    "Threads",
     "Trust",
     "WallarooLayout",
     "artifact_root",

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.evaluation.limits import Limit
     from airflow_batch_inference.evaluation.spec import EvaluationSpec
     from airflow_batch_inference.jobs.request import ScoringRequest
-    from airflow_batch_inference.operators.groups.engines import Processes
+    from airflow_batch_inference.operators.groups.engines import Processes, Threads
 
 _PUSHED = {
     "classification": ("accuracy", "f1", "f1_macro", "roc_auc", "log_loss"),
@@ -91,9 +91,9 @@ class EvaluateModelOperator(StoppableOperator):
         ``escape``, ``encoding``, ``header``, ``names`` and ``null_words``; see docs/types.md. (templated)
     :param rows: :class:`RowPolicy`: what happens to rows that cannot be scored, or that do not fit; rejected rows are
         not evaluated. (templated)
-    :param engine: how the rows are scored, on which the result does not depend: ``"auto"``, ``"processes"``,
-        ``"in_process"``, the name of an engine that another package registers, or :class:`Processes`.
-        (templated)
+    :param engine: how the rows are scored, on which the result does not depend: ``"auto"``, ``"threads"``,
+        ``"processes"``, ``"in_process"``, the name of an engine that another package registers, :class:`Threads` or
+        :class:`Processes`. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -139,7 +139,7 @@ class EvaluateModelOperator(StoppableOperator):
         conn_id: str | None = None,
         csv_options: Mapping[str, Any] | None = None,
         rows: RowPolicy | None = None,
-        engine: str | Processes = "auto",
+        engine: str | Threads | Processes = "auto",
         **kwargs: Any,  # noqa: ANN401  # BaseOperator's own
     ) -> None:
         super().__init__(**kwargs)

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
     from airflow_batch_inference.jobs.request import ScoringOptions, ScoringRequest
-    from airflow_batch_inference.operators.groups.engines import Processes
+    from airflow_batch_inference.operators.groups.engines import Processes, Threads
     from airflow_batch_inference.operators.groups.output import Layout, WallarooLayout
     from airflow_batch_inference.predictors.graphs.base import ModelGraph
 
@@ -83,8 +83,9 @@ class RowScoringOperator(StoppableOperator):
     :param notifiers: called with ``{{ checks }}`` when a check holds for too many rows, whatever its action.
     :param layout: :class:`WallarooLayout`: the output has Wallaroo's columns; :class:`Layout`, or its name: those of a
         layout that another package registers; None: the input's columns, then the predictions. (templated)
-    :param engine: how the job is run, on which the output does not depend: ``"auto"``, ``"processes"``,
-        ``"in_process"``, the name of an engine that another package registers, or :class:`Processes`. (templated)
+    :param engine: how the job is run, on which the output does not depend: ``"auto"``, ``"threads"``,
+        ``"processes"``, ``"in_process"``, the name of an engine that another package registers, :class:`Threads` or
+        :class:`Processes`. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -125,7 +126,7 @@ class RowScoringOperator(StoppableOperator):
         checks: Mapping[str, Any] | None = None,
         notifiers: object = None,
         layout: WallarooLayout | Layout | str | None = None,
-        engine: str | Processes = "auto",
+        engine: str | Threads | Processes = "auto",
         **kwargs: Any,  # noqa: ANN401  # BaseOperator's own
     ) -> None:
         if "output_format" in kwargs:

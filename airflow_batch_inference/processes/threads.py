@@ -1,13 +1,22 @@
-"""Native threads held in check: as many as there are cores, whatever the number of workers."""
+"""Native threads held in check: as many as there are cores, whatever the number of workers.
+
+Invariants: threads and processes that score side by side share the cores, and what a library starts within them is
+counted.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+_SHARED_BY: ContextVar[int] = ContextVar("_SHARED_BY", default=1)
+"""How many threads of this process score side by side."""
 
 
 def usable_cores() -> int:
@@ -19,9 +28,23 @@ def usable_cores() -> int:
 
 
 def native_threads() -> int:
-    """Return how many threads a framework may use: what the worker was given, else all usable cores."""
+    """Return how many threads a framework may use: what the process was given, else all usable cores; or its share."""
     given = os.environ.get("OMP_NUM_THREADS", "")
-    return int(given) if given.isdigit() and int(given) > 0 else usable_cores()
+    of_all = int(given) if given.isdigit() and int(given) > 0 else usable_cores()
+    return max(1, of_all // _SHARED_BY.get())
+
+
+@contextlib.contextmanager
+def cores_shared_by(threads: int) -> Iterator[None]:
+    """Give what is loaded and called within the block the share of one of so many threads that score side by side.
+
+    It holds for this context: threads that are to know of it are run in a copy of it.
+    """
+    token = _SHARED_BY.set(threads)
+    try:
+        yield
+    finally:
+        _SHARED_BY.reset(token)
 
 
 def worker_environment(workers: int) -> dict[str, str]:
@@ -50,4 +73,13 @@ def limited_blas() -> Iterator[None]:
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no annotations
 
     with threadpool_limits(1, user_api="blas"):
+        yield
+
+
+@contextlib.contextmanager
+def limited_openmp() -> Iterator[None]:
+    """Hold OpenMP libraries that are loaded already to this thread's share, for what this very thread calls."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(native_threads(), user_api="openmp"):
         yield

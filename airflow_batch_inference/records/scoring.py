@@ -67,6 +67,8 @@ class ModelRecord(Record):
     tag: str | None
     contract: tuple[ColumnContract, ...] = ()
     """Of the inputs that the baseline has."""
+    releases_gil: bool = False
+    """Whether threads of one process can predict with it side by side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,7 +59,9 @@ class Preflight:
     findings
         In the order in which a job would meet them.
     rows, parts, workers
-        Of the job; None where the dataset could not be opened. No worker: one process does it all.
+        Of the job; None where the dataset could not be opened. No worker: one process does it all, a part at a time.
+    by
+        Who would score, in words.
     rows_tried, rows_rejected
         How many of the first rows were scored, and how many of them could not be.
     estimate
@@ -70,6 +72,7 @@ class Preflight:
     rows: int | None = None
     parts: int | None = None
     workers: int | None = None
+    by: str = ""
     rows_tried: int = 0
     rows_rejected: int = 0
     estimate: Estimate | None = None
@@ -104,11 +107,10 @@ class Preflight:
 
 
 def _in_words(estimate: Estimate, found: Preflight) -> str:
-    processes = f"{found.workers} worker processes" if found.workers else "one process"
     output = f", output about {in_bytes(estimate.output_bytes)}" if estimate.output_bytes else ""
     made_of = f"{estimate.timed_rows:,} rows that were read, scored and written in {estimate.timed_s:.2f} s"
     return (
-        f"{_duration(estimate.low_s)} to {_duration(estimate.high_s)} with {processes}, at most about "
+        f"{_duration(estimate.low_s)} to {_duration(estimate.high_s)} with {found.by}, at most about "
         f"{in_bytes(estimate.memory_bytes)} of memory{output}; from {made_of}"
     )
 

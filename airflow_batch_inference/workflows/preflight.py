@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_batch_inference.drift.profile import Profiler
-from airflow_batch_inference.engines.local import Resources
+from airflow_batch_inference.engines.local import Crew, Resources, choose_crew
 from airflow_batch_inference.exceptions import BatchInferenceError, PredictionError, SignatureMismatchError
 from airflow_batch_inference.flavors.base import require_method
 from airflow_batch_inference.formats.names import PART_FORMAT
@@ -119,6 +119,7 @@ class _Run:
     csv: CsvOptions
     findings: list[Finding] = field(default_factory=list)
     plans: tuple[PartPlan, ...] | None = None
+    crew: Crew = field(default_factory=Crew)
     rows_tried: int = 0
     rows_rejected: int = 0
     estimate: Estimate | None = None
@@ -146,7 +147,8 @@ class _Run:
             findings=tuple(self.findings),
             rows=None if plans is None else sum(plan.rows for plan in plans),
             parts=None if plans is None else len(plans),
-            workers=None if plans is None else self.resources.workers(len(plans)),
+            workers=None if plans is None else self.crew.number,
+            by=str(self.crew),
             rows_tried=self.rows_tried,
             rows_rejected=self.rows_rejected,
             estimate=self.estimate,
@@ -163,6 +165,7 @@ class _Run:
         )
         if opened is not None:
             self.plans = plan_parts(opened.units)
+            self.crew = choose_crew(request, len(self.plans), self.resources)
             rows = sum(plan.rows for plan in self.plans)
             level: Level = "ok" if rows or request is not None else "problem"
             columns = len(opened.schema.names)
@@ -174,8 +177,7 @@ class _Run:
 
     def _cut(self) -> str:
         parts = len(self.plans or ())
-        workers = self.resources.workers(parts)
-        return f"{parts:,} part(s), {f'{workers} worker processes' if workers else 'one process'}"
+        return f"{parts:,} part(s), {self.crew}"
 
     def check_place(self, root: str) -> None:
         """Say where an artifact store on a disk cannot be written to; others are found out by writing only."""
@@ -281,14 +283,13 @@ class _Run:
                     watch.lap(batch.table.num_rows)
             written = path.stat().st_size
         total = sum(plan.rows for plan in self.plans or ())
-        workers = self.resources.workers(len(self.plans or ()))
-        low, high = watch.whole_s(total, workers)
+        low, high = watch.whole_s(total, self.crew.number)
         self.estimate = Estimate(
             timed_rows=watch.rows,
             timed_s=round(watch.seconds, 3),
             low_s=round(fixed_s + _FASTER * low, 3),
             high_s=round(_SLOWER * (fixed_s + high), 3),
-            memory_bytes=round(_MORE_MEMORY * (workers + 1) * watch.most_bytes),
+            memory_bytes=round(_MORE_MEMORY * (self.crew.processes + 1) * watch.most_bytes),
             output_bytes=written * total // max(1, watch.rows) if request.options.keep else 0,
         )
         self._check_room(request, self.estimate)

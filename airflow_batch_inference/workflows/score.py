@@ -91,7 +91,7 @@ def score_dataset(
         if plan.done is not None:
             return plan.done
         spec, receipts = plan.spec, plan.receipts
-        progress = Progress(opened.plans, receipts, workers=session.number, started=opened.started)
+        progress = Progress(opened.plans, receipts, by=session.by, started=opened.started)
         run = _Run(opened, receipts, progress, is_elsewhere=engine is not None)
         uri = _put(spec, is_needed=engine is not None)
         if engine is None:

@@ -26,7 +26,7 @@ def workers():
 
 
 class TestBuiltIn(EngineSuite):
-    @pytest.fixture(params=["in_process", "processes"])
+    @pytest.fixture(params=["in_process", "threads", "processes"])
     def engine(self, request):
         return registry.create_engine(request.param)
 

@@ -51,7 +51,7 @@ class WorkerPool:
         timeout_s: float | None = None,
         is_default: bool = False,
     ) -> None:
-        self.number = workers
+        self._number = workers
         self._rows = RowsWorkload(
             request=request,
             opened=opened,
@@ -74,6 +74,11 @@ class WorkerPool:
         """End the workers at once; may be called by another thread. The block buries them."""
         self._supervisor.kill()
 
+    @property
+    def by(self) -> str:
+        """How many processes there are, in words."""
+        return f"{self._number} worker process{'es' if self._number > 1 else ''}"
+
     def prepare(self) -> PreparedJob:
         """Start the workers, and let one of them prepare the job.
 
@@ -82,7 +87,7 @@ class WorkerPool:
         BatchInferenceError, OSError
             Whatever it raised.
         """
-        self._supervisor.start(self.number)
+        self._supervisor.start(self._number)
         for _ in self._supervisor.run():
             pass  # there are no receipts yet
         return self._rows.job
@@ -95,7 +100,7 @@ class WorkerPool:
     def adopt(self, job: PreparedJob) -> None:
         """Start the workers with a job that was prepared before."""
         self._rows.adopt(job)
-        self._supervisor.start(self.number)
+        self._supervisor.start(self._number)
 
     def engine(self, spec: JobSpec) -> Engine:
         """Return the workers as an engine for a job that they have prepared, or adopted."""

@@ -39,7 +39,6 @@ class LightGBMFlavor(Flavor):
     formats = (TEXT,)
     extra = None
     packages = ("lightgbm",)
-    releases_gil = True  # its library is called by ctypes.cdll, which releases it (Python, "ctypes"); measured, too
 
     def recognise(self, path: Path, head: bytes) -> ModelFormat | None:  # noqa: ARG002  # any name will do
         """Recognise the text by its first line, whatever the file is called.

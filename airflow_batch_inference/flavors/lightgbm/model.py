@@ -45,6 +45,7 @@ class LightGBMModel(OnePass):
     """How many numbers a row's prediction has."""
     classes: tuple[int, ...] | None = None
     takes_lists: ClassVar[bool] = False
+    releases_gil: ClassVar[bool] = True  # called by ctypes.cdll; readers share the booster's lock (c_api.cpp)
     output_names: tuple[str, ...] | None = None
 
     @property

@@ -58,7 +58,6 @@ class OnnxFlavor(Flavor):
     formats = (FILE, FOLDER)
     extra = "onnx"
     packages = ("onnx", "onnxruntime", "onnxruntime-gpu")
-    releases_gil = True  # InferenceSession.run does; measured: another thread goes on within a call of seconds
 
     def recognise(self, path: Path, head: bytes) -> ModelFormat | None:
         """Recognise the name with the first fields of the message, or a folder with one such file at its top."""

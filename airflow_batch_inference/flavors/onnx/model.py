@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -41,6 +41,7 @@ class OnnxModel(TensorModel):
     """The names of those that ``predict`` returns."""
     methods: tuple[str, ...]
     classes: tuple[str | int, ...] | None = None
+    releases_gil: ClassVar[bool] = True  # InferenceSession.run may be called by several threads, and lets others go on
 
     @property
     def tensor(self) -> OnlyTensor | None:

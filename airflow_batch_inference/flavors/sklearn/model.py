@@ -12,6 +12,7 @@ from airflow_batch_inference.exceptions import ModelLoadError
 from airflow_batch_inference.flavors.base import LoadedModel, require_method
 from airflow_batch_inference.flavors.frames import has_large_integers, in_one_form
 from airflow_batch_inference.flavors.keywords import require_taken
+from airflow_batch_inference.flavors.sklearn.gil import releases_gil
 from airflow_batch_inference.flavors.sklearn.inputs import EstimatorInputs, estimator_inputs
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class SklearnModel(LoadedModel):
     takes_lists: ClassVar[bool] = False
     tells_forms: bool = False
     """Whether a step could tell 270 from 270.0."""
+    releases_gil: bool = False
+    """Whether all of its steps are known to (:mod:`~.gil`)."""
     classes: tuple[Label, ...] | None = None
     output_names: tuple[str, ...] | None = None
 
@@ -122,6 +125,7 @@ def describe(estimator: object, options: Mapping[str, Any] | None = None) -> Skl
         versions=_versions(estimator),
         classes=_classes(estimator),
         tells_forms=_tells_forms(estimator),
+        releases_gil=releases_gil(estimator),
     )
 
 

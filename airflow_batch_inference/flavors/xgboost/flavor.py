@@ -54,7 +54,6 @@ class XGBoostFlavor(Flavor):
     formats = (JSON, UBJ)
     extra = "xgboost"
     packages = ("xgboost",)
-    releases_gil = True  # its library is called by ctypes.cdll, which releases it (Python, "ctypes"); measured, too
 
     def recognise(self, path: Path, head: bytes) -> ModelFormat | None:  # noqa: ARG002  # any name will do
         """Recognise an object whose first key is ``learner``, whatever the file is called.
@@ -132,6 +131,7 @@ def _describe(xgboost: ModuleType, booster: Any, options: Mapping[str, Any]) -> 
         framework=xgboost,
         objective=objective,
         is_linear=is_linear,
+        releases_gil=not is_linear,
         iteration_range=(0, 0) if is_linear else _iterations(booster),
         categories=categories,
         types=types,

@@ -48,6 +48,8 @@ class XGBoostModel(OnePass):
     methods: tuple[str, ...]
     versions: Mapping[str, str]
     takes_lists: ClassVar[bool] = False
+    releases_gil: bool = False
+    """Of trees only: XGBoost says that a linear booster may not predict in several threads."""
     outputs: int = 1
     """How many numbers a row's raw score has."""
     missing: float = math.nan

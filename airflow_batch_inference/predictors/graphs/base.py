@@ -82,6 +82,11 @@ class ModelGraph(ABC):
         """Whether another process can load all models."""
         return all(source.is_serializable for source in self.sources())
 
+    @property
+    def is_from_files(self) -> bool:
+        """Whether no model is a function, or was given in memory only."""
+        return all(source.is_from_file for source in self.sources())
+
     @abstractmethod
     def for_transport(self) -> Self:
         """Return it without what belongs to this process.

@@ -54,6 +54,16 @@ class ModelSource:
         """Whether another process can load it."""
         return self.function is not None or self.storage is not None
 
+    @property
+    def is_from_file(self) -> bool:
+        """Whether it is no function, and no object that only this process has."""
+        return self.function is None and self.storage is not None
+
+    @property
+    def may_share_process(self) -> bool:
+        """Whether several threads of one process may predict with it, and gain by that."""
+        return self.is_from_file and self.record.releases_gil
+
     def load(self, storage: Storage, accelerate: Accelerate = "off") -> StepModel:
         """Return the model with its record; loads it where only that was given, and scores its golden set.
 

@@ -1,0 +1,64 @@
+"""Which estimators can predict in several threads of one process side by side.
+
+scikit-learn's own estimators keep nothing of a call, and their compiled parts release Python's lock; those that work on
+Python objects (text, encoders of strings) or call functions of somebody's own hold it.
+
+Invariants: whatever is not on the list counts as holding the lock: it is scored in worker processes.
+"""
+
+from __future__ import annotations
+
+from airflow_batch_inference.flavors.sklearn.objects import reachable
+
+_RELEASING: dict[str, frozenset[str] | None] = {
+    "sklearn.linear_model": None,
+    "sklearn.tree": None,
+    "sklearn.svm": None,
+    "sklearn.ensemble": frozenset(
+        {
+            *(f"{start}{end}" for start in ("RandomForest", "ExtraTrees", "Bagging", "Voting", "Stacking", "AdaBoost")
+              for end in ("Classifier", "Regressor")),
+            *(f"{start}GradientBoosting{end}" for start in ("", "Hist") for end in ("Classifier", "Regressor")),
+        }
+    ),
+    "sklearn.neural_network": None,
+    "sklearn.naive_bayes": None,
+    "sklearn.pipeline": frozenset({"Pipeline", "FeatureUnion"}),
+    "sklearn.compose": frozenset({"ColumnTransformer"}),
+    "sklearn.calibration": frozenset({"CalibratedClassifierCV"}),
+    "sklearn.impute": frozenset({"SimpleImputer"}),
+    "sklearn.decomposition": None,
+    "sklearn.preprocessing": frozenset(
+        {"StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler", "Normalizer", "PolynomialFeatures"}
+    ),
+    "lightgbm.sklearn": None,
+    "xgboost.sklearn": None,
+}  # fmt: skip
+"""By package or module: the classes that were measured, or are of one kind with those; None: all of it."""
+
+
+def releases_gil(estimator: object) -> bool:
+    """Say whether every estimator within an estimator, at any depth, lets other threads go on while it predicts.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import FunctionTransformer, StandardScaler
+    >>> releases_gil(make_pipeline(StandardScaler(), LogisticRegression()))
+    True
+    >>> releases_gil(make_pipeline(FunctionTransformer(), LogisticRegression()))
+    False
+    """
+    return all(map(_is_known, (part for part in reachable(estimator) if hasattr(part, "get_params"))))
+
+
+def _is_known(part: object) -> bool:
+    kind = type(part)
+    if getattr(part, "booster", None) == "gblinear":
+        return False  # XGBoost: safe in several threads for other boosters only
+    package = ".".join(kind.__module__.split(".")[:2])
+    if package not in _RELEASING:
+        return False
+    names = _RELEASING[package]
+    return names is None or kind.__name__ in names
