@@ -46,7 +46,15 @@ def local(folder: Path, seed: int, scale: float) -> dict[str, Found]:
         (folder / name).mkdir()
         return Campaign(folder / name, f"file://{folder / name}/root", seed=seed)
 
-    results: dict[str, Found] = {
+    several: dict[str, Found] = {}
+    for means in ("threads", "processes"):
+        for what in ("kills", "SIGTERM", "crashes"):
+            (folder / f"{what}-{means}").mkdir()
+            one = Campaign(folder / f"{what}-{means}", f"file://{folder}/{what}-{means}/root", seed=seed, means=means)
+            number = max(1, int({"threads": 200, "processes": 40}[means] * scale))
+            run = {"kills": one.kills, "SIGTERM": one.stops}.get(what)
+            several[f"{what}, by {means}"] = run(at_least=number) if run else one.crashes(max(1, number // 5))
+    results: dict[str, Found] = several | {
         "kills, local": campaign("kills").kills(at_least=int(1000 * scale)),
         "three writers, one job": campaign("same").races(int(500 * scale), same_job=True),
         "three writers, three jobs": campaign("other").races(int(500 * scale), same_job=False),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import faulthandler
+import hashlib
 import json
 import os
 import random
@@ -12,20 +14,25 @@ import signal
 import threading
 import time
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from faulty_stores import FaultyFileSystem
+from poisoned import make_model
 
 from airflow_batch_inference.drift.baseline import make_baseline
+from airflow_batch_inference.engines.local import Resources
 from airflow_batch_inference.exceptions import BatchInferenceError, DataError
 from airflow_batch_inference.flavors.base import LoadedModel
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.jobs.request import Destination, RowPolicy, ScoringOptions, ScoringRequest
 from airflow_batch_inference.ledger.commit import latest_commit
+from airflow_batch_inference.ledger.under_way import note_uri
+from airflow_batch_inference.models.describe import ModelRequest, describe_model
+from airflow_batch_inference.models.trust import TrustRequest
 from airflow_batch_inference.predictors.graphs.chain import single_model
 from airflow_batch_inference.records import ColumnSpec, ModelRecord, PredictionSetRecord, TaskKey
 from airflow_batch_inference.storage.store import Storage
@@ -41,11 +48,15 @@ if TYPE_CHECKING:
 ROWS = 240
 PART_ROWS = 20
 BAD = (33, 34, 150)
+REFUSED, DEADLY = -3.0, -1.0
+"""Values of a that both models refuse, and that the one from a file dies of."""
 NAMES = ("a", "b")
+_STILL_THREADS = 0.8
+"""Share of the killed tries by threads after which the next one scores by threads again."""
 
 
 class Model(LoadedModel):
-    """a + 2 b, but for three rows that it refuses."""
+    """a + 2 b, but for three rows that it refuses; the model from a file (:mod:`poisoned`) does the same."""
 
     inputs = tuple(ColumnSpec(name=name, type="double") for name in NAMES)
     feature_names = NAMES
@@ -56,7 +67,7 @@ class Model(LoadedModel):
 
     def predict(self, batch: pa.Table, *, method: str = "predict", kwargs: Any = None) -> np.ndarray:
         values = batch.column("a").to_numpy()
-        if np.isin(values, BAD).any():
+        if (values == REFUSED).any():
             raise ValueError("no such leaf")
         return values + 2 * batch.column("b").to_numpy()
 
@@ -71,6 +82,7 @@ class Result:
     faults: int = 0
     resumed_parts: int = 0
     silent: int = 0
+    crashes: int = 0
     stops: int = 0
     slowest_stop_s: float = 0.0
     violations: list[str] = field(default_factory=list)
@@ -87,16 +99,22 @@ class Campaign:
         The artifact store; each disturbed job gets a folder of its own in it.
     seed
         Of all that is random.
+    means
+        Who scores, with a model from a file: ``threads`` or ``processes``; None: the task's own thread, with a model
+        that only this process has.
     """
 
-    def __init__(self, folder: Path, root: str, *, seed: int) -> None:
+    def __init__(self, folder: Path, root: str, *, seed: int, means: str | None = None) -> None:
         self.root = root
+        self.means = means
+        self.model = None if means is None else make_model(folder)
         self.random = random.Random(seed)
         self.result = Result(seed)
         self.storage = Storage()
         self.source = folder / "in"
         self.source.mkdir(exist_ok=True)
         rows = np.arange(float(ROWS))
+        rows[list(BAD)] = REFUSED
         for name, part in (("1", rows[:100]), ("2", rows[100:])):
             table = pa.table({"a": part, "b": np.ones(len(part)), "key": [f"k{row:.0f}" for row in part]})
             pq.write_table(table, self.source / f"{name}.parquet", write_page_checksum=True)
@@ -114,9 +132,16 @@ class Campaign:
         batch_id: str = "b",
         task: TaskKey = TaskKey(dag_id="d", run_id="r", task_id="t"),  # noqa: B008  # never changed
         stopped: Callable[[], bool] = lambda: False,
+        source: Path | None = None,
+        means: str | None = None,
+        rejects: int = len(BAD),
     ) -> tuple[str, PredictionSetRecord]:
         """Score as one try of one task would."""
-        model = Model()
+        model, models = Model(), None
+        if self.model is not None:
+            trust = TrustRequest(sha256=hashlib.sha256(self.model.read_bytes()).hexdigest())
+            _, described = describe_model(ModelRequest(model_uri=str(self.model), trust=trust), storage=Storage())
+            models = single_model(replace(described, baseline_uri="file:///baseline"), storage=Storage())
         record = ModelRecord(
             name="fake", model_uri="file:///m", conn_id=None, sha256="5" * 64, size_bytes=1, flavor="fake",
             format="fake", trust="data", trusted_types=(), trusted_by=None, load_options={}, classes=None,
@@ -124,14 +149,19 @@ class Campaign:
             baseline_uri="file:///baseline", golden_uri=None, tag=None,
         )  # fmt: skip
         request = ScoringRequest(
-            models=single_model(record, model=model), dataset=str(self.source), options=ScoringOptions(),
+            models=models or single_model(record, model=model),
+            dataset=str(source or self.source), options=ScoringOptions(),
             destination=Destination(
                 root=root, task=task, attempt=attempt,
                 try_id=f"{int(attempt):06d}", batch_id=batch_id,
             ),
-            policy=RowPolicy(error_threshold=len(BAD)), rows_per_batch=7, baseline=self.baseline,
+            policy=RowPolicy(error_threshold=rejects), rows_per_batch=7, baseline=self.baseline,
         )  # fmt: skip
-        return score_dataset(request, storage=storage or self.storage, data_storage=Storage(), stopped=stopped)
+        asked = means or self.means or "auto"
+        resources = Resources(means=asked, max_workers=2, isolate=asked == "processes")
+        return score_dataset(
+            request, storage=storage or self.storage, data_storage=Storage(), stopped=stopped, resources=resources
+        )
 
     def folder(self, root: str) -> str:
         return Destination(
@@ -174,6 +204,8 @@ class Campaign:
             root = f"{self.root}/{job}"
             for attempt in range(1, 100):
                 before = self._receipts(root)
+                if self.means == "threads" and self.random.random() < _STILL_THREADS:
+                    self._forget_death(root)
                 done = self._killed_try(root, attempt, longest)
                 self.check(root, f"job {job}, try {attempt}", must_exist=done)
                 if done:
@@ -181,6 +213,49 @@ class Campaign:
                     self._check_nothing_left(root, job)
                     break
         return self.result
+
+    def _forget_death(self, root: str) -> None:
+        """Let the next try score by threads again: after a death it would by worker processes."""
+        with contextlib.suppress(FileNotFoundError, BatchInferenceError):
+            self.storage.remove(note_uri(self.folder(root)))
+
+    def crashes(self, times: int) -> Result:
+        """Let some rows crash the model's native code: the retry sets them aside, with the bytes of an isolated run."""
+        for number in range(times):
+            root, source = f"{self.root}/crash-{number}", self.source.parent / f"crash-{number}"
+            shutil.copytree(self.source, source)
+            deadly = sorted(self.random.sample(sorted(set(range(1, 100)) - set(BAD)), self.random.choice((1, 2))))
+            table = pq.read_table(source / "1.parquet")
+            a = table["a"].to_numpy().copy()
+            a[deadly] = DEADLY
+            pq.write_table(table.set_column(0, "a", pa.array(a)), source / "1.parquet", write_page_checksum=True)
+            some = {"source": source, "rejects": len(BAD) + len(deadly)}
+            expected = self.run(f"{root}-isolated", "1", means="processes", **some)[1]
+            codes = [self._crashing_try(root, str(attempt), **some) for attempt in (1, 2)]
+            if codes != ([-signal.SIGSEGV, 0] if self.means == "threads" else [0, 0]):
+                self.result.violations.append(f"crash {number}: exit codes {codes}")
+                continue
+            self.result.crashes += 1
+            _, uri = latest_commit(self.folder(root), self.storage)
+            record = verify(str(uri), self.storage).record
+            same = [part.sha256 for part in record.parts] == [part.sha256 for part in expected.parts]
+            if not same or record.certificate != expected.certificate or record.rows_rejected != some["rejects"]:
+                self.result.violations.append(f"crash {number}: rows {deadly}: {record.certificate}")
+        return self.result
+
+    def _crashing_try(self, root: str, attempt: str, **options: Any) -> int:
+        """Return how a try in a process of its own ended."""
+        self.result.runs += 1
+        child = os.fork()
+        if child == 0:
+            faulthandler.disable()  # it is meant to crash
+            code = 1
+            try:
+                self.run(root, attempt, **options)
+                code = 0
+            finally:
+                os._exit(code)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
     def _check_nothing_left(self, root: str, job: int) -> None:
         """Every file is a note, a commit, or named by one: what the killed tries left was swept."""

@@ -45,6 +45,34 @@ def test_kills_at_any_moment(tmp_path, store, at_least):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("means", "at_least"), [("threads", 40), ("processes", 4)])
+def test_kills_while_several_score(tmp_path, means, at_least):
+    result = Campaign(tmp_path, f"file://{tmp_path}/root", seed=SEED, means=means).kills(at_least=at_least)
+    print(result)
+    assert result.violations == []
+    assert result.kills >= at_least
+    assert result.resumed_parts > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("means", "at_least"), [("threads", 8), ("processes", 2)])
+def test_stops_while_several_score(tmp_path, means, at_least):
+    result = Campaign(tmp_path, f"file://{tmp_path}/root", seed=SEED, means=means).stops(at_least=at_least)
+    print(result)
+    assert result.violations == []
+    assert result.slowest_stop_s < 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("means", "times"), [("threads", 2), ("processes", 1)])
+def test_crashes_of_the_models_native_code(tmp_path, means, times):
+    result = Campaign(tmp_path, f"file://{tmp_path}/root", seed=SEED, means=means).crashes(times)
+    print(result)
+    assert result.violations == []
+    assert result.crashes == times
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("same_job", [True, False], ids=["one job", "three jobs"])
 @pytest.mark.parametrize(("store", "times"), [("file", 50), ("s3", 8)], indirect=["store"])
 def test_three_writers_at_once(tmp_path, store, times, same_job):

@@ -84,7 +84,7 @@ def score(bench, monkeypatch):
         request = replace(bench.request(source, models=single_model(record, storage=bench.storage)), **changes)
         return score_dataset(
             request, storage=bench.storage, stopped=stopped,
-            resources=Resources(max_workers=workers, timeout_s=timeout_s),
+            resources=Resources(max_workers=workers, timeout_s=timeout_s, means="processes"),
         )  # fmt: skip
 
     return run
