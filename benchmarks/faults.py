@@ -28,7 +28,8 @@ import fsspec
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "support"))
 import mutated_boosters
-from campaign import Campaign, Result, describe, on_full_disk
+from campaign import Campaign, describe, on_full_disk
+from campaign_runs import Result
 from faulty_stores import FaultyFileSystem, FaultyS3
 from publishing_campaign import SHAPES, Outcome, PublishingCampaign, all_races
 from rewrites import Result as RewriteResult

@@ -126,6 +126,8 @@ def choose_crew(request: ScoringRequest | None, parts: int, resources: Resources
     resources
         What it may use.
     """
+    if request is not None and not request.models.is_serializable:
+        return Crew()  # only the caller's own thread has them
     most = resources.most(parts)
     is_apart = resources.needs_processes or (request is not None and default_limit(request) is not None)
     if not is_apart and resources.means != "processes":

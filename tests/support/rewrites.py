@@ -19,7 +19,7 @@ import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from campaign import PART_ROWS, Model
+from campaign_runs import PART_ROWS, Model
 from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_batch_inference.exceptions import BatchInferenceError

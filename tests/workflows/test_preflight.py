@@ -13,6 +13,7 @@ import pytest
 from airflow_batch_inference.engines.local import Resources
 from airflow_batch_inference.exceptions import UntrustedModelError
 from airflow_batch_inference.jobs.request import RowPolicy
+from airflow_batch_inference.predictors.graphs.chain import single_model
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.workflows.preflight import preflight
 
@@ -83,9 +84,11 @@ def test_many_rows_take_longer_than_few(tried, bench):
     assert second.estimate.low_s > first.estimate.low_s
 
 
-def test_workers_are_said_and_their_memory_counts(tried, dataset):
+def test_workers_are_said_and_their_memory_counts(tried, dataset, bench):
     alone = tried(dataset)
-    several = tried(dataset, resources=Resources(isolate=True, max_memory=1_000_000))
+    model = bench.request(dataset).models.first
+    from_file = single_model(model.record, model=model.model, storage=bench.storage)
+    several = tried(dataset, models=from_file, resources=Resources(isolate=True, max_memory=1_000_000))
     assert several.workers == 1
     assert several.estimate.memory_bytes > 1.5 * alone.estimate.memory_bytes
     assert several.is_ready

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from airflow_batch_inference.engines.base import EngineCapabilities
-from airflow_batch_inference.engines.local import InProcessSession, Resources
+from airflow_batch_inference.engines.local import Resources, TaskSession
 from airflow_batch_inference.exceptions import ConfigurationError, EngineError
 from airflow_batch_inference.jobs import open_job, plan
 from airflow_batch_inference.jobs.open_job import score_part
@@ -136,7 +136,7 @@ def test_parts_of_a_kernel_that_was_found_wrong_elsewhere_are_not_committed(benc
 
 
 def test_a_value_without_a_description_is_no_reason_to_score_in_the_task(bench, ask, monkeypatch):
-    monkeypatch.setattr(InProcessSession, "prepare", None)
+    monkeypatch.setattr(TaskSession, "prepare", None)
     asked = ask(predict_kwargs={"num_iteration": np.int64(3)})
     _, record = score_dataset(asked, storage=bench.storage, resources=Resources(isolate=True))
     assert record.rows_out == 10 * PARTS
