@@ -1,7 +1,8 @@
 """Which estimators can predict in several threads of one process side by side.
 
-scikit-learn's own estimators keep nothing of a call, and their compiled parts release Python's lock; those that work on
-Python objects (text, encoders of strings) or call functions of somebody's own hold it.
+scikit-learn's own estimators keep nothing of a call, and most of their compiled parts release Python's lock. Those that
+work on Python objects (text, encoders of strings) or call functions of somebody's own hold it; so do gradient boosting
+(but for the histogram-based one), naive Bayes and networks, by and large.
 
 Invariants: whatever is not on the list counts as holding the lock: it is scored in worker processes.
 """
@@ -15,14 +16,11 @@ _RELEASING: dict[str, frozenset[str] | None] = {
     "sklearn.tree": None,
     "sklearn.svm": None,
     "sklearn.ensemble": frozenset(
-        {
-            *(f"{start}{end}" for start in ("RandomForest", "ExtraTrees", "Bagging", "Voting", "Stacking", "AdaBoost")
-              for end in ("Classifier", "Regressor")),
-            *(f"{start}GradientBoosting{end}" for start in ("", "Hist") for end in ("Classifier", "Regressor")),
-        }
+        f"{start}{end}"
+        for start in ("RandomForest", "ExtraTrees", "Bagging", "Voting", "Stacking", "HistGradientBoosting")
+        for end in ("Classifier", "Regressor")
     ),
-    "sklearn.neural_network": None,
-    "sklearn.naive_bayes": None,
+    "sklearn.neighbors": frozenset({"KNeighborsClassifier", "KNeighborsRegressor"}),
     "sklearn.pipeline": frozenset({"Pipeline", "FeatureUnion"}),
     "sklearn.compose": frozenset({"ColumnTransformer"}),
     "sklearn.calibration": frozenset({"CalibratedClassifierCV"}),
@@ -33,7 +31,7 @@ _RELEASING: dict[str, frozenset[str] | None] = {
     ),
     "lightgbm.sklearn": None,
     "xgboost.sklearn": None,
-}  # fmt: skip
+}
 """By package or module: the classes that were measured, or are of one kind with those; None: all of it."""
 
 
