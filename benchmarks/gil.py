@@ -11,8 +11,8 @@ columns are medians of the rounds.
   in which a thread could run but had to wait for a core are left out (/proc/self/task/*/schedstat), so that another
   load of the machine changes little; what two cores of one machine take from each other, the processes show as well.
 - "CPU": the processor seconds that two threads take for twice the work, against twice those of one.
-- "GIL held": the share of the time of one thread's predict in which the interpreter's lock is held, and any other thread
-  of Python held up: looked at from outside, a thousand times a second (gil_lock.py).
+- "GIL held": the share of the time of one thread's predict in which the interpreter's lock is held, and any other
+  thread of Python held up: looked at from outside, a thousand times a second (gil_lock.py).
 - "declared": what the flavor (or the model, where it knows better) says as ``releases_gil``.
 """
 

@@ -127,15 +127,16 @@ def first_line(case: Case, runs: Runs) -> str:
     seconds = sorted((median(runs[contender], "seconds"), contender) for contender in contenders(runs))
     (least, first), (then, second) = seconds[:2]
     cells = [first, f"{least:.2f}", second, f"{then / least:.2f}"]
+    cpu, sparing = min((median(runs[contender], "cpu"), contender) for contender in contenders(runs))
+    against = ["-"] * 4
     if OURS in runs:
         rounds = list(zip(*(runs[contender] for contender in contenders(runs)), strict=True))
         place = contenders(runs).index(OURS)
         won = sum(turn[place].seconds == min(one.seconds for one in turn) for turn in rounds)
         own = median(runs[OURS], "seconds")
         script = f"{median(runs[SCRIPT], 'seconds') / own:.2f}" if SCRIPT in runs else "-"
-        cells += [f"{own / least:.2f}", f"{won} of {len(rounds)}", script]
-    else:
-        cells += ["-", "-", "-"]
+        against = [f"{own / least:.2f}", f"{won} of {len(rounds)}", script, f"{median(runs[OURS], 'cpu') / cpu:.2f}"]
+    cells += [*against[:3], sparing, f"{cpu:.2f}", against[3]]
     return f"{case.cells} | {' | '.join(cells)} |"
 
 
