@@ -30,6 +30,7 @@ ROW_BYTES = 8 * 16
 BATCH = 10
 SCRIPT = """
 import hashlib
+import os
 
 import numpy as np
 import pandas as pd
