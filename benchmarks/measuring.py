@@ -174,14 +174,14 @@ def _pss_mb(process: int) -> float:
     return 0.0  # it has just ended
 
 
-def descendants() -> list[int]:
-    """Return the processes below this one: a command's and whatever it started."""
+def descendants(*, ended: bool = False) -> list[int]:
+    """Return the processes below this one: a command's and whatever it started; also those not yet waited for."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
             with contextlib.suppress(OSError):
                 state, parent = _stat(int(entry.name))[:2]
-                if state != "Z":
+                if ended or state != "Z":
                     children.setdefault(int(parent), []).append(int(entry.name))
     found: list[int] = []
     waiting = [os.getpid()]
@@ -193,17 +193,18 @@ def descendants() -> list[int]:
 
 
 def end_descendants() -> None:
-    """End what a command has left behind."""
+    """End what a command has left behind, and wait for all of it: what it computed would count as the next one's."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         deadline = time.monotonic() + 10
         for process in descendants():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, number)
-        while descendants() and time.monotonic() < deadline:
+        # One of many threads is to be waited for only when all of them have ended.
+        while descendants(ended=True) and time.monotonic() < deadline:
+            with contextlib.suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
             time.sleep(0.05)
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
 
 
 @contextlib.contextmanager
