@@ -69,7 +69,7 @@ docs: $(DOCS)/.installed ## build the documentation's site into build/site
 	@echo "Read it: build/site/index.html (with its search: $(DOCS)/bin/python -m http.server --bind 127.0.0.1 --directory build/site)"
 
 benchmark: $(INSTALLED) ## rows per second and peak memory against the plain pandas script
-	@$(BIN)/python benchmarks/compare.py --rows 1e5 1e6 --repeats 3
+	@$(BIN)/python benchmarks/compare.py --contenders ours script --tables narrow --rows 1e5 1e6
 
 TREES := airflow_batch_inference/trees
 CLANG ?= clang-19

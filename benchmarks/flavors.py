@@ -16,13 +16,12 @@ import json
 import os
 import resource
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import measuring
 import numpy as np
 import pyarrow as pa
 
@@ -214,11 +213,8 @@ def main() -> None:
             found: dict[str, list[dict[str, Any]]] = {"own": [], "ours": []}
             for _ in range(arguments.repeats):
                 for side, results in found.items():
-                    command = [sys.executable, __file__, "--run", name, side, str(path), json.dumps(options)]
-                    done = subprocess.run(
-                        [*command, str(int(arguments.rows))], capture_output=True, text=True, check=True
-                    )
-                    results.append(json.loads(done.stdout.splitlines()[-1]))
+                    given = [name, side, str(path), json.dumps(options), str(int(arguments.rows))]
+                    results.append(measuring.run_again(__file__, "--run", *given).told)
         np.testing.assert_allclose(found["own"][0]["first"], found["ours"][0]["first"], rtol=1e-5)
         np.testing.assert_allclose(found["own"][0]["sum"], found["ours"][0]["sum"], rtol=1e-5)
         own_s, ours_s = (statistics.median(each["seconds"] for each in found[side]) for side in found)

@@ -1,8 +1,8 @@
-"""The limits of compare.py: decoding alone, predicting alone and encoding alone, on all cores.
+"""The limits of compare.py, for its narrow table: decoding alone, predicting alone and encoding alone, on all cores.
 
 Each core has half of the values, in a process or a thread of its own; the clock starts when all are ready. Decoding is
 split by columns, which halves it for any number of row groups. Predicting and encoding go round a block of up to
-`workload.CHUNK` rows of the file, so that memory does not limit the number of rows.
+`tables.NARROW.chunk` rows of the file, so that memory does not limit the number of rows.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import peers
+import tables
 import workload
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _predict(_core: int, model: Path, data: Path, _path: Path) -> Callable[[], N
 
     rows, block = _block(data)
     # Each in the form that it takes fastest, made before the clock starts.
-    if model.suffix == ".txt":
+    if workload.is_booster(str(model)):
         values: Any = np.ascontiguousarray(block.to_pandas().to_numpy())
         batches = [values[start : start + peers.BATCH_ROWS] for start in range(0, len(values), peers.BATCH_ROWS)]
     else:
@@ -82,7 +83,7 @@ def _predict(_core: int, model: Path, data: Path, _path: Path) -> Callable[[], N
             pd.DataFrame(values.iloc[start : start + peers.BATCH_ROWS].to_numpy(copy=True), columns=values.columns)
             for start in range(0, len(values), peers.BATCH_ROWS)
         ]
-    predict = peers.load(str(model)).predict
+    predict = workload.load(str(model)).predict
     predict(batches[0][:100])
 
     def work() -> None:
@@ -96,7 +97,7 @@ def _encode(_core: int, model: Path, data: Path, path: Path) -> Callable[[], Non
     from airflow_batch_inference.formats.writers import PartWriter
 
     rows, block = _block(data)
-    block = peers.with_prediction(block, str(model)).combine_chunks()
+    block = workload.with_prediction(block, str(model)).combine_chunks()
     groups = [block.slice(start, GROUP_ROWS).combine_chunks() for start in range(0, len(block), GROUP_ROWS)]
 
     def work() -> None:
@@ -113,7 +114,7 @@ def _block(data: Path) -> tuple[int, Any]:
 
     file = pq.ParquetFile(data)
     rows = file.metadata.num_rows // peers.CORES
-    return rows, file.read_row_group(0, use_threads=False).slice(0, min(rows, workload.CHUNK))
+    return rows, file.read_row_group(0, use_threads=False).slice(0, min(rows, tables.NARROW.chunk))
 
 
 def _around(rows: int, batches: list[Any]) -> Iterator[tuple[int, Any]]:

@@ -7,7 +7,6 @@ one folder of files where the framework writes in parallel. All but the plain sc
 
 from __future__ import annotations
 
-import functools
 import os
 import secrets
 import sys
@@ -15,35 +14,14 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 import workload
+from workload import LABEL, import_model_library, is_booster, with_prediction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-LABEL = "predicted_label"
 BATCH_ROWS = 65_536
 CORES = 2
-
-
-@functools.cache
-def load(model: str) -> Any:  # noqa: ANN401  # a Booster or an estimator
-    """Load a model, once a process."""
-    if model.endswith(".txt"):
-        import lightgbm
-
-        return lightgbm.Booster(model_file=model)
-    import joblib
-
-    return joblib.load(model)
-
-
-def import_model_library(model: Path) -> None:
-    """Import what predicting needs, so that it counts as start."""
-    if model.suffix == ".txt":
-        import lightgbm  # noqa: F401
-    else:
-        import sklearn.linear_model
-        import sklearn.tree  # noqa: F401
 
 
 def plain_script(model: Path, data: Path, target: Path, started: Callable[[], None]) -> None:
@@ -96,15 +74,8 @@ def one_thread_a_task() -> None:
     os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
 
 
-def with_prediction(batch: Any, model: str) -> Any:  # noqa: ANN401  # an Arrow table or record batch
-    """Append the prediction; Ray's own pandas batches have Arrow types, which LightGBM refuses."""
-    import pyarrow as pa
-
-    return batch.append_column(LABEL, pa.array(load(model).predict(batch.to_pandas())))
-
-
 def spark(model: Path, data: Path, target: Path, started: Callable[[], None]) -> None:
-    """Run mapInPandas on local[2], with a driver of 8 GB."""
+    """Run mapInArrow on local[2], with a driver of 8 GB."""
     one_thread_a_task()
     os.environ.update(PYSPARK_PYTHON=sys.executable, SPARK_LOCAL_IP="127.0.0.1")
     from pyspark.sql import SparkSession
@@ -114,6 +85,8 @@ def spark(model: Path, data: Path, target: Path, started: Callable[[], None]) ->
         "spark.ui.enabled": "false",
         "spark.local.dir": str(target),
         "spark.sql.execution.arrow.maxRecordsPerBatch": BATCH_ROWS,
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.parquet.compression.codec": "zstd",
         "spark.hadoop.parquet.compression.codec.zstd.level": 1,
         "spark.hadoop.parquet.enable.dictionary": "false",
@@ -125,13 +98,13 @@ def spark(model: Path, data: Path, target: Path, started: Callable[[], None]) ->
     started()
     frame = session.read.parquet(str(data))
     fields = [f"{name} {kind}" for name, kind in frame.dtypes]
-    label = f"{LABEL} {'double' if model.suffix == '.txt' else 'bigint'}"
+    label = f"{LABEL} {'double' if is_booster(str(model)) else 'bigint'}"
 
-    def predict(batches: Iterator[Any]) -> Iterator[Any]:
+    def predict(batches: Iterable[Any]) -> Iterator[Any]:
         for batch in batches:
-            yield batch.assign(**{LABEL: load(str(model)).predict(batch)})
+            yield with_prediction(batch, str(model))
 
-    scored = frame.mapInPandas(predict, ", ".join([*fields, label]))
+    scored = frame.mapInArrow(predict, ", ".join([*fields, label]))
     scored.write.parquet(str(target / "predictions"))
     session.stop()
 
@@ -142,13 +115,16 @@ def polars(model: Path, data: Path, target: Path, started: Callable[[], None]) -
 
     import_model_library(model)
     started()
-    is_text = model.suffix == ".txt"
+    name, has_names = str(model), bool(workload.inputs(str(model)).columns)
 
     def predict(batch: pl.DataFrame) -> pl.DataFrame:
-        values = batch.to_numpy() if is_text else batch  # scikit-learn takes the frame, LightGBM an array
-        return batch.with_columns(pl.Series(LABEL, load(str(model)).predict(values)))
+        if has_names:
+            values = workload.predict(batch.select(workload.inputs(name).columns).to_pandas(), name)
+        else:  # scikit-learn takes the frame, LightGBM an array
+            values = workload.load(name).predict(batch.to_numpy() if is_booster(name) else batch)
+        return batch.with_columns(pl.Series(LABEL, values))
 
-    schema = {**pl.read_parquet_schema(data), LABEL: pl.Float64 if is_text else pl.Int64}
+    schema = {**pl.read_parquet_schema(data), LABEL: pl.Float64 if is_booster(name) else pl.Int64}
     scored = pl.scan_parquet(data).map_batches(predict, schema=schema, streamable=True)
     scored.sink_parquet(target / "predictions.parquet", compression="zstd", compression_level=1)
 
@@ -161,9 +137,10 @@ def duckdb(model: Path, data: Path, target: Path, started: Callable[[], None]) -
     import_model_library(model)
     started()
     connection = db.connect()
+    connection.execute("SET TimeZone = 'UTC'")
     # DuckDB's own size of a row group; smaller batches were slower.
     batches = connection.read_parquet(str(data)).to_arrow_reader(122_880)
-    kind = pa.float64() if model.suffix == ".txt" else pa.int64()
+    kind = pa.float64() if is_booster(str(model)) else pa.int64()
     schema = batches.schema.append(pa.field(LABEL, kind))
     scored = pa.RecordBatchReader.from_batches(schema, (with_prediction(batch, str(model)) for batch in batches))
     # Another cursor: a connection has one open result.

@@ -12,12 +12,13 @@ import argparse
 import json
 import resource
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
+import measuring
+import table_models
+import tables
 import workload
 
 REFERENCE_ROWS = 100_000
@@ -28,18 +29,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--rows", type=float, default=1e6)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--models", nargs="+", default=list(workload.MODELS), choices=list(workload.MODELS))
+    parser.add_argument("--models", nargs="+", default=list(table_models.MODELS), choices=list(table_models.MODELS))
     parser.add_argument("--run", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.run:
         run_once(*arguments.run)
         return
+    measuring.adopt_orphans()
     print("| model | workers | CPU s without | with | ratio | wall s without | with | ratio |")
     print("|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
-        models = workload.make_models(Path(folder))
-        data = workload.make_data(Path(folder), int(arguments.rows))
-        reference = workload.make_data(Path(folder), REFERENCE_ROWS)
+        models = table_models.make_models(Path(folder))
+        data = tables.NARROW.make(Path(folder), int(arguments.rows))
+        reference = tables.NARROW.make(Path(folder), REFERENCE_ROWS)
         for name in arguments.models:
             for workers in ("1", "2"):
                 print(row(name, models[name], data, reference, workers, arguments.repeats), flush=True)
@@ -50,17 +52,8 @@ def row(name: str, model: Path, data: Path, reference: Path, workers: str, repea
     found: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
     for _ in range(repeats):
         for counted in (False, True):
-            command = [
-                sys.executable,
-                __file__,
-                "--run",
-                str(model),
-                str(data),
-                str(reference) if counted else "",
-                workers,
-            ]
-            out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            found[counted].append(tuple(json.loads(out.splitlines()[-1])))
+            given = [str(model), str(data), str(reference) if counted else "", workers]
+            found[counted].append(tuple(measuring.run_again(__file__, "--run", *given).told["spent"]))
     cells = []
     for place in (0, 1):
         without, counted_too = (statistics.median(run[place] for run in found[counted]) for counted in (False, True))
@@ -78,7 +71,7 @@ def run_once(model: str, data: str, reference: str, workers: str) -> None:
     with tempfile.TemporaryDirectory() as target:
         cpu, wall = spent(), time.monotonic()
         workload.ours(Path(model), Path(data), Path(target), baseline, max_workers=int(workers))
-        print(json.dumps([spent() - cpu, time.monotonic() - wall]))
+        print(json.dumps({"spent": [spent() - cpu, time.monotonic() - wall]}))
 
 
 def spent() -> float:

@@ -16,19 +16,13 @@ does other work, compare these with each other, and not the seconds.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import os
-import resource
 import shutil
 import statistics
-import subprocess
-import sys
-import tempfile
-import time
 from pathlib import Path
+from typing import Any
 
-import psutil
+import measuring
 
 SMALL_FILES = 1_000
 SMALL_SHARE = 1.5  # of the large file's bytes, all small ones together
@@ -120,43 +114,14 @@ def loop(folder: str, target: str) -> dict[str, float]:
 CONTENDERS = {"loop": loop, "ours": ours}
 
 
-def sample(process: psutil.Process, spent: dict[int, float]) -> float:
-    """Return the proportional set size of a process and its descendants, in MB; note what each has computed."""
-    total = 0
-    with contextlib.suppress(psutil.Error):
-        for each in (process, *process.children(recursive=True)):
-            with contextlib.suppress(psutil.Error):
-                total += each.memory_full_info().pss
-                times = each.cpu_times()
-                spent[each.pid] = times.user + times.system
-    return total / 1e6
-
-
-def measure(name: str, folder: Path) -> dict[str, float]:
+def measure(name: str, folder: Path) -> dict[str, Any]:
     """Run a contender in a process of its own, on one thread of BLAS a process."""
-    target = Path(tempfile.mkdtemp(dir=folder))
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    started = time.monotonic()
-    child = subprocess.Popen(
-        [sys.executable, __file__, "--child", name, str(folder), str(target)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
-    peak, spent = 0.0, dict[int, float]()
-    watched = psutil.Process(child.pid)
-    while child.poll() is None:
-        peak = max(peak, sample(watched, spent))
-        time.sleep(0.25)
-    seconds = time.monotonic() - started
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    told = json.loads(child.stdout.read().splitlines()[-1]) if child.stdout and child.returncode == 0 else {}
-    lines = (target / "predictions.csv").read_bytes()
-    shutil.rmtree(target)
-    os.sync()
-    return {"seconds": seconds, "cpu": cpu, "busiest": max(spent.values()), "peak": peak, "bytes": lines, **told}
+    with measuring.own_folder(folder) as target:
+        environment = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        run = measuring.run_again(__file__, "--child", name, str(folder), str(target), environment=environment)
+        written = (target / "predictions.csv").read_bytes()
+    found = {"seconds": run.seconds, "cpu": run.cpu, "busiest": run.busiest, "peak": run.peak_mb}
+    return {**found, "bytes": written, **run.told}
 
 
 def main() -> None:
@@ -170,11 +135,11 @@ def main() -> None:
         name, folder, target = arguments.child
         print(json.dumps(CONTENDERS[name](folder, target)))
         return
-    folder = Path(tempfile.mkdtemp(prefix="benchmark-", dir=os.environ.get("BENCHMARK_FOLDER")))
-    try:
+    measuring.adopt_orphans()
+    with measuring.benchmark_folder() as folder:
         data = make_files(folder, arguments.megabytes)
         input_rows = sum(path.stat().st_size for path in data.iterdir()) / ROW_BYTES
-        runs: dict[str, list[dict[str, float]]] = {name: [] for name in CONTENDERS}
+        runs: dict[str, list[dict[str, Any]]] = {name: [] for name in CONTENDERS}
         for number in range(arguments.repeats):
             for name, done in runs.items():
                 done.append(measure(name, folder))
@@ -193,8 +158,6 @@ def main() -> None:
             print(
                 f"| {name} | {seconds:.1f} | {cpu:.1f} | {busiest:.1f} | {rate} | {peak:.0f} | {base / seconds:.2f} |"
             )
-    finally:
-        shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

@@ -14,12 +14,12 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
 from pathlib import Path
 
+import measuring
+import table_models
+import tables
 import workload
 
 LARGE_ROWS = 6_250_000  # 1 GB of 20 doubles
@@ -32,46 +32,40 @@ def make_files(folder: Path) -> Path:
     """Write the files; the large one comes last, when the small ones are done: the worst case."""
     data = folder / "in"
     data.mkdir()
-    small = workload.make_data(folder, SMALL_ROWS)
+    small = tables.NARROW.make(folder, SMALL_ROWS)
     for number in range(SMALL_FILES):
         shutil.copy(small, data / f"{number:02d}.parquet")
-    workload.make_data(folder, LARGE_ROWS).rename(data / "99.parquet")
+    tables.NARROW.make(folder, LARGE_ROWS).rename(data / "99.parquet")
     return data
 
 
 def child(model: str, data: str, cores: str) -> None:
     """Score on so many cores in this process, and print the seconds."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(cores)])
-    target = Path(tempfile.mkdtemp(dir=Path(data).parent))
-    try:
+    with measuring.own_folder(Path(data).parent) as target:
         started = time.monotonic()
         record = workload.ours(Path(model), Path(data), target, max_workers=int(cores), isolate=True)
         print(json.dumps({"score": record.seconds["score"], "whole": time.monotonic() - started}))
-    finally:
-        shutil.rmtree(target)
-        os.sync()
 
 
 def measure(model: Path, data: Path, cores: int) -> dict[str, float]:
     """Run in a process of its own."""
-    command = [sys.executable, __file__, "--child", str(model), str(data), str(cores)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    return measuring.run_again(__file__, "--child", str(model), str(data), str(cores)).told
 
 
 def main() -> None:
     """Parse the command line, measure, print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--models", nargs="+", choices=workload.MODELS, default=["lightgbm"])
+    parser.add_argument("--models", nargs="+", choices=table_models.MODELS, default=["lightgbm"])
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
         child(*arguments.child)
         return
-    folder = Path(tempfile.mkdtemp(prefix="benchmark-", dir=os.environ.get("BENCHMARK_FOLDER")))
-    try:
-        models = workload.make_models(folder)
+    measuring.adopt_orphans()
+    with measuring.benchmark_folder() as folder:
+        models = table_models.make_models(folder)
         data = make_files(folder)
         print("| model | cores | seconds (median) | with start | speed-up | time / ideal |")
         print("|---|---|---|---|---|---|")
@@ -89,8 +83,6 @@ def main() -> None:
                     f" {seconds / (one / cores):.2f} |",
                     flush=True,
                 )
-    finally:
-        shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

@@ -1,68 +1,37 @@
-"""What the benchmarks score: the data, the models, the plain pandas script, and our own job."""
+"""What the benchmarks do with a table and a model: the plain pandas script, our own job, and what others need of both.
+
+Imported by the peers' interpreter too, which has nothing of this package.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import functools
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from airflow_batch_inference.records import BaselineRecord, PredictionSetRecord
 
-FEATURES = 20
-CHUNK = 500_000
-MODELS = {"lightgbm": "lightgbm.txt", "logistic regression": "logistic.joblib", "decision tree": "tree.joblib"}
+LABEL = "predicted_label"
 
 
-def make_data(folder: Path, rows: int) -> Path:
-    """Write `rows` x 20 float64 as one Parquet file, in chunks."""
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a model takes.
 
-    path = folder / f"{rows}.parquet"
-    if path.exists():
-        return path
-    rng = np.random.default_rng(0)
-    names = [f"f{i:02d}" for i in range(FEATURES)]
-    schema = pa.schema([(name, pa.float64()) for name in names])
-    with pq.ParquetWriter(path, schema, use_dictionary=False) as writer:
-        for start in range(0, rows, CHUNK):
-            block = rng.normal(size=(FEATURES, min(CHUNK, rows - start)))
-            writer.write_table(pa.table(list(block), schema=schema))
-    return path
+    Attributes
+    ----------
+    columns
+        Their names; empty: all columns of the table.
+    strings, categories
+        Those that it was fitted on as pandas' strings and as categories.
+    """
 
-
-def make_models(folder: Path) -> dict[str, Path]:
-    """Train on 20,000 rows: LightGBM of 100 trees with 31 leaves, a logistic regression, a tree of depth 8."""
-    import joblib
-    import lightgbm
-    import numpy as np
-    import pandas as pd
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.tree import DecisionTreeClassifier
-
-    from airflow_batch_inference.models.describe import ModelRequest, describe_model
-    from airflow_batch_inference.models.trust import TrustRequest
-    from airflow_batch_inference.storage.digests import sha256_of
-    from airflow_batch_inference.storage.store import Storage
-
-    rng = np.random.default_rng(1)
-    names = [f"f{i:02d}" for i in range(FEATURES)]
-    x = pd.DataFrame(rng.normal(size=(20_000, FEATURES)), columns=names)
-    y = (x["f00"] + x["f01"] * x["f02"] + rng.normal(size=len(x)) > 0).astype(int)
-    paths = {name: folder / file for name, file in MODELS.items()}
-    parameters = {"objective": "binary", "num_leaves": 31, "verbose": -1, "seed": 0}
-    lightgbm.train(parameters, lightgbm.Dataset(x, y), num_boost_round=100).save_model(paths["lightgbm"])
-    joblib.dump(LogisticRegression().fit(x, y), paths["logistic regression"])
-    joblib.dump(DecisionTreeClassifier(max_depth=8, random_state=0).fit(x, y), paths["decision tree"])
-    for path in paths.values():
-        _, record = describe_model(
-            ModelRequest(model_uri=str(path), trust=TrustRequest(sha256=sha256_of(path))), storage=Storage()
-        )
-        record_path(path).write_bytes(record.to_json())
-    return paths
+    columns: tuple[str, ...] = ()
+    strings: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
 
 
 def record_path(model: Path) -> Path:
@@ -70,19 +39,77 @@ def record_path(model: Path) -> Path:
     return model.with_suffix(".record.json")
 
 
+def inputs_path(model: Path) -> Path:
+    """Return where it is written which columns a model takes."""
+    return model.with_suffix(".inputs.json")
+
+
+@functools.cache
+def inputs(model: str) -> Inputs:
+    """Read which columns a model takes."""
+    told = json.loads(inputs_path(Path(model)).read_text())
+    return Inputs(**{name: tuple(columns) for name, columns in told.items()})
+
+
+@functools.cache
+def load(model: str) -> Any:  # noqa: ANN401  # a Booster or an estimator
+    """Load a model, once a process."""
+    if is_booster(model):
+        import lightgbm
+
+        return lightgbm.Booster(model_file=model)
+    import joblib
+
+    return joblib.load(model)
+
+
+def is_booster(model: str) -> bool:
+    """Say whether a model is LightGBM's, which predicts float64, and no classifier of scikit-learn, of int64."""
+    return model.endswith(".txt")
+
+
+def import_model_library(model: Path) -> None:
+    """Import what predicting needs, so that it counts as start."""
+    if is_booster(str(model)):
+        import lightgbm  # noqa: F401
+
+        return
+    import sklearn.linear_model
+    import sklearn.tree
+
+    if inputs(str(model)).columns:
+        import sklearn.compose
+        import sklearn.impute
+        import sklearn.preprocessing  # noqa: F401
+
+
+def predict(frame: Any, model: str) -> Any:  # noqa: ANN401  # a pandas frame; an array
+    """Predict what a framework gives as pandas: strings and categories in the types that the model was fitted on."""
+    takes = inputs(model)
+    if takes.columns:
+        frame = frame[list(takes.columns)]
+        lost = {name: "str" for name in takes.strings if name in frame and frame[name].dtype == object}
+        lost |= {name: "category" for name in takes.categories if frame[name].dtype != "category"}
+        frame = frame.astype(lost)
+    return load(model).predict(frame)
+
+
+def with_prediction(batch: Any, model: str) -> Any:  # noqa: ANN401  # an Arrow table or record batch
+    """Append the prediction; Ray's own pandas batches have Arrow types, which LightGBM refuses."""
+    import pyarrow as pa
+
+    columns = inputs(model).columns
+    used = batch.select(list(columns)) if columns else batch
+    return batch.append_column(LABEL, pa.array(predict(used.to_pandas(), model)))
+
+
 def plain_script(model: Path, data: Path, target: Path) -> None:
     """Do what people write: read_parquet, predict, to_parquet."""
     import pandas as pd
 
     frame = pd.read_parquet(data)
-    if model.suffix == ".txt":
-        import lightgbm
-
-        frame["predicted_label"] = lightgbm.Booster(model_file=model).predict(frame)
-    else:
-        import joblib
-
-        frame["predicted_label"] = joblib.load(model).predict(frame)
+    columns = list(inputs(str(model)).columns)
+    frame[LABEL] = load(str(model)).predict(frame[columns] if columns else frame)
     frame.to_parquet(target / "predictions.parquet", index=False)
 
 
