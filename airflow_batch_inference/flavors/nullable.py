@@ -1,4 +1,4 @@
-"""pandas' own types for columns with nulls, apart from :mod:`~.frames` because most models are scored without pandas."""
+"""pandas' own types for columns with nulls, apart from :mod:`~.frames`: most models are scored without pandas."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def _execute(folder: Path) -> None:
 
 def _import(name: str, *about: Any, level: int = 0, **others: Any) -> Any:  # noqa: ANN401  # as Python calls it
     """Import what ``compat`` asks for, but for the packages that are not needed."""
-    if len(about) == 4:  # noqa: PLR2004  # globals, locals, fromlist, level
+    if len(about) == 4:  # globals, locals, fromlist, level
         *about, level = about  # type: ignore[assignment]
     if not level and name.partition(".")[0] in _REFUSED:
         message = f"{name} is not needed"
