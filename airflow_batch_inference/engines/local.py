@@ -22,6 +22,7 @@ from airflow_batch_inference.jobs.prepare import prepare
 from airflow_batch_inference.jobs.spec import described, resolved_store
 from airflow_batch_inference.models.process import CALL_TIMEOUT_S
 from airflow_batch_inference.models.trust import is_vouched
+from airflow_batch_inference.processes.garbage import paused_collection
 from airflow_batch_inference.processes.threads import usable_cores
 from airflow_batch_inference.storage.handover import require_serializable
 
@@ -101,7 +102,8 @@ class InProcessSession:
 
     def prepare(self) -> PreparedJob:
         """Load the models here, and predict the first rows."""
-        self.models = self.request.models.load(self.storage, self.request.accelerate)
+        with paused_collection():
+            self.models = self.request.models.load(self.storage, self.request.accelerate)
         return prepare(self.request, self.opened, self.models)
 
     def engine(self, spec: JobSpec) -> Engine:
