@@ -16,7 +16,6 @@ from airflow_batch_inference.exceptions import BatchInferenceError, Configuratio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from importlib.metadata import EntryPoints
 
 _PACKAGE = "airflow_batch_inference"
 
@@ -118,6 +117,6 @@ def _entry_points(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
 
 
 @lru_cache(maxsize=8)
-def _all_entry_points(path: tuple[str, ...]) -> EntryPoints:  # noqa: ARG001  # where they are found
+def _all_entry_points(path: tuple[str, ...]) -> Any:  # noqa: ANN401, ARG001  # of another type in Python 3.11
     """Read every package's metadata, once for a path: that takes ten milliseconds, whatever is asked for."""
     return entry_points()

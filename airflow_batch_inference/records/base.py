@@ -38,7 +38,7 @@ class Record:
         from pydantic_core import ValidationError
 
         try:
-            record: Self = decoder(cls).validate_json(data)
+            record: Self = decoder(cls).validate_json(data)  # type: ignore[arg-type]  # mypy: a generic class is no Hashable
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             place = ".".join(str(part) for part in first["loc"]) or "the document"

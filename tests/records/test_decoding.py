@@ -45,9 +45,9 @@ def example(kind: Any, chance: random.Random) -> Any:
 
 
 def places(document: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    inner = (
-        document.items() if isinstance(document, dict) else enumerate(document) if isinstance(document, list) else ()
-    )
+    if not isinstance(document, (dict, list)):
+        return [path]
+    inner = document.items() if isinstance(document, dict) else enumerate(document)
     return [path, *(place for key, value in inner for place in places(value, (*path, key)))]
 
 

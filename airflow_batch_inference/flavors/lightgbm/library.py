@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_batch_inference.flavors.base import require
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
 log = logging.getLogger(__name__)
 
@@ -96,14 +96,18 @@ def _execute(folder: Path) -> None:
     importlib.import_module(f"{PACKAGE}.basic")
 
 
-def _import(name: str, *about: Any, level: int = 0, **others: Any) -> Any:  # noqa: ANN401  # as Python calls it
-    """Import what ``compat`` asks for, but for the packages that are not needed."""
-    if len(about) == 4:  # globals, locals, fromlist, level
-        *about, level = about  # type: ignore[assignment]
+def _import(
+    name: str,
+    of: Mapping[str, object] | None = None,
+    local: Mapping[str, object] | None = None,
+    names: Sequence[str] | None = (),
+    level: int = 0,
+) -> ModuleType:
+    """Import what ``compat`` asks for, but for the packages that are not needed; Python gives all by position."""
     if not level and name.partition(".")[0] in _REFUSED:
         message = f"{name} is not needed"
         raise ImportError(message)
-    return builtins.__import__(name, *about, level=level, **others)
+    return builtins.__import__(name, of, local, names, level)
 
 
 @contextlib.contextmanager

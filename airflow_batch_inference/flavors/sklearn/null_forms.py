@@ -59,7 +59,7 @@ def known_values(steps: Iterable[FittedStep]) -> dict[Column, object]:
     return found
 
 
-def _is_missing(value: object) -> bool:
+def _is_missing(value: Any) -> bool:  # noqa: ANN401  # any category
     import pandas as pd
 
     return bool(pd.isna(value))

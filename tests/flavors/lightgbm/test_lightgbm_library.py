@@ -64,7 +64,8 @@ def test_a_version_that_is_built_in_another_way_is_imported_whole(missing, tmp_p
         (folder / name).write_text("Booster = 1\\n" if name.endswith("py") else "98.0\\n")
     sys.path.insert(0, {str(tmp_path)!r})
     from airflow_batch_inference.flavors.lightgbm.library import PACKAGE, lightgbm
-    print(lightgbm().version, lightgbm().booster.__module__, *[name for name in sys.modules if name.startswith(PACKAGE)])
+    left = [name for name in sys.modules if name.startswith(PACKAGE)]
+    print(lightgbm().version, lightgbm().booster.__module__, *left)
     """
     assert told_by(script) == ["99.0", "lightgbm"]
 
