@@ -149,3 +149,64 @@ def test_the_wheel_takes_the_example_dags_along(tmp_path):
 @pytest.mark.parametrize("module", ["workflows.score", "engines.processes.worker"])
 def test_a_job_loads_no_framework_of_its_own_accord(module):
     assert set(loaded_by(f"import airflow_batch_inference.{module}")) <= {"numpy", "pyarrow", "fsspec"}
+
+
+JOB = """
+import sys
+from airflow_batch_inference.engines.local import Resources
+from airflow_batch_inference.jobs.request import Destination, ScoringOptions, ScoringRequest
+from airflow_batch_inference.predictors.graphs.chain import single_model
+from airflow_batch_inference.records import ModelRecord, TaskKey
+from airflow_batch_inference.storage.store import Storage
+from airflow_batch_inference.workflows.score import score_dataset
+folder = sys.argv[1]
+with open(f"{folder}/record.json", "rb") as file:
+    record = ModelRecord.from_json(file.read(), where="the record")
+task = TaskKey(dag_id="d", run_id="r", task_id="t")
+request = ScoringRequest(
+    models=single_model(record, storage=Storage()), dataset=f"{folder}/in.parquet", options=ScoringOptions(),
+    destination=Destination(root=folder, task=task, attempt="1", try_id="1", batch_id="1"), alignment_check_rows=4,
+)
+score_dataset(request, storage=Storage(), resources=Resources(max_workers=1))
+print(*sys.modules)
+"""
+NEVER = {"airflow", "lark", "lightgbm", "matplotlib", "pydantic"}
+"""What no job of such models needs. scikit-learn itself imports scipy.stats, and since 1.9 pandas."""
+
+
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [
+        ("m.txt", {"joblib", "scipy.stats", "sklearn", "airflow_batch_inference.flavors.sklearn.flavor"}),
+        ("linear.joblib", {"llvmlite", "airflow_batch_inference.flavors.lightgbm.flavor"}),
+        ("tree.joblib", {"airflow_batch_inference.flavors.lightgbm.flavor"}),
+    ],
+)
+def test_a_whole_job_imports_what_its_model_needs(name, others, tmp_path):
+    import joblib
+    import lightgbm
+    import numpy as np
+    import pandas as pd
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.tree import DecisionTreeClassifier
+
+    from airflow_batch_inference.models.describe import ModelRequest, describe_model
+    from airflow_batch_inference.models.trust import TrustRequest
+    from airflow_batch_inference.storage.digests import sha256_of
+    from airflow_batch_inference.storage.store import Storage
+
+    rows = pd.DataFrame(np.random.default_rng(0).normal(size=(300, 3)), columns=["a", "b", "c"])
+    rows.to_parquet(tmp_path / "in.parquet", index=False)
+    labels, path = (rows["a"] > 0).astype(int), tmp_path / name
+    if name == "m.txt":
+        lightgbm.train({"verbose": -1}, lightgbm.Dataset(rows, labels), 3).save_model(path)
+    else:
+        kind = LogisticRegression if name == "linear.joblib" else DecisionTreeClassifier
+        joblib.dump(kind().fit(rows, labels), path)
+    asked = ModelRequest(model_uri=str(path), trust=TrustRequest(sha256=sha256_of(path)))
+    (tmp_path / "record.json").write_bytes(describe_model(asked, storage=Storage())[1].to_json())
+
+    done = subprocess.run([sys.executable, "-c", JOB, str(tmp_path)], capture_output=True, text=True, check=True)
+    imported = set(done.stdout.split())
+    assert not imported & (NEVER | others)
+    assert "airflow_batch_inference.workflows.score" in imported

@@ -3,7 +3,8 @@
 A check marks rows; what happens when it marks too many of them is its action.
 
 Invariants: a check never drops a row by itself (``quarantine`` was asked for, and sets it aside with its values), and
-its counts are of all rows that were scored.
+its counts are of all rows that were scored. The grammar of expressions is imported for the first check: most jobs have
+none.
 """
 
 from __future__ import annotations
@@ -18,8 +19,6 @@ import numpy as np
 import pyarrow as pa
 
 from airflow_batch_inference.checks.asked import asked_of, require_mapping
-from airflow_batch_inference.checks.expressions import parse_expression
-from airflow_batch_inference.checks.polars_checks import is_polars, refuse_polars
 from airflow_batch_inference.exceptions import CheckFailedError, ConfigurationError
 from airflow_batch_inference.predictors.isolation import only
 from airflow_batch_inference.predictors.scored_rows import RejectedRow, ScoredRows
@@ -28,6 +27,7 @@ from airflow_batch_inference.records import CheckCount, CheckResult
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from airflow_batch_inference.checks.expressions import Expression
     from airflow_batch_inference.sources.batches import MiniBatch
 
 Action = Literal["fail", "alert", "quarantine"]
@@ -89,6 +89,9 @@ def parse_checks(given: Mapping[str, Any] | None) -> tuple[Check, ...]:
 
 
 def _check(name: str, given: object) -> Check:
+    from airflow_batch_inference.checks.expressions import parse_expression
+    from airflow_batch_inference.checks.polars_checks import is_polars, refuse_polars
+
     when = given.get("when") if isinstance(given, Mapping) else given
     if is_polars(when):
         refuse_polars(name, when)
@@ -99,6 +102,12 @@ def _check(name: str, given: object) -> Check:
         message = f"The check {name!r}: {error}"
         raise ConfigurationError(message) from None
     return Check(name=name, when=when, max_rate=rate, action=cast("Action | None", action))
+
+
+def _parsed(check: Check) -> Expression:
+    from airflow_batch_inference.checks.expressions import parse_expression
+
+    return parse_expression(check.when)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +140,7 @@ class Marked:
 
 def columns_read(checks: Iterable[Check]) -> tuple[str, ...]:
     """Return the columns that checks name, each once."""
-    names = (name for check in checks for name in parse_expression(check.when).names)
+    names = (name for check in checks for name in _parsed(check).names)
     return tuple(dict.fromkeys(names))
 
 
@@ -155,7 +164,7 @@ def mark(checks: Iterable[Check], columns: Mapping[str, pa.Array | pa.ChunkedArr
     found = {}
     for check in checks:
         try:
-            found[check.name] = parse_expression(check.when).holds(columns, rows)
+            found[check.name] = _parsed(check).holds(columns, rows)
         except ConfigurationError as error:
             message = f"The check {check.name!r}: {error}"
             raise ConfigurationError(message) from None

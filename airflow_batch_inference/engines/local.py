@@ -25,6 +25,7 @@ from airflow_batch_inference.jobs.spec import described, resolved_store
 from airflow_batch_inference.ledger.under_way import note_uri, noted
 from airflow_batch_inference.models.process import CALL_TIMEOUT_S
 from airflow_batch_inference.models.trust import is_vouched
+from airflow_batch_inference.processes.garbage import paused_collection
 from airflow_batch_inference.processes.threads import cores_shared_by, usable_cores
 from airflow_batch_inference.storage.handover import require_serializable
 
@@ -179,7 +180,8 @@ class TaskSession:
         if self.crew.threads > 1 and any(source.model is not None for source in models.sources()):
             models = models.for_transport()  # loaded for all cores, where each thread is to have its share
         with cores_shared_by(max(1, self.crew.threads)):
-            self.models = models.load(self.storage, self.request.accelerate)
+            with paused_collection():
+                self.models = models.load(self.storage, self.request.accelerate)
             return prepare(self.request, self.opened, self.models)
 
     def engine(self, spec: JobSpec) -> Engine:

@@ -2,7 +2,8 @@
 
 Invariants: columns keep their order and rows theirs, and a null is a NaN, never a zero. Memory order is part of the
 result: BLAS sums a row in another order for another layout, so an array is row-major and a frame's block column-major,
-as NumPy's and pandas' own are; then linear models give the same bits as they do outside.
+as NumPy's and pandas' own are; then linear models give the same bits as they do outside. pandas is imported for the
+first data frame only: most models are scored without one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,18 +20,7 @@ from airflow_batch_inference.schema.columns import replace_columns
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-NULLABLE = {
-    pa.int8(): pd.Int8Dtype(),
-    pa.int16(): pd.Int16Dtype(),
-    pa.int32(): pd.Int32Dtype(),
-    pa.int64(): pd.Int64Dtype(),
-    pa.uint8(): pd.UInt8Dtype(),
-    pa.uint16(): pd.UInt16Dtype(),
-    pa.uint32(): pd.UInt32Dtype(),
-    pa.uint64(): pd.UInt64Dtype(),
-    pa.bool_(): pd.BooleanDtype(),
-}
-"""pandas' types for columns with nulls: a null beside a row must not make 270 of it 270.0."""
+    import pandas as pd
 
 
 def is_all_double(batch: pa.Table) -> bool:
@@ -89,6 +78,8 @@ def frame(batch: pa.Table) -> pd.DataFrame:
     >>> frame(pa.table({"a": [1.0], "b": ["x"]})).to_dict("list")
     {'a': [1.0], 'b': ['x']}
     """
+    import pandas as pd
+
     if is_all_double(batch):
         return pd.DataFrame(matrix(batch, row_major=False), columns=batch.schema.names, copy=False)
     untyped = [place for place, kind in enumerate(batch.schema.types) if pa.types.is_null(kind)]

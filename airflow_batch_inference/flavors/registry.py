@@ -168,8 +168,10 @@ def _claims(path: Path) -> dict[str, str]:
 
 
 def _require_agreement(path: Path, flavor: Flavor, found: ModelFormat, where: str) -> None:
+    if found.names(path):  # which needs no other flavor to be imported
+        return
     claims = _claims(path)
-    if claims and flavor.name not in claims and not found.names(path):
+    if claims and flavor.name not in claims:
         message = (
             f"The name of {where} says {' or '.join(claims.values())}, but its content is {found.name} "
             f"({flavor.name}). Give the file the name of what it is: it must end in {' or '.join(found.suffixes)}."

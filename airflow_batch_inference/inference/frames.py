@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from airflow_batch_inference.flavors.frames import NULLABLE
+from airflow_batch_inference.flavors.nullable import NULLABLE
 from airflow_batch_inference.inference.cells import column_of
 from airflow_batch_inference.inference.forms import Form, cut, different_names, have_one_type
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 from airflow_batch_inference.checks.checks import Check, Marked, columns_read, mark
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.jobs.layout_registry import LAYOUTS
-from airflow_batch_inference.predictors.shadow import challenger_column
+from airflow_batch_inference.predictors.challengers.names import challenger_column
 from airflow_batch_inference.schema.casts import cast
 from airflow_batch_inference.schema.column_types import is_number, is_text
 

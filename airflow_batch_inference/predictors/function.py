@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.flavors.base import LoadedModel
-from airflow_batch_inference.flavors.frames import NULLABLE
+from airflow_batch_inference.flavors.nullable import NULLABLE
 from airflow_batch_inference.predictors.function_digest import function_digest
 from airflow_batch_inference.predictors.pickled_function import PickledFunction
 from airflow_batch_inference.records import ModelRecord

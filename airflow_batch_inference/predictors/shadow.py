@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from airflow_batch_inference.predictors.base import InferredOutputs
+from airflow_batch_inference.predictors.challengers.names import challenger_column
 from airflow_batch_inference.predictors.challengers.rule import DisagreementRule
 from airflow_batch_inference.predictors.challengers.statistics import ShadowStatistics, make_counters
 
@@ -23,17 +24,6 @@ if TYPE_CHECKING:
     from airflow_batch_inference.predictors.input_validation import InputValidation
     from airflow_batch_inference.records import ModelRecord
     from airflow_batch_inference.sources.batches import MiniBatch
-
-
-def challenger_column(challenger: str, output: str) -> str:
-    """Return what an output of a challenger is called, where no layout has a name of its own.
-
-    Examples
-    --------
-    >>> challenger_column("b", "risk")
-    'b.risk'
-    """
-    return f"{challenger}.{output}"
 
 
 @dataclass(slots=True, kw_only=True)

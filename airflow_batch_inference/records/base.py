@@ -5,29 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+from airflow_batch_inference.records.decoding import decoder
 
 SCHEMA_VERSION: Literal[1] = 1
-
-
-@cache
-def _adapter(cls: type[Any]) -> TypeAdapter[Any]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(cls)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """Base of the records: strict JSON in, canonical JSON out."""
-
-    __pydantic_config__: ClassVar[Any] = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 
     schema_version: Literal[1] = 1
 
@@ -47,11 +35,10 @@ class Record:
         ArtifactIntegrityError
             An unknown key, a wrong type, another schema version, or counts that do not reconcile.
         """
-        from pydantic import ValidationError
+        from pydantic_core import ValidationError
 
         try:
-            adapter: TypeAdapter[Self] = _adapter(cls)  # type: ignore[arg-type]  # mypy: a generic class is no Hashable
-            record = adapter.validate_json(data)
+            record: Self = decoder(cls).validate_json(data)  # type: ignore[arg-type]  # mypy: a generic class is no Hashable
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             place = ".".join(str(part) for part in first["loc"]) or "the document"

@@ -8,8 +8,8 @@ Invariants: arrays live as long as the call that has their addresses, and the la
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
-import importlib.metadata
 import importlib.util
 import math
 import mmap
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.trees.ensemble import Ensemble
 
-EXTRA = "fast"
 CODE = Path(__file__).with_name("kernel.ll")
 _LINKS = {
     (SOFTMAX, "float64"): "softmax",
@@ -233,6 +232,19 @@ def kernel() -> Kernel:
         return _kernels[0]
 
 
+def compile_ahead() -> None:
+    """Compile the functions beside whatever comes next: LLVM releases the global interpreter lock.
+
+    Whoever calls :func:`kernel` meanwhile waits for it; what goes wrong is told there.
+    """
+
+    def attempt() -> None:
+        with contextlib.suppress(Exception):
+            kernel()
+
+    threading.Thread(target=attempt, name="kernel for trees").start()
+
+
 def compile_for(processor: str, features: str = "") -> Kernel:
     """Compile the functions for a processor of this kind of machine.
 
@@ -248,8 +260,10 @@ def compile_for(processor: str, features: str = "") -> Kernel:
     NotCompiledError
         There can be no machine code: see :class:`NotCompiledError`.
     """
-    _require_possible()
+    import llvmlite
     from llvmlite import binding as llvm
+
+    _require_possible(llvmlite.__version__)
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
@@ -267,8 +281,7 @@ def compile_for(processor: str, features: str = "") -> Kernel:
     return Kernel(score(engine.get_function_address("score")), links, engine)
 
 
-def _require_possible() -> None:
-    version = importlib.metadata.version("llvmlite")
+def _require_possible(version: str) -> None:
     if version_numbers(version) < version_numbers(_LEAST_VERSION):
         message = f"llvmlite {version} is too old; {_LEAST_VERSION} or later is needed"
         raise NotCompiledError(message)

@@ -20,7 +20,7 @@ from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
 from airflow_batch_inference.flavors.forests.forest import NotCoveredError
 from airflow_batch_inference.flavors.registry import trees_of
 from airflow_batch_inference.flavors.wrapped import WrappedModel
-from airflow_batch_inference.trees.compiled import EXTRA, NotCompiledError, apply_link, is_installed
+from airflow_batch_inference.trees.compiled import NotCompiledError, apply_link, compile_ahead, is_installed
 from airflow_batch_inference.trees.scorer import TreeScorer, ask, first_difference
 from airflow_batch_inference.wording.texts import said
 
@@ -39,10 +39,12 @@ CHOICES: tuple[Accelerate, ...] = ("auto", "off", "require")
 
 DIFFERS = "it differs from the library"
 """How the reason begins where the kernel gave other bits."""
-_NOT_INSTALLED = f"llvmlite is not installed; pip install 'airflow-batch-inference[{EXTRA}]'"
+_NOT_INSTALLED = "llvmlite is not installed; pip install llvmlite"
 _TOO_FEW = "there were too few rows to pay for it"
 _WORTH = 4_000_000
 """Rows times trees that the library scores first: for fewer, compiling and comparing take longer than they save."""
+_LIKELY = _WORTH // 2
+"""How many of them make it likely that there are so many: the kernel is compiled beside the rest of them."""
 _COMPARED_ROWS = 8192
 _KEPT_ROWS = 12_000
 
@@ -209,9 +211,11 @@ class FastModel(WrappedModel):
 
     def _is_worth(self, batch: pa.Table, methods: tuple[str, ...]) -> bool:
         """Say whether there have been rows enough; remember the first of them, to compare them later."""
-        self._seen += batch.num_rows
+        before, self._seen = self._seen, self._seen + batch.num_rows
         if self._seen * self._trees.number >= _WORTH:
             return True
+        if before * self._trees.number < _LIKELY <= self._seen * self._trees.number and is_installed():
+            compile_ahead()
         if self._seen <= _KEPT_ROWS:  # copied: a slice would keep the mini-batch that it is of
             self._kept.append((batch.take(pa.array(np.arange(batch.num_rows))), methods))
         return False
@@ -231,7 +235,7 @@ class FastModel(WrappedModel):
         except (_UnableError, NotCompiledError) as error:
             problem = str(error)
         except ImportError as error:
-            problem = f"llvmlite cannot be imported ({error}); pip install 'airflow-batch-inference[{EXTRA}]'"
+            problem = f"llvmlite cannot be imported ({error}); pip install llvmlite"
         except Exception as error:  # noqa: BLE001  # the library goes on, whatever the way past it has met
             problem = said(f"the kernel failed: {type(error).__name__}: {error}".splitlines()[0])
         self._scorer, self._left, self._problem = None, 0, problem

@@ -16,9 +16,9 @@ from airflow_batch_inference.exceptions import ConfigurationError, ModelLoadErro
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.jobs.request import RowPolicy
 from airflow_batch_inference.predictors.challengers.challenger import MOST_FAILURES
+from airflow_batch_inference.predictors.challengers.names import challenger_column
 from airflow_batch_inference.predictors.graphs.shadow import ShadowGraph
 from airflow_batch_inference.predictors.graphs.source import ModelChain, ModelSource
-from airflow_batch_inference.predictors.shadow import challenger_column
 from airflow_batch_inference.records import ColumnSpec
 from airflow_batch_inference.workflows.score import score_dataset
 

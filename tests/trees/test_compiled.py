@@ -150,7 +150,7 @@ def test_a_system_that_forbids_new_code_is_named_before_any_is_run():
 
 
 def test_an_old_llvmlite_is_named(monkeypatch):
-    monkeypatch.setattr(compiled.importlib.metadata, "version", lambda name: "0.44.1")
+    monkeypatch.setattr("llvmlite.__version__", "0.44.1")
     with pytest.raises(compiled.NotCompiledError, match=r"llvmlite 0\.44\.1 is too old; 0\.45 or later"):
         compiled.compile_for("")
 

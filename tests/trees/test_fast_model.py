@@ -209,21 +209,21 @@ def test_off_is_the_model_itself(model):
     assert accelerated(model, "off") is model
 
 
-def test_without_the_extra_the_library_scores(model, data, monkeypatch):
+def test_without_llvmlite_the_library_scores(model, data, monkeypatch):
     monkeypatch.setattr(fast_model, "is_installed", lambda: False)
     fast, batch = accelerated(model, "auto"), models.table(model, data)
 
     np.testing.assert_array_equal(fast.predict(batch), model.predict(batch))
-    assert "pip install 'airflow-batch-inference[fast]'" in why_slow(fast)
+    assert "pip install llvmlite" in why_slow(fast)
 
 
-def test_a_small_batch_says_too_that_the_extra_is_missing(model, data, monkeypatch):
+def test_a_small_batch_says_too_that_llvmlite_is_missing(model, data, monkeypatch):
     monkeypatch.setattr(fast_model, "_WORTH", 1_000_000)
     monkeypatch.setattr(fast_model, "is_installed", lambda: False)
     fast = accelerated(model, "auto")
     fast.predict(models.table(model, data))
 
-    assert why_slow(fast) == "llvmlite is not installed; pip install 'airflow-batch-inference[fast]'"
+    assert why_slow(fast) == "llvmlite is not installed; pip install llvmlite"
 
 
 @pytest.mark.parametrize("error", [OSError("libLLVM.so: cannot open"), ImportError("no llvmlite"), RuntimeError("x")])

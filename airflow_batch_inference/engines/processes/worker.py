@@ -26,10 +26,6 @@ if TYPE_CHECKING:
     from airflow_batch_inference.jobs.request import ScoringRequest
     from airflow_batch_inference.storage.store import Storage
 
-_UNUSED: dict[str, tuple[str, ...]] = {"lightgbm": ("sklearn",)}
-"""What a flavor's library imports where it is installed, and its models do without: LightGBM, for estimator classes
-that its text format never makes, spends a second and 60 MB on scikit-learn."""
-
 
 def main(arguments: Sequence[str]) -> int:
     """Run a worker; ``arguments`` are the pipe's file descriptor and the parent's process id."""
@@ -51,19 +47,11 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _unused(request: ScoringRequest) -> frozenset[str]:
-    """Return what none of the models' libraries needs to import."""
-    flavors = {source.record.flavor for source in request.models.sources()}
-    return frozenset.intersection(*(frozenset(_UNUSED.get(flavor, ())) for flavor in flavors))
-
-
 def _serve(pipe: Any, request: ScoringRequest, storage: Storage, handed: Handover) -> None:  # noqa: ANN401  # a Connection
     from airflow_batch_inference.jobs.part import PartScorer
     from airflow_batch_inference.jobs.prepare import prepare
     from airflow_batch_inference.processes.threads import limited_blas
 
-    for name in _unused(request):
-        sys.modules[name] = None  # type: ignore[assignment]  # importing it fails, as if it were not installed
     gc.disable()  # what is imported and loaded stays
     models = request.models.load(storage, request.accelerate, lambda name: pipe.send(("challenger", name)))
     gc.freeze()

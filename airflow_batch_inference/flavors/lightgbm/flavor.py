@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from airflow_batch_inference.exceptions import ModelLoadError
-from airflow_batch_inference.flavors.base import CATEGORY_COLUMNS, Flavor, ModelFormat, require, take_options
+from airflow_batch_inference.flavors.base import CATEGORY_COLUMNS, Flavor, ModelFormat, take_options
 from airflow_batch_inference.flavors.boosters.lightgbm_text import read_header, require_followable, trees_an_iteration
 from airflow_batch_inference.flavors.categories import (
     category_columns_option,
     pandas_categories,
 )
+from airflow_batch_inference.flavors.lightgbm.library import lightgbm
 from airflow_batch_inference.flavors.lightgbm.model import OTHER_OUTPUTS, LightGBMModel
 from airflow_batch_inference.flavors.lightgbm.trees import trees_of
 
@@ -87,10 +88,10 @@ class LightGBMFlavor(Flavor):
 
     def _model_of(self, text: str, options: Mapping[str, Any]) -> LightGBMModel:
         chosen = take_options(options, (CATEGORY_COLUMNS,), flavor=self.name)
-        lightgbm = require("lightgbm", extra=self.extra)
+        library = lightgbm()
         _require_complete(text)
         header = read_header(text)
-        booster = lightgbm.Booster(model_str=text)
+        booster = library.booster(model_str=text)
         names = tuple(booster.feature_name())
         has_names = names != tuple(f"Column_{position}" for position in range(len(names)))
         categories = pandas_categories(text, category_columns_option(chosen, names))
@@ -106,7 +107,7 @@ class LightGBMFlavor(Flavor):
             methods=("predict", *(("predict_proba",) if with_probabilities else ()), *OTHER_OUTPUTS),
             outputs=trees_an_iteration(header),
             classes=_classes(kind, trees_an_iteration(header)),
-            versions={"lightgbm": lightgbm.__version__, "numpy": np.__version__},
+            versions={"lightgbm": library.version, "numpy": np.__version__},
         )
 
 

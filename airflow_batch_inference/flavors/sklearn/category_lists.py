@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,6 +21,8 @@ from airflow_batch_inference.schema.column_types import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    import pandas as pd
 
     from airflow_batch_inference.flavors.sklearn.fitted_steps import Column, FittedStep
 
@@ -48,6 +49,8 @@ class CategoryList:
         ValueError
             A category that training never saw, where that is an error.
         """
+        import pandas as pd
+
         column = column.cast(self.values.type)
         values = self.values
         if self.unseen == "kept":

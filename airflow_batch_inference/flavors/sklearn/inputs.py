@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from airflow_batch_inference.flavors.base import unnamed_columns
-from airflow_batch_inference.flavors.frames import array, frame, is_all_double
+from airflow_batch_inference.flavors.frames import array, frame, is_all_double, matrix
 from airflow_batch_inference.flavors.sklearn.category_lists import CategoryList, category_lists
 from airflow_batch_inference.flavors.sklearn.encoders import encoded_types, require_encoded
 from airflow_batch_inference.flavors.sklearn.fitted_steps import columns_read, fitted_steps, input_names, input_width
@@ -116,6 +116,16 @@ class EstimatorInputs:
             require_encoded(batch, self.encoded)
             return self._array(batch)
         return self._filled(self._frame(batch))
+
+    def block_of(self, batch: pa.Table) -> np.ndarray | None:
+        """Return the block of numbers that the data frame of a batch is; None where that is more than such a block."""
+        is_block = (
+            self.fitted_names == tuple(batch.schema.names)
+            and not self.lists
+            and is_all_double(batch)
+            and not self._has_own_nulls(batch)
+        )
+        return matrix(batch, row_major=False) if is_block else None
 
     def _array(self, batch: pa.Table) -> np.ndarray:
         if not self._has_own_nulls(batch):

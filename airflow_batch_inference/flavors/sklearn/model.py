@@ -14,6 +14,7 @@ from airflow_batch_inference.flavors.frames import has_large_integers, in_one_fo
 from airflow_batch_inference.flavors.keywords import require_taken
 from airflow_batch_inference.flavors.sklearn.gil import releases_gil
 from airflow_batch_inference.flavors.sklearn.inputs import EstimatorInputs, estimator_inputs
+from airflow_batch_inference.flavors.sklearn.nameless import without_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +31,10 @@ _NUMERIC_PACKAGES = ("sklearn", "lightgbm", "xgboost")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SklearnModel(LoadedModel):
-    """An estimator with ``predict``; it gets what it was fitted on (:mod:`~.inputs`)."""
+    """An estimator with ``predict``; it gets what it was fitted on (:mod:`~.inputs`).
+
+    ``nameless`` is what scores arrays in its place, where it sees no difference (:mod:`~.nameless`).
+    """
 
     estimator: Any
     takes: EstimatorInputs
@@ -43,6 +47,7 @@ class SklearnModel(LoadedModel):
     """Whether all of its steps are known to (:mod:`~.gil`)."""
     classes: tuple[Label, ...] | None = None
     output_names: tuple[str, ...] | None = None
+    nameless: Any | None = None
 
     @property
     def feature_names(self) -> tuple[str, ...] | None:
@@ -85,7 +90,9 @@ class SklearnModel(LoadedModel):
         name, extra = _ensemble_methods(self.estimator).get(method, (method, {}))
 
         def score(rows: pa.Table) -> np.ndarray:
-            predicted = getattr(self.estimator, name)(self.takes.of(rows), **extra, **dict(kwargs or {}))
+            block = None if self.nameless is None else self.takes.block_of(rows)
+            estimator, given = (self.estimator, self.takes.of(rows)) if block is None else (self.nameless, block)
+            predicted = getattr(estimator, name)(given, **extra, **dict(kwargs or {}))
             if isinstance(predicted, list):  # one array an output: side by side, never one above the other
                 return np.hstack([np.asarray(each).reshape(rows.num_rows, -1) for each in predicted])
             # A multilabel classifier may return a sparse matrix.
@@ -126,6 +133,7 @@ def describe(estimator: object, options: Mapping[str, Any] | None = None) -> Skl
         classes=_classes(estimator),
         tells_forms=_tells_forms(estimator),
         releases_gil=releases_gil(estimator),
+        nameless=without_names(estimator),
     )
 
 

@@ -12,11 +12,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    import pandas as pd
 
     from airflow_batch_inference.flavors.sklearn.fitted_steps import Column, FittedStep
 
@@ -52,10 +53,16 @@ def known_values(steps: Iterable[FittedStep]) -> dict[Column, object]:
     found: dict[Column, object] = {}
     for each in steps:
         for place, column in enumerate(each.columns or ()):
-            values = [value for value in _categories(each.step, place).tolist() if not pd.isna(value)]
+            values = [value for value in _categories(each.step, place).tolist() if not _is_missing(value)]
             if column is not None and values:
                 found.setdefault(column, values[0])
     return found
+
+
+def _is_missing(value: Any) -> bool:  # noqa: ANN401  # any category
+    import pandas as pd
+
+    return bool(pd.isna(value))
 
 
 def _categories(step: Any, place: int) -> np.ndarray:  # noqa: ANN401  # any step
@@ -111,6 +118,8 @@ def with_nulls(data: pd.DataFrame, batch: pa.Table, forms: Mapping[Column, Form]
     ValueError
         A null in a column that was fitted on both kinds.
     """
+    import pandas as pd
+
     names = batch.schema.names
     places = {name: place for place, name in enumerate(names)}
     for column, form in forms.items():
@@ -138,6 +147,8 @@ def _column(values: pa.ChunkedArray, form: Form, name: str) -> np.ndarray | None
         return None
     if form == "missing" and (is_number or not values.null_count):
         return None
+    import pandas as pd
+
     objects = _objects(values)
     objects[pd.isna(objects)] = None if form == "none" else np.nan
     return objects

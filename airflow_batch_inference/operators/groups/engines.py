@@ -101,7 +101,7 @@ class Processes(ThisMachine):
     :param isolate: score in a worker process even where one is enough, for models that may crash. (templated)
     :param mini_batch_rows: rows a predict call, or ``"auto"``. (templated)
     :param accelerate: whether a compiled kernel scores tree ensembles (LightGBM, XGBoost, scikit-learn) in place of
-        their own library: ``auto``, where the extra ``fast`` is installed, the ensemble is covered and there are rows
+        their own library: ``auto``, where the ensemble is covered and there are rows
         enough (40,000 of 100 trees); ``require``: or the task fails; ``off``. It is compared with the library first,
         and left out at the first bit that differs. (templated)
     :param environment_variables: set in every worker process before the model is loaded, which then is loaded nowhere

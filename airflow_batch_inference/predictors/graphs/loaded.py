@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from airflow_batch_inference.predictors.call import Call, StepModel, inner_call
 from airflow_batch_inference.predictors.chain import WiredPredictor, chain_behind
-from airflow_batch_inference.predictors.shadow import challenger_column
+from airflow_batch_inference.predictors.challengers.names import challenger_column
 from airflow_batch_inference.predictors.wiring import Wiring
 from airflow_batch_inference.schema.inputs import InputPlan, plan_inputs
 
