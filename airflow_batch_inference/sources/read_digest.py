@@ -6,6 +6,7 @@ text and rare types go through SHA-256. It depends on the mini-batches' borders,
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from typing import TYPE_CHECKING
 
@@ -105,7 +106,9 @@ def _offsets(text: pa.Array) -> NDArray[np.integer]:
     return found[text.offset :]
 
 
+@functools.lru_cache(maxsize=2)
 def _weights(rows: int) -> NDArray[np.uint64]:
-    """Return a random odd number for each row, always the same ones."""
+    """Return a random odd number for each row, always the same ones; made once a process, as each part needs them."""
     found: NDArray[np.uint64] = np.random.default_rng(_SEED).integers(2**63, size=rows, dtype=np.uint64) * 2 + 1
+    found.flags.writeable = False
     return found
