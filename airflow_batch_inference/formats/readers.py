@@ -252,7 +252,8 @@ def _read_together(file: pq.ParquetFile, groups: Sequence[int]) -> Iterator[list
     be made of two pieces, to be joined and copied for the model and for the writer.
     """
     for is_large, run in itertools.groupby(groups, lambda group: file.metadata.row_group(group).num_rows >= _READ_ROWS):
-        yield from ([group] for group in run) if is_large else [list(run)]
+        together = list(run)
+        yield from ([group] for group in together) if is_large else [together]
 
 
 _INSPECT = {"parquet": _inspect_parquet, "arrow": inspect_arrow, "csv": inspect_csv, "jsonl": inspect_jsonl}
