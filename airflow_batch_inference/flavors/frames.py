@@ -55,8 +55,24 @@ def matrix(batch: pa.Table, *, row_major: bool = True, single: bool = False) -> 
     elif not is_all_double(batch):
         names = batch.schema.names
         batch = pa.table(list(map(as_doubles, batch.columns, names)), names=names)
+    if not row_major and not single:
+        return _block(batch)
     (rows,) = batch.combine_chunks().to_batches()
     values: np.ndarray = rows.to_tensor(null_to_nan=True, row_major=row_major).to_numpy()
+    return values
+
+
+def _block(batch: pa.Table) -> np.ndarray:
+    """Return columns of float64 one after the other in NumPy's memory, which is kept for the next mini-batch.
+
+    Arrow would join the pieces of a column first, and take pages from the system each time.
+    """
+    values = np.empty(batch.shape, dtype=np.float64, order="F")
+    for place, column in enumerate(batch.columns):
+        first = 0
+        for chunk in column.chunks:
+            values[first : first + len(chunk), place] = chunk.to_numpy(zero_copy_only=False)
+            first += len(chunk)
     return values
 
 

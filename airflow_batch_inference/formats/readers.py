@@ -7,6 +7,7 @@ the first rows only, since a later row would then fail or change.
 from __future__ import annotations
 
 import contextlib
+import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -237,10 +238,22 @@ def _parquet_tables(
         groups = list(range(start, file.num_row_groups if stop is None else stop))
         rows = parquet_batch_rows(uri, storage, file, groups, columns, _READ_ROWS, again)
         where = f"{uri}, from row group {start} on"
-        for batch in file.iter_batches(batch_size=rows, row_groups=groups, columns=columns):
-            # Parquet's reader takes any bytes for text.
-            require_valid(batch, where)
-            yield pa.Table.from_batches([batch.replace_schema_metadata(None)])
+        for together in _read_together(file, groups):
+            for batch in file.iter_batches(batch_size=rows, row_groups=together, columns=columns):
+                # Parquet's reader takes any bytes for text.
+                require_valid(batch, where)
+                yield pa.Table.from_batches([batch.replace_schema_metadata(None)])
+
+
+def _read_together(file: pq.ParquetFile, groups: Sequence[int]) -> Iterator[list[int]]:
+    """Divide row groups into those that are read one by one, and runs of small ones.
+
+    Parts begin where large row groups do. If a batch reached from one into the next, all mini-batches after it would
+    be made of two pieces, to be joined and copied for the model and for the writer.
+    """
+    for is_large, run in itertools.groupby(groups, lambda group: file.metadata.row_group(group).num_rows >= _READ_ROWS):
+        together = list(run)
+        yield from ([group] for group in together) if is_large else [together]
 
 
 _INSPECT = {"parquet": _inspect_parquet, "arrow": inspect_arrow, "csv": inspect_csv, "jsonl": inspect_jsonl}

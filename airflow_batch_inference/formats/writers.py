@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from airflow_batch_inference.exceptions import DataError
 from airflow_batch_inference.formats.names import PART_FORMAT
 from airflow_batch_inference.formats.written_types import TEXT_FORMATS, as_written, json_value, written_type
+from airflow_batch_inference.storage.local_files import begin_sync
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,7 +44,9 @@ class _ParquetSink:
 
     def __init__(self, path: Path, schema: pa.Schema, metadata: Mapping[str, str]) -> None:
         # A writer that opens the file itself leaves it open where its last write fails: on a full disk.
+        self._path = path
         self._file = pa.OSFile(str(path), "wb")
+        self._begun = 0
         self._schema = schema.with_metadata(dict(metadata))
         self._writer: pq.ParquetWriter | None = None
 
@@ -51,6 +54,13 @@ class _ParquetSink:
         if self._writer is None:
             self._writer = self._open(table)
         self._writer.write_table(table.replace_schema_metadata(self._schema.metadata), row_group_size=_GROUP_ROWS)
+        self._begin_sync()
+
+    def _begin_sync(self) -> None:
+        """Let the disk take what was written while the next rows are encoded, or the file is hashed."""
+        written = self._file.tell()
+        begin_sync(self._path, self._begun, written - self._begun)
+        self._begun = written
 
     def close(self) -> None:
         try:

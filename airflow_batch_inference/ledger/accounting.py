@@ -16,10 +16,11 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_BLOCK = 1 << 20
+_BLOCK = 1 << 16
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
+_SHIFT_1, _SHIFT_2, _SHIFT_3 = np.uint64(30), np.uint64(27), np.uint64(31)
 
 
 def row_hash(uri: str, first_row: int, rows: int) -> int:
@@ -67,12 +68,14 @@ def share_of(hashes: np.ndarray) -> np.ndarray:
 
 
 def _mixed(rows: np.ndarray, seed: np.uint64) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        mixed: np.ndarray = seed + (rows + np.uint64(1)) * _GAMMA
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * _MIX_1
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * _MIX_2
-        mixed ^= mixed >> np.uint64(31)
-        return mixed
+    mixed: np.ndarray = (rows + np.uint64(1)) * _GAMMA
+    mixed += seed
+    shifted = np.empty_like(mixed)
+    for shift, factor in ((_SHIFT_1, _MIX_1), (_SHIFT_2, _MIX_2)):
+        mixed ^= np.right_shift(mixed, shift, out=shifted)
+        mixed *= factor
+    mixed ^= np.right_shift(mixed, _SHIFT_3, out=shifted)
+    return mixed
 
 
 def as_text(value: int) -> str:

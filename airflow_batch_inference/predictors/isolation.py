@@ -21,7 +21,7 @@ from airflow_batch_inference.exceptions import (
     SignatureMismatchError,
     TooManyRejectedRowsError,
 )
-from airflow_batch_inference.predictors.outputs import missing_rows
+from airflow_batch_inference.predictors.outputs import has_missing, missing_rows
 from airflow_batch_inference.predictors.scored_rows import RejectedRow, ScoredRows
 
 if TYPE_CHECKING:
@@ -190,10 +190,9 @@ class Isolator:
         good: list[list[pa.Array]],
         rejected: list[RejectedRow],
     ) -> None:
-        missing = np.zeros(batch.table.num_rows, dtype=bool)
-        if not self.allow_nan:
-            for column in columns[: len(columns) - self.predictor.added]:
-                missing |= missing_rows(column)
+        checked = [] if self.allow_nan else columns[: len(columns) - self.predictor.added]
+        gaps = [missing_rows(column) for column in checked if has_missing(column)]
+        missing = np.logical_or.reduce(gaps) if gaps else np.zeros(0, dtype=bool)
         if not missing.any():
             good.append(columns)
             return

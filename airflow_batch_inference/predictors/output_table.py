@@ -94,7 +94,8 @@ def assemble(
         return schema.empty_table()
     try:
         labels = [
-            values.cast(field.type) for values, field in zip(predicted, list(schema)[len(passthrough) :], strict=True)
+            values if values.type == field.type else values.cast(field.type)
+            for values, field in zip(predicted, list(schema)[len(passthrough) :], strict=True)
         ]
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
         message = f"The predictions for {batch.describe()} differ from those of the first rows: {error}."

@@ -189,6 +189,16 @@ def _array(values: np.ndarray, method: str) -> pa.Array:
         raise PredictionError(message) from error
 
 
+def has_missing(column: pa.Array) -> bool:
+    """Say whether a row's prediction may be NaN or missing, at a look; False: none is."""
+    kind = column.type
+    if column.null_count:
+        return True
+    if pa.types.is_floating(kind):
+        return bool(pc.any(pc.is_nan(column)).as_py())
+    return not (pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_string(kind))
+
+
 def missing_rows(column: pa.Array) -> np.ndarray:
     """Say of each row whether its prediction is NaN or missing; of a list, whether any value in it is."""
     found: np.ndarray = pc.is_null(column, nan_is_null=True).to_numpy(zero_copy_only=False)

@@ -6,6 +6,7 @@ show of itself says :mod:`.wording`.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
@@ -93,6 +94,12 @@ def normalize_uri(uri: str | os.PathLike[str]) -> str:
     """
     uri = os.fspath(uri) if isinstance(uri, os.PathLike) else uri
     _require_own(uri)
+    return _normalized(uri)
+
+
+@functools.lru_cache(maxsize=4096, typed=True)
+def _normalized(uri: str) -> str:
+    """Do it for a text, once for the same one: each step of a part asks for the same few, and looks at them closely."""
     if "\0" in uri or "\\" in uri:
         _refuse(uri, "it holds a NUL or a backslash")
     if "::" in uri:

@@ -13,7 +13,7 @@ import pytest
 
 from airflow_batch_inference.exceptions import DataError
 from airflow_batch_inference.formats.csv import reader
-from airflow_batch_inference.formats.readers import inspect_file
+from airflow_batch_inference.formats.readers import inspect_file, read_tables
 from airflow_batch_inference.formats.writers import PartWriter
 from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
@@ -280,3 +280,13 @@ def test_lines_without_a_value_for_each_column_are_named_by_number(tmp_path):
     assert batch.table.column("a").to_pylist() == [1, None, 4, None]
     assert batch.slice(1, 2).broken == ((0, "expected 2 values, found 1: 3"),)
     assert open_dataset(str(tmp_path / "x.csv"), STORE, tolerant=True).whole().column("a").to_pylist() == [1, 4]
+
+
+def test_batches_of_parquet_begin_where_large_row_groups_do_and_reach_over_small_ones(tmp_path):
+    rows = 40_000
+    with pq.ParquetWriter(tmp_path / "x.parquet", pa.schema([("n", pa.int64())])) as writer:
+        for size in (rows, rows, 10, 20):
+            writer.write_table(pa.table({"n": range(size)}))
+    storage, uri = Storage(), f"file://{tmp_path}/x.parquet"
+    tables = list(read_tables(uri, storage, inspect_file(uri, storage)))
+    assert [table.num_rows for table in tables] == [32_768, 7_232, 32_768, 7_232, 30]

@@ -8,7 +8,13 @@ import pytest
 
 from airflow_batch_inference.exceptions import PredictionError, RowAlignmentError
 from airflow_batch_inference.predictors.explanations import EXPLANATION_TYPE
-from airflow_batch_inference.predictors.outputs import MOST_COLUMNS, equal_rows, missing_rows, output_columns
+from airflow_batch_inference.predictors.outputs import (
+    MOST_COLUMNS,
+    equal_rows,
+    has_missing,
+    missing_rows,
+    output_columns,
+)
 
 
 def names(predicted, method="predict", **arguments):
@@ -111,3 +117,22 @@ def test_a_nan_within_a_vector_is_a_missing_prediction():
     ((_, column),) = output_columns(nested, method="predict", rows=2, where="here")
     assert missing_rows(column).tolist() == [False, True]
     assert missing_rows(pa.array([1.0, None, float("nan")])).tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (pa.array([1, 2]), False),
+        (pa.array([1, None]), True),
+        (pa.array([1.0, 2.0]), False),
+        (pa.array([1.0, float("nan")]), True),
+        (pa.array(["a", "b"]), False),
+        (pa.array([True, False]), False),
+        (pa.array([[1.0], [float("nan")]]), True),
+        (pa.nulls(2), True),
+        (pa.array([], pa.float64()), False),
+    ],
+)
+def test_a_look_says_whether_a_prediction_may_be_missing(values, expected):
+    assert has_missing(values) == expected
+    assert expected or not missing_rows(values).any()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.records import TaskKey
 from airflow_batch_inference.storage.uris import (
+    FoundUri,
     beginning_of,
     decode_segment,
     encode_segment,
@@ -147,3 +148,11 @@ def test_a_tasks_folder_is_its_own():
 @pytest.mark.parametrize("value", ["/data/x.json", "/data", None, ["/a"], "/data/-123.json", 5])
 def test_other_uris_are_no_records(value):
     assert not is_record_uri(value)
+
+
+def test_what_was_found_is_never_told_by_what_was_given():
+    name = "s3://bucket/a?b=1"
+    for _ in range(2):  # the second time it is remembered
+        assert isinstance(normalize_uri(FoundUri(name)), FoundUri)
+        with pytest.raises(ConfigurationError):
+            normalize_uri(name)
