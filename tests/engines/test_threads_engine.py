@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -13,13 +14,23 @@ from pathlib import Path
 
 import lightgbm as lgb
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
+import xgboost as xgb
 from poisoned import make_model, score_by
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier, VotingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from airflow_batch_inference.drift.baseline import make_baseline
 from airflow_batch_inference.engines import threads
 from airflow_batch_inference.engines.local import Crew, Resources, choose_crew
 from airflow_batch_inference.exceptions import PredictionError
+from airflow_batch_inference.flavors.sklearn.gil import releases_gil
+from airflow_batch_inference.flavors.sklearn.model import describe
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.jobs.request import RowPolicy
 from airflow_batch_inference.ledger.under_way import note_uri
@@ -68,7 +79,6 @@ def run_task(folder, model, source, *, means="threads", threshold=0):
     """Score in a process of its own, as a task does."""
     arguments = [sys.executable, "-c", SCRIPT, str(folder), str(model), source, means, str(threshold)]
     support = str(Path(__file__).parents[1] / "support")
-    import os
 
     paths = {"PYTHONPATH": f"{support}:{os.environ.get('PYTHONPATH', '')}"}
     return subprocess.run(arguments, env=os.environ | paths, capture_output=True, text=True, check=False)
@@ -85,7 +95,6 @@ def test_threads_and_processes_write_the_same_bytes(bench, tmp_path, source, is_
     booster = lgb.train({"verbose": -1}, lgb.Dataset(x, x[:, 0], feature_name=["a", "b"]), 5)
     booster.save_model(tmp_path / "m.txt")
     given = source(row_7=np.nan)
-    import pyarrow.parquet as pq
 
     table = pq.read_table(given)
     changes = {"baseline": make_baseline(lambda: [table], schema=table.schema)} if is_profiled else {}
@@ -248,10 +257,50 @@ def test_cores_are_used_once(bench, tmp_path, source, monkeypatch):
 
 
 def test_a_models_record_says_whether_threads_can_share_it(bench, tmp_path):
-    from sklearn.linear_model import LogisticRegression
-
-    from airflow_batch_inference.flavors.sklearn.model import describe
-
     estimator = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
     assert describe(estimator).releases_gil is True
+    assert releases_gil(estimator)
+
+
+class OwnEstimator:
+    """Somebody's own, without scikit-learn's interface for parameters."""
+
+    def predict(self, rows):
+        return rows
+
+    def transform(self, rows):
+        return rows
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        OwnEstimator(),
+        Pipeline([("own", OwnEstimator()), ("last", LogisticRegression())]),
+        VotingClassifier([("one", LogisticRegression()), ("two", make_pipeline(FunctionTransformer(), GaussianNB()))]),
+        GradientBoostingClassifier(),
+        xgb.XGBRegressor(booster="gblinear"),
+        make_pipeline(OneHotEncoder(), LogisticRegression()),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_what_is_not_known_to_let_other_threads_go_on_counts_as_holding_the_lock(estimator):
+    assert not releases_gil(estimator)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        make_pipeline(StandardScaler(), RandomForestClassifier()),
+        VotingClassifier([("one", LogisticRegression()), ("two", KNeighborsClassifier())]),
+        xgb.XGBRegressor(booster="dart"),
+        lgb.LGBMClassifier(),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_what_was_measured_to_let_them_go_on_is_known(estimator):
+    assert releases_gil(estimator)
+
+
+def test_a_record_says_nothing_of_a_model_that_has_no_file(bench):
     assert single_model(bench.request("x").record, storage=bench.storage).first.may_share_process is False

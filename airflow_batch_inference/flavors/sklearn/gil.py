@@ -34,6 +34,9 @@ _RELEASING: dict[str, frozenset[str] | None] = {
 }
 """By package or module: the classes that were measured, or are of one kind with those; None: all of it."""
 
+_STEPS = ("get_params", "fit", "transform", "predict")
+"""What has one of these may be called for a prediction; somebody's own step need not have the others."""
+
 
 def releases_gil(estimator: object) -> bool:
     """Say whether every estimator within an estimator, at any depth, lets other threads go on while it predicts.
@@ -48,7 +51,8 @@ def releases_gil(estimator: object) -> bool:
     >>> releases_gil(make_pipeline(FunctionTransformer(), LogisticRegression()))
     False
     """
-    return all(map(_is_known, (part for part in reachable(estimator) if hasattr(part, "get_params"))))
+    steps = (part for part in reachable(estimator) if part is estimator or any(hasattr(part, each) for each in _STEPS))
+    return all(map(_is_known, steps))
 
 
 def _is_known(part: object) -> bool:
