@@ -9,7 +9,7 @@ import contextlib
 import sys
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import BatchInferenceError, ConfigurationError, require_one_of
@@ -88,6 +88,8 @@ class Registry:
             raise self.missing(message) from error
 
     def _point(self, name: str) -> EntryPoint:
+        if name in self.built_in:  # nobody takes its name: there is no need to look who else registers
+            return EntryPoint(name, self.built_in[name], self.group or "")
         points = self.points()
         require_one_of(self.what, name, points)
         return points[name]
@@ -104,14 +106,19 @@ def plugin_version(module: str) -> str:
 
 
 @lru_cache(maxsize=8)
-def _plugins(path: tuple[str, ...]) -> dict[str, str]:  # noqa: ARG001  # where they are found
-    found = entry_points()
+def _plugins(path: tuple[str, ...]) -> dict[str, str]:
+    found = _all_entry_points(path)
     groups = [group for group in found.groups if group.startswith(f"{_PACKAGE}.")]
     points = [point for group in groups for point in found.select(group=group)]
     return {point.module.partition(".")[0]: point.dist.version if point.dist else "" for point in points}
 
 
 @lru_cache(maxsize=32)
-def _entry_points(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:  # noqa: ARG001  # where they are found
-    """Read every package's metadata, once for a path."""
-    return tuple(sorted(entry_points(group=group), key=lambda point: point.name))
+def _entry_points(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    return tuple(sorted(_all_entry_points(path).select(group=group), key=lambda point: point.name))
+
+
+@lru_cache(maxsize=8)
+def _all_entry_points(path: tuple[str, ...]) -> EntryPoints:  # noqa: ARG001  # where they are found
+    """Read every package's metadata, once for a path and all groups."""
+    return entry_points()

@@ -18,7 +18,6 @@ import numpy as np
 import pyarrow as pa
 
 from airflow_batch_inference.checks.asked import asked_of, require_mapping
-from airflow_batch_inference.checks.expressions import parse_expression
 from airflow_batch_inference.checks.polars_checks import is_polars, refuse_polars
 from airflow_batch_inference.exceptions import CheckFailedError, ConfigurationError
 from airflow_batch_inference.predictors.isolation import only
@@ -28,6 +27,7 @@ from airflow_batch_inference.records import CheckCount, CheckResult
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from airflow_batch_inference.checks.expressions import Expression
     from airflow_batch_inference.sources.batches import MiniBatch
 
 Action = Literal["fail", "alert", "quarantine"]
@@ -94,11 +94,18 @@ def _check(name: str, given: object) -> Check:
         refuse_polars(name, when)
     when, rate, action = asked_of(name, given)
     try:
-        parse_expression(when)
+        _parsed(when)
     except ConfigurationError as error:
         message = f"The check {name!r}: {error}"
         raise ConfigurationError(message) from None
     return Check(name=name, when=when, max_rate=rate, action=cast("Action | None", action))
+
+
+def _parsed(when: str) -> Expression:
+    """Read an expression; what parses it is imported for a check only, and most jobs have none."""
+    from airflow_batch_inference.checks.expressions import parse_expression
+
+    return parse_expression(when)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +138,7 @@ class Marked:
 
 def columns_read(checks: Iterable[Check]) -> tuple[str, ...]:
     """Return the columns that checks name, each once."""
-    names = (name for check in checks for name in parse_expression(check.when).names)
+    names = (name for check in checks for name in _parsed(check.when).names)
     return tuple(dict.fromkeys(names))
 
 
@@ -155,7 +162,7 @@ def mark(checks: Iterable[Check], columns: Mapping[str, pa.Array | pa.ChunkedArr
     found = {}
     for check in checks:
         try:
-            found[check.name] = parse_expression(check.when).holds(columns, rows)
+            found[check.name] = _parsed(check.when).holds(columns, rows)
         except ConfigurationError as error:
             message = f"The check {check.name!r}: {error}"
             raise ConfigurationError(message) from None
