@@ -9,7 +9,7 @@ import contextlib
 import sys
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import BatchInferenceError, ConfigurationError, require_one_of
@@ -119,6 +119,6 @@ def _entry_points(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
 
 
 @lru_cache(maxsize=8)
-def _all_entry_points(path: tuple[str, ...]) -> EntryPoints:  # noqa: ARG001  # where they are found
+def _all_entry_points(path: tuple[str, ...]) -> Any:  # noqa: ANN401, ARG001  # its type is another one since 3.12
     """Read every package's metadata, once for a path and all groups."""
     return entry_points()

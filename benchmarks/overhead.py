@@ -9,8 +9,8 @@ other DAG has five tasks whose `execute` does nothing. They take turns, each tim
 - `dags test`: one process of `airflow dags test` a run, so that all tasks share what is imported. The limit of 1.6 is
   against the empty DAG and one import of the model's framework.
 - task by task: each task in a process of its own that parses the DAG and runs the task by the task runner's functions
-  (overhead_task.py). "whole" is the life of a fresh interpreter; "forked" leaves out the import of Airflow itself, which
-  a worker that forks its tasks has done before.
+  (overhead_task.py). "whole" is the life of a fresh interpreter; "forked" leaves out the import of Airflow itself,
+  which a worker that forks its tasks has done before.
 
 All are user and system seconds of the process and its children.
 """
@@ -27,12 +27,15 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import workload
 from overhead_task import FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[1]
 TASKS = ("load", "predict", "drift", "log", "gate")

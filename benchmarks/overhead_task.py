@@ -83,8 +83,8 @@ def spent() -> float:
 
 def main(dag_id: str, task_id: str, xcoms: str, mark: str) -> None:
     """Run the task; end with an error unless it succeeds."""
-    import airflow.dag_processing.dagbag
     import structlog
+    from airflow.dag_processing import dagbag  # noqa: F401  # what a worker that forks has imported
     from airflow.sdk.execution_time import supervisor, task_runner
 
     Path(mark).write_text(json.dumps(spent()))
