@@ -103,10 +103,11 @@ class LogArtifactsOperator(BatchInferenceOperator):
             raise ConfigurationError(message)
         predictions = sets[0] if sets else None
         drift = next((record for record in found if isinstance(record, records.DriftResult)), None)
+        # Its folder is made before anything is registered: where there is none, this task has registered nothing.
+        is_new = not self.storage.exists(task_folder(self.root, key))
         published = self._publish(predictions, context)
         if published is not None:
             named["published"] = ("dataset", published)
-        self._register(named, key, tag, predictions.batch_id if predictions else None)
         logged = records.LoggedArtifactsRecord(
             task=key,
             tag=tag,
@@ -118,6 +119,7 @@ class LogArtifactsOperator(BatchInferenceOperator):
             drift_metric=drift.drift_metric if drift else None,
         )
         uri = self.storage.put_record(task_folder(self.root, key), "artifacts", logged)
+        self._register(named, key, tag, predictions.batch_id if predictions else None, is_new=is_new)
         self.recorded = uri, logged
         values = _scalars(logged)
         push(context, values)
@@ -187,7 +189,9 @@ class LogArtifactsOperator(BatchInferenceOperator):
         self.log.info("Published %d rows to %s", predictions.rows_out, published)
         return published
 
-    def _register(self, named: Mapping[str, tuple[str, str]], key: TaskKey, tag: str, batch_id: str | None) -> None:
+    def _register(
+        self, named: Mapping[str, tuple[str, str]], key: TaskKey, tag: str, batch_id: str | None, *, is_new: bool
+    ) -> None:
         for name, (kind, uri) in named.items():
             register(
                 root=self.root,
@@ -198,6 +202,7 @@ class LogArtifactsOperator(BatchInferenceOperator):
                 task=key,
                 batch_id=batch_id,
                 storage=self.storage,
+                is_new=is_new,
             )
             self.log.info("Logged %s: %s", name, uri)
 

@@ -35,6 +35,7 @@ def register(
     task: TaskKey,
     batch_id: str | None,
     storage: Storage,
+    is_new: bool = False,
 ) -> CatalogEntry:
     """Enter an artifact under its name; the same artifact of the same task is entered once.
 
@@ -54,12 +55,17 @@ def register(
         The task instance that registers it.
     batch_id
         The batch it belongs to.
+    storage
+        Reaches the store.
+    is_new
+        Whether the task is known to have registered nothing yet; else the entries of its DAG are listed, and there is
+        one for every run that ever was.
     """
     folder = join_uri(
         normalize_uri(root), _CATALOG, f"name={encode_segment(name)}", f"dag_id={encode_segment(task.dag_id)}"
     )
     key = fingerprint([name, artifact_kind, uri, tag, asdict(task), batch_id])[:_KEY_DIGITS]
-    for known in _entry_uris(folder, storage):
+    for known in () if is_new else _entry_uris(folder, storage):
         if known.endswith(f"-{key}.json"):
             return records.CatalogEntry.from_json(storage.read_bytes(known), where=known)
     logged_at = datetime.now(UTC).isoformat(timespec="microseconds")
@@ -126,6 +132,4 @@ def latest_artifact(
 
 
 def _entry_uris(folder: str, storage: Storage) -> list[str]:
-    if not storage.exists(folder):
-        return []
     return [file.uri for file in storage.list_files(folder) if file.uri.endswith(".json")]
