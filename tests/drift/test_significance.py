@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from fractions import Fraction
 from itertools import combinations
 
@@ -43,6 +44,13 @@ def test_kolmogorovs_tail_is_scipys_own():
     found = np.array([kolmogorov(float(x)) for x in points])
     assert found == pytest.approx(special.kolmogorov(points), rel=1e-14, abs=0)
     assert math.isnan(kolmogorov(math.nan))
+
+
+def test_a_distance_needs_no_scipy(monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == "scipy"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    assert kolmogorov_smirnov_p(0.1, 1000, 1000) < 1e-4
 
 
 @pytest.mark.parametrize("degrees", [1, 2, 19, 1000])
