@@ -17,13 +17,8 @@ from urllib.parse import quote, urlencode, urlsplit
 from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import BaseOperatorLink
 
-from airflow_batch_inference.records import (
-    DriftResult,
-    EvaluationRecord,
-    LoggedArtifactsRecord,
-    PredictionSetRecord,
-    TaskKey,
-)
+from airflow_batch_inference import records
+from airflow_batch_inference.records import TaskKey
 from airflow_batch_inference.storage.uris import task_of
 from airflow_batch_inference.wording.uris import has_secret
 
@@ -91,7 +86,7 @@ class DriftReportLink(RecordLink):
 
     def url(self, uri: str, record: Record, task: TaskKey) -> str | None:
         """Return the report of the task that wrote it: a gate has read another's."""
-        has_report = isinstance(record, DriftResult) and record.report_uri is not None
+        has_report = isinstance(record, records.DriftResult) and record.report_uri is not None
         return page_url(task_of(uri, like=task) or task, "report") if has_report else None
 
 
@@ -102,7 +97,7 @@ class PredictionsLink(RecordLink):
 
     def url(self, uri: str, record: Record, task: TaskKey) -> str | None:  # noqa: ARG002  # as the others
         """Return the only part where it lies at http(s), else the task's page."""
-        if not isinstance(record, PredictionSetRecord):
+        if not isinstance(record, records.PredictionSetRecord):
             return None
         parts = [part.uri for part in record.parts]
         return parts[0] if len(parts) == 1 and _is_web(parts[0]) else page_url(task)
@@ -115,7 +110,7 @@ class PublishedArtifactsLink(RecordLink):
 
     def url(self, uri: str, record: Record, task: TaskKey) -> str | None:  # noqa: ARG002  # as the others
         """Return the published prediction set where it lies at http(s), else the task's page."""
-        if not isinstance(record, LoggedArtifactsRecord):
+        if not isinstance(record, records.LoggedArtifactsRecord):
             return None
         return record.published_uri if _is_web(record.published_uri) else page_url(task)
 
@@ -127,4 +122,4 @@ class EvaluationReportLink(RecordLink):
 
     def url(self, uri: str, record: Record, task: TaskKey) -> str | None:  # noqa: ARG002  # as the others
         """Return the task's page."""
-        return page_url(task) if isinstance(record, EvaluationRecord) else None
+        return page_url(task) if isinstance(record, records.EvaluationRecord) else None

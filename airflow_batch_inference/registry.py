@@ -88,6 +88,8 @@ class Registry:
             raise self.missing(message) from error
 
     def _point(self, name: str) -> EntryPoint:
+        if name in self.built_in:  # nobody takes its name: there is no need to look who else registers
+            return EntryPoint(name, self.built_in[name], self.group or "")
         points = self.points()
         require_one_of(self.what, name, points)
         return points[name]

@@ -89,7 +89,6 @@ def parse_checks(given: Mapping[str, Any] | None) -> tuple[Check, ...]:
 
 
 def _check(name: str, given: object) -> Check:
-    from airflow_batch_inference.checks.expressions import parse_expression
     from airflow_batch_inference.checks.polars_checks import is_polars, refuse_polars
 
     when = given.get("when") if isinstance(given, Mapping) else given
@@ -97,17 +96,18 @@ def _check(name: str, given: object) -> Check:
         refuse_polars(name, when)
     when, rate, action = asked_of(name, given)
     try:
-        parse_expression(when)
+        _parsed(when)
     except ConfigurationError as error:
         message = f"The check {name!r}: {error}"
         raise ConfigurationError(message) from None
     return Check(name=name, when=when, max_rate=rate, action=cast("Action | None", action))
 
 
-def _parsed(check: Check) -> Expression:
+def _parsed(when: str) -> Expression:
+    """Read an expression; what parses it is imported for a check only, and most jobs have none."""
     from airflow_batch_inference.checks.expressions import parse_expression
 
-    return parse_expression(check.when)
+    return parse_expression(when)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class Marked:
 
 def columns_read(checks: Iterable[Check]) -> tuple[str, ...]:
     """Return the columns that checks name, each once."""
-    names = (name for check in checks for name in _parsed(check).names)
+    names = (name for check in checks for name in _parsed(check.when).names)
     return tuple(dict.fromkeys(names))
 
 
@@ -164,7 +164,7 @@ def mark(checks: Iterable[Check], columns: Mapping[str, pa.Array | pa.ChunkedArr
     found = {}
     for check in checks:
         try:
-            found[check.name] = _parsed(check).holds(columns, rows)
+            found[check.name] = _parsed(check.when).holds(columns, rows)
         except ConfigurationError as error:
             message = f"The check {check.name!r}: {error}"
             raise ConfigurationError(message) from None

@@ -6,7 +6,6 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from airflow_batch_inference.checks.expressions import parse_expression
 from airflow_batch_inference.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -67,6 +66,8 @@ def as_text(value: Any) -> str | None:  # noqa: ANN401  # a polars.Expr
     text = _COLUMN.sub(_named, text)
     text = _settled(text, lambda each: _ATOM.sub(r"\1", each))
     text = _settled(text, _without_brackets)
+    from airflow_batch_inference.checks.expressions import parse_expression
+
     try:
         found = parse_expression(text)
     except ConfigurationError:

@@ -61,8 +61,6 @@ def earlier_runs(root: str, task: TaskKey, at: datetime, *, storage: Storage) ->
         Reaches the artifact store.
     """
     folder = history_folder(root, task)
-    if not storage.exists(folder):
-        return []
     now = at.astimezone(UTC)
     found = []
     for file in storage.list_files(folder):

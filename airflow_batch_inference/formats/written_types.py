@@ -88,7 +88,8 @@ def is_writable(kind: pa.DataType, output_format: str) -> bool:
             # With a row: of some types CSV holds the header.
             pa_csv.write_csv(pa.table({"x": pa.nulls(1, kind)}), pa.BufferOutputStream())
         elif output_format == "parquet":
-            pq.write_table(pa.schema([pa.field("x", kind)]).empty_table(), pa.BufferOutputStream())
+            # Without chunks: pyarrow looks for pandas, and imports it, where an empty one is made.
+            pq.write_table(pa.Table.from_batches([], pa.schema([pa.field("x", kind)])), pa.BufferOutputStream())
         elif output_format == "jsonl":
             return _leaves_are_json(kind)
     except pa.ArrowException:

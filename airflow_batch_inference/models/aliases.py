@@ -13,18 +13,19 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from airflow_batch_inference import records
 from airflow_batch_inference.exceptions import (
     ArtifactConflictError,
     ArtifactNotFoundError,
     ConfigurationError,
     did_you_mean,
 )
-from airflow_batch_inference.records import AliasRecord, ModelRecord
 from airflow_batch_inference.storage.uris import decode_segment, encode_segment, join_uri, normalize_uri
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow_batch_inference.records import AliasRecord
     from airflow_batch_inference.storage.store import Storage
 
 _REFERENCE = re.compile(r"models/([^@/]+)@([^@/]+)")
@@ -83,7 +84,7 @@ def set_alias(
         message = f"The alias {alias!r} of the model {name!r} cannot be: neither may be empty or hold '@' or '/'."
         raise ConfigurationError(message)
     record = storage.read_record(model_record_uri)
-    if not isinstance(record, ModelRecord):
+    if not isinstance(record, records.ModelRecord):
         message = (
             f"{model_record_uri} is no model record, so no alias can mean it. Give the output of a LoadModelOperator."
         )
@@ -101,7 +102,7 @@ def set_alias(
         same = _entered(history, model_record_uri, since)
         if same is not None:
             return same
-        entry = AliasRecord(
+        entry = records.AliasRecord(
             name=name,
             alias=alias,
             number=len(history) + 1,
@@ -214,4 +215,4 @@ def _models(root: str, storage: Storage) -> list[str]:
 
 def _entry(uri: str, storage: Storage) -> AliasRecord:
     """Return a record, which holds the names that are too long to stand in its path."""
-    return AliasRecord.from_json(storage.read_bytes(uri), where=uri)
+    return records.AliasRecord.from_json(storage.read_bytes(uri), where=uri)

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias, BaseNotifier
 
-from airflow_batch_inference.operators.alerts import drifted_columns
+from airflow_batch_inference import records
 from airflow_batch_inference.operators.asset_state import keep_state
-from airflow_batch_inference.records import DriftStatus
 from airflow_batch_inference.wording.texts import said_of
 
 if TYPE_CHECKING:
@@ -50,6 +49,7 @@ def alert(
         )
         return
     from airflow_batch_inference.drift.reasons import reasons_without_values
+    from airflow_batch_inference.operators.alerts import drifted_columns
 
     drift = {
         "status": str(result.status),
@@ -86,6 +86,8 @@ def verdict(result: DriftResult, uri: str) -> dict[str, Any]:
     uri
         The drift result's own.
     """
+    from airflow_batch_inference.operators.alerts import drifted_columns
+
     return {
         "drift_status": str(result.status),
         "drift_metric": result.drift_metric,
@@ -105,7 +107,7 @@ def announce_drift(result: DriftResult, uri: str, outlets: Sequence[Any], contex
     detected, of the asset that has the alias's name: one asset however many runs there are. So a DAG that is
     scheduled on the alias runs after drift, and only then.
     """
-    has_drifted = result.status == DriftStatus.DRIFT_DETECTED
+    has_drifted = result.status == records.DriftStatus.DRIFT_DETECTED
     told = verdict(result, uri)
     announce("drift", told, outlets, context, lambda alias: Asset(alias.name) if has_drifted else None)
 

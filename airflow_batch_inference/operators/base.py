@@ -25,7 +25,6 @@ from airflow_batch_inference.exceptions import (
     EvaluationFailedError,
 )
 from airflow_batch_inference.models.aliases import parse_alias
-from airflow_batch_inference.operators.alerts import MOST_SECONDS, Cooldown
 from airflow_batch_inference.operators.arguments import is_known, number, optional_text, structure
 from airflow_batch_inference.operators.groups.base import ArgumentGroup
 from airflow_batch_inference.operators.stores import artifact_root, artifact_storage, storage_for
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk.definitions.context import Context
 
+    from airflow_batch_inference.operators.alerts import Cooldown
     from airflow_batch_inference.records import Record
     from airflow_batch_inference.storage.store import Storage
 
@@ -235,6 +235,8 @@ class BatchInferenceOperator(BaseOperator):
         ConfigurationError
             It is no number of seconds from 0 to a year.
         """
+        from airflow_batch_inference.operators.alerts import MOST_SECONDS, Cooldown
+
         parsed = number("alert_cooldown_s", seconds, low=0, high=MOST_SECONDS)
         if not parsed:
             return None

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from airflow_batch_inference import records
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.operators.inputs import read
-from airflow_batch_inference.records import BaselineRecord
 from airflow_batch_inference.storage.uris import is_record_uri
 
 if TYPE_CHECKING:
+    from airflow_batch_inference.records import BaselineRecord
     from airflow_batch_inference.storage.store import Storage
 
 
@@ -44,4 +45,4 @@ def given_baseline(
     is_ours = is_record_uri(given) and record_at(given, storage) is not None
     if not is_ours and given.lower().endswith(SUFFIXES) and record_at(given, data_storage) is None:
         return None, read_statistics(given, data_storage)
-    return given, read(BaselineRecord, "baseline", given, storage)
+    return given, read(records.BaselineRecord, "baseline", given, storage)

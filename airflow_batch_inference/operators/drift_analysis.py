@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from airflow_batch_inference import records
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.links import DriftReportLink
 from airflow_batch_inference.operators.announcements import alert, announce_drift
@@ -36,7 +37,6 @@ from airflow_batch_inference.operators.base import (
 from airflow_batch_inference.operators.drift_gate import drift_error
 from airflow_batch_inference.operators.groups.drift import EffectRule, History, MlrunRule
 from airflow_batch_inference.operators.inputs import resolve_model
-from airflow_batch_inference.records import DriftStatus, HistoryEntry
 from airflow_batch_inference.storage.uris import task_folder
 from airflow_batch_inference.wording.logs import Lines
 
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.drift.monitor import Monitored, Persistence
     from airflow_batch_inference.drift.rules.base import Rule
     from airflow_batch_inference.drift.runs import Which
-    from airflow_batch_inference.records import DriftResult, TaskKey
+    from airflow_batch_inference.records import DriftResult, HistoryEntry, TaskKey
 
 ON_DRIFT = ("record", "alert", "fail")
 
@@ -204,7 +204,7 @@ class DriftAnalysisOperator(BatchInferenceOperator):
             message = f"{monitored.problem} What was found is recorded: {uri}."
             raise ConfigurationError(message)
         announce_drift(result, uri, self.outlets, context)
-        if result.status == DriftStatus.DRIFT_DETECTED and on_drift != "record":
+        if result.status == records.DriftStatus.DRIFT_DETECTED and on_drift != "record":
             alert(result, uri, notifiers, context, cooldown=cooldown)
             if on_drift == "fail":
                 raise drift_error(result, uri)
@@ -304,7 +304,7 @@ class DriftAnalysisOperator(BatchInferenceOperator):
             provenance=provenance,
             previous=previous,
         )
-        entry = HistoryEntry(
+        entry = records.HistoryEntry(
             task=key,
             at=at.isoformat(),
             status=result.status,

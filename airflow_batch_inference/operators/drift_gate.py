@@ -13,18 +13,20 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 # Airflow's core brings this provider; by way of common.compat it warns of deprecation on Airflow 3.1.
 from airflow.providers.standard.operators.branch import BranchMixIn
 
+from airflow_batch_inference import records
 from airflow_batch_inference.exceptions import ConfigurationError, DriftDetectedError
 from airflow_batch_inference.links import DriftReportLink
 from airflow_batch_inference.operators.announcements import alert, announce_drift, verdict
 from airflow_batch_inference.operators.arguments import callables, choice, mapping, structure
 from airflow_batch_inference.operators.base import BatchInferenceOperator, push, task_key
 from airflow_batch_inference.operators.inputs import read
-from airflow_batch_inference.records import DriftResult, DriftStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow.sdk.definitions.context import Context
+
+    from airflow_batch_inference.records import DriftResult, DriftStatus
 
 _OUTCOMES = {"pass", "alert", "skip", "fail", "branch"}
 _WITHOUT_DRIFT = _OUTCOMES - {"fail"}
@@ -108,13 +110,13 @@ class DriftGateOperator(BatchInferenceOperator, BranchMixIn):
         outcomes = self._outcomes(followed)
         cooldown = self.cooldown(context, self.alert_cooldown_s)
         notifiers = callables("notifiers", self.notifiers)
-        result = read(DriftResult, "drift", self.drift, self.storage)
+        result = read(records.DriftResult, "drift", self.drift, self.storage)
         self.recorded = self.drift, result
         push(context, {"drift_status": str(result.status)})
         announce_drift(result, self.drift, self.outlets, context)
         outcome = outcomes[result.status]
         self.log.info("%s: %s", result.status, outcome)
-        if outcome == "alert" or (outcome != "pass" and result.status != DriftStatus.NO_DRIFT):
+        if outcome == "alert" or (outcome != "pass" and result.status != records.DriftStatus.NO_DRIFT):
             alert(result, self.drift, notifiers, context, cooldown=cooldown)
         if outcome == "skip":
             raise AirflowSkipException(str(drift_error(result, self.drift)))
@@ -127,15 +129,15 @@ class DriftGateOperator(BatchInferenceOperator, BranchMixIn):
     def _outcomes(self, followed: Mapping[str, Sequence[str]]) -> dict[DriftStatus, str]:
         """Return what to do for each verdict."""
         arguments = {
-            DriftStatus.NO_DRIFT: "on_no_drift",
-            DriftStatus.DRIFT_DETECTED: "on_drift",
-            DriftStatus.POSSIBLE_DRIFT: "on_possible_drift",
-            DriftStatus.INSUFFICIENT: "on_insufficient",
-            DriftStatus.NOT_ANALYSED: "on_insufficient",
+            records.DriftStatus.NO_DRIFT: "on_no_drift",
+            records.DriftStatus.DRIFT_DETECTED: "on_drift",
+            records.DriftStatus.POSSIBLE_DRIFT: "on_possible_drift",
+            records.DriftStatus.INSUFFICIENT: "on_insufficient",
+            records.DriftStatus.NOT_ANALYSED: "on_insufficient",
         }
         outcomes: dict[DriftStatus, str] = {}
         for status, name in arguments.items():
-            allowed = _WITHOUT_DRIFT if status == DriftStatus.NO_DRIFT else _OUTCOMES
+            allowed = _WITHOUT_DRIFT if status == records.DriftStatus.NO_DRIFT else _OUTCOMES
             word = choice(name, getattr(self, name), allowed)
             if word == "branch" and status not in followed:
                 message = (
@@ -149,9 +151,9 @@ class DriftGateOperator(BatchInferenceOperator, BranchMixIn):
     def _followed(self, context: Context) -> dict[str, list[str]]:
         """Return the ids of the tasks to follow for each verdict that branches."""
         branches = mapping("branches", self.branches)
-        unknown = sorted(set(branches) - set(DriftStatus))
+        unknown = sorted(set(branches) - set(records.DriftStatus))
         if unknown:
-            message = f"branches names {unknown[0]!r}, which is no verdict; there are {', '.join(DriftStatus)}."
+            message = f"branches names {unknown[0]!r}, which is no verdict; there are {', '.join(records.DriftStatus)}."
             raise ConfigurationError(message)
         map_index = task_key(context).map_index
         if branches and map_index >= 0:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import AirflowSkipException
 from airflow.sdk import Asset
 
+from airflow_batch_inference import records
 from airflow_batch_inference.exceptions import ConfigurationError, EmptyDatasetError, EvaluationFailedError
 from airflow_batch_inference.links import EvaluationReportLink
 from airflow_batch_inference.operators.announcements import announce
@@ -31,7 +32,6 @@ from airflow_batch_inference.operators.groups.rows import RowPolicy
 from airflow_batch_inference.operators.inputs import read, resolve_model
 from airflow_batch_inference.operators.stores import storage_for
 from airflow_batch_inference.operators.task_context import destination_of, model_of
-from airflow_batch_inference.records import EvaluationRecord, ModelRecord
 from airflow_batch_inference.storage.uris import task_folder
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from airflow_batch_inference.evaluation.spec import EvaluationSpec
     from airflow_batch_inference.jobs.request import ScoringRequest
     from airflow_batch_inference.operators.groups.engines import Processes, Threads
+    from airflow_batch_inference.records import EvaluationRecord, ModelRecord
 
 _PUSHED = {
     "classification": ("accuracy", "f1", "f1_macro", "roc_auc", "log_loss"),
@@ -219,7 +220,7 @@ class EvaluateModelOperator(StoppableOperator):
             limits=self._limits(),
             baseline=None
             if baseline_uri is None
-            else (baseline_uri, read(EvaluationRecord, "compare", baseline_uri, self.storage)),
+            else (baseline_uri, read(records.EvaluationRecord, "compare", baseline_uri, self.storage)),
         )
 
     def _compared(self) -> tuple[str | None, dict[str, Any]]:

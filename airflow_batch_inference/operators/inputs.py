@@ -6,40 +6,33 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from airflow_batch_inference import records
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError, UntrustedModelError
 from airflow_batch_inference.models.aliases import parse_alias, resolve_alias
 from airflow_batch_inference.operators.arguments import moment
 from airflow_batch_inference.operators.stores import artifact_root, trusted_digests
-from airflow_batch_inference.records import (
-    BaselineRecord,
-    DriftResult,
-    EvaluationRecord,
-    ModelRecord,
-    PredictionSetRecord,
-    ProfileRecord,
-    Record,
-    kind_in_words,
-)
+from airflow_batch_inference.records import Record, kind_in_words
 from airflow_batch_inference.storage.uris import is_record_uri, normalize_uri
 
 if TYPE_CHECKING:
+    from airflow_batch_inference.records import ModelRecord
     from airflow_batch_inference.storage.store import Storage
 
 log = logging.getLogger(__name__)
 
-_NAMES: dict[type[Record], tuple[str, str]] = {
-    ModelRecord: ("model record", "Give the output of a LoadModelOperator"),
-    PredictionSetRecord: ("prediction set", "Give the output of a PredictOperator"),
-    DriftResult: ("drift result", "Give the output of a DriftAnalysisOperator"),
-    EvaluationRecord: ("evaluation", "Give the output of an EvaluateModelOperator"),
-    BaselineRecord: (
+_NAMES = {
+    "ModelRecord": ("model record", "Give the output of a LoadModelOperator"),
+    "PredictionSetRecord": ("prediction set", "Give the output of a PredictOperator"),
+    "DriftResult": ("drift result", "Give the output of a DriftAnalysisOperator"),
+    "EvaluationRecord": ("evaluation", "Give the output of an EvaluateModelOperator"),
+    "BaselineRecord": (
         "baseline",
         "Run the task that loads the model again, or give the output of `airflow batch-inference baseline`",
     ),
-    ProfileRecord: ("profile", "Run the task that scored the data again"),
+    "ProfileRecord": ("profile", "Run the task that scored the data again"),
 }
 
-R = TypeVar("R", ModelRecord, PredictionSetRecord, DriftResult, EvaluationRecord, BaselineRecord, ProfileRecord)
+R = TypeVar("R", bound=Record)
 
 
 def resolve_model(model: str, as_of: object, *, root: str, storage: Storage) -> str:
@@ -64,7 +57,7 @@ def resolve_model(model: str, as_of: object, *, root: str, storage: Storage) -> 
         return model
     entry = resolve_alias(*found, root=root, storage=storage, as_of=time)
     record = storage.read_record(entry.model_record_uri)
-    if not isinstance(record, ModelRecord) or record.sha256 != entry.model_sha256:
+    if not isinstance(record, records.ModelRecord) or record.sha256 != entry.model_sha256:
         message = (
             f"{model} means {entry.model_record_uri}, but that is not the model record that it was set to (sha256 "
             f"{entry.model_sha256}). Find out who changed the alias, and set it again."
@@ -93,7 +86,7 @@ def read_model(argument: str, uri: str, *, root: str, storage: Storage) -> Model
     """
     from airflow_batch_inference.models.trust import BY_CONFIG, is_vouched
 
-    record = read(ModelRecord, argument, uri, storage)
+    record = read(records.ModelRecord, argument, uri, storage)
     in_store = any(
         normalize_uri(uri).startswith(f"{store.rstrip('/')}/") for store in (normalize_uri(root), artifact_root())
     )
@@ -126,7 +119,7 @@ def read(kind: type[R], argument: str, uri: str, storage: Storage) -> R:
     """
     record = storage.read_record(uri) if is_record_uri(uri) else None
     if not isinstance(record, kind):
-        name, advice = _NAMES[kind]
+        name, advice = _NAMES[kind.__name__]
         found = "no record of this package" if record is None else kind_in_words(record)
         message = f"{argument} is {uri} ({found}), which is no {name}. {advice}."
         raise ConfigurationError(message)

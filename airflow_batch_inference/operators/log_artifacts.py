@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset
 
+from airflow_batch_inference import records
 from airflow_batch_inference.exceptions import ArtifactNotFoundError, ConfigurationError
 from airflow_batch_inference.links import PublishedArtifactsLink
 from airflow_batch_inference.operators.announcements import announce
@@ -15,14 +16,6 @@ from airflow_batch_inference.operators.arguments import optional_text, structure
 from airflow_batch_inference.operators.base import BatchInferenceOperator, fence_of, push, run_began, task_key
 from airflow_batch_inference.operators.groups.publication import ARGUMENTS, PARSERS, require_target, target_of
 from airflow_batch_inference.operators.stores import storage_for
-from airflow_batch_inference.records import (
-    ChallengersRecord,
-    DriftResult,
-    EvaluationRecord,
-    LoggedArtifactsRecord,
-    ModelRecord,
-    PredictionSetRecord,
-)
 from airflow_batch_inference.storage.catalog import register
 from airflow_batch_inference.storage.uris import is_record_uri, normalize_uri, task_folder
 from airflow_batch_inference.wording.signs import visible
@@ -32,7 +25,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk.definitions.context import Context
 
-    from airflow_batch_inference.records import Record, TaskKey
+    from airflow_batch_inference.records import DriftResult, LoggedArtifactsRecord, PredictionSetRecord, Record, TaskKey
 
 
 class LogArtifactsOperator(BatchInferenceOperator):
@@ -101,20 +94,21 @@ class LogArtifactsOperator(BatchInferenceOperator):
     def perform(self, context: Context) -> str:
         """Publish, register, announce."""
         key, tag = task_key(context), optional_text(self.artifacts_tag) or ""
-        named, records = self._resolve()
-        sets = [record for record in records if isinstance(record, PredictionSetRecord)]
+        named, found = self._resolve()
+        sets = [record for record in found if isinstance(record, records.PredictionSetRecord)]
         if len(sets) > 1 and optional_text(self.publish_to):
             message = (
                 f"publish_to takes one prediction set, but {len(sets)} are among the artifacts: log each by itself."
             )
             raise ConfigurationError(message)
         predictions = sets[0] if sets else None
-        drift = next((record for record in records if isinstance(record, DriftResult)), None)
+        drift = next((record for record in found if isinstance(record, records.DriftResult)), None)
+        # Its folder is made before anything is registered: where there is none, this task has registered nothing.
+        is_new = not self.storage.exists(task_folder(self.root, key))
         published = self._publish(predictions, context)
         if published is not None:
             named["published"] = ("dataset", published)
-        self._register(named, key, tag, predictions.batch_id if predictions else None)
-        logged = LoggedArtifactsRecord(
+        logged = records.LoggedArtifactsRecord(
             task=key,
             tag=tag,
             entries={name: uri for name, (_, uri) in named.items()},
@@ -125,6 +119,7 @@ class LogArtifactsOperator(BatchInferenceOperator):
             drift_metric=drift.drift_metric if drift else None,
         )
         uri = self.storage.put_record(task_folder(self.root, key), "artifacts", logged)
+        self._register(named, key, tag, predictions.batch_id if predictions else None, is_new=is_new)
         self.recorded = uri, logged
         values = _scalars(logged)
         push(context, values)
@@ -142,25 +137,25 @@ class LogArtifactsOperator(BatchInferenceOperator):
             message = "artifacts is empty; give the outputs of the tasks whose artifacts should be logged."
             raise ConfigurationError(message)
         named: dict[str, tuple[str, str]] = {}
-        records: list[Record] = []
+        found: list[Record] = []
         for name, uri in pairs:
             if not is_record_uri(uri):
                 _enter(named, *self._plain_file(name, uri))
                 continue
             record = self.storage.read_record(uri)
-            records.append(record)
+            found.append(record)
             for own_name, kind, artifact_uri in (*_contents(record, uri), *self._challengers(record)):
                 _enter(named, name if name and artifact_uri == uri else own_name, kind, artifact_uri)
-        return named, records
+        return named, found
 
     def _challengers(self, record: Record) -> list[tuple[str, str, str]]:
         """Return (name, kind, URI) of what a prediction set says of its challengers."""
-        if not isinstance(record, PredictionSetRecord) or record.challengers_uri is None:
+        if not isinstance(record, records.PredictionSetRecord) or record.challengers_uri is None:
             return []
         found = self.storage.read_record(record.challengers_uri)
         name = f"{record.name}_challengers"
         contents = [(name, "challengers", record.challengers_uri)]
-        if isinstance(found, ChallengersRecord) and found.report_uri is not None:
+        if isinstance(found, records.ChallengersRecord) and found.report_uri is not None:
             contents.append((f"{name}_report", "html", found.report_uri))
         return contents
 
@@ -194,7 +189,9 @@ class LogArtifactsOperator(BatchInferenceOperator):
         self.log.info("Published %d rows to %s", predictions.rows_out, published)
         return published
 
-    def _register(self, named: Mapping[str, tuple[str, str]], key: TaskKey, tag: str, batch_id: str | None) -> None:
+    def _register(
+        self, named: Mapping[str, tuple[str, str]], key: TaskKey, tag: str, batch_id: str | None, *, is_new: bool
+    ) -> None:
         for name, (kind, uri) in named.items():
             register(
                 root=self.root,
@@ -205,6 +202,7 @@ class LogArtifactsOperator(BatchInferenceOperator):
                 task=key,
                 batch_id=batch_id,
                 storage=self.storage,
+                is_new=is_new,
             )
             self.log.info("Logged %s: %s", name, uri)
 
@@ -243,18 +241,18 @@ def _accounts(predictions: PredictionSetRecord | None) -> dict[str, Any]:
 
 def _contents(record: Record, uri: str) -> list[tuple[str, str, str]]:
     """Return (name, kind, URI) of a record and of the files that it names."""
-    if isinstance(record, ModelRecord):
+    if isinstance(record, records.ModelRecord):
         found = [("model", "model", uri), ("baseline", "baseline", record.baseline_uri)]
-    elif isinstance(record, PredictionSetRecord):
+    elif isinstance(record, records.PredictionSetRecord):
         found = [(record.name, "prediction-set", uri), ("mini_batches", "jsonl", record.mini_batches_uri)]
-    elif isinstance(record, DriftResult):
+    elif isinstance(record, records.DriftResult):
         found = [
             ("drift_results", "drift", uri),
             ("drift_table_plot", "html", record.report_uri),
             ("features_drift_results", "json", record.features_drift_uri),
             ("dataset_statistics", "statistics", record.statistics_uri),
         ]
-    elif isinstance(record, EvaluationRecord):
+    elif isinstance(record, records.EvaluationRecord):
         found = [
             ("evaluation", "evaluation", uri),
             ("evaluation_report", "html", record.report_uri),

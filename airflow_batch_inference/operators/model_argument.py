@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_batch_inference import records
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.models.aliases import parse_alias
 from airflow_batch_inference.operators.arguments import is_known, structure
@@ -18,7 +19,6 @@ from airflow_batch_inference.operators.groups.compare import Challengers, Split
 from airflow_batch_inference.operators.inputs import resolve_model
 from airflow_batch_inference.operators.stores import storage_for
 from airflow_batch_inference.operators.task_context import model_of
-from airflow_batch_inference.records import ChallengersRecord
 from airflow_batch_inference.wording.errors import told_by
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.predictors.graphs.base import ModelGraph
     from airflow_batch_inference.predictors.graphs.source import ModelChain, ModelSource
-    from airflow_batch_inference.records import PredictionSetRecord
+    from airflow_batch_inference.records import ChallengersRecord, PredictionSetRecord
     from airflow_batch_inference.storage.store import Storage
 
 log = logging.getLogger(__name__)
@@ -137,7 +137,7 @@ def scalars(record: PredictionSetRecord, storage: Storage) -> dict[str, Any]:
     if record.challengers_uri is None:
         return {}
     found = storage.read_record(record.challengers_uri)
-    results = found.challengers if isinstance(found, ChallengersRecord) else ()
+    results = found.challengers if isinstance(found, records.ChallengersRecord) else ()
     shares = [
         output.disagreement_fraction
         for each in results

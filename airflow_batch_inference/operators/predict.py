@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from airflow_batch_inference import records
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.operators.arguments import mapping, names, optional_boolean, optional_number, optional_text
 from airflow_batch_inference.operators.groups.base import require_group
@@ -13,7 +14,6 @@ from airflow_batch_inference.operators.groups.compare import Challengers, Split
 from airflow_batch_inference.operators.inputs import read
 from airflow_batch_inference.operators.model_argument import Models, require_comparable
 from airflow_batch_inference.operators.score_rows import RowScoringOperator
-from airflow_batch_inference.records import BaselineRecord, ModelRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from airflow_batch_inference.jobs.request import ScoringOptions, ScoringRequest
     from airflow_batch_inference.predictors.graphs.base import ModelGraph
+    from airflow_batch_inference.records import BaselineRecord, ModelRecord
 
 
 class PredictOperator(RowScoringOperator):
@@ -136,4 +137,4 @@ class PredictOperator(RowScoringOperator):
                 )
                 raise ConfigurationError(message)
             return None
-        return read(BaselineRecord, "The model's baseline", record.baseline_uri, self.storage)
+        return read(records.BaselineRecord, "The model's baseline", record.baseline_uri, self.storage)

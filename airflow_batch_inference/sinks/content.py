@@ -1,4 +1,4 @@
-"""The files of a publication: names, verified copies of parts, parts in another format, several joined to one file.
+"""The files of a publication: names, verified copies of parts, and what is made of parts (:mod:`.conversion`).
 
 Invariants: a file's bytes depend on the committed parts and the format alone, so that a retry makes the same file; and
 what is not what was committed is never published.
@@ -6,32 +6,23 @@ what is not what was committed is never published.
 
 from __future__ import annotations
 
-import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ConfigurationError
 from airflow_batch_inference.formats.names import PART_FORMAT, output_suffix
-from airflow_batch_inference.formats.part_types import footer_of, original_schema, restored
-from airflow_batch_inference.formats.writers import PartWriter
 from airflow_batch_inference.sinks.manifest import MANIFEST, SPARE, Content
-from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.digests import sha256_of
 from airflow_batch_inference.storage.local_files import sync_file
-from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.storage.temporary import private_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
-
-    import pyarrow as pa
 
     from airflow_batch_inference.records import PredictionSetRecord
     from airflow_batch_inference.sinks.manifest import Publication
-    from airflow_batch_inference.sources.dataset import Dataset
-
-_COPIED_ROWS = 65_536
+    from airflow_batch_inference.storage.store import Storage
 
 
 def write_file(job: Publication, path: Path, storage: Storage) -> Content:
@@ -39,10 +30,8 @@ def write_file(job: Publication, path: Path, storage: Storage) -> Content:
     parts, is_copy = job.record.parts, _is_copied(job) and len(job.record.parts) == 1
     if is_copy:
         _copy_part(job.record, 0, path, storage)
-    elif _is_copied(job):
-        _join_tables(job.record, path, storage)
     else:
-        _convert(_verified_parts(job.record, range(len(parts)), storage), path, job.output_format)
+        _make(job, range(len(parts)), path, storage)
     with ThreadPoolExecutor(1) as pool:  # the digest is made while the disk is at work
         synced = pool.submit(sync_file, path)
         digest = parts[0].sha256 if is_copy else sha256_of(path)
@@ -62,7 +51,7 @@ def write_part(job: Publication, index: int, path: Path, storage: Storage) -> Co
         part = job.record.parts[index]
         _copy_part(job.record, index, path, storage)
         return Content(part.sha256, part.size_bytes)
-    _convert(_verified_parts(job.record, [index], storage), path, job.output_format)
+    _make(job, [index], path, storage)
     return Content(sha256_of(path), path.stat().st_size)
 
 
@@ -111,7 +100,7 @@ def _copy_part(record: PredictionSetRecord, index: int, path: Path, storage: Sto
         raise ArtifactIntegrityError(message)
 
 
-def _verified_parts(record: PredictionSetRecord, indices: Iterable[int], storage: Storage) -> Iterator[Path]:
+def _verified_parts(record: PredictionSetRecord, indices: Sequence[int], storage: Storage) -> Iterator[Path]:
     """Give a private, verified copy of each of some parts, one at a time."""
     for index in indices:
         with private_folder() as folder:
@@ -120,35 +109,12 @@ def _verified_parts(record: PredictionSetRecord, indices: Iterable[int], storage
             yield copy
 
 
-def _convert(parts: Iterable[Path], path: Path, output_format: str) -> None:
-    """Write the rows of parts to one file of another format, with the columns that they were written with."""
-    with contextlib.ExitStack() as stack:
-        writer: PartWriter | None = None
-        for part in parts:
-            schema = original_schema(part)
-            if writer is None:
-                writer = stack.enter_context(PartWriter(path, output_format, schema, footer_of(part)))
-            for table in _tables(_opened(part)):
-                writer.write(restored(table, schema))
+def _make(job: Publication, indices: Sequence[int], path: Path, storage: Storage) -> None:
+    """Write the rows of some parts to one file; what reads and writes them is imported where no copy will do."""
+    from airflow_batch_inference.sinks.conversion import convert, join
 
-
-def _join_tables(record: PredictionSetRecord, path: Path, storage: Storage) -> None:
-    metadata = {"batch_inference.job_key": record.job_key, "batch_inference.model_sha256": record.model_sha256}
-    with contextlib.ExitStack() as stack:
-        writer: PartWriter | None = None
-        for part in _verified_parts(record, range(len(record.parts)), storage):
-            dataset = _opened(part)
-            if writer is None:
-                writer = stack.enter_context(PartWriter(path, PART_FORMAT, dataset.schema, metadata))
-            for table in _tables(dataset):
-                writer.write(table)
-
-
-def _opened(part: Path) -> Dataset:
-    """Open a part with all that it holds: no column of it is an index."""
-    opened = open_dataset(str(part), Storage())
-    return opened.select(opened.source.splits[0].columns)
-
-
-def _tables(dataset: Dataset) -> Iterator[pa.Table]:
-    return (batch.table for batch in dataset.mini_batches(_COPIED_ROWS))
+    parts = _verified_parts(job.record, indices, storage)
+    if _is_copied(job):
+        join(parts, path, job.record)
+    else:
+        convert(parts, path, job.output_format)

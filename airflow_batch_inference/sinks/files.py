@@ -23,14 +23,12 @@ from airflow_batch_inference.formats.names import (
     output_suffix,
 )
 from airflow_batch_inference.formats.table_folders import refuse_target
-from airflow_batch_inference.formats.written_types import require_writable
 from airflow_batch_inference.ledger.commit import commit_of
 from airflow_batch_inference.sinks import local, remote
 from airflow_batch_inference.sinks.base import SinkCapabilities
 from airflow_batch_inference.sinks.found import require_file_free, require_folder_free
 from airflow_batch_inference.sinks.manifest import Publication, digests
 from airflow_batch_inference.sinks.partitions import require_one_version
-from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.uris import normalize_uri
 
 if TYPE_CHECKING:
@@ -52,6 +50,8 @@ class FileSink:
 
     def check(self, planned: PlannedSet, target: Target) -> None:
         """Refuse what could not be published; see :class:`~airflow_batch_inference.sinks.base.Sink`."""
+        from airflow_batch_inference.formats.written_types import require_writable
+
         place = _place_of_table(target)
         require_writable(planned.schema, place.output_format)
         _require_free_partition(planned.models, place, target)
@@ -64,7 +64,10 @@ class FileSink:
         if record.items is None:
             place = _place_of_table(target)
             if place.output_format != PART_FORMAT:
-                require_writable(open_dataset(record.parts[0].uri, request.storage).schema, place.output_format)
+                # Only here: a copy needs no pyarrow, whose import takes longer than the rest of the task.
+                from airflow_batch_inference.sinks.conversion import require_convertible
+
+                require_convertible(record.parts[0].uri, place.output_format, request.storage)
         else:
             place = _place_of_files(record, target)
         _require_free_partition(digests(record) or [record.model_sha256], place, target)

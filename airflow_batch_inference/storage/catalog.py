@@ -10,14 +10,15 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from airflow_batch_inference import records
 from airflow_batch_inference.exceptions import ArtifactNotFoundError
-from airflow_batch_inference.records import CatalogEntry, fingerprint
+from airflow_batch_inference.records import fingerprint
 from airflow_batch_inference.storage.uris import encode_segment, join_uri, normalize_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_batch_inference.records import TaskKey
+    from airflow_batch_inference.records import CatalogEntry, TaskKey
     from airflow_batch_inference.storage.store import Storage
 
 _CATALOG = "catalog"
@@ -34,6 +35,7 @@ def register(
     task: TaskKey,
     batch_id: str | None,
     storage: Storage,
+    is_new: bool = False,
 ) -> CatalogEntry:
     """Enter an artifact under its name; the same artifact of the same task is entered once.
 
@@ -53,16 +55,21 @@ def register(
         The task instance that registers it.
     batch_id
         The batch it belongs to.
+    storage
+        Reaches the store.
+    is_new
+        Whether the task is known to have registered nothing yet; else the entries of its DAG are listed, and there is
+        one for every run that ever was.
     """
     folder = join_uri(
         normalize_uri(root), _CATALOG, f"name={encode_segment(name)}", f"dag_id={encode_segment(task.dag_id)}"
     )
     key = fingerprint([name, artifact_kind, uri, tag, asdict(task), batch_id])[:_KEY_DIGITS]
-    for known in _entry_uris(folder, storage):
+    for known in () if is_new else _entry_uris(folder, storage):
         if known.endswith(f"-{key}.json"):
-            return CatalogEntry.from_json(storage.read_bytes(known), where=known)
+            return records.CatalogEntry.from_json(storage.read_bytes(known), where=known)
     logged_at = datetime.now(UTC).isoformat(timespec="microseconds")
-    entry = CatalogEntry(
+    entry = records.CatalogEntry(
         name=name,
         artifact_kind=artifact_kind,
         uri=uri,
@@ -102,7 +109,7 @@ def find_artifacts(
         folder = join_uri(folder, f"dag_id={encode_segment(dag_id)}")
     uris = _entry_uris(folder, storage)
     for uri in sorted(uris, key=lambda uri: uri.rsplit("/", 1)[-1], reverse=True):
-        entry = CatalogEntry.from_json(storage.read_bytes(uri), where=uri)
+        entry = records.CatalogEntry.from_json(storage.read_bytes(uri), where=uri)
         if tag in (None, entry.tag) and run_id in (None, entry.task.run_id):
             yield entry
 
@@ -125,6 +132,4 @@ def latest_artifact(
 
 
 def _entry_uris(folder: str, storage: Storage) -> list[str]:
-    if not storage.exists(folder):
-        return []
     return [file.uri for file in storage.list_files(folder) if file.uri.endswith(".json")]

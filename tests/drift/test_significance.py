@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from fractions import Fraction
 from itertools import combinations
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 
 from airflow_batch_inference.drift.metrics.distances import (
     chi_squared,
@@ -22,6 +23,7 @@ from airflow_batch_inference.drift.significance import (
     chi_squared_p,
     exceedance_p,
     js_squared_floor,
+    kolmogorov,
     kolmogorov_smirnov_p,
     psi_floor,
     two_shares_p,
@@ -35,6 +37,20 @@ from airflow_batch_inference.drift.significance import (
 def test_the_p_value_of_a_distance_is_smirnovs_limit(distance, n, m):
     expected = stats.kstwobign.sf(distance * math.sqrt(n * m / (n + m)))
     assert kolmogorov_smirnov_p(distance, n, m) == pytest.approx(expected, rel=1e-9, abs=1e-300)
+
+
+def test_kolmogorovs_tail_is_scipys_own():
+    points = np.concatenate([np.linspace(-0.1, 4, 20_001), np.linspace(0.81, 0.83, 2_001), [20.0, 50.0, math.inf]])
+    found = np.array([kolmogorov(float(x)) for x in points])
+    assert found == pytest.approx(special.kolmogorov(points), rel=1e-14, abs=0)
+    assert math.isnan(kolmogorov(math.nan))
+
+
+def test_a_distance_needs_no_scipy(monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == "scipy"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    assert kolmogorov_smirnov_p(0.1, 1000, 1000) < 1e-4
 
 
 @pytest.mark.parametrize("degrees", [1, 2, 19, 1000])

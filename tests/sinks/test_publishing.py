@@ -14,7 +14,7 @@ import pytest
 from publishing import publish, put
 
 from airflow_batch_inference.exceptions import ArtifactConflictError, ArtifactIntegrityError, ConfigurationError
-from airflow_batch_inference.sinks import content, local
+from airflow_batch_inference.sinks import conversion, local
 from airflow_batch_inference.sources.registry import open_dataset
 from airflow_batch_inference.storage.store import Storage
 
@@ -226,7 +226,7 @@ def test_a_try_that_died_before_it_put_the_file_leaves_nothing_in_the_way(bench,
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(content, "_join_tables", die)
+        patched.setattr(conversion, "join", die)
         with pytest.raises(OSError, match="No space"):
             put(bench, sets[0], target)
     assert not bench.storage.exists(target)

@@ -13,7 +13,7 @@ import pytest
 
 from airflow_batch_inference.formats.writers import PartWriter
 from airflow_batch_inference.formats.written_types import is_writable
-from airflow_batch_inference.sinks import content
+from airflow_batch_inference.sinks import conversion
 
 FOOTER = {"batch_inference.version": "1", "batch_inference.job_key": "key"}
 SECONDS = pa.array([1, None, 3], pa.timestamp("s"))
@@ -70,7 +70,7 @@ def test_each_type_has_the_bytes_of_the_format_itself(tmp_path, name, output_for
         pytest.skip("refused before the first row")
     direct = written(tmp_path / "direct", table, output_format)
     part = written(tmp_path / "part.parquet", table, "parquet")
-    content._convert([part], tmp_path / "converted", output_format)
+    conversion.convert([part], tmp_path / "converted", output_format)
     if output_format == "arrow":
         first, second = (pa.ipc.open_file(path.read_bytes()) for path in (direct, tmp_path / "converted"))
         assert second.schema.equals(first.schema, check_metadata=True)
@@ -82,19 +82,19 @@ def test_each_type_has_the_bytes_of_the_format_itself(tmp_path, name, output_for
 @pytest.mark.parametrize("output_format", ["csv", "jsonl"])
 def test_many_parts_make_the_bytes_of_one(tmp_path, monkeypatch, output_format):
     monkeypatch.setattr("airflow_batch_inference.formats.writers._GROUP_ROWS", 64)
-    monkeypatch.setattr(content, "_COPIED_ROWS", 48)
+    monkeypatch.setattr(conversion, "_COPIED_ROWS", 48)
     table = pa.table(
         {"n": np.arange(500), "x": np.arange(500) / 7, "t": [None if at % 3 else f"{at}" for at in range(500)]}
     )
     parts = [written(tmp_path / f"{at}.parquet", table.slice(at, 100), "parquet") for at in range(0, 500, 100)]
-    content._convert(parts, tmp_path / "all", output_format)
+    conversion.convert(parts, tmp_path / "all", output_format)
     assert (tmp_path / "all").read_bytes() == written(tmp_path / "direct", table, output_format).read_bytes()
 
 
 def test_a_category_may_have_other_values_in_each_part(tmp_path):
     tables = [pa.table({"x": pa.array(values).dictionary_encode()}) for values in (["a", "b"], ["c"], ["b"])]
     parts = [written(tmp_path / f"{at}.parquet", table, "parquet") for at, table in enumerate(tables)]
-    content._convert(parts, tmp_path / "all", "arrow")
+    conversion.convert(parts, tmp_path / "all", "arrow")
     table = pa.ipc.open_file((tmp_path / "all").read_bytes()).read_all()
     assert table.column("x").to_pylist() == ["a", "b", "c", "b"]
 
@@ -103,7 +103,7 @@ def test_a_category_may_have_other_values_in_each_group(tmp_path, monkeypatch):
     monkeypatch.setattr("airflow_batch_inference.formats.writers._GROUP_ROWS", 2)
     tables = [pa.table({"x": pa.array(values).dictionary_encode()}) for values in (["a", "b"], ["c", "d"], ["b", "e"])]
     parts = [written(tmp_path / f"{at}.parquet", table, "parquet") for at, table in enumerate(tables)]
-    content._convert(parts, tmp_path / "all", "arrow")
+    conversion.convert(parts, tmp_path / "all", "arrow")
     table = pa.ipc.open_file((tmp_path / "all").read_bytes()).read_all()
     assert table.column("x").to_pylist() == ["a", "b", "c", "d", "b", "e"]
 
@@ -111,8 +111,8 @@ def test_a_category_may_have_other_values_in_each_group(tmp_path, monkeypatch):
 def test_types_of_pandas_are_known_in_a_process_that_has_no_pandas(tmp_path):
     part = written(tmp_path / "part.parquet", pa.table({"x": COLUMNS["period"]}), "parquet")
     code = (
-        "import sys; from pathlib import Path; from airflow_batch_inference.sinks import content\n"
-        "content._convert([Path(sys.argv[1])], Path(sys.argv[2]), 'csv')"
+        "import sys; from pathlib import Path; from airflow_batch_inference.sinks import conversion\n"
+        "conversion.convert([Path(sys.argv[1])], Path(sys.argv[2]), 'csv')"
     )
     subprocess.run([sys.executable, "-c", code, str(part), str(tmp_path / "x.csv")], check=True)
     assert (tmp_path / "x.csv").read_text().splitlines() == ['"x"', '"2024-05"', '"2024-06"', '"2024-07"']
@@ -124,6 +124,6 @@ def test_no_rows_keep_their_header(tmp_path):
         pa.table({"x": pa.array([], pa.float64()), "y": pa.array([], pa.string())}),
         "parquet",
     )
-    content._convert([part], tmp_path / "x.csv", "csv")
+    conversion.convert([part], tmp_path / "x.csv", "csv")
     assert (tmp_path / "x.csv").read_text() == '"x","y"\n'
     assert pq.read_metadata(part).num_rows == 0
