@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import BatchInferenceError
+from airflow_batch_inference.ledger.receipts import work_folder
 from airflow_batch_inference.records import PredictionSetRecord
 from airflow_batch_inference.sinks.lock import ASIDE, TARGET_PREFIX, is_locked
 from airflow_batch_inference.storage.liveness import STALE_S, is_leftover
+from airflow_batch_inference.storage.parallel import in_order, threads_for
 from airflow_batch_inference.storage.temporary import TEMPORARY_PREFIX
 from airflow_batch_inference.storage.uris import join_uri, normalize_uri
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PART = re.compile(r"(?P<folder>.*/map_index=-?\d+)/(?:data|quarantine)/(?P<key>[0-9a-f]{16})/part-\d{5,}-[^/]+$")
+_PART = re.compile(r"(?P<folder>.*/map_index=-?\d+)/(?:data|quarantine|_work)/(?P<key>[0-9a-f]{16})/part-\d{5,}-[^/]+$")
 _COMMIT = re.compile(r"(?P<folder>.*/map_index=-?\d+)/_commits/\d{10}\.json$")
 _MODIFIED = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")
 
@@ -66,7 +68,8 @@ def sweep_task(folder: str, storage: Storage) -> None:
 def sweep_job(folder: str, job_key: str, storage: Storage) -> None:
     """Remove the files of a job's parts that no commit names: call it once the job is committed.
 
-    Whoever still works on this job finds a receipt of every part, and takes away its own files too.
+    What lies beside receipts goes too, as the commit has its sum. The receipts stay: whoever still works on this job
+    finds one of every part, and takes away its own files.
     """
     key = job_key[:16]
     with _quietly(folder):
@@ -75,6 +78,8 @@ def sweep_job(folder: str, job_key: str, storage: Storage) -> None:
         if key in named:
             unnamed = [file for file in found if _PART.match(file.uri) and file.uri not in named[key]]
             _remove_and_tell(unnamed, folder, storage)
+            beside = _files(work_folder(folder, job_key), storage)
+            _remove([file for file in beside if _PART.match(file.uri)], storage)
 
 
 def leftovers(
@@ -205,8 +210,13 @@ def _quietly(folder: str) -> Iterator[None]:
         log.warning("What dead writers left in %s was not removed (%s: %s)", folder, type(error).__name__, error)
 
 
+def _remove(found: list[Leftover], storage: Storage) -> None:
+    threads = threads_for(storage.filesystem(found[0].uri)[0]) if found else 1
+    for _ in in_order(storage.remove, [file.uri for file in found], threads=threads):
+        pass
+
+
 def _remove_and_tell(found: list[Leftover], folder: str, storage: Storage) -> None:
-    for file in found:
-        storage.remove(file.uri)
+    _remove(found, storage)
     if found:
         log.info("Removed %d file(s) that dead or slower writers left in %s", len(found), folder)

@@ -182,7 +182,7 @@ class OpenedRequest:
             log.info("This very job is committed already: %s", done[0])
             sweep_job(folder, job.key, self.storage)
             return Plan(spec=spec, done=done)
-        return Plan(spec=spec, receipts=finished_parts(job, self.request, self.storage))
+        return Plan(spec=spec, receipts=finished_parts(spec, self.raise_if_stopped))
 
 
 def _raise_if_stopped(stopped: Callable[[], bool]) -> None:

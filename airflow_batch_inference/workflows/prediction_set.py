@@ -6,7 +6,6 @@ Invariants: every input row is in the output or among the rejects, exactly once,
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,15 +15,14 @@ from airflow_batch_inference import __version__
 from airflow_batch_inference.exceptions import ArtifactIntegrityError
 from airflow_batch_inference.formats.names import PART_FORMAT
 from airflow_batch_inference.jobs.acceleration import of_all_parts
-from airflow_batch_inference.jobs.model_statistics import added_chains
-from airflow_batch_inference.jobs.plan import versions_of
+from airflow_batch_inference.jobs.plan import versions_digest, versions_of
 from airflow_batch_inference.ledger.accounting import as_text, row_hash
 from airflow_batch_inference.ledger.retries import retrying
 from airflow_batch_inference.records import Certificate, ChainRows, ColumnSpec, PredictionSetRecord
 from airflow_batch_inference.storage.uris import plain_uris
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow_batch_inference.jobs.plan import PartPlan
     from airflow_batch_inference.jobs.request import ScoringRequest
@@ -35,6 +33,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_SHOWN = 3
+
 
 def make_record(
     spec: JobSpec,
@@ -42,6 +42,7 @@ def make_record(
     seconds: dict[str, float],
     profile_uri: str | None,
     results: tuple[CheckResult, ...],
+    nulled: Mapping[str, int],
 ) -> PredictionSetRecord:
     """Reconcile the receipts with the plan, and make the commit of them."""
     job, request, opened, plans = spec.job, spec.request, spec.opened, spec.plans
@@ -81,7 +82,7 @@ def make_record(
         try_id=destination.try_id,
         seconds=seconds,
         versions={"airflow-batch-inference": __version__, "pyarrow": pa.__version__, **job.versions},
-        nulled=_nulled(ordered),
+        nulled=_told(nulled),
         checks=results,
         rows_set_aside=sum(receipt.rows_set_aside for receipt in ordered),
         input_names={written: name for name, written in names.items() if written != name},
@@ -93,12 +94,11 @@ def make_record(
 def with_models(
     record: PredictionSetRecord,
     request: ScoringRequest,
-    receipts: Iterable[Receipt],
+    counts: Mapping[str, ChainRows],
     storage: Storage,
     report: Callable[[ChallengersRecord, str], ChallengersRecord],
 ) -> PredictionSetRecord:
     """Add what each of several models has done; store how challengers differ from the champion."""
-    counts = added_chains(receipts)
     scored = record.rows_out + record.rows_set_aside
     rejected = record.rows_rejected - record.rows_set_aside
     name = request.models.main.name
@@ -112,11 +112,8 @@ def with_models(
     return replace(record, models=models, challengers_uri=uri)
 
 
-def _nulled(receipts: Sequence[Receipt]) -> dict[str, int]:
-    """Add up what became null for the model, and say so."""
-    counts: Counter[str] = Counter()
-    for receipt in receipts:
-        counts.update(receipt.nulled)
+def _told(counts: Mapping[str, int]) -> dict[str, int]:
+    """Say what became null for the model, and return it in the columns' order."""
     for column, count in sorted(counts.items()):
         log.warning("%s values of column %r did not fit and became null for the model", f"{count:,}", column)
     return dict(sorted(counts.items()))
@@ -137,12 +134,11 @@ def _certificate(opened: Dataset, plans: Sequence[PartPlan], receipts: Sequence[
                 f"{receipt.rows_out} scored and {receipt.rows_rejected} rejected. Nothing was committed."
             )
             raise ArtifactIntegrityError(message)
-        planned = set(versions_of(opened, plan))
-        if planned != set(receipt.read):
-            other = next(iter(planned ^ set(receipt.read))).uri
+        if receipt.versions_digest != versions_digest(opened, plan):
+            files = ", ".join(file.uri for file in versions_of(opened, plan)[:_SHOWN])
             message = (
-                f"Part {plan.index} was made from another version of {other} than the one that this run has found. "
-                "Nothing was committed. Run the task again when its writer is done."
+                f"Part {plan.index} was made from other versions of its files ({files}) than those that this run has "
+                "found. Nothing was committed. Run the task again when their writer is done."
             )
             raise ArtifactIntegrityError(message)
     counts = [sum(unit.rows for unit in units) for units in opened.units]

@@ -141,7 +141,7 @@ class _Run:
         self.opened.raise_if_stopped()
         if self.is_elsewhere:  # what lies in the store counts, and not what somebody else's engine says of it
             self.receipts.clear()
-            self.receipts.update(finished_parts(spec.job, spec.request, spec.storage))
+            self.receipts.update(finished_parts(spec, self.opened.raise_if_stopped))
             require_allowed(spec, self.receipts.values())
         left = spec.without([*self.receipts])
         if left:

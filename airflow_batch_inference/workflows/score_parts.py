@@ -60,7 +60,7 @@ def score_parts(
     spec = read_spec(job_uri, storage).reached_by(storage)
     wanted = list(dict.fromkeys(range(len(spec.plans)) if indices is None else indices))
     require_parts(spec, wanted)
-    receipts = finished_parts(spec.job, spec.request, spec.storage)
+    receipts = finished_parts(spec, raise_if_stopped)
     missing = [index for index in wanted if index not in receipts]
     chosen = InProcessEngine(storage=storage) if engine is None else engine
     yield from run_engine(chosen, spec, job_uri, missing, receipts, raise_if_stopped)
