@@ -22,6 +22,7 @@ from airflow_batch_inference.exceptions import (
 from airflow_batch_inference.records import DataFile, Record, decode_record
 from airflow_batch_inference.storage.access import Access
 from airflow_batch_inference.storage.local_files import is_local, require_own_name
+from airflow_batch_inference.storage.parallel import in_order, threads_for
 from airflow_batch_inference.storage.temporary import private_folder
 from airflow_batch_inference.storage.tree import (
     Entry,
@@ -160,10 +161,10 @@ class Reader(Access):
             One of them is gone.
         """
         is_young = wait_until_told_apart(file.version for file in files if file.uri.startswith("file://"))
-        return [
-            file if file.version and not (is_young and file.uri.startswith("file://")) else self.versioned(file.uri)
-            for file in files
-        ]
+        asked = [file.uri for file in files if not file.version or (is_young and file.uri.startswith("file://"))]
+        threads = threads_for(self.filesystem(asked[0])[0]) if len(asked) > 1 else 1
+        found = dict(zip(asked, in_order(self.versioned, asked, threads=threads), strict=True))
+        return [found.get(file.uri, file) for file in files]
 
     def _copied(self, uri: str, path: Path) -> DataFile:
         digest = self.copy_to_local(uri, path)

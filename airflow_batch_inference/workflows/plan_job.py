@@ -144,14 +144,16 @@ class OpenedRequest:
             resources = replace(resources, isolate=True)
         storage.require_writable(folder)
         sweep_task(folder, storage)
-        opened = open_input(request, replace(data_storage or storage, max_memory=resources.max_memory))
+        raise_if_stopped = partial(_raise_if_stopped, stopped)
+        data_storage = replace(data_storage or storage, max_memory=resources.max_memory)
+        opened = open_input(request, data_storage, raise_if_stopped)
         return cls(
             request=request,
             opened=opened,
             plans=plan_parts(opened.units),
             storage=storage,
             resources=resources,
-            raise_if_stopped=partial(_raise_if_stopped, stopped),
+            raise_if_stopped=raise_if_stopped,
             started=started,
         )
 
