@@ -22,7 +22,7 @@ from airflow_batch_inference.ledger.retries import retrying
 from airflow_batch_inference.predictors.input_contract import warn_of_nulls
 from airflow_batch_inference.records import ProfileRecord
 from airflow_batch_inference.workflows.prediction_set import make_record, with_models
-from airflow_batch_inference.workflows.rejects import require_allowed
+from airflow_batch_inference.workflows.rejects import RejectedRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -90,7 +90,7 @@ def commit_job(
             "them (score_parts), then commit again."
         )
         raise EngineError(message)
-    require_allowed(spec, receipts.values())
+    RejectedRows(spec, receipts.values()).require_allowed()
     wrong = drop_suspects(receipts, spec.request.destination.folder, spec.storage)
     if wrong:
         raise _to_be_scored_again(planned, spec, receipts, wrong)

@@ -21,7 +21,7 @@ from airflow_batch_inference.jobs.resume import finished_parts
 from airflow_batch_inference.jobs.spec import put_spec
 from airflow_batch_inference.workflows.commit_job import commit_receipts
 from airflow_batch_inference.workflows.plan_job import OpenedRequest, never
-from airflow_batch_inference.workflows.rejects import require_allowed
+from airflow_batch_inference.workflows.rejects import RejectedRows
 from airflow_batch_inference.workflows.score_parts import run_engine
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class _Run:
         if self.is_elsewhere:  # what lies in the store counts, and not what somebody else's engine says of it
             self.receipts.clear()
             self.receipts.update(finished_parts(spec, self.opened.raise_if_stopped))
-            require_allowed(spec, self.receipts.values())
+            RejectedRows(spec, self.receipts.values()).require_allowed()
         left = spec.without([*self.receipts])
         if left:
             message = (
