@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import BatchInferenceError
+from airflow_batch_inference.ledger.commit import read_commit
 from airflow_batch_inference.ledger.receipts import work_folder
-from airflow_batch_inference.records import PredictionSetRecord
+from airflow_batch_inference.records.folding import LISTS_FOLDER, list_uris
 from airflow_batch_inference.sinks.lock import ASIDE, TARGET_PREFIX, is_locked
 from airflow_batch_inference.storage.liveness import STALE_S, is_leftover
 from airflow_batch_inference.storage.parallel import in_order, threads_for
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PART = re.compile(r"(?P<folder>.*/map_index=-?\d+)/(?:data|quarantine|_work)/(?P<key>[0-9a-f]{16})/part-\d{5,}-[^/]+$")
+_LIST = re.compile(rf"(?P<folder>.*/map_index=-?\d+)/{LISTS_FOLDER}/[a-z_]+-[0-9a-f]{{64}}\.json$")
+_LISTS = "lists"
 _COMMIT = re.compile(r"(?P<folder>.*/map_index=-?\d+)/_commits/\d{10}\.json$")
 _MODIFIED = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")
 
@@ -118,8 +121,9 @@ def leftovers(
             continue
         for file in within:
             match = _PART.match(file.uri)
-            if match and file.uri not in named.get(match["key"], ()):
-                why = "no commit names it" if match["key"] in named else "of a job that was never committed"
+            key = _LISTS if _LIST.match(file.uri) else match["key"] if match else None
+            if key is not None and file.uri not in named.get(key, ()):
+                why = "no commit names it" if key in named else "of a job that was never committed"
                 found.append(Leftover(file.uri, file.size_bytes, file.modified, why))
     for place in published:
         found += _beside(place, targets or storage, older_than_s)
@@ -190,14 +194,14 @@ def _is_dead(file: Leftover, older_than_s: float = STALE_S) -> bool:
 
 
 def _named_in(folder: str, storage: Storage) -> dict[str, set[str]]:
-    """Return the files that a task's commits name, by the job keys of those commits."""
+    """Return the files that a task's commits name, by the job keys of those commits; their lists apart."""
     named: dict[str, set[str]] = {}
     for file in _files(join_uri(folder, "_commits"), storage):
         if _COMMIT.match(file.uri):
-            record = PredictionSetRecord.from_json(storage.read_bytes(file.uri), where=file.uri)
-            named.setdefault(record.job_key[:16], set()).update(
-                part.uri for part in (*record.parts, *record.quarantine)
-            )
+            record = read_commit(file.uri, storage)
+            parts = {part.uri for part in (*record.parts, *record.quarantine)}
+            named.setdefault(record.job_key[:16], set()).update(parts)
+            named.setdefault(_LISTS, set()).update(list_uris(storage.read_bytes(file.uri), where=file.uri))
     return named
 
 

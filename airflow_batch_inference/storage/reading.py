@@ -19,7 +19,8 @@ from airflow_batch_inference.exceptions import (
     ArtifactNotFoundError,
     InputChangedError,
 )
-from airflow_batch_inference.records import DataFile, Record, decode_record
+from airflow_batch_inference.records import DataFile, PredictionSetRecord, Record, decode_record
+from airflow_batch_inference.records.folding import is_folded, unfold
 from airflow_batch_inference.storage.access import Access
 from airflow_batch_inference.storage.local_files import is_local, require_own_name
 from airflow_batch_inference.storage.parallel import in_order, threads_for
@@ -94,6 +95,8 @@ class Reader(Access):
     def read_record(self, uri: str) -> Record:
         """Read a record of any kind; a content-addressed one (:meth:`put_record`) is verified.
 
+        Of a prediction set of many files, the lists that lie beside its commit are read and verified too.
+
         Raises
         ------
         ArtifactNotFoundError, ArtifactIntegrityError
@@ -104,6 +107,10 @@ class Reader(Access):
         if named and hashlib.sha256(data).hexdigest() != named.group(1):
             message = f"{uri} was changed after it was written: its SHA-256 is not the one in its name."
             raise ArtifactIntegrityError(message)
+        if is_folded(data):
+            threads = threads_for(self.filesystem(uri)[0])
+            whole = unfold(data, where=uri, read=lambda uris: in_order(self.read_bytes, uris, threads=threads))
+            return PredictionSetRecord.from_json(whole, where=uri)
         return decode_record(data, where=uri)
 
     def stat(self, uri: str) -> DataFile:
