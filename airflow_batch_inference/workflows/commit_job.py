@@ -102,7 +102,7 @@ def _to_be_scored_again(
 ) -> EngineError:
     """Store the job without the kernel for tree ensembles, and return the error that says what to do with it."""
     slow = replace(planned, request=replace(planned.request, accelerate="off"))
-    uri = put_spec(slow, with_tables=True, storage=spec.storage)
+    uri = put_spec(slow, storage=spec.storage)
     told = "; ".join(f"{name}: {reason}" for name, reason in wrong.items())
     message = (
         f"The kernel for tree ensembles gave other bits than the model's own library ({told}): what it has scored of "

@@ -91,7 +91,7 @@ def plan_job(
     opened.require_describable()
     with opened.session() as session:
         step = opened.plan(session)
-        uri = put_spec(step.spec, with_tables=True)
+        uri = put_spec(step.spec)
         if step.done is not None:
             return PlannedJob(uri=uri, parts=len(opened.plans), missing=(), commit_uri=step.done[0])
         missing = tuple(plan.index for plan in step.spec.without([*step.receipts]))

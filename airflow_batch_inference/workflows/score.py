@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.engines.local import Resources
-from airflow_batch_inference.exceptions import EngineError, NotDescribableError
+from airflow_batch_inference.exceptions import EngineError
 from airflow_batch_inference.jobs.acceleration import drop_suspects
 from airflow_batch_inference.jobs.progress import Progress
 from airflow_batch_inference.jobs.resume import finished_parts
@@ -93,7 +93,8 @@ def score_dataset(
         spec, receipts = plan.spec, plan.receipts
         progress = Progress(opened.plans, receipts, workers=session.number, started=opened.started)
         run = _Run(opened, receipts, progress, is_elsewhere=engine is not None)
-        uri = _put(spec, is_needed=engine is not None)
+        # Whoever scores here has the job in memory; only others read its description.
+        uri = "" if engine is None else put_spec(spec)
         if engine is None:
             run.score(spec, uri, session.engine(spec))
     if engine is not None:
@@ -107,20 +108,10 @@ def score_dataset(
                 session.prepare()
                 run.score(slow, "", session.engine(slow))
         else:
-            run.score(slow, _put(slow, is_needed=True), engine)
+            run.score(slow, put_spec(slow), engine)
     run.progress.finish()
     seconds = run.progress.seconds()
     return commit_receipts(spec, receipts, seconds=seconds, wrong=wrong, fence=fence, report=report)
-
-
-def _put(spec: JobSpec, *, is_needed: bool) -> str:
-    """Store a job's description, and return its URI; empty where it has none, and needs none."""
-    try:
-        return put_spec(spec, with_tables=is_needed)
-    except NotDescribableError:
-        if is_needed:
-            raise
-    return ""
 
 
 @dataclass(frozen=True, slots=True)
