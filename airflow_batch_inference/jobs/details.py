@@ -3,9 +3,9 @@
 A receipt of more than 2 KB would make listing and committing a job of many parts slow. So the profile lies in a file of
 its own beside it, which the receipt names; as do counts of nulls, checks and models where there are many.
 
-Such a file is zlib of: the length of a JSON text (uint32), the text (:class:`~.records.PartDetails`, with the profile's
-packed arrays left out), and those arrays in the order of its columns (int64 counts, then float64 sums), all of it
-little-endian.
+Such a file is, in little-endian numbers: the length of what is compressed (uint32); zlib of the length of a JSON text
+(uint32), the text (:class:`~.records.PartDetails`, with the profile's packed arrays left out) and the counts of its
+columns (int64); and the sums of its numeric columns (float64), which no compression makes smaller.
 
 Invariants: the file lies there before its receipt does; its bytes hang on what it says alone; a file that is not what
 its receipt says is an error.
@@ -92,19 +92,21 @@ def _cut(text: str) -> str:
 
 def encode_details(details: PartDetails) -> bytes:
     """Return the bytes of a part's details."""
-    arrays: list[bytes] = []
+    counts: list[bytes] = []
+    sums: list[bytes] = []
     if details.profile is not None:
         columns: list[ColumnProfile] = []
         for column in details.profile.columns:
-            arrays.append(unpack_counts(column.counts).astype("<i8").tobytes())
-            if isinstance(column, NumericProfile):
-                arrays.append(unpack_numbers(column.sums).astype("<f8").tobytes())
-                columns.append(replace(column, counts=str(len(arrays[-1]) // 8), sums=""))
-            else:
-                columns.append(replace(column, counts=str(len(arrays[-1]) // 8)))
+            counts.append(unpack_counts(column.counts).astype("<i8").tobytes())
+            short = replace(column, counts=str(len(counts[-1]) // 8))
+            if isinstance(short, NumericProfile):
+                sums.append(unpack_numbers(short.sums).astype("<f8").tobytes())
+                short = replace(short, sums="")
+            columns.append(short)
         details = replace(details, profile=replace(details.profile, columns=tuple(columns)))
     text = details.to_json()
-    return zlib.compress(b"".join([_HEAD.pack(len(text)), text, *arrays]), 1)
+    packed = zlib.compress(b"".join([_HEAD.pack(len(text)), text, *counts]), 1)
+    return b"".join([_HEAD.pack(len(packed)), packed, *sums])
 
 
 def read_details(named: Part, storage: Storage) -> tuple[PartDetails, list[ColumnArrays]]:
@@ -125,21 +127,22 @@ def read_details(named: Part, storage: Storage) -> tuple[PartDetails, list[Colum
             "scored again."
         )
         raise ArtifactIntegrityError(message)
-    plain = zlib.decompress(data)
+    (packed,) = _HEAD.unpack_from(data)
+    plain, sums = zlib.decompress(data[_HEAD.size : _HEAD.size + packed]), data[_HEAD.size + packed :]
     (length,) = _HEAD.unpack_from(plain)
     details = PartDetails.from_json(plain[_HEAD.size : _HEAD.size + length], where=named.uri)
     columns = () if details.profile is None else details.profile.columns
-    return details, list(_arrays(columns, plain, _HEAD.size + length))
+    return details, list(_arrays(columns, plain[_HEAD.size + length :], sums))
 
 
-def _arrays(columns: tuple[ColumnProfile, ...], data: bytes, at: int) -> Iterator[ColumnArrays]:
+def _arrays(columns: tuple[ColumnProfile, ...], counts: bytes, sums: bytes) -> Iterator[ColumnArrays]:
+    all_counts, all_sums = np.frombuffer(counts, "<i8"), np.frombuffer(sums, "<f8")
+    at = at_sum = 0
     for column in columns:
         length = int(column.counts)
-        counts = np.frombuffer(data, "<i8", length, at)
-        at += counts.nbytes
+        found, at = all_counts[at : at + length], at + length
         if isinstance(column, NumericProfile):
-            sums = np.frombuffer(data, "<f8", length, at)
-            at += sums.nbytes
-            yield counts, sums
+            yield found, all_sums[at_sum : at_sum + length]
+            at_sum += length
         else:
-            yield counts, None
+            yield found, None

@@ -85,7 +85,7 @@ def test_a_profile_comes_back_as_it_was_and_always_has_the_same_bytes(bench, tmp
     profile = counted(1_000)
     data = encode_details(PartDetails(profile=profile))
     assert data == encode_details(PartDetails(profile=profile))
-    assert len(data) < 0.75 * len(PartDetails(profile=profile).to_json())
+    assert len(data) < 0.8 * len(PartDetails(profile=profile).to_json())
     kept = with_details(receipt(), profile, f"file://{tmp_path}", "1", bench.storage)
     assert add_up([kept], bench.storage, BASELINE.columns).profile == profile
 
