@@ -215,6 +215,7 @@ def _quietly(folder: str) -> Iterator[None]:
 
 
 def _remove(found: list[Leftover], storage: Storage) -> None:
+    storage = storage.steady(file.uri for file in found)
     threads = threads_for(storage.filesystem(found[0].uri)[0]) if found else 1
     for _ in in_order(storage.remove, [file.uri for file in found], threads=threads):
         pass

@@ -97,6 +97,7 @@ def receipts_of(
     if is_new:
         _tell_changes(folder, work, fingerprint, storage)
         return {}
+    storage = storage.steady([work])
     # Receipts first: whoever puts one has put its files before, so that a list made afterwards holds them.
     listed = [file.uri for file in storage.list_files(work) if _RECEIPT.search(file.uri)]
     if not listed:

@@ -88,6 +88,7 @@ def add_up(
     def read(receipt: Receipt) -> tuple[PartDetails, list[ColumnArrays]]:
         return (_NO_DETAILS, []) if receipt.details is None else read_details(receipt.details, storage)
 
+    storage = storage.steady(receipt.details.uri for receipt in receipts if receipt.details is not None)
     reads = any(receipt.details is not None for receipt in receipts)
     found = in_order(read, receipts, threads=_THREADS if reads else 1, raise_if_stopped=raise_if_stopped)
     for receipt, (details, arrays) in zip(receipts, found, strict=True):

@@ -72,8 +72,9 @@ class FileSource:
     def require_unchanged(self, splits: Iterable[int]) -> None:
         """Look at files again."""
         files = [self.files[split] for split in dict.fromkeys(splits)]
-        threads = _threads(files, self.storage) if len(files) > _FEW else 1
-        for _ in in_order(partial(_require_unchanged, storage=self.storage), files, threads=threads):
+        storage = self.storage if len(files) <= _FEW else self.storage.steady(each.file.uri for each in files)
+        threads = _threads(files, storage) if len(files) > _FEW else 1
+        for _ in in_order(partial(_require_unchanged, storage=storage), files, threads=threads):
             pass
 
     def for_transport(self) -> FileSource:
@@ -159,8 +160,9 @@ def _looked_at(
     known = Reading(
         request.reading or ReadOptions(), None if request.model_names is None else tuple(request.model_names)
     )
+    steady = storage.steady(listed.file.uri for listed in files)
     inspected = in_order(
-        partial(_inspected, storage=storage, known=known, tolerant=request.is_tolerant),
+        partial(_inspected, storage=steady, known=known, tolerant=request.is_tolerant),
         files,
         threads=_threads(files, storage) if {*kinds} <= _HAVE_FOOTERS else 1,  # text is read whole, by all cores
         raise_if_stopped=request.raise_if_stopped,

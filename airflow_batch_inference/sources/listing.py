@@ -75,6 +75,7 @@ def list_dataset(
     """
     uris = [dataset] if isinstance(dataset, (str, os.PathLike)) else list(dataset)
     named = [normalize_uri(uri) for uri in uris]
+    storage = storage.steady(named) if len(named) > 1 else storage
     threads = threads_for(storage.filesystem(named[0])[0]) if len(named) > 1 else 1
     listing = partial(_list_one, storage=storage, recursive=recursive, tables=tables)
     found = list(in_order(listing, named, threads=threads, raise_if_stopped=raise_if_stopped))
@@ -147,6 +148,7 @@ def _parts(made: PredictionSetRecord, uri: str, storage: Storage, tables: bool) 
         require_table(made, uri)
     types = made.columns if tables and made.output_format in ("csv", "jsonl") else ()
     parts = made.table if tables else made.parts
+    storage = storage.steady(part.uri for part in parts)
     threads = threads_for(storage.filesystem(parts[0].uri)[0]) if len(parts) > 1 else 1
     files = in_order(partial(verified_part, storage=storage), parts, threads=threads)
     return [ListedFile(file=file, types=types, is_nested=made.is_nested) for file in files]

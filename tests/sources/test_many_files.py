@@ -72,6 +72,12 @@ def test_files_of_a_bucket_come_in_their_order_and_as_a_list_too(folder, monkeyp
         opened = open_dataset(f"s3://{bucket}/in", Storage())
         assert len(opened.source.files) == FILES
         assert opened.whole()["a"].to_pylist() == [float(at) for at in range(FILES) for _ in range(3)]
+        asked = []
+        counting = Storage(filesystem_for=lambda protocol: asked.append(protocol) or store)
+        counted = open_dataset(f"s3://{bucket}/in", counting)
+        assert counted.identity == opened.identity
+        counted.require_unchanged()
+        assert len(asked) < 20  # and not once a file, as each may ask Airflow for a connection
         named = [file.uri for file in reversed(opened.identity)]
         again = open_dataset(named, Storage())
         assert list(again.identity) == list(reversed(opened.identity))
