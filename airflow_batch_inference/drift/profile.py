@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 import pyarrow as pa
@@ -33,11 +33,14 @@ from airflow_batch_inference.records import (
 from airflow_batch_inference.schema.names import known_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
-    from airflow_batch_inference.records import ColumnBaseline
+    from airflow_batch_inference.records import ColumnBaseline, ColumnProfile
+
+    ColumnArrays: TypeAlias = tuple[NDArray[np.int64], NDArray[np.float64] | None]
+    """Counts of a column, and the sums of its bins where it is numeric."""
 
 _SORTED_ROWS = 65_536
 """Chunks of this size sort in the cache, which makes counting on sorted values faster than on unsorted ones."""
@@ -84,15 +87,25 @@ class Profiler:
                 except COLUMN_ERRORS as error:
                     self._skipped[name] = str(error)
 
-    def merge(self, profile: Profile) -> None:
-        """Add what another profiler of the same baseline counted."""
+    def merge(self, profile: Profile, arrays: Iterable[ColumnArrays] | None = None) -> None:
+        """Add what another profiler of the same baseline counted.
+
+        Parameters
+        ----------
+        profile
+            What it counted.
+        arrays
+            Of each of its columns, where they are at hand; None: those that are packed in it.
+        """
         self._rows += profile.rows
         self._changed |= profile.changed
         self._skipped |= profile.skipped
         self._seen.update(profile.changed, profile.skipped)
-        for column in profile.columns:
+        for column, (counts, sums) in zip(
+            profile.columns, map(_unpacked, profile.columns) if arrays is None else arrays, strict=True
+        ):
             self._seen.add(column.name)
-            self._counters[column.name].merge(column)  # type: ignore[arg-type]  # one baseline, one kind
+            self._counters[column.name].merge(column, counts, sums)  # type: ignore[arg-type]  # one baseline, one kind
 
     def profile(self) -> Profile:
         """Return what was counted so far, in the baseline's order of columns."""
@@ -106,12 +119,9 @@ class Profiler:
         )
 
 
-def merged(columns: Sequence[ColumnBaseline], profiles: Iterable[Profile]) -> Profile:
-    """Return the profile of all rows of several profiles of one baseline."""
-    profiler = Profiler(columns)
-    for profile in profiles:
-        profiler.merge(profile)
-    return profiler.profile()
+def _unpacked(column: ColumnProfile) -> ColumnArrays:
+    sums = unpack_numbers(column.sums) if isinstance(column, NumericProfile) else None
+    return unpack_counts(column.counts), sums
 
 
 def _is_short(kind: str) -> bool:
@@ -239,14 +249,13 @@ class NumericCounter(_Counter):
             self.m2 = float(self.m2 + m2 + difference * difference * (self.finite * (number / total)))
         self.finite = total
 
-    def merge(self, other: NumericProfile) -> None:
-        """Add another counter's numbers."""
+    def merge(self, other: NumericProfile, counts: NDArray[np.int64], sums: NDArray[np.float64]) -> None:
+        """Add another counter's numbers, and its arrays, both of shape (k + 1,)."""
         self._add_rows(other.type, other.rows, other.missing)
         self.negative_inf += other.negative_inf
         self.positive_inf += other.positive_inf
-        counts = unpack_counts(other.counts)
         with np.errstate(over="ignore", invalid="ignore"):
-            self.sums += unpack_numbers(other.sums)
+            self.sums += sums
         self.counts += counts
         if other.min is not None and other.max is not None:
             self.min, self.max = min(self.min, other.min), max(self.max, other.max)
@@ -314,14 +323,14 @@ class CategoryCounter(_Counter):
         first = pc.select_k_unstable(both, k=_KEPT_UNSEEN, sort_keys=[("name", "ascending")])
         self.unseen = both.take(first)
 
-    def merge(self, other: CategoricalProfile) -> None:
-        """Add another counter's numbers."""
+    def merge(self, other: CategoricalProfile, counts: NDArray[np.int64], _: None = None) -> None:
+        """Add another counter's numbers, and its counts, one a category."""
         self._add_rows(other.type, other.rows, other.missing)
         self.other += other.other
-        self.counts += unpack_counts(other.counts)
+        self.counts += counts
         if other.unseen:
-            names, counts = zip(*other.unseen, strict=True)
-            self._keep_unseen(pa.table({"name": names, "count": counts}).cast(self.unseen.schema))
+            names, rows = zip(*other.unseen, strict=True)
+            self._keep_unseen(pa.table({"name": names, "count": rows}).cast(self.unseen.schema))
 
     def profile(self, name: str) -> CategoricalProfile:
         """Return what was counted."""

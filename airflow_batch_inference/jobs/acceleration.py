@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.ledger.receipts import receipt_uri
+from airflow_batch_inference.storage.parallel import in_order, threads_for
 from airflow_batch_inference.trees.fast_model import DIFFERS, why_slow
 
 if TYPE_CHECKING:
@@ -63,8 +64,13 @@ def drop_suspects(receipts: dict[int, Receipt], folder: str, storage: Storage) -
         return {}
     log.warning("%d part(s) that the kernel for tree ensembles has scored are scored again without it", len(suspects))
     for receipt in suspects:
+        del receipts[receipt.index]
+
+    def remove(receipt: Receipt) -> None:
         storage.remove(receipt_uri(folder, receipt.job_key, receipt.index))
         for part in receipt.files:
             storage.remove(part.uri)
-        del receipts[receipt.index]
+
+    for _ in in_order(remove, suspects, threads=threads_for(storage.filesystem(folder)[0])):
+        pass
     return wrong

@@ -1,9 +1,9 @@
 """Values as JSON, and back: what a job consists of, for the artifact store and for other processes.
 
 A dataclass is an object with ``"$": "module:Class"`` and its fields (of another package: ``"module:Class@version"``,
-and no other version of that package reads it), a tuple is an array, and what JSON does not have
-(schemas, sets, infinite numbers) is an object with ``"$"`` and its kind. Nothing is guessed: what has no form here is
-refused when it is encoded.
+and no other version of that package reads it), a tuple is an array (a long one, columns: :mod:`.columnar`), and what
+JSON does not have (schemas, sets, infinite numbers) is an object with ``"$"`` and its kind. Nothing is guessed: what
+has no form here is refused when it is encoded.
 
 Invariants: to decode is to make dataclasses of this package, or of a package with an entry point of its, and nothing
 else: no text names a function that would be called. No secret is encoded: what reaches a store, a function's code and
@@ -31,6 +31,7 @@ from airflow_batch_inference.exceptions import (
     EnvironmentMismatchError,
     NotDescribableError,
 )
+from airflow_batch_inference.jobs.columnar import MANY, read_column, write_column
 from airflow_batch_inference.predictors.graphs.source import ModelSource
 from airflow_batch_inference.predictors.pickled_function import PickledFunction
 from airflow_batch_inference.registry import is_of_plugin, plugin_version
@@ -38,7 +39,7 @@ from airflow_batch_inference.storage.origins import storage_of
 from airflow_batch_inference.storage.store import Storage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _KIND = "$"
 _PACKAGE = "airflow_batch_inference"
@@ -111,6 +112,9 @@ class Encoder:
             return value
         if type(value) is float:
             return value if math.isfinite(value) else {_KIND: "float", "value": repr(value)}
+        if (type(value) is tuple or type(value) is list) and len(value) >= MANY:
+            kind = "many" if type(value) is tuple else "many in a list"
+            return {_KIND: kind, "value": self._column(value, where)}
         if type(value) is tuple:
             return [self._of(each, where) for each in value]
         if isinstance(value, Mapping):
@@ -130,7 +134,13 @@ class Encoder:
             raise _not_describable(value, where)
         return self.handover.token(value)
 
+    def _column(self, values: Sequence[Any], where: str) -> dict[str, Any]:
+        return write_column(values, lambda each: self._of(each, where), _columnar)
+
     def _of_mapping(self, value: Mapping[Any, Any], where: str) -> dict[str, Any]:
+        if len(value) >= MANY:
+            columns = {"keys": self._column([*value], where), "values": self._column([*value.values()], where)}
+            return {_KIND: "many pairs", "value": columns}
         if all(isinstance(key, str) for key in value) and _KIND not in value:
             return {key: self._of(each, f"{where}, {key}") for key, each in value.items()}
         pairs = [[self._of(key, where), self._of(each, where)] for key, each in value.items()]
@@ -184,6 +194,12 @@ class Encoder:
             if each.init and not _is_default(value, each)
         }
         return {_KIND: _class_name(type(value)), **fields}
+
+
+def _columnar(kind: type) -> str | None:
+    """Return the name of a class whose objects are no more than their fields."""
+    is_special = issubclass(kind, (Storage, ModelSource, PickledFunction)) or not is_allowed(kind.__module__)
+    return None if is_special or not dataclasses.is_dataclass(kind) else _class_name(kind)
 
 
 def _not_describable(value: object, where: str) -> NotDescribableError:
@@ -299,6 +315,15 @@ class Decoder:
         raise ConfigurationError(message)
 
     def _of_dataclass(self, value: dict[str, Any], kind: str) -> Any:  # noqa: ANN401
+        return self.class_of(kind)(**{key: self._of(each) for key, each in value.items() if key != _KIND})
+
+    def column(self, column: dict[str, Any]) -> list[Any]:
+        """Return the values of a column."""
+        return read_column(column, self._of, self.class_of)
+
+    @staticmethod
+    def class_of(kind: str) -> type[Any]:
+        """Return the dataclass that is written so."""
         written, _, version = kind.partition("@")
         module, _, name = written.partition(":")
         if not is_allowed(module):
@@ -316,7 +341,7 @@ class Decoder:
                 f"{_class_name(found)}. Install the same version where parts are scored, or plan the job there."
             )
             raise EnvironmentMismatchError(message)
-        return found(**{key: self._of(each) for key, each in value.items() if key != _KIND})
+        return found
 
 
 def _class_name(kind: type) -> str:
@@ -341,6 +366,11 @@ def _schema(text: str) -> pa.Schema:
 _READ: dict[str, Callable[[Decoder, Any], Any]] = {
     "float": lambda _, value: float(value),
     "pairs": lambda decoder, value: {decoder._of(key): decoder._of(each) for key, each in value},  # noqa: SLF001
+    "many": lambda decoder, value: tuple(decoder.column(value)),
+    "many in a list": lambda decoder, value: decoder.column(value),
+    "many pairs": lambda decoder, value: dict(
+        zip(decoder.column(value["keys"]), decoder.column(value["values"]), strict=True)
+    ),
     "list": lambda decoder, value: [decoder._of(each) for each in value],  # noqa: SLF001
     "set": lambda decoder, value: {decoder._of(each) for each in value},  # noqa: SLF001
     "frozenset": lambda decoder, value: frozenset(decoder._of(each) for each in value),  # noqa: SLF001

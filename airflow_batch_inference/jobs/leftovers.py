@@ -18,9 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.exceptions import BatchInferenceError
-from airflow_batch_inference.records import PredictionSetRecord
+from airflow_batch_inference.ledger.commit import read_commit
+from airflow_batch_inference.ledger.receipts import work_folder
+from airflow_batch_inference.records.folding import LISTS_FOLDER, list_uris
 from airflow_batch_inference.sinks.lock import ASIDE, TARGET_PREFIX, is_locked
 from airflow_batch_inference.storage.liveness import STALE_S, is_leftover
+from airflow_batch_inference.storage.parallel import in_order, threads_for
 from airflow_batch_inference.storage.temporary import TEMPORARY_PREFIX
 from airflow_batch_inference.storage.uris import join_uri, normalize_uri
 
@@ -31,7 +34,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PART = re.compile(r"(?P<folder>.*/map_index=-?\d+)/(?:data|quarantine)/(?P<key>[0-9a-f]{16})/part-\d{5,}-[^/]+$")
+_PART = re.compile(r"(?P<folder>.*/map_index=-?\d+)/(?:data|quarantine|_work)/(?P<key>[0-9a-f]{16})/part-\d{5,}-[^/]+$")
+_LIST = re.compile(rf"(?P<folder>.*/map_index=-?\d+)/{LISTS_FOLDER}/[a-z_]+-[0-9a-f]{{64}}\.json$")
+_LISTS = "lists"
 _COMMIT = re.compile(r"(?P<folder>.*/map_index=-?\d+)/_commits/\d{10}\.json$")
 _MODIFIED = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")
 
@@ -66,7 +71,8 @@ def sweep_task(folder: str, storage: Storage) -> None:
 def sweep_job(folder: str, job_key: str, storage: Storage) -> None:
     """Remove the files of a job's parts that no commit names: call it once the job is committed.
 
-    Whoever still works on this job finds a receipt of every part, and takes away its own files too.
+    What lies beside receipts goes too, as the commit has its sum. The receipts stay: whoever still works on this job
+    finds one of every part, and takes away its own files.
     """
     key = job_key[:16]
     with _quietly(folder):
@@ -75,6 +81,8 @@ def sweep_job(folder: str, job_key: str, storage: Storage) -> None:
         if key in named:
             unnamed = [file for file in found if _PART.match(file.uri) and file.uri not in named[key]]
             _remove_and_tell(unnamed, folder, storage)
+            beside = _files(work_folder(folder, job_key), storage)
+            _remove([file for file in beside if _PART.match(file.uri)], storage)
 
 
 def leftovers(
@@ -113,8 +121,9 @@ def leftovers(
             continue
         for file in within:
             match = _PART.match(file.uri)
-            if match and file.uri not in named.get(match["key"], ()):
-                why = "no commit names it" if match["key"] in named else "of a job that was never committed"
+            key = _LISTS if _LIST.match(file.uri) else match["key"] if match else None
+            if key is not None and file.uri not in named.get(key, ()):
+                why = "no commit names it" if key in named else "of a job that was never committed"
                 found.append(Leftover(file.uri, file.size_bytes, file.modified, why))
     for place in published:
         found += _beside(place, targets or storage, older_than_s)
@@ -185,14 +194,14 @@ def _is_dead(file: Leftover, older_than_s: float = STALE_S) -> bool:
 
 
 def _named_in(folder: str, storage: Storage) -> dict[str, set[str]]:
-    """Return the files that a task's commits name, by the job keys of those commits."""
+    """Return the files that a task's commits name, by the job keys of those commits; their lists apart."""
     named: dict[str, set[str]] = {}
     for file in _files(join_uri(folder, "_commits"), storage):
         if _COMMIT.match(file.uri):
-            record = PredictionSetRecord.from_json(storage.read_bytes(file.uri), where=file.uri)
-            named.setdefault(record.job_key[:16], set()).update(
-                part.uri for part in (*record.parts, *record.quarantine)
-            )
+            record = read_commit(file.uri, storage)
+            parts = {part.uri for part in (*record.parts, *record.quarantine)}
+            named.setdefault(record.job_key[:16], set()).update(parts)
+            named.setdefault(_LISTS, set()).update(list_uris(storage.read_bytes(file.uri), where=file.uri))
     return named
 
 
@@ -205,8 +214,14 @@ def _quietly(folder: str) -> Iterator[None]:
         log.warning("What dead writers left in %s was not removed (%s: %s)", folder, type(error).__name__, error)
 
 
+def _remove(found: list[Leftover], storage: Storage) -> None:
+    storage = storage.steady(file.uri for file in found)
+    threads = threads_for(storage.filesystem(found[0].uri)[0]) if found else 1
+    for _ in in_order(storage.remove, [file.uri for file in found], threads=threads):
+        pass
+
+
 def _remove_and_tell(found: list[Leftover], folder: str, storage: Storage) -> None:
-    for file in found:
-        storage.remove(file.uri)
+    _remove(found, storage)
     if found:
         log.info("Removed %d file(s) that dead or slower writers left in %s", len(found), folder)

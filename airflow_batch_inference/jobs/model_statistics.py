@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
 
 from airflow_batch_inference.predictors.challengers.disagreement_counts import added_pairs
 from airflow_batch_inference.records import ChainRows
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
-    from airflow_batch_inference.records import Receipt
+@dataclass(slots=True)
+class ChainTotals:
+    """What each chain has done in all parts, which are added in the order of their indices."""
 
+    _found: dict[str, ChainRows] = field(default_factory=dict)
+    _mixed: set[str] = field(default_factory=set)
+    """Chains of which some part was counted otherwise than the others: they are not compared."""
 
-def added_chains(receipts: Iterable[Receipt]) -> dict[str, ChainRows]:
-    """Add up what the parts have counted of each chain, by its name."""
-    found: dict[str, list[ChainRows]] = {}
-    for receipt in sorted(receipts, key=lambda receipt: receipt.index):
-        for chain in receipt.chains:
-            found.setdefault(chain.name, []).append(chain)
-    return {name: _added(counts) for name, counts in found.items()}
+    def add(self, chain: ChainRows) -> None:
+        """Add what a chain has done in one more part."""
+        name, known = chain.name, self._found.get(chain.name)
+        if known is None:
+            self._found[name] = chain
+            return
+        if chain.rows and known.rows and len(chain.outputs) != len(known.outputs):
+            self._mixed.add(name)
+        outputs = chain.outputs if chain.rows and not known.rows else known.outputs
+        if name not in self._mixed and chain.rows and known.rows:
+            outputs = tuple(map(added_pairs, zip(known.outputs, chain.outputs, strict=True)))
+        self._found[name] = ChainRows(
+            name=name,
+            rows=known.rows + chain.rows,
+            rows_failed=known.rows_failed + chain.rows_failed,
+            seconds=known.seconds + chain.seconds,
+            error=chain.error if known.error is None else known.error,
+            outputs=outputs,
+            not_compared=chain.not_compared if known.not_compared is None else known.not_compared,
+        )
 
-
-def _added(counts: Sequence[ChainRows]) -> ChainRows:
-    counted = [each.outputs for each in counts if each.rows]
-    is_whole = bool(counted) and len({len(outputs) for outputs in counted}) == 1
-    return ChainRows(
-        name=counts[0].name,
-        rows=sum(each.rows for each in counts),
-        rows_failed=sum(each.rows_failed for each in counts),
-        seconds=round(sum(each.seconds for each in counts), 3),
-        error=next((each.error for each in counts if each.error is not None), None),
-        outputs=tuple(map(added_pairs, zip(*counted, strict=True))) if is_whole else (),
-        not_compared=next((each.not_compared for each in counts if each.not_compared is not None), None),
-    )
+    def whole(self) -> dict[str, ChainRows]:
+        """Return what each chain has done, by its name."""
+        return {
+            name: replace(
+                chain,
+                seconds=round(chain.seconds, 3),
+                outputs=() if name in self._mixed or not chain.rows else chain.outputs,
+            )
+            for name, chain in self._found.items()
+        }

@@ -22,8 +22,9 @@ from airflow_batch_inference.formats.names import PART_FORMAT, output_suffix
 from airflow_batch_inference.formats.prefetch import prefetched
 from airflow_batch_inference.formats.writers import PartWriter
 from airflow_batch_inference.jobs.acceleration import tree_kernel
+from airflow_batch_inference.jobs.details import with_details
 from airflow_batch_inference.jobs.output_layout import as_number
-from airflow_batch_inference.jobs.plan import versions_of
+from airflow_batch_inference.jobs.plan import versions_digest, versions_of
 from airflow_batch_inference.jobs.quarantine import (
     QUARANTINE_COLUMNS,
     quarantine_rows,
@@ -166,19 +167,19 @@ class PartScorer:
             rejections=tuple(run.rejections[:_SHOWN_REJECTIONS]),
             row_hash_out=as_text(run.hash_out),
             row_hash_rejected=as_text(run.hash_rejected),
-            profile=run.profile(),
             seconds={phase: round(value, 3) for phase, value in run.seconds.items()},
             nulled=dict(run.nulled),
             checks=run.checks,
             rows_set_aside=run.rows_set_aside,
             chains=run.statistics.chains(),
             tree_kernel=tree_kernel(self.models),
-            read=versions_of(dataset, plan),
+            versions_digest=versions_digest(dataset, plan),
             rows_digest=run.digest.hexdigest(),
         )
-        return self._put(receipt)
+        folder, attempt = self.request.destination.folder, self.request.destination.attempt
+        return self._put(with_details(receipt, run.profile(), folder, attempt, self.storage), plan)
 
-    def _put(self, receipt: Receipt) -> Receipt:
+    def _put(self, receipt: Receipt, plan: PartPlan) -> Receipt:
         """Put the receipt, and return the one that counts.
 
         Raises
@@ -189,9 +190,10 @@ class PartScorer:
         folder = self.request.destination.folder
         kept = put_receipt(receipt, folder, self.storage)
         if kept.rows_digest != receipt.rows_digest:
+            files = ", ".join(file.uri for file in versions_of(self.job.dataset, plan)[:3])
             message = (
                 f"Two tries of this job have read different rows for part {receipt.index}, of files that have one "
-                f"version: {', '.join(file.uri for file in receipt.read[:3])}. Their file system does not tell what "
+                f"version: {files}. Their file system does not tell what "
                 f"was changed. Remove {receipt_uri(folder, receipt.job_key, receipt.index).rpartition('/')[0]}, and "
                 "run the task again when nobody writes to them."
             )

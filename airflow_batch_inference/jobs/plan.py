@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_batch_inference.exceptions import ConfigurationError
 from airflow_batch_inference.formats.units import RowRange
+from airflow_batch_inference.records import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,6 +82,11 @@ def versions_of(dataset: Dataset, plan: PartPlan) -> tuple[DataFile, ...]:
     splits = dict.fromkeys(wanted.split for wanted in plan.ranges)
     versions = (dataset.source.splits[split].version for split in splits)
     return tuple(version for version in versions if version is not None)
+
+
+def versions_digest(dataset: Dataset, plan: PartPlan) -> str:
+    """Return the SHA-256 of those versions, in 64 hex digits."""
+    return fingerprint([[file.uri, file.size_bytes, file.version] for file in versions_of(dataset, plan)])
 
 
 @dataclass(slots=True)

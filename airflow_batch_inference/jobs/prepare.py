@@ -36,7 +36,7 @@ from airflow_batch_inference.schema.names import require_known
 from airflow_batch_inference.sources.registry import open_dataset
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.jobs.request import ScoringOptions, ScoringRequest
@@ -91,8 +91,17 @@ class PreparedJob:
         return _predictor(request, models, self.inputs, self.validation, self.inferred)
 
 
-def open_input(request: ScoringRequest, storage: Storage) -> Dataset:
+def open_input(
+    request: ScoringRequest, storage: Storage, raise_if_stopped: Callable[[], None] = lambda: None
+) -> Dataset:
     """Open the dataset that is to be scored, with all its columns.
+
+    Parameters
+    ----------
+    request, storage
+        What is asked for, and what reaches the dataset.
+    raise_if_stopped
+        Called several times a second while many files are looked at; raises to stop.
 
     Raises
     ------
@@ -110,6 +119,7 @@ def open_input(request: ScoringRequest, storage: Storage) -> Dataset:
         tolerant=request.policy.is_tolerant,
         text_alike="null" in options.on_mismatch.values(),
         is_scored=True,
+        raise_if_stopped=raise_if_stopped,
     )
     opened = opened.with_index(_asked_by_name(request))
     left_out = [name for name in opened.index.names if name not in opened.schema.names]

@@ -33,8 +33,9 @@ class Progress:
     """
 
     def __init__(self, plans: Sequence[PartPlan], finished: Mapping[int, Receipt], *, by: str, started: float) -> None:
-        self._planned = {plan.index: plan for plan in plans}
+        self._parts = len(plans)
         self._receipts = dict(finished)
+        self._done = sum(receipt.rows_in for receipt in finished.values())
         self._resumed = len(finished)
         self._started = started
         self._scoring = self._logged = time.monotonic()
@@ -51,35 +52,36 @@ class Progress:
 
     def report(self, receipt: Receipt) -> None:
         """Note a finished part, and log unless the last line is too fresh."""
+        before = self._receipts.get(receipt.index)
         self._receipts[receipt.index] = receipt
         self._rows += receipt.rows_in
+        self._done += receipt.rows_in - (0 if before is None else before.rows_in)
         now = time.monotonic()
         if now - self._logged >= _LOG_EVERY_S:
             self._logged = now
-            done = sum(each.rows_in for each in self._receipts.values())
             rate = self._rows / max(now - self._scoring, 1e-9)
             log.info(
                 "Scored %s of %s rows (%d of %d parts), %s rows/s, about %.0f s left",
-                *(f"{done:,}", f"{self._all_rows:,}", len(self._receipts), len(self._planned)),
-                *(f"{rate:,.0f}", (self._all_rows - done) / max(rate, 1e-9)),
+                *(f"{self._done:,}", f"{self._all_rows:,}", len(self._receipts), self._parts),
+                *(f"{rate:,.0f}", (self._all_rows - self._done) / max(rate, 1e-9)),
             )
 
     def finish(self) -> None:
         """Log what was planned and what it came to."""
         wall = time.monotonic() - self._scoring
-        scored = [receipt for index, receipt in self._receipts.items() if index in self._planned]
+        scored = [receipt for index, receipt in self._receipts.items() if index < self._parts]
         rejected = sum(receipt.rows_rejected for receipt in scored)
         slowest = max(scored, key=lambda receipt: sum(receipt.seconds.values()), default=None)
         busy = sum(sum(receipt.seconds.values()) for receipt in scored)
         log.info(
             "Scored %s rows in %.1f s, %s rows/s; %d of %d parts, %s rows rejected",
             *(f"{self._rows:,}", wall, f"{self._rows / max(wall, 1e-9):,.0f}"),
-            *(len(scored) - self._resumed, len(self._planned), f"{rejected:,}"),
+            *(len(scored) - self._resumed, self._parts, f"{rejected:,}"),
         )
         if slowest is not None and len(scored) > 1:
             log.info(
                 "Planned: %s rows a part on average; actual: %.2f s a part on average, the slowest (part %d) %.2f s",
-                *(f"{self._all_rows / len(self._planned):,.0f}", busy / len(scored)),
+                *(f"{self._all_rows / self._parts:,.0f}", busy / len(scored)),
                 *(slowest.index, sum(slowest.seconds.values())),
             )
 

@@ -10,16 +10,19 @@ import contextlib
 import json
 import logging
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError, EngineError
+from airflow_batch_inference.jobs.plan import versions_digest
 from airflow_batch_inference.ledger.receipts import AnyReceipt, receipt_uri, work_folder
 from airflow_batch_inference.records import Receipt
+from airflow_batch_inference.storage.parallel import in_order, threads_for
 from airflow_batch_inference.storage.uris import join_uri
 
 if TYPE_CHECKING:
-    from airflow_batch_inference.jobs.prepare import PreparedJob
-    from airflow_batch_inference.jobs.request import ScoringRequest
+    from collections.abc import Callable
+
     from airflow_batch_inference.jobs.spec import JobSpec
     from airflow_batch_inference.storage.store import Storage
 
@@ -30,15 +33,19 @@ _JOB = "job.json"
 _RECEIPT = re.compile(r"/part-(\d{5,})\.json$")
 
 
-def finished_parts(job: PreparedJob, request: ScoringRequest, storage: Storage) -> dict[int, Receipt]:
+def finished_parts(spec: JobSpec, raise_if_stopped: Callable[[], None] = lambda: None) -> dict[int, Receipt]:
     """Return the receipts of parts that need not be scored again, by their index.
 
     Where there are none, but an earlier try has worked on another job, the log says what has changed since.
     """
-    folder = request.destination.folder
-    receipts = receipts_of(Receipt, folder, job.key, job.fingerprint, storage)
-    there = {split.version for split in job.dataset.source.splits}
-    for index in [index for index, receipt in receipts.items() if not there.issuperset(receipt.read)]:
+    job, storage, folder = spec.job, spec.storage, spec.request.destination.folder
+    receipts = receipts_of(Receipt, folder, job.key, job.fingerprint, storage, raise_if_stopped)
+    others = [
+        plan.index
+        for plan in (spec.plans if receipts else ())
+        if (found := receipts.get(plan.index)) and found.versions_digest != versions_digest(job.dataset, plan)
+    ]
+    for index in others:
         uri = receipt_uri(folder, job.key, index)
         log.warning("The receipt %s is of other versions of its files. Its part is scored again", uri)
         storage.remove(uri)
@@ -63,7 +70,12 @@ def require_own(spec: JobSpec, receipt: Receipt) -> None:
 
 
 def receipts_of(
-    kind: type[R], folder: str, job_key: str, fingerprint: dict[str, Any], storage: Storage
+    kind: type[R],
+    folder: str,
+    job_key: str,
+    fingerprint: dict[str, Any],
+    storage: Storage,
+    raise_if_stopped: Callable[[], None] = lambda: None,
 ) -> dict[int, R]:
     """Return the receipts of a job that hold, by their index; note the job where it is a new one.
 
@@ -77,29 +89,32 @@ def receipts_of(
         The job, and what its key is made of.
     storage
         Reaches the artifact store.
+    raise_if_stopped
+        Called several times a second; raises to stop.
     """
     work = work_folder(folder, job_key)
     is_new = storage.put_new(join_uri(work, _JOB), json.dumps(fingerprint, default=str).encode())
     if is_new:
         _tell_changes(folder, work, fingerprint, storage)
         return {}
+    storage = storage.steady([work])
     # Receipts first: whoever puts one has put its files before, so that a list made afterwards holds them.
     listed = [file.uri for file in storage.list_files(work) if _RECEIPT.search(file.uri)]
+    if not listed:
+        return {}
     sizes = {
         file.uri: file.size_bytes
-        for part in ("data", "quarantine")
-        if storage.exists(there := join_uri(folder, part, job_key[:16]))
+        for there in (work, *(join_uri(folder, part, job_key[:16]) for part in ("data", "quarantine")))
+        if storage.exists(there)
         for file in storage.list_files(there)
     }
-    receipts = {}
-    for uri in listed:
-        receipt = _usable(kind, uri, job_key, sizes, storage)
-        if receipt is not None:
-            receipts[receipt.index] = receipt
-    return receipts
+    threads = threads_for(storage.filesystem(work)[0])
+    usable = partial(_usable, kind, key=job_key, sizes=sizes, storage=storage)
+    found = in_order(usable, listed, threads=threads, raise_if_stopped=raise_if_stopped)
+    return {receipt.index: receipt for receipt in found if receipt is not None}
 
 
-def _usable(kind: type[R], uri: str, key: str, sizes: dict[str, int], storage: Storage) -> R | None:
+def _usable(kind: type[R], uri: str, *, key: str, sizes: dict[str, int], storage: Storage) -> R | None:
     """Return a receipt, or remove it where its files are not what it says."""
     try:
         receipt = kind.from_json(storage.read_bytes(uri), where=uri)

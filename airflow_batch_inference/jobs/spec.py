@@ -151,23 +151,20 @@ def resolved_store(storage: Storage, request: ScoringRequest) -> Storage:
     return storage.resolved(request.destination.root, *filter(None, golden))
 
 
-def put_spec(spec: JobSpec, *, with_tables: bool, storage: Storage | None = None) -> str:
-    """Store a job's description, and return its URI.
+def put_spec(spec: JobSpec, *, storage: Storage | None = None) -> str:
+    """Store a job's description, with a dataset that came with the request, and return its URI.
 
     Parameters
     ----------
     spec
         The job.
-    with_tables
-        Whether a dataset that came with the request is stored as well, so that any process can read it; what would
-        have to be handed over is refused then.
     storage
         Writes it; None: the job's own.
 
     Raises
     ------
     NotDescribableError
-        Only this process can have some of it.
+        Some of it would have to be handed over.
     """
     store = storage or spec.storage
 
@@ -178,7 +175,7 @@ def put_spec(spec: JobSpec, *, with_tables: bool, storage: Storage | None = None
         return store.put_content(spec.work, "input", ".arrow", sink.getvalue().to_pybytes())
 
     request = described(spec.request, is_inline=spec.opened.source.is_inline)
-    encoder = Encoder(put_table=put_table, hands_over="nothing") if with_tables else Encoder()
+    encoder = Encoder(put_table=put_table, hands_over="nothing")
     text = encoder.encode(replace(spec, request=request))
     return store.put_content(spec.work, "job", ".json", text.encode())
 

@@ -16,11 +16,11 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_BLOCK = 1 << 16
+_BLOCK = 1 << 15
+"""Rows whose hashes stay in the processor's cache while they are mixed."""
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
-_SHIFT_1, _SHIFT_2, _SHIFT_3 = np.uint64(30), np.uint64(27), np.uint64(31)
 
 
 def row_hash(uri: str, first_row: int, rows: int) -> int:
@@ -34,9 +34,13 @@ def row_hash(uri: str, first_row: int, rows: int) -> int:
     """
     seed = np.uint64(int.from_bytes(hashlib.sha256(uri.encode()).digest()[:8]))
     total = 0
-    for start in range(first_row, first_row + rows, _BLOCK):
-        stop = min(start + _BLOCK, first_row + rows)
-        total += int(_mixed(np.arange(start, stop, dtype=np.uint64), seed).sum(dtype=np.uint64))
+    with np.errstate(over="ignore"):
+        steps = np.arange(min(_BLOCK, rows), dtype=np.uint64) * _GAMMA
+        mixed, shifted = np.empty_like(steps), np.empty_like(steps)
+        for start in range(first_row, first_row + rows, _BLOCK):
+            size = min(_BLOCK, first_row + rows - start)
+            np.add(steps[:size], seed + (np.uint64(start) + np.uint64(1)) * _GAMMA, out=mixed[:size])
+            total += int(_mix(mixed[:size], shifted[:size]).sum(dtype=np.uint64))
     return total % 2**64
 
 
@@ -68,14 +72,20 @@ def share_of(hashes: np.ndarray) -> np.ndarray:
 
 
 def _mixed(rows: np.ndarray, seed: np.uint64) -> np.ndarray:
-    mixed: np.ndarray = (rows + np.uint64(1)) * _GAMMA
-    mixed += seed
-    shifted = np.empty_like(mixed)
-    for shift, factor in ((_SHIFT_1, _MIX_1), (_SHIFT_2, _MIX_2)):
-        mixed ^= np.right_shift(mixed, shift, out=shifted)
-        mixed *= factor
-    mixed ^= np.right_shift(mixed, _SHIFT_3, out=shifted)
-    return mixed
+    with np.errstate(over="ignore"):
+        mixed: np.ndarray = seed + (rows + np.uint64(1)) * _GAMMA
+        return _mix(mixed, np.empty_like(mixed))
+
+
+def _mix(values: np.ndarray, shifted: np.ndarray) -> np.ndarray:
+    """Mix values in their place; ``shifted`` is room for as many."""
+    for shift, factor in ((30, _MIX_1), (27, _MIX_2)):
+        np.right_shift(values, np.uint64(shift), out=shifted)
+        np.bitwise_xor(values, shifted, out=values)
+        np.multiply(values, factor, out=values)
+    np.right_shift(values, np.uint64(31), out=shifted)
+    np.bitwise_xor(values, shifted, out=values)
+    return values
 
 
 def as_text(value: int) -> str:

@@ -19,6 +19,7 @@ from airflow_batch_inference.flavors.sandbox.load import load_in_subprocess, rec
 from airflow_batch_inference.flavors.tried import note_tried, trying
 from airflow_batch_inference.models.local_copy import private_copy
 from airflow_batch_inference.models.process import ModelProcess
+from airflow_batch_inference.models.shared_copy import shared_copy
 from airflow_batch_inference.models.signing import verify_signature
 from airflow_batch_inference.models.trust import TrustRequest, decide_trust, is_vouched, parse_trusted, trusted_by
 from airflow_batch_inference.processes.child import is_worker
@@ -214,7 +215,7 @@ def load_recorded(record: ModelRecord, *, storage: Storage, apart: bool = True) 
     WorkerError
         Its trial was ended from outside, which says nothing of it.
     """
-    with private_copy(record.model_uri, storage) as copy:
+    with shared_copy(record.model_uri, storage, record.sha256) as copy:
         where = redact(record.model_uri)
         if copy.sha256 != record.sha256:
             message = (

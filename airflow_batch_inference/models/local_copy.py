@@ -76,26 +76,34 @@ def private_copy(uri: str, storage: Storage) -> Iterator[ModelCopy]:
     UntrustedModelError
         No plain file (a pipe, a device), or a folder that holds links, or too many files.
     """
-    _refuse_special(normalize_uri(uri))
     with private_folder() as folder:
-        path = folder / posixpath.basename(normalize_uri(uri))
-        before = _version(uri, storage)
-        digest = _file_digest(uri, path, storage)
-        if digest is not None and _version(uri, storage) != before:
-            _refuse_changed(uri)
-        if digest is None:
-            path.unlink(missing_ok=True)
-            yield _copy_folder(normalize_uri(uri), path, storage)
-            return
-        size = path.stat().st_size
-        if size == 0 and storage.is_dir(uri):  # an object store's folder marker
-            path.unlink()
-            yield _copy_folder(normalize_uri(uri), path, storage)
-            return
-        if size == 0:
-            message = f"{redact(uri)} is an empty file, so it holds no model. Save the model again."
-            raise ArtifactIntegrityError(message)
-        yield ModelCopy(path, digest, size)
+        yield copy_into(folder, uri, storage)
+
+
+def model_name(uri: str) -> str:
+    """Return what a model's file or folder is called, and its copy too."""
+    return posixpath.basename(normalize_uri(uri))
+
+
+def copy_into(folder: Path, uri: str, storage: Storage) -> ModelCopy:
+    """Copy a model into a folder that nobody else can write to; see :func:`private_copy`."""
+    _refuse_special(normalize_uri(uri))
+    path = folder / model_name(uri)
+    before = _version(uri, storage)
+    digest = _file_digest(uri, path, storage)
+    if digest is not None and _version(uri, storage) != before:
+        _refuse_changed(uri)
+    if digest is None:
+        path.unlink(missing_ok=True)
+        return _copy_folder(normalize_uri(uri), path, storage)
+    size = path.stat().st_size
+    if size == 0 and storage.is_dir(uri):  # an object store's folder marker
+        path.unlink()
+        return _copy_folder(normalize_uri(uri), path, storage)
+    if size == 0:
+        message = f"{redact(uri)} is an empty file, so it holds no model. Save the model again."
+        raise ArtifactIntegrityError(message)
+    return ModelCopy(path, digest, size)
 
 
 def _refuse_special(uri: str) -> None:

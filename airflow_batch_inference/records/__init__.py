@@ -78,6 +78,7 @@ if TYPE_CHECKING:
         GoldenRecord,
         ModelRecord,
         Part,
+        PartDetails,
         PredictionSetRecord,
         Receipt,
         Rejection,
@@ -136,6 +137,7 @@ __all__ = [
     "OutputEvaluation",
     "OutputPairs",
     "Part",
+    "PartDetails",
     "PredictionSetRecord",
     "Problem",
     "Profile",
@@ -174,8 +176,8 @@ _NAMES = {
     ),
     "reading": "CsvOptions ReadOptions",
     "scoring": (
-        "Certificate CheckCount CheckResult ColumnContract GoldenRecord ModelRecord Part PredictionSetRecord "
-        "Receipt Rejection"
+        "Certificate CheckCount CheckResult ColumnContract GoldenRecord ModelRecord Part PartDetails "
+        "PredictionSetRecord Receipt Rejection"
     ),
     "scripts": "MiniBatchReceipt",
 }
@@ -186,6 +188,7 @@ _TYPES = {
     "prediction-set": "PredictionSetRecord",
     "golden": "GoldenRecord",
     "receipt": "Receipt",
+    "part-details": "PartDetails",
     "mini-batch-receipt": "MiniBatchReceipt",
     "statistics": "StatisticsRecord",
     "baseline": "BaselineRecord",
@@ -204,6 +207,7 @@ _IN_WORDS: dict[str, str] = {
     "model": "a model record",
     "golden": "a golden set's record",
     "receipt": "a receipt of a part",
+    "part-details": "what a part has counted",
     "mini-batch-receipt": "a receipt of a mini-batch",
     "statistics": "a record of statistics",
     "drift": "a drift result",

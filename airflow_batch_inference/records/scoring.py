@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from airflow_batch_inference.records.base import ColumnSpec, DataFile, Record, TaskKey
@@ -156,14 +157,14 @@ class Receipt(Record):
     quarantine: Part | None
     """The rejected rows; None where there are none."""
     rejections: tuple[Rejection, ...]
-    """The first few of them."""
+    """The first few of them, their errors cut; the quarantine has all."""
     row_hash_out: str
     """Sum of the hashes of the rows that were written (:mod:`~airflow_batch_inference.ledger.accounting`)."""
     row_hash_rejected: str
-    profile: Profile | None
-    """Its rows counted on the model's baseline, where it has one."""
     seconds: dict[str, float]
     """Wall time of each phase in the worker, in seconds."""
+    details: Part | None = None
+    """A file with the profile, and with those of the following counts that are too large for a receipt."""
     nulled: dict[str, int] = field(default_factory=dict)
     """Column to how many of its values became null for the model, because they did not fit."""
     checks: tuple[CheckCount, ...] = ()
@@ -174,8 +175,8 @@ class Receipt(Record):
     """What each challenger, or each model of a split, has done."""
     tree_kernel: dict[str, str] = field(default_factory=dict)
     """Tree ensemble to why its own library has scored it; empty where the kernel has."""
-    read: tuple[DataFile, ...] = ()
-    """The input files that it was made from, as they were before and after they were read; none of inline rows."""
+    versions_digest: str = ""
+    """Of the versions of the input files that it was made from, as they were before and after they were read."""
     rows_digest: str = ""
     """Of the rows that were read (:mod:`~airflow_batch_inference.sources.read_digest`)."""
 
@@ -187,7 +188,33 @@ class Receipt(Record):
     @property
     def files(self) -> tuple[Part, ...]:
         """All files that it names."""
-        return tuple(part for part in (self.part, self.quarantine) if part is not None)
+        return tuple(part for part in (self.part, self.quarantine, self.details) if part is not None)
+
+    def to_json(self) -> bytes:
+        """Return the canonical JSON text, without blanks and what is empty anyway: there is one a part."""
+        told = {name: value for name, value in asdict(self).items() if value or name not in _EMPTY}
+        for part in filter(None, map(told.get, ("part", "quarantine", "details"))):
+            del part["name"]
+        return json.dumps(told, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+_EMPTY = frozenset({"details", "nulled", "checks", "chains", "tree_kernel"})
+"""What most receipts have none of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartDetails(Record):
+    """What lies beside a receipt (:mod:`~airflow_batch_inference.jobs.details`), as it is too large for it.
+
+    Counts of the same names stand either here or in the receipt.
+    """
+
+    kind: Literal["part-details"] = "part-details"
+    profile: Profile | None = None
+    """The part's rows counted on the model's baseline, where it has one."""
+    nulled: dict[str, int] = field(default_factory=dict)
+    checks: tuple[CheckCount, ...] = ()
+    chains: tuple[ChainRows, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

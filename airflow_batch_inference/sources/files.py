@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from airflow_batch_inference.sources.dataset import Dataset
 from airflow_batch_inference.sources.listing import ListedFile, list_dataset
 from airflow_batch_inference.sources.nested import flattened
 from airflow_batch_inference.sources.partitions import with_partitions
+from airflow_batch_inference.storage.parallel import in_order, threads_for
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
     from airflow_batch_inference.sources.kinds import OpenRequest
     from airflow_batch_inference.storage.store import Storage
 
+_HAVE_FOOTERS = frozenset({"parquet", "arrow"})
+_KEPT_SCHEMAS = 8
+_FEW = 4
+
 
 @dataclass(frozen=True, slots=True)
 class FileSource:
@@ -35,8 +41,17 @@ class FileSource:
 
     files: tuple[ListedFile, ...]
     infos: tuple[FileInfo, ...]
-    splits: tuple[Split, ...]
     storage: Storage
+    splits: tuple[Split, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Make a split of each file."""
+        names: dict[int, tuple[str, ...]] = {}  # many files share one schema
+        splits = (
+            _split(listed, info, names.setdefault(id(info.schema), ()) or _named(names, info))
+            for listed, info in zip(self.files, self.infos, strict=True)
+        )
+        object.__setattr__(self, "splits", tuple(splits))
 
     @property
     def is_inline(self) -> bool:
@@ -56,8 +71,11 @@ class FileSource:
 
     def require_unchanged(self, splits: Iterable[int]) -> None:
         """Look at files again."""
-        for file in dict.fromkeys(splits):
-            _require_unchanged(self.files[file], self.storage)
+        files = [self.files[split] for split in dict.fromkeys(splits)]
+        storage = self.storage if len(files) <= _FEW else self.storage.steady(each.file.uri for each in files)
+        threads = _threads(files, storage) if len(files) > _FEW else 1
+        for _ in in_order(partial(_require_unchanged, storage=storage), files, threads=threads):
+            pass
 
     def for_transport(self) -> FileSource:
         """Return it with its file systems in the place of what finds them: other processes know no connections."""
@@ -68,11 +86,16 @@ class FileSource:
         return f"{len(self.files):,} file(s)"
 
 
-def _split(listed: ListedFile, info: FileInfo) -> Split:
+def _named(names: dict[int, tuple[str, ...]], info: FileInfo) -> tuple[str, ...]:
+    names[id(info.schema)] = tuple(info.schema.names)
+    return names[id(info.schema)]
+
+
+def _split(listed: ListedFile, info: FileInfo, columns: tuple[str, ...]) -> Split:
     return Split(
         label=listed.file.uri,
         units=info.units,
-        columns=tuple(info.schema.names),
+        columns=columns,
         constants=listed.partition,
         version=listed.file,
         is_sequential=format_of(listed.file.uri)[0] in ("parquet", "arrow"),
@@ -97,7 +120,7 @@ class FileKind:
         request = replace(request, storage=request.storage.keeping())
         files, infos, kinds, known = _looked_at(dataset, request)
         infos = tuple(
-            replace(info, schema=_with_types(info.schema, listed.types))
+            replace(info, schema=_with_types(info.schema, listed.types)) if listed.types else info
             for listed, info in zip(files, infos, strict=True)
         )
         if "csv" in kinds:
@@ -109,7 +132,7 @@ class FileKind:
         is_told = "csv" in kinds or "jsonl" in kinds or _has_folders(files)
         opened = Dataset(
             name=f"{dataset if isinstance(dataset, str) else next(iter(dataset), 'an empty list')}{more}",
-            source=FileSource(files, infos, tuple(map(_split, files, infos)), request.storage),
+            source=FileSource(files, infos, request.storage),
             schema=schema,
             absent=absent,
             options=_again(known, schema, kinds) if is_told else None,
@@ -125,7 +148,9 @@ def _looked_at(
     """Return the files that hold something, what is known of each, their formats, and how they were read."""
     storage = request.storage
     files = tuple(
-        listed for listed in list_dataset(dataset, storage) if listed.file.size_bytes > 0 or _has_header(listed)
+        listed
+        for listed in list_dataset(dataset, storage, raise_if_stopped=request.raise_if_stopped)
+        if listed.file.size_bytes > 0 or _has_header(listed)
     )
     kinds = {format_of(listed.file.uri)[0]: listed.file.uri for listed in files}
     if len(kinds) > 1:
@@ -135,7 +160,14 @@ def _looked_at(
     known = Reading(
         request.reading or ReadOptions(), None if request.model_names is None else tuple(request.model_names)
     )
-    infos = [_inspected(listed, storage, known, tolerant=request.is_tolerant) for listed in files]
+    steady = storage.steady(listed.file.uri for listed in files)
+    inspected = in_order(
+        partial(_inspected, storage=steady, known=known, tolerant=request.is_tolerant),
+        files,
+        threads=_threads(files, storage) if {*kinds} <= _HAVE_FOOTERS else 1,  # text is read whole, by all cores
+        raise_if_stopped=request.raise_if_stopped,
+    )
+    infos = list(_sharing_schemas(inspected))
     for listed, info in zip(files, infos, strict=True):
         _require_columns(listed, info)
     # A compressed text file may hold nothing, too.
@@ -146,6 +178,20 @@ def _looked_at(
 def _inspected(listed: ListedFile, storage: Storage, known: Reading, *, tolerant: bool) -> FileInfo:
     with _at_one_version(listed, storage):
         return inspect_file(listed.file.uri, storage, tolerant=tolerant, known=_known_of(listed, known))
+
+
+def _sharing_schemas(infos: Iterable[FileInfo]) -> Iterator[FileInfo]:
+    """Give infos with equal columns one schema: of many files, schemas would take more memory than all else."""
+    known: list[pa.Schema] = []
+    for info in infos:
+        same = next((schema for schema in known if schema.equals(info.schema, check_metadata=True)), None)
+        if same is None:
+            known = [info.schema, *known[: _KEPT_SCHEMAS - 1]]
+        yield info if same is None else replace(info, schema=same)
+
+
+def _threads(files: Sequence[ListedFile], storage: Storage) -> int:
+    return threads_for(storage.filesystem(files[0].file.uri)[0]) if files else 1
 
 
 @contextlib.contextmanager
@@ -248,20 +294,22 @@ def _has_header(listed: ListedFile) -> bool:
 def _unite(files: Sequence[ListedFile], schemas: Sequence[pa.Schema]) -> tuple[pa.Schema, dict[str, str]]:
     types: dict[str, pa.DataType] = {}
     source: dict[str, str] = {}
-    for listed, schema in zip(files, schemas, strict=True):
-        for field in schema:
-            known = types.setdefault(field.name, field.type)
-            source.setdefault(field.name, listed.file.uri)
+    first = {id(schema): (listed, schema) for listed, schema in zip(reversed(files), reversed(schemas), strict=True)}
+    distinct = list(reversed(first.values()))  # with the first file that has it
+    for listed, schema in distinct:
+        for column in schema:
+            known = types.setdefault(column.name, column.type)
+            source.setdefault(column.name, listed.file.uri)
             try:
-                types[field.name] = merge_types(known, field.type)
+                types[column.name] = merge_types(known, column.type)
             except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
                 message = (
-                    f"Column {field.name!r} holds {field.type} in {listed.file.uri}, but {known} in "
-                    f"{source[field.name]}. Write both with one type."
+                    f"Column {column.name!r} holds {column.type} in {listed.file.uri}, but {known} in "
+                    f"{source[column.name]}. Write both with one type."
                 )
                 raise DataError(message) from error
     absent: dict[str, str] = {}
-    for listed, schema in zip(files, schemas, strict=True):
+    for listed, schema in distinct:
         if len(schema) < len(types):
             for name in types.keys() - set(schema.names):
                 absent.setdefault(name, listed.file.uri)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow_batch_inference.records import ReadOptions
     from airflow_batch_inference.sources.dataset import Dataset
@@ -34,6 +34,8 @@ class OpenRequest:
         Whether a column that is text in one CSV file is text in all; so it is with ``is_tolerant``.
     is_scored
         Whether the caller has arguments for the columns of inline lists.
+    raise_if_stopped
+        Called several times a second while many files are looked at; raises to stop.
     """
 
     storage: Storage
@@ -44,6 +46,7 @@ class OpenRequest:
     is_tolerant: bool = False
     is_text_alike: bool = False
     is_scored: bool = False
+    raise_if_stopped: Callable[[], None] = lambda: None
 
 
 class SourceKind(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -19,11 +20,12 @@ from airflow_batch_inference.sources.recorded import (
     require_table,
     verified_part,
 )
+from airflow_batch_inference.storage.parallel import in_order, threads_for
 from airflow_batch_inference.storage.tree import Entry, fixed_part, is_pattern, matching
 from airflow_batch_inference.storage.uris import normalize_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow_batch_inference.records import ColumnSpec, DataFile, PredictionSetRecord
     from airflow_batch_inference.storage.store import Storage
@@ -49,6 +51,7 @@ def list_dataset(
     *,
     recursive: bool = True,
     tables: bool = True,
+    raise_if_stopped: Callable[[], None] = lambda: None,
 ) -> tuple[ListedFile, ...]:
     """List a dataset's files, sorted by path within each given URI; a list keeps the order in which it was given.
 
@@ -71,7 +74,11 @@ def list_dataset(
         The files of a table of Delta Lake, Iceberg or another format that only its log makes whole.
     """
     uris = [dataset] if isinstance(dataset, (str, os.PathLike)) else list(dataset)
-    found = [_list_one(normalize_uri(uri), storage, recursive, tables) for uri in uris]
+    named = [normalize_uri(uri) for uri in uris]
+    storage = storage.steady(named) if len(named) > 1 else storage
+    threads = threads_for(storage.filesystem(named[0])[0]) if len(named) > 1 else 1
+    listing = partial(_list_one, storage=storage, recursive=recursive, tables=tables)
+    found = list(in_order(listing, named, threads=threads, raise_if_stopped=raise_if_stopped))
     listed = tuple(file for each in found for file in each.files)
     refuse_tables(
         storage,
@@ -96,7 +103,7 @@ class _Found:
     """All that was seen on the way, hidden or not."""
 
 
-def _list_one(uri: str, storage: Storage, recursive: bool, tables: bool) -> _Found:
+def _list_one(uri: str, *, storage: Storage, recursive: bool, tables: bool) -> _Found:
     if storage.exists(uri):
         if storage.is_dir(uri):
             return _without_records(_below(uri, storage, recursive=recursive), storage, uri)
@@ -141,7 +148,10 @@ def _parts(made: PredictionSetRecord, uri: str, storage: Storage, tables: bool) 
         require_table(made, uri)
     types = made.columns if tables and made.output_format in ("csv", "jsonl") else ()
     parts = made.table if tables else made.parts
-    return [ListedFile(file=verified_part(part, storage), types=types, is_nested=made.is_nested) for part in parts]
+    storage = storage.steady(part.uri for part in parts)
+    threads = threads_for(storage.filesystem(parts[0].uri)[0]) if len(parts) > 1 else 1
+    files = in_order(partial(verified_part, storage=storage), parts, threads=threads)
+    return [ListedFile(file=file, types=types, is_nested=made.is_nested) for file in files]
 
 
 def _below(folder: str, storage: Storage, root: str | None = None, recursive: bool = True) -> _Found:

@@ -17,7 +17,7 @@ from airflow_batch_inference.sources.kinds import OpenRequest
 from airflow_batch_inference.storage.uris import plain_uris
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from airflow_batch_inference.records import ReadOptions
     from airflow_batch_inference.sources.dataset import Dataset
@@ -52,6 +52,7 @@ def open_dataset(
     tolerant: bool = False,
     text_alike: bool = False,
     is_scored: bool = False,
+    raise_if_stopped: Callable[[], None] = lambda: None,
 ) -> Dataset:
     """Open a dataset of any kind; the parameters are those of :class:`~.kinds.OpenRequest`.
 
@@ -72,6 +73,7 @@ def open_dataset(
         is_tolerant=tolerant,
         is_text_alike=text_alike,
         is_scored=is_scored,
+        raise_if_stopped=raise_if_stopped,
     )
     for kind in source_kinds():
         if kind.claims(dataset):

@@ -7,6 +7,7 @@ is the digest of the bytes that are read, and no row is of another one.
 from __future__ import annotations
 
 import logging
+import threading
 from typing import TYPE_CHECKING, Any
 
 from airflow_batch_inference.storage.temporary import HeldFolder
@@ -26,10 +27,14 @@ class Copies:
     def __init__(self) -> None:
         self._kept: dict[str, tuple[DataFile, str]] = {}
         self._held: HeldFolder | None = None
+        self._turn = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
         """Another process reads the copies; it does not remove them."""
-        return {**self.__dict__, "_held": None}
+        return {"_kept": self._kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _held=None, _turn=threading.Lock())
 
     def path_of(self, uri: str) -> str | None:
         """Return where the copy of a file lies; None where there is none."""
@@ -49,6 +54,10 @@ class Copies:
         copy
             Writes it to a path, and returns its size and version.
         """
+        with self._turn:
+            return self._keep(uri, copy)
+
+    def _keep(self, uri: str, copy: Callable[[Path], DataFile]) -> DataFile:
         if uri not in self._kept:
             if self._held is None:
                 self._held = HeldFolder()

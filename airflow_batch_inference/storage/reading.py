@@ -19,9 +19,11 @@ from airflow_batch_inference.exceptions import (
     ArtifactNotFoundError,
     InputChangedError,
 )
-from airflow_batch_inference.records import DataFile, Record, decode_record
+from airflow_batch_inference.records import DataFile, PredictionSetRecord, Record, decode_record
+from airflow_batch_inference.records.folding import is_folded, unfold
 from airflow_batch_inference.storage.access import Access
 from airflow_batch_inference.storage.local_files import is_local, require_own_name
+from airflow_batch_inference.storage.parallel import in_order, threads_for
 from airflow_batch_inference.storage.temporary import private_folder
 from airflow_batch_inference.storage.tree import (
     Entry,
@@ -93,6 +95,8 @@ class Reader(Access):
     def read_record(self, uri: str) -> Record:
         """Read a record of any kind; a content-addressed one (:meth:`put_record`) is verified.
 
+        Of a prediction set of many files, the lists that lie beside its commit are read and verified too.
+
         Raises
         ------
         ArtifactNotFoundError, ArtifactIntegrityError
@@ -103,6 +107,10 @@ class Reader(Access):
         if named and hashlib.sha256(data).hexdigest() != named.group(1):
             message = f"{uri} was changed after it was written: its SHA-256 is not the one in its name."
             raise ArtifactIntegrityError(message)
+        if is_folded(data):
+            threads = threads_for(self.filesystem(uri)[0])
+            whole = unfold(data, where=uri, read=lambda uris: in_order(self.read_bytes, uris, threads=threads))
+            return PredictionSetRecord.from_json(whole, where=uri)
         return decode_record(data, where=uri)
 
     def stat(self, uri: str) -> DataFile:
@@ -160,10 +168,10 @@ class Reader(Access):
             One of them is gone.
         """
         is_young = wait_until_told_apart(file.version for file in files if file.uri.startswith("file://"))
-        return [
-            file if file.version and not (is_young and file.uri.startswith("file://")) else self.versioned(file.uri)
-            for file in files
-        ]
+        asked = [file.uri for file in files if not file.version or (is_young and file.uri.startswith("file://"))]
+        threads = threads_for(self.filesystem(asked[0])[0]) if len(asked) > 1 else 1
+        found = dict(zip(asked, in_order(self.versioned, asked, threads=threads), strict=True))
+        return [found.get(file.uri, file) for file in files]
 
     def _copied(self, uri: str, path: Path) -> DataFile:
         digest = self.copy_to_local(uri, path)

@@ -26,7 +26,7 @@ from airflow_batch_inference.storage.uris import is_artifact_uri, join_uri, norm
 from airflow_batch_inference.storage.web import PROTOCOLS, WebFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from airflow_batch_inference.records import Record
 
@@ -64,6 +64,16 @@ class Storage(Reader):
             artifacts=artifacts,
             origin=self.known_origin,
         )
+
+    def steady(self, uris: Iterable[str]) -> Storage:
+        """Return a storage that has looked up the file systems of some URIs, once for all accesses.
+
+        With a connection, each access asks Airflow for it again, which is too much for the files of a large job. Keys
+        that end within the hour are asked for anew where the storage itself is used again.
+        """
+        firsts = {uri.partition("://")[0]: uri for uri in map(str, uris) if "://" in uri}
+        remote = [uri for protocol, uri in firsts.items() if protocol not in (*PROTOCOLS, "file")]
+        return self.resolved(*firsts.values()) if remote and len(remote) == len(firsts) else self
 
     def keeping(self) -> Storage:
         """Return a storage that reads some files once, and then from their copies, which go when it goes.

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.storage.liveness import this_process
+from airflow_batch_inference.storage.shared import sweep_shared_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,13 +90,15 @@ def _remove(path: Path, descriptor: int, owner: int) -> None:
 def sweep_temporary_folders() -> list[Path]:
     """Remove the temporary folders of processes that are surely dead, and return their paths.
 
-    Those of other users, and those on disks of a network, are left alone.
+    So it goes with folders that processes share and none of them uses (:mod:`.shared`). Those of other users, and those
+    on disks of a network, are left alone.
     """
     root = Path(tempfile.gettempdir())
     removed: list[Path] = []
     try:
         if not _is_local(root):
             return removed
+        removed += sweep_shared_folders()
         with os.scandir(root) as entries:
             found = [Path(entry.path) for entry in entries if entry.name.startswith(_PREFIX)]
     except OSError as error:

@@ -229,7 +229,7 @@ def _look_at(path: str) -> tuple[Entry | None, os.stat_result | None]:
     """Return what lies at a path; nothing where it was removed while the folder was read."""
     uri, target = f"file://{path}", None
     try:
-        status = Path(path).lstat()
+        status = os.lstat(path)
     except FileNotFoundError:
         return None, None
     except OSError as error:

@@ -13,6 +13,7 @@ import functools
 import hashlib
 import logging
 import tempfile
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,13 +92,14 @@ class WebFiles:
         self._keeps = keeps
         self._kept: dict[str, WebFile] = {}
         self._held: HeldFolder | None = None
+        self._turn = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
         """Another process reads the copies; it neither removes them nor is let in anywhere."""
-        return {name: value for name, value in self.__dict__.items() if name not in ("_headers_for", "_held")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_headers_for", "_held", "_turn")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _headers_for=lambda _: {}, _held=None)
+        self.__dict__.update(state, _headers_for=lambda _: {}, _held=None, _turn=threading.Lock())
 
     def keeping(self) -> WebFiles:
         """Return one that keeps what it has read; itself, where it does."""
@@ -162,6 +164,10 @@ class WebFiles:
     # -- requests -----------------------------------------------------------------------------------------
 
     def _file(self, url: str) -> WebFile:
+        with self._turn:  # of several threads that open files of one dataset
+            return self._kept_file(url)
+
+    def _kept_file(self, url: str) -> WebFile:
         if url not in self._kept:
             if self._held is None:
                 self._held = HeldFolder()

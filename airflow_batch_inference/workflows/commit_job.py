@@ -10,27 +10,33 @@ import logging
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from airflow_batch_inference.checks.checks import added, describe, judged, require_passed
-from airflow_batch_inference.drift.profile import merged
-from airflow_batch_inference.exceptions import CheckFailedError, EngineError
+from airflow_batch_inference.checks.checks import describe, judged, require_passed
+from airflow_batch_inference.exceptions import ArtifactNotFoundError, CheckFailedError, EngineError
 from airflow_batch_inference.jobs.acceleration import drop_suspects
 from airflow_batch_inference.jobs.leftovers import sweep_job
 from airflow_batch_inference.jobs.resume import finished_parts
 from airflow_batch_inference.jobs.spec import put_spec, read_spec
+from airflow_batch_inference.jobs.totals import add_up
 from airflow_batch_inference.ledger.commit import commit, committed
 from airflow_batch_inference.ledger.retries import retrying
 from airflow_batch_inference.predictors.input_contract import warn_of_nulls
 from airflow_batch_inference.records import ProfileRecord
 from airflow_batch_inference.workflows.prediction_set import make_record, with_models
-from airflow_batch_inference.workflows.rejects import require_allowed
+from airflow_batch_inference.workflows.rejects import RejectedRows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
-    from airflow_batch_inference.jobs.plan import PartPlan
     from airflow_batch_inference.jobs.request import ScoringRequest
     from airflow_batch_inference.jobs.spec import JobSpec
-    from airflow_batch_inference.records import ChallengersRecord, CheckCount, CheckResult, PredictionSetRecord, Receipt
+    from airflow_batch_inference.records import (
+        ChallengersRecord,
+        CheckCount,
+        CheckResult,
+        PredictionSetRecord,
+        Profile,
+        Receipt,
+    )
     from airflow_batch_inference.storage.store import Storage
 
 log = logging.getLogger(__name__)
@@ -75,7 +81,7 @@ def commit_job(
     if done is not None:
         return done
     spec.job.dataset.require_unchanged()
-    receipts = finished_parts(spec.job, spec.request, spec.storage)
+    receipts = finished_parts(spec)
     missing = [plan.index for plan in spec.without([*receipts])]
     if missing:
         shown = ", ".join(map(str, missing[:_SHOWN])) + (", …" if len(missing) > _SHOWN else "")
@@ -84,7 +90,7 @@ def commit_job(
             "them (score_parts), then commit again."
         )
         raise EngineError(message)
-    require_allowed(spec, receipts.values())
+    RejectedRows(spec, receipts.values()).require_allowed()
     wrong = drop_suspects(receipts, spec.request.destination.folder, spec.storage)
     if wrong:
         raise _to_be_scored_again(planned, spec, receipts, wrong)
@@ -96,7 +102,7 @@ def _to_be_scored_again(
 ) -> EngineError:
     """Store the job without the kernel for tree ensembles, and return the error that says what to do with it."""
     slow = replace(planned, request=replace(planned.request, accelerate="off"))
-    uri = put_spec(slow, with_tables=True, storage=spec.storage)
+    uri = put_spec(slow, storage=spec.storage)
     told = "; ".join(f"{name}: {reason}" for name, reason in wrong.items())
     message = (
         f"The kernel for tree ensembles gave other bits than the model's own library ({told}): what it has scored of "
@@ -131,10 +137,19 @@ def commit_receipts(
         See :func:`~airflow_batch_inference.workflows.score.score_dataset`.
     """
     request, storage, folder = spec.request, spec.storage, spec.request.destination.folder
-    results = _judged(request, spec.plans, receipts, storage)
-    profile_uri = _put_profile(request, (receipts[plan.index] for plan in spec.plans), storage)
-    record = make_record(spec, receipts, seconds, profile_uri, results)
-    record = with_models(record, request, receipts.values(), storage, report)
+    is_counted = request.baseline is not None and request.record.baseline_uri is not None
+    columns = request.baseline.columns if request.baseline is not None and is_counted else None
+    try:
+        totals = add_up([receipts[plan.index] for plan in spec.plans], storage, columns)
+    except ArtifactNotFoundError:  # another try has committed, and what lay beside the receipts went with it
+        done = committed(folder, spec.job.key, storage)
+        if done is None:
+            raise
+        return done
+    results = _judged(request, totals.checks, sum(plan.rows for plan in spec.plans), storage)
+    profile_uri = _put_profile(request, totals.profile, storage)
+    record = make_record(spec, receipts, seconds, profile_uri, results, totals.nulled)
+    record = with_models(record, request, totals.chains.whole(), storage, report)
     record = replace(record, tree_kernel={**record.tree_kernel, **(wrong or {})})
     uri, kept = retrying("The commit", lambda: commit(folder, record, storage, fence))
     sweep_job(folder, spec.job.key, storage)
@@ -150,18 +165,17 @@ def _phases(receipts: Iterable[Receipt]) -> dict[str, float]:
     return phases
 
 
-def _put_profile(request: ScoringRequest, receipts: Iterable[Receipt], storage: Storage) -> str | None:
-    """Add up the parts' profiles and store the sum; None where the rows were not counted."""
-    if request.baseline is None or request.record.baseline_uri is None:
+def _put_profile(request: ScoringRequest, profile: Profile | None, storage: Storage) -> str | None:
+    """Store the profile of all rows; None where they were not counted."""
+    if profile is None or request.record.baseline_uri is None:
         return None
-    profile = merged(request.baseline.columns, [each.profile for each in receipts if each.profile is not None])
     warn_of_nulls(request.record.contract, profile)
     record = ProfileRecord(baseline_uri=request.record.baseline_uri, profile=profile)
     return retrying("The profile", lambda: storage.put_record(request.destination.folder, "profile", record))
 
 
 def _judged(
-    request: ScoringRequest, plans: Sequence[PartPlan], receipts: dict[int, Receipt], storage: Storage
+    request: ScoringRequest, counts: tuple[CheckCount, ...], rows: int, storage: Storage
 ) -> tuple[CheckResult, ...]:
     """Return what came of the checks over the whole input; it is stored before anything is raised.
 
@@ -170,10 +184,6 @@ def _judged(
     CheckFailedError
         One holds for too many rows to commit them.
     """
-    rows = sum(plan.rows for plan in plans)
-    counts: tuple[CheckCount, ...] = ()
-    for plan in plans:
-        counts = added(counts, receipts[plan.index].checks)
     results = judged(request.options.checks, counts, rows)
     for result in results:
         if result.rows and not result.is_exceeded:

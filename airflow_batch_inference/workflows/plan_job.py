@@ -91,7 +91,7 @@ def plan_job(
     opened.require_describable()
     with opened.session() as session:
         step = opened.plan(session)
-        uri = put_spec(step.spec, with_tables=True)
+        uri = put_spec(step.spec)
         if step.done is not None:
             return PlannedJob(uri=uri, parts=len(opened.plans), missing=(), commit_uri=step.done[0])
         missing = tuple(plan.index for plan in step.spec.without([*step.receipts]))
@@ -144,14 +144,16 @@ class OpenedRequest:
             resources = replace(resources, isolate=True)
         storage.require_writable(folder)
         sweep_task(folder, storage)
-        opened = open_input(request, replace(data_storage or storage, max_memory=resources.max_memory))
+        raise_if_stopped = partial(_raise_if_stopped, stopped)
+        data_storage = replace(data_storage or storage, max_memory=resources.max_memory)
+        opened = open_input(request, data_storage, raise_if_stopped)
         return cls(
             request=request,
             opened=opened,
             plans=plan_parts(opened.units),
             storage=storage,
             resources=resources,
-            raise_if_stopped=partial(_raise_if_stopped, stopped),
+            raise_if_stopped=raise_if_stopped,
             started=started,
         )
 
@@ -182,7 +184,7 @@ class OpenedRequest:
             log.info("This very job is committed already: %s", done[0])
             sweep_job(folder, job.key, self.storage)
             return Plan(spec=spec, done=done)
-        return Plan(spec=spec, receipts=finished_parts(job, self.request, self.storage))
+        return Plan(spec=spec, receipts=finished_parts(spec, self.raise_if_stopped))
 
 
 def _raise_if_stopped(stopped: Callable[[], bool]) -> None:

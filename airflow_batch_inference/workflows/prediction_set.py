@@ -6,7 +6,6 @@ Invariants: every input row is in the output or among the rejects, exactly once,
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,15 +15,16 @@ from airflow_batch_inference import __version__
 from airflow_batch_inference.exceptions import ArtifactIntegrityError
 from airflow_batch_inference.formats.names import PART_FORMAT
 from airflow_batch_inference.jobs.acceleration import of_all_parts
-from airflow_batch_inference.jobs.model_statistics import added_chains
-from airflow_batch_inference.jobs.plan import versions_of
+from airflow_batch_inference.jobs.plan import versions_digest, versions_of
 from airflow_batch_inference.ledger.accounting import as_text, row_hash
 from airflow_batch_inference.ledger.retries import retrying
+from airflow_batch_inference.processes.threads import usable_cores
 from airflow_batch_inference.records import Certificate, ChainRows, ColumnSpec, PredictionSetRecord
+from airflow_batch_inference.storage.parallel import in_order
 from airflow_batch_inference.storage.uris import plain_uris
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow_batch_inference.jobs.plan import PartPlan
     from airflow_batch_inference.jobs.request import ScoringRequest
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_SHOWN = 3
+_HASHED_ROWS = 1 << 24
+
 
 def make_record(
     spec: JobSpec,
@@ -42,6 +45,7 @@ def make_record(
     seconds: dict[str, float],
     profile_uri: str | None,
     results: tuple[CheckResult, ...],
+    nulled: Mapping[str, int],
 ) -> PredictionSetRecord:
     """Reconcile the receipts with the plan, and make the commit of them."""
     job, request, opened, plans = spec.job, spec.request, spec.opened, spec.plans
@@ -81,7 +85,7 @@ def make_record(
         try_id=destination.try_id,
         seconds=seconds,
         versions={"airflow-batch-inference": __version__, "pyarrow": pa.__version__, **job.versions},
-        nulled=_nulled(ordered),
+        nulled=_told(nulled),
         checks=results,
         rows_set_aside=sum(receipt.rows_set_aside for receipt in ordered),
         input_names={written: name for name, written in names.items() if written != name},
@@ -93,12 +97,11 @@ def make_record(
 def with_models(
     record: PredictionSetRecord,
     request: ScoringRequest,
-    receipts: Iterable[Receipt],
+    counts: Mapping[str, ChainRows],
     storage: Storage,
     report: Callable[[ChallengersRecord, str], ChallengersRecord],
 ) -> PredictionSetRecord:
     """Add what each of several models has done; store how challengers differ from the champion."""
-    counts = added_chains(receipts)
     scored = record.rows_out + record.rows_set_aside
     rejected = record.rows_rejected - record.rows_set_aside
     name = request.models.main.name
@@ -112,11 +115,8 @@ def with_models(
     return replace(record, models=models, challengers_uri=uri)
 
 
-def _nulled(receipts: Sequence[Receipt]) -> dict[str, int]:
-    """Add up what became null for the model, and say so."""
-    counts: Counter[str] = Counter()
-    for receipt in receipts:
-        counts.update(receipt.nulled)
+def _told(counts: Mapping[str, int]) -> dict[str, int]:
+    """Say what became null for the model, and return it in the columns' order."""
     for column, count in sorted(counts.items()):
         log.warning("%s values of column %r did not fit and became null for the model", f"{count:,}", column)
     return dict(sorted(counts.items()))
@@ -137,12 +137,11 @@ def _certificate(opened: Dataset, plans: Sequence[PartPlan], receipts: Sequence[
                 f"{receipt.rows_out} scored and {receipt.rows_rejected} rejected. Nothing was committed."
             )
             raise ArtifactIntegrityError(message)
-        planned = set(versions_of(opened, plan))
-        if planned != set(receipt.read):
-            other = next(iter(planned ^ set(receipt.read))).uri
+        if receipt.versions_digest != versions_digest(opened, plan):
+            files = ", ".join(file.uri for file in versions_of(opened, plan)[:_SHOWN])
             message = (
-                f"Part {plan.index} was made from another version of {other} than the one that this run has found. "
-                "Nothing was committed. Run the task again when its writer is done."
+                f"Part {plan.index} was made from other versions of its files ({files}) than those that this run has "
+                "found. Nothing was committed. Run the task again when their writer is done."
             )
             raise ArtifactIntegrityError(message)
     counts = [sum(unit.rows for unit in units) for units in opened.units]
@@ -151,13 +150,23 @@ def _certificate(opened: Dataset, plans: Sequence[PartPlan], receipts: Sequence[
             rows_in=sum(counts),
             rows_out=sum(receipt.rows_out for receipt in receipts),
             rows_rejected=sum(receipt.rows_rejected for receipt in receipts),
-            row_hash_in=as_text(sum(row_hash(opened.label_of(split), 0, rows) for split, rows in enumerate(counts))),
+            row_hash_in=as_text(_hash_of_all(opened, counts)),
             row_hash_out=as_text(sum(int(receipt.row_hash_out, 16) for receipt in receipts)),
             row_hash_rejected=as_text(sum(int(receipt.row_hash_rejected, 16) for receipt in receipts)),
         )
     except ValueError as error:
         message = f"The rows of this job do not reconcile: {error}. Nothing was committed."
         raise ArtifactIntegrityError(message) from error
+
+
+def _hash_of_all(opened: Dataset, counts: Sequence[int]) -> int:
+    """Return the summed hash of all input rows, made from the splits' names and numbers of rows alone."""
+    runs = [
+        (opened.label_of(split), start, min(_HASHED_ROWS, rows - start))
+        for split, rows in enumerate(counts)
+        for start in range(0, rows, _HASHED_ROWS)
+    ]
+    return sum(in_order(lambda run: row_hash(*run), runs, threads=usable_cores())) % 2**64
 
 
 def _uris(dataset: object) -> tuple[str, ...]:

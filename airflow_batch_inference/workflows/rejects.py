@@ -1,4 +1,7 @@
-"""How many rows may still be rejected, and what happens when there are more."""
+"""How many rows may still be rejected, and what happens when there are more.
+
+Invariants: what a receipt adds costs the same however many there were before.
+"""
 
 from __future__ import annotations
 
@@ -12,38 +15,54 @@ if TYPE_CHECKING:
     from airflow_batch_inference.jobs.spec import JobSpec
     from airflow_batch_inference.records import Receipt
 
-
-def left_to_reject(spec: JobSpec, receipts: Iterable[Receipt]) -> int | None:
-    """Return how many rows of a job may still be rejected; None: any number."""
-    most = _most(spec)
-    return None if most is None else max(0, most - sum(_unscored(receipt) for receipt in receipts))
+_SHOWN = 3
 
 
-def require_allowed(spec: JobSpec, receipts: Iterable[Receipt]) -> None:
-    """Refuse more rejected rows than the job allows.
+class RejectedRows:
+    """The rejected rows of a job's parts, counted.
 
-    Raises
-    ------
-    TooManyRejectedRowsError
-        Counts, the limit, the first reasons, and where the rejects lie.
+    Parameters
+    ----------
+    spec
+        The job.
+    receipts
+        Those that are there already.
     """
-    most = _most(spec)
-    rejected = [receipt for receipt in receipts if receipt.quarantine]
-    count = sum(map(_unscored, rejected))
-    if most is not None and count > most:
-        shown = [f"{each.uri} row {each.row} ({each.stage}): {each.error}" for each in rejected[0].rejections[:3]]
-        where = ", ".join(receipt.quarantine.uri for receipt in rejected[:3] if receipt.quarantine)
+
+    def __init__(self, spec: JobSpec, receipts: Iterable[Receipt]) -> None:
+        self._most = spec.request.policy.most(sum(plan.rows for plan in spec.plans))
+        self._count = 0
+        self._first: list[Receipt] = []
+        for receipt in receipts:
+            self.add(receipt)
+
+    def add(self, receipt: Receipt) -> None:
+        """Add those of one more part."""
+        if receipt.quarantine is not None:
+            # Those that a check sets aside have a limit of their own.
+            self._count += receipt.rows_rejected - receipt.rows_set_aside
+            if len(self._first) < _SHOWN:
+                self._first.append(receipt)
+
+    def left(self) -> int | None:
+        """Return how many rows may still be rejected; None: any number."""
+        return None if self._most is None else max(0, self._most - self._count)
+
+    def require_allowed(self) -> None:
+        """Refuse more rejected rows than the job allows.
+
+        Raises
+        ------
+        TooManyRejectedRowsError
+            Counts, the limit, the first reasons, and where the rejects lie.
+        """
+        if self._most is None or self._count <= self._most:
+            return
+        first = self._first[0].rejections[:_SHOWN]
+        shown = [f"{each.uri} row {each.row} ({each.stage}): {each.error}" for each in first]
+        where = ", ".join(receipt.quarantine.uri for receipt in self._first if receipt.quarantine)
         message = (
-            f"{count} rows were rejected, and {most} may be (error_threshold, max_rejected_fraction). Nothing was "
-            f"committed. The rejects lie in {where}. First: {'; '.join(shown)}"
+            f"{self._count} rows were rejected, and {self._most} may be (error_threshold, max_rejected_fraction). "
+            f"Nothing was committed. The rejects lie in {where}. First: {'; '.join(shown)}"
         )
         raise TooManyRejectedRowsError(message)
-
-
-def _most(spec: JobSpec) -> int | None:
-    return spec.request.policy.most(sum(plan.rows for plan in spec.plans))
-
-
-def _unscored(receipt: Receipt) -> int:
-    """Return how many rows could not be scored; those that a check sets aside have a limit of their own."""
-    return receipt.rows_rejected - receipt.rows_set_aside

@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.engines.local import Resources
-from airflow_batch_inference.exceptions import EngineError, NotDescribableError
+from airflow_batch_inference.exceptions import EngineError
 from airflow_batch_inference.jobs.acceleration import drop_suspects
 from airflow_batch_inference.jobs.progress import Progress
 from airflow_batch_inference.jobs.resume import finished_parts
 from airflow_batch_inference.jobs.spec import put_spec
 from airflow_batch_inference.workflows.commit_job import commit_receipts
 from airflow_batch_inference.workflows.plan_job import OpenedRequest, never
-from airflow_batch_inference.workflows.rejects import require_allowed
+from airflow_batch_inference.workflows.rejects import RejectedRows
 from airflow_batch_inference.workflows.score_parts import run_engine
 
 if TYPE_CHECKING:
@@ -93,7 +93,8 @@ def score_dataset(
         spec, receipts = plan.spec, plan.receipts
         progress = Progress(opened.plans, receipts, by=session.by, started=opened.started)
         run = _Run(opened, receipts, progress, is_elsewhere=engine is not None)
-        uri = _put(spec, is_needed=engine is not None)
+        # Whoever scores here has the job in memory; only others read its description.
+        uri = "" if engine is None else put_spec(spec)
         if engine is None:
             run.score(spec, uri, session.engine(spec))
     if engine is not None:
@@ -107,20 +108,10 @@ def score_dataset(
                 session.prepare()
                 run.score(slow, "", session.engine(slow))
         else:
-            run.score(slow, _put(slow, is_needed=True), engine)
+            run.score(slow, put_spec(slow), engine)
     run.progress.finish()
     seconds = run.progress.seconds()
     return commit_receipts(spec, receipts, seconds=seconds, wrong=wrong, fence=fence, report=report)
-
-
-def _put(spec: JobSpec, *, is_needed: bool) -> str:
-    """Store a job's description, and return its URI; empty where it has none, and needs none."""
-    try:
-        return put_spec(spec, with_tables=is_needed)
-    except NotDescribableError:
-        if is_needed:
-            raise
-    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +132,8 @@ class _Run:
         self.opened.raise_if_stopped()
         if self.is_elsewhere:  # what lies in the store counts, and not what somebody else's engine says of it
             self.receipts.clear()
-            self.receipts.update(finished_parts(spec.job, spec.request, spec.storage))
-            require_allowed(spec, self.receipts.values())
+            self.receipts.update(finished_parts(spec, self.opened.raise_if_stopped))
+            RejectedRows(spec, self.receipts.values()).require_allowed()
         left = spec.without([*self.receipts])
         if left:
             message = (

@@ -12,7 +12,7 @@ from airflow_batch_inference.engines.in_process import InProcessEngine
 from airflow_batch_inference.jobs.open_job import require_parts
 from airflow_batch_inference.jobs.resume import finished_parts, require_own
 from airflow_batch_inference.jobs.spec import read_spec
-from airflow_batch_inference.workflows.rejects import left_to_reject, require_allowed
+from airflow_batch_inference.workflows.rejects import RejectedRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -60,7 +60,7 @@ def score_parts(
     spec = read_spec(job_uri, storage).reached_by(storage)
     wanted = list(dict.fromkeys(range(len(spec.plans)) if indices is None else indices))
     require_parts(spec, wanted)
-    receipts = finished_parts(spec.job, spec.request, spec.storage)
+    receipts = finished_parts(spec, raise_if_stopped)
     missing = [index for index in wanted if index not in receipts]
     chosen = InProcessEngine(storage=storage) if engine is None else engine
     yield from run_engine(chosen, spec, job_uri, missing, receipts, raise_if_stopped)
@@ -98,14 +98,16 @@ def run_engine(
     BatchInferenceError, OSError
         Whatever scoring a part raised.
     """
-    limits = Limits(allowed=lambda: left_to_reject(spec, receipts.values()), raise_if_stopped=raise_if_stopped)
+    rejected = RejectedRows(spec, receipts.values())
+    limits = Limits(allowed=rejected.left, raise_if_stopped=raise_if_stopped)
     try:
         for receipt in engine.run(job_uri, missing, limits):
             require_own(spec, receipt)
             if receipt.index in receipts:
                 continue  # it was scored twice, which changes nothing
             receipts[receipt.index] = receipt
-            require_allowed(spec, receipts.values())
+            rejected.add(receipt)
+            rejected.require_allowed()
             yield receipt
     finally:
         engine.stop()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from airflow_batch_inference.drift.analysis import Roles, analyse
 from airflow_batch_inference.drift.baseline import make_baseline
 from airflow_batch_inference.drift.packing import pack, unpack_counts, unpack_numbers
-from airflow_batch_inference.drift.profile import Profiler, merged
+from airflow_batch_inference.drift.profile import Profiler
 from airflow_batch_inference.drift.rules.effect import EffectRule
 from airflow_batch_inference.exceptions import ArtifactIntegrityError
 from airflow_batch_inference.records import ProfileRecord
@@ -32,6 +32,13 @@ def counted(*tables):
     profiler = Profiler(BASELINE.columns)
     for table in tables:
         profiler.add(table)
+    return profiler.profile()
+
+
+def merged(columns, profiles):
+    profiler = Profiler(columns)
+    for profile in profiles:
+        profiler.merge(profile)
     return profiler.profile()
 
 

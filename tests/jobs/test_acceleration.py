@@ -114,7 +114,7 @@ def test_parts_of_a_kernel_that_was_found_wrong_elsewhere_are_scored_again(bench
 
 def receipt(index, **kernel):
     return Receipt(job_key="k" * 64, index=index, rows_in=1, rows_out=1, part=None, quarantine=None, rejections=(),
-                   row_hash_out="0", row_hash_rejected="0", profile=None, seconds={}, tree_kernel=kernel)  # fmt: skip
+                   row_hash_out="0", row_hash_rejected="0", seconds={}, tree_kernel=kernel)  # fmt: skip
 
 
 def test_nothing_is_dropped_where_the_kernel_was_only_not_used(tmp_path):

@@ -16,7 +16,7 @@ from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.ledger import retries
 from airflow_batch_inference.ledger.accounting import row_hash, rows_hash
 from airflow_batch_inference.ledger.commit import commit
-from airflow_batch_inference.records import Receipt
+from airflow_batch_inference.records import Receipt, fingerprint
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.workflows.score import score_dataset
 
@@ -211,7 +211,10 @@ def test_each_receipt_says_which_files_it_was_made_from_and_has_a_digest_of_the_
     table = {"a": np.arange(float(ROWS)), "b": np.ones(ROWS)}
     _, record = bench.score(source)
     known = receipts(bench)
-    assert {receipt.read for receipt in known} == {record.dataset} == {(Storage().versioned(source),)}
+    assert record.dataset == (Storage().versioned(source),)
+    (file,) = record.dataset
+    made_from = fingerprint([[file.uri, file.size_bytes, file.version]])
+    assert {receipt.versions_digest for receipt in known} == {made_from}
     assert len({receipt.rows_digest for receipt in known}) == len(known) == 10
     table["b"][55] = 7
     bench.write("in.parquet", table)
@@ -293,7 +296,7 @@ def test_a_receipt_of_another_version_is_not_mixed_in(bench, source, caplog):
     crash(bench, source, at=75.0)
     (path,) = bench.root.rglob("_work/*/part-00003.json")
     receipt = Receipt.from_json(path.read_bytes(), where="")
-    path.write_bytes(replace(receipt, read=(replace(receipt.read[0], version="1-2-3"),)).to_json())
+    path.write_bytes(replace(receipt, versions_digest="0" * 64).to_json())
     _, record = bench.score(source, attempt="2")
     assert "part-00003.json is of other versions of its files" in caplog.text
     assert ["-1." in part.uri for part in record.parts] == [True] * 3 + [False] + [True] * 3 + [False] * 3

@@ -53,7 +53,7 @@ def test_other_files_among_the_commits_are_passed_over(folder, record):
 def test_a_damaged_commit_is_an_error_and_not_a_reason_to_score_again(folder, record):
     uri, _ = commit(folder, record, STORAGE)
     STORAGE.put(uri, STORAGE.read_bytes(uri)[:-20])
-    with pytest.raises(ArtifactIntegrityError, match=r"0000000001\.json is not a valid PredictionSetRecord"):
+    with pytest.raises(ArtifactIntegrityError, match=r"0000000001\.json is not a record: not JSON"):
         committed(folder, record.job_key, STORAGE)
 
 

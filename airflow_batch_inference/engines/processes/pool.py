@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_batch_inference.engines.base import EngineCapabilities
 from airflow_batch_inference.engines.processes.rows import RowsWorkload
 from airflow_batch_inference.engines.processes.supervisor import Supervisor
+from airflow_batch_inference.storage.shared import sweep_shared_folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -69,6 +70,7 @@ class WorkerPool:
 
     def __exit__(self, *_: object) -> None:
         self._supervisor.__exit__()
+        sweep_shared_folders()  # a worker that was killed has left its model's copy
 
     def kill(self) -> None:
         """End the workers at once; may be called by another thread. The block buries them."""

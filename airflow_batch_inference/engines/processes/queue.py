@@ -1,11 +1,15 @@
 """Which worker scores which part next: runs of neighbouring parts stay together, and idle workers take from busy ones.
 
 Parts that share a row group are one run: a worker that scores them one after the other decodes it once.
+
+Invariants: a part is with one worker at a time; and to take one costs the logarithm of how many there are.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
+from itertools import count
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,16 +28,19 @@ class PartQueue:
     """
 
     def __init__(self, plans: Iterable[PartPlan]) -> None:
-        self._free: list[deque[PartPlan]] = []
+        self._free: list[tuple[int, int, deque[PartPlan]]] = []
+        """A heap: the largest run first, and of equal ones the one that came first."""
+        self._numbers = count()
         self._taken: dict[object, deque[PartPlan]] = {}
-        last = None
+        run: deque[PartPlan] = deque()
         for plan in plans:
             begins_inside = bool(plan.ranges) and plan.ranges[0].skip > 0
-            if self._free and begins_inside and last == plan.index - 1:
-                self._free[-1].append(plan)
-            else:
-                self._free.append(deque([plan]))
-            last = plan.index
+            if run and not (begins_inside and run[-1].index == plan.index - 1):
+                self._put(run)
+                run = deque()
+            run.append(plan)
+        if run:
+            self._put(run)
 
     def take(self, worker: object) -> PartPlan | None:
         """Return a worker's next part: of its own run, else of the largest free one, else half of another's."""
@@ -51,14 +58,14 @@ class PartQueue:
         if plan is not None:
             run.appendleft(plan)
         if run:
-            self._free.append(run)
+            self._put(run)
+
+    def _put(self, run: deque[PartPlan]) -> None:
+        heapq.heappush(self._free, (-sum(plan.rows for plan in run), next(self._numbers), run))
 
     def _next_run(self) -> deque[PartPlan] | None:
         if self._free:
-            largest = max(self._free, key=lambda run: sum(plan.rows for plan in run))
-            # By identity: deques compare by their content.
-            self._free = [run for run in self._free if run is not largest]
-            return largest
+            return heapq.heappop(self._free)[2]
         busiest = max(self._taken.values(), key=len, default=None)
         if not busiest:
             return None

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_batch_inference.exceptions import ConfigurationError
-from airflow_batch_inference.jobs.model_statistics import added_chains
+from airflow_batch_inference.jobs.model_statistics import ChainTotals
 from airflow_batch_inference.predictors.challengers.disagreement_counts import MOST_LABELS, added_pairs, judged
 from airflow_batch_inference.predictors.challengers.disagreements import Compared, DisagreementCounter, compared_outputs
 from airflow_batch_inference.predictors.challengers.rule import DisagreementRule, parse_disagreements
@@ -232,7 +232,7 @@ def test_what_cannot_be_compared_says_why(theirs, match):
 def receipt(index, *chains):
     return Receipt(
         job_key="k", index=index, rows_in=1, rows_out=1, part=None, quarantine=None, rejections=(),
-        row_hash_out="0", row_hash_rejected="0", profile=None, seconds={}, chains=chains,
+        row_hash_out="0", row_hash_rejected="0", seconds={}, chains=chains,
     )  # fmt: skip
 
 
@@ -246,6 +246,14 @@ def pairs_of(ours, theirs, start=0):
     batch = MiniBatch(pa.table({"_": range(len(ours))}), (Origin("file:///in", start, len(ours)),))
     counter.add(batch, [pa.array(ours)], [pa.array(theirs)])
     return counter.pairs()
+
+
+def added_chains(receipts):
+    totals = ChainTotals()
+    for each in sorted(receipts, key=lambda each: each.index):
+        for part in each.chains:
+            totals.add(part)
+    return totals.whole()
 
 
 @settings(max_examples=30, deadline=None)
