@@ -19,7 +19,7 @@ from airflow_batch_inference.exceptions import (
     ArtifactNotFoundError,
     InputChangedError,
 )
-from airflow_batch_inference.records import DataFile, PredictionSetRecord, Record, decode_record
+from airflow_batch_inference.records import DataFile, Record, decode_record
 from airflow_batch_inference.records.folding import is_folded, unfold
 from airflow_batch_inference.storage.access import Access
 from airflow_batch_inference.storage.local_files import is_local, require_own_name
@@ -110,7 +110,7 @@ class Reader(Access):
         if is_folded(data):
             threads = threads_for(self.filesystem(uri)[0])
             whole = unfold(data, where=uri, read=lambda uris: in_order(self.read_bytes, uris, threads=threads))
-            return PredictionSetRecord.from_json(whole, where=uri)
+            return decode_record(whole, where=uri)
         return decode_record(data, where=uri)
 
     def stat(self, uri: str) -> DataFile:

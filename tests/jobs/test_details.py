@@ -164,10 +164,10 @@ def test_unlike_engines_give_the_same_bytes_and_the_same_profile(bench, ask, mon
     _, one = score_dataset(ask(), storage=bench.storage)
     profile = bench.storage.read_bytes(one.profile_uri)
     bench.root = bench.root.parent / "again"
-    from airflow_batch_inference.engines.local import InProcessSession
+    from airflow_batch_inference.engines.local import TaskSession
 
-    original = InProcessSession.engine
-    monkeypatch.setattr(InProcessSession, "engine", lambda self, spec: Backwards(original(self, spec)))
+    original = TaskSession.engine
+    monkeypatch.setattr(TaskSession, "engine", lambda self, spec: Backwards(original(self, spec)))
     _, other = score_dataset(ask(), storage=bench.storage)
     assert [part.sha256 for part in other.parts] == [part.sha256 for part in one.parts]
     assert other.profile_uri.rpartition("/")[2] == one.profile_uri.rpartition("/")[2]
