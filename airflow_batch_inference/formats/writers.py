@@ -29,7 +29,7 @@ _REFUSALS = (pa.ArrowException, ValueError, TypeError, OverflowError, NotImpleme
 """What the writers raise of values that they cannot hold."""
 _GROUP_ROWS = 65_536
 _PAGE_ROWS = 1_024
-_SAMPLED_ROWS = 8_192
+_SAMPLED_ROWS = 2_048
 _FASTEST = pa.Codec("zstd", 1)
 
 

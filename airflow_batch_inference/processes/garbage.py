@@ -1,13 +1,15 @@
 """Python's cyclic garbage collector, held still while a framework is imported and a model loaded.
 
 What is made then stays, and the collector would look through all of it several times: a tenth of the time that
-scikit-learn takes to import.
+scikit-learn takes to import. For the same reason an interpreter that ends looks for no cycles in it: half a second, where
+scikit-learn and pandas are loaded.
 
 Invariants: it is on again afterwards if it was on before, also after an error, and however many threads load at once.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import threading
@@ -18,12 +20,13 @@ if TYPE_CHECKING:
 
 
 class _Pauses:
-    """How many blocks go on, and whether the collector was on before the first of them."""
+    """How many blocks go on, whether the collector was on before the first of them, and whether there ever was one."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.number = 0
         self.was_on = False
+        self.is_first = True
 
 
 _pauses = _Pauses()
@@ -40,6 +43,10 @@ def paused_collection() -> Iterator[None]:
     False
     """
     with _pauses.lock:
+        if _pauses.is_first:
+            _pauses.is_first = False
+            # Python promises nobody that what is in a cycle then is finalized; files and threads are ended before.
+            atexit.register(gc.freeze)
         if not _pauses.number:
             _pauses.was_on = gc.isenabled()
             gc.disable()

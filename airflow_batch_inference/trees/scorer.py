@@ -84,8 +84,12 @@ class TreeScorer:
 
     def _takes(self, column: np.ndarray) -> bool:
         """Say whether the library takes each value of a column; inputs that no split asks for are looked at, too."""
+        largest = _LARGEST if self.ensemble.is_single else _LARGEST_DOUBLE
+        # Two passes without room for results; NaN is neither, and leads to the whole look.
+        if column.size and -largest <= column.min() and column.max() <= largest:
+            return True
         size = np.abs(column)
-        ordinary = size <= (np.inf if self.takes_infinite else _LARGEST if self.ensemble.is_single else _LARGEST_DOUBLE)
+        ordinary = size <= (np.inf if self.takes_infinite else largest)
         return bool((ordinary | np.isnan(size) if self.takes_missing else ordinary).all())
 
     def difference(self, source: TreeSource, methods: Sequence[str]) -> str | None:
