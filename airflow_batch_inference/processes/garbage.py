@@ -1,8 +1,8 @@
 """Python's cyclic garbage collector, held still while a framework is imported and a model loaded.
 
 What is made then stays, and the collector would look through all of it several times: a tenth of the time that
-scikit-learn takes to import. For the same reason an interpreter that ends looks for no cycles in it: half a second, where
-scikit-learn and pandas are loaded.
+scikit-learn takes to import. For the same reason an interpreter that ends looks for no cycles in it: half a second,
+where scikit-learn and pandas are loaded.
 
 Invariants: it is on again afterwards if it was on before, also after an error, and however many threads load at once.
 """

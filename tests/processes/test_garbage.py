@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -49,3 +51,26 @@ def test_it_stays_off_until_the_last_thread_has_loaded():
         thread.join()  # the one that has turned it off ends first
         assert not gc.isenabled()
     assert gc.isenabled()
+
+
+def test_an_interpreter_that_ends_does_not_look_through_what_was_loaded():
+    script = """
+import gc
+from airflow_batch_inference.processes.garbage import paused_collection
+
+class Loaded:
+    def __del__(self):
+        print("finalized")
+
+with paused_collection():
+    loaded = Loaded()
+    loaded.itself = loaded
+del loaded
+gc.collect()
+with paused_collection():
+    kept = Loaded()
+    kept.itself = kept
+print("ending")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["finalized", "ending"]

@@ -193,8 +193,7 @@ def test_a_required_kernel_that_was_found_wrong_is_an_error_each_time(model, dat
 def test_a_required_kernel_has_nothing_to_say_before_there_are_rows(model, data):
     fast = accelerated(model, "require")
     assert why_slow(fast) == ""
-    with pytest.raises(ValueError, match="not enough values"):  # the library's own words
-        fast.predict(models.table(model, data[:0]))
+    assert len(fast.predict(models.table(model, data[:0]))) == 0
     assert why_slow(fast) == ""
 
 
