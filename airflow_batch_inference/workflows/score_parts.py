@@ -99,6 +99,7 @@ def run_engine(
         Whatever scoring a part raised.
     """
     rejected = RejectedRows(spec, receipts.values())
+    rejected.require_allowed()  # parts that were scored side by side may be too many together, and none be missing
     limits = Limits(allowed=rejected.left, raise_if_stopped=raise_if_stopped)
     try:
         for receipt in engine.run(job_uri, missing, limits):

@@ -18,17 +18,24 @@ import pyarrow.parquet as pq
 import pytest
 import xgboost as xgb
 from poisoned import make_model, score_by
-from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier, VotingClassifier
+from sklearn.ensemble import (
+    BaggingClassifier,
+    GradientBoostingClassifier,
+    RandomForestClassifier,
+    VotingClassifier,
+)
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import DistanceMetric
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.svm import SVC
 
 from airflow_batch_inference.drift.baseline import make_baseline
 from airflow_batch_inference.engines import threads
 from airflow_batch_inference.engines.local import Crew, Resources, choose_crew
-from airflow_batch_inference.exceptions import PredictionError
+from airflow_batch_inference.exceptions import PredictionError, TooManyRejectedRowsError
 from airflow_batch_inference.flavors.sklearn.gil import releases_gil
 from airflow_batch_inference.flavors.sklearn.model import describe
 from airflow_batch_inference.jobs import plan
@@ -145,6 +152,16 @@ def test_rows_are_set_aside_up_to_the_threshold_whoever_scores_them(bench, poiso
     policy = RowPolicy(error_threshold=4)
     record = score_by(bench.folder, poisoned, source(**poison), means="threads", max_workers=3, policy=policy)
     assert (record.rows_out, record.rows_rejected) == (ROWS - 4, 4)
+
+
+@pytest.mark.parametrize("means", ["threads", "processes"])
+def test_a_retry_takes_no_more_rejects_than_the_job_allows(bench, poisoned, source, means):
+    given = source(**{f"row_{row}": -3 for row in (5, 6, 3998, 3999)})
+    for _ in range(2):  # the second time, both parts have been scored
+        with pytest.raises(TooManyRejectedRowsError, match="4 rows were rejected, and 3 may be"):
+            score_by(bench.folder, poisoned, given, means=means, max_workers=2, part_rows=ROWS // 2,
+                     policy=RowPolicy(error_threshold=3))  # fmt: skip
+    assert bench.visible() == []
 
 
 def test_a_crash_is_noted_and_the_next_try_names_the_row_by_worker_processes(bench, tmp_path, poisoned, source):
@@ -281,6 +298,10 @@ class OwnEstimator:
         GradientBoostingClassifier(),
         xgb.XGBRegressor(booster="gblinear"),
         make_pipeline(OneHotEncoder(), LogisticRegression()),
+        KNeighborsClassifier(metric="mahalanobis"),
+        BaggingClassifier(KNeighborsClassifier(metric=DistanceMetric.get_metric("euclidean"))),
+        KNeighborsClassifier(weights=np.exp),
+        SVC(kernel=np.dot),
     ],
     ids=lambda estimator: type(estimator).__name__,
 )
@@ -294,7 +315,8 @@ def test_what_is_not_known_to_let_other_threads_go_on_counts_as_holding_the_lock
         make_pipeline(StandardScaler(), RandomForestClassifier()),
         VotingClassifier([("one", LogisticRegression()), ("two", KNeighborsClassifier())]),
         xgb.XGBRegressor(booster="dart"),
-        lgb.LGBMClassifier(),
+        lgb.LGBMClassifier(metric=["auc"]),
+        RandomForestClassifier(2).fit([[0.0], [1.0]], [0, 1]),
     ],
     ids=lambda estimator: type(estimator).__name__,
 )
