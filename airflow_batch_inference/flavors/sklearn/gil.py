@@ -2,7 +2,8 @@
 
 scikit-learn's own estimators keep nothing of a call, and most of their compiled parts release Python's lock. Those that
 work on Python objects (text, encoders of strings) or call functions of somebody's own hold it; so do gradient boosting
-(but for the histogram-based one), naive Bayes and networks, by and large.
+(but for the histogram-based one), naive Bayes and networks, by and large. And
+Mahalanobis' distance is computed in a buffer that all threads would share, so that each gets distances of the others.
 
 Invariants: whatever is not on the list counts as holding the lock: it is scored in worker processes.
 """
@@ -63,4 +64,17 @@ def _is_known(part: object) -> bool:
     if package not in _RELEASING:
         return False
     names = _RELEASING[package]
-    return names is None or kind.__name__ in names
+    if names is not None and kind.__name__ not in names:
+        return False
+    return not package.startswith("sklearn.") or not (_shares_a_buffer(part) or _calls_back(part))
+
+
+def _shares_a_buffer(part: object) -> bool:
+    """Say whether neighbors measure distances in a way that several threads would disturb, or that nobody knows."""
+    metric = getattr(part, "effective_metric_", None) or getattr(part, "metric", "")
+    return not isinstance(metric, str) or metric == "mahalanobis"
+
+
+def _calls_back(part: object) -> bool:
+    """Say whether a kernel or a weight is a function of somebody's own."""
+    return callable(getattr(part, "kernel", None)) or callable(getattr(part, "weights", None))
