@@ -4,12 +4,14 @@ Decoding, encoding and the predict calls of models that release Python's lock ru
 started, imported or loaded twice.
 
 Invariants: a thread looks before each mini-batch whether it is to stop, and none keeps the caller from going on: what
-hangs in a model's own code is left behind, and ends with the process; and the cores are used once, by these threads or
-by those that a library starts itself.
+hangs in a model's own code is left behind, and ends with the process; the cores are used once, by these threads or by
+those that a library starts itself; and models of which nobody knows that threads can share them are called by one
+thread at a time.
 """
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import logging
 import threading
@@ -102,16 +104,20 @@ class _Crew:
     told: SimpleQueue[Receipt | BaseException] = field(default_factory=SimpleQueue)
     threads: list[threading.Thread] = field(default_factory=list)
     turn: threading.Lock = field(default_factory=threading.Lock)
+    turn_of_models: contextlib.AbstractContextManager[object] = field(default_factory=contextlib.nullcontext)
 
     def start(self, number: int, limits: Limits) -> None:
         """Start so many threads."""
         self.allowed = limits.allowed()
+        sources = self.job.scorer.request.models.sources()
+        if number > 1 and not all(source.may_share_process for source in sources):
+            self.turn_of_models = threading.RLock()
         for place in range(number):
             with cores_shared_by(number):
                 work = contextvars.copy_context().run
             thread = threading.Thread(target=work, args=(self._work, place), name=f"score-{place}", daemon=True)
-            self.threads.append(thread)
             thread.start()
+            self.threads.append(thread)
 
     def receipts(self, limits: Limits) -> Iterator[Receipt]:
         """Yield receipts as they come.
@@ -160,7 +166,9 @@ class _Crew:
     def _work(self, place: int) -> None:
         """Score one part after the other."""
         try:
-            scorer = replace(self.job.scorer, cursor=Cursor(), raise_if_stopped=self.raise_if_ending)
+            scorer = replace(
+                self.job.scorer, cursor=Cursor(), raise_if_stopped=self.raise_if_ending, turn=self.turn_of_models
+            )
             with limited_openmp():
                 while not self.ending.is_set() and (plan := self._take(place)) is not None:
                     self.told.put(scorer.score(plan, allowed=self.allowed, failing={}))

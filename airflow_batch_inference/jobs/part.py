@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -82,6 +83,8 @@ class PartScorer:
         Called before each mini-batch; raises to stop.
     cursor
         Reads on where the last part ended.
+    turn
+        Held while models are called: by threads of one process that share models which may not be called side by side.
     """
 
     job: PreparedJob
@@ -91,6 +94,7 @@ class PartScorer:
     on_progress: Callable[[int, int], None] = lambda start, stop: None  # noqa: ARG005
     raise_if_stopped: Callable[[], None] = lambda: None
     cursor: Cursor = field(default_factory=Cursor)
+    turn: AbstractContextManager[object] = field(default_factory=nullcontext)
 
     def score(
         self,
@@ -300,9 +304,10 @@ class _Run:
                     return
                 waited = time.perf_counter_ns() - started
                 now, started = time.monotonic(), time.perf_counter_ns()
-                scored = self.isolator.score(batch, self.rows_in)
-                elapsed = (waited, *self._steps(time.perf_counter_ns() - started))
-                self._check_row_alignment(plan, scored)
+                with self.scorer.turn:
+                    scored = self.isolator.score(batch, self.rows_in)
+                    elapsed = (waited, *self._steps(time.perf_counter_ns() - started))
+                    self._check_row_alignment(plan, scored)
                 self.statistics.count(scored)  # rows that a check sets aside were scored, too
                 self.statistics.count_rejected(batch, scored.rejected)
                 scored, marked = self._checked(batch, scored)

@@ -12,8 +12,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import joblib
 import lightgbm as lgb
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import xgboost as xgb
@@ -27,7 +29,7 @@ from sklearn.ensemble import (
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import DistanceMetric
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
@@ -114,6 +116,18 @@ def test_threads_and_processes_write_the_same_bytes(bench, tmp_path, source, is_
     assert len({tuple(part.sha256 for part in record.parts) for record in found}) == 1
     assert len(found[0].parts) == ROWS / 100
     assert len({json.dumps(record.certificate, default=str) for record in found}) == 1
+
+
+def test_models_that_threads_may_not_share_are_called_by_one_at_a_time(bench, tmp_path, source):
+    x = np.random.default_rng(1).normal(size=(400, 2)) * 1000
+    nearest = KNeighborsRegressor(metric="mahalanobis", metric_params={"V": np.array([[2.0, 1.0], [1.0, 3.0]])})
+    joblib.dump(nearest.fit(pd.DataFrame(x, columns=["a", "b"]), x[:, 0]), tmp_path / "m.joblib")
+    given = source()
+    found = [
+        score_by(tmp_path / str(workers), tmp_path / "m.joblib", given, means="threads", max_workers=workers)
+        for workers in (1, 2)
+    ]
+    assert len({tuple(part.sha256 for part in record.parts) for record in found}) == 1
 
 
 def test_a_stop_ends_threads_within_a_mini_batch(bench, tmp_path, source, monkeypatch):
