@@ -23,7 +23,13 @@ from typing import TYPE_CHECKING
 from airflow_batch_inference.engines.base import EngineCapabilities
 from airflow_batch_inference.engines.processes.queue import PartQueue
 from airflow_batch_inference.jobs.open_job import open_job, require_parts
-from airflow_batch_inference.processes.threads import cores_shared_by, limited_blas, limited_openmp, usable_cores
+from airflow_batch_inference.processes.threads import (
+    cores_shared_by,
+    kept_filters,
+    limited_blas,
+    limited_openmp,
+    usable_cores,
+)
 from airflow_batch_inference.sources.cursor import Cursor
 
 if TYPE_CHECKING:
@@ -78,7 +84,7 @@ class ThreadsEngine:
         require_parts(job.spec, list(indices))
         crew = _Crew(job=job, queue=PartQueue([job.spec.plans[index] for index in indices]), left=len(indices))
         self._running.append(crew)
-        with limited_blas():
+        with limited_blas(), kept_filters():
             try:
                 crew.start(number, limits)
                 yield from crew.receipts(limits)

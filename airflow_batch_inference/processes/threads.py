@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import warnings
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -82,4 +83,15 @@ def limited_openmp() -> Iterator[None]:
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(native_threads(), user_api="openmp"):
+        yield
+
+
+@contextlib.contextmanager
+def kept_filters() -> Iterator[None]:
+    """Leave Python's filters of warnings as they were before the block, whatever threads within it did to them.
+
+    Libraries set them for a while (scikit-learn at each call), and two threads that do so at once put back those of the
+    other: what was an error for one of them would stay one for the rest of the process.
+    """
+    with warnings.catch_warnings():
         yield

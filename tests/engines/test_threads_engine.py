@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,6 +42,7 @@ from airflow_batch_inference.exceptions import PredictionError, TooManyRejectedR
 from airflow_batch_inference.flavors.sklearn.gil import releases_gil
 from airflow_batch_inference.flavors.sklearn.model import describe
 from airflow_batch_inference.jobs import plan
+from airflow_batch_inference.jobs.part import PartScorer
 from airflow_batch_inference.jobs.request import RowPolicy
 from airflow_batch_inference.ledger.under_way import note_uri
 from airflow_batch_inference.predictors.graphs.chain import ChainGraph, single_model
@@ -128,6 +130,19 @@ def test_models_that_threads_may_not_share_are_called_by_one_at_a_time(bench, tm
         for workers in (1, 2)
     ]
     assert len({tuple(part.sha256 for part in record.parts) for record in found}) == 1
+
+
+def test_filters_of_warnings_are_afterwards_what_they_were(bench, poisoned, source, monkeypatch):
+    score = PartScorer._score
+
+    def disturbed(*given):
+        warnings.simplefilter("error", ImportWarning)  # as is left where two threads hold catch_warnings at once
+        return score(*given)
+
+    monkeypatch.setattr(PartScorer, "_score", disturbed)
+    before = list(warnings.filters)
+    score_by(bench.folder, poisoned, source(), means="threads", max_workers=2)
+    assert warnings.filters == before
 
 
 def test_a_stop_ends_threads_within_a_mini_batch(bench, tmp_path, source, monkeypatch):
