@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import stat
@@ -87,11 +88,12 @@ def begin_sync(path: Path, first: int, size: int) -> None:
     """
     if _BEGIN_SYNC is None:
         return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        _BEGIN_SYNC(descriptor, first, size, _SYNC_FILE_RANGE_WRITE)
-    finally:
-        os.close(descriptor)
+    with contextlib.suppress(OSError):  # of files that are open, there may be too many
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            _BEGIN_SYNC(descriptor, first, size, _SYNC_FILE_RANGE_WRITE)
+        finally:
+            os.close(descriptor)
 
 
 def sync_folder(path: Path) -> None:
