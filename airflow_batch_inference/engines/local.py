@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 from airflow_batch_inference.engines.in_process import InProcessEngine
 from airflow_batch_inference.engines.processes.pool import WorkerPool
@@ -151,6 +151,10 @@ class Session(Protocol):
     def by(self) -> str:
         """Who scores, in words."""
 
+    @property
+    def is_apart(self) -> bool:
+        """Whether models are called in processes of their own."""
+
     def prepare(self) -> PreparedJob:
         """Load the models, and predict the first rows; see :func:`~airflow_batch_inference.jobs.prepare.prepare`."""
 
@@ -167,6 +171,7 @@ class TaskSession:
     storage: Storage
     raise_if_stopped: Callable[[], None]
     crew: Crew
+    is_apart: ClassVar[bool] = False
     models: LoadedModels = field(init=False)
 
     @property

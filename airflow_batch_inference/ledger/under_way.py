@@ -56,21 +56,26 @@ def noted(folder: str, attempt: str, storage: Storage) -> Iterator[bool]:
         "attempt": attempt,
         "host": socket.gethostname(),
         "process": os.getpid(),
-        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+        "since": datetime.now(UTC).isoformat(),
     }
-    is_ours = retrying("The note of this try", lambda: storage.put_new(uri, json.dumps(who).encode()))
+    note = json.dumps(who).encode()
+    is_ours = retrying("The note of this try", lambda: storage.put_new(uri, note))
     try:
         yield not is_ours
     except BaseException:
         if is_ours:
-            _remove(uri, storage)
+            _remove(uri, storage, note)
         raise
     _remove(uri, storage)
 
 
-def _remove(uri: str, storage: Storage) -> None:
-    """Take the note away; where that fails, the next try scores in worker processes, which changes nothing else."""
+def _remove(uri: str, storage: Storage, note: bytes | None = None) -> None:
+    """Take a note away, if it is still this one (None: whatever it is).
+
+    Where that fails, the next try scores in worker processes, which changes nothing else.
+    """
     try:
-        storage.remove(uri)
+        if note is None or storage.read_bytes(uri) == note:
+            storage.remove(uri)
     except (OSError, BatchInferenceError) as error:
         log.warning("%s was not removed (%s: %s)", uri, type(error).__name__, error)

@@ -101,7 +101,9 @@ def score_dataset(
         run.score(spec, uri, engine)
     wrong = drop_suspects(receipts, request.destination.folder, storage)
     if wrong:  # the kernel for trees gave other bits somewhere
-        slowly = replace(opened, request=replace(request, accelerate="off"))
+        # Where models were called in processes of their own, the task may have died of one.
+        known = replace(opened.resources, isolate=opened.resources.isolate or session.is_apart)
+        slowly = replace(opened, request=replace(request, accelerate="off"), resources=known)
         slow = replace(spec, request=slowly.request)
         if engine is None:
             with slowly.session() as session:

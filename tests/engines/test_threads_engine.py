@@ -44,7 +44,7 @@ from airflow_batch_inference.flavors.sklearn.model import describe
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.jobs.part import PartScorer
 from airflow_batch_inference.jobs.request import RowPolicy
-from airflow_batch_inference.ledger.under_way import note_uri
+from airflow_batch_inference.ledger.under_way import note_uri, noted
 from airflow_batch_inference.predictors.graphs.chain import ChainGraph, single_model
 from airflow_batch_inference.predictors.graphs.source import ModelChain
 from airflow_batch_inference.processes.threads import cores_shared_by, native_threads, usable_cores
@@ -323,7 +323,9 @@ class OwnEstimator:
     [
         OwnEstimator(),
         Pipeline([("own", OwnEstimator()), ("last", LogisticRegression())]),
-        VotingClassifier([("one", LogisticRegression()), ("two", make_pipeline(FunctionTransformer(), GaussianNB()))]),
+        VotingClassifier(
+            [("one", LogisticRegression()), ("two", make_pipeline(FunctionTransformer(abs), GaussianNB()))]
+        ),
         GradientBoostingClassifier(),
         xgb.XGBRegressor(booster="gblinear"),
         make_pipeline(OneHotEncoder(), LogisticRegression()),
@@ -355,3 +357,18 @@ def test_what_was_measured_to_let_them_go_on_is_known(estimator):
 
 def test_a_record_says_nothing_of_a_model_that_has_no_file(bench):
     assert single_model(bench.request("x").record, storage=bench.storage).first.may_share_process is False
+
+
+def test_a_try_that_ends_late_leaves_the_note_of_another_one(bench):
+    folder, storage = bench.request("x").destination.folder, bench.storage
+
+    def late():
+        with noted(folder, "1", storage):
+            storage.remove(note_uri(folder))  # a second try has succeeded
+            storage.put_new(note_uri(folder), b"of a third one")
+            message = "late"
+            raise RuntimeError(message)
+
+    with pytest.raises(RuntimeError, match="late"):
+        late()
+    assert storage.read_bytes(note_uri(folder)) == b"of a third one"

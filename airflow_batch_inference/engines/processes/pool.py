@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from airflow_batch_inference.engines.base import EngineCapabilities
 from airflow_batch_inference.engines.processes.rows import RowsWorkload
@@ -40,6 +40,9 @@ class WorkerPool:
     is_default
         Whether nobody has asked for that limit: then what oversteps it twice ends the job, and says what to do.
     """
+
+    is_apart: ClassVar[bool] = True
+    """See :class:`~airflow_batch_inference.engines.local.Session`."""
 
     def __init__(
         self,

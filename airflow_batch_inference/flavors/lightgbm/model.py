@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     )
     from airflow_batch_inference.records import ColumnSpec
 
+_explaining = threading.Lock()
 OTHER_OUTPUTS = {"raw_score": "raw_score", "leaf_index": "pred_leaf", "contributions": "pred_contrib"}
 
 
@@ -45,7 +48,9 @@ class LightGBMModel(OnePass):
     """How many numbers a row's prediction has."""
     classes: tuple[int, ...] | None = None
     takes_lists: ClassVar[bool] = False
-    releases_gil: ClassVar[bool] = True  # called by ctypes.cdll; readers share the booster's lock (c_api.cpp)
+    releases_gil: ClassVar[bool] = True
+    """It is called by ctypes.cdll. A booster keeps what a call asks for (such as ``num_iteration``), so that threads
+    that predict with it side by side must ask for the same: all calls of a job do."""
     output_names: tuple[str, ...] | None = None
 
     @property
@@ -72,7 +77,9 @@ class LightGBMModel(OnePass):
             other = OTHER_OUTPUTS.get(method)
             if other not in passes:
                 arguments = given if other is None else {**given, other: True}
-                passes[other] = self.booster.predict(data, **arguments)
+                # What explains rows works on the trees' depths, which the booster holds.
+                with _explaining if arguments.get("pred_contrib") else contextlib.nullcontext():
+                    passes[other] = self.booster.predict(data, **arguments)
                 require_shape(passes[other], len(data), self.outputs if _is_score(arguments) else None)
             predicted = passes[other]
             is_probability = other is None and not any(given.get(name) for name in OTHER_OUTPUTS.values())
