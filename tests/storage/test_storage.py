@@ -386,8 +386,7 @@ def test_a_steady_storage_asks_once_and_reaches_artifacts_and_data_by_their_own_
 
     storage = Storage(filesystem_for=filesystem_in("data"), artifacts=Storage(filesystem_for=filesystem_in("own")))
     artifact = "s3://a/dag_id=d/run_id=r/task_id=t/map_index=-1/_commits/0000000001.json"
-    uris = {"own": artifact, "data": "s3://lake/rows.parquet"}
-    for folder, uri in uris.items():
+    for folder, uri in (uris := {"own": artifact, "data": "s3://lake/rows.parquet"}).items():
         path = tmp_path / folder / uri.removeprefix("s3://")
         path.parent.mkdir(parents=True)
         path.write_text(folder)
