@@ -77,12 +77,12 @@ def sweep_job(folder: str, job_key: str, storage: Storage) -> None:
     key = job_key[:16]
     with _quietly(folder):
         found = [file for part in ("data", "quarantine") for file in _files(join_uri(folder, part, key), storage)]
-        named = _named_in(folder, storage) if found else {}
+        beside = [file for file in _files(work_folder(folder, job_key), storage) if _PART.match(file.uri)]
+        named = _named_in(folder, storage) if found or beside else {}
         if key in named:
             unnamed = [file for file in found if _PART.match(file.uri) and file.uri not in named[key]]
             _remove_and_tell(unnamed, folder, storage)
-            beside = _files(work_folder(folder, job_key), storage)
-            _remove([file for file in beside if _PART.match(file.uri)], storage)
+            _remove(beside, storage)
 
 
 def leftovers(

@@ -1,7 +1,7 @@
 """What an earlier try has left: the receipts of this very job, or the reason why there are none.
 
 Invariants: a receipt counts only for the job key that it was written under, and only while the files
-that it names lie there with their size.
+that it names lie there with their size; what lay beside it may be gone once the job is committed.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import contextlib
 import json
 import logging
 import re
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError, EngineError
 from airflow_batch_inference.jobs.plan import versions_digest
+from airflow_batch_inference.ledger.commit import committed
 from airflow_batch_inference.ledger.receipts import AnyReceipt, receipt_uri, work_folder
 from airflow_batch_inference.records import Receipt
 from airflow_batch_inference.storage.parallel import in_order, threads_for
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_batch_inference.jobs.spec import JobSpec
+    from airflow_batch_inference.records import Part
     from airflow_batch_inference.storage.store import Storage
 
 log = logging.getLogger(__name__)
@@ -109,12 +111,20 @@ def receipts_of(
         for file in storage.list_files(there)
     }
     threads = threads_for(storage.filesystem(work)[0])
-    usable = partial(_usable, kind, key=job_key, sizes=sizes, storage=storage)
+    is_committed = cache(lambda: committed(folder, job_key, storage) is not None)
+
+    def is_there(part: Part) -> bool:
+        """Say whether a file lies there, or is one that the commit has made superfluous."""
+        if part.uri not in sizes and part.uri.startswith(f"{work}/"):
+            return is_committed()
+        return sizes.get(part.uri) == part.size_bytes
+
+    usable = partial(_usable, kind, key=job_key, is_there=is_there, storage=storage)
     found = in_order(usable, listed, threads=threads, raise_if_stopped=raise_if_stopped)
     return {receipt.index: receipt for receipt in found if receipt is not None}
 
 
-def _usable(kind: type[R], uri: str, *, key: str, sizes: dict[str, int], storage: Storage) -> R | None:
+def _usable(kind: type[R], uri: str, *, key: str, is_there: Callable[[Part], bool], storage: Storage) -> R | None:
     """Return a receipt, or remove it where its files are not what it says."""
     try:
         receipt = kind.from_json(storage.read_bytes(uri), where=uri)
@@ -123,7 +133,7 @@ def _usable(kind: type[R], uri: str, *, key: str, sizes: dict[str, int], storage
     except ArtifactIntegrityError as error:
         reason = str(error)
     else:
-        if receipt.job_key == key and all(sizes.get(part.uri) == part.size_bytes for part in receipt.files):
+        if receipt.job_key == key and all(map(is_there, receipt.files)):
             return receipt
         reason = "its files are gone, or of another size"
     log.warning("The receipt %s does not hold any more: %s. Its part is scored again", uri, reason)

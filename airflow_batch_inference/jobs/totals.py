@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from airflow_batch_inference.records import CheckCount, ColumnBaseline, Profile, Receipt
     from airflow_batch_inference.storage.store import Storage
 
+_MOST_IN_A_BATCH = 32
 _THREADS = 16
 """They read ahead while one adds: adding takes as long as some of them read."""
+_BATCH_BYTES = 1 << 20
+"""Of files that one thread reads before it hands them over: a wide table's have megabytes each."""
 _NO_DETAILS = PartDetails()
 
 
@@ -89,8 +92,14 @@ def add_up(
         return (_NO_DETAILS, []) if receipt.details is None else read_details(receipt.details, storage)
 
     storage = storage.steady(receipt.details.uri for receipt in receipts if receipt.details is not None)
-    reads = any(receipt.details is not None for receipt in receipts)
-    found = in_order(read, receipts, threads=_THREADS if reads else 1, raise_if_stopped=raise_if_stopped)
+    largest = max((receipt.details.size_bytes for receipt in receipts if receipt.details is not None), default=0)
+    found = in_order(
+        read,
+        receipts,
+        threads=_THREADS if largest else 1,
+        most_in_a_batch=min(_MOST_IN_A_BATCH, max(1, _BATCH_BYTES // max(1, largest))),
+        raise_if_stopped=raise_if_stopped,
+    )
     for receipt, (details, arrays) in zip(receipts, found, strict=True):
         totals.add(receipt)
         totals.add(details)

@@ -103,8 +103,6 @@ class LogArtifactsOperator(BatchInferenceOperator):
             raise ConfigurationError(message)
         predictions = sets[0] if sets else None
         drift = next((record for record in found if isinstance(record, records.DriftResult)), None)
-        # Its folder is made before anything is registered: where there is none, this task has registered nothing.
-        is_new = not self.storage.exists(task_folder(self.root, key))
         published = self._publish(predictions, context)
         if published is not None:
             named["published"] = ("dataset", published)
@@ -118,6 +116,9 @@ class LogArtifactsOperator(BatchInferenceOperator):
             drift_status=drift.status if drift else None,
             drift_metric=drift.drift_metric if drift else None,
         )
+        # Its folder is made before anything is registered: where there is none, no try of this task
+        # has registered anything. It is looked for after the publication, which may take long.
+        is_new = not self.storage.exists(task_folder(self.root, key))
         uri = self.storage.put_record(task_folder(self.root, key), "artifacts", logged)
         self._register(named, key, tag, predictions.batch_id if predictions else None, is_new=is_new)
         self.recorded = uri, logged

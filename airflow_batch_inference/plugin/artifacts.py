@@ -89,10 +89,16 @@ class Artifacts:
             raise NotShownError(message)
         self.require(uri)
         try:
-            return self.storage.read_record(uri)
+            return self.storage.read_record(uri, require=self._require_lists)
         except (BatchInferenceError, OSError) as error:
             message = _reason(error)
             raise NotShownError(message) from error
+
+    def _require_lists(self, uris: Sequence[str]) -> None:
+        """Refuse a prediction set with lists beside its commit that must not be read, or are too large together."""
+        left = MOST_BYTES
+        for uri in dict.fromkeys(uris):
+            left -= self.require(uri, most_bytes=left)
 
     def report(self, uri: str) -> bytes:
         """Read an HTML report, whose bytes are those that its name says.
@@ -117,8 +123,8 @@ class Artifacts:
             raise NotShownError(message)
         return data
 
-    def require(self, uri: str, *, most_bytes: int | None = MOST_BYTES) -> None:
-        """Refuse what must not be read.
+    def require(self, uri: str, *, most_bytes: int | None = MOST_BYTES) -> int:
+        """Refuse what must not be read, and return how many bytes the rest has.
 
         Parameters
         ----------
@@ -150,6 +156,7 @@ class Artifacts:
         if most_bytes is not None and length > most_bytes:
             message = f"It has {length:,} bytes, more than the {most_bytes:,} that are shown here."
             raise NotShownError(message)
+        return length
 
     def _dag_of(self, segment: str) -> str | None:
         """Return the DAG whose folder has this name; None where there is none (any more)."""

@@ -294,8 +294,10 @@ def _has_header(listed: ListedFile) -> bool:
 def _unite(files: Sequence[ListedFile], schemas: Sequence[pa.Schema]) -> tuple[pa.Schema, dict[str, str]]:
     types: dict[str, pa.DataType] = {}
     source: dict[str, str] = {}
-    first = {id(schema): (listed, schema) for listed, schema in zip(reversed(files), reversed(schemas), strict=True)}
-    distinct = list(reversed(first.values()))  # with the first file that has it
+    first: dict[int, tuple[ListedFile, pa.Schema]] = {}
+    for listed, schema in zip(files, schemas, strict=True):
+        first.setdefault(id(schema), (listed, schema))
+    distinct = list(first.values())  # in the order of the files, which is that of the columns
     for listed, schema in distinct:
         for column in schema:
             known = types.setdefault(column.name, column.type)

@@ -74,6 +74,24 @@ def _from_names(given: dict[str, AbstractFileSystem | str]) -> ResolvedFilesyste
 
 
 @dataclass(frozen=True, slots=True)
+class RememberedFilesystems:
+    """File systems by protocol, each looked up once: with a connection, each time asks Airflow for it."""
+
+    look_up: Callable[[str], AbstractFileSystem]
+    found: dict[str, AbstractFileSystem] = field(default_factory=dict, repr=False)
+
+    def __reduce__(self) -> tuple[Callable[..., RememberedFilesystems], tuple[Callable[[str], AbstractFileSystem]]]:
+        """Pickle what looks up: a file system has its keys in it."""
+        return RememberedFilesystems, (self.look_up,)
+
+    def __call__(self, protocol: str) -> AbstractFileSystem:
+        """Return the file system of a protocol."""
+        if protocol not in self.found:
+            self.found[protocol] = self.look_up(protocol)
+        return self.found[protocol]
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
     """Reaches files by URI, on any fsspec file system.
 

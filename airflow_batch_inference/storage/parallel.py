@@ -39,6 +39,7 @@ def in_order(
     items: Sequence[T],
     *,
     threads: int = THREADS,
+    most_in_a_batch: int = _MOST_IN_A_BATCH,
     raise_if_stopped: Callable[[], None] = lambda: None,
 ) -> Iterator[R]:
     """Yield what some work gives for each item, in the items' order; several are worked on at once.
@@ -51,6 +52,9 @@ def in_order(
         What it is called with. A single one is worked on by the caller.
     threads
         How many at a time.
+    most_in_a_batch
+        How many of them one thread works on before it hands over their results. At most twice so many a thread wait in
+        memory: few, where results are large.
     raise_if_stopped
         Called several times a second; raises to stop. What has begun by then ends by itself.
 
@@ -69,7 +73,7 @@ def in_order(
             raise_if_stopped()
             yield work(item)
         return
-    size = max(1, min(_MOST_IN_A_BATCH, len(items) // (threads * _BATCHES_A_THREAD)))
+    size = max(1, min(most_in_a_batch, len(items) // (threads * _BATCHES_A_THREAD)))
     starts = iter(range(0, len(items), size))
     pool = ThreadPoolExecutor(min(threads, len(items)), "in-order")
     waiting: deque[Future[tuple[list[R], BaseException | None]]] = deque()

@@ -40,7 +40,7 @@ from airflow_batch_inference.wording.uris import redact
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from fsspec import AbstractFileSystem
@@ -92,10 +92,17 @@ class Reader(Access):
             data: bytes = fs.cat_file(path)
         return data
 
-    def read_record(self, uri: str) -> Record:
+    def read_record(self, uri: str, *, require: Callable[[Sequence[str]], None] = lambda _: None) -> Record:
         """Read a record of any kind; a content-addressed one (:meth:`put_record`) is verified.
 
         Of a prediction set of many files, the lists that lie beside its commit are read and verified too.
+
+        Parameters
+        ----------
+        uri
+            Where it lies.
+        require
+            Called with the URIs of those lists before they are read; raises where they must not be.
 
         Raises
         ------
@@ -109,8 +116,12 @@ class Reader(Access):
             raise ArtifactIntegrityError(message)
         if is_folded(data):
             threads = threads_for(self.filesystem(uri)[0])
-            whole = unfold(data, where=uri, read=lambda uris: in_order(self.read_bytes, uris, threads=threads))
-            return decode_record(whole, where=uri)
+
+            def read(uris: Sequence[str]) -> Iterable[bytes]:
+                require(uris)
+                return in_order(self.read_bytes, uris, threads=threads)
+
+            return decode_record(unfold(data, where=uri, read=read), where=uri)
         return decode_record(data, where=uri)
 
     def stat(self, uri: str) -> DataFile:

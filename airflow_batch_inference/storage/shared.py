@@ -29,6 +29,10 @@ log = logging.getLogger(__name__)
 
 _PREFIX = "airflow-batch-inference-shared-"
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LOCAL = frozenset(
+    ("ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "ramfs", "overlay", "zfs", "f2fs", "jfs", "bcachefs")
+)
+"""Kinds of disks whose locks are seen by every process that sees the disk: on a network's, they may not be."""
 _NEW = ".new-"
 _LOCK = ".lock-"
 _WAIT_S = 600.0
@@ -58,10 +62,16 @@ class Held:
             os.close(self.descriptor)
 
 
-def shared_root() -> Path | None:
-    """Return the folder of this user's shared folders, made where it is missing; None where none can be trusted.
+def shared_root(*, makes: bool = True) -> Path | None:
+    """Return the folder of this user's shared folders; None where none can be trusted.
 
-    Somebody else may have put a folder, or a link, under its name: then nothing is shared.
+    Somebody else may have put a folder, or a link, under its name: then nothing is shared. Nor is it on a disk of a
+    network: other machines would not see who uses a folder.
+
+    Parameters
+    ----------
+    makes
+        Whether it is made where it is missing.
     """
     parent = Path(tempfile.gettempdir())
     path = parent / f"{_PREFIX}{os.geteuid()}"
@@ -69,8 +79,11 @@ def shared_root() -> Path | None:
         above = parent.stat()
         if above.st_mode & stat.S_IWOTH and not above.st_mode & stat.S_ISVTX:
             return None  # anybody could put another folder in its place
+        if not is_on_this_machine(parent):
+            return None
         with contextlib.suppress(FileExistsError):
-            path.mkdir(mode=0o700)
+            if makes:
+                path.mkdir(mode=0o700)
         return path if _is_own(path.lstat()) else None
     except OSError as error:
         log.debug("Nothing is shared in %s: %s", parent, error)
@@ -79,6 +92,18 @@ def shared_root() -> Path | None:
 
 def _is_own(status: os.stat_result) -> bool:
     return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o077
+
+
+def is_on_this_machine(folder: Path) -> bool:
+    """Say whether a folder lies on a disk of this machine; False where that cannot be told."""
+    device = folder.stat().st_dev
+    wanted = f"{os.major(device)}:{os.minor(device)}"
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    kinds = {line.partition(" - ")[2].split(" ", 1)[0] for line in mounts if line.split(" ", 3)[2:3] == [wanted]}
+    return bool(kinds) and kinds <= _LOCAL
 
 
 def use_shared(root: Path, key: str) -> Held | None:
@@ -168,7 +193,7 @@ def _remove_unused(path: Path, descriptor: int) -> bool:
 
 def sweep_shared_folders() -> list[Path]:
     """Remove the shared folders that nobody uses: those of processes that were killed."""
-    root, removed = shared_root(), []
+    root, removed = shared_root(makes=False), []
     with contextlib.suppress(OSError):
         for path in sorted(root.iterdir()) if root is not None else ():
             if path.name.startswith(_LOCK):

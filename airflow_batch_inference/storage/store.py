@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from airflow_batch_inference.exceptions import (
     ConfigurationError,
 )
-from airflow_batch_inference.storage.access import ResolvedFilesystems
+from airflow_batch_inference.storage.access import RememberedFilesystems, ResolvedFilesystems
 from airflow_batch_inference.storage.copies import Copies
 from airflow_batch_inference.storage.local_files import is_local, put_new_local, sync_file, sync_folder
 from airflow_batch_inference.storage.reading import Reader
@@ -66,14 +66,29 @@ class Storage(Reader):
         )
 
     def steady(self, uris: Iterable[str]) -> Storage:
-        """Return a storage that has looked up the file systems of some URIs, once for all accesses.
+        """Return a storage that looks up each file system once for all accesses, those of some URIs now.
 
         With a connection, each access asks Airflow for it again, which is too much for the files of a large job. Keys
         that end within the hour are asked for anew where the storage itself is used again.
         """
-        firsts = {uri.partition("://")[0]: uri for uri in map(str, uris) if "://" in uri}
-        remote = [uri for protocol, uri in firsts.items() if protocol not in (*PROTOCOLS, "file")]
-        return self.resolved(*firsts.values()) if remote and len(remote) == len(firsts) else self
+        is_apart = is_artifact_uri if self.artifacts is not None else lambda _: False
+        firsts = {(uri.partition("://")[0], is_apart(uri)): uri for uri in map(str, uris) if "://" in uri}
+        remote = [uri for (protocol, _), uri in firsts.items() if protocol not in (*PROTOCOLS, "file")]
+        if not remote:
+            return self
+        steady = self.remembering()
+        for uri in remote:
+            steady.filesystem_of(uri)
+        return steady
+
+    def remembering(self) -> Storage:
+        """Return a storage that looks up each file system once, when it is asked for."""
+        return replace(
+            self,
+            filesystem_for=RememberedFilesystems(self.filesystem_for),
+            artifacts=None if self.artifacts is None else self.artifacts.remembering(),
+            origin=self.known_origin,
+        )
 
     def keeping(self) -> Storage:
         """Return a storage that reads some files once, and then from their copies, which go when it goes.

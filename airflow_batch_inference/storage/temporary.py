@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.storage.liveness import this_process
-from airflow_batch_inference.storage.shared import sweep_shared_folders
+from airflow_batch_inference.storage.shared import is_on_this_machine, sweep_shared_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,10 +29,6 @@ log = logging.getLogger(__name__)
 TEMPORARY_PREFIX = ".tmp-"
 _PREFIX = "airflow-batch-inference-held-"
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_LOCAL = frozenset(
-    ("ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "ramfs", "overlay", "zfs", "f2fs", "jfs", "bcachefs")
-)
-"""Kinds of disks whose locks are seen by every process that sees the disk: on a network's, they may not be."""
 
 
 class HeldFolder:
@@ -96,7 +92,7 @@ def sweep_temporary_folders() -> list[Path]:
     root = Path(tempfile.gettempdir())
     removed: list[Path] = []
     try:
-        if not _is_local(root):
+        if not is_on_this_machine(root):
             return removed
         removed += sweep_shared_folders()
         with os.scandir(root) as entries:
@@ -126,18 +122,6 @@ def _swept(path: Path) -> bool:
         return not path.exists()
     finally:
         os.close(descriptor)
-
-
-def _is_local(folder: Path) -> bool:
-    """Say whether a folder lies on a disk of this machine; False where that cannot be told."""
-    device = folder.stat().st_dev
-    wanted = f"{os.major(device)}:{os.minor(device)}"
-    try:
-        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return False
-    kinds = {line.partition(" - ")[2].split(" ", 1)[0] for line in mounts if line.split(" ", 3)[2:3] == [wanted]}
-    return bool(kinds) and kinds <= _LOCAL
 
 
 def temporary_name(suffix: str = "") -> str:

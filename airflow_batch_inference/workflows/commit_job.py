@@ -120,6 +120,7 @@ def commit_receipts(
     wrong: Mapping[str, str] | None = None,
     fence: Callable[[], None],
     report: Callable[[ChallengersRecord, str], ChallengersRecord],
+    raise_if_stopped: Callable[[], None] = lambda: None,
 ) -> tuple[str, PredictionSetRecord]:
     """Commit a job whose parts all have a receipt.
 
@@ -135,12 +136,14 @@ def commit_receipts(
         By model, where the kernel for tree ensembles gave other bits.
     fence, report
         See :func:`~airflow_batch_inference.workflows.score.score_dataset`.
+    raise_if_stopped
+        Called several times a second while what the parts have counted is added up; raises to stop.
     """
     request, storage, folder = spec.request, spec.storage, spec.request.destination.folder
     is_counted = request.baseline is not None and request.record.baseline_uri is not None
     columns = request.baseline.columns if request.baseline is not None and is_counted else None
     try:
-        totals = add_up([receipts[plan.index] for plan in spec.plans], storage, columns)
+        totals = add_up([receipts[plan.index] for plan in spec.plans], storage, columns, raise_if_stopped)
     except ArtifactNotFoundError:  # another try has committed, and what lay beside the receipts went with it
         done = committed(folder, spec.job.key, storage)
         if done is None:

@@ -38,11 +38,11 @@ class RejectedRows:
 
     def add(self, receipt: Receipt) -> None:
         """Add those of one more part."""
-        if receipt.quarantine is not None:
-            # Those that a check sets aside have a limit of their own.
-            self._count += receipt.rows_rejected - receipt.rows_set_aside
-            if len(self._first) < _SHOWN:
-                self._first.append(receipt)
+        # Those that a check sets aside have a limit of their own.
+        unscored = receipt.rows_rejected - receipt.rows_set_aside
+        self._count += unscored
+        if unscored and len(self._first) < _SHOWN:
+            self._first.append(receipt)
 
     def left(self) -> int | None:
         """Return how many rows may still be rejected; None: any number."""
@@ -58,7 +58,8 @@ class RejectedRows:
         """
         if self._most is None or self._count <= self._most:
             return
-        first = self._first[0].rejections[:_SHOWN]
+        rejections = self._first[0].rejections
+        first = [each for each in rejections if each.stage != "check"][:_SHOWN] or rejections[:_SHOWN]
         shown = [f"{each.uri} row {each.row} ({each.stage}): {each.error}" for each in first]
         where = ", ".join(receipt.quarantine.uri for receipt in self._first if receipt.quarantine)
         message = (

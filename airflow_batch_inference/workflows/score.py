@@ -113,7 +113,15 @@ def score_dataset(
             run.score(slow, put_spec(slow), engine)
     run.progress.finish()
     seconds = run.progress.seconds()
-    return commit_receipts(spec, receipts, seconds=seconds, wrong=wrong, fence=fence, report=report)
+    return commit_receipts(
+        spec,
+        receipts,
+        seconds=seconds,
+        wrong=wrong,
+        fence=fence,
+        report=report,
+        raise_if_stopped=opened.raise_if_stopped,
+    )
 
 
 @dataclass(frozen=True, slots=True)

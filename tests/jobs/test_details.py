@@ -13,11 +13,12 @@ from airflow_batch_inference.drift.baseline import make_baseline
 from airflow_batch_inference.drift.profile import Profiler
 from airflow_batch_inference.engines.base import EngineCapabilities
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError
-from airflow_batch_inference.jobs import plan
+from airflow_batch_inference.jobs import plan, totals
 from airflow_batch_inference.jobs.details import RECEIPT_BYTES, encode_details, read_details, with_details
 from airflow_batch_inference.jobs.totals import add_up
 from airflow_batch_inference.ledger.receipts import put_receipt
 from airflow_batch_inference.records import CheckCount, Part, PartDetails, Receipt, Rejection
+from airflow_batch_inference.storage.parallel import in_order
 from airflow_batch_inference.workflows.score import score_dataset
 
 KEY = "k" * 64
@@ -73,9 +74,9 @@ def test_a_receipt_has_2_kb_at_most_and_nothing_is_lost(bench, tmp_path, has_pro
     assert len(kept.to_json()) <= RECEIPT_BYTES
     assert (kept.details is None) == (not has_profile and not changes)
     assert kept.files[:1] == given.files[:1]
-    totals = add_up([kept], bench.storage, BASELINE.columns)
-    assert (totals.nulled, totals.checks) == (given.nulled, given.checks)
-    assert totals.profile.rows == (500 if has_profile else 0)
+    added = add_up([kept], bench.storage, BASELINE.columns)
+    assert (added.nulled, added.checks) == (given.nulled, given.checks)
+    assert added.profile.rows == (500 if has_profile else 0)
     assert [each.row for each in kept.rejections] == list(range(len(kept.rejections)))
     assert bool(kept.rejections) == bool(given.rejections)
     assert all(each.error.endswith("…") for each in kept.rejections)
@@ -127,6 +128,21 @@ def test_the_details_of_whoever_came_second_are_removed(bench, tmp_path):
     assert not bench.storage.exists(second.details.uri)
 
 
+def test_few_of_large_details_wait_in_memory(bench, tmp_path, monkeypatch):
+    kept = with_details(receipt(), counted(10), f"file://{tmp_path}", "1", bench.storage)
+    asked = []
+
+    def watched(work, items, **options):
+        asked.append(options["most_in_a_batch"])
+        return in_order(work, items, **options)
+
+    monkeypatch.setattr(totals, "in_order", watched)
+    for size in (1 << 10, 1 << 18, 1 << 23):
+        monkeypatch.setattr(totals, "_BATCH_BYTES", kept.details.size_bytes * (1 << 20) // size)
+        assert add_up([kept] * 200, bench.storage, BASELINE.columns).profile.rows == 2_000
+    assert asked == [32, 4, 1]
+
+
 # -- in a job -------------------------------------------------------------------------------------------------
 
 
@@ -174,8 +190,9 @@ def test_unlike_engines_give_the_same_bytes_and_the_same_profile(bench, ask, mon
     assert bench.storage.read_bytes(other.profile_uri) == profile
 
 
-def test_after_the_commit_receipts_stay_and_what_lay_beside_them_goes(bench, ask):
-    score_dataset(ask(), storage=bench.storage)
+@pytest.mark.parametrize("keep", [True, False])
+def test_after_the_commit_receipts_stay_and_what_lay_beside_them_goes(bench, ask, keep):
+    score_dataset(ask(keep=keep), storage=bench.storage)
     assert not list(bench.root.rglob("*.details"))
     receipts = list(bench.root.rglob("_work/*/part-*.json"))
     assert len(receipts) == 10

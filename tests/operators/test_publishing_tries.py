@@ -11,6 +11,9 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import Context
 
 from airflow_batch_inference.operators import LogArtifactsOperator, PredictOperator
+from airflow_batch_inference.sinks import registry
+from airflow_batch_inference.storage.catalog import find_artifacts
+from airflow_batch_inference.storage.store import Storage
 
 
 @pytest.fixture
@@ -63,3 +66,20 @@ def test_the_fence_is_asked_before_anything_is_replaced(log, tmp_path):
         "_scores.parquet_published.json",
         "scores.parquet",
     ]
+
+
+def test_artifacts_are_registered_once_where_another_try_does_it_during_the_publication(log, runner, monkeypatch):
+    publish, tries = registry.publish, []
+
+    def slowly(request):
+        tries.append(request)
+        published = publish(request)
+        if len(tries) == 1:
+            log("one", 5, try_number=2)
+        return published
+
+    monkeypatch.setattr(registry, "publish", slowly)
+    log("one", 5)
+    assert len(tries) == 2
+    for name in ("prediction", "published"):
+        assert len(list(find_artifacts(root=str(runner.root), name=name, storage=Storage()))) == 1

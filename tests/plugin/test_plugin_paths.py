@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -233,6 +234,33 @@ def test_a_file_that_is_too_large_for_a_page_is_not_read(tmp_path, monkeypatch):
     path = stored(tmp_path / "models")
     with pytest.raises(NotShownError, match="more than the 10 that are shown"):
         artifacts(tmp_path).require(str(path), most_bytes=10)
+
+
+def with_lists(folder, *uris):
+    """Store the commit of many files, whose lists lie under some URIs."""
+    lists = [{"field": "parts", "uri": uri, "sha256": "0" * 64, "size_bytes": 9, "items": 1} for uri in uris]
+    path = folder / "_commits" / "0000000001.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"kind": "prediction-set", "lists": lists}, indent=1, sort_keys=True))
+    return str(path)
+
+
+def test_the_lists_of_a_commit_of_many_files_are_looked_at_as_it_is(tmp_path, monkeypatch):
+    for name in ("dag_id=mine/a", "dag_id=mine/b", "dag_id=payroll/a"):
+        path = tmp_path / f"{name}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("[123456]")
+    mine, more, theirs = (f"file://{tmp_path}/dag_id={name}.json" for name in ("mine/a", "mine/b", "payroll/a"))
+    shown = artifacts(tmp_path, lambda dag_id: dag_id == "mine")
+    with pytest.raises(NotShownError, match="another DAG"):
+        shown.record(with_lists(tmp_path / "1", mine, theirs))
+    with pytest.raises(NotShownError, match="outside of the artifact root"):
+        shown.record(with_lists(tmp_path / "2", "file:///etc/passwd"))
+    with pytest.raises(NotShownError, match="damaged"):  # they were looked at, and read
+        shown.record(commit := with_lists(tmp_path / "3", mine, more))
+    monkeypatch.setattr("airflow_batch_inference.plugin.artifacts.MOST_BYTES", 15)
+    with pytest.raises(NotShownError, match="It has 8 bytes, more than the 7 that are shown here"):
+        shown.record(commit)
 
 
 def test_a_missing_or_damaged_record_says_so_and_names_no_place_on_the_disk(tmp_path):

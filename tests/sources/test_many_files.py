@@ -57,6 +57,19 @@ def test_the_first_file_that_lacks_a_column_is_named_and_types_are_united(folder
         require_everywhere(opened, ["b"])
 
 
+def test_columns_come_in_the_order_of_the_first_files_whichever_files_are_like_them(tmp_path):
+    for at, names in enumerate(["ab", "cba", "ab"]):
+        pq.write_table(pa.table({name: [1.0] for name in names}), tmp_path / f"{at}.parquet")
+    assert open_dataset(str(tmp_path), Storage()).schema.names == ["a", "b", "c"]
+
+
+def test_of_two_files_with_other_types_the_later_is_named_and_what_the_first_has(tmp_path):
+    for at, value in enumerate([1, "x", 1]):
+        pq.write_table(pa.table({"a": [value]}), tmp_path / f"{at}.parquet")
+    with pytest.raises(DataError, match=r"holds string in \S+/1\.parquet, but int64 in \S+/0\.parquet"):
+        open_dataset(str(tmp_path), Storage())
+
+
 def test_a_stop_is_heard_while_files_are_looked_at(folder):
     def stopped():
         raise InterruptedError("stop")

@@ -6,16 +6,20 @@ import errno
 import hashlib
 import multiprocessing
 import os
+import pickle
 import subprocess
 from pathlib import Path
 
 import fsspec
 import pytest
+from fsspec.implementations.dirfs import DirFileSystem
+from fsspec.implementations.local import LocalFileSystem
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError, ConfigurationError
 from airflow_batch_inference.records import CatalogEntry, TaskKey
 from airflow_batch_inference.scripts.plan import list_items
 from airflow_batch_inference.sources.registry import open_dataset
+from airflow_batch_inference.storage.access import RememberedFilesystems, default_filesystem
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.storage.uris import is_record_uri, normalize_uri
 from airflow_batch_inference.workflows.build_baseline import open_sample_set
@@ -372,3 +376,25 @@ def test_no_disk_is_filled_by_a_file_with_holes(tmp_path):
     with pytest.raises(OSError, match=rf"no room for a copy of .*holes, which has {1 << 43} bytes") as caught:
         Storage().copy_to_local(str(path), tmp_path / "copy")
     assert caught.value.errno == errno.ENOSPC
+
+
+def test_a_steady_storage_asks_once_and_reaches_artifacts_and_data_by_their_own_connections(tmp_path):
+    asked = []
+
+    def filesystem_in(folder):
+        return lambda protocol: asked.append(folder) or DirFileSystem(f"{tmp_path}/{folder}", LocalFileSystem())
+
+    storage = Storage(filesystem_for=filesystem_in("data"), artifacts=Storage(filesystem_for=filesystem_in("own")))
+    artifact = "s3://a/dag_id=d/run_id=r/task_id=t/map_index=-1/_commits/0000000001.json"
+    for folder, uri in (uris := {"own": artifact, "data": "s3://lake/rows.parquet"}).items():
+        path = tmp_path / folder / uri.removeprefix("s3://")
+        path.parent.mkdir(parents=True)
+        path.write_text(folder)
+    for order in (["own", "data"], ["data", "own"], ["data"]):
+        asked.clear()
+        steady = storage.steady([uris[folder] for folder in order])
+        assert sorted(asked) == sorted(order)
+        for _ in range(3):
+            assert [steady.read_bytes(uri).decode() for uri in uris.values()] == ["own", "data"]
+        assert sorted(asked) == ["data", "own"]
+    assert pickle.loads(pickle.dumps(RememberedFilesystems(default_filesystem, {"s3": LocalFileSystem()}))).found == {}

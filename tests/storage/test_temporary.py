@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from airflow_batch_inference.models.local_copy import private_copy
-from airflow_batch_inference.storage import temporary
+from airflow_batch_inference.storage.shared import is_on_this_machine
 from airflow_batch_inference.storage.store import Storage
 from airflow_batch_inference.storage.temporary import HeldFolder, private_folder, sweep_temporary_folders
 from airflow_batch_inference.storage.web import WebFile, WebFiles
@@ -38,7 +38,7 @@ def temporary_root(tmp_path, monkeypatch):
     root.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(root))
     monkeypatch.setenv("TMPDIR", str(root))
-    if not temporary._is_local(root):
+    if not is_on_this_machine(root):
         pytest.skip("the tests' folder lies on a disk whose locks are not trusted")
     return root
 

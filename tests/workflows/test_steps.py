@@ -17,6 +17,7 @@ from airflow_batch_inference.models.describe import ModelRequest
 from airflow_batch_inference.models.trust import TrustRequest
 from airflow_batch_inference.predictors.graphs.chain import single_model
 from airflow_batch_inference.trees.fast_model import DIFFERS
+from airflow_batch_inference.workflows import commit_job as commit_module
 from airflow_batch_inference.workflows.commit_job import commit_job
 from airflow_batch_inference.workflows.plan_job import plan_job
 from airflow_batch_inference.workflows.register_model import register_model
@@ -28,15 +29,21 @@ PARTS = 4
 
 @pytest.fixture
 def ask(bench, model_file, monkeypatch):
-    """``ask(**options)``: a job of four parts with a pinned model."""
+    """``ask(is_counted=False, **options)``: a job of four parts with a pinned model, counted on a baseline if asked."""
     open_job._OPEN.clear()
     monkeypatch.setattr(plan, "_PART_ROWS", 10)
     trust = TrustRequest(sha256=hashlib.sha256(model_file.read_bytes()).hexdigest())
     asked = ModelRequest(model_uri=str(model_file), trust=trust)
-    _, record = register_model(asked, root=str(bench.root), storage=bench.storage, model_storage=bench.storage)
     values = np.arange(10.0 * PARTS)
     source = bench.write("in.parquet", {"a": values, "b": -values})
-    return lambda **options: bench.request(source, models=single_model(record, storage=bench.storage), **options)
+    places = {"root": str(bench.root), "storage": bench.storage, "model_storage": bench.storage}
+
+    def request(*, is_counted=False, **options):
+        _, record = register_model(asked, sample_set=source if is_counted else None, **places)
+        made = bench.request(source, models=single_model(record, storage=bench.storage), **options)
+        return replace(made, baseline=bench.storage.read_record(record.baseline_uri)) if is_counted else made
+
+    return request
 
 
 class Made:
@@ -140,3 +147,30 @@ def test_a_value_without_a_description_is_no_reason_to_score_in_the_task(bench, 
     asked = ask(predict_kwargs={"num_iteration": np.int64(3)})
     _, record = score_dataset(asked, storage=bench.storage, resources=Resources(isolate=True))
     assert record.rows_out == 10 * PARTS
+
+
+def test_parts_of_a_job_that_was_committed_are_not_scored_again(bench, ask):
+    planned = plan_job(ask(is_counted=True), storage=bench.storage)
+    assert len(list(score_parts(planned.uri))) == PARTS
+    done = commit_job(planned.uri)
+    files = bench.files()
+    assert not any(name.endswith(".details") for name in files)
+    assert list(score_parts(planned.uri)) == []
+    assert bench.files() == files
+    assert commit_job(planned.uri) == done
+
+
+def test_who_commits_while_another_does_gives_its_commit(bench, ask, monkeypatch):
+    planned = plan_job(ask(is_counted=True), storage=bench.storage)
+    list(score_parts(planned.uri))
+    looked, done = commit_module.finished_parts, []
+
+    def late(spec):
+        if not done:
+            done.append(None)
+            done.append(commit_job(planned.uri))
+        return looked(spec)
+
+    monkeypatch.setattr(commit_module, "finished_parts", late)
+    assert commit_job(planned.uri) == done[1]
+    assert bench.visible() == ["0000000001.json"]
