@@ -12,6 +12,7 @@ from airflow_batch_inference.engines.in_process import InProcessEngine
 from airflow_batch_inference.jobs.open_job import require_parts
 from airflow_batch_inference.jobs.resume import finished_parts, require_own
 from airflow_batch_inference.jobs.spec import read_spec
+from airflow_batch_inference.ledger.bundles import Bundler
 from airflow_batch_inference.workflows.rejects import RejectedRows
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def run_engine(
     """
     rejected = RejectedRows(spec, receipts.values())
     limits = Limits(allowed=rejected.left, raise_if_stopped=raise_if_stopped)
+    bundler = Bundler(spec.request.destination.folder, spec.job.key, len(spec.plans), receipts, spec.storage)
     try:
         for receipt in engine.run(job_uri, missing, limits):
             require_own(spec, receipt)
@@ -107,6 +109,7 @@ def run_engine(
                 continue  # it was scored twice, which changes nothing
             receipts[receipt.index] = receipt
             rejected.add(receipt)
+            bundler.add(receipt.index)
             rejected.require_allowed()
             yield receipt
     finally:
