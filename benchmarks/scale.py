@@ -45,9 +45,9 @@ from airflow_batch_inference.jobs.plan import plan_parts, versions_digest
 from airflow_batch_inference.jobs.request import Destination, ScoringOptions, ScoringRequest
 from airflow_batch_inference.jobs.resume import finished_parts
 from airflow_batch_inference.jobs.spec import put_spec, read_spec
-from airflow_batch_inference.jobs.totals import add_up
+from airflow_batch_inference.jobs.totals import add_up, put_sum, sum_uri
 from airflow_batch_inference.ledger.accounting import as_text, row_hash
-from airflow_batch_inference.ledger.bundles import Bundler
+from airflow_batch_inference.ledger.bundles import PARTS, Bundler
 from airflow_batch_inference.ledger.receipts import put_receipt, receipt_uri, work_folder
 from airflow_batch_inference.models.describe import ModelRequest
 from airflow_batch_inference.models.trust import TrustRequest
@@ -229,8 +229,14 @@ def measure_parts(number: int, root: str, folder: Path, fill: Fill) -> Clock:
     if number <= MOST_PROFILES:
         details, columns = profiled(spec)
         with_details = [replace(found[at], details=details) for at in range(number)]
-        clock("profiles merged", lambda: add_up(with_details, storage, columns))
-        del with_details
+        chunks = [with_details[start : start + PARTS] for start in range(0, number, PARTS)]
+        clock(f"the sum of a chunk put ({len(chunks[0])} parts)", lambda: put_sum(chunks[0], storage, columns))
+        data = storage.read_bytes(sum_uri(chunks[0]))
+        for chunk in chunks[1:]:
+            storage.put(sum_uri(chunk), data)
+        totals = clock("sums of chunks added up", lambda: add_up(with_details, storage, columns))
+        require(totals.profile.rows // 20_000 // len(chunks[0]), len(chunks))
+        del with_details, chunks, totals
     none: dict[str, Any] = {"seconds": {}, "fence": lambda: None, "report": lambda record, _: record}
     committed, record = clock("commit", lambda: commit_receipts(spec, found, **none))
     require(record.rows_out, number * ROWS)

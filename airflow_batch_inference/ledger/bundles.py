@@ -14,7 +14,7 @@ import logging
 import re
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from airflow_batch_inference.exceptions import ArtifactNotFoundError
 from airflow_batch_inference.ledger.receipts import receipt_uri, work_folder
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+R = TypeVar("R", bound="_Receipt")
 PARTS = 256
 """Of which a bundle has the receipts: half a megabyte."""
 _NAME = re.compile(r"/receipts-(\d{5,})\.json$")
@@ -46,7 +47,7 @@ def bundle_uri(folder: str, job_key: str, index: int) -> str:
     return join_uri(work_folder(folder, job_key), f"receipts-{index // PARTS:05d}.json")
 
 
-class Bundler:
+class Bundler(Generic[R]):
     """Puts bundles as their last receipts come; nothing for a job of few parts.
 
     Parameters
@@ -61,21 +62,20 @@ class Bundler:
         Reaches the artifact store.
     """
 
-    def __init__(
-        self, folder: str, job_key: str, parts: int, receipts: Mapping[int, _Receipt], storage: Storage
-    ) -> None:
+    def __init__(self, folder: str, job_key: str, parts: int, receipts: Mapping[int, R], storage: Storage) -> None:
         self._folder, self._key, self._parts = folder, job_key, parts
         self._receipts, self._storage = receipts, storage
         self._there = Counter(index // PARTS for index in receipts)
 
-    def add(self, index: int) -> None:
-        """Note that a receipt has come, and put the bundle where it was the last one."""
+    def add(self, index: int) -> list[R]:
+        """Note that a receipt has come; where it was the last one, put the bundle, and return its receipts in order."""
         number = index // PARTS
         self._there[number] += 1
         all_of_it = range(number * PARTS, min((number + 1) * PARTS, self._parts))
         if self._parts <= PARTS or self._there[number] < len(all_of_it):
-            return
-        texts = {str(each): self._receipts[each].to_json().decode() for each in all_of_it}
+            return []
+        bundled = [self._receipts[each] for each in all_of_it]
+        texts = {str(receipt.index): receipt.to_json().decode() for receipt in bundled}
         data = json.dumps(texts).encode()
         uri = bundle_uri(self._folder, self._key, index)
         try:
@@ -83,6 +83,7 @@ class Bundler:
         except OSError as error:
             what = f"{type(error).__name__}: {error}"
             log.warning("%s was not put (%s): a retry reads its receipts one by one", uri, what)
+        return bundled
 
 
 def read_bundles(
