@@ -2,12 +2,13 @@
 
     python benchmarks/scale.py                                # 1e4 and 1e5 parts on disk
     python benchmarks/scale.py --parts 1000000
-    python benchmarks/scale.py --store s3 --parts 10000       # on a loopback S3 (needs moto)
+    python benchmarks/scale.py --store s3                     # on a loopback S3 (needs moto)
     python benchmarks/scale.py --files 10000 100000           # footers of real, tiny Parquet files
 
 Files, footers and parts are made up: one file of 20 columns and 1,000 rows is a part, and the receipts say that it was
 scored. All else is the package's own: the plan, the job's description, receipts listed, read and added up, the commit.
-Files that are only made ready are written without fsync (the parts themselves, and receipts beyond the first 10,000).
+What is only made ready (the parts themselves, and nine tenths of the receipts) is written without fsync, or laid into
+the S3 server without a request.
 Each number of parts is a process of its own; "growth" is the ratio to the number before, and 10 is linear.
 """
 
@@ -15,10 +16,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -27,12 +26,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import lightgbm
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import scale_store
 
 from airflow_batch_inference.drift.baseline import make_baseline
 from airflow_batch_inference.drift.profile import Profiler
@@ -45,8 +45,9 @@ from airflow_batch_inference.jobs.plan import plan_parts, versions_digest
 from airflow_batch_inference.jobs.request import Destination, ScoringOptions, ScoringRequest
 from airflow_batch_inference.jobs.resume import finished_parts
 from airflow_batch_inference.jobs.spec import put_spec, read_spec
-from airflow_batch_inference.jobs.totals import add_up
+from airflow_batch_inference.jobs.totals import add_up, put_sum, sum_uri
 from airflow_batch_inference.ledger.accounting import as_text, row_hash
+from airflow_batch_inference.ledger.bundles import PARTS, Bundler
 from airflow_batch_inference.ledger.receipts import put_receipt, receipt_uri, work_folder
 from airflow_batch_inference.models.describe import ModelRequest
 from airflow_batch_inference.models.trust import TrustRequest
@@ -62,15 +63,16 @@ from airflow_batch_inference.workflows.plan_job import OpenedRequest
 from airflow_batch_inference.workflows.register_model import register_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from airflow_batch_inference.jobs.spec import JobSpec
 
 COLUMNS, ROWS = 20, 1_000
 PUT = 10_000
-"""So many receipts are put as a worker puts them, with fsync."""
+"""At most so many receipts, a tenth of all, are put as a worker puts them, with fsync or a request each."""
 MOST_PROFILES = 100_000
 THREADS = 16
+Fill: TypeAlias = "Callable[[Iterable[tuple[str, bytes]]], None]"
 
 
 @dataclass
@@ -159,27 +161,34 @@ def receipts_of(spec: JobSpec, details: Part | None) -> Iterator[Receipt]:
         )
 
 
-def make_ready(spec: JobSpec, receipts: list[Receipt], clock: Clock) -> None:
-    """Let the parts and their receipts lie there."""
+def fill_disk(objects: Iterable[tuple[str, bytes]]) -> None:
+    """Let files lie on the disk, without waiting for it."""
+    for uri, data in objects:
+        path = Path(uri.removeprefix("file://"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def make_ready(spec: JobSpec, receipts: list[Receipt], clock: Clock, fill: Fill) -> None:
+    """Let the parts and their receipts lie there, and put bundles as a job does."""
     storage, folder = Storage(), spec.request.destination.folder
-
-    def lay(uri: str, data: bytes) -> None:
-        if uri.startswith("file://"):
-            Path(uri.removeprefix("file://")).write_bytes(data)
-        else:
-            storage.put(uri, data)
-
-    for uri in (receipts[0].part.uri, receipt_uri(folder, spec.job.key, 0)):
-        if uri.startswith("file://"):
-            Path(uri.removeprefix("file://")).parent.mkdir(parents=True, exist_ok=True)
-    first, others = receipts[:PUT], receipts[PUT:]
+    first, others = receipts[: min(PUT, len(receipts) // 10)], receipts[min(PUT, len(receipts) // 10) :]
+    fill((each.part.uri, b"x") for each in receipts)
     with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(lambda each: lay(each.part.uri, b"x"), receipts))
         clock(
             f"receipts put (of {len(first):,})",
             lambda: list(pool.map(lambda r: put_receipt(r, folder, storage), first)),
         )
-        list(pool.map(lambda r: lay(receipt_uri(folder, r.job_key, r.index), r.to_json()), others))
+    fill((receipt_uri(folder, each.job_key, each.index), each.to_json()) for each in others)
+    come: dict[int, Receipt] = {}
+    bundler = Bundler(folder, spec.job.key, len(receipts), come, storage)
+
+    def bundle() -> None:
+        for receipt in receipts:
+            come[receipt.index] = receipt
+            bundler.add(receipt.index)
+
+    clock("bundles put", bundle)
 
 
 def profiled(spec: JobSpec) -> tuple[Part, Any]:
@@ -200,7 +209,7 @@ def require(found: int, wanted: int) -> None:
         sys.exit(f"{found:,} instead of {wanted:,}")
 
 
-def measure_parts(number: int, root: str, folder: Path) -> Clock:
+def measure_parts(number: int, root: str, folder: Path, fill: Fill) -> Clock:
     """Time each step of a job of so many parts."""
     clock, storage = Clock(), Storage()
     small = small_job(folder, root)
@@ -210,7 +219,7 @@ def measure_parts(number: int, root: str, folder: Path) -> Clock:
     uri = clock("description put", lambda: put_spec(spec))
     clock("description read", lambda: read_spec(uri, storage))
     receipts = list(receipts_of(spec, None))
-    make_ready(spec, receipts, clock)
+    make_ready(spec, receipts, clock, fill)
     del receipts
     print(f"  description: {len(storage.read_bytes(uri)) / 1e6:.1f} MB", file=sys.stderr)
     queue = PartQueue(spec.plans)
@@ -220,8 +229,14 @@ def measure_parts(number: int, root: str, folder: Path) -> Clock:
     if number <= MOST_PROFILES:
         details, columns = profiled(spec)
         with_details = [replace(found[at], details=details) for at in range(number)]
-        clock("profiles merged", lambda: add_up(with_details, storage, columns))
-        del with_details
+        chunks = [with_details[start : start + PARTS] for start in range(0, number, PARTS)]
+        clock(f"the sum of a chunk put ({len(chunks[0])} parts)", lambda: put_sum(chunks[0], storage, columns))
+        data = storage.read_bytes(sum_uri(chunks[0]))
+        for chunk in chunks[1:]:
+            storage.put(sum_uri(chunk), data)
+        totals = clock("sums of chunks added up", lambda: add_up(with_details, storage, columns))
+        require(totals.profile.rows // 20_000 // len(chunks[0]), len(chunks))
+        del with_details, chunks, totals
     none: dict[str, Any] = {"seconds": {}, "fence": lambda: None, "report": lambda record, _: record}
     committed, record = clock("commit", lambda: commit_receipts(spec, found, **none))
     require(record.rows_out, number * ROWS)
@@ -254,43 +269,22 @@ def child(arguments: argparse.Namespace) -> None:
     try:
         if arguments.files:
             clock = measure_files(arguments.files[0], folder)
+        elif arguments.store == "s3":
+            with scale_store.started() as store:
+                clock = measure_parts(arguments.parts[0], f"{store.root}/store", folder, store.fill)
         else:
-            clock = measure_parts(arguments.parts[0], arguments.child or f"file://{folder}/store", folder)
+            clock = measure_parts(arguments.parts[0], f"file://{folder}/store", folder, fill_disk)
         print(json.dumps(clock.steps))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def run(kind: str, number: int, root: str) -> dict[str, tuple[float, float, float]]:
+def run(kind: str, number: int, store: str) -> dict[str, tuple[float, float, float]]:
     """Measure one number in a process of its own."""
     print(f"{number:,} {kind}", file=sys.stderr, flush=True)
-    command = [sys.executable, __file__, f"--{kind}", str(number), "--child", root]
+    command = [sys.executable, __file__, f"--{kind}", str(number), "--store", store, "--child"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
-
-
-def s3_root() -> tuple[subprocess.Popen[bytes], str]:
-    """Start an S3 server on loopback, and return it with a bucket's URI."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    server = subprocess.Popen([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], **quiet)
-    os.environ |= {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-    }
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.2)
-    import fsspec
-
-    fsspec.filesystem("s3").mkdir("scale")
-    return server, "s3://scale"
 
 
 def report(kind: str, found: dict[int, dict[str, tuple[float, float, float]]]) -> None:
@@ -317,18 +311,13 @@ def main() -> None:
     parser.add_argument("--parts", type=int, nargs="*", default=[10_000, 100_000])
     parser.add_argument("--files", type=int, nargs="*", default=[])
     parser.add_argument("--store", choices=["disk", "s3"], default="disk")
-    parser.add_argument("--child", default=None, help=argparse.SUPPRESS)
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.child is not None:
+    if arguments.child:
         child(arguments)
         return
     kind, numbers = ("files", arguments.files) if arguments.files else ("parts", arguments.parts)
-    server, root = s3_root() if arguments.store == "s3" else (None, "")
-    try:
-        report(kind, {n: run(kind, n, f"{root}/{n}" if root else "") for n in numbers})
-    finally:
-        if server is not None:
-            server.kill()
+    report(kind, {number: run(kind, number, arguments.store) for number in numbers})
 
 
 if __name__ == "__main__":

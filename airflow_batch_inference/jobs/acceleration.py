@@ -9,7 +9,7 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from airflow_batch_inference.ledger.receipts import receipt_uri
+from airflow_batch_inference.ledger.bundles import forget_receipt
 from airflow_batch_inference.storage.parallel import in_order, threads_for
 from airflow_batch_inference.trees.fast_model import DIFFERS, why_slow
 
@@ -67,7 +67,7 @@ def drop_suspects(receipts: dict[int, Receipt], folder: str, storage: Storage) -
         del receipts[receipt.index]
 
     def remove(receipt: Receipt) -> None:
-        storage.remove(receipt_uri(folder, receipt.job_key, receipt.index))
+        forget_receipt(folder, receipt.job_key, receipt.index, storage)
         for part in receipt.files:
             storage.remove(part.uri)
 

@@ -127,10 +127,15 @@ def read_details(named: Part, storage: Storage) -> tuple[PartDetails, list[Colum
             "scored again."
         )
         raise ArtifactIntegrityError(message)
+    return decode_details(data, where=named.uri)
+
+
+def decode_details(data: bytes, *, where: str) -> tuple[PartDetails, list[ColumnArrays]]:
+    """Return what :func:`encode_details` made bytes of; see :func:`read_details`."""
     (packed,) = _HEAD.unpack_from(data)
     plain, sums = zlib.decompress(data[_HEAD.size : _HEAD.size + packed]), data[_HEAD.size + packed :]
     (length,) = _HEAD.unpack_from(plain)
-    details = PartDetails.from_json(plain[_HEAD.size : _HEAD.size + length], where=named.uri)
+    details = PartDetails.from_json(plain[_HEAD.size : _HEAD.size + length], where=where)
     columns = () if details.profile is None else details.profile.columns
     return details, list(_arrays(columns, plain[_HEAD.size + length :], sums))
 

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PART = re.compile(r"(?P<folder>.*/map_index=-?\d+)/(?:data|quarantine|_work)/(?P<key>[0-9a-f]{16})/part-\d{5,}-[^/]+$")
+_PART = re.compile(
+    r"(?P<folder>.*/map_index=-?\d+)/(?:data|quarantine|_work)/(?P<key>[0-9a-f]{16})/(?:part|chunk)-\d{5,}-[^/]+$"
+)
 _LIST = re.compile(rf"(?P<folder>.*/map_index=-?\d+)/{LISTS_FOLDER}/[a-z_]+-[0-9a-f]{{64}}\.json$")
 _LISTS = "lists"
 _COMMIT = re.compile(r"(?P<folder>.*/map_index=-?\d+)/_commits/\d{10}\.json$")

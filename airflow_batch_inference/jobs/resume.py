@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_batch_inference.exceptions import ArtifactIntegrityError, ArtifactNotFoundError, EngineError
 from airflow_batch_inference.jobs.plan import versions_digest
+from airflow_batch_inference.ledger.bundles import forget_receipt, read_bundles
 from airflow_batch_inference.ledger.commit import committed
 from airflow_batch_inference.ledger.receipts import AnyReceipt, receipt_uri, work_folder
 from airflow_batch_inference.records import Receipt
@@ -22,7 +23,7 @@ from airflow_batch_inference.storage.parallel import in_order, threads_for
 from airflow_batch_inference.storage.uris import join_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from airflow_batch_inference.jobs.spec import JobSpec
     from airflow_batch_inference.records import Part
@@ -50,7 +51,7 @@ def finished_parts(spec: JobSpec, raise_if_stopped: Callable[[], None] = lambda:
     for index in others:
         uri = receipt_uri(folder, job.key, index)
         log.warning("The receipt %s is of other versions of its files. Its part is scored again", uri)
-        storage.remove(uri)
+        forget_receipt(folder, job.key, index, storage)
         del receipts[index]
     return receipts
 
@@ -101,33 +102,47 @@ def receipts_of(
         return {}
     storage = storage.steady([work])
     # Receipts first: whoever puts one has put its files before, so that a list made afterwards holds them.
-    listed = [file.uri for file in storage.list_files(work) if _RECEIPT.search(file.uri)]
+    sizes = {file.uri: file.size_bytes for file in storage.list_files(work)}
+    listed = {int(name[1]): uri for uri in sizes if (name := _RECEIPT.search(uri))}
     if not listed:
         return {}
-    sizes = {
-        file.uri: file.size_bytes
-        for there in (work, *(join_uri(folder, part, job_key[:16]) for part in ("data", "quarantine")))
-        if storage.exists(there)
-        for file in storage.list_files(there)
-    }
+    bundled = read_bundles(sizes, storage, raise_if_stopped)
+    for part in ("data", "quarantine"):
+        if storage.exists(there := join_uri(folder, part, job_key[:16])):
+            sizes.update((file.uri, file.size_bytes) for file in storage.list_files(there))
     threads = threads_for(storage.filesystem(work)[0])
     is_committed = cache(lambda: committed(folder, job_key, storage) is not None)
 
     def is_there(part: Part) -> bool:
         """Say whether a file lies there, or is one that the commit has made superfluous."""
-        if part.uri not in sizes and part.uri.startswith(f"{work}/"):
-            return is_committed()
-        return sizes.get(part.uri) == part.size_bytes
+        if part.uri in sizes:
+            return sizes[part.uri] == part.size_bytes
+        if part.uri.startswith(f"{work}/") and is_committed():
+            return True
+        with contextlib.suppress(ArtifactNotFoundError):  # it may have come while the lists were made
+            return storage.stat(part.uri).size_bytes == part.size_bytes
+        return False
 
-    usable = partial(_usable, kind, key=job_key, is_there=is_there, storage=storage)
-    found = in_order(usable, listed, threads=threads, raise_if_stopped=raise_if_stopped)
+    known = {index: text for index, text in bundled.items() if len(text) == sizes.get(listed.get(index, ""))}
+    usable = partial(_usable, kind, folder, job_key, known, is_there, storage)
+    found = in_order(usable, list(listed.items()), threads=threads, raise_if_stopped=raise_if_stopped)
     return {receipt.index: receipt for receipt in found if receipt is not None}
 
 
-def _usable(kind: type[R], uri: str, *, key: str, is_there: Callable[[Part], bool], storage: Storage) -> R | None:
+def _usable(
+    kind: type[R],
+    folder: str,
+    key: str,
+    known: Mapping[int, bytes],
+    is_there: Callable[[Part], bool],
+    storage: Storage,
+    listed: tuple[int, str],
+) -> R | None:
     """Return a receipt, or remove it where its files are not what it says."""
+    index, uri = listed
+    text = known.get(index)
     try:
-        receipt = kind.from_json(storage.read_bytes(uri), where=uri)
+        receipt = kind.from_json(storage.read_bytes(uri) if text is None else text, where=uri)
     except ArtifactNotFoundError:
         return None  # another writer has just found it unusable
     except ArtifactIntegrityError as error:
@@ -137,7 +152,7 @@ def _usable(kind: type[R], uri: str, *, key: str, is_there: Callable[[Part], boo
             return receipt
         reason = "its files are gone, or of another size"
     log.warning("The receipt %s does not hold any more: %s. Its part is scored again", uri, reason)
-    storage.remove(uri)
+    forget_receipt(folder, key, index, storage)
     return None
 
 

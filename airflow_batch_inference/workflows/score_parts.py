@@ -5,13 +5,17 @@ Invariants: a part that has a receipt is not scored again; and no more rows are 
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from airflow_batch_inference.engines.base import Limits
 from airflow_batch_inference.engines.in_process import InProcessEngine
+from airflow_batch_inference.exceptions import ArtifactError
 from airflow_batch_inference.jobs.open_job import require_parts
 from airflow_batch_inference.jobs.resume import finished_parts, require_own
 from airflow_batch_inference.jobs.spec import read_spec
+from airflow_batch_inference.jobs.totals import put_sum
+from airflow_batch_inference.ledger.bundles import Bundler
 from airflow_batch_inference.workflows.rejects import RejectedRows
 
 if TYPE_CHECKING:
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
     from airflow_batch_inference.jobs.spec import JobSpec
     from airflow_batch_inference.records import Receipt
     from airflow_batch_inference.storage.store import Storage
+
+log = logging.getLogger(__name__)
 
 
 def score_parts(
@@ -101,6 +107,7 @@ def run_engine(
     rejected = RejectedRows(spec, receipts.values())
     rejected.require_allowed()  # parts that were scored side by side may be too many together, and none be missing
     limits = Limits(allowed=rejected.left, raise_if_stopped=raise_if_stopped)
+    bundler = Bundler(spec.request.destination.folder, spec.job.key, len(spec.plans), receipts, spec.storage)
     try:
         for receipt in engine.run(job_uri, missing, limits):
             require_own(spec, receipt)
@@ -108,7 +115,18 @@ def run_engine(
                 continue  # it was scored twice, which changes nothing
             receipts[receipt.index] = receipt
             rejected.add(receipt)
+            if chunk := bundler.add(receipt.index):
+                _put_sum(spec, chunk)
             rejected.require_allowed()
             yield receipt
     finally:
         engine.stop()
+
+
+def _put_sum(spec: JobSpec, chunk: Sequence[Receipt]) -> None:
+    """Add up what a chunk has told beside its receipts; where that fails, the commit does, or says why it cannot."""
+    baseline = spec.request.baseline
+    try:
+        put_sum(chunk, spec.storage, None if baseline is None else baseline.columns)
+    except (OSError, ArtifactError) as error:
+        log.warning("The sum of the parts up to %d was not put (%s)", chunk[-1].index, error)
