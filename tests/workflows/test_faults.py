@@ -12,7 +12,6 @@ import fsspec
 import pytest
 from campaign import Campaign, on_full_disk
 from campaign_store import SEED, s3  # noqa: F401  # a fixture
-from faulty_stores import FaultyFileSystem, FaultyS3
 
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.ledger import retries
@@ -45,34 +44,6 @@ def test_kills_at_any_moment(tmp_path, store, at_least):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("means", "at_least"), [("threads", 40), ("processes", 4)])
-def test_kills_while_several_score(tmp_path, means, at_least):
-    result = Campaign(tmp_path, f"file://{tmp_path}/root", seed=SEED, means=means).kills(at_least=at_least)
-    print(result)
-    assert result.violations == []
-    assert result.kills >= at_least
-    assert result.resumed_parts > 0
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("means", "at_least"), [("threads", 8), ("processes", 2)])
-def test_stops_while_several_score(tmp_path, means, at_least):
-    result = Campaign(tmp_path, f"file://{tmp_path}/root", seed=SEED, means=means).stops(at_least=at_least)
-    print(result)
-    assert result.violations == []
-    assert result.slowest_stop_s < 5
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("means", "times"), [("threads", 2), ("processes", 1)])
-def test_crashes_of_the_models_native_code(tmp_path, means, times):
-    result = Campaign(tmp_path, f"file://{tmp_path}/root", seed=SEED, means=means).crashes(times)
-    print(result)
-    assert result.violations == []
-    assert result.crashes == times
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("same_job", [True, False], ids=["one job", "three jobs"])
 @pytest.mark.parametrize(("store", "times"), [("file", 50), ("s3", 8)], indirect=["store"])
 def test_three_writers_at_once(tmp_path, store, times, same_job):
@@ -101,31 +72,6 @@ def test_stops_at_any_moment(tmp_path, store, at_least):
     assert result.violations == []
     assert result.resumed_parts > 0
     assert result.slowest_stop_s < 5
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("applied", [False, True], ids=["before", "after it was applied"])
-def test_every_single_call_to_s3_fails(tmp_path, s3, applied):  # noqa: F811
-    with FaultyS3().installed() as faulty:
-        result = Campaign(tmp_path, f"{s3}/root", seed=SEED).failing_operations(
-            faulty, forever=False, applied=applied, passes=True
-        )
-    print(result)
-    assert result.violations == []
-    assert result.faults >= 20
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("forever", [False, True], ids=["once", "from then on"])
-@pytest.mark.parametrize("applied", [False, True], ids=["before", "after it was applied"])
-@pytest.mark.parametrize("error", ["passes", "stays"])
-def test_every_single_operation_fails(tmp_path, forever, applied, error):
-    result = Campaign(tmp_path, "faulty://root", seed=SEED).failing_operations(
-        FaultyFileSystem(), forever=forever, applied=applied, passes=error == "passes"
-    )
-    print(result)
-    assert result.violations == []
-    assert result.faults >= 20
 
 
 @pytest.mark.slow
