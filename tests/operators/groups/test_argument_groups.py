@@ -100,7 +100,7 @@ def test_what_can_never_work_is_refused_when_it_is_made(make, match):
     [
         ({"model": "/m", "rows": 5}, r"rows is 5; it must be RowPolicy\(…\)"),
         ({"model": "/m", "engine": "process"}, r"engine is 'process'; .*did you mean 'processes'"),
-        ({"model": "/m", "engine": 5}, r"engine is 5; it must be one of 'auto', 'in_process', 'processes'"),
+        ({"model": "/m", "engine": 5}, r"engine is 5; it must be one of 'auto', 'in_process', 'threads', 'processes'"),
         ({"model": "/m", "on_empty": "skipp"}, "on_empty is 'skipp'; .*did you mean 'skip'"),
         (
             {"model": "/m", "output_format": "csv"},
