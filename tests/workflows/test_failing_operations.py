@@ -4,20 +4,10 @@ from __future__ import annotations
 
 import pytest
 from campaign import Campaign
-from campaign_store import SEED, s3  # noqa: F401  # a fixture
+from campaign_store import SEED, quick_retries, s3  # noqa: F401  # fixtures
 from faulty_stores import FaultyFileSystem, FaultyS3
 
-from airflow_batch_inference.jobs import plan
-from airflow_batch_inference.ledger import retries
-
 pytestmark = pytest.mark.timeout(1200)  # it takes minutes, and others may need the same cores
-
-
-@pytest.fixture(autouse=True)
-def quick_retries(monkeypatch):
-    monkeypatch.setattr(retries, "FIRST_DELAY_S", 0.0005)
-    monkeypatch.setattr(plan, "_PART_ROWS", plan._PART_ROWS)  # the campaign changes it
-    print(f"FAULT_SEED={SEED}")
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ import numpy as np
 import psutil
 import pyarrow.parquet as pq
 import pytest
+from poisoned import make_model
 
 from airflow_batch_inference.engines.local import Resources
 from airflow_batch_inference.exceptions import PredictionError, WorkerError
@@ -29,42 +30,14 @@ from airflow_batch_inference.workflows.register_model import register_model
 from airflow_batch_inference.workflows.score import score_dataset
 
 ROWS = 4_000
-MODEL = """
-import os, signal, time
-import numpy as np
-
-class Poisoned:
-    '''Adds two columns; some values of a kill the process, hang it, or raise.'''
-
-    feature_names_in_ = np.array(["a", "b"], dtype=object)
-    n_features_in_ = 2
-
-    def predict(self, frame):
-        a = np.asarray(frame)[:, 0]
-        if (a == -1).any():
-            os.kill(os.getpid(), signal.SIGSEGV)
-        if (a == -2).any():
-            time.sleep(3600)
-        if (a == -3).any():
-            raise ValueError("no such leaf")
-        return a + 2 * np.asarray(frame)[:, 1]
-"""
 
 
 @pytest.fixture(scope="module")
 def poisoned(tmp_path_factory):
     """A pickled model of a class that only this test knows, and the record of it."""
-    import joblib
-
-    folder = tmp_path_factory.mktemp("poisoned")
-    (folder / "poisoned_model.py").write_text(MODEL)
-    sys.path.insert(0, str(folder))
-    import poisoned_model
-
-    path = folder / "m.joblib"
-    joblib.dump(poisoned_model.Poisoned(), path)
+    path = make_model(tmp_path_factory.mktemp("poisoned"))
     yield path
-    sys.path.remove(str(folder))
+    sys.path.remove(str(path.parent))
 
 
 @pytest.fixture
