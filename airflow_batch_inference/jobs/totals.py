@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from airflow_batch_inference.drift.profile import ColumnArrays
+    from airflow_batch_inference.jobs.request import ScoringRequest
     from airflow_batch_inference.records import CheckCount, ColumnBaseline, Profile, Receipt
     from airflow_batch_inference.storage.store import Storage
 
@@ -70,6 +71,13 @@ class JobTotals:
         self.checks = added(self.checks, counted.checks)
         for chain in counted.chains:
             self.chains.add(chain)
+
+
+def counted_columns(request: ScoringRequest) -> Sequence[ColumnBaseline] | None:
+    """Return the columns of the baseline that a job's rows are counted on for its profile; None: it has no profile."""
+    if request.baseline is None or request.record.baseline_uri is None:
+        return None
+    return request.baseline.columns
 
 
 def add_up(

@@ -16,7 +16,7 @@ from airflow_batch_inference.jobs.acceleration import drop_suspects
 from airflow_batch_inference.jobs.leftovers import sweep_job
 from airflow_batch_inference.jobs.resume import finished_parts
 from airflow_batch_inference.jobs.spec import put_spec, read_spec
-from airflow_batch_inference.jobs.totals import add_up
+from airflow_batch_inference.jobs.totals import add_up, counted_columns
 from airflow_batch_inference.ledger.commit import commit, committed
 from airflow_batch_inference.ledger.retries import retrying
 from airflow_batch_inference.predictors.input_contract import warn_of_nulls
@@ -140,8 +140,7 @@ def commit_receipts(
         Called several times a second while what the parts have counted is added up; raises to stop.
     """
     request, storage, folder = spec.request, spec.storage, spec.request.destination.folder
-    is_counted = request.baseline is not None and request.record.baseline_uri is not None
-    columns = request.baseline.columns if request.baseline is not None and is_counted else None
+    columns = counted_columns(request)
     try:
         totals = add_up([receipts[plan.index] for plan in spec.plans], storage, columns, raise_if_stopped)
     except ArtifactNotFoundError:  # another try has committed, and what lay beside the receipts went with it

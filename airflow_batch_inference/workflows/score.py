@@ -101,16 +101,7 @@ def score_dataset(
         run.score(spec, uri, engine)
     wrong = drop_suspects(receipts, request.destination.folder, storage)
     if wrong:  # the kernel for trees gave other bits somewhere
-        # Where models were called in processes of their own, the task may have died of one.
-        known = replace(opened.resources, isolate=opened.resources.isolate or session.is_apart)
-        slowly = replace(opened, request=replace(request, accelerate="off"), resources=known)
-        slow = replace(spec, request=slowly.request)
-        if engine is None:
-            with slowly.session() as session:
-                session.prepare()
-                run.score(slow, "", session.engine(slow))
-        else:
-            run.score(slow, put_spec(slow), engine)
+        run.score_without_kernel(spec, engine, is_apart=session.is_apart)
     run.progress.finish()
     seconds = run.progress.seconds()
     return commit_receipts(
@@ -144,6 +135,22 @@ class _Run:
             self.receipts.clear()
             self.receipts.update(finished_parts(spec, self.opened.raise_if_stopped))
             RejectedRows(spec, self.receipts.values()).require_allowed()
+        self._require_all(spec)
+
+    def score_without_kernel(self, spec: JobSpec, engine: Engine | None, *, is_apart: bool) -> None:
+        """Score what is missing by the models' own libraries; as before, in processes of their own or not."""
+        # Where models were called in processes of their own, the task may have died of one.
+        resources = replace(self.opened.resources, isolate=self.opened.resources.isolate or is_apart)
+        slowly = replace(self.opened, request=replace(self.opened.request, accelerate="off"), resources=resources)
+        slow = replace(spec, request=slowly.request)
+        if engine is not None:
+            self.score(slow, put_spec(slow), engine)
+            return
+        with slowly.session() as session:
+            session.prepare()
+            self.score(slow, "", session.engine(slow))
+
+    def _require_all(self, spec: JobSpec) -> None:
         left = spec.without([*self.receipts])
         if left:
             message = (

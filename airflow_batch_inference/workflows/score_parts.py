@@ -14,7 +14,7 @@ from airflow_batch_inference.exceptions import ArtifactError
 from airflow_batch_inference.jobs.open_job import require_parts
 from airflow_batch_inference.jobs.resume import finished_parts, require_own
 from airflow_batch_inference.jobs.spec import read_spec
-from airflow_batch_inference.jobs.totals import put_sum
+from airflow_batch_inference.jobs.totals import counted_columns, put_sum
 from airflow_batch_inference.ledger.bundles import Bundler
 from airflow_batch_inference.workflows.rejects import RejectedRows
 
@@ -125,8 +125,7 @@ def run_engine(
 
 def _put_sum(spec: JobSpec, chunk: Sequence[Receipt]) -> None:
     """Add up what a chunk has told beside its receipts; where that fails, the commit does, or says why it cannot."""
-    baseline = spec.request.baseline
     try:
-        put_sum(chunk, spec.storage, None if baseline is None else baseline.columns)
+        put_sum(chunk, spec.storage, counted_columns(spec.request))
     except (OSError, ArtifactError) as error:
         log.warning("The sum of the parts up to %d was not put (%s)", chunk[-1].index, error)
