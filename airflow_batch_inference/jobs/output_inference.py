@@ -23,7 +23,7 @@ from airflow_batch_inference.schema.column_types import arrow_type
 from airflow_batch_inference.sources.rows import TableSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
     from airflow_batch_inference.jobs.request import ScoringOptions, ScoringRequest
     from airflow_batch_inference.predictors.base import Predictor
@@ -35,18 +35,44 @@ _SAMPLE_ROWS = 64
 _MOST_SAMPLED_ROWS = 128
 
 
-def outputs_of(predictor: Predictor, batches: Iterable[MiniBatch], request: ScoringRequest) -> pa.Schema | None:
-    """Predict a few rows, passing over those that fail where rows may be rejected; None where there is no row."""
+def outputs_of(
+    predictor: Predictor,
+    batches: Iterable[MiniBatch],
+    request: ScoringRequest,
+    *,
+    passed_over: Container[int] = (),
+    on_sample: Callable[[int], None] = lambda _: None,
+) -> pa.Schema | None:
+    """Predict a few rows, passing over those that fail where rows may be rejected; None where there is no row.
+
+    Parameters
+    ----------
+    predictor, batches, request
+        The models, the dataset's mini-batches, and what may be rejected.
+    passed_over
+        The samples that have ended a process: scoring finds out which of their rows did, and names it.
+    on_sample
+        Told the number of each sample before it is predicted.
+
+    Raises
+    ------
+    TooManyRejectedRowsError
+        None of the samples' rows can be scored.
+    """
     policy = request.policy
     # Rows that are tried twice, and those that scoring rejects again, are counted there alone.
     isolator = Isolator(predictor=predictor, allowed=None, is_strict=not policy.is_tolerant, allow_nan=True)
     tried, error = 0, ""
-    for sample in itertools.chain.from_iterable(map(_samples, batches)):
-        scored = isolator.score(sample, 0)
-        if scored.rows.table.num_rows:
-            return _named(predictor, scored.predicted)
+    for number, sample in enumerate(itertools.chain.from_iterable(map(_samples, batches))):
         tried += sample.table.num_rows
-        error = error or scored.rejected[0].error
+        if number in passed_over:
+            error = error or "they ended the process that scored them"
+        else:
+            on_sample(number)
+            scored = isolator.score(sample, 0)
+            if scored.rows.table.num_rows:
+                return _named(predictor, scored.predicted)
+            error = error or scored.rejected[0].error
         if tried >= _MOST_SAMPLED_ROWS:
             break
     if not tried:

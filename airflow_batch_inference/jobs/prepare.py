@@ -36,7 +36,7 @@ from airflow_batch_inference.schema.names import require_known
 from airflow_batch_inference.sources.registry import open_dataset
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Sequence
 
     from airflow_batch_inference.flavors.base import LoadedModel
     from airflow_batch_inference.jobs.request import ScoringOptions, ScoringRequest
@@ -144,8 +144,22 @@ def _asked_by_name(request: ScoringRequest) -> set[str]:
     return asked | {spec.name for spec in models.further_inputs()} | {*models.routing_columns}
 
 
-def prepare(request: ScoringRequest, opened: Dataset, models: LoadedModels) -> PreparedJob:
+def prepare(
+    request: ScoringRequest,
+    opened: Dataset,
+    models: LoadedModels,
+    *,
+    passed_over: Container[int] = (),
+    on_sample: Callable[[int], None] = lambda _: None,
+) -> PreparedJob:
     """Match the dataset's columns to the model's, and predict the first few rows to learn the output's types.
+
+    Parameters
+    ----------
+    request, opened, models
+        What is asked for, the whole dataset, and the models.
+    passed_over, on_sample
+        See :func:`~airflow_batch_inference.jobs.output_inference.outputs_of`.
 
     Raises
     ------
@@ -172,7 +186,7 @@ def prepare(request: ScoringRequest, opened: Dataset, models: LoadedModels) -> P
     predictor = _predictor(request, models, inputs, validation)
     batch_rows = mini_batch_rows(request.rows_per_batch, dataset.schema, request.batch_bytes)
     with contextlib.closing(dataset.mini_batches(batch_rows)) as batches:  # a reader that is left open keeps memory
-        outputs = outputs_of(predictor, batches, request)
+        outputs = outputs_of(predictor, batches, request, passed_over=passed_over, on_sample=on_sample)
     if outputs is None:
         _allow_empty(request, dataset)
         outputs = outputs_without_rows(predictor, dataset, request)

@@ -208,12 +208,12 @@ def test_a_crash_is_noted_and_the_next_try_names_the_row_by_worker_processes(ben
     assert not note(bench).exists(), "a success takes it away"
 
 
-def test_a_model_that_crashes_when_it_is_first_tried_is_noted_too(bench, tmp_path, poisoned, source):
+def test_a_first_row_that_crashes_the_model_is_named_by_the_next_try(bench, tmp_path, poisoned, source):
     given = source(row_0=-1)
     assert run_task(tmp_path, poisoned, given).returncode == -signal.SIGSEGV
     assert note(bench).exists()
     again = run_task(tmp_path, poisoned, given)
-    assert "while it loaded or first tried the model" in again.stderr
+    assert "row 0 (from 0): SIGSEGV" in again.stderr
 
 
 def test_a_note_that_cannot_be_taken_away_is_told_and_changes_nothing(bench, poisoned, source, monkeypatch, caplog):

@@ -35,17 +35,20 @@ if TYPE_CHECKING:
 _STILL_THREADS = 0.8
 """Share of the killed tries by threads after which the next one scores by threads again."""
 
+_MOST_JOBS = 60
+"""So many are disturbed at most until a try finds the parts of a killed one."""
+
 
 class Campaign(Runs):
     """Disturbs runs of one job; see :class:`~campaign_runs.Runs`."""
 
     def kills(self, *, at_least: int) -> Result:
-        """Kill tries with SIGKILL at random moments, until each job is done."""
+        """Kill tries with SIGKILL at random moments, until each job is done, and one found parts of a killed try."""
         started = time.monotonic()
         self._killed_try(f"{self.root}/warm", 1, longest=0)  # a forked run is slower than one in this process
         longest = (time.monotonic() - started) * 1.5
         job = 0
-        while self.result.kills < at_least:
+        while self.result.kills < at_least or (job < _MOST_JOBS and not self.result.resumed_parts):
             job += 1
             root = f"{self.root}/{job}"
             for attempt in range(1, 100):

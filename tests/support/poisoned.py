@@ -34,6 +34,11 @@ class Poisoned:
     n_features_in_ = 2
     pause_s = 0.0
 
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        if "POISONED_KILLS" in os.environ:
+            os.kill(os.getpid(), signal.SIGSEGV)
+
     def predict(self, frame):
         a = np.asarray(frame)[:, 0]
         if (a == -1).any():

@@ -13,6 +13,10 @@ from airflow_batch_inference.exceptions import WorkerError
 
 _MOST_DEATHS = 64
 _MOST_DEATHS_WITHOUT_ROWS = 3
+_MOST_DEADLY_SAMPLES = 4
+
+SAMPLES = -1
+"""In place of a part's index: the samples of the first rows, counted as rows, on which the models are tried."""
 
 Rows: TypeAlias = tuple[int, int]
 """Rows of a part: the first one, and that after the last one."""
@@ -63,6 +67,18 @@ class Deaths:
             )
             raise WorkerError(message)
 
+    def note_sample(self, sample: Rows, how: str) -> None:
+        """Remember a death while the model was tried on one of the first rows' samples.
+
+        Raises
+        ------
+        WorkerError
+            Several samples in turn ended a process: it is not their rows.
+        """
+        self.note(SAMPLES, sample, how)
+        if len(self.failing(SAMPLES)) >= _MOST_DEADLY_SAMPLES:
+            raise _not_started(how)
+
     def note_starting(self, how: str) -> None:
         """Remember a death before the first row.
 
@@ -73,10 +89,7 @@ class Deaths:
         """
         self._starting += 1
         if self._starting > 2 * self.workers:
-            message = (
-                f"A worker process ended ({how}) while it loaded or first tried the model, before it scored a row."
-            )
-            raise WorkerError(message)
+            raise _not_started(how)
 
     def hung_before(self, index: int, rows: Rows | None) -> bool:
         """Say whether rows have overstepped a limit of time before, and remember that they have now."""
@@ -84,3 +97,8 @@ class Deaths:
             return True
         self._hung.add((index, rows))
         return False
+
+
+def _not_started(how: str) -> WorkerError:
+    message = f"A worker process ended ({how}) while it loaded or first tried the model, before it scored a row."
+    return WorkerError(message)

@@ -11,7 +11,7 @@ import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, Union
 
-from airflow_batch_inference.engines.processes.deaths import Deaths
+from airflow_batch_inference.engines.processes.deaths import SAMPLES, Deaths
 from airflow_batch_inference.engines.processes.queue import PartQueue
 from airflow_batch_inference.engines.processes.workload import Start, Step, Worker
 from airflow_batch_inference.exceptions import PredictionError, WorkerError
@@ -44,7 +44,7 @@ class RowsState:
     Attributes
     ----------
     rows
-        Those that it scores; None: it has begun no part.
+        Those that it scores, and while it prepares the job the sample that it tries; None: it has begun none.
     challenger
         The one that is at work; empty: none is.
     has_job
@@ -170,7 +170,8 @@ class RowsWorkload:
     def messages(self, worker: RowsWorker, unit: RowsUnit) -> Sequence[Message]:
         """Return the part, and before a worker's first one the job."""
         if unit == _PREPARE:
-            return [(_PREPARE, self._dataset, self.handover.objects)]
+            passed_over = {start for start, _ in self._deaths.failing(SAMPLES)}
+            return [(_PREPARE, self._dataset, self.handover.objects, passed_over)]
         excluded = self._excluded.get(unit.index, {})
         part = ("part", unit, self._allowed(), self._deaths.failing(unit.index), excluded)
         if worker.state.has_job:
@@ -195,7 +196,7 @@ class RowsWorkload:
             self._told = values[0]
             self.handover.take(values[1])
             self._job = Decoder(self.handover.objects).decode(self._told, where="a worker's answer")
-            worker.state.has_job = True
+            worker.state.has_job, worker.state.rows = True, None
             return Step(is_over=True)
         if kind == "done":
             self._left -= 1
@@ -222,7 +223,10 @@ class RowsWorkload:
         if self._job is None and worker.is_late and self.is_default and not worker.state.challenger:
             raise self._endless("the first rows")
         if not self._blame_challenger(worker, plan, told):
-            if self._job is None or not worker.is_ready:
+            if worker.unit == _PREPARE and worker.state.rows:
+                log.warning("A worker process ended (%s) while it tried the model on some of the first rows", told)
+                self._deaths.note_sample(worker.state.rows, told)
+            elif self._job is None or not worker.is_ready:
                 self._deaths.note_starting(how)
             if plan is not None:
                 self._note_hanging(worker, plan.index)

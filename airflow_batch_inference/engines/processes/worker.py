@@ -2,9 +2,9 @@
 
 Invariants: it dies with its parent, and it never commits. A request, a dataset and a job come as texts
 (:mod:`~airflow_batch_inference.jobs.encoding`) with what is handed over beside them. Messages to it: ``("prepare",
-dataset, objects)``, ``("job", job, objects)``, ``("part", plan, allowed, failing, excluded)``. Messages from it:
-``("ready",)``, ``("prepared", job, objects)``, ``("rows", start, stop)``, ``("challenger", name)``, ``("done",
-receipt)``, ``("error", exception)``.
+dataset, objects, passed_over)``, ``("job", job, objects)``, ``("part", plan, allowed, failing, excluded)``. Messages
+from it: ``("ready",)``, ``("prepared", job, objects)``, ``("rows", start, stop)`` (while it prepares: samples),
+``("challenger", name)``, ``("done", receipt)``, ``("error", exception)``.
 """
 
 from __future__ import annotations
@@ -59,10 +59,13 @@ def _serve(pipe: Any, request: ScoringRequest, storage: Storage, handed: Handove
     pipe.send(("ready",))
     scorers: list[PartScorer] = []
 
-    def take(job: PreparedJob) -> None:
-        def on_progress(start: int, stop: int) -> None:
-            pipe.send(("rows", start, stop))
+    def on_progress(start: int, stop: int) -> None:
+        pipe.send(("rows", start, stop))
 
+    def on_sample(number: int) -> None:
+        on_progress(number, number + 1)
+
+    def take(job: PreparedJob) -> None:
         scorers.append(PartScorer(job=job, request=request, models=models, storage=storage, on_progress=on_progress))
 
     with limited_blas():
@@ -71,9 +74,11 @@ def _serve(pipe: Any, request: ScoringRequest, storage: Storage, handed: Handove
             if command in ("prepare", "job"):
                 handed.take(values[1])
                 given = Decoder(handed.objects).decode(values[0], where="the pipe")
-                job = prepare(request, given, models) if command == "prepare" else given
-                take(job)
-                if command == "prepare":
+                if command == "job":
+                    take(given)
+                else:
+                    job = prepare(request, given, models, passed_over=values[2], on_sample=on_sample)
+                    take(job)
                     known = {*handed.objects}
                     told = Encoder(handed, hands_over="all").encode(job)
                     made = {token: each for token, each in handed.objects.items() if token not in known}

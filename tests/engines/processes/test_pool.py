@@ -20,7 +20,7 @@ import pytest
 from poisoned import make_model
 
 from airflow_batch_inference.engines.local import Resources
-from airflow_batch_inference.exceptions import PredictionError, WorkerError
+from airflow_batch_inference.exceptions import PredictionError, TooManyRejectedRowsError, WorkerError
 from airflow_batch_inference.jobs import plan
 from airflow_batch_inference.jobs.request import RowPolicy
 from airflow_batch_inference.models.describe import ModelRequest
@@ -45,7 +45,7 @@ def score(bench, monkeypatch):
     """Score a file with a model file, in worker processes."""
     monkeypatch.setattr(plan, "_PART_ROWS", 500)
 
-    def run(source, model, *, workers=2, root=None, timeout_s=None, stopped=lambda: False, **changes):
+    def run(source, model, *, workers=2, root=None, timeout_s=None, isolate=False, stopped=lambda: False, **changes):
         import hashlib
 
         digest = hashlib.sha256(Path(model).read_bytes()).hexdigest()
@@ -57,7 +57,7 @@ def score(bench, monkeypatch):
         request = replace(bench.request(source, models=single_model(record, storage=bench.storage)), **changes)
         return score_dataset(
             request, storage=bench.storage, stopped=stopped,
-            resources=Resources(max_workers=workers, timeout_s=timeout_s, means="processes"),
+            resources=Resources(max_workers=workers, timeout_s=timeout_s, means="processes", isolate=isolate),
         )  # fmt: skip
 
     return run
@@ -128,6 +128,37 @@ def test_rows_that_kill_hang_or_raise_are_set_aside(bench, score, poisoned, sour
     np.testing.assert_array_equal(bench.output(record).column("predicted_label"), kept + 2.0)
 
 
+def test_a_first_row_that_kills_the_process_is_named(bench, score, poisoned, source):
+    with pytest.raises(PredictionError, match=r"in\.parquet, row 5 \(from 0\): SIGSEGV"):
+        score(source(row_5=-1), poisoned, rows_per_batch=64)
+    assert bench.visible() == []
+
+
+def test_first_rows_that_kill_or_hang_are_set_aside(bench, score, poisoned, source):
+    given = source(row_0=-1, row_1=-2, row_3=-1)
+    policy = RowPolicy(error_threshold=3)
+    _, record = score(given, poisoned, rows_per_batch=16, timeout_s=2.0, policy=policy)
+    assert (record.rows_out, record.rows_rejected) == (ROWS - 3, 3)
+    rejects = [row for part in record.quarantine for row in pq.read_table(part.uri.removeprefix("file://")).to_pylist()]
+    assert [row["_row"] for row in rejects] == [0, 1, 3]
+    kept = np.delete(np.arange(ROWS), [0, 1, 3])
+    np.testing.assert_array_equal(bench.output(record).column("predicted_label"), kept + 2.0)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_few_rows_that_all_kill_are_an_error(bench, score, poisoned, source, rows):
+    with pytest.raises(TooManyRejectedRowsError, match=r"None of .* rows .* they ended the process that scored them"):
+        score(source(rows=rows, **{f"row_{row}": -1 for row in range(rows)}), poisoned, isolate=True)
+    assert bench.visible() == []
+
+
+def test_a_model_that_kills_on_every_row_is_given_up(bench, score, poisoned):
+    given = bench.write("in.parquet", {"a": np.full(200, -1.0), "b": np.ones(200)})
+    with pytest.raises(WorkerError, match=r"SIGSEGV.* while it loaded or first tried the model"):
+        score(given, poisoned, isolate=True)
+    assert bench.visible() == []
+
+
 def test_workers_that_somebody_kills_are_replaced(bench, score, poisoned, source, tmp_path):
     given = source(rows=20_000)
     _, expected = score(given, poisoned, root=tmp_path / "undisturbed")
@@ -163,7 +194,7 @@ def test_a_stop_kills_the_workers_within_moments(bench, score, poisoned, source)
 
 def test_a_model_that_kills_while_it_loads_is_an_error_and_no_endless_loop(bench, score, poisoned, source):
     with pytest.raises(WorkerError, match="while it loaded or first tried the model"):
-        score(source(row_0=-1), poisoned)
+        score(source(), poisoned, environment={"POISONED_KILLS": "1"})
     assert children() == []
 
 
