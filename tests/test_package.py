@@ -177,7 +177,7 @@ NEVER = {"airflow", "lark", "lightgbm", "matplotlib", "pydantic"}
 @pytest.mark.parametrize(
     ("name", "others"),
     [
-        ("m.txt", {"joblib", "scipy.stats", "sklearn", "airflow_batch_inference.flavors.sklearn.flavor"}),
+        ("m.txt", {"joblib", "pandas", "scipy.stats", "sklearn", "airflow_batch_inference.flavors.sklearn.flavor"}),
         ("linear.joblib", {"llvmlite", "airflow_batch_inference.flavors.lightgbm.flavor"}),
         ("tree.joblib", {"airflow_batch_inference.flavors.lightgbm.flavor"}),
     ],

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_batch_inference.schema.arrays import to_doubles
 from airflow_batch_inference.schema.column_types import INTEGERS, as_doubles
 from airflow_batch_inference.schema.columns import replace_columns
 
@@ -71,7 +72,7 @@ def _block(batch: pa.Table) -> np.ndarray:
     for place, column in enumerate(batch.columns):
         first = 0
         for chunk in column.chunks:
-            values[first : first + len(chunk), place] = chunk.to_numpy(zero_copy_only=False)
+            values[first : first + len(chunk), place] = to_doubles(chunk)
             first += len(chunk)
     return values
 

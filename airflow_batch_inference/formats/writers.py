@@ -94,9 +94,12 @@ def _is_dense(column: pa.ChunkedArray) -> bool:
     """Say whether compressing these floats would save less than a tenth: it takes as long as encoding all else."""
     if not pa.types.is_floating(column.type) or not len(column):
         return False
-    values = column.slice(0, _SAMPLED_ROWS).combine_chunks()
-    data = values.drop_null().to_numpy().tobytes()
-    return bool(data) and len(_FASTEST.compress(data, asbytes=True)) > 0.9 * len(data)
+    values = column.slice(0, _SAMPLED_ROWS).combine_chunks().drop_null()
+    if not len(values):
+        return False
+    width = values.type.bit_width // 8
+    data = values.buffers()[1].slice(values.offset * width, len(values) * width)
+    return len(_FASTEST.compress(data, asbytes=True)) > 0.9 * len(data)
 
 
 class _ArrowSink:

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from airflow_batch_inference.exceptions import PredictionError, RowAlignmentError
 from airflow_batch_inference.predictors.explanations import EXPLANATION_TYPE
+from airflow_batch_inference.schema.arrays import from_numpy, to_doubles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -183,7 +184,7 @@ def _lists(values: np.ndarray, method: str) -> pa.Array:
 
 def _array(values: np.ndarray, method: str) -> pa.Array:
     try:
-        return pa.array(np.ascontiguousarray(values))
+        return from_numpy(values)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         message = f"The model's {method} returned values of type {values.dtype} that no column can hold: {error}."
         raise PredictionError(message) from error
@@ -228,7 +229,7 @@ def equal_rows(expected: pa.Array, found: pa.Array, *, relative: float, absolute
         How far numbers may be apart: ``|found - expected| <= absolute + relative |expected|``.
     """
     if pa.types.is_floating(expected.type) and pa.types.is_floating(found.type):
-        left, right = (np.asarray(each.cast(pa.float64()).to_numpy(zero_copy_only=False)) for each in (expected, found))
+        left, right = (to_doubles(each.cast(pa.float64())) for each in (expected, found))
         close: np.ndarray = np.isclose(right, left, rtol=relative, atol=absolute, equal_nan=True)
         return close
     pairs = zip(expected.to_pylist(), found.to_pylist(), strict=True)

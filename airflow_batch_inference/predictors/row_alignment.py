@@ -8,14 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from airflow_batch_inference.exceptions import RowAlignmentError
 from airflow_batch_inference.predictors.outputs import equal_rows
+from airflow_batch_inference.schema.arrays import from_numpy
 from airflow_batch_inference.sources.batches import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pyarrow as pa
 
     from airflow_batch_inference.predictors.base import Predictor
     from airflow_batch_inference.sources.batches import MiniBatch
@@ -53,8 +55,8 @@ def check_row_alignment(
         _require_same([column.slice(row, 1) for column in predicted], alone, batch, [row], "scored alone")
     order = rng.permutation(count)[:_SHUFFLED_ROWS]
     places = tuple(Origin(*batch.locate(row), 1) for row in order.tolist())
-    shuffled = predictor.predict(type(batch)(batch.table.take(pa.array(order)), places))
-    expected = [column.take(pa.array(order)) for column in predicted]
+    shuffled = predictor.predict(type(batch)(batch.table.take(from_numpy(order)), places))
+    expected = [column.take(from_numpy(order)) for column in predicted]
     _require_same(expected, shuffled, batch, order.tolist(), "scored in another order")
 
 

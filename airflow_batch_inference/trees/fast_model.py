@@ -14,18 +14,20 @@ import threading
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
-import pyarrow as pa
 
 from airflow_batch_inference.exceptions import ConfigurationError, did_you_mean
 from airflow_batch_inference.flavors.forests.forest import NotCoveredError
 from airflow_batch_inference.flavors.registry import trees_of
 from airflow_batch_inference.flavors.wrapped import WrappedModel
+from airflow_batch_inference.schema.arrays import from_numpy
 from airflow_batch_inference.trees.compiled import NotCompiledError, apply_link, compile_ahead, is_installed
 from airflow_batch_inference.trees.scorer import TreeScorer, ask, first_difference
 from airflow_batch_inference.wording.texts import said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    import pyarrow as pa
 
     from airflow_batch_inference.flavors.base import LoadedModel, Prediction
     from airflow_batch_inference.flavors.forests.source import Trees
@@ -217,7 +219,7 @@ class FastModel(WrappedModel):
         if before * self._trees.number < _LIKELY <= self._seen * self._trees.number and is_installed():
             compile_ahead()
         if self._seen <= _KEPT_ROWS:  # copied: a slice would keep the mini-batch that it is of
-            self._kept.append((batch.take(pa.array(np.arange(batch.num_rows))), methods))
+            self._kept.append((batch.take(from_numpy(np.arange(batch.num_rows))), methods))
         return False
 
     def _attempt(self, step: Callable[[], T]) -> T | None:
@@ -266,7 +268,7 @@ class FastModel(WrappedModel):
             _compared(scorer, table, asked)
         rows = min(self._left, batch.num_rows)
         even = np.linspace(0, batch.num_rows - 1, rows).astype(np.int64)
-        self._left -= _compared(scorer, batch if rows == batch.num_rows else batch.take(pa.array(even)), methods)
+        self._left -= _compared(scorer, batch if rows == batch.num_rows else batch.take(from_numpy(even)), methods)
 
 
 def _cannot(problem: str) -> ConfigurationError:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from airflow_batch_inference.flavors.forests.source import is_plain
+from airflow_batch_inference.schema.arrays import to_doubles
 from airflow_batch_inference.schema.column_types import as_doubles
 from airflow_batch_inference.trees.compiled import raw_scores
 from airflow_batch_inference.trees.ensemble import pack
@@ -111,10 +112,7 @@ def ask(
 
 def _doubles(column: pa.ChunkedArray) -> np.ndarray:
     """Return a column as contiguous float64, nulls as NaN; where it has that type and no nulls, without a copy."""
-    wide = as_doubles(column)
-    array = wide.chunk(0) if wide.num_chunks == 1 else wide.combine_chunks()
-    values: np.ndarray = np.ascontiguousarray(array.to_numpy(zero_copy_only=False))
-    return values
+    return to_doubles(as_doubles(column))
 
 
 def first_difference(found: Answers, expected: Answers) -> str | None:
